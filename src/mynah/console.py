@@ -1,0 +1,125 @@
+"""What a person sees: lines, tables and progress, on a terminal or in a plain log.
+
+Everything said here also goes to the logger ``mynah``, which a run writes to its log file.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+_LOG = logging.getLogger("mynah")
+_PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+def console() -> Console:
+    """The console that everything is printed to."""
+    return _console
+
+
+def say(text: str = "") -> None:
+    """Print one line, and log it."""
+    _console.print(text, markup=False)
+    if text.strip():
+        _LOG.info(text)
+
+
+def notice(text: str) -> None:
+    """Print something the user should know that stops nothing."""
+    _console.print(f"note: {text}", style="yellow", markup=False)
+    _LOG.warning(text)
+
+
+def error(text: str) -> None:
+    """Print an error message on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"error: {text}", style="bold red" if _console.is_terminal else "", markup=False
+    )
+    _LOG.error(text)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; the first column is left-aligned, the others right-aligned."""
+    made = Table(title=title or None, title_justify="left", title_style="bold")
+    for position, column in enumerate(columns):
+        made.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    _console.print(made)
+    if title:
+        _LOG.info(title)
+    for row in [columns, *rows]:
+        _LOG.info("  %s", " | ".join(row))
+
+
+class Advance(Protocol):
+    """What :func:`progress` yields: call it with how many units are done, and a note."""
+
+    def __call__(self, amount: float = 1, note: str = "") -> None: ...
+
+
+@contextmanager
+def progress(description: str, total: int | None, unit: str = "") -> Iterator[Advance]:
+    """Show progress with a rate and an estimate: a bar on a terminal, lines elsewhere.
+
+    Args:
+        description: What is being done.
+        total: How many units there are, or None where that is not known.
+        unit: What is counted, as ``"utterances"``.
+    """
+    if _console.is_terminal:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=_console, transient=True) as bar:
+            task = bar.add_task(description, total=total, note="", rate="")
+            started = time.monotonic()
+
+            def advance(amount: float = 1, note: str = "") -> None:
+                bar.advance(task, amount)
+                done = bar.tasks[0].completed
+                elapsed = max(time.monotonic() - started, 1e-9)
+                bar.update(task, rate=f"{done / elapsed:,.1f}/s")
+                if note:
+                    bar.update(task, note=note)
+
+            yield advance
+        return
+    started = printed = time.monotonic()
+    done = 0.0
+
+    def advance_plain(amount: float = 1, note: str = "") -> None:
+        nonlocal done, printed
+        done += amount
+        now = time.monotonic()
+        if now - printed >= _PLAIN_SECONDS:
+            printed = now
+            rate = done / max(now - started, 1e-9)
+            left = f", {(total - done) / rate:,.0f} s left" if total and rate else ""
+            of_total = f"/{total:,}" if total else ""
+            say(f"{description}: {done:,.0f}{of_total} {unit}, {rate:,.1f}/s{left} {note}".rstrip())
+
+    yield advance_plain

@@ -1,0 +1,124 @@
+"""The contract between one architecture family and everything that is shared.
+
+What differs between architectures is here and nowhere else: how a model is built or
+loaded, what it hears, what it is asked to say, its loss, and how it decodes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from mynah.config.schema import ModelConfig
+
+
+@dataclass(frozen=True)
+class Example:
+    """One utterance as a family collates it.
+
+    Attributes:
+        id: The utterance's id in its corpus.
+        features: What :meth:`Family.features` made of the audio, [frames, bins] or [samples].
+        labels: Token ids of the transcript.
+        weight: 1.0, or 0.0 for a row that fills a rank's tail.
+    """
+
+    id: str
+    features: np.ndarray
+    labels: list[int]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class LossSum:
+    """A loss before it is divided, so that any split of a batch gives the same gradient.
+
+    Attributes:
+        total: Sum of the weighted negative log-likelihoods over the batch, scalar tensor.
+        count: What to divide by (target tokens with weight), scalar tensor.
+    """
+
+    total: torch.Tensor
+    count: torch.Tensor
+
+
+class Family(ABC):
+    """A model with its processor: the only thing the shared code knows of an architecture.
+
+    Attributes:
+        name: The family's name, as ``model.family`` gives it.
+        model: The torch module that is trained (a PreTrainedModel or a PeftModel).
+        sample_rate: Hertz of the audio that :meth:`features` takes.
+        pretrained: Whether any weights were loaded rather than drawn.
+        feature_seconds: Seconds a feature frame covers where features are spectral, as
+            0.01; None where the model takes samples (SpecAugment then does not apply).
+    """
+
+    name: ClassVar[str]
+    model: Any
+    sample_rate: int
+    pretrained: bool
+    feature_seconds: float | None
+
+    @classmethod
+    @abstractmethod
+    def build(
+        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+    ) -> Family:
+        """From scratch or from pretrained parts; ``texts`` train a tokenizer where one is needed.
+
+        Raises:
+            UserError: A name cannot be loaded, or settings do not fit the model.
+        """
+
+    @classmethod
+    @abstractmethod
+    def load(cls, directory: Path, *, offline: bool = False) -> Family:
+        """From a checkpoint that :meth:`save` wrote, strictly: no weight missing or left over."""
+
+    @abstractmethod
+    def save(self, directory: Path) -> None:
+        """Weights (safetensors), configuration and processor, as plain transformers or peft load them."""
+
+    @abstractmethod
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        """float32 [samples] at ``sample_rate`` to float32 [frames, bins], or [samples]. Runs in workers."""
+
+    @abstractmethod
+    def labels(self, text: str) -> list[int]:
+        """Token ids that training asks for, without padding."""
+
+    @abstractmethod
+    def output_length(self, samples: int) -> int:
+        """Encoder frames that ``samples`` samples become: the one length function of the model."""
+
+    @abstractmethod
+    def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
+        """Why this utterance cannot be learned (as more labels than frames), or None."""
+
+    @abstractmethod
+    def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
+        """Padded tensors, a batch that :meth:`loss` takes; includes ``weights`` float32 [batch]."""
+
+    @abstractmethod
+    def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
+        """Forward pass and undivided loss. ``model`` may be a wrapper (DDP) around ``self.model``."""
+
+    @abstractmethod
+    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
+        """Free-running transcripts of float32 [samples] clips; the same for any batch they come in."""
+
+    @abstractmethod
+    def parameter_table(self) -> list[tuple[str, int, int]]:
+        """(part, parameters, trainable parameters) rows for the summary and the checkpoint."""
+
+    @abstractmethod
+    def base_revisions(self) -> dict[str, str]:
+        """Names of the pretrained parts with the commit they were loaded at; empty from scratch."""
