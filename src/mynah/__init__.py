@@ -1,3 +1,3 @@
-"""Mynah: from recordings and transcripts to a speech recognizer with an error rate one can trust."""
+"""Mynah turns recordings and transcripts into a speech recognizer one can trust."""
 
 __version__ = "0.1.0"

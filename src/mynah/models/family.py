@@ -85,11 +85,11 @@ class Family(ABC):
 
     @abstractmethod
     def save(self, directory: Path) -> None:
-        """Weights (safetensors), configuration and processor, as plain transformers or peft load them."""
+        """Weights (safetensors), configuration, processor: what plain transformers or peft load."""
 
     @abstractmethod
     def features(self, audio: np.ndarray) -> np.ndarray:
-        """float32 [samples] at ``sample_rate`` to float32 [frames, bins], or [samples]. Runs in workers."""
+        """float32 [samples] to float32 [frames, bins], or [samples]. Runs in workers."""
 
     @abstractmethod
     def labels(self, text: str) -> list[int]:
@@ -109,11 +109,11 @@ class Family(ABC):
 
     @abstractmethod
     def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
-        """Forward pass and undivided loss. ``model`` may be a wrapper (DDP) around ``self.model``."""
+        """Forward pass and undivided loss; ``model`` is ``self.model`` or a wrapper around it."""
 
     @abstractmethod
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
-        """Free-running transcripts of float32 [samples] clips; the same for any batch they come in."""
+        """Free-running transcripts of float32 [samples] clips, the same for any batching."""
 
     @abstractmethod
     def parameter_table(self) -> list[tuple[str, int, int]]:
