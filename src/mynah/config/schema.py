@@ -192,6 +192,12 @@ class DataConfig:
         "A training row that cannot be read: skip (counted and listed) or fail.",
         choices=("skip", "fail"),
     )
+    on_impossible: str = setting(
+        "fail",
+        "Training rows whose transcript cannot fit their audio in this model: fail, naming "
+        "them, or drop (counted and listed).",
+        choices=("fail", "drop"),
+    )
     synthesis: SynthesisConfig = setting(SynthesisConfig, "The embedded corpus.")
     augmentation: AugmentationConfig = setting(
         AugmentationConfig, "Augmentation of training audio."

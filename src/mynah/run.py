@@ -1,0 +1,323 @@
+"""One run from top to bottom: train, or evaluate a checkpoint.
+
+Config -> corpus -> batch plan -> family -> trainer -> checkpoint -> evaluation -> report.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah import console, run_directory
+from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
+from mynah.config.checks import notices
+from mynah.config.explain import effective_yaml
+from mynah.config.schema import Config
+
+if TYPE_CHECKING:
+    from mynah.config.origins import Origin
+    from mynah.data.corpus import Corpus
+    from mynah.data.prepare import PreparedData
+    from mynah.evaluation.evaluate import Evaluation
+    from mynah.models.family import Family
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to.
+
+    Attributes:
+        directory: The run's directory.
+        evaluations: The final measurements by split name; empty where nothing was measured.
+        report: The page, or None where nothing was measured.
+        interrupted: Whether the user stopped it; a checkpoint was written then.
+    """
+
+    directory: Path
+    evaluations: dict[str, Evaluation]
+    report: Path | None
+    interrupted: bool = False
+
+
+def run(
+    config: Config,
+    *,
+    origins: Mapping[str, Origin],
+    run_directory: Path,
+    working_directory: Path,
+) -> RunResult:
+    """Train, or with ``eval_checkpoint`` measure.
+
+    Args:
+        config: The checked settings.
+        origins: For each dotted key the layer that set it.
+        run_directory: The run's own directory, claimed already.
+        working_directory: Where the command was typed: relative paths are meant from there.
+
+    Raises:
+        UserError: Anything that is the user's to mend.
+    """
+    config = with_absolute_paths(config, working_directory)
+    for text in notices(config, origins):
+        console.notice(text)
+    if config.eval_checkpoint is not None:
+        return evaluate_checkpoint(config, origins, run_directory, working_directory)
+    return train(config, run_directory, working_directory)
+
+
+def train(config: Config, directory: Path, working_directory: Path) -> RunResult:
+    """Prepare data, build or load the model, train, and measure the best checkpoint."""
+    started = time.time()
+    output = Path(config.training.output_dir or directory / "model")
+    resume = None
+    if config.resume_from_checkpoint is not None:
+        resume = run_directory.resolve_resume(
+            config, working_directory=working_directory, output_directory=output
+        )
+        console.say(f"Going on from {resume}")
+    run_directory.check_output_directory(output, resume=resume)
+    record = run_directory.RunRecord.start(directory, config)
+
+    from mynah.data.prepare import prepare
+
+    data = prepare(config.data, offline=config.offline, working_directory=working_directory)
+    assert data.train is not None
+    write_json(directory / "data.json", data.report)
+
+    from mynah.models import registry
+    from mynah.runtime import describe_device, device_for, seed_everything, use_threads
+
+    use_threads(config)
+    seed_everything(config.training.seed)
+    family = registry.build(
+        config.model,
+        texts=data.train.texts,
+        sample_rate=config.data.sample_rate,
+        offline=config.offline,
+    )
+    family.model.to(device_for(config))
+
+    from mynah.data.batches import BatchPlan
+    from mynah.training import trainer
+    from mynah.training.feasible import without_impossible
+
+    corpus = without_impossible(data.train, family, config.data, report=data.report)
+    write_json(directory / "data.json", data.report)
+    plan = BatchPlan(
+        corpus.durations,
+        seed=config.training.seed,
+        batch_seconds=config.training.batch_seconds,
+        batch_size=config.training.per_device_train_batch_size,
+        world_size=trainer.world_size(),
+    )
+    effective = effective_yaml(config)
+    (directory / "config.yaml").write_text(effective, encoding="utf-8")
+    summarize(config, data, corpus, family, plan, describe_device(family.model))
+
+    evaluate_splits = periodic_evaluation(config, family, data.evaluation)
+    outcome = trainer.train(
+        family,
+        corpus,
+        plan,
+        config,
+        output_directory=output,
+        evaluate=evaluate_splits,
+        resume=resume,
+        on_first_checkpoint=lambda: announce_model(working_directory, output),
+        extra_files={
+            "config.yaml": effective,
+            "data.json": json.dumps(data.report, indent=2, ensure_ascii=False),
+        },
+    )
+    if outcome.interrupted:
+        record.finish("interrupted")
+        console.say("Stopped. To go on from here, add resume_from_checkpoint=last")
+        return RunResult(directory, {}, None, interrupted=True)
+
+    if outcome.best_checkpoint is not None:
+        family = registry.load(outcome.best_checkpoint, offline=config.offline)
+        family.model.to(device_for(config))
+    evaluations = measure(config, family, data.evaluation)
+    report = write_report(
+        config,
+        directory,
+        evaluations,
+        data,
+        history=outcome.history,
+        checkpoint=outcome.best_checkpoint,
+    )
+    record.finish("done")
+    elapsed = time.time() - started
+    console.say(f"Done in {elapsed / 60:.1f} minutes. Report: {shown(report, working_directory)}")
+    newest = outcome.best_checkpoint or output
+    console.say(
+        "Next: measure it again with  "
+        f"python src/train_hydra.py eval_checkpoint={shown(newest, working_directory)}"
+    )
+    return RunResult(directory, evaluations, report)
+
+
+def evaluate_checkpoint(
+    config: Config,
+    origins: Mapping[str, Origin],
+    directory: Path,
+    working_directory: Path,
+) -> RunResult:
+    """Measure a checkpoint with its own model, tokenizer and (unless typed) data settings."""
+    assert config.eval_checkpoint is not None
+    checkpoint = run_directory.resolve_checkpoint(config.eval_checkpoint, working_directory)
+
+    from mynah.training.checkpoint import verify
+
+    verify(checkpoint)
+    config = checkpoint_config(checkpoint, config, origins)
+    console.say(f"Evaluating {checkpoint}")
+    record = run_directory.RunRecord.start(directory, config)
+
+    from mynah.data.prepare import prepare
+
+    data = prepare(
+        config.data, offline=config.offline, working_directory=working_directory, train=False
+    )
+    write_json(directory / "data.json", data.report)
+    (directory / "config.yaml").write_text(effective_yaml(config), encoding="utf-8")
+
+    from mynah.models import registry
+    from mynah.runtime import device_for, use_threads
+
+    use_threads(config)
+    family = registry.load(checkpoint, offline=config.offline)
+    family.model.to(device_for(config))
+    evaluations = measure(config, family, data.evaluation)
+    report = write_report(config, directory, evaluations, data, history=[], checkpoint=checkpoint)
+    record.finish("done")
+    console.say(f"Report: {shown(report, working_directory)}")
+    return RunResult(directory, evaluations, report)
+
+
+def periodic_evaluation(config: Config, family: Family, corpora: Mapping[str, Corpus]) -> Any:
+    """A callable that measures all splits at a step and gives metrics by name.
+
+    The first split's metrics are ``eval_wer``, …; another's carry its name, as
+    ``eval_test_wer``: the first decides which checkpoint is best.
+    """
+    from mynah.evaluation.decode import examples
+    from mynah.evaluation.evaluate import evaluate
+
+    def measure_splits(step: int) -> dict[str, float]:
+        metrics: dict[str, float] = {}
+        for position, (name, corpus) in enumerate(corpora.items()):
+            found = evaluate(family, corpus, config, name=name)
+            prefix = "eval_" if position == 0 else f"eval_{name}_"
+            metrics |= {prefix + key: value for key, value in found.scores.summary().items()}
+            if position == 0:
+                for pair in examples(found.hypotheses, config.training.show_examples, seed=step):
+                    console.say(f"    reference:  {pair.reference}")
+                    console.say(f"    hypothesis: {pair.text}")
+        return metrics
+
+    return measure_splits
+
+
+def measure(config: Config, family: Family, corpora: Mapping[str, Corpus]) -> dict[str, Evaluation]:
+    """The final, full measurement of every evaluation split."""
+    from mynah.evaluation.evaluate import evaluate
+
+    return {name: evaluate(family, corpus, config, name=name) for name, corpus in corpora.items()}
+
+
+def write_report(
+    config: Config,
+    directory: Path,
+    evaluations: dict[str, Evaluation],
+    data: PreparedData,
+    *,
+    history: list[dict[str, Any]],
+    checkpoint: Path | None,
+) -> Path | None:
+    """Print the error rates and write ``evaluation/``; None where nothing was measured."""
+    if not evaluations:
+        return None
+    from mynah.evaluation import report
+    from mynah.runtime import versions
+
+    report.console_summary(evaluations)
+    about = {
+        "checkpoint": str(checkpoint) if checkpoint else None,
+        "config": effective_yaml(config),
+        "data": data.report,
+        "statement": data.report.get("statement"),
+        "versions": versions(),
+    }
+    return report.write(
+        directory / "evaluation",
+        evaluations,
+        history=history,
+        about=about,
+        corpora=data.evaluation,
+        worst=config.evaluation.report_utterances,
+    )
+
+
+def summarize(
+    config: Config,
+    data: PreparedData,
+    corpus: Corpus,
+    family: Family,
+    plan: Any,
+    device: str,
+) -> None:
+    """Print what is about to be spent, before it is."""
+    from mynah.training.arguments import steps_total
+    from mynah.training.estimate import estimate
+
+    cost = estimate(family, corpus, plan, config)
+    steps = steps_total(plan, config)
+    parameters = family.parameter_table()
+    total = sum(row[1] for row in parameters)
+    trainable = sum(row[2] for row in parameters)
+    rows = [
+        ["model", f"{family.name}: {total:,} parameters, {trainable:,} trained"],
+        ["training", f"{len(corpus):,} utterances, {corpus.durations.sum() / 3600:.2f} h"],
+    ]
+    rows += [
+        [f"evaluation: {name}", f"{len(split):,} utterances, {split.durations.sum() / 3600:.2f} h"]
+        for name, split in data.evaluation.items()
+    ]
+    rows += [
+        [
+            "steps",
+            f"{steps:,} of {plan.batches_per_epoch:,} batches an epoch, "
+            f"{plan.padding_fraction(0):.1%} padding",
+        ],
+        ["device", device],
+        ["estimated time", f"{cost.seconds_per_step * steps / 60:.1f} minutes of training"],
+        ["estimated memory", f"{cost.peak_bytes / 2**30:.1f} GiB"],
+    ]
+    console.table("This run", ["what", "how much"], rows)
+
+
+def announce_model(working_directory: Path, output: Path) -> None:
+    """Point ``outputs/model`` to this run's model, now that it holds a checkpoint."""
+    outputs = working_directory / "outputs"
+    if run_directory.link_newest_model(outputs, output):
+        console.say(f"outputs/model -> {shown(output, working_directory)}")
+
+
+def shown(path: Path | None, working_directory: Path) -> str:
+    """A path as a person would type it: relative where it lies below the working directory."""
+    if path is None:
+        return "none"
+    try:
+        return str(path.resolve().relative_to(working_directory.resolve()))
+    except ValueError:
+        return str(path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file for people to read."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

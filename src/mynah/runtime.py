@@ -1,0 +1,78 @@
+"""The machine a run is on: device, threads, seeds, versions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from mynah.config.schema import Config
+
+_REPORTED = (
+    "mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets", "tokenizers",
+    "numpy", "jiwer", "hydra-core",
+)  # fmt: skip
+
+
+def device_for(config: Config) -> torch.device:
+    """CUDA, then MPS, then the CPU; the CPU alone with ``training.use_cpu=true``."""
+    import torch
+
+    if getattr(config.training, "use_cpu", False):
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def describe_device(model: Any) -> str:
+    """The device a model lies on, in words for the summary."""
+    import torch
+
+    device = next(model.parameters()).device
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
+    if device.type == "mps":
+        return "Apple GPU (MPS)"
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def use_threads(config: Config) -> None:
+    """Set torch's threads: ``training.cpu_threads``, or one a core this process may use."""
+    import torch
+
+    # Inside a container or a SLURM step a process may own fewer cores than the machine has.
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    wanted = config.training.cpu_threads or available or os.cpu_count() or 1
+    if config.training.cpu_threads is not None or "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(wanted)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, numpy's and torch's generators."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a result; imports none of them."""
+    found = {"python": platform.python_version()}
+    for name in _REPORTED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
