@@ -24,10 +24,31 @@ from pathlib import Path
 from typing import Any
 
 from mynah.config.errors import UserError
+from mynah.config.schema import Config
+from mynah.run_record import RECORD, RunRecord, identity, read_record, record
+
+__all__ = [
+    "RunRecord",
+    "check_output_directory",
+    "checkpoints",
+    "claim",
+    "find_last",
+    "hold_output_directory",
+    "identity",
+    "is_whole",
+    "link_newest_model",
+    "model_directory_of",
+    "read_record",
+    "record",
+    "resolve_checkpoint",
+    "resolve_resume",
+    "run_directory_of",
+    "runs",
+]
 
 SUMS = "SHA256SUMS"  # written last into a checkpoint: where it is, the checkpoint is whole
-RECORD = "run.json"
 MODEL = "model"
+SWEEPS = "sweeps"
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _NAMED = 5  # checkpoints that a message names at most
@@ -66,12 +87,14 @@ def claim(parent: Path, name: str) -> Path:
         ) from problem
 
 
-def link_newest_model(outputs: Path, model_directory: Path) -> bool:
+def link_newest_model(outputs: Path, model_directory: Path, *, of_sweep: bool = False) -> bool:
     """Let ``outputs/model`` point to ``model_directory``, in one atomic step.
 
     Args:
         outputs: The folder of all runs.
         model_directory: The model directory of the run that just committed a checkpoint.
+        of_sweep: Whether it is the best model of a sweep that ended. A job of a sweep alone
+            does not move the link: many jobs would pull it to and fro.
 
     Returns:
         Whether the link points there now. False where something that is no link has that
@@ -79,6 +102,8 @@ def link_newest_model(outputs: Path, model_directory: Path) -> bool:
     """
     link = outputs / MODEL
     if link.exists() and not link.is_symlink():
+        return False
+    if not of_sweep and (outputs / SWEEPS).resolve() in model_directory.resolve().parents:
         return False
     outputs.mkdir(parents=True, exist_ok=True)
     target = os.path.relpath(model_directory.resolve(), outputs.resolve())
@@ -120,29 +145,8 @@ def checkpoints(model_directory: Path) -> list[Path]:
 
 def runs(outputs: Path) -> list[Path]:
     """The directories of all runs in ``outputs``, sweeps' jobs too, in no certain order."""
-    patterns = (f"*/{RECORD}", f"*/*/{RECORD}", f"sweeps/*/*/{RECORD}")
+    patterns = (f"*/{RECORD}", f"*/*/{RECORD}", f"{SWEEPS}/*/*/{RECORD}")
     return [path.parent for pattern in patterns for path in outputs.glob(pattern)]
-
-
-def read_record(run_directory: Path) -> dict[str, Any]:
-    """What ``run.json`` says, or an empty dict where there is none that can be read."""
-    try:
-        content = json.loads((run_directory / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def record(run_directory: Path, **fields: Any) -> None:
-    """Set fields of ``run.json``; a reader sees the old file or the new one, never a part.
-
-    The fields that this module reads are ``identity`` (a flat dict: data, model, seed) and
-    ``output_dir`` (the model directory, absolute).
-    """
-    content = read_record(run_directory) | fields
-    staged = run_directory / f".{RECORD}-{os.getpid()}"
-    staged.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    staged.replace(run_directory / RECORD)
 
 
 def model_directory_of(run_directory: Path) -> Path:
@@ -212,6 +216,29 @@ def resolve_checkpoint(path: str, working_directory: Path, *, resume: bool = Fal
             f"{path} is no whole checkpoint of Mynah: {detail}.", setting, asked, working_directory
         )
     raise _missing(f"{path} holds no checkpoint.", setting, asked, working_directory)
+
+
+def resolve_resume(
+    config: Config, *, working_directory: Path, output_directory: Path | None = None
+) -> Path:
+    """The checkpoint that ``resume_from_checkpoint`` means: a path, a run, or ``last``.
+
+    Args:
+        config: The settings of the run about to start, paths made absolute.
+        working_directory: Where the command was typed.
+        output_directory: The run's own model directory. Where it holds checkpoints and the
+            setting is ``last``, the newest of those is meant.
+
+    Raises:
+        UserError: There is none.
+    """
+    typed = config.resume_from_checkpoint
+    assert typed is not None
+    if typed != "last":
+        return resolve_checkpoint(typed, working_directory, resume=True)
+    if output_directory is not None and (own := checkpoints(output_directory)):
+        return own[-1].resolve()
+    return find_last(working_directory / "outputs", identity(config))
 
 
 def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:

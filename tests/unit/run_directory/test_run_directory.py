@@ -14,6 +14,7 @@ import pytest
 
 from mynah import run_directory
 from mynah.config.errors import UserError
+from mynah.config.schema import Config
 
 
 def make_checkpoint(directory: Path, committed: float = 1000.0) -> Path:
@@ -283,3 +284,38 @@ def test_the_record_keeps_what_is_not_changed(tmp_path):
         "status": "done",
     }
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_job_of_a_sweep_does_not_move_the_link_but_the_sweeps_best_does(tmp_path):
+    single = make_run(tmp_path, "day/1", {}, {1: 1.0})
+    job = make_run(tmp_path, "sweeps/grid/job", {}, {1: 1.0})
+    assert run_directory.link_newest_model(tmp_path, single / "model")
+    assert run_directory.link_newest_model(tmp_path, job / "model") is False
+    assert (tmp_path / "model").resolve() == single / "model"
+    assert run_directory.link_newest_model(tmp_path, job / "model", of_sweep=True)
+    assert (tmp_path / "model").resolve() == job / "model"
+
+
+def test_a_started_run_can_be_resumed_as_last_by_the_same_settings_alone(tmp_path):
+    config = Config(resume_from_checkpoint="last")
+    run = tmp_path / "outputs" / "day" / "1"
+    run.mkdir(parents=True)
+    run_directory.RunRecord.start(run, config).finish("interrupted")
+    checkpoint = make_checkpoint(run / "model" / "checkpoint-9")
+    assert run_directory.read_record(run)["status"] == "interrupted"
+    assert run_directory.resolve_resume(config, working_directory=tmp_path) == checkpoint
+    config.data.num_proc = 7  # changes nothing that is learned
+    assert run_directory.resolve_resume(config, working_directory=tmp_path) == checkpoint
+    config.training.seed += 1
+    with pytest.raises(UserError, match=r"differs in: seed\."):
+        run_directory.resolve_resume(config, working_directory=tmp_path)
+
+
+def test_last_prefers_the_checkpoints_of_the_output_directory_at_hand(tmp_path):
+    own = make_checkpoint(tmp_path / "mine" / "checkpoint-2")
+    found = run_directory.resolve_resume(
+        Config(resume_from_checkpoint="last"),
+        working_directory=tmp_path,
+        output_directory=tmp_path / "mine",
+    )
+    assert found == own

@@ -1,0 +1,108 @@
+"""``run.json``: what a run is and how far it came, for resuming, sweeps and people."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mynah.config.schema import Config
+
+RECORD = "run.json"
+# Settings that change how fast data is prepared, and nothing that is learned from it.
+_WITHOUT_MEANING = ("num_proc", "dataset_cache_dir")
+_VERSIONED = ("mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets")
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """Data, model and seed of a run: two runs that agree in it learn the same thing.
+
+    Args:
+        config: The settings, paths made absolute.
+
+    Returns:
+        ``data`` and ``model`` as the digest of their settings, ``seed`` as it is.
+    """
+    data = dataclasses.asdict(config.data)
+    for name in _WITHOUT_MEANING:
+        data.pop(name, None)
+    return {
+        "data": _digest(data),
+        "model": _digest(dataclasses.asdict(config.model)),
+        "seed": config.training.seed,
+    }
+
+
+def read_record(run_directory: Path) -> dict[str, Any]:
+    """What ``run.json`` says, or an empty dict where there is none that can be read."""
+    try:
+        content = json.loads((run_directory / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def record(run_directory: Path, **fields: Any) -> None:
+    """Set fields of ``run.json``; a reader sees the old file or the new one, never a part."""
+    content = read_record(run_directory) | fields
+    staged = run_directory / f".{RECORD}-{os.getpid()}"
+    staged.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    staged.replace(run_directory / RECORD)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The record of the run that is going on.
+
+    Attributes:
+        directory: The run's directory.
+    """
+
+    directory: Path
+
+    @classmethod
+    def start(cls, directory: Path, config: Config) -> RunRecord:
+        """Write that the run began: identity, output directory, seed, versions."""
+        output = config.training.output_dir
+        record(
+            directory,
+            kind="evaluation" if config.eval_checkpoint else "training",
+            status="running",
+            identity=identity(config),
+            seed=config.training.seed,
+            output_dir=str(Path(output).absolute()) if output else str(directory / "model"),
+            started=_now(),
+            finished=None,
+            process=os.getpid(),
+            versions=_versions(),
+        )
+        return cls(directory)
+
+    def finish(self, status: str, **fields: Any) -> None:
+        """Write how it ended: ``done``, ``interrupted`` or ``failed``."""
+        record(self.directory, status=status, finished=_now(), **fields)
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _VERSIONED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
