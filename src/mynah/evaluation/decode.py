@@ -1,0 +1,244 @@
+"""Free-running decoding of a whole corpus: one hypothesis for every row, always."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mynah import console
+from mynah.config.errors import UserError
+
+if TYPE_CHECKING:
+    from mynah.data.corpus import Corpus
+    from mynah.models.family import Family
+
+_SEED = 0  # of whatever a model draws while decoding, as the dither of its features
+_NAMED_FAILURES = 3
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What a model heard in one utterance.
+
+    Attributes:
+        id: The utterance's id in its corpus.
+        reference: The transcript as the corpus has it, not normalised.
+        text: The hypothesis as the model wrote it; "" where ``error`` is set.
+        error: Why there is no hypothesis (unreadable audio, a decoding that failed), or None.
+    """
+
+    id: str
+    reference: str
+    text: str
+    duration_seconds: float
+    speaker: str | None = None
+    error: str | None = None
+
+
+def decode(
+    family: Family,
+    corpus: Corpus,
+    *,
+    batch_seconds: float,
+    batch_size: int | None = None,
+    progress: bool = True,
+    description: str = "",
+) -> list[Hypothesis]:
+    """Transcribe every utterance of a corpus.
+
+    Utterances of similar length are decoded together. The model is put into evaluation mode
+    and every module back into its former mode, and all random states are what they were, so
+    that a training goes on as if nothing had been measured.
+
+    Args:
+        family: The model.
+        corpus: What to transcribe.
+        batch_seconds: Padded audio in a batch, where ``batch_size`` is None.
+        batch_size: Utterances in a batch.
+        progress: Whether to show progress.
+        description: What the progress says is being done.
+
+    Returns:
+        One hypothesis a row, in row order. A row whose audio cannot be read or whose decoding
+        fails has the text "" and an ``error``, and counts with all its words as wrong.
+
+    Raises:
+        UserError: Not one utterance could be read.
+        Exception: Not one utterance could be decoded; the first failure is raised again.
+    """
+    results = _Results(corpus)
+    batches = group_by_length(corpus.durations, batch_seconds=batch_seconds, batch_size=batch_size)
+    with evaluating(family.model), _progress(description or corpus.name, corpus, progress) as done:
+        for rows in batches:
+            audios = {}
+            for row in rows:
+                try:
+                    audios[row] = corpus.read_audio(row)
+                except Exception as error:
+                    results.fail(row, error)
+            _transcribe(family, audios, results)
+            done(len(rows))
+    results.report_failures()
+    return results.in_row_order()
+
+
+def group_by_length(
+    durations: Sequence[float] | np.ndarray,
+    *,
+    batch_seconds: float,
+    batch_size: int | None = None,
+) -> list[list[int]]:
+    """Rows in batches of similar length, the longest first.
+
+    The longest first: what does not fit into memory fails at the start, not at the end.
+
+    Args:
+        durations: Seconds of each row, [rows].
+        batch_seconds: Largest rows × longest of a batch, where ``batch_size`` is None; an
+            utterance that is longer is a batch of its own.
+        batch_size: Rows in a batch.
+    """
+    order = np.argsort(-np.asarray(durations, dtype=np.float64), kind="stable")
+    batches: list[list[int]] = []
+    for row in order.tolist():
+        if batches:
+            size = len(batches[-1])
+            longest = float(durations[batches[-1][0]])
+            full = size >= batch_size if batch_size else longest * (size + 1) > batch_seconds
+            if not full:
+                batches[-1].append(row)
+                continue
+        batches.append([row])
+    return batches
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Evaluation mode without gradients, that leaves no trace.
+
+    Every module returns to its own former mode (a frozen encoder may be in evaluation mode
+    inside a model that trains), and the random states of Python, NumPy and torch on every
+    device are put back. Inside, they start from a fixed seed.
+    """
+    import torch
+
+    modes = [(module, module.training) for module in model.modules()]
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    try:
+        random.seed(_SEED)
+        np.random.seed(_SEED)
+        torch.manual_seed(_SEED)
+        model.eval()
+        # Not inference_mode: what a module caches under it (position embeddings) could never
+        # be used in a backward pass again.
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+        if mps is not None:
+            torch.mps.set_rng_state(mps)
+
+
+class _Results:
+    """Texts and failures by row, until all rows have one."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+        self._texts: dict[int, str] = {}
+        self._failures: dict[int, Exception] = {}
+
+    def succeed(self, row: int, text: str) -> None:
+        self._texts[row] = text
+
+    def fail(self, row: int, error: Exception) -> None:
+        self._failures[row] = error
+
+    def report_failures(self) -> None:
+        if not self._failures:
+            return
+        first = self._failures[min(self._failures)]
+        if not self._texts:
+            unreadable = isinstance(first, UserError)
+            raise (
+                UserError(
+                    f"Not one of the {len(self._corpus)} utterances of"
+                    f" {self._corpus.name!r} could be read: {first.what}",
+                    where=first.where,
+                    fix=first.fix or "look at the split's audio files",
+                )
+                if unreadable
+                else first
+            )
+        named = [
+            f"{self._corpus.ids[row]} ({_reason(self._failures[row])})"
+            for row in sorted(self._failures)[:_NAMED_FAILURES]
+        ]
+        more = len(self._failures) - len(named)
+        console.notice(
+            f"{len(self._failures)} of {len(self._corpus)} utterances of {self._corpus.name!r}"
+            f" could not be decoded and count as fully wrong: {'; '.join(named)}"
+            + (f"; and {more} more" if more else "")
+        )
+
+    def in_row_order(self) -> list[Hypothesis]:
+        corpus = self._corpus
+        texts, ids, speakers = corpus.texts, corpus.ids, corpus.speakers
+        return [
+            Hypothesis(
+                id=ids[row],
+                reference=texts[row],
+                text=self._texts.get(row, ""),
+                duration_seconds=float(corpus.durations[row]),
+                speaker=speakers[row] or None,
+                error=_reason(self._failures[row]) if row in self._failures else None,
+            )
+            for row in range(len(corpus))
+        ]
+
+
+def _transcribe(family: Family, audios: dict[int, np.ndarray], results: _Results) -> None:
+    """One batch; where it fails, each of its utterances alone, so that one costs only itself."""
+    if not audios:
+        return
+    rows = list(audios)
+    try:
+        texts = family.transcribe([audios[row] for row in rows])
+        if len(texts) != len(rows):
+            raise RuntimeError(f"{len(rows)} utterances were given {len(texts)} hypotheses")
+    except Exception as error:
+        if len(rows) == 1:
+            results.fail(rows[0], error)
+            return
+        for row in rows:
+            _transcribe(family, {row: audios[row]}, results)
+        return
+    for row, text in zip(rows, texts, strict=True):
+        results.succeed(row, text)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UserError):
+        return error.what
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
+
+
+@contextmanager
+def _progress(description: str, corpus: Corpus, shown: bool) -> Iterator[console.Advance]:
+    if not shown:
+        yield lambda amount=1, note="": None
+        return
+    with console.progress(description, len(corpus), "utterances") as advance:
+        yield advance

@@ -1,0 +1,147 @@
+"""Decoding a corpus: every row in the result, and a training that does not notice."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from evaluation_fakes import FakeCorpus, FakeFamily
+
+from mynah.config.errors import UserError
+from mynah.evaluation.decode import decode, evaluating, group_by_length
+
+WORDS = [f"word{row}" for row in range(10)]
+
+
+def test_hypotheses_come_in_the_corpus_s_order_whatever_the_lengths():
+    corpus = FakeCorpus(WORDS, durations=[3, 1, 2, 5, 4, 0.5, 6, 9, 8, 7])
+    result = decode(FakeFamily(WORDS), corpus, batch_seconds=10, progress=False)
+    assert [h.id for h in result] == corpus.ids
+    assert [h.text for h in result] == WORDS
+    assert [h.duration_seconds for h in result] == corpus.durations.tolist()
+    assert [h.speaker for h in result] == corpus.speakers
+
+
+def test_no_batch_has_more_padded_seconds_than_asked_for():
+    durations = np.random.default_rng(0).uniform(0.5, 12, size=200)
+    batches = group_by_length(durations, batch_seconds=20)
+    for rows in batches:
+        assert len(rows) == 1 or max(durations[rows]) * len(rows) <= 20
+    assert sorted(row for rows in batches for row in rows) == list(range(200))
+    # Filled: the next row would not have fitted.
+    for rows, following in zip(batches, batches[1:], strict=False):
+        assert max(durations[[*rows, following[0]]]) * (len(rows) + 1) > 20
+
+
+def test_an_utterance_longer_than_the_budget_is_a_batch_of_its_own():
+    assert group_by_length([30.0, 1.0, 2.0], batch_seconds=5) == [[0], [2, 1]]
+
+
+def test_a_batch_size_takes_the_place_of_the_seconds():
+    batches = group_by_length(np.ones(7) * 100, batch_seconds=1, batch_size=3)
+    assert [len(rows) for rows in batches] == [3, 3, 1]
+
+
+def test_an_unreadable_row_stays_in_the_result_with_its_reason():
+    corpus = FakeCorpus(WORDS, unreadable={4})
+    result = decode(FakeFamily(WORDS), corpus, batch_seconds=100, progress=False)
+    assert [h.text for h in result] == [*WORDS[:4], "", *WORDS[5:]]
+    assert result[4].error == "the file is cut off"
+    assert [h.error for h in result if h.id != "utt-4"] == [None] * 9
+
+
+def test_an_utterance_that_breaks_its_batch_costs_only_itself():
+    def fail_on_6(rows):
+        if 6 in rows:
+            raise RuntimeError("out of memory")
+
+    result = decode(
+        FakeFamily(WORDS, before=fail_on_6), FakeCorpus(WORDS), batch_seconds=1e6, progress=False
+    )
+    assert [h.text for h in result] == [*WORDS[:6], "", *WORDS[7:]]
+    assert result[6].error == "RuntimeError: out of memory"
+
+
+def test_failures_are_named_to_the_user(capsys):
+    decode(FakeFamily(WORDS), FakeCorpus(WORDS, unreadable={2}), batch_seconds=9, progress=False)
+    printed = capsys.readouterr().out
+    assert "1 of 10 utterances of 'validation'" in printed
+    assert "utt-2" in printed
+
+
+def test_a_corpus_without_one_readable_utterance_is_an_error_not_a_score():
+    corpus = FakeCorpus(WORDS, unreadable=set(range(10)))
+    with pytest.raises(UserError, match="Not one of the 10 utterances"):
+        decode(FakeFamily(WORDS), corpus, batch_seconds=9, progress=False)
+
+
+def test_a_model_that_fails_on_everything_raises_its_own_error():
+    def broken(rows):
+        raise TypeError("no such argument")
+
+    with pytest.raises(TypeError, match="no such argument"):
+        decode(FakeFamily(WORDS, before=broken), FakeCorpus(WORDS), batch_seconds=9, progress=False)
+
+
+def test_an_interrupt_is_not_taken_for_a_failed_utterance():
+    def interrupt(rows):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        decode(
+            FakeFamily(WORDS, before=interrupt), FakeCorpus(WORDS), batch_seconds=9, progress=False
+        )
+
+
+def test_the_model_decodes_in_evaluation_mode_and_each_module_returns_to_its_own_mode():
+    seen = []
+    family = FakeFamily(WORDS)
+    family.before = lambda rows: seen.append(
+        (family.model.training, family.model[1].training, torch.is_grad_enabled())
+    )
+    family.model.train()
+    family.model[0].eval()  # as a frozen encoder inside a model that trains
+    decode(family, FakeCorpus(WORDS), batch_seconds=100, progress=False)
+    assert set(seen) == {(False, False, False)}
+    assert (family.model.training, family.model[0].training, family.model[1].training) == (
+        True,
+        False,
+        True,
+    )
+    assert torch.is_grad_enabled()
+
+
+def test_modes_return_after_a_failure_too():
+    family = FakeFamily(WORDS)
+    family.model.train()
+    with pytest.raises(ZeroDivisionError), evaluating(family.model):
+        1 / 0  # noqa: B018
+    assert family.model.training
+    assert torch.is_grad_enabled()
+
+
+def test_random_states_are_as_if_nothing_had_been_decoded():
+    def draw(rows=()):
+        return random.random(), np.random.random(), torch.rand(2).tolist()
+
+    family = FakeFamily(WORDS, before=draw)
+    random.seed(7), np.random.seed(7), torch.manual_seed(7)
+    expected = draw()
+    random.seed(7), np.random.seed(7), torch.manual_seed(7)
+    decode(family, FakeCorpus(WORDS), batch_seconds=9, progress=False)
+    assert draw() == expected
+
+
+def test_what_a_model_draws_while_decoding_does_not_depend_on_what_came_before():
+    def drawn():
+        values = []
+        family = FakeFamily(WORDS, before=lambda rows: values.append(torch.rand(1).item()))
+        decode(family, FakeCorpus(WORDS), batch_seconds=9, progress=False)
+        return values
+
+    torch.manual_seed(1)
+    first = drawn()
+    torch.manual_seed(2)
+    assert drawn() == first

@@ -1,0 +1,192 @@
+"""Error rates, against jiwer's own, brute force, and a bootstrap written as a loop."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import jiwer
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mynah.config.errors import UserError
+from mynah.evaluation.decode import Hypothesis
+from mynah.evaluation.score import AlignedWord, bootstrap_intervals, score
+
+
+def hypotheses(*pairs: tuple[str, str]) -> list[Hypothesis]:
+    return [
+        Hypothesis(id=f"u{row}", reference=reference, text=text, duration_seconds=1.0)
+        for row, (reference, text) in enumerate(pairs)
+    ]
+
+
+def scored(*pairs, normalizer="none", samples=0, seed=0):
+    return score(
+        hypotheses(*pairs), normalizer=normalizer, bootstrap_samples=samples, bootstrap_seed=seed
+    )
+
+
+def levenshtein(a, b) -> int:
+    """Edit distance by its recurrence, Wagner and Fischer 1974."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        previous, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
+    return row[-1]
+
+
+def random_pairs(count: int, seed: int) -> list[tuple[str, str]]:
+    generator = random.Random(seed)
+
+    def sentence(low):
+        return " ".join(generator.choices("a b c dd ee fff".split(), k=generator.randint(low, 9)))
+
+    return [(sentence(1), sentence(0)) for _ in range(count)]
+
+
+def test_rates_and_counts_are_jiwer_s():
+    pairs = random_pairs(200, seed=1)
+    ours = scored(*pairs)
+    references, texts = map(list, zip(*pairs, strict=True))
+    theirs = jiwer.process_words(references, texts)
+    assert ours.wer == theirs.wer
+    assert ours.cer == jiwer.cer(references, texts)
+    assert (ours.substitutions, ours.deletions, ours.insertions, ours.hits) == (
+        theirs.substitutions,
+        theirs.deletions,
+        theirs.insertions,
+        theirs.hits,
+    )
+    assert ours.words == sum(len(reference.split()) for reference in references)
+    assert ours.characters == sum(map(len, references))
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abc"), max_size=8))
+def test_each_utterance_has_the_fewest_errors_possible(said, heard):
+    row = scored((" ".join(said), " ".join(heard)), ("x", "x")).per_utterance[0]
+    assert row.edits == levenshtein(said, heard)
+    assert row.character_edits == levenshtein(" ".join(said), " ".join(heard))
+    assert row.hits + row.substitutions + row.deletions == row.words == len(said)
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abc"), max_size=8))
+def test_an_alignment_spells_both_texts_and_marks_each_difference(said, heard):
+    row = scored((" ".join(said), " ".join(heard)), ("x", "x")).per_utterance[0]
+    assert [w.reference for w in row.alignment if w.operation != "insert"] == said
+    assert [w.hypothesis for w in row.alignment if w.operation != "delete"] == heard
+    for word in row.alignment:
+        assert (word.operation == "equal") == (word.reference == word.hypothesis)
+
+
+def test_an_alignment_reads_as_expected():
+    row = scored(("the cat sat down", "the hat sat right down")).per_utterance[0]
+    assert row.alignment == (
+        AlignedWord("equal", "the", "the"),
+        AlignedWord("substitute", "cat", "hat"),
+        AlignedWord("equal", "sat", "sat"),
+        AlignedWord("insert", "", "right"),
+        AlignedWord("equal", "down", "down"),
+    )
+
+
+def test_the_rate_is_of_the_corpus_not_a_mean_over_utterances():
+    assert scored(("a", "b"), ("a b c d e f g h i", "a b c d e f g h i")).wer == 0.1
+
+
+def test_a_failed_utterance_counts_with_all_its_words_as_deleted():
+    rows = hypotheses(("one two three", "one two three"), ("four five", ""))
+    rows[1] = Hypothesis("u1", "four five", "", 1.0, error="unreadable")
+    result = score(rows, normalizer="none", bootstrap_samples=0, bootstrap_seed=0)
+    assert (result.deletions, result.words, result.failed) == (2, 5, 1)
+    assert result.wer == 2 / 5
+    assert result.sentence_error_rate == 0.5
+
+
+def test_words_heard_in_an_empty_reference_are_insertions():
+    result = scored(("...", "hello there"), ("two words", "two words"), normalizer="basic")
+    assert (result.insertions, result.words, result.empty_references) == (2, 2, 1)
+    assert result.wer == 1.0
+    assert math.isnan(result.per_utterance[0].wer)
+
+
+def test_an_empty_reference_heard_as_nothing_is_right():
+    result = scored(("", ""), ("a", "a"))
+    assert (result.wer, result.sentence_error_rate) == (0.0, 0.0)
+    assert result.per_utterance[0].wer == 0.0
+
+
+def test_a_set_without_one_reference_word_has_no_rate():
+    with pytest.raises(UserError, match="none of the 2 references has a word"):
+        scored(("", "a"), ("!", ""), normalizer="basic")
+    with pytest.raises(UserError):
+        scored()
+
+
+def test_reference_and_hypothesis_pass_the_same_normaliser():
+    result = scored(("Hello, World!", "hello world"), normalizer="basic")
+    assert result.wer == 0.0
+    assert result.normalizer == "basic@1"
+    assert scored(("Hello, World!", "hello world")).wer == 1.0
+
+
+def test_the_bootstrap_is_the_textbook_loop():
+    pairs = random_pairs(40, seed=2)
+    result = scored(*pairs, samples=500, seed=3)
+    edits = [levenshtein(a.split(), b.split()) for a, b in pairs]
+    words = [len(a.split()) for a, _ in pairs]
+    generator = np.random.default_rng(3)
+    rates = []
+    for _ in range(500):
+        drawn = generator.integers(0, len(pairs), size=len(pairs))
+        rates.append(sum(edits[i] for i in drawn) / sum(words[i] for i in drawn))
+    assert result.wer_low == pytest.approx(np.percentile(rates, 2.5), abs=1e-12)
+    assert result.wer_high == pytest.approx(np.percentile(rates, 97.5), abs=1e-12)
+    assert result.wer_low < result.wer < result.wer_high
+    assert result.cer_low < result.cer < result.cer_high
+
+
+def test_the_interval_is_the_binomial_s_where_each_utterance_is_one_word():
+    # One word an utterance: the rate of a resample is Binomial(n, p) / n, about normal.
+    n, p = 4000, 0.2
+    errors = (np.arange(n) < n * p).astype(np.int64)
+    [(low, high)] = bootstrap_intervals([(errors, np.ones_like(errors))], samples=4000, seed=0)
+    half = 1.959964 * math.sqrt(p * (1 - p) / n)
+    assert low == pytest.approx(p - half, abs=0.05 * half)
+    assert high == pytest.approx(p + half, abs=0.05 * half)
+
+
+def test_the_interval_covers_the_true_rate_about_as_often_as_it_says():
+    generator = np.random.default_rng(5)
+    lengths = np.full(150, 8, dtype=np.int64)
+    covered = 0
+    for trial in range(200):
+        errors = generator.binomial(8, 0.15, size=150)
+        [(low, high)] = bootstrap_intervals([(errors, lengths)], samples=300, seed=trial)
+        covered += low <= 0.15 <= high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_resampling_in_parts_gives_the_same_interval(monkeypatch):
+    errors, lengths = np.arange(50) % 4, np.full(50, 5)
+    whole = bootstrap_intervals([(errors, lengths)], samples=101, seed=1)
+    monkeypatch.setattr("mynah.evaluation.score._RESAMPLED_AT_ONCE", 120)
+    assert bootstrap_intervals([(errors, lengths)], samples=101, seed=1) == whole
+
+
+def test_another_seed_gives_another_interval_and_the_same_seed_the_same():
+    pairs = random_pairs(30, seed=4)
+    first, again = scored(*pairs, samples=50, seed=1), scored(*pairs, samples=50, seed=1)
+    assert (first.wer_low, first.wer_high) == (again.wer_low, again.wer_high)
+    assert scored(*pairs, samples=50, seed=2).wer_low != first.wer_low
+
+
+@pytest.mark.parametrize(("count", "samples"), [(1, 100), (5, 0)])
+def test_there_is_no_interval_of_one_utterance_or_without_resamples(count, samples):
+    result = scored(*[("a b", "a c")] * count, samples=samples)
+    assert math.isnan(result.wer_low) and math.isnan(result.cer_high)
+    assert "wer_low" not in result.summary()
+    assert result.summary()["wer"] == 0.5
