@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -117,6 +117,16 @@ def group_by_length(
     return batches
 
 
+def examples(hypotheses: Sequence[Hypothesis], n: int, seed: int = 0) -> list[Hypothesis]:
+    """Pick ``n`` hypotheses to show, the same ones of a corpus for the same seed.
+
+    Which rows are picked depends on the number of rows and the seed alone, so that the same
+    utterances are seen getting better from one evaluation to the next.
+    """
+    rows = random.Random(seed).sample(range(len(hypotheses)), min(n, len(hypotheses)))
+    return [hypotheses[row] for row in sorted(rows)]
+
+
 @contextmanager
 def evaluating(model: Any) -> Iterator[None]:
     """Evaluation mode without gradients, that leaves no trace.
@@ -169,19 +179,8 @@ class _Results:
     def report_failures(self) -> None:
         if not self._failures:
             return
-        first = self._failures[min(self._failures)]
         if not self._texts:
-            unreadable = isinstance(first, UserError)
-            raise (
-                UserError(
-                    f"Not one of the {len(self._corpus)} utterances of"
-                    f" {self._corpus.name!r} could be read: {first.what}",
-                    where=first.where,
-                    fix=first.fix or "look at the split's audio files",
-                )
-                if unreadable
-                else first
-            )
+            self._raise(self._failures[min(self._failures)])
         named = [
             f"{self._corpus.ids[row]} ({_reason(self._failures[row])})"
             for row in sorted(self._failures)[:_NAMED_FAILURES]
@@ -192,6 +191,16 @@ class _Results:
             f" could not be decoded and count as fully wrong: {'; '.join(named)}"
             + (f"; and {more} more" if more else "")
         )
+
+    def _raise(self, first: Exception) -> NoReturn:
+        if not isinstance(first, UserError):
+            raise first
+        raise UserError(
+            f"Not one of the {len(self._corpus)} utterances of {self._corpus.name!r}"
+            f" could be read: {first.what}",
+            where=first.where,
+            fix=first.fix or "look at the split's audio files",
+        ) from first
 
     def in_row_order(self) -> list[Hypothesis]:
         corpus = self._corpus

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -200,9 +200,10 @@ def align(texts: Sequence[tuple[str, str, str, str | None]]) -> list[UtteranceSc
         return []
     references = [reference for _, reference, _, _ in texts]
     hypotheses = [hypothesis for _, _, hypothesis, _ in texts]
-    # jiwer's own transforms cannot take an empty reference; these give it as no words at all.
-    by_words = jiwer.process_words(references, hypotheses, _words_of_each, _words_of_each)
-    by_characters = jiwer.process_words(references, hypotheses, _letters_of_each, _letters_of_each)
+    # jiwer's default transforms refuse an empty reference; these take it as no words at all.
+    words, letters = jiwer.ReduceToListOfListOfWords(), jiwer.ReduceToListOfListOfChars()
+    by_words = jiwer.process_words(references, hypotheses, words, words)
+    by_characters = jiwer.process_words(references, hypotheses, letters, letters)
     rows = []
     for row, (id_, reference, hypothesis, error) in enumerate(texts):
         alignment = _spell_out(by_words.alignments[row], reference.split(), hypothesis.split())
@@ -268,15 +269,9 @@ def bootstrap_intervals(
     return intervals
 
 
-def _words_of_each(texts: list[str]) -> list[list[str]]:
-    return [text.split() for text in texts]
-
-
-def _letters_of_each(texts: list[str]) -> list[list[str]]:
-    return [list(text) for text in texts]
-
-
-def _spell_out(chunks: Sequence, reference: list[str], hypothesis: list[str]) -> tuple:
+def _spell_out(
+    chunks: Sequence[Any], reference: list[str], hypothesis: list[str]
+) -> tuple[AlignedWord, ...]:
     """jiwer's chunks as one step a word."""
     steps = []
     for chunk in chunks:
@@ -293,7 +288,7 @@ def _spell_out(chunks: Sequence, reference: list[str], hypothesis: list[str]) ->
     return tuple(steps)
 
 
-def _edits(chunk) -> int:
+def _edits(chunk: Any) -> int:
     if chunk.type == "equal":
         return 0
     return max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx)

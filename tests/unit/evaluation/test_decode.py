@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from evaluation_fakes import FakeCorpus, FakeFamily
 
 from mynah.config.errors import UserError
-from mynah.evaluation.decode import decode, evaluating, group_by_length
+from mynah.evaluation.decode import decode, evaluating, examples, group_by_length
 
 WORDS = [f"word{row}" for row in range(10)]
 
@@ -31,7 +32,7 @@ def test_no_batch_has_more_padded_seconds_than_asked_for():
         assert len(rows) == 1 or max(durations[rows]) * len(rows) <= 20
     assert sorted(row for rows in batches for row in rows) == list(range(200))
     # Filled: the next row would not have fitted.
-    for rows, following in zip(batches, batches[1:], strict=False):
+    for rows, following in itertools.pairwise(batches):
         assert max(durations[[*rows, following[0]]]) * (len(rows) + 1) > 20
 
 
@@ -145,3 +146,16 @@ def test_what_a_model_draws_while_decoding_does_not_depend_on_what_came_before()
     first = drawn()
     torch.manual_seed(2)
     assert drawn() == first
+
+
+def test_examples_are_the_same_utterances_at_each_evaluation():
+    corpus = FakeCorpus(WORDS)
+    early = decode(FakeFamily(["?"] * 10), corpus, batch_seconds=9, progress=False)
+    late = decode(FakeFamily(WORDS), corpus, batch_seconds=9, progress=False)
+    assert [h.id for h in examples(early, 3)] == [h.id for h in examples(late, 3)]
+    assert len(examples(late, 3)) == 3
+    assert {tuple(h.id for h in examples(late, 3, seed)) for seed in range(9)} != {
+        tuple(h.id for h in examples(late, 3))
+    }
+    assert examples(late, 99) == late
+    assert examples(late, 0) == []

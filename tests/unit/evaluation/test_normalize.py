@@ -78,7 +78,7 @@ def test_an_unknown_name_is_answered_with_those_there_are():
 
 def test_the_scoring_is_imported_without_torch():
     code = (
-        "import sys, mynah.evaluation.score, mynah.evaluation.decode, mynah.evaluation.evaluation;"
+        "import sys, mynah.evaluation.score, mynah.evaluation.decode, mynah.evaluation.evaluate;"
         "sys.exit(any(m in sys.modules for m in ('torch', 'jiwer', 'whisper_normalizer')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

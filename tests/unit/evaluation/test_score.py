@@ -43,7 +43,8 @@ def random_pairs(count: int, seed: int) -> list[tuple[str, str]]:
     generator = random.Random(seed)
 
     def sentence(low):
-        return " ".join(generator.choices("a b c dd ee fff".split(), k=generator.randint(low, 9)))
+        vocabulary = ["a", "b", "c", "dd", "ee", "fff"]
+        return " ".join(generator.choices(vocabulary, k=generator.randint(low, 9)))
 
     return [(sentence(1), sentence(0)) for _ in range(count)]
 

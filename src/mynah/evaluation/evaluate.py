@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mynah import console
 from mynah.evaluation.decode import Hypothesis, decode
 from mynah.evaluation.score import Scores, score
 
@@ -52,6 +50,7 @@ class Evaluation:
         config: Config,
         *,
         seconds: float,
+        name: str | None = None,
     ) -> Evaluation:
         """Score what :func:`decode` returned for ``corpus``, as ``config.evaluation`` says.
 
@@ -63,7 +62,7 @@ class Evaluation:
             raise ValueError(f"The hypotheses are not those of {corpus.name!r}, one a row")
         settings = config.evaluation
         return cls(
-            name=corpus.name,
+            name=name or corpus.name,
             corpus_fingerprint=corpus.fingerprint,
             scores=score(
                 hypotheses,
@@ -78,7 +77,13 @@ class Evaluation:
 
 
 def evaluate(
-    family: Family, corpus: Corpus, config: Config, *, description: str = "", progress: bool = True
+    family: Family,
+    corpus: Corpus,
+    config: Config,
+    *,
+    name: str | None = None,
+    description: str = "",
+    progress: bool = True,
 ) -> Evaluation:
     """Decode a corpus and score it.
 
@@ -86,6 +91,7 @@ def evaluate(
         family: The model.
         corpus: What it is measured on.
         config: Batch sizes come from ``training``, the scoring from ``evaluation``.
+        name: What the evaluation is called; None: as the corpus.
         description: What the progress says is being done.
         progress: Whether to show progress.
 
@@ -99,54 +105,7 @@ def evaluate(
         batch_seconds=config.training.eval_batch_seconds,
         batch_size=config.training.per_device_eval_batch_size,
         progress=progress,
-        description=description or f"decoding {corpus.name}",
+        description=description or f"decoding {name or corpus.name}",
     )
     seconds = time.perf_counter() - started
-    return Evaluation.from_decoding(corpus, hypotheses, config, seconds=seconds)
-
-
-def console_summary(evaluations: Mapping[str, Evaluation]) -> None:
-    """Print the table of error rates that ends a run, one row a split."""
-    rows = []
-    for name, evaluation in evaluations.items():
-        s = evaluation.scores
-        rows.append(
-            [
-                name,
-                f"{s.utterances:,}",
-                with_interval(s.wer, s.wer_low, s.wer_high),
-                with_interval(s.cer, s.cer_low, s.cer_high),
-                f"{s.substitutions:,} / {s.deletions:,} / {s.insertions:,}",
-            ]
-        )
-    normalizers = sorted({e.scores.normalizer for e in evaluations.values()})
-    console.table(
-        f"Error rates with 95 % intervals, text normaliser {', '.join(normalizers)}",
-        ["split", "utterances", "WER", "CER", "S / D / I"],
-        rows,
-    )
-
-
-def with_interval(rate: float, low: float, high: float) -> str:
-    """``7.41 % [6.02, 8.93]``, or the rate alone where it has no interval."""
-    shown = f"{100 * rate:.2f} %"
-    if math.isnan(low) or math.isnan(high):
-        return shown
-    return f"{shown} [{100 * low:.2f}, {100 * high:.2f}]"
-
-
-def examples(hypotheses: Sequence[Hypothesis], n: int, seed: int = 0) -> list[Hypothesis]:
-    """Pick ``n`` hypotheses to show, the same ones of a corpus for the same seed.
-
-    Which rows are picked depends on the number of rows and the seed alone, so that the same
-    utterances are seen getting better from one evaluation to the next.
-    """
-    rows = random.Random(seed).sample(range(len(hypotheses)), min(n, len(hypotheses)))
-    return [hypotheses[row] for row in sorted(rows)]
-
-
-def show_examples(hypotheses: Sequence[Hypothesis], n: int, seed: int = 0) -> None:
-    """Print a few references with what was heard under each."""
-    for hypothesis in examples(hypotheses, n, seed):
-        console.say(f"  reference   {hypothesis.reference}")
-        console.say(f"  hypothesis  {hypothesis.text or hypothesis.error or '(nothing)'}")
+    return Evaluation.from_decoding(corpus, hypotheses, config, name=name, seconds=seconds)

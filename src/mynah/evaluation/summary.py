@@ -1,0 +1,42 @@
+"""What the console shows of an evaluation: the table of error rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mynah import console
+
+if TYPE_CHECKING:
+    from mynah.evaluation.evaluate import Evaluation
+
+
+def console_summary(evaluations: Mapping[str, Evaluation]) -> None:
+    """Print the table of error rates that ends a run, one row a split."""
+    rows = []
+    for name, evaluation in evaluations.items():
+        s = evaluation.scores
+        rows.append(
+            [
+                name,
+                f"{s.utterances:,}",
+                with_interval(s.wer, s.wer_low, s.wer_high),
+                with_interval(s.cer, s.cer_low, s.cer_high),
+                f"{s.substitutions:,} / {s.deletions:,} / {s.insertions:,}",
+            ]
+        )
+    normalizers = sorted({e.scores.normalizer for e in evaluations.values()})
+    console.table(
+        f"Error rates with 95 % intervals, text normaliser {', '.join(normalizers)}",
+        ["split", "utterances", "WER", "CER", "S / D / I"],
+        rows,
+    )
+
+
+def with_interval(rate: float, low: float, high: float) -> str:
+    """``7.41 % [6.02, 8.93]``, or the rate alone where it has no interval."""
+    shown = f"{100 * rate:.2f} %"
+    if math.isnan(low) or math.isnan(high):
+        return shown
+    return f"{shown} [{100 * low:.2f}, {100 * high:.2f}]"

@@ -1,0 +1,73 @@
+"""Decoding and scoring in one, and the table that ends a run."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from evaluation_fakes import FakeCorpus, FakeFamily
+
+from mynah.config.schema import Config
+from mynah.evaluation.evaluate import Evaluation, evaluate
+from mynah.evaluation.summary import console_summary, with_interval
+
+SAID = ["Turn left.", "Set a timer!", "What time is it?", "Play the song"]
+HEARD = ["turn left now", "set the timer", "what time is it", "play song"]
+
+
+def test_an_evaluation_decodes_normalises_and_scores_the_whole_corpus():
+    corpus = FakeCorpus(SAID, unreadable={2})
+    found = evaluate(FakeFamily(HEARD), corpus, Config(), progress=False)
+    s = found.scores
+    assert (s.utterances, s.words, s.failed) == (4, 12, 1)
+    assert (s.substitutions, s.deletions, s.insertions) == (1, 5, 1)
+    assert s.wer == 7 / 12
+    assert s.wer_low <= s.wer <= s.wer_high
+    assert s.normalizer == "basic@1"
+    assert found.name == "validation"
+    assert found.corpus_fingerprint == "f00d"
+    assert found.audio_seconds == corpus.durations.sum()
+    assert found.speed > 0
+
+
+def test_the_settings_decide_the_normaliser_and_the_bootstrap():
+    config = Config()
+    config.evaluation.normalizer = "none"
+    config.evaluation.bootstrap_samples = 0
+    found = evaluate(FakeFamily(HEARD), FakeCorpus(SAID), config, name="test", progress=False)
+    assert found.name == "test"
+    assert found.scores.normalizer == "none@1"
+    assert found.scores.wer == 10 / 12
+    assert math.isnan(found.scores.wer_low)
+
+
+def test_the_settings_decide_the_batches():
+    config = Config()
+    config.training.per_device_eval_batch_size = 3
+    family = FakeFamily(HEARD)
+    evaluate(family, FakeCorpus(SAID), config, progress=False)
+    assert [len(rows) for rows in family.batches] == [3, 1]
+
+
+def test_hypotheses_of_fewer_rows_than_the_corpus_are_refused():
+    corpus = FakeCorpus(SAID)
+    found = evaluate(FakeFamily(HEARD), corpus, Config(), progress=False)
+    with pytest.raises(ValueError, match="one a row"):
+        Evaluation.from_decoding(corpus, found.hypotheses[:-1], Config(), seconds=1.0)
+
+
+def test_the_table_shows_each_split_with_its_rates_intervals_and_counts(capsys):
+    config = Config()
+    one = evaluate(FakeFamily(HEARD), FakeCorpus(SAID), config, name="clean", progress=False)
+    two = evaluate(FakeFamily(SAID), FakeCorpus(SAID), config, name="other", progress=False)
+    console_summary({"clean": one, "other": two})
+    printed = capsys.readouterr().out
+    s = one.scores
+    assert "clean" in printed and "other" in printed and "basic@1" in printed
+    assert f"25.00 % [{100 * s.wer_low:.2f}, {100 * s.wer_high:.2f}]" in printed
+    assert "1 / 1 / 1" in printed
+    assert "0.00 % [0.00, 0.00]" in printed
+
+
+def test_a_rate_without_an_interval_is_shown_alone():
+    assert with_interval(0.125, math.nan, math.nan) == "12.50 %"
