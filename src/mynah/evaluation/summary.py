@@ -23,20 +23,20 @@ def console_summary(evaluations: Mapping[str, Evaluation]) -> None:
                 f"{s.utterances:,}",
                 with_interval(s.wer, s.wer_low, s.wer_high),
                 with_interval(s.cer, s.cer_low, s.cer_high),
-                f"{s.substitutions:,} / {s.deletions:,} / {s.insertions:,}",
+                f"{s.substitutions}/{s.deletions}/{s.insertions}",
             ]
         )
     normalizers = sorted({e.scores.normalizer for e in evaluations.values()})
     console.table(
         f"Error rates with 95 % intervals, text normaliser {', '.join(normalizers)}",
-        ["split", "utterances", "WER", "CER", "S / D / I"],
+        ["split", "utterances", "WER %", "CER %", "S/D/I"],
         rows,
     )
 
 
 def with_interval(rate: float, low: float, high: float) -> str:
-    """``7.41 % [6.02, 8.93]``, or the rate alone where it has no interval."""
-    shown = f"{100 * rate:.2f} %"
+    """``7.41 [6.02, 8.93]`` in per cent, or the rate alone where it has no interval."""
+    shown = f"{100 * rate:.2f}"
     if math.isnan(low) or math.isnan(high):
         return shown
     return f"{shown} [{100 * low:.2f}, {100 * high:.2f}]"
