@@ -37,7 +37,10 @@ class CTC(Family):
         pretrained: bool,
         revisions: dict[str, str] | None = None,
     ) -> None:
+        from mynah.models import fastconformer
+
         self.model = model
+        fastconformer.install(model)
         self.processor = processor
         self.tokenizer = processor.tokenizer
         self.pretrained = pretrained
