@@ -1,0 +1,240 @@
+"""The embedded corpus: sentences of a grammar, spoken by espeak-ng.
+
+Each shard is spoken by a process of its own: espeak's state carries over from sentence to
+sentence, so that only a fresh process makes the same recordings again.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mynah
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig, SynthesisConfig
+from mynah.console import progress
+from mynah.data import grammar, synthesis, tables
+from mynah.data.sources.base import Place, Source
+
+VERSION = 1  # of how a sentence becomes a recording; a part of the fingerprint
+_SHARD_SENTENCES = 250
+_VOICES = {
+    grammar.TRAIN: synthesis.TRAIN_VOICES,
+    grammar.EVALUATION: synthesis.EVALUATION_VOICES,
+}
+
+
+class SyntheticSource(Source):
+    """Splits ``train`` and ``validation``."""
+
+    format = "synthetic"
+
+    def __init__(self, config: DataConfig, place: Place) -> None:
+        self.name = "synthetic"
+        self._config = config.synthesis
+        self._sample_rate = config.sample_rate
+        self._place = place
+
+    @classmethod
+    def open(cls, config: DataConfig, place: Place) -> SyntheticSource:
+        return cls(config, place)
+
+    def splits(self) -> list[str]:
+        return [grammar.TRAIN, grammar.EVALUATION]
+
+    def table(self, split: str) -> tables.Table:
+        spoken = plan(split, self._config)
+        made_of = {
+            "version": VERSION,
+            "format": tables.FORMAT_VERSION,
+            "espeak": synthesis.espeak().version,
+            "sample_rate": self._sample_rate,
+            "spoken": [dataclasses.astuple(one) for one in spoken],
+        }
+        digest = hashlib.blake2b(json.dumps(made_of).encode(), digest_size=8).hexdigest()
+        directory = self._place.cache / f"synthetic-{split}-{digest}"
+        shards = -(-len(spoken) // _SHARD_SENTENCES)
+
+        def make(staging: Path, missing: list[int]) -> None:
+            parts = {
+                number: spoken[number * _SHARD_SENTENCES : (number + 1) * _SHARD_SENTENCES]
+                for number in missing
+            }
+            _speak(split, parts, staging, self._sample_rate, self._place.processes)
+
+        return tables.open_or_make(directory, shards, make, lambda: {"source": "synthetic"})
+
+    def statement(self) -> dict[str, Any]:
+        """What the evaluation part shares with the training part, counted."""
+        train = grammar.draw_sentences(
+            grammar.TRAIN, self._config.train_sentences, seed=self._config.seed
+        )
+        evaluation = grammar.draw_sentences(
+            grammar.EVALUATION, self._config.eval_sentences, seed=self._config.seed
+        )
+        train_words = {word for sentence in train for word in sentence.text.split()}
+        words = [word for sentence in evaluation for word in sentence.text.split()]
+        types = set(words)
+        keys = {sentence.key for sentence in train}
+        shared = sum(sentence.key in keys for sentence in evaluation)
+        unheard_words = sum(word not in train_words for word in words) / max(len(words), 1)
+        unheard_types = len(types - train_words) / max(len(types), 1)
+        voices = sorted(set(synthesis.EVALUATION_VOICES) & set(synthesis.TRAIN_VOICES))
+        counted = {
+            "sentences": len(evaluation),
+            "words": len(words),
+            "word_types": len(types),
+            "voices": len(synthesis.EVALUATION_VOICES),
+            "voices_shared_with_training": len(voices),
+            "sentences_shared_with_training": shared,
+            "train_sentences": len(train),
+            "train_word_types": len(train_words),
+            "train_voices": len(synthesis.TRAIN_VOICES),
+            "reachable_word_types": len(grammar.load().vocabulary()),
+            "share_of_words_never_in_training": round(unheard_words, 4),
+            "share_of_word_types_never_in_training": round(unheard_types, 4),
+        }
+        text = (
+            f"{len(evaluation):,} sentences with {len(types):,} different words, spoken by "
+            f"{len(synthesis.EVALUATION_VOICES)} voices of which {len(voices)} are heard in "
+            f"training; {shared} of the sentences fill a template with the same words as one "
+            f"of the {len(train):,} training sentences; {unheard_words:.1%} of the words spoken "
+            f"({unheard_types:.1%} of the different ones) never occur in training."
+        )
+        return {"text": text, **counted}
+
+
+def plan(split: str, config: SynthesisConfig) -> list[synthesis.Spoken]:
+    """What is said and how: a pure function of the split and the settings."""
+    evaluation = split == grammar.EVALUATION
+    count = config.eval_sentences if evaluation else config.train_sentences
+    sentences = grammar.draw_sentences(split, count, seed=config.seed)
+    voices = _VOICES[split]
+    generator = np.random.default_rng([config.seed, int(evaluation), 1])
+    spoken = []
+    for position, sentence in enumerate(sentences):
+        if position % len(voices) == 0:
+            order = generator.permutation(len(voices))
+        rate = int(generator.integers(synthesis.RATES[0], synthesis.RATES[1] + 1))
+        pitch = int(generator.integers(synthesis.PITCHES[0], synthesis.PITCHES[1] + 1))
+        ratio = generator.random()
+        seed = int(generator.integers(2**31))
+        spoken.append(
+            synthesis.Spoken(
+                id=f"{split}-{position:06d}",
+                text=sentence.text,
+                voice=voices[order[position % len(voices)]],
+                rate=rate,
+                pitch=pitch,
+                snr_db=_between(config.noise_snr_db, ratio),
+                seed=seed,
+            )
+        )
+    return spoken
+
+
+def _between(limits: list[float], ratio: float) -> float | None:
+    return round(limits[0] + (limits[-1] - limits[0]) * ratio, 2) if limits else None
+
+
+def _speak(
+    split: str,
+    parts: dict[int, list[synthesis.Spoken]],
+    staging: Path,
+    sample_rate: int,
+    processes: int,
+) -> None:
+    """Speak shards in processes of their own, ``processes`` at a time."""
+    total = sum(len(part) for part in parts.values())
+    running: set[subprocess.Popen[str]] = set()
+
+    def one(number: int) -> None:
+        job = {
+            "path": str(tables.shard(staging, number)),
+            "sample_rate": sample_rate,
+            "spoken": [dataclasses.asdict(spoken) for spoken in parts[number]],
+        }
+        # Not multiprocessing: it would import the caller's main module again.
+        process = subprocess.Popen(
+            [sys.executable, "-m", __spec__.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=_environment(),
+        )
+        running.add(process)
+        _, problem = process.communicate(json.dumps(job))
+        running.discard(process)
+        if process.returncode != 0:
+            last = (problem.strip().splitlines() or ["it was killed"])[-1]
+            raise UserError(
+                f"Speaking the embedded corpus failed: {last}",
+                where=f"a process that speaks {len(parts[number])} sentences into {staging}",
+                fix="Run it again: what was spoken is kept. data.num_proc=1 needs less memory.",
+            )
+
+    what = "training" if split == grammar.TRAIN else "evaluation"
+    with (
+        progress(f"Speaking the {what} sentences", total, "sentences") as advance,
+        concurrent.futures.ThreadPoolExecutor(processes) as pool,
+    ):
+        futures = {pool.submit(one, number): number for number in parts}
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                future.result()
+                advance(len(parts[futures[future]]))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                process.kill()
+            raise
+
+
+def _environment() -> dict[str, str]:
+    """The parent's, in which this very package is found and one thread computes."""
+    root = str(Path(mynah.__file__).parents[1])
+    path = os.environ.get("PYTHONPATH")
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{root}{os.pathsep}{path}" if path else root,
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _rows(spoken: list[dict[str, Any]], sample_rate: int) -> Iterator[dict[str, Any]]:
+    for one in spoken:
+        audio = synthesis.record(synthesis.Spoken(**one), sample_rate)
+        content = synthesis.to_flac(audio, sample_rate)
+        yield {
+            "id": one["id"],
+            "audio": {"path": None, "bytes": content},
+            "offset_seconds": 0.0,
+            "duration_seconds": len(audio) / sample_rate,
+            "channel": None,
+            "text": one["text"],
+            "speaker": one["voice"],
+            "language": "en",
+            "source": "espeak-ng",
+            "digest": hashlib.blake2b(content, digest_size=8).hexdigest(),
+            "error": None,
+        }
+
+
+def _main() -> None:
+    job = json.load(sys.stdin)
+    tables.write_shard(Path(job["path"]), _rows(job["spoken"], job["sample_rate"]))
+
+
+if __name__ == "__main__":
+    _main()
