@@ -7,8 +7,9 @@
       model/                         training.output_dir: checkpoint-N/, the best model at the top
     outputs/model -> the newest training run's model/
 
-Nothing here imports torch. A checkpoint counts as whole where its list of sums is there and
-names only files that are there; reading every byte is ``mynah.training.checkpoint.verify``.
+Nothing here imports torch. In a listing a checkpoint counts as whole where its list of sums is
+there and names only files that are there; one that is picked out of several is read to the
+last byte (``mynah.training.checkpoint``), so that a damaged one is passed over.
 """
 
 from __future__ import annotations
@@ -206,9 +207,9 @@ def resolve_checkpoint(path: str, working_directory: Path, *, resume: bool = Fal
     for holder in holders:
         if not resume and is_whole(holder):
             return holder.resolve()
-        kept = checkpoints(holder)
-        if kept:
-            return kept[-1].resolve()
+        newest = _newest_undamaged(checkpoints(holder))
+        if newest is not None:
+            return newest.resolve()
     if any((asked / name).exists() for name in (*_MODEL_FILES, "trainer_state.json")):
         lost = _lost_files(asked)
         detail = f"missing in it: {', '.join(lost)}" if lost else f"it has no list {SUMS}"
@@ -236,8 +237,10 @@ def resolve_resume(
     assert typed is not None
     if typed != "last":
         return resolve_checkpoint(typed, working_directory, resume=True)
-    if output_directory is not None and (own := checkpoints(output_directory)):
-        return own[-1].resolve()
+    if output_directory is not None:
+        own = _newest_undamaged(checkpoints(output_directory))
+        if own is not None:
+            return own.resolve()
     return find_last(working_directory / "outputs", identity(config))
 
 
@@ -325,11 +328,12 @@ def find_last(outputs: Path, identity: dict[str, Any]) -> Path:
             continue
         written = read_record(run).get("identity")
         if written == wanted:
-            candidates.append(kept[-1])
+            candidates += kept
         elif isinstance(written, dict):
             others.append((kept[-1], written))
-    if candidates:
-        return max(candidates, key=_modified).resolve()
+    newest = _newest_undamaged(sorted(candidates, key=_modified))
+    if newest is not None:
+        return newest.resolve()
     if not others:
         raise UserError(
             "There is nothing to resume: no run here has a whole checkpoint.",
@@ -345,6 +349,16 @@ def find_last(outputs: Path, identity: dict[str, Any]) -> Path:
         where="resume_from_checkpoint=last",
         fix=f"give that run's settings, or name its checkpoint: resume_from_checkpoint={nearest}",
     )
+
+
+def _newest_undamaged(oldest_first: list[Path]) -> Path | None:
+    """The last one whose every byte is as its sums say."""
+    from mynah.training.checkpoint import find_damage
+
+    for path in reversed(oldest_first):
+        if find_damage(path) is None:
+            return path
+    return None
 
 
 def _modified(path: Path) -> float:

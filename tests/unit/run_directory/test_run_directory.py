@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -20,7 +21,8 @@ from mynah.config.schema import Config
 def make_checkpoint(directory: Path, committed: float = 1000.0) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "model.safetensors").write_bytes(b"weights")
-    (directory / "SHA256SUMS").write_text("ab12  model.safetensors\n")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    (directory / "SHA256SUMS").write_text(f"{digest}  model.safetensors\n")
     os.utime(directory / "SHA256SUMS", (committed, committed))
     return directory
 
@@ -319,3 +321,12 @@ def test_last_prefers_the_checkpoints_of_the_output_directory_at_hand(tmp_path):
         output_directory=tmp_path / "mine",
     )
     assert found == own
+
+
+def test_last_and_a_run_pass_over_a_checkpoint_that_was_cut_short(tmp_path):
+    outputs = tmp_path / "outputs"
+    run = make_run(outputs, "day/1", {"seed": 1}, {1: 10.0, 2: 20.0})
+    (run / "model" / "checkpoint-2" / "model.safetensors").write_bytes(b"wei")
+    wanted = run / "model" / "checkpoint-1"
+    assert run_directory.find_last(outputs, {"seed": 1}) == wanted
+    assert run_directory.resolve_checkpoint("outputs/day/1", tmp_path) == wanted

@@ -1,0 +1,219 @@
+"""The launcher: from Hydra's grid of overrides to :func:`mynah.sweeps.sweep.run_sweep`.
+
+What a job is started with is an ordinary command with ``hydra.run.dir=`` at its end: it can
+be pasted and run by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+if TYPE_CHECKING:
+    from mynah.sweeps.jobs import Job
+    from mynah.sweeps.sweep import SweepResult
+
+# Hydra's settings that are of the sweep and not of its jobs.
+_OF_THE_SWEEP = (
+    "hydra.mode",
+    "hydra.sweep",
+    "hydra.run.dir",
+    "hydra.launcher",
+    "hydra.sweeper",
+    "hydra/launcher",
+    "hydra/sweeper",
+)
+
+
+@dataclass
+class ProcessLauncherConf:
+    """Settings of the launcher, ``hydra.launcher.*``.
+
+    Attributes:
+        n_jobs: Jobs that run at the same time.
+        devices: Values for CUDA_VISIBLE_DEVICES, shared out over the jobs that run at the
+            same time, as ``["0", "1"]``; null: every job sees all devices.
+    """
+
+    _target_: str = "hydra_plugins.mynah_process_launcher.process_launcher.ProcessLauncher"
+    n_jobs: int = 1
+    devices: list[str] | None = None
+
+
+ConfigStore.instance().store(
+    group="hydra/launcher",
+    name="mynah_process",
+    node=ProcessLauncherConf,
+    provider="mynah_process_launcher",
+)
+
+
+class JobsFailed(SystemExit):
+    """Not all jobs of the sweep went well; what and where was printed already."""
+
+
+@dataclass
+class FailedJob(JobReturn):
+    """A job without a result: looking for one ends the sweep with its exit status."""
+
+    exit_status: int = 1
+
+    @property
+    def return_value(self) -> Any:
+        raise JobsFailed(self.exit_status)
+
+
+class ProcessLauncher(Launcher):
+    """Runs each job of a sweep in a process of its own."""
+
+    def __init__(self, n_jobs: int = 1, devices: Sequence[str] | None = None) -> None:
+        self.n_jobs = n_jobs
+        self.devices = list(devices) if devices else None
+        self.config: DictConfig | None = None
+        self.hydra_context: HydraContext | None = None
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Give the sweep its directory: ``hydra.sweep.dir``, and in it one for this grid.
+
+        A directory that was typed is taken as it is. The sweeper writes into the same one: it
+        shares ``config``.
+        """
+        from mynah.config.errors import UserError
+
+        if self.n_jobs < 1:
+            raise UserError(
+                f"hydra.launcher.n_jobs is the number of jobs at a time, not {self.n_jobs}.",
+                where="command line",
+                fix="hydra.launcher.n_jobs=1",
+            )
+        self.hydra_context = hydra_context
+        self.config = config
+        typed = any(text.startswith("hydra.sweep.dir=") for text in config.hydra.overrides.hydra)
+        if not typed:
+            with read_write(config), open_dict(config):
+                name = self._sweep_name(list(config.hydra.overrides.task))
+                config.hydra.sweep.dir = str(Path(config.hydra.sweep.dir) / name)
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Check all jobs, run those that are not done yet, compare all.
+
+        Raises:
+            ConfigErrors: A job's configuration has a mistake; none was started then.
+        """
+        from mynah.sweeps.jobs import make_jobs
+        from mynah.sweeps.sweep import run_sweep
+
+        assert self.config is not None
+        working_directory = Path(self.config.hydra.runtime.cwd)
+        sweep_directory = (working_directory / str(self.config.hydra.sweep.dir)).absolute()
+        jobs = make_jobs(
+            job_overrides,
+            [self._settings(overrides) for overrides in job_overrides],
+            sweep_directory,
+            initial_job_idx,
+        )
+        result = run_sweep(
+            jobs,
+            self._command,
+            sweep_directory,
+            working_directory=working_directory,
+            at_once=self.n_jobs,
+            devices=self.devices,
+        )
+        return [self._returned(job, result) for job in jobs]
+
+    def _sweep_name(self, overrides: Sequence[str]) -> str:
+        from hydra.core.override_parser.overrides_parser import OverridesParser
+
+        from mynah.sweeps.jobs import sweep_name
+
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        definition = []
+        for override in parser.parse_overrides(list(overrides)):
+            if override.is_sweep_override() and override.is_discrete_sweep():
+                values = [str(value) for value in override.sweep_string_iterator()]
+            else:
+                values = [str(override.get_value_element_as_str())]
+            definition.append((override.get_key_element(), values))
+        return sweep_name(definition)
+
+    def _settings(self, overrides: Sequence[str]) -> dict[str, Any]:
+        """The effective configuration of a job, checked."""
+        from mynah.config.compose import compose
+
+        composed = compose(list(overrides), **self._places())
+        return dataclasses.asdict(composed.config)
+
+    def _places(self) -> dict[str, Any]:
+        """Where the configuration of this sweep is read from."""
+        assert self.config is not None
+        places: dict[str, Any] = {"config_name": self.config.hydra.job.config_name}
+        for source in self.config.hydra.runtime.config_sources:
+            if source.provider == "command-line" and source.schema == "file":
+                places["config_dir"] = Path(source.path)
+        return places
+
+    def _command(self, job: Job, added: list[str]) -> list[str]:
+        """The command of one job: the same entry, its overrides, its directory."""
+        assert self.config is not None
+        hydra_overrides = [
+            text
+            for text in OmegaConf.to_container(self.config.hydra.overrides.hydra)  # type: ignore[union-attr]
+            if not str(text).lstrip("+~").startswith(_OF_THE_SWEEP)
+        ]
+        own = [*job.overrides, *map(str, hydra_overrides)]
+        output_dir = job.settings.get("training", {}).get("output_dir")
+        if output_dir:  # jobs must not share it
+            own = [text for text in own if not _sets(text, "training.output_dir")]
+            own.append(f"training.output_dir={_quoted(str(Path(output_dir) / job.directory.name))}")
+        own.append(f"hydra.run.dir={_quoted(str(job.directory))}")
+        places = self._places()
+        if "config_dir" in places:
+            own = ["--config-dir", str(places["config_dir"]), *own]
+        return [sys.executable, *entry(), *own, *added]
+
+    def _returned(self, job: Job, result: SweepResult) -> JobReturn:
+        outcome = result.outcome_of(job.number)
+        if not outcome.well or result.interrupted:
+            returned: JobReturn = FailedJob(exit_status=result.exit_status)
+            returned.status = JobStatus.FAILED
+        else:
+            returned = JobReturn(status=JobStatus.COMPLETED)
+            returned.return_value = outcome.wer
+        returned.overrides = list(job.overrides)
+        returned.working_dir = str(job.directory)
+        return returned
+
+
+def entry() -> list[str]:
+    """What Python was started with: the script, or the ``mynah train`` command."""
+    script = Path(sys.argv[0])
+    started_as_module = getattr(sys.modules["__main__"], "__spec__", None) is not None
+    if script.suffix == ".py" and script.is_file() and not started_as_module:
+        return [str(script.resolve())]
+    return ["-m", "mynah.cli", "train"]
+
+
+def _sets(text: str, key: str) -> bool:
+    return text.lstrip("+").partition("=")[0] == key
+
+
+def _quoted(value: str) -> str:
+    from mynah.sweeps.sweep import quoted
+
+    return quoted(value)

@@ -1,0 +1,1 @@
+"""Sweeps: many runs of one grid, each in a process of its own, compared at the end."""

@@ -1,0 +1,178 @@
+"""What a sweep is made of: its jobs, their names, and what became of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mynah.run_record import read_record
+
+JOB = "job.json"  # written by the sweep into a job's directory
+LOG = "job.log"  # everything that the job printed
+
+Status = Literal["done", "done before", "failed", "killed", "interrupted", "not run"]
+
+_SLUG = 60  # characters of a directory's name, before its hash
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        number: Its place in the grid, from 0.
+        overrides: All overrides of the job, ``key=value``.
+        swept: Those that not all jobs share, by key.
+        settings: The effective configuration, a plain tree.
+        directory: Its run directory, named by the hash of its settings.
+    """
+
+    number: int
+    overrides: tuple[str, ...]
+    swept: Mapping[str, str]
+    settings: Mapping[str, Any] = field(repr=False)
+    directory: Path
+
+    @property
+    def label(self) -> str:
+        """What sets the job apart, as a person would say it: ``lora_r=8 learning_rate=1e-5``."""
+        return short_label(self.swept) or "the only job"
+
+    @property
+    def without_seed(self) -> dict[str, str]:
+        """What is swept, but the seed: jobs that agree in it differ by chance alone."""
+        return {key: value for key, value in self.swept.items() if key != "training.seed"}
+
+
+@dataclass
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        status: How it ended.
+        seconds: Time it ran, over all attempts.
+        exit_status: Of its process; negative: the signal that killed it; None: not run.
+        wer: Word error rate of the first evaluation split, a fraction; None: not measured.
+        wer_low: Lower end of its 95 % interval.
+        wer_high: Upper end.
+    """
+
+    status: Status
+    seconds: float = 0.0
+    exit_status: int | None = None
+    wer: float | None = None
+    wer_low: float | None = None
+    wer_high: float | None = None
+
+    @property
+    def well(self) -> bool:
+        return self.status in ("done", "done before")
+
+
+def short_label(overrides: Mapping[str, str]) -> str:
+    """``training.learning_rate=1e-5`` as ``learning_rate=1e-5``, where that stays unambiguous."""
+    leaves = [key.rpartition(".")[2] for key in overrides]
+    parts = []
+    for key, value in overrides.items():
+        leaf = key.rpartition(".")[2]
+        parts.append(f"{leaf if leaves.count(leaf) == 1 else key}={value}")
+    return " ".join(parts)
+
+
+def digest(content: Any) -> str:
+    """Eight hexadecimal digits that stand for any plain tree."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def slug(text: str) -> str:
+    """``text`` as part of a directory's name that no shell and no Hydra has to quote."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.")[:_SLUG].rstrip("-.")
+
+
+def sweep_name(definition: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """The name of a sweep: the same for the same grid, in whatever order it was typed.
+
+    Args:
+        definition: Each override's key and its values, one where it is not swept.
+    """
+    grid = {key: sorted(values) for key, values in definition}
+    swept = [key.rpartition(".")[2] for key, values in grid.items() if len(values) > 1]
+    return "-".join([slug("-".join(sorted(swept))) or "sweep", digest(grid)])
+
+
+def make_jobs(
+    overrides: Sequence[Sequence[str]],
+    settings: Sequence[Mapping[str, Any]],
+    sweep_directory: Path,
+    first_number: int = 0,
+) -> list[Job]:
+    """The jobs of a sweep.
+
+    Args:
+        overrides: Of each job, ``key=value``.
+        settings: The effective configuration of each job, in the same order.
+        sweep_directory: Where their directories are.
+        first_number: Number of the first one.
+    """
+    shared = set(overrides[0]).intersection(*overrides) if len(overrides) > 1 else set()
+    jobs = []
+    for position, (own, tree) in enumerate(zip(overrides, settings, strict=True)):
+        pairs = (text.partition("=") for text in own if text not in shared)
+        swept = {key.lstrip("+"): value for key, _, value in pairs}
+        identity = json.loads(json.dumps(tree, default=str))
+        # Where results are written, and a resumption, are not what is learned.
+        identity.get("training", {}).pop("output_dir", None)
+        name = "-".join(filter(None, [slug(short_label(swept)), digest(identity)]))
+        jobs.append(Job(first_number + position, tuple(own), swept, tree, sweep_directory / name))
+    return jobs
+
+
+def read_job(directory: Path) -> dict[str, Any]:
+    """What the sweep wrote about a job, or an empty dict."""
+    try:
+        content = json.loads((directory / JOB).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write_job(directory: Path, content: Mapping[str, Any]) -> None:
+    """Write what is known of a job; a reader sees the old file or the new one."""
+    directory.mkdir(parents=True, exist_ok=True)
+    staged = directory / f".{JOB}-{os.getpid()}"
+    staged.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    staged.replace(directory / JOB)
+
+
+def is_finished(job: Job) -> bool:
+    """Whether a job is done: the sweep saw it end well, or the run itself wrote so."""
+    if read_job(job.directory).get("status") == "done":
+        return True
+    return read_record(job.directory).get("status") == "done"
+
+
+def with_error_rate(outcome: Outcome, directory: Path) -> Outcome:
+    """Fill in the error rate that a job's evaluation wrote, where there is one."""
+    try:
+        content = json.loads((directory / "evaluation" / "results.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return outcome
+    split = _first_split(content)
+    for name in ("wer", "wer_low", "wer_high"):
+        value = split.get(name)
+        setattr(outcome, name, float(value) if isinstance(value, int | float) else None)
+    return outcome
+
+
+def _first_split(results: Any) -> Mapping[str, Any]:
+    """The scores of the first split in ``results.json``."""
+    splits = results.get("evaluations") if isinstance(results, dict) else None
+    found = list(splits.values()) if isinstance(splits, dict) else []
+    return found[0] if found and isinstance(found[0], dict) else {}

@@ -1,0 +1,286 @@
+"""Runs the jobs of a sweep, each in a process of its own.
+
+A job that fails, or that the system kills for its memory, takes nothing with it: the others
+run on. Ctrl-C (and SIGTERM, SIGHUP) reaches the running jobs as an interrupt, so that each
+writes its checkpoint before it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from rich.text import Text
+
+from mynah import console
+from mynah.config.errors import UserError
+from mynah.sweeps.jobs import LOG, Job, Outcome, read_job, with_error_rate, write_job
+
+_POLL_SECONDS = 0.1
+_QUIET_SECONDS = 60.0  # between two lines of a running job, where the output is no terminal
+_INTERRUPT_SECONDS = 120.0  # a job has to write its checkpoint after an interrupt
+
+
+@dataclass
+class _Running:
+    job: Job
+    command: list[str]
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+    started: float
+    slot: int
+    before: float  # seconds of earlier attempts
+    shown: float = 0.0
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    command: Callable[[Job], list[str]],
+    *,
+    at_once: int = 1,
+    devices: Sequence[str] | None = None,
+    hold: int | None = None,
+    outcomes: dict[int, Outcome],
+) -> bool:
+    """Run jobs until all have ended, and fill in what became of each.
+
+    Args:
+        jobs: What to run, in order.
+        command: The command line of a job.
+        at_once: How many run at the same time.
+        devices: Values for ``CUDA_VISIBLE_DEVICES``; the jobs that run at the same time
+            share them out. None: every job sees all devices.
+        hold: A file descriptor that every job keeps open (the sweep's lock).
+        outcomes: By job number; written here as jobs end.
+
+    Returns:
+        Whether all were run. False: the user stopped the sweep; the jobs that ran were
+        interrupted and have ended.
+    """
+    waiting = list(jobs)
+    running: list[_Running] = []
+    slots = list(range(at_once))
+    total = len(jobs)
+    with _interrupts() as interrupts, _status_line() as show:
+        try:
+            while waiting or running:
+                while waiting and slots and not interrupts:
+                    job = waiting.pop(0)
+                    place = f"[{total - len(waiting)}/{total}]"
+                    running.append(
+                        _start(job, command(job), place, slots.pop(0), at_once, devices, hold)
+                    )
+                for one in list(running):
+                    if one.process.poll() is None:
+                        show(one)
+                        continue
+                    running.remove(one)
+                    slots.append(one.slot)
+                    outcomes[one.job.number] = _finish(one)
+                if interrupts:
+                    _stop(running, interrupts)
+                    outcomes |= {one.job.number: _finish(one, interrupted=True) for one in running}
+                    return False
+                if running:
+                    time.sleep(_POLL_SECONDS)
+        except UserError:  # a job that cannot be started leaves none behind that nobody watches
+            _stop(running, interrupts)
+            raise
+    return True
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """The last lines of a job's log that say something, oldest first."""
+    try:
+        with log.open("rb") as handle:
+            handle.seek(0, os.SEEK_END)
+            handle.seek(max(0, handle.tell() - 8192))
+            text = handle.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
+
+
+def how_it_ended(exit_status: int) -> str:
+    """An exit status in words."""
+    if exit_status >= 0:
+        return f"exit status {exit_status}"
+    try:
+        name = signal.Signals(-exit_status).name
+    except ValueError:
+        name = f"signal {-exit_status}"
+    memory = ", perhaps for want of memory" if name == "SIGKILL" else ""
+    return f"killed by {name}{memory}"
+
+
+def _start(
+    job: Job,
+    command: list[str],
+    place: str,
+    slot: int,
+    at_once: int,
+    devices: Sequence[str] | None,
+    hold: int | None,
+) -> _Running:
+    before = float(read_job(job.directory).get("seconds", 0.0))
+    environment = dict(os.environ, PYTHONUNBUFFERED="1")
+    if at_once > 1:
+        threads = max(1, (os.cpu_count() or 1) // at_once)
+        environment.setdefault("OMP_NUM_THREADS", str(threads))
+    if devices:
+        environment["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
+    try:
+        job.directory.mkdir(parents=True, exist_ok=True)
+        log = (job.directory / LOG).open("ab")
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # the terminal's Ctrl-C comes through us, once
+            pass_fds=() if hold is None else (hold,),
+        )
+        started = _described(job, command, "running", before, None) | {"process": process.pid}
+        write_job(job.directory, started)
+    except OSError as problem:
+        raise UserError(
+            f"A job of the sweep cannot be started: {problem.strerror or problem}.",
+            where=str(job.directory),
+            fix="free space or mend permissions there, and give the same command again",
+        ) from problem
+    console.say(f"{place} {job.label}: started, log in {shown(job.directory / LOG)}")
+    now = time.monotonic()
+    return _Running(job, command, process, log, now, slot, before, shown=now)
+
+
+def _finish(one: _Running, interrupted: bool = False) -> Outcome:
+    exit_status = one.process.wait()
+    one.log.close()
+    seconds = one.before + time.monotonic() - one.started
+    if exit_status == 0:
+        outcome = Outcome("done", seconds, 0)
+    elif interrupted or exit_status in (130, -signal.SIGINT):
+        outcome = Outcome("interrupted", seconds, exit_status)
+    else:
+        outcome = Outcome("killed" if exit_status < 0 else "failed", seconds, exit_status)
+    with suppress(OSError):  # a full disk must not stop the other jobs
+        write_job(
+            one.job.directory,
+            _described(one.job, one.command, outcome.status, seconds, exit_status),
+        )
+    if outcome.well:
+        outcome = with_error_rate(outcome, one.job.directory)
+    rate = f", WER {100 * outcome.wer:.2f} %" if outcome.wer is not None else ""
+    ended = "done" if exit_status == 0 else f"{outcome.status} ({how_it_ended(exit_status)})"
+    console.say(f"      {one.job.label}: {ended} after {duration(seconds)}{rate}")
+    if not outcome.well and outcome.status != "interrupted":
+        for line in last_lines(one.job.directory / LOG, 4):
+            console.say(f"      | {line}")
+    return outcome
+
+
+def _described(
+    job: Job, command: list[str], status: str, seconds: float, exit_status: int | None
+) -> dict[str, Any]:
+    return {
+        "status": status,
+        "exit_status": exit_status,
+        "seconds": round(seconds, 1),
+        "overrides": list(job.overrides),
+        "swept": dict(job.swept),
+        "command": command,
+    }
+
+
+def _stop(running: Sequence[_Running], interrupts: Sequence[int]) -> None:
+    """Interrupt the running jobs and wait for them; a second Ctrl-C or a long wait kills."""
+    if not running:
+        return
+    console.say("Stopping: the running job writes its checkpoint. Ctrl-C again kills it.")
+    before = len(interrupts)
+    for one in running:
+        with suppress(ProcessLookupError):
+            one.process.send_signal(signal.SIGINT)
+    deadline = time.monotonic() + _INTERRUPT_SECONDS
+    while any(one.process.poll() is None for one in running):
+        if len(interrupts) > before or time.monotonic() > deadline:
+            for one in running:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(one.process.pid, signal.SIGKILL)
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collects SIGINT, SIGTERM and SIGHUP while the jobs run, instead of dying of them."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    before = {
+        number: signal.signal(number, lambda got, frame: received.append(got)) for number in wanted
+    }
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _status_line() -> Iterator[Callable[[_Running], None]]:
+    """What shows a running job: a line that changes on a terminal, a new one a minute elsewhere."""
+    terminal = console.console()
+    if terminal.is_terminal:
+        with terminal.status("") as status:
+
+            def refresh(one: _Running) -> None:
+                now = time.monotonic()
+                if now - one.shown >= 0.5:
+                    one.shown = now
+                    line = _progress_line(one, now)[: max(20, terminal.width - 4)]
+                    status.update(Text(line))
+
+            yield refresh
+        return
+
+    def print_now_and_then(one: _Running) -> None:
+        now = time.monotonic()
+        if now - one.shown >= _QUIET_SECONDS:
+            one.shown = now
+            console.say(f"      {_progress_line(one, now)}")
+
+    yield print_now_and_then
+
+
+def _progress_line(one: _Running, now: float) -> str:
+    newest = " ".join(last_lines(one.job.directory / LOG, 1))
+    return f"{one.job.label}: {duration(now - one.started)}  {newest}".rstrip()
+
+
+def duration(seconds: float) -> str:
+    """``75.2`` as ``1:15``, ``4000`` as ``1:06:40``."""
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    if hours:
+        return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+    return f"{rest // 60}:{rest % 60:02}"
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
