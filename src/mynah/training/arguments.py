@@ -1,0 +1,182 @@
+"""Our training settings as ``transformers.TrainingArguments``, and how many steps they mean."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah import console
+from mynah.config.errors import UserError
+from mynah.config.upstream import UPSTREAM_DISPOSITION
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+    from mynah.config.schema import Config, TrainingConfig
+    from mynah.data.batches import BatchPlan
+
+TENSORBOARD = "tensorboard"  # its folder is ours to choose, so its callback is made by us
+
+_SHARDED = ("fsdp", "fsdp_config", "deepspeed")
+# Fields whose meaning is carried out in this package; Trainer gets what keeps it out of the way.
+_OURS = {
+    "output_dir",
+    "per_device_train_batch_size",
+    "per_device_eval_batch_size",
+    "save_strategy",
+    "save_steps",
+    "save_total_limit",
+    "load_best_model_at_end",
+    "metric_for_best_model",
+    "greater_is_better",
+    "report_to",
+    "disable_tqdm",
+    "gradient_checkpointing",
+    "gradient_checkpointing_kwargs",
+    "bf16",
+    "fp16",
+    "eval_steps",
+    "eval_on_start",
+    "dataloader_multiprocessing_context",
+    "dataloader_pin_memory",
+    *_SHARDED,
+}
+
+
+def steps_per_epoch(plan: BatchPlan, config: Config) -> int:
+    """Optimizer steps of one epoch; the last one may have fewer batches."""
+    return math.ceil(plan.batches_per_epoch / config.training.gradient_accumulation_steps)
+
+
+def steps_total(plan: BatchPlan, config: Config) -> int:
+    """Optimizer steps of the whole training: ``max_steps``, or what the epochs come to."""
+    if config.training.max_steps > 0:
+        return config.training.max_steps
+    return max(1, math.ceil(config.training.num_train_epochs * steps_per_epoch(plan, config)))
+
+
+def interval(steps: float | None, total: int) -> int | None:
+    """An interval in steps; below 1 it is a share of all steps; 0 and None are never."""
+    if not steps:
+        return None
+    return max(1, math.ceil(steps * total) if steps < 1 else int(steps))
+
+
+def training_arguments(
+    config: Config, plan: BatchPlan, *, output_directory: Path, resuming: bool, rows: int
+) -> TrainingArguments:
+    """Every setting of ``training`` that transformers knows, by its name.
+
+    Args:
+        config: The settings.
+        plan: The batches; their mean size is what trackers are told.
+        output_directory: Where checkpoints go.
+        resuming: Whether training goes on from a checkpoint.
+        rows: Training utterances.
+
+    Raises:
+        UserError: transformers refuses a value, or a setting cannot be honoured.
+    """
+    from transformers import TrainingArguments
+
+    training = config.training
+    for name in _SHARDED:
+        if getattr(training, name, None):
+            raise UserError(
+                f"training.{name} is not supported: a checkpoint of Mynah holds whole weights, "
+                "written without pickle, and sharded training writes neither.",
+                fix=f"leave training.{name} out; several GPUs train together under torchrun",
+            )
+    bf16, fp16 = mixed_precision(config)
+    values: dict[str, Any] = {
+        name: value
+        for name, disposition in UPSTREAM_DISPOSITION.items()
+        if disposition.kind != "refused"
+        and name not in _OURS
+        and (value := getattr(training, name, None)) is not None
+    }
+    values |= {
+        "output_dir": str(output_directory),
+        "per_device_train_batch_size": max(1, round(rows / max(1, plan.batches_per_epoch))),
+        "per_device_eval_batch_size": training.per_device_eval_batch_size or 1,
+        "save_strategy": "no",
+        "eval_steps": training.eval_steps or training.logging_steps,
+        "eval_on_start": bool(getattr(training, "eval_on_start", False)) and not resuming,
+        "metric_for_best_model": training.metric_for_best_model or "wer",
+        "greater_is_better": greater_is_better(training),
+        "report_to": [name for name in reporters(training) if name != TENSORBOARD] or "none",
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+        "activation_checkpointing": training.gradient_checkpointing,
+        "activation_checkpointing_kwargs": getattr(training, "gradient_checkpointing_kwargs", None),
+        "logging_nan_inf_filter": False,
+        "bf16": bf16,
+        "fp16": fp16,
+    }
+    try:
+        return TrainingArguments(**values)
+    except (ValueError, TypeError, ImportError) as error:
+        raise UserError(
+            f"transformers refuses these training settings: {error}", where="training"
+        ) from error
+
+
+def reporters(training: TrainingConfig) -> list[str]:
+    """The trackers asked for, by name."""
+    asked: Any = training.report_to
+    if isinstance(asked, str):
+        asked = [asked]
+    return [name for name in asked or [] if name != "none"]
+
+
+def greater_is_better(training: TrainingConfig) -> bool:
+    """Direction of the best metric: as set, else smaller, as for every rate of errors."""
+    return bool(training.greater_is_better)
+
+
+def mixed_precision(config: Config) -> tuple[bool, bool]:
+    """(bf16, fp16) that this machine can do; what is asked in vain is said and left out."""
+    import torch
+
+    from mynah.runtime import device_for
+
+    training = config.training
+    device = device_for(config).type
+    bf16, fp16 = training.bf16, training.fp16
+    if fp16 and device != "cuda":
+        console.notice(f"training.fp16 needs CUDA and this is {device}: training in fp32.")
+        fp16 = False
+    if bf16 and device == "cuda" and not torch.cuda.is_bf16_supported():
+        console.notice("This GPU has no bfloat16: training in fp32 (training.fp16=true may do).")
+        bf16 = False
+    if bf16 and device == "cpu" and not _cpu_has_bfloat16():
+        console.notice("This CPU computes bfloat16 slower than fp32: training in fp32.")
+        bf16 = False
+    return bf16, fp16
+
+
+def _cpu_has_bfloat16() -> bool:
+    import torch
+
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
+
+
+def loader_options(training: TrainingConfig) -> dict[str, Any]:
+    """The worker options of the dataloader."""
+    workers = training.dataloader_num_workers
+    if workers == 0:
+        return {"num_workers": 0}
+    context = getattr(training, "dataloader_multiprocessing_context", None)
+    if context is None and "fork" in multiprocessing.get_all_start_methods():
+        # Forked workers share the corpus and the tokenizer; spawned ones would each get a
+        # pickled copy of the model too.
+        context = "fork"
+    return {
+        "num_workers": workers,
+        "multiprocessing_context": context,
+        "prefetch_factor": getattr(training, "dataloader_prefetch_factor", None) or 2,
+        "persistent_workers": bool(getattr(training, "dataloader_persistent_workers", False)),
+    }

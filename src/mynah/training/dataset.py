@@ -1,0 +1,167 @@
+"""From a row of the corpus to a batch on its way to the model.
+
+The sampler yields ``(epoch, row, weight)`` from the batch plan, so the loader knows no state
+of its own: where training stands is arithmetic, with any number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from mynah.config.errors import UserError
+from mynah.data.augment import augment_features, augment_waveform
+from mynah.models.family import Example
+
+if TYPE_CHECKING:
+    from mynah.config.schema import AugmentationConfig
+    from mynah.data.batches import BatchPlan
+    from mynah.data.corpus import Corpus
+    from mynah.models.family import Family
+
+Position = tuple[int, int, float]  # epoch, row, weight
+
+# What reading a file can end in: our own errors, the disk's, and those of decoders.
+_READ_ERRORS = (UserError, OSError, EOFError, ValueError, RuntimeError)
+_STAND_IN_AMPLITUDE = 1e-3  # of the noise that stands in for a batch that cannot be read
+
+
+@dataclass(frozen=True)
+class LoadedRow:
+    """One row as a worker hands it over: an example, or why there is none."""
+
+    id: str
+    position: Position
+    seconds: float = 0.0
+    example: Example | None = None
+    problem: str | None = None
+
+
+class TrainingRows(Dataset):
+    """Rows of a corpus, read, augmented and turned into what a family collates.
+
+    Args:
+        family: Makes features and labels.
+        corpus: Training utterances.
+        augmentation: How the audio is changed.
+        seed: Seed of the augmentation, with the epoch and the utterance's id.
+    """
+
+    def __init__(
+        self, family: Family, corpus: Corpus, augmentation: AugmentationConfig, *, seed: int
+    ) -> None:
+        self._family = family
+        self._corpus = corpus
+        self._augmentation = augmentation
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return len(self._corpus)
+
+    def __getitem__(self, position: Position) -> LoadedRow:
+        epoch, row, weight = position
+        utterance = self._corpus[row]
+        try:
+            audio = self._corpus.read_audio(row)
+        except _READ_ERRORS as error:
+            what = error.what if isinstance(error, UserError) else str(error)
+            return LoadedRow(utterance.id, position, problem=what or type(error).__name__)
+        family = self._family
+        labels = family.labels(utterance.text)
+        draw = {"seed": self._seed, "epoch": epoch, "utterance_id": utterance.id}
+        heard = augment_waveform(audio, self._corpus.sample_rate, self._augmentation, **draw)
+        if family.impossible(len(heard), labels) is not None:
+            heard = audio  # speed perturbation left too few frames for the labels
+            if (reason := family.impossible(len(heard), labels)) is not None:
+                return LoadedRow(utterance.id, position, problem=reason)
+        features = family.features(heard)
+        if family.feature_seconds is not None:
+            features = augment_features(features, self._augmentation.spec_augment, **draw)
+        return LoadedRow(
+            utterance.id,
+            position,
+            seconds=len(heard) / self._corpus.sample_rate,
+            example=Example(utterance.id, features, labels, weight),
+        )
+
+    def collate(self, rows: Sequence[LoadedRow]) -> dict[str, Any]:
+        """A batch: ``tensors`` for the family's loss, and what is said about it.
+
+        Returns:
+            ``tensors``; ``ids`` of the utterances in it; ``seconds`` of audio before
+            padding; ``skipped`` as (id, reason) of the rows that are missing.
+        """
+        examples = [row.example for row in rows if row.example is not None]
+        return {
+            "tensors": self._family.collate(examples or [self._stand_in(rows[0])]),
+            "ids": [example.id for example in examples],
+            "seconds": sum(row.seconds for row in rows),
+            "skipped": [(row.id, row.problem) for row in rows if row.problem is not None],
+        }
+
+    def _stand_in(self, row: LoadedRow) -> Example:
+        """Faint noise of weight zero: every rank runs a step, whatever could be read."""
+        samples = max(1, round(self._corpus.durations[row.position[1]] * self._corpus.sample_rate))
+        noise = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
+        labels = self._family.labels(self._corpus[row.position[1]].text)
+        if self._family.impossible(samples, labels) is not None:
+            labels = []
+        return Example(
+            row.id, self._family.features(noise * _STAND_IN_AMPLITUDE), labels, weight=0.0
+        )
+
+
+class PlanSampler(Sampler[list[Position]]):
+    """The batches of one epoch of a plan, for one rank, from any batch on.
+
+    Args:
+        plan: Which rows make which batch.
+        rank: Whose share of each batch is taken.
+    """
+
+    def __init__(self, plan: BatchPlan, rank: int = 0) -> None:
+        self._plan = plan
+        self._rank = rank
+        self._epoch = 0
+        self._skipped = 0
+
+    def begin(self, epoch: int, skipped: int) -> None:
+        """Take the next iteration from this epoch; its first ``skipped`` batches are empty lists.
+
+        Trainer skips as many batches of a resumed epoch by drawing them; an empty list costs
+        nothing to draw, and no row is read for it.
+        """
+        self._epoch = epoch
+        self._skipped = skipped
+
+    def __len__(self) -> int:
+        return self._plan.batches_per_epoch
+
+    def __iter__(self) -> Iterator[list[Position]]:
+        epoch = self._epoch
+        for index in range(len(self)):
+            if index < self._skipped:
+                yield []
+            else:
+                rows = self._plan.batch(epoch, index, self._rank)
+                yield [(epoch, row, weight) for row, weight in rows]
+
+
+def make_loader(
+    rows: TrainingRows, sampler: PlanSampler, *, pin_memory: bool, **worker_options: Any
+) -> DataLoader:
+    """A plain DataLoader over a plan; nothing in it touches the global random state."""
+    return DataLoader(
+        rows,
+        batch_sampler=sampler,
+        collate_fn=rows.collate,
+        pin_memory=pin_memory,
+        # Drawing the workers' seeds from the global generator would move it once an epoch.
+        generator=torch.Generator().manual_seed(0),
+        **worker_options,
+    )

@@ -1,0 +1,51 @@
+"""Several processes that train one model: how many there are, and what they tell each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+
+def world_size() -> int:
+    """Processes of this training, as torchrun and accelerate launch set them; 1 alone."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """Which of them this process is; 0 alone."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def sum_over_ranks(values: Sequence[float], device: Any) -> list[float]:
+    """Sum each value over all ranks, in double precision; alone they are returned as they are."""
+    if world_size() == 1:
+        return list(values)
+    import torch
+    import torch.distributed as dist
+
+    tensor = torch.tensor(list(values), dtype=torch.float64, device=device)
+    dist.all_reduce(tensor)
+    return tensor.tolist()
+
+
+def gather_to_first(value: Any) -> list[Any]:
+    """One value of each rank, in their order, on rank 0; elsewhere an empty list."""
+    if world_size() == 1:
+        return [value]
+    import torch.distributed as dist
+
+    gathered = [None] * world_size() if rank() == 0 else None
+    dist.gather_object(value, gathered)
+    return gathered or []
+
+
+def from_first(value: Any) -> Any:
+    """Rank 0's value, on every rank."""
+    if world_size() == 1:
+        return value
+    import torch.distributed as dist
+
+    box = [value]
+    dist.broadcast_object_list(box)
+    return box[0]

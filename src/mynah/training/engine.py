@@ -1,0 +1,504 @@
+"""The one subclass of transformers' Trainer: its loop, with our loss, loader and checkpoints."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import Trainer, TrainingArguments
+from transformers.trainer_callback import (
+    DefaultFlowCallback,
+    PrinterCallback,
+    ProgressCallback,
+)
+
+import mynah
+from mynah import console
+from mynah.config.errors import UserError
+from mynah.training import checkpoint as checkpoints
+from mynah.training import distributed, state
+from mynah.training.arguments import greater_is_better, loader_options, steps_total
+from mynah.training.callbacks import say_scores
+from mynah.training.dataset import PlanSampler, TrainingRows, make_loader
+from mynah.training.resume import ABOUT_NAME, read_about
+from mynah.training.stops import EvaluationStopped, StopRequest
+
+if TYPE_CHECKING:
+    from mynah.config.schema import Config
+    from mynah.data.batches import BatchPlan
+    from mynah.data.corpus import Corpus
+    from mynah.models.family import Family
+    from mynah.training.callbacks import Progress
+
+_NAMED = 5  # unusable utterances named one by one; the others are counted
+_FRUITLESS_STEPS = 10  # steps in a row without a usable gradient that end a training
+_PLATEAU = torch.optim.lr_scheduler.ReduceLROnPlateau
+
+
+class MynahTrainer(Trainer):
+    """Trainer's loop with three things of our own.
+
+    The loss: :meth:`Family.loss` gives a sum and a count, gradients are summed over every
+    batch and rank of an optimizer step and divided by the whole count once, so that no way
+    to split a step changes its gradient. (Trainer divides by the number of batches, or not
+    at all where a model's forward takes keyword arguments; huggingface/transformers 47688.)
+
+    The loader: a plain one over the batch plan, never resharded by Accelerate.
+
+    The checkpoint: a commit, without pickle (:mod:`mynah.training.checkpoint`).
+
+    Attributes:
+        stop: Whether somebody asked to stop.
+        interrupted: Whether the training stopped for that.
+        skipped: Utterances that could not be used, id to reason.
+        audio_seconds: Audio trained on in this call, this rank.
+        progress: What shows the progress, or None.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        corpus: Corpus,
+        plan: BatchPlan,
+        config: Config,
+        arguments: TrainingArguments,
+        *,
+        output_directory: Path,
+        evaluate: Callable[[int], Mapping[str, float]],
+        on_first_checkpoint: Callable[[], None],
+        extra_files: dict[str, str],
+        settings: dict[str, Any],
+    ) -> None:
+        self.family = family
+        self._config = config
+        self._settings = settings
+        self._output_directory = output_directory
+        self._evaluate_model = evaluate
+        self._on_first_checkpoint: Callable[[], None] | None = on_first_checkpoint
+        self._extra_files = extra_files
+        self._steps_total = steps_total(plan, config)
+        self._rows = TrainingRows(
+            family, corpus, config.data.augmentation, seed=config.training.seed
+        )
+        self._sampler = PlanSampler(plan, distributed.rank())
+        self._resumed_from: Path | None = None
+
+        self.stop = StopRequest()
+        self.interrupted = False
+        self.skipped: dict[str, str] = {}
+        self.audio_seconds = 0.0
+        self.progress: Progress | None = None
+        self._stop_agreed = False
+        self._pending_evaluation = False
+        self._fruitless_steps = 0
+        self._step_total = 0.0  # undivided loss of this optimizer step, this rank
+        self._step_count = 0.0  # what it is to be divided by
+        self._logged_total = 0.0  # the same since the last log line, all ranks
+        self._logged_count = 0.0
+        self._scores: dict[str, float] = {}
+        self._scores_step = -1
+
+        use_cache = getattr(getattr(family.model, "config", None), "use_cache", None)
+        super().__init__(
+            model=family.model, args=arguments, train_dataset=self._rows, eval_dataset=[]
+        )
+        if use_cache is not None:
+            family.model.config.use_cache = use_cache  # Trainer turns it off, for decoding too
+        if self.args.n_gpu > 1:
+            console.notice(
+                f"{self.args.n_gpu} GPUs are visible and one is used; "
+                "torchrun --nproc-per-node=N trains on all of them."
+            )
+            self.args._n_gpu = 1  # nn.DataParallel would split the family's batch
+        for unwanted in (DefaultFlowCallback, ProgressCallback, PrinterCallback):
+            self.remove_callback(unwanted)
+
+    def close(self) -> None:
+        """Take the progress away, however the training ended."""
+        if self.progress is not None:
+            self.progress.close()
+
+    # Data
+
+    def get_train_dataloader(self) -> Any:
+        return make_loader(
+            self._rows,
+            self._sampler,
+            pin_memory=self.args.dataloader_pin_memory and self.args.device.type == "cuda",
+            **loader_options(self._config.training),
+        )
+
+    def _run_epoch(self, **arguments: Any) -> None:
+        if self.state.global_step >= self._steps_total:
+            self.control.should_training_stop = True
+            return
+        resumed = arguments["resume_from_checkpoint"] is not None
+        first = resumed and arguments["epoch"] == arguments["epochs_trained"]
+        skipped = arguments["steps_trained_in_current_epoch"] if first else 0
+        self._sampler.begin(arguments["epoch"], skipped)
+        super()._run_epoch(**arguments)
+
+    # Loss and gradient
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Add one batch's gradient; with the last batch of the step, divide by the count."""
+        self._note_skipped(inputs["skipped"])
+        model.train()
+        if callable(getattr(self.optimizer, "train", None)):
+            self.optimizer.train()  # schedule-free optimizers have two modes
+        tensors = self._prepare_inputs(inputs["tensors"])
+        with self.compute_loss_context_manager():
+            loss = self.family.loss(model, tensors)
+        self.accelerator.backward(loss.total)
+        self._step_total += float(loss.total.detach())
+        self._step_count += float(loss.count)
+        self.audio_seconds += inputs["seconds"]
+        if not math.isfinite(self._step_total):
+            console.notice(
+                f"The loss is not finite in step {self.state.global_step + 1:,}; "
+                f"its gradient is left out. Utterances: {', '.join(inputs['ids'][:_NAMED])}"
+            )
+        if self.accelerator.sync_gradients:
+            self._finish_gradient(model)
+        # Trainer's own sum is not used: ours is weighted by tokens, and survives a resume.
+        return torch.zeros((), device=self.args.device)
+
+    def _finish_gradient(self, model: Any) -> None:
+        total, count, stops = distributed.sum_over_ranks(
+            [self._step_total, self._step_count, float(self.stop.requested)], self.args.device
+        )
+        self._stop_agreed = stops > 0
+        self._step_total = self._step_count = 0.0
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        if math.isfinite(total) and count > 0:
+            # DDP has averaged over the ranks already.
+            torch._foreach_mul_(gradients, distributed.world_size() / count)
+            self._logged_total += total
+            self._logged_count += count
+            self._fruitless_steps = 0
+            return
+        self._fruitless_steps += 1
+        if self._fruitless_steps >= _FRUITLESS_STEPS:
+            raise UserError(
+                f"{_FRUITLESS_STEPS} steps in a row gave no usable gradient "
+                f"({'the loss is not finite' if count > 0 else 'no utterance could be read'}).",
+                where=f"step {self.state.global_step + 1}",
+                fix="lower training.learning_rate"
+                if count > 0
+                else "check that the recordings are still where they were",
+            )
+        self._drop_gradient(model)
+
+    def _drop_gradient(self, model: Any) -> None:
+        """Let this optimizer step change nothing: momentum and weight decay included."""
+        for parameter in model.parameters():
+            if self.accelerator.scaler is not None and parameter.grad is not None:
+                parameter.grad.fill_(math.nan)  # the scaler of fp16 then leaves the step out
+            else:
+                parameter.grad = None
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        if self.accelerator.scaler is None and not math.isfinite(float(norm)):
+            console.notice(
+                f"The gradient is not finite in step {self.state.global_step + 1:,}: left out."
+            )
+            self._drop_gradient(model)
+        return norm
+
+    def _note_skipped(self, skipped: list[tuple[str, str]]) -> None:
+        for utterance, reason in skipped:
+            if self._config.data.on_error == "fail":
+                raise UserError(
+                    f"A training utterance cannot be used: {reason}",
+                    where=f"utterance {utterance}",
+                    fix="mend or remove it, or leave such ones out with data.on_error=skip",
+                )
+            if utterance in self.skipped:
+                continue
+            self.skipped[utterance] = reason
+            if len(self.skipped) <= _NAMED:
+                console.notice(f"Utterance {utterance} is left out: {reason}")
+            elif len(self.skipped) == _NAMED + 1:
+                console.notice("More utterances are left out; they are counted at the end.")
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: Trainer's formula is one for token ids."""
+        return 0
+
+    # Logs and evaluations
+
+    @property
+    def running_loss(self) -> float:
+        """Loss a token since the last log line."""
+        return self._logged_total / self._logged_count if self._logged_count else math.nan
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log with the true mean loss; without times, so that a resumed log is the same."""
+        if "train_runtime" in logs:
+            return
+        if "loss" in logs:
+            logs = logs | {"loss": self.running_loss}
+            self._logged_total = self._logged_count = 0.0
+        super().log(logs)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        try:
+            return super().create_scheduler(num_training_steps, optimizer)
+        except (ValueError, TypeError) as error:
+            raise UserError(
+                f"This learning rate schedule cannot be made: {error}",
+                where="training.lr_scheduler_type",
+                fix="give what it needs in training.lr_scheduler_kwargs, as {min_lr: 1e-6}",
+            ) from error
+
+    def _evaluate(
+        self, trial: Any, ignore_keys_for_eval: Any, skip_scheduler: bool = False
+    ) -> dict[str, float]:
+        metrics = self.evaluate()
+        if metrics and isinstance(self.lr_scheduler, _PLATEAU) and not skip_scheduler:
+            self.lr_scheduler.step(metrics[self._best_name(metrics)])
+        return metrics
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Measure the model; the random state is the same after as before.
+
+        Returns:
+            Metrics by name; empty where a signal cut the evaluation short.
+        """
+        step = self.state.global_step
+        before = state.random_state(self.args.device)
+        metrics: dict[str, float] = {}
+        problem: BaseException | None = None
+        if distributed.rank() == 0:
+            try:
+                with self._paused(), self.stop.evaluating():
+                    self.model.eval()
+                    found = self._evaluate_model(step)
+                metrics = {
+                    name if name.startswith("eval_") else f"eval_{name}": float(value)
+                    for name, value in found.items()
+                }
+            except EvaluationStopped as stopped:
+                problem = stopped
+        metrics, stopped_early = distributed.from_first((metrics, problem is not None))
+        self.model.train()
+        state.set_random_state(before, self.args.device)
+        if stopped_early:
+            self._pending_evaluation = True
+            self.interrupt()
+            return {}
+        self._pending_evaluation = False
+        self._scores, self._scores_step = metrics, step
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def _best_name(self, metrics: Mapping[str, float]) -> str:
+        asked = self._config.training.metric_for_best_model or "wer"
+        name = asked if asked.startswith("eval_") else f"eval_{asked}"
+        if name not in metrics:
+            offered = sorted(key.removeprefix("eval_") for key in metrics)
+            raise UserError(
+                f"The evaluation gives no {asked}; it gives {', '.join(offered) or 'nothing'}.",
+                where="training.metric_for_best_model",
+                fix="training.metric_for_best_model=wer",
+            )
+        return name
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        if not metrics:
+            return False
+        value = metrics[self._best_name(metrics)]
+        best = self.state.best_metric
+        sign = -1.0 if greater_is_better(self._config.training) else 1.0
+        improved = not math.isnan(value) and (best is None or sign * value < sign * best)
+        if improved:
+            self.state.best_metric = value
+            self.state.best_global_step = self.state.global_step
+            if self._wants_best:
+                self.control.should_save = True
+        if distributed.rank() == 0:
+            say_scores(self.state.global_step, metrics, best=improved)
+        return improved
+
+    @property
+    def _wants_best(self) -> bool:
+        training = self._config.training
+        return training.load_best_model_at_end or training.save_strategy == "best"
+
+    # Stopping
+
+    def stop_asked(self) -> bool:
+        """Whether a stop was asked for; several ranks agree on it with each step's gradient."""
+        return self.stop.requested if distributed.world_size() == 1 else self._stop_agreed
+
+    def interrupt(self) -> None:
+        """Save and stop here; an evaluation that is due is left to the resumed training."""
+        if self.control.should_evaluate:
+            self._pending_evaluation = True
+            self.control.should_evaluate = False
+        self.control.should_save = True
+        self.control.should_training_stop = True
+        self.interrupted = True
+
+    def catch_up(self) -> None:
+        """Do the evaluation that an interruption left out, as if it had never been."""
+        if not self._pending_evaluation or self._resumed_from is None:
+            return
+        self._load_rng_state(str(self._resumed_from))
+        self.control.should_evaluate = True
+        self.control.should_save = True
+        self._maybe_log_save_evaluate(
+            None, None, self.model_wrapped, None, self.state.epoch, None, time.time()
+        )
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        """Leave what is done here out of the training speed."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            if self.progress is not None:
+                self.progress.add_pause(time.monotonic() - started)
+
+    # Checkpoints
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        randoms = distributed.gather_to_first(state.random_state(self.args.device))
+        failure: UserError | None = None
+        if distributed.rank() == 0:
+            try:
+                with self._paused():
+                    self._commit(randoms)
+            except UserError as error:
+                failure = error
+        failure = distributed.from_first(failure)
+        if failure is not None:
+            raise failure
+        if self._on_first_checkpoint is not None:
+            announce, self._on_first_checkpoint = self._on_first_checkpoint, None
+            if distributed.rank() == 0:
+                announce()
+
+    def _commit(self, randoms: list[Any]) -> None:
+        step = self.state.global_step
+        final = checkpoints.checkpoint_path(self._output_directory, step)
+        with checkpoints.commit(final, expected_bytes=self._expected_bytes()) as staging:
+            self.family.save(staging)
+            state.save_tree(self.optimizer.state_dict(), staging, "optimizer")
+            state.save_tree(self.lr_scheduler.state_dict(), staging, "scheduler")
+            if self.accelerator.scaler is not None:
+                state.save_tree(self.accelerator.scaler.state_dict(), staging, "scaler")
+            for rank, tree in enumerate(randoms):
+                state.save_tree(tree, staging, f"rng_state_{rank}")
+            self.state.save_to_json(str(staging / "trainer_state.json"))
+            about = json.dumps(self._about(), indent=2, ensure_ascii=False) + "\n"
+            for name, text in {**self._extra_files, ABOUT_NAME: about}.items():
+                (staging / name).write_text(text, encoding="utf-8")
+        checkpoints.retain(
+            self._output_directory,
+            limit=self._config.training.save_total_limit,
+            best=self._best_checkpoint() if self._wants_best else None,
+        )
+
+    def _about(self) -> dict[str, Any]:
+        measured = self._scores_step == self.state.global_step
+        return {
+            "version": mynah.__version__,
+            "family": self.family.name,
+            "step": self.state.global_step,
+            "epoch": self.state.epoch,
+            "scores": self._scores if measured else {},
+            "best": {"step": self.state.best_global_step, "score": self.state.best_metric},
+            "base_revisions": self.family.base_revisions(),
+            "fingerprints": {"data": self._settings["training data (fingerprint)"]},
+            "training": {
+                "settings": self._settings,
+                "steps_total": self._steps_total,
+                "world_size": distributed.world_size(),
+                "logged_total": self._logged_total,
+                "logged_count": self._logged_count,
+                "fruitless_steps": self._fruitless_steps,
+                "pending_evaluation": self._pending_evaluation,
+                "skipped": self.skipped,
+            },
+        }
+
+    def _expected_bytes(self) -> int:
+        weights = sum(p.numel() * p.element_size() for p in self.model.parameters())
+        trained = sum(
+            p.numel() * p.element_size() for p in self.model.parameters() if p.requires_grad
+        )
+        saved = trained if hasattr(self.model, "peft_config") else weights
+        return saved + 2 * trained
+
+    def _best_checkpoint(self) -> Path | None:
+        step = self.state.best_global_step
+        if step is None:
+            return None
+        places = [self._output_directory]
+        if self._resumed_from is not None:
+            places.append(self._resumed_from.parent)
+        candidates = [checkpoints.checkpoint_path(place, step) for place in places]
+        return next((path for path in candidates if path.is_dir()), None)
+
+    def chosen_checkpoint(self) -> Path | None:
+        """The best checkpoint where the best is wanted and known, else the newest."""
+        best = self._best_checkpoint() if self._config.training.load_best_model_at_end else None
+        newest = checkpoints.checkpoint_path(self._output_directory, self.state.global_step)
+        if best is None and not newest.is_dir() and self._resumed_from is not None:
+            return self._resumed_from
+        return best or (newest if newest.is_dir() else None)
+
+    # Resuming
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        directory = Path(resume_from_checkpoint)
+        self._resumed_from = directory
+        loaded = type(self.family).load(directory, offline=self._config.offline)
+        try:
+            self.family.model.load_state_dict(loaded.model.state_dict(), strict=True)
+        except RuntimeError as error:
+            raise UserError(
+                "The model of this run is not that of the checkpoint: "
+                f"{str(error).splitlines()[-1].strip()}",
+                where=str(directory),
+                fix="leave the model settings as they were",
+            ) from error
+        about = read_about(directory)["training"]
+        self._logged_total = about["logged_total"]
+        self._logged_count = about["logged_count"]
+        self._fruitless_steps = about["fruitless_steps"]
+        self._pending_evaluation = about["pending_evaluation"]
+        self.skipped = dict(about["skipped"])
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is None:
+            return
+        self.optimizer.load_state_dict(state.load_tree(Path(checkpoint), "optimizer"))
+        self.lr_scheduler.load_state_dict(state.load_tree(Path(checkpoint), "scheduler"))
+
+    def _load_scaler(self, checkpoint: str | None) -> None:
+        if checkpoint is None or self.accelerator.scaler is None:
+            return
+        if (Path(checkpoint) / "scaler.json").exists():
+            self.accelerator.scaler.load_state_dict(state.load_tree(Path(checkpoint), "scaler"))
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is None:
+            return
+        stem = f"rng_state_{distributed.rank()}"
+        if (Path(checkpoint) / f"{stem}.json").exists():
+            state.set_random_state(state.load_tree(Path(checkpoint), stem), self.args.device)

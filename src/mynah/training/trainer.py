@@ -1,0 +1,215 @@
+"""Training: one function, and the one subclass of transformers' Trainer behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah import console
+from mynah.config.errors import UserError
+from mynah.training import checkpoint as checkpoints
+from mynah.training import distributed
+from mynah.training.arguments import (
+    TENSORBOARD,
+    reporters,
+    steps_per_epoch,
+    steps_total,
+    training_arguments,
+)
+from mynah.training.distributed import world_size
+from mynah.training.resume import check_resume, fixed_settings
+
+if TYPE_CHECKING:
+    from mynah.config.schema import Config
+    from mynah.data.batches import BatchPlan
+    from mynah.data.corpus import Corpus
+    from mynah.models.family import Family
+    from mynah.training.engine import MynahTrainer
+
+__all__ = ["TrainingResult", "train", "world_size"]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training came to.
+
+    Attributes:
+        steps: Optimizer steps done, those before a resume included.
+        epochs: Passes over the training data, as a fraction.
+        best_checkpoint: The checkpoint to use: the best by ``metric_for_best_model`` where
+            ``load_best_model_at_end`` asks for it and an evaluation found one, else the
+            newest; None where nothing was saved.
+        best_score: The best value of ``metric_for_best_model``, or None.
+        history: What was logged, one dict a log or an evaluation, with ``step``.
+        interrupted: Whether a signal stopped it; a checkpoint was written then.
+        seconds: Wall-clock time of this call.
+        skipped: Training utterances that could not be used: id to reason.
+    """
+
+    steps: int
+    epochs: float
+    best_checkpoint: Path | None
+    best_score: float | None
+    history: list[dict[str, Any]]
+    interrupted: bool
+    seconds: float
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def train(
+    family: Family,
+    corpus: Corpus,
+    plan: BatchPlan,
+    config: Config,
+    *,
+    output_directory: Path,
+    evaluate: Callable[[int], Mapping[str, float]],
+    resume: Path | None = None,
+    on_first_checkpoint: Callable[[], None] = lambda: None,
+    extra_files: Mapping[str, str] | None = None,
+) -> TrainingResult:
+    """Train a family on a corpus, in the batches of a plan.
+
+    Args:
+        family: The model; trained in place. With ``resume`` its weights are replaced by the
+            checkpoint's, strictly, so it may be freshly built.
+        corpus: Training utterances.
+        plan: Which rows make which batch.
+        config: The checked settings.
+        output_directory: Where ``checkpoint-N`` go, and at the end the best model.
+        evaluate: Measures the model at a step: error rates by name, as ``eval_wer``.
+        resume: A whole checkpoint to go on from.
+        on_first_checkpoint: Called once, after the first checkpoint of this call is whole.
+        extra_files: Text files written into every checkpoint, by name.
+
+    Raises:
+        UserError: The disk is full, a resumed training is not the same one, a setting
+            cannot be honoured, or nothing can be read.
+    """
+    started = time.monotonic()
+    settings = fixed_settings(config, corpus)
+    total = steps_total(plan, config)
+    for name in checkpoints.clean(output_directory) if distributed.rank() == 0 else []:
+        console.notice(f"{name} was cut short while it was written; it is removed.")
+    if resume is not None:
+        checkpoints.verify(resume)
+        step = check_resume(resume, settings, world_size=world_size(), steps=total)
+        console.say(f"Going on from {resume.name}: step {step:,} of {total:,}")
+    with quiet_transformers(config):
+        trainer = _make_trainer(
+            family,
+            corpus,
+            plan,
+            config,
+            output_directory=output_directory,
+            evaluate=evaluate,
+            resume=resume,
+            on_first_checkpoint=on_first_checkpoint,
+            extra_files=dict(extra_files or {}),
+            settings=settings,
+        )
+        with trainer.stop.listening():
+            try:
+                trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+            finally:
+                trainer.close()
+    chosen = trainer.chosen_checkpoint()
+    interrupted = trainer.interrupted or trainer.stop.requested
+    if chosen is not None and not interrupted and distributed.rank() == 0:
+        checkpoints.publish(chosen, output_directory)
+    if trainer.skipped:
+        console.notice(
+            f"{len(trainer.skipped):,} training utterance(s) could not be used and were left out."
+        )
+    return TrainingResult(
+        steps=trainer.state.global_step,
+        epochs=float(trainer.state.epoch or 0.0),
+        best_checkpoint=chosen,
+        best_score=trainer.state.best_metric,
+        history=[dict(entry) for entry in trainer.state.log_history],
+        interrupted=interrupted,
+        seconds=time.monotonic() - started,
+        skipped=dict(trainer.skipped),
+    )
+
+
+def _make_trainer(
+    family: Family,
+    corpus: Corpus,
+    plan: BatchPlan,
+    config: Config,
+    *,
+    output_directory: Path,
+    resume: Path | None,
+    **rest: Any,
+) -> MynahTrainer:
+    # transformers' Trainer takes seconds to import: only here, where training is certain.
+    from mynah.training.callbacks import Progress, Schedule
+    from mynah.training.engine import MynahTrainer
+
+    arguments = training_arguments(
+        config, plan, output_directory=output_directory, resuming=resume is not None,
+        rows=len(corpus),
+    )  # fmt: skip
+    try:
+        trainer = MynahTrainer(
+            family, corpus, plan, config, arguments, output_directory=output_directory, **rest
+        )
+    except (ImportError, RuntimeError) as error:
+        if not reporters(config.training):
+            raise
+        raise UserError(
+            f"A tracker cannot be used: {error}",
+            where="training.report_to",
+            fix="install its package, or leave it out",
+        ) from error
+    trainer.add_callback(
+        Schedule(
+            trainer,
+            config.training,
+            steps_per_epoch=steps_per_epoch(plan, config),
+            steps_total=steps_total(plan, config),
+        )
+    )
+    if distributed.rank() == 0:
+        trainer.progress = Progress(trainer, bar=config.training.disable_tqdm is not True)
+        trainer.add_callback(trainer.progress)
+        if TENSORBOARD in reporters(config.training):
+            trainer.add_callback(_tensorboard(output_directory.parent / "tensorboard"))
+    return trainer
+
+
+def _tensorboard(directory: Path) -> Any:
+    from transformers.integrations import TensorBoardCallback
+
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UserError(
+            "training.report_to names tensorboard, and it is not installed.",
+            where="training.report_to",
+            fix='pip install "mynah-asr[tracking]"',
+        ) from error
+    return TensorBoardCallback(SummaryWriter(log_dir=str(directory)))
+
+
+@contextmanager
+def quiet_transformers(config: Config) -> Iterator[None]:
+    """Keep transformers' own bars and warnings off the screen; ``training.log_level`` wins."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    if (getattr(config.training, "log_level", None) or "passive") == "passive":
+        logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
