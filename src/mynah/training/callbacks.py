@@ -101,12 +101,17 @@ class Progress(TrainerCallback):
         self._open = ExitStack()
         self._advance: Any = None
         self._note = ""
+        self._pause = 0.0
+        self._first_step = 0
+        self._start_clock()
+
+    def _start_clock(self) -> None:
+        self._started = self._spoken = time.monotonic()
+        self._speed_from = (self._started, self._trainer.audio_seconds, self._pause)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._started = self._spoken = time.monotonic()
+        self._start_clock()
         self._first_step = state.global_step
-        self._speed_from = (self._started, self._trainer.audio_seconds, 0.0)
-        self._pause = 0.0
         if self._bar and state.global_step < state.max_steps:
             shown = console.progress("training", total=state.max_steps, unit="steps")
             self._advance = self._open.enter_context(shown)
@@ -117,13 +122,14 @@ class Progress(TrainerCallback):
         if self._advance is not None:
             self._advance(1, note=self._note)
         elif time.monotonic() - self._spoken > _SILENT_SECONDS and not control.should_log:
-            self._say(state, self._trainer.running_loss, kwargs)
+            rate = kwargs["optimizer"].param_groups[0]["lr"]
+            self._say(state, {"loss": self._trainer.running_loss, "learning_rate": rate})
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any
     ) -> None:
         if "loss" in logs:
-            self._say(state, logs["loss"], kwargs, grad_norm=logs.get("grad_norm"))
+            self._say(state, logs)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.close()
@@ -137,9 +143,7 @@ class Progress(TrainerCallback):
         """Leave time spent on an evaluation or a checkpoint out of the speed."""
         self._pause += seconds
 
-    def _say(
-        self, state: Any, loss: float, events: dict[str, Any], grad_norm: float | None = None
-    ) -> None:
+    def _say(self, state: Any, logs: dict[str, float]) -> None:
         now = time.monotonic()
         self._spoken = now
         since, audio_before, pause_before = self._speed_from
@@ -148,17 +152,16 @@ class Progress(TrainerCallback):
         self._speed_from = (now, self._trainer.audio_seconds, self._pause)
         done = max(state.global_step - self._first_step, 1)
         left = (now - self._started) / done * (state.max_steps - state.global_step)
-        rate = events["optimizer"].param_groups[0]["lr"]
         parts = [
             f"step {state.global_step:,}/{state.max_steps:,}",
             f"epoch {state.epoch:.2f}",
-            f"loss {loss:.4f}",
-            f"learning rate {rate:.2e}",
+            f"loss {logs['loss']:.4f}",
+            f"learning rate {logs['learning_rate']:.2e}",
         ]
-        if grad_norm is not None:
-            parts.append(f"gradient {grad_norm:.3g}")
+        if "grad_norm" in logs:
+            parts.append(f"gradient {logs['grad_norm']:.3g}")
         parts += [f"{speed:,.0f} audio s/s", f"{duration(left)} left"]
-        self._note = f"loss {loss:.3f}, {speed:,.0f} audio s/s"
+        self._note = f"loss {logs['loss']:.3f}, {speed:,.0f} audio s/s"
         console.say("  ".join(parts))
 
 

@@ -1,0 +1,177 @@
+"""A training that was stopped and went on ends where one that was never touched does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+import torch
+from training_fakes import TinyCorpus, TinyPlan, tiny_config, tiny_train, weights
+
+from mynah.config.errors import UserError
+from mynah.training.checkpoint import list_checkpoints
+from mynah.training.state import load_tree
+
+
+class StoppingPlan(TinyPlan):
+    """Sends this process a signal when the batch of a step is planned."""
+
+    def __init__(self, *args, at, **options):
+        super().__init__(*args, **options)
+        self.at = at
+        self.armed = True
+
+    def batch(self, epoch, index, rank=0):
+        if self.armed and (epoch, index) == self.at:
+            self.armed = False
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().batch(epoch, index, rank)
+
+
+def optimizer_tensors(checkpoint):
+    return load_tree(checkpoint, "optimizer")["state"]
+
+
+def assert_same_end(straight, resumed, directory_straight, directory_resumed):
+    (family_a, result_a), (family_b, result_b) = straight, resumed
+    left, right = weights(family_a), weights(family_b)
+    assert all(torch.equal(left[name], right[name]) for name in left)
+    assert result_a.history == result_b.history
+    assert result_a.best_score == result_b.best_score
+    step = result_a.steps
+    states = [
+        optimizer_tensors(directory / f"checkpoint-{step}")
+        for directory in (directory_straight, directory_resumed)
+    ]
+    for key, entry in states[0].items():
+        assert all(torch.equal(entry[name], states[1][key][name]) for name in entry)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_resumed_training_ends_bit_for_bit_like_an_untouched_one(tmp_path, workers):
+    # 20 rows in batches of 4, two batches a step: 3 steps an epoch, so step 4 is in epoch 2.
+    config = tiny_config(gradient_accumulation_steps=2, dataloader_num_workers=workers)
+    straight = tiny_train(tmp_path / "a", config)
+    stopping = StoppingPlan(20, 4, config.training.seed, at=(1, 1 + workers * 2))
+    _, stopped = tiny_train(tmp_path / "b", config, plan=stopping)
+    assert stopped.interrupted and 3 < stopped.steps < 6
+    resumed = tiny_train(
+        tmp_path / "b", config, resume=tmp_path / "b" / f"checkpoint-{stopped.steps}"
+    )
+    assert not resumed[1].interrupted
+    assert_same_end(straight, resumed, tmp_path / "a", tmp_path / "b")
+
+
+def test_the_running_loss_goes_on_between_two_log_lines(tmp_path):
+    config = tiny_config(logging_steps=4, eval_strategy="no")
+    _, straight = tiny_train(tmp_path / "a", config)
+    _, stopped = tiny_train(tmp_path / "b", config, plan=StoppingPlan(20, 4, 42, at=(0, 1)))
+    assert stopped.steps == 2 and stopped.history == []
+    _, resumed = tiny_train(tmp_path / "b", config, resume=tmp_path / "b" / "checkpoint-2")
+    assert [entry["step"] for entry in resumed.history] == [4, 8]
+    assert resumed.history == straight.history
+
+
+def test_an_evaluation_that_a_signal_cut_short_is_done_by_the_resumed_training(tmp_path):
+    calls = []
+
+    def stopped_once(step):
+        calls.append(step)
+        if calls == [4]:
+            os.kill(os.getpid(), signal.SIGINT)
+        torch.rand(3)  # an evaluation may draw; training must not notice
+        return {"eval_wer": 1.0 / step}
+
+    config = tiny_config()
+    straight = tiny_train(tmp_path / "a", config, evaluate=lambda step: {"eval_wer": 1.0 / step})
+    _, stopped = tiny_train(tmp_path / "b", config, evaluate=stopped_once)
+    assert stopped.interrupted and stopped.steps == 4
+    assert not any("eval_wer" in entry for entry in stopped.history)
+    resumed = tiny_train(
+        tmp_path / "b", config, evaluate=stopped_once, resume=tmp_path / "b" / "checkpoint-4"
+    )
+    assert calls == [4, 4, 8]
+    assert_same_end(straight, resumed, tmp_path / "a", tmp_path / "b")
+    about = json.loads((tmp_path / "b" / "checkpoint-4" / "mynah.json").read_text())
+    assert about["scores"] == {"eval_wer": 0.25}
+
+
+def test_a_second_signal_stops_at_once(tmp_path):
+    def impatient(step):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        return {}
+
+    class Impatient(TinyPlan):
+        def batch(self, epoch, index, rank=0):
+            if index == 2:
+                impatient(0)
+            return super().batch(epoch, index, rank)
+
+    with pytest.raises(KeyboardInterrupt):
+        tiny_train(tmp_path / "model", tiny_config(), plan=Impatient(20, 4))
+    assert list_checkpoints(tmp_path / "model") == []
+
+
+def test_more_steps_are_allowed_and_said(tmp_path, capsys):
+    tiny_train(tmp_path / "model", tiny_config(max_steps=4))
+    checkpoint = tmp_path / "model" / "checkpoint-4"
+    _, result = tiny_train(tmp_path / "model", tiny_config(max_steps=6), resume=checkpoint)
+    assert result.steps == 6
+    assert "4 steps and now takes 6" in capsys.readouterr().out
+
+
+def test_resuming_a_finished_training_does_no_further_step(tmp_path):
+    family, first = tiny_train(tmp_path / "model", tiny_config(max_steps=4))
+    checkpoint = tmp_path / "model" / "checkpoint-4"
+    again, result = tiny_train(tmp_path / "model", tiny_config(max_steps=4), resume=checkpoint)
+    assert result.steps == 4 and result.best_checkpoint == checkpoint
+    assert all(torch.equal(weights(family)[n], value) for n, value in weights(again).items())
+    assert result.history == first.history
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 7}, "training.seed: 42 in the checkpoint, 7 now"),
+        ({"per_device_train_batch_size": 5}, "training.per_device_train_batch_size"),
+        ({"learning_rate": 0.02}, "training.learning_rate: 0.01 in the checkpoint, 0.02 now"),
+    ],
+)
+def test_a_resumed_training_with_another_setting_is_refused_by_name(tmp_path, change, named):
+    tiny_train(tmp_path / "model", tiny_config(max_steps=1))
+    with pytest.raises(UserError, match=named):
+        tiny_train(
+            tmp_path / "model",
+            tiny_config(max_steps=2, **change),
+            resume=tmp_path / "model" / "checkpoint-1",
+        )
+
+
+def test_a_resumed_training_on_other_data_is_refused(tmp_path):
+    tiny_train(tmp_path / "model", tiny_config(max_steps=1))
+    with pytest.raises(UserError, match="training utterances: 20 in the checkpoint, 16 now"):
+        tiny_train(
+            tmp_path / "model",
+            tiny_config(max_steps=2),
+            corpus=TinyCorpus(16),
+            resume=tmp_path / "model" / "checkpoint-1",
+        )
+
+
+def test_a_checkpoint_that_is_not_whole_is_refused_before_training(tmp_path):
+    tiny_train(tmp_path / "model", tiny_config(max_steps=2, save_steps=1))
+    broken = tmp_path / "model" / "checkpoint-2"
+    path = broken / "optimizer.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"optimizer\.safetensors altered") as caught:
+        tiny_train(tmp_path / "model", tiny_config(max_steps=4), resume=broken)
+    assert "checkpoint-1" in caught.value.fix
+
+
+def test_the_published_model_cannot_be_resumed_and_says_what_can(tmp_path):
+    tiny_train(tmp_path / "model", tiny_config(max_steps=1))
+    with pytest.raises(UserError, match="without its training state"):
+        tiny_train(tmp_path / "b", tiny_config(max_steps=2), resume=tmp_path / "model")
