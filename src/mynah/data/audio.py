@@ -10,7 +10,22 @@ import numpy as np
 
 from mynah.config.errors import UserError
 
-AUDIO_SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .sph .aif .aiff .au .caf .w64".split())
+AUDIO_SUFFIXES = frozenset(
+    [
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".sph",
+        ".aif",
+        ".aiff",
+        ".au",
+        ".caf",
+        ".w64",
+    ]
+)
 
 
 class AudioError(UserError):

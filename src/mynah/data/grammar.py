@@ -40,7 +40,22 @@ _CANDIDATES = {TRAIN: 3, EVALUATION: 8}  # drawn a slot; the one used least so f
 _CONTENDERS = {TRAIN: 1, EVALUATION: 3}  # sentences drawn; the one with most new words is taken
 _POLITE_SHARE = 0.4
 _NO_REQUEST = frozenset(  # a sentence that begins so is no request: no "please" around it
-    "what how is when who where can do i we the my in {first}'s".split()
+    [
+        "what",
+        "how",
+        "is",
+        "when",
+        "who",
+        "where",
+        "can",
+        "do",
+        "i",
+        "we",
+        "the",
+        "my",
+        "in",
+        "{first}'s",
+    ]
 )
 _TRIES = 200
 _PART = re.compile(r"\{([^}]*)\}('s)?|\(([^)]*)\)|([^{(\s]+)")

@@ -123,7 +123,7 @@ def _doubled(verb: str) -> str:
         len(verb) >= 3
         and verb[-1] not in _VOWELS + "wxy"
         and verb[-2] in _VOWELS
-        and (verb[-3] not in _VOWELS or verb[-3:-1] == "ui" and verb[-4:-3] == "q")
+        and (verb[-3] not in _VOWELS or (verb[-3:-1] == "ui" and verb[-4:-3] == "q"))
     )
     return verb + verb[-1] if one_syllable and ends_short else verb
 

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.console import notice
 from mynah.data import tables
 from mynah.data.corpus import Corpus
 from mynah.data.sources import Place, open_source
-from mynah.data.text import prepare_text
 
 
 @dataclass(frozen=True)

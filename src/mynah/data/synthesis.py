@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mynah.config.errors import UserError
+from mynah.data.noise import noise
 
 # Accent, then variant (a different vocal tract). Evaluation shares no variant with training,
 # and two of its accents, en-us-nyc and en-gb-x-rp, are never trained on.
@@ -157,17 +158,6 @@ def record(spoken: Spoken, sample_rate: int) -> np.ndarray:
         audio += noise(len(audio), colour, generator) * level * 10 ** (-spoken.snr_db / 20)
     peak = float(np.max(np.abs(audio), initial=0.0))
     return audio / (peak / 0.99) if peak > 0.99 else audio
-
-
-def noise(samples: int, colour: float, generator: np.random.Generator) -> np.ndarray:
-    """Noise of unit power whose spectrum falls as 1/f**colour: float32 [samples]."""
-    # A power of two: a transform whose length is a large prime takes ten times as long.
-    padded = 1 << max(samples - 1, 1).bit_length()
-    white = np.fft.rfft(generator.standard_normal(padded, dtype=np.float32))
-    falling = np.maximum(np.arange(len(white), dtype=np.float32), 1.0) ** np.float32(-colour / 2)
-    shaped = np.fft.irfft(white * falling, padded)[:samples].astype(np.float32)
-    power = float(np.sqrt(np.mean(np.square(shaped)))) if samples else 0.0
-    return shaped / power if power else shaped
 
 
 def to_flac(audio: np.ndarray, sample_rate: int) -> bytes:
