@@ -68,6 +68,11 @@ class UtteranceScore:
         return self.substitutions + self.deletions + self.insertions
 
     @property
+    def wrong(self) -> bool:
+        """Whether anything is wrong with it, a failure to decode it included."""
+        return self.edits > 0 or self.error is not None
+
+    @property
     def wer(self) -> float:
         """Errors per reference word; where the reference is empty 0.0 without errors, else NaN."""
         return _ratio(self.edits, self.words)
@@ -151,14 +156,33 @@ def score(
     rows = align(
         [(h.id, normalize(h.reference), normalize(h.text), h.error) for h in hypotheses],
     )
-    words = np.array([row.words for row in rows], dtype=np.int64)
-    if words.sum() == 0:
+    if not any(row.words for row in rows):
         raise UserError(
             f"No error rate can be given: none of the {len(rows)} references has a word"
             f" after normalisation ({normalize.identity}).",
             where="the evaluation split's transcripts",
             fix="look at the split's transcripts, or set evaluation.normalizer=none",
         )
+    return score_rows(
+        rows,
+        normalizer=normalize.identity,
+        bootstrap_samples=bootstrap_samples,
+        bootstrap_seed=bootstrap_seed,
+    )
+
+
+def score_rows(
+    rows: Sequence[UtteranceScore],
+    *,
+    normalizer: str,
+    bootstrap_samples: int,
+    bootstrap_seed: int,
+) -> Scores:
+    """The rates of utterances that are counted already, as those of one speaker.
+
+    Where no reference has a word, the rates are NaN, or 0.0 without errors.
+    """
+    words = np.array([row.words for row in rows], dtype=np.int64)
     edits = np.array([row.edits for row in rows], dtype=np.int64)
     characters = np.array([row.characters for row in rows], dtype=np.int64)
     character_edits = np.array([row.character_edits for row in rows], dtype=np.int64)
@@ -168,10 +192,10 @@ def score(
         seed=bootstrap_seed,
     )
     return Scores(
-        wer=float(edits.sum() / words.sum()),
+        wer=_ratio(int(edits.sum()), int(words.sum())),
         wer_low=wer_low,
         wer_high=wer_high,
-        cer=float(character_edits.sum() / characters.sum()),
+        cer=_ratio(int(character_edits.sum()), int(characters.sum())),
         cer_low=cer_low,
         cer_high=cer_high,
         hits=sum(row.hits for row in rows),
@@ -185,10 +209,10 @@ def score(
         sentence_error_rate=sum(row.edits > 0 or row.error is not None for row in rows) / len(rows),
         failed=sum(row.error is not None for row in rows),
         empty_references=int((words == 0).sum()),
-        normalizer=normalize.identity,
+        normalizer=normalizer,
         bootstrap_samples=bootstrap_samples,
         bootstrap_seed=bootstrap_seed,
-        per_utterance=rows,
+        per_utterance=list(rows),
     )
 
 

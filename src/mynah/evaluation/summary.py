@@ -29,14 +29,18 @@ def console_summary(evaluations: Mapping[str, Evaluation]) -> None:
     normalizers = sorted({e.scores.normalizer for e in evaluations.values()})
     console.table(
         f"Error rates with 95 % intervals, text normaliser {', '.join(normalizers)}",
-        ["split", "utterances", "WER %", "CER %", "S/D/I"],
+        ["split", "utts", "WER %", "CER %", "S/D/I"],
         rows,
     )
 
 
 def with_interval(rate: float, low: float, high: float) -> str:
-    """``7.41 [6.02, 8.93]`` in per cent, or the rate alone where it has no interval."""
-    shown = f"{100 * rate:.2f}"
+    """``7.41 [6.02, 8.93]`` in per cent, or the rate alone where it has no interval.
+
+    From ten per cent up one digit after the point: more would fit neither the table nor the
+    interval's own precision.
+    """
     if math.isnan(low) or math.isnan(high):
-        return shown
-    return f"{shown} [{100 * low:.2f}, {100 * high:.2f}]"
+        return f"{100 * rate:.2f}"
+    digits = 2 if high < 0.1 else 1
+    return f"{100 * rate:.{digits}f} [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"

@@ -64,10 +64,11 @@ def test_the_table_shows_each_split_with_its_rates_intervals_and_counts(capsys):
     printed = capsys.readouterr().out
     s = one.scores
     assert "clean" in printed and "other" in printed and "basic@1" in printed
-    assert f"25.00 [{100 * s.wer_low:.2f}, {100 * s.wer_high:.2f}]" in printed
+    assert f"25.0 [{100 * s.wer_low:.1f}, {100 * s.wer_high:.1f}]" in printed
     assert "1/1/1" in printed
     assert "0.00 [0.00, 0.00]" in printed
 
 
-def test_a_rate_without_an_interval_is_shown_alone():
+def test_a_rate_is_shown_with_its_interval_where_it_has_one():
+    assert with_interval(0.0741, 0.0602, 0.0893) == "7.41 [6.02, 8.93]"
     assert with_interval(0.125, math.nan, math.nan) == "12.50"

@@ -1,0 +1,130 @@
+"""Where the errors are: by speaker, by duration, and which words become which."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mynah.evaluation.score import Scores, UtteranceScore, score_rows
+
+if TYPE_CHECKING:
+    from mynah.evaluation.evaluate import Evaluation
+
+_DURATION_BINS = 8
+_UTTERANCES_IN_A_BIN = 10
+
+
+@dataclass(frozen=True)
+class DurationBin:
+    """Utterances of similar length, from ``low`` to ``high`` seconds, with their rates."""
+
+    low: float
+    high: float
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Confusions:
+    """The most frequent errors with their counts, the most frequent first."""
+
+    substitutions: list[tuple[str, str, int]]
+    deletions: list[tuple[str, int]]
+    insertions: list[tuple[str, int]]
+
+
+def by_speaker(evaluation: Evaluation) -> dict[str, Scores]:
+    """Rates of each speaker, the worst first; empty where no speaker is known.
+
+    Utterances without a speaker stand under ``""``.
+    """
+    groups: dict[str, list[UtteranceScore]] = {}
+    for hypothesis, row in _pairs(evaluation):
+        groups.setdefault(hypothesis.speaker or "", []).append(row)
+    if set(groups) <= {""}:
+        return {}
+    scores = {speaker: _score(evaluation, rows) for speaker, rows in groups.items()}
+    return dict(sorted(scores.items(), key=lambda item: (-_sortable(item[1].wer), item[0])))
+
+
+def by_duration(evaluation: Evaluation) -> list[DurationBin]:
+    """Rates in bins with about equally many utterances, the shortest first.
+
+    At most eight bins of at least ten utterances; utterances of the same duration are never
+    in two bins, so that a bin's edges say what is in it.
+    """
+    pairs = sorted(_pairs(evaluation), key=lambda pair: pair[0].duration_seconds)
+    wanted = max(1, min(_DURATION_BINS, len(pairs) // _UTTERANCES_IN_A_BIN))
+    durations = [hypothesis.duration_seconds for hypothesis, _ in pairs]
+    edges = [0]
+    for number in range(1, wanted):
+        edge = round(number * len(pairs) / wanted)
+        while edge < len(pairs) and durations[edge] == durations[edge - 1]:
+            edge += 1
+        if edges[-1] < edge < len(pairs):
+            edges.append(edge)
+    edges.append(len(pairs))
+    return [
+        DurationBin(
+            durations[start],
+            durations[end - 1],
+            _score(evaluation, [row for _, row in pairs[start:end]]),
+        )
+        for start, end in itertools.pairwise(edges)
+    ]
+
+
+def confusions(rows: Sequence[UtteranceScore], most: int) -> Confusions:
+    """The ``most`` most frequent errors of each kind; equally frequent ones by the alphabet."""
+    counts: dict[str, Counter[tuple[str, ...]]] = {
+        "substitute": Counter(),
+        "delete": Counter(),
+        "insert": Counter(),
+    }
+    for row in rows:
+        for word in row.alignment:
+            if word.operation != "equal":
+                said = (word.reference, word.hypothesis)
+                counts[word.operation][tuple(text for text in said if text)] += 1
+
+    def top(operation: str) -> list[tuple[tuple[str, ...], int]]:
+        ranked = sorted(counts[operation].items(), key=lambda item: (-item[1], item[0]))
+        return ranked[:most]
+
+    return Confusions(
+        substitutions=[(said, heard, count) for (said, heard), count in top("substitute")],
+        deletions=[(said, count) for (said,), count in top("delete")],
+        insertions=[(heard, count) for (heard,), count in top("insert")],
+    )
+
+
+def worst_first(evaluation: Evaluation) -> list[int]:
+    """Positions of the utterances: most word errors first, then the highest rate, then order."""
+    rows = evaluation.scores.per_utterance
+    return sorted(
+        range(len(rows)),
+        key=lambda p: (-rows[p].edits, -_sortable(rows[p].wer), -rows[p].character_edits, p),
+    )
+
+
+def _pairs(evaluation: Evaluation) -> list:
+    return list(zip(evaluation.hypotheses, evaluation.scores.per_utterance, strict=True))
+
+
+def _score(evaluation: Evaluation, rows: Sequence[UtteranceScore]) -> Scores:
+    whole = evaluation.scores
+    return score_rows(
+        rows,
+        normalizer=whole.normalizer,
+        bootstrap_samples=whole.bootstrap_samples,
+        bootstrap_seed=whole.bootstrap_seed,
+    )
+
+
+def _sortable(rate: float) -> float:
+    return np.inf if math.isnan(rate) else rate

@@ -1,0 +1,180 @@
+"""The page that a person reads and listens to: one HTML file, nothing beside it needed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from mynah.evaluation import breakdown, plots
+from mynah.evaluation.clips import ClipBudget
+from mynah.evaluation.markup import Markup, join, tag
+from mynah.evaluation.page_about import about_section
+from mynah.evaluation.page_rates import rates_section, rates_table
+from mynah.evaluation.page_training import training_section
+from mynah.evaluation.page_utterances import utterances_section
+
+if TYPE_CHECKING:
+    from mynah.data.corpus import Corpus
+    from mynah.evaluation.evaluate import Evaluation
+
+_CONFUSIONS = 15
+_SPEAKERS = 200
+
+
+def page(
+    evaluations: Mapping[str, Evaluation],
+    *,
+    history: Sequence[Mapping[str, Any]],
+    about: Mapping[str, Any],
+    corpora: Mapping[str, Corpus],
+    worst: int,
+    created: str,
+) -> str:
+    """The whole page as text; see :func:`mynah.evaluation.report.write`."""
+    resources = files("mynah.evaluation")
+    style = resources.joinpath("report_page.css").read_text(encoding="utf-8")
+    script = resources.joinpath("report_page.js").read_text(encoding="utf-8")
+    budget = ClipBudget()
+    sections: list[tuple[str, str, Markup | None]] = [
+        ("Error rates", "rates", rates_section(evaluations, about)),
+        ("Training", "training", training_section(history, list(evaluations))),
+    ]
+    for number, (name, evaluation) in enumerate(evaluations.items()):
+        title = "Where the errors are" if len(evaluations) == 1 else f"Split: {name}"
+        errors = _split(evaluation, f"split{number}", corpora.get(name), worst, budget)
+        sections.append((title, f"split{number}", errors))
+    sections.append(("About this report", "about", about_section(evaluations, about)))
+    shown = [(title, anchor, body) for title, anchor, body in sections if body]
+    headline = "; ".join(
+        f"{name} WER {plots.show_percent(found.scores.wer)}" for name, found in evaluations.items()
+    )
+    body = [
+        tag("a", "Skip to the error rates", class_="skip", href="#rates"),
+        tag(
+            "header",
+            tag("p", "Mynah", class_="brand"),
+            tag("h1", "Evaluation report"),
+            tag("p", created, class_="quiet"),
+            tag(
+                "nav",
+                tag("ul", [tag("li", tag("a", t, href=f"#{a}")) for t, a, _ in shown]),
+                aria_label="Sections",
+            ),
+            class_="top",
+        ),
+        tag(
+            "main",
+            [
+                tag(
+                    "section",
+                    tag("h2", title, id=f"{anchor}-title"),
+                    section,
+                    id=anchor,
+                    aria_labelledby=f"{anchor}-title",
+                )
+                for title, anchor, section in shown
+            ],
+        ),
+        tag("script", Markup(script)),
+    ]
+    head = [
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", f"Mynah evaluation: {headline}"),
+        tag("style", Markup(style)),
+    ]
+    document = tag("html", tag("head", head), tag("body", body), lang="en")
+    return f"<!doctype html>\n{document}\n"
+
+
+def _policy(script: str) -> str:
+    """Nothing from anywhere, and no script but the page's own."""
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; media-src data:; "
+        f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    )
+
+
+def _split(
+    evaluation: Evaluation, anchor: str, corpus: Corpus | None, worst: int, budget: ClipBudget
+) -> Markup:
+    speakers = breakdown.by_speaker(evaluation)
+    shown = dict(list(speakers.items())[:_SPEAKERS])
+    bins = breakdown.by_duration(evaluation)
+    over_time = plots.durations(bins, evaluation.scores.wer)
+    return join(
+        [
+            tag("h3", "By speaker, the worst first") if shown else None,
+            tag("p", f"The worst {_SPEAKERS} of {len(speakers):,} speakers.", class_="quiet")
+            if len(speakers) > len(shown)
+            else None,
+            rates_table("speaker", shown) if shown else None,
+            tag(
+                "div",
+                tag("div", tag("h3", "By duration"), over_time, _overall_note(evaluation))
+                if over_time
+                else None,
+                tag("div", tag("h3", "Most frequent errors"), _confusions(evaluation, anchor)),
+                class_="columns",
+            ),
+            utterances_section(evaluation, anchor, corpus, worst, budget),
+        ]
+    )
+
+
+def _overall_note(evaluation: Evaluation) -> Markup:
+    rate = plots.show_percent(evaluation.scores.wer)
+    return tag(
+        "p",
+        f"Utterances in bins of about equal number, with 95 % intervals. Dashed: {rate}, the"
+        " whole split.",
+        class_="quiet",
+    )
+
+
+def _confusions(evaluation: Evaluation, anchor: str) -> Markup:
+    found = breakdown.confusions(evaluation.scores.per_utterance, _CONFUSIONS)
+    kinds: list[tuple[str, str, list[tuple[str, int]]]] = [
+        ("Substitutions", "substitute", [(f"{a} → {b}", n) for a, b, n in found.substitutions]),
+        ("Deletions", "delete", [(f"{a} → ∅", n) for a, n in found.deletions]),
+        ("Insertions", "insert", [(f"∅ → {b}", n) for b, n in found.insertions]),
+    ]
+    if not any(rows for _, _, rows in kinds):
+        return tag("p", "None: every word is right.")
+    return tag(
+        "div",
+        [
+            tag(
+                "div",
+                tag("h4", tag("span", class_=f"swatch {kind}"), title),
+                tag(
+                    "ol",
+                    [
+                        tag(
+                            "li",
+                            tag(
+                                "button",
+                                tag("span", text, dir="auto"),
+                                tag("span", f"{count:,}", class_="count"),
+                                type="button",
+                                data_filter=text,
+                                data_for=anchor,
+                                title="Show the utterances with this error",
+                            ),
+                        )
+                        for text, count in rows
+                    ],
+                )
+                if rows
+                else tag("p", "none", class_="quiet"),
+            )
+            for title, kind, rows in kinds
+        ],
+        class_="confusions",
+    )

@@ -1,0 +1,85 @@
+"""The end of the page: how the numbers came about, and how to get them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mynah.evaluation import results
+from mynah.evaluation.markup import Markup, join, tag
+
+if TYPE_CHECKING:
+    from mynah.evaluation.evaluate import Evaluation
+
+_LONGEST_LIST = 20  # items of a list shown; the rest is in the files beside the page
+_TOLD_ABOVE = frozenset({"statement", "command", "versions", "config"})
+
+
+def about_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any]) -> Markup:
+    """Method, reproduction, versions, configuration, and whatever else ``about`` holds."""
+    command = about.get("command")
+    config = about.get("config")
+    versions = {**results.versions(), **(about.get("versions") or {})}
+    rest = {
+        key: value
+        for key, value in about.items()
+        if key not in _TOLD_ABOVE and value not in (None, {}, [], "")
+    }
+    return join(
+        [
+            tag("h3", "How it was measured"),
+            tag("ul", [tag("li", line) for line in _method(evaluations)]),
+            [tag("h3", "Measure it again"), tag("pre", tag("code", command), tabindex="0")]
+            if command
+            else None,
+            tag("h3", "Corpora"),
+            tag(
+                "dl",
+                [
+                    [
+                        tag("dt", name),
+                        tag("dd", "fingerprint ", tag("code", found.corpus_fingerprint)),
+                    ]
+                    for name, found in evaluations.items()
+                ],
+            ),
+            [_details(key, value) for key, value in rest.items()],
+            _details("configuration", config) if config else None,
+            _details("versions", versions),
+        ]
+    )
+
+
+def _method(evaluations: Mapping[str, Evaluation]) -> list[str]:
+    first = next(iter(evaluations.values())).scores
+    samples = first.bootstrap_samples
+    return [
+        "Free-running decoding: the model never sees the reference.",
+        f"Text normaliser {first.normalizer}, applied to reference and hypothesis alike; errors"
+        " counted by jiwer on the alignment with the fewest errors.",
+        "WER = (substitutions + deletions + insertions) / words of all references; CER the same"
+        " over characters, spaces between words included. Every utterance of a split is in the"
+        " denominator, whatever became of it.",
+        f"Intervals: 95 %, bootstrap over utterances, {samples:,} resamples, seed"
+        f" {first.bootstrap_seed} (Bisani and Ney 2004). They say how far the rate may be off"
+        " because the split has no more utterances; not what another kind of speech would give."
+        if samples
+        else "No intervals were asked for.",
+    ]
+
+
+def _details(title: str, value: Any) -> Markup:
+    text = value if isinstance(value, str) else results.to_json(_shortened(value), indent=2)
+    if "\n" not in text and len(text) < 100:
+        return tag("dl", tag("dt", title), tag("dd", tag("code", text)))
+    return tag("details", tag("summary", title), tag("pre", tag("code", text), tabindex="0"))
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _shortened(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        kept = [_shortened(item) for item in value[:_LONGEST_LIST]]
+        more = len(value) - len(kept)
+        return [*kept, f"… and {more:,} more"] if more else kept
+    return value

@@ -1,0 +1,165 @@
+"""The page's utterances: aligned reference and hypothesis, players, search."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from mynah.evaluation import breakdown
+from mynah.evaluation.clips import ClipBudget
+from mynah.evaluation.decode import Hypothesis
+from mynah.evaluation.markup import Markup, join, tag
+from mynah.evaluation.score import UtteranceScore
+
+if TYPE_CHECKING:
+    from mynah.data.corpus import Corpus
+    from mynah.evaluation.evaluate import Evaluation
+
+_LISTED = 1000  # utterances of a split on the page; all of them are in utterances.jsonl
+
+
+def utterances_section(
+    evaluation: Evaluation, anchor: str, corpus: Corpus | None, worst: int, budget: ClipBudget
+) -> Markup:
+    """The utterances, the worst first, the ``worst`` first of them with a player."""
+    order = breakdown.worst_first(evaluation)
+    listed = order[:_LISTED]
+    cards = []
+    for position, row in enumerate(listed):
+        player = _player(corpus, row, budget) if corpus is not None and position < worst else None
+        cards.append(
+            _utterance(
+                evaluation.hypotheses[row], evaluation.scores.per_utterance[row], row, player
+            )
+        )
+    if len(listed) < len(order):
+        told = f"The worst {len(listed):,} of {len(order):,}; all are in utterances.jsonl."
+    else:
+        told = f"All {len(order):,}, the worst first."
+    return join(
+        [
+            tag("h3", "Utterances"),
+            tag("p", told, class_="quiet"),
+            _legend(),
+            _controls(anchor),
+            tag("div", cards, class_="utterances", id=f"{anchor}-utterances"),
+        ]
+    )
+
+
+def _controls(anchor: str) -> Markup:
+    options = [
+        ("edits", "most errors"),
+        ("rate", "highest error rate"),
+        ("seconds", "longest"),
+        ("row", "order of the corpus"),
+    ]
+    return tag(
+        "form",
+        tag(
+            "label",
+            "Search text, speaker or error ",
+            tag("input", type="search", placeholder="five → nine", autocomplete="off"),
+        ),
+        tag(
+            "label",
+            "Sort by ",
+            tag("select", [tag("option", text, value=value) for value, text in options]),
+        ),
+        tag("label", tag("input", type="checkbox"), " only with errors"),
+        tag("output", "", aria_live="polite"),
+        class_="controls",
+        data_controls=anchor,
+        hidden=True,
+    )
+
+
+def _legend() -> Markup:
+    return tag(
+        "p",
+        "Above what was said, below what was heard: ",
+        tag("span", _pair("substitute", "said", "heard"), " substituted, "),
+        tag("span", _pair("delete", "said", ""), " deleted, "),
+        tag("span", _pair("insert", "", "heard"), " inserted."),
+        class_="aligned legend",
+    )
+
+
+def _utterance(
+    hypothesis: Hypothesis, row: UtteranceScore, position: int, player: Markup | None
+) -> Markup:
+    errors = [
+        f"{word.reference or '∅'} → {word.hypothesis or '∅'}"
+        for word in row.alignment
+        if word.operation != "equal"
+    ]
+    speaker = hypothesis.speaker
+    facts = [
+        hypothesis.id,
+        speaker and f"speaker {speaker}",
+        f"{hypothesis.duration_seconds:.1f} s",
+    ]
+    rate = row.wer
+    return tag(
+        "article",
+        tag(
+            "header",
+            tag("strong", _count(row)),
+            tag("span", " · ".join(fact for fact in facts if fact), class_="quiet"),
+            player,
+        ),
+        tag("p", f"Not decoded: {hypothesis.error}", class_="failure")
+        if hypothesis.error
+        else None,
+        tag(
+            "p",
+            f"Reference: {hypothesis.reference} Hypothesis: {hypothesis.text or '(nothing)'}",
+            class_="hidden",
+            dir="auto",
+        ),
+        tag(
+            "p",
+            [_pair(*word) for word in row.alignment],
+            class_="aligned",
+            dir="auto",
+            aria_hidden="true",
+        ),
+        class_="utterance",
+        data_edits=row.edits,
+        data_rate=999 if math.isnan(rate) else round(rate, 4),
+        data_seconds=round(hypothesis.duration_seconds, 3),
+        data_row=position,
+        data_errors="\n".join(errors) or None,
+    )
+
+
+def _count(row: UtteranceScore) -> str:
+    errors = "1 error" if row.edits == 1 else f"{row.edits} errors"
+    words = "1 word" if row.words == 1 else f"{row.words} words"
+    return f"{errors} in {words}" if row.wrong else f"{words}, all right"
+
+
+def _pair(operation: str, reference: str, hypothesis: str) -> Markup:
+    """One column of an alignment: the word said over the word heard."""
+    return tag(
+        "span",
+        tag("span", reference or "\u00a0"),
+        tag("span", hypothesis or "\u00a0"),
+        class_=f"w {operation}",
+    )
+
+
+def _player(corpus: Corpus, row: int, budget: ClipBudget) -> Markup:
+    try:
+        address = budget.clip(corpus, row)
+    except Exception as error:
+        return tag("span", f"no recording: {error}".splitlines()[0], class_="quiet")
+    if address is None:
+        return tag("span", "recording left out: the page is large enough", class_="quiet")
+    return tag(
+        "audio",
+        controls=True,
+        preload="none",
+        src=address,
+        aria_label=f"Recording of {corpus.ids[row]}",
+    )

@@ -1,0 +1,90 @@
+"""What an evaluation leaves behind: ``results.json``, ``utterances.jsonl``, ``report.html``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah.evaluation import results
+from mynah.evaluation.evaluate import Evaluation
+from mynah.evaluation.page import page
+from mynah.evaluation.summary import console_summary
+
+if TYPE_CHECKING:
+    from mynah.data.corpus import Corpus
+
+__all__ = ["Evaluation", "console_summary", "write"]
+
+
+def write(
+    directory: Path,
+    evaluations: Mapping[str, Evaluation],
+    *,
+    history: Sequence[Mapping[str, Any]],
+    about: Mapping[str, Any],
+    corpora: Mapping[str, Corpus],
+    worst: int = 50,
+) -> Path:
+    """Write the three files, each whole or not at all.
+
+    Args:
+        directory: Where they go; made if it is missing.
+        evaluations: At least one, by the name that the page calls it.
+        history: The training's log, entries with ``step``; empty where nothing was trained.
+        about: What else one needs to know: ``statement`` on the corpus (text, a list or a
+            mapping), ``command`` to measure again, ``config`` as YAML, ``checkpoint``,
+            ``data``, ``model``, ``versions``; any other key is shown as it is.
+        corpora: The corpora by the same names, for the recordings; one may be missing.
+        worst: Utterances of each split that get a player, the worst first.
+
+    Returns:
+        The page, ``report.html``.
+    """
+    if not evaluations:
+        raise ValueError("There is no evaluation to report")
+    about = with_command(about)
+    directory.mkdir(parents=True, exist_ok=True)
+    found = results.results(evaluations, history=history, about=about)
+    _write_atomically(directory / "results.json", [results.to_json(found, indent=2), "\n"])
+    lines = (results.to_json(record) + "\n" for record in results.utterances(evaluations))
+    _write_atomically(directory / "utterances.jsonl", lines)
+    text = page(
+        evaluations,
+        history=history,
+        about=about,
+        corpora=corpora,
+        worst=worst,
+        created=found["created"],
+    )
+    report = directory / "report.html"
+    _write_atomically(report, [text])
+    return report
+
+
+def with_command(about: Mapping[str, Any]) -> dict[str, Any]:
+    """``about`` with the command that measures its ``checkpoint``, unless it has one."""
+    if about.get("command") or not about.get("checkpoint"):
+        return dict(about)
+    return {**about, "command": f"mynah eval eval_checkpoint={about['checkpoint']}"}
+
+
+def _write_atomically(path: Path, parts: Iterable[str]) -> None:
+    """A reader sees the old file or the new one, never half of one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        # A lone surrogate, as a broken transcript may hold, becomes its escape: in JSON the
+        # character's own, and no reason to lose a page.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # noqa: PTH101
+        os.replace(name, path)  # noqa: PTH105
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+        raise

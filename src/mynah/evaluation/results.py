@@ -1,0 +1,135 @@
+"""An evaluation as data: ``results.json`` and ``utterances.jsonl``."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import mynah
+from mynah.evaluation import breakdown
+from mynah.evaluation.score import CONFIDENCE
+
+if TYPE_CHECKING:
+    from mynah.evaluation.evaluate import Evaluation
+
+FORMAT = 1  # of both files; raised when a field changes its meaning
+_PACKAGES = ("torch", "transformers", "peft", "datasets", "jiwer", "whisper-normalizer", "numpy")
+_CONFUSIONS = 100
+
+
+def results(
+    evaluations: Mapping[str, Evaluation],
+    *,
+    history: Sequence[Mapping[str, Any]],
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """All numbers of a run's evaluations, and what one needs to know to believe them."""
+    return {
+        "format": FORMAT,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "statement": about.get("statement"),
+        "evaluations": {name: _numbers(found) for name, found in evaluations.items()},
+        "history": list(history),
+        "versions": versions(),
+        "about": dict(about),
+    }
+
+
+def utterances(evaluations: Mapping[str, Evaluation]) -> Iterator[dict[str, Any]]:
+    """One record for each utterance of each split, in the corpus's order."""
+    for name, evaluation in evaluations.items():
+        rows = evaluation.scores.per_utterance
+        for hypothesis, row in zip(evaluation.hypotheses, rows, strict=True):
+            yield {
+                "split": name,
+                "id": row.id,
+                "speaker": hypothesis.speaker,
+                "duration_seconds": hypothesis.duration_seconds,
+                "reference": hypothesis.reference,
+                "hypothesis": hypothesis.text,
+                "reference_normalized": row.reference,
+                "hypothesis_normalized": row.hypothesis,
+                "wer": row.wer,
+                "cer": row.cer,
+                "words": row.words,
+                "hits": row.hits,
+                "substitutions": row.substitutions,
+                "deletions": row.deletions,
+                "insertions": row.insertions,
+                "characters": row.characters,
+                "character_edits": row.character_edits,
+                "alignment": [list(word) for word in row.alignment],
+                "error": hypothesis.error,
+            }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a score."""
+    found = {"mynah": mynah.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON that any reader takes: a number that is not defined is null, a path its text."""
+    return json.dumps(
+        _defined(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str
+    )
+
+
+def _numbers(evaluation: Evaluation) -> dict[str, Any]:
+    scores = evaluation.scores
+    found = breakdown.confusions(scores.per_utterance, _CONFUSIONS)
+    return {
+        **scores.summary(),
+        "normalizer": scores.normalizer,
+        "bootstrap": {
+            "method": "percentile, utterances resampled with replacement",
+            "confidence": CONFIDENCE,
+            "samples": scores.bootstrap_samples,
+            "seed": scores.bootstrap_seed,
+        },
+        "corpus_fingerprint": evaluation.corpus_fingerprint,
+        "audio_seconds": evaluation.audio_seconds,
+        "decoding_seconds": evaluation.seconds,
+        "audio_seconds_per_second": evaluation.speed,
+        "speakers": {
+            speaker or "(unknown)": part.summary()
+            for speaker, part in breakdown.by_speaker(evaluation).items()
+        },
+        "durations": [
+            {"from_seconds": part.low, "to_seconds": part.high, **part.scores.summary()}
+            for part in breakdown.by_duration(evaluation)
+        ],
+        "confusions": {
+            "substitutions": found.substitutions,
+            "deletions": found.deletions,
+            "insertions": found.insertions,
+        },
+        "failures": [
+            {"id": hypothesis.id, "error": hypothesis.error}
+            for hypothesis in evaluation.hypotheses
+            if hypothesis.error is not None
+        ],
+    }
+
+
+def _defined(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _defined(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        return _defined(value.item())  # a NumPy or torch scalar
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
