@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class UserError(Exception):
     """A mistake that is the user's to mend; shown as a short message, exit status 2.
@@ -25,3 +27,57 @@ class UserError(Exception):
         if self.fix:
             lines.append(f"  fix:   {self.fix}")
         return "\n".join(lines)
+
+
+class ConfigError(UserError):
+    """A mistake in the configuration.
+
+    Args:
+        what: What is wrong, one sentence.
+        where: File and line, or the argument as typed.
+        fix: How to mend it, where no other argument does.
+        argument: The argument that is wrong, as typed on the command line.
+        instead: What it should be; None: it should be left out.
+        setting: The dotted name of the setting that is wrong, where it is known.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        fix: str | None = None,
+        argument: str | None = None,
+        instead: str | None = None,
+        setting: str | None = None,
+    ) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.argument = argument
+        self.instead = instead
+        self.setting = setting
+
+
+class ConfigErrors(UserError):  # noqa: N818 - it holds several
+    """Several mistakes, found at once.
+
+    Args:
+        errors: The mistakes, at least one.
+        command: The corrected command, where the command line is what is wrong.
+    """
+
+    def __init__(self, errors: Sequence[UserError], command: str | None = None) -> None:
+        super().__init__(errors[0].what)
+        self.errors = list(errors)
+        self.command = command
+
+    def __str__(self) -> str:
+        if len(self.errors) == 1:
+            text = str(self.errors[0])
+        else:
+            lines = [f"{len(self.errors)} mistakes in the configuration"]
+            for number, error in enumerate(self.errors, start=1):
+                lines += [f"{number}. {error}"]
+            text = "\n".join(lines)
+        if self.command:
+            text += f"\n  run:   {self.command}"
+        return text

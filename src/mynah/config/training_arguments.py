@@ -105,14 +105,29 @@ def _parse_field(statement: ast.AnnAssign) -> UpstreamField | None:
 
 
 @cache
+def _class_bodies() -> dict[str, list[ast.stmt]]:
+    tree = ast.parse(_source_path().read_text(encoding="utf-8"))
+    return {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+@cache
 def upstream_fields() -> dict[str, UpstreamField]:
     """All settable fields of the installed TrainingArguments, by name, in their order."""
-    tree = ast.parse(_source_path().read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == "TrainingArguments":
-            parsed = (_parse_field(s) for s in node.body if isinstance(s, ast.AnnAssign))
-            return {found.name: found for found in parsed if found}
-    raise LookupError("transformers/training_args.py holds no class TrainingArguments")
+    body = _class_bodies()["TrainingArguments"]
+    parsed = (_parse_field(s) for s in body if isinstance(s, ast.AnnAssign))
+    return {found.name: found for found in parsed if found}
+
+
+@cache
+def optimizer_names() -> frozenset[str]:
+    """The values that ``optim`` takes in the installed version."""
+    return frozenset(
+        statement.value.value
+        for statement in _class_bodies()["OptimizerNames"]
+        if isinstance(statement, ast.Assign)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
 
 
 def with_upstream_fields(cls: type[T]) -> type[T]:

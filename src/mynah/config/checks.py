@@ -1,0 +1,415 @@
+"""Ranges, choices and the rules between settings; what is only worth a notice.
+
+Everything here reads the finished ``Config``, wherever it came from: files and command line,
+legacy JSON, the Python API.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from mynah.config.errors import ConfigError, ConfigErrors
+from mynah.config.origins import SCHEMA, Origin
+from mynah.config.schema import Config
+from mynah.config.settings import Setting, all_settings
+from mynah.config.training_arguments import optimizer_names, upstream_fields
+from mynah.config.upstream import UPSTREAM_DISPOSITION
+from mynah.config.values import argument, limits_mistake, shown, typed
+
+LORA = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules")
+
+# Trackers of transformers whose package has another name than the tracker, or needs an extra.
+_TRACKERS = {
+    "tensorboard": ("tensorboard", "mynah-asr[tracking]"),
+    "wandb": ("wandb", "wandb"),
+    "mlflow": ("mlflow", "mlflow"),
+    "trackio": ("trackio", "trackio"),
+    "comet_ml": ("comet_ml", "comet_ml"),
+    "clearml": ("clearml", "clearml"),
+    "codecarbon": ("codecarbon", "codecarbon"),
+    "dvclive": ("dvclive", "dvclive"),
+    "swanlab": ("swanlab", "swanlab"),
+    "none": (None, None),
+}
+
+
+class Checker:
+    """Collects what is wrong with a finished configuration.
+
+    Args:
+        config: The settings.
+        origins: The layer that set each of them, by dotted name; may be empty.
+    """
+
+    def __init__(self, config: Config, origins: Mapping[str, Origin]) -> None:
+        self.config = config
+        self.origins = origins
+        self.errors: list[ConfigError] = []
+
+    def value(self, name: str) -> Any:
+        """The value of a setting by its dotted name."""
+        found: Any = self.config
+        for part in name.split("."):
+            found = getattr(found, part)
+        return found
+
+    def wrong(
+        self, name: str, what: str, instead: str | None = None, *, remove: bool = False
+    ) -> None:
+        """Report a mistake of a setting.
+
+        Args:
+            name: The setting that is to blame.
+            what: One sentence.
+            instead: Arguments that mend it, as ``training.bf16=false``.
+            remove: Whether leaving the setting out mends it.
+        """
+        origin = self.origins.get(name, SCHEMA)
+        on_command_line = origin.layer == "command line"
+        if on_command_line:
+            where = f"command line: {origin.detail}"
+        else:
+            where = origin.place or f"{name}={typed(self.value(name))}"
+        fix = None
+        if instead and not on_command_line:
+            fix = f"set {instead}"
+        elif remove and not on_command_line:
+            fix = f"remove {name}"
+        self.errors.append(
+            ConfigError(
+                what,
+                where=where,
+                fix=fix,
+                argument=origin.detail if on_command_line and (instead or remove) else None,
+                instead=instead,
+                setting=name,
+            )
+        )
+
+
+def check(config: Config, origins: Mapping[str, Origin] | None = None) -> None:
+    """Check every range, choice and rule.
+
+    Args:
+        config: The settings.
+        origins: The layer that set each of them, by dotted name.
+
+    Raises:
+        ConfigErrors: All that is wrong.
+    """
+    checker = Checker(config, origins or {})
+    for setting in all_settings().values():
+        _check_limits(checker, setting)
+    if not checker.errors:
+        for rule in _RULES:
+            rule(checker)
+    if checker.errors:
+        raise ConfigErrors(checker.errors)
+
+
+def _check_limits(checker: Checker, setting: Setting) -> None:
+    if mistake := limits_mistake(setting, checker.value(setting.name)):
+        checker.wrong(setting.name, mistake.what, f"{setting.name}={mistake.instead}")
+
+
+def _check_upstream(checker: Checker) -> None:
+    defaults = upstream_fields()
+    for name, disposition in UPSTREAM_DISPOSITION.items():
+        if disposition.kind != "refused":
+            continue
+        value = checker.value(f"training.{name}")
+        if value in (None, False, "", [], {}) or value == defaults[name].default:
+            continue
+        instead = None
+        if name == "resume_from_checkpoint":
+            instead = argument("resume_from_checkpoint", value)
+        checker.wrong(
+            f"training.{name}",
+            f"training.{name}={typed(value)} cannot be honoured: {disposition.reason}.",
+            instead,
+            remove=True,
+        )
+    training = checker.config.training
+    upstream: Any = training
+    if upstream.fsdp in ("True", "true", "1"):
+        checker.wrong(
+            "training.fsdp",
+            "training.fsdp takes what is to be sharded, not true.",
+            'training.fsdp="full_shard auto_wrap"',
+        )
+    if upstream.optim is not None and upstream.optim not in optimizer_names():
+        known = ", ".join(sorted(optimizer_names()))
+        checker.wrong(
+            "training.optim",
+            f"training.optim={typed(upstream.optim)} is no optimizer of transformers: {known}.",
+            "training.optim=adamw_torch",
+        )
+    for tracker in training.report_to or []:
+        if tracker not in _TRACKERS:
+            checker.wrong(
+                "training.report_to",
+                f"There is no tracker {shown(tracker)}: {', '.join(_TRACKERS)}.",
+                "training.report_to=null",
+            )
+            continue
+        package, install = _TRACKERS[tracker]
+        if package and importlib.util.find_spec(package) is None:
+            checker.wrong(
+                "training.report_to",
+                f"The tracker {tracker} is not installed: pip install {install}.",
+                "training.report_to=null",
+            )
+
+
+def _check_schedule(checker: Checker) -> None:
+    training = checker.config.training
+    if training.max_steps == 0:
+        checker.wrong("training.max_steps", "Nothing would be trained.", "training.max_steps=-1")
+    if training.max_steps < 0 and training.num_train_epochs <= 0:
+        checker.wrong(
+            "training.num_train_epochs", "Nothing would be trained.", "training.num_train_epochs=1"
+        )
+    for name in ("adam_beta1", "adam_beta2"):
+        if getattr(training, name) >= 1:
+            checker.wrong(
+                f"training.{name}", f"training.{name} must be below 1.", f"training.{name}=0.98"
+            )
+    if training.bf16 and training.fp16:
+        checker.wrong(
+            "training.fp16",
+            "training.bf16 and training.fp16 exclude each other.",
+            "training.fp16=false",
+        )
+    for name in ("eval_steps", "save_steps", "logging_steps"):
+        value = getattr(training, name)
+        if value is not None and (value == 0 or (value > 1 and value != int(value))):
+            checker.wrong(
+                f"training.{name}",
+                f"training.{name} is a whole number of steps, or below 1 a share of all.",
+                f"training.{name}={max(int(value), 1)}",
+            )
+
+
+def _check_best_model(checker: Checker) -> None:
+    training = checker.config.training
+    if checker.config.eval_checkpoint is not None:
+        return
+    evaluates = training.eval_strategy != "no"
+    if evaluates and checker.config.data.eval_splits == []:
+        checker.wrong(
+            "training.eval_strategy",
+            "There is nothing to evaluate on: data.eval_splits is empty.",
+            "training.eval_strategy=no",
+        )
+        return
+    if training.save_strategy == "best" and not evaluates:
+        checker.wrong(
+            "training.save_strategy",
+            "To save what is best, it has to be measured: training.eval_strategy is no.",
+            "training.save_strategy=steps",
+        )
+    if not training.load_best_model_at_end or training.save_strategy == "best":
+        return
+    if not evaluates or training.save_strategy == "no":
+        off = "eval_strategy" if not evaluates else "save_strategy"
+        checker.wrong(
+            "training.load_best_model_at_end",
+            "The best checkpoint can only be chosen among saved and measured ones: "
+            f"training.{off} is no.",
+            "training.load_best_model_at_end=false",
+        )
+    elif training.eval_strategy != training.save_strategy:
+        checker.wrong(
+            "training.save_strategy",
+            "The best checkpoint is wanted, so saving goes with measuring: training.save_strategy "
+            f"is {training.save_strategy}, training.eval_strategy is {training.eval_strategy}.",
+            f"training.save_strategy={training.eval_strategy}",
+        )
+    elif training.eval_strategy == "steps":
+        measured = training.eval_steps or training.logging_steps
+        saved = training.save_steps
+        if (measured < 1) != (saved < 1) or not _is_multiple(saved, measured):
+            nearest = (
+                max(round(saved / measured), 1) * measured if saved >= 1 <= measured else measured
+            )
+            checker.wrong(
+                "training.save_steps",
+                "The best checkpoint is wanted, so each one saved must be measured: "
+                f"training.save_steps={typed(saved)} is no multiple of "
+                f"training.eval_steps={typed(measured)}.",
+                f"training.save_steps={_steps(nearest)}",
+            )
+
+
+def _is_multiple(saved: float, measured: float) -> bool:
+    times = saved / measured
+    return times >= 1 - 1e-9 and abs(times - round(times)) < 1e-9
+
+
+def _steps(value: float) -> str:
+    return str(int(value)) if value == int(value) else typed(value)
+
+
+def _check_audio(checker: Checker) -> None:
+    data = checker.config.data
+    for name in ("data.augmentation.noise_snr_db", "data.synthesis.noise_snr_db"):
+        span = checker.value(name)
+        if span and (len(span) != 2 or span[0] > span[1]):
+            low, high = min(span), max(span)
+            checker.wrong(
+                name,
+                f"{name} is [low, high] in decibels, or [] for none; not {typed(span)}.",
+                f"{name}=[{typed(low)},{typed(high)}]",
+            )
+    factors = data.augmentation.speed_factors
+    if any(not 0.5 <= factor <= 2 for factor in factors):
+        checker.wrong(
+            "data.augmentation.speed_factors",
+            f"Speed factors lie between 0.5 and 2; not {typed(factors)}.",
+            "data.augmentation.speed_factors=[0.9,1.0,1.1]",
+        )
+    longest = data.max_audio_seconds
+    if longest is not None and longest <= data.min_audio_seconds:
+        checker.wrong(
+            "data.max_audio_seconds",
+            f"No utterance is shorter than {typed(longest)} and longer than "
+            f"{typed(data.min_audio_seconds)} seconds (data.min_audio_seconds).",
+            "data.max_audio_seconds=30.0",
+        )
+    if not data.train_splits and checker.config.eval_checkpoint is None:
+        checker.wrong(
+            "data.train_splits", "There is nothing to train on.", "data.train_splits=[train]"
+        )
+
+
+def _check_encoder(checker: Checker) -> None:
+    encoder = checker.config.model.encoder
+    if encoder.hidden_size % encoder.heads:
+        fitting = -(-encoder.hidden_size // encoder.heads) * encoder.heads
+        checker.wrong(
+            "model.encoder.hidden_size",
+            f"model.encoder.hidden_size={encoder.hidden_size} cannot be shared out to "
+            f"model.encoder.heads={encoder.heads}.",
+            f"model.encoder.hidden_size={fitting}",
+        )
+    if encoder.conv_kernel_size % 2 == 0:
+        checker.wrong(
+            "model.encoder.conv_kernel_size",
+            "model.encoder.conv_kernel_size must be odd: as many frames before as after.",
+            f"model.encoder.conv_kernel_size={encoder.conv_kernel_size + 1}",
+        )
+    factor = encoder.subsampling_factor
+    if factor & (factor - 1):
+        checker.wrong(
+            "model.encoder.subsampling_factor",
+            f"model.encoder.subsampling_factor is a power of two, not {factor}.",
+            f"model.encoder.subsampling_factor={1 << (factor.bit_length() - 1)}",
+        )
+
+
+def _check_model_names(checker: Checker) -> None:
+    model = checker.config.model
+    parts = [n for n in ("encoder_model_name", "decoder_model_name") if getattr(model, n)]
+    if model.pretrained and parts:
+        checker.wrong(
+            f"model.{parts[0]}",
+            f"model.pretrained names a whole recognizer, and model.{parts[0]} a part of another.",
+            f"model.{parts[0]}=null",
+        )
+    elif model.decoder_model_name and not model.encoder_model_name:
+        checker.wrong(
+            "model.decoder_model_name",
+            "A language model needs a speech encoder before it: model.encoder_model_name.",
+            argument("model.decoder_model_name", model.decoder_model_name)
+            + " model.encoder_model_name=openai/whisper-small",
+        )
+    if model.family == "ctc" and model.decoder_model_name:
+        checker.wrong(
+            "model.family",
+            "A CTC model has no language model behind it, and model.decoder_model_name names one.",
+            "model.family=auto",
+        )
+    if model.family == "speech_llm" and not model.decoder_model_name and not model.pretrained:
+        checker.wrong(
+            "model.family",
+            "family speech_llm needs model.encoder_model_name and model.decoder_model_name.",
+            "model.family=auto",
+        )
+
+
+def _check_ways(checker: Checker) -> None:
+    config = checker.config
+    if config.eval_checkpoint is not None and config.resume_from_checkpoint is not None:
+        checker.wrong(
+            "resume_from_checkpoint",
+            "eval_checkpoint measures and resume_from_checkpoint trains on: only one of them.",
+            "resume_from_checkpoint=null",
+        )
+
+
+_RULES: tuple[Callable[[Checker], None], ...] = (
+    _check_upstream,
+    _check_schedule,
+    _check_best_model,
+    _check_audio,
+    _check_encoder,
+    _check_model_names,
+    _check_ways,
+)
+
+
+def notices(config: Config, origins: Mapping[str, Origin]) -> list[str]:
+    """What a person should know of their settings and that stops nothing, one sentence each.
+
+    Args:
+        config: The checked settings.
+        origins: The layer that set each of them, by dotted name.
+    """
+    return list(_notices(config, origins))
+
+
+def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
+    def asked(name: str) -> bool:
+        return origins.get(name, SCHEMA).layer in ("experiment", "command line")
+
+    model, training, data = config.model, config.training, config.data
+    named = model.pretrained or model.encoder_model_name or model.decoder_model_name
+    lora = [f"model.{name}" for name in LORA if asked(f"model.{name}")]
+    if config.eval_checkpoint is None:
+        if model.use_lora and not named and asked("model.use_lora"):
+            yield "model.use_lora has no effect: nothing pretrained is there to adapt."
+        if lora and not named:
+            yield f"{_several(lora)} no effect: nothing pretrained is there to adapt."
+        elif lora and not model.use_lora:
+            yield f"{_several(lora)} no effect: model.use_lora is false."
+        sizes = [n for n in all_settings() if n.startswith("model.encoder.") and asked(n)]
+        if sizes and named:
+            yield f"{_several(sizes)} no effect: the encoder is a pretrained one."
+    synthesis = [n for n in all_settings() if n.startswith("data.synthesis.") and asked(n)]
+    if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
+        yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."
+    for size, seconds in (
+        ("per_device_train_batch_size", "batch_seconds"),
+        ("per_device_eval_batch_size", "eval_batch_seconds"),
+    ):
+        if asked(f"training.{seconds}") and getattr(training, size) is not None:
+            yield f"training.{seconds} has no effect: training.{size} is set."
+    if 1 <= training.max_steps <= training.warmup_steps and config.eval_checkpoint is None:
+        yield (
+            f"training.warmup_steps={_steps(training.warmup_steps)} is no shorter than "
+            f"training.max_steps={training.max_steps}: the learning rate never reaches its peak."
+        )
+    defaults = upstream_fields()
+    for name, disposition in UPSTREAM_DISPOSITION.items():
+        if (
+            disposition.reason.startswith("no effect")
+            and asked(f"training.{name}")
+            and getattr(training, name) != defaults[name].default
+        ):
+            yield f"training.{name} has {disposition.reason}."
+
+
+def _several(names: list[str]) -> str:
+    return f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"

@@ -1,0 +1,457 @@
+"""The command line of a run: flags, messages with corrected commands, the run's directory.
+
+What a person typed is checked in full before Hydra sees it, so that a mistake costs less than
+a second and claims no directory. Then Hydra's own ``main`` takes over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah.config import settings
+from mynah.config.compose import Composed, compose, from_hydra, parse, prepare_hydra, to_config
+from mynah.config.errors import ConfigError, ConfigErrors, UserError
+from mynah.config.exit_status import exit_status, is_first_rank
+from mynah.config.mistakes import EXPERIMENTS, ConfigFiles
+from mynah.config.search_path import config_directories, install_search_path
+from mynah.config.values import argument
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+# Hydra's flags that are followed by a value.
+_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn")
+_WITH_VALUE += ("--config-dir", "-cd", "--experimental-rerun", "--info", "-i")
+
+
+def command_line(
+    task: Callable[[], Any], argv: Sequence[str] | None = None, program: str | None = None
+) -> int:
+    """Run a function that is decorated with ``@hydra.main``, and say how it ended.
+
+    Args:
+        task: The decorated function.
+        argv: Its arguments; None: those of this process.
+        program: The command as it is typed, for messages; None: this process's.
+
+    Returns:
+        The exit status (see ``mynah.config.exit_status``).
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    line = CommandLine(arguments, program or _program())
+    return exit_status(lambda: line.run(task))
+
+
+def _program() -> str:
+    script = sys.argv[0]
+    return f"python {script}" if script.endswith(".py") else "mynah train"
+
+
+class CommandLine:
+    """Arguments as typed, and what they ask for.
+
+    Args:
+        arguments: Without the program's name.
+        program: The command as it is typed, for messages.
+    """
+
+    def __init__(self, arguments: Sequence[str], program: str) -> None:
+        self.arguments = list(arguments)
+        self.program = program
+
+    def run(self, task: Callable[[], Any]) -> int | None:
+        """Check everything, then let Hydra run ``task``, or show what is asked for.
+
+        Raises:
+            UserError: Anything on the command line or in the files is wrong.
+        """
+        prepare_hydra()
+        flags, overrides = self._parse()
+        install_search_path(
+            _directories(flags), Path(flags.config_dir) if flags.config_dir else None
+        )
+        if flags.shell_completion or flags.experimental_rerun:
+            return self._hydra(task, self.arguments)
+        self._check_flags(flags)
+        if flags.hydra_help and not flags.cfg:
+            return self._hydra(task, ["--hydra-help"])
+        composed = self._compose(flags, overrides)
+        if flags.cfg == "job":
+            print(_shown(composed, flags.package, flags.resolve), end="")
+            return self._hydra(task, ["--hydra-help"]) if flags.hydra_help else None
+        shown = flags.help or flags.cfg or flags.info
+        given = self._flags(flags)
+        if shown or flags.multirun or _is_multirun(composed):
+            return self._hydra(task, [*given, *composed.arguments])
+        return self._hydra(task, [*given, *composed.arguments, *_run_overrides(composed)])
+
+    def _hydra(self, task: Callable[[], Any], arguments: Sequence[str]) -> int | None:
+        """Let Hydra run or show; an exit status where the job left with one."""
+        from hydra.errors import HydraException
+        from omegaconf.errors import OmegaConfBaseException
+
+        typed, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+        sys.argv = [typed[0], *arguments]
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
+        try:
+            task()
+        except SystemExit as leaving:
+            return leaving.code if isinstance(leaving.code, int) else None
+        except (HydraException, OmegaConfBaseException) as problem:
+            raise ConfigErrors([from_hydra(problem)]) from problem
+        finally:
+            sys.argv = typed
+            if full_error is None:
+                del os.environ["HYDRA_FULL_ERROR"]
+            else:
+                os.environ["HYDRA_FULL_ERROR"] = full_error
+        return None
+
+    # Reading the arguments
+
+    def _parse(self) -> tuple[argparse.Namespace, list[str]]:
+        from hydra._internal.utils import get_args_parser
+
+        parser = get_args_parser()
+
+        def fail(message: str) -> None:
+            raise ConfigError(
+                f"The flags cannot be read: {message}.",
+                fix=f"{self.program} --hydra-help lists them",
+            )
+
+        parser.error = fail  # type: ignore[method-assign, assignment]
+        known = parser._option_string_actions
+        flags: list[str] = []
+        overrides: list[str] = []
+        errors: list[UserError] = []
+        rest = list(self.arguments)
+        while rest:
+            token = rest.pop(0)
+            name = token.partition("=")[0]
+            if not token.startswith("-") or token == "-":
+                overrides.append(token)
+            elif name in known or (name.startswith("--") and _abbreviates(name, known)):
+                flags.append(token)
+                if name in _WITH_VALUE and "=" not in token and rest:
+                    takes_none = name in ("--info", "-i") and "=" in rest[0] + rest[0][:1]
+                    if not (rest[0].startswith("-") or takes_none):
+                        flags.append(rest.pop(0))
+            else:
+                value = None
+                if "=" not in token and rest and "=" not in rest[0] and rest[0][:2] != "--":
+                    value = rest.pop(0)
+                errors.append(self._unknown_flag(token, value))
+        if errors:
+            raise self._with_command(errors)
+        return parser.parse_args([*flags, *overrides]), overrides
+
+    def _unknown_flag(self, token: str, separate: str | None) -> ConfigError:
+        name, equals, joined = token.lstrip("-").partition("=")
+        value = joined if equals else separate
+        typed = token if separate is None else f"{token} {separate}"
+        instead = self._setting_for(name, "true" if value is None else value)
+        what = f"{token.partition('=')[0]} is no flag"
+        return ConfigError(
+            f"{what}: settings are written key=value." if instead else f"{what}.",
+            where=f"command line: {typed}",
+            fix=None if instead else f"{self.program} --help shows how settings are written",
+            argument=typed if instead else None,
+            instead=instead,
+        )
+
+    def _setting_for(self, name: str, value: str) -> str | None:
+        """The argument that ``--name value`` was meant to be."""
+        files = ConfigFiles(config_directories())
+        groups = files.groups()
+        guesses = [name, name.replace("-", "_")]
+        for guess in guesses:
+            if guess in groups:
+                return f"+{guess}={value}" if guess == EXPERIMENTS else f"{guess}={value}"
+            if guess in settings.all_settings():
+                return f"{guess}={value}"
+        close = difflib.get_close_matches(name, groups, n=1, cutoff=0.75)
+        if close:
+            return f"+{close[0]}={value}" if close[0] == EXPERIMENTS else f"{close[0]}={value}"
+        near = settings.nearest(guesses[1])
+        return f"{near[0]}={value}" if near else None
+
+    def _check_flags(self, flags: argparse.Namespace) -> None:
+        asked = {
+            "--run": flags.run,
+            "-m": flags.multirun,
+            "--cfg": bool(flags.cfg),
+            "--info": flags.info is not None,
+        }
+        given = [name for name, is_given in asked.items() if is_given]
+        if len(given) > 1:
+            kept = "--cfg" if flags.cfg else given[-1]
+            dropped = {"-m": ("-m", "--multirun"), "--run": ("-r", "--run")}
+            leave = [w for name in given if name != kept for w in dropped.get(name, (name,))]
+            rest = [token for token in self.arguments if token not in leave]
+            why = (
+                ": it shows one configuration, and -m runs many"
+                if kept == "--cfg" and flags.multirun
+                else ""
+            )
+            raise ConfigErrors(
+                [ConfigError(f"{' and '.join(given)} do not go together{why}.")],
+                self._command(_without_sweeps(rest) if flags.multirun else rest),
+            )
+        if flags.resolve and not flags.cfg and not flags.help:
+            raise ConfigErrors(
+                [ConfigError("--resolve goes with --cfg or --help.")],
+                self._command(["--cfg", "job", *self.arguments]),
+            )
+        if flags.config_dir is not None and not Path(flags.config_dir).is_dir():
+            raise self._no_config_dir(flags.config_dir)
+
+    def _no_config_dir(self, typed: str) -> ConfigErrors:
+        parent = Path(typed).parent
+        siblings = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+        close = difflib.get_close_matches(Path(typed).name, siblings, n=1)
+        instead = str(parent / close[0]) if close else None
+        rest = [instead if token == typed else token for token in self.arguments if instead]
+        return ConfigErrors(
+            [
+                ConfigError(
+                    f"There is no directory {typed}.",
+                    where=f"command line: --config-dir {typed}",
+                    fix=None if instead else "name a directory that holds experiments/NAME.yaml",
+                )
+            ],
+            self._command([token for token in rest if token]) if instead else None,
+        )
+
+    # Composing
+
+    def _compose(self, flags: argparse.Namespace, overrides: Sequence[str]) -> Composed:
+        """Compose and check; of a sweep, every value of every swept setting."""
+        where: dict[str, Any] = {"directories": _directories(flags)}
+        if flags.config_name:
+            where["config_name"] = flags.config_name.removesuffix(".yaml")
+        try:
+            variants = self._variants(flags, overrides)
+            composed = compose(variants[0], **where)
+            for variant in variants[1:]:
+                compose(variant, **where)
+        except ConfigErrors as problem:
+            raise self._with_command(problem.errors) from problem
+        if len(variants) > 1 or variants[0] != list(overrides):
+            return Composed(
+                composed.config, composed.origins, list(overrides), composed.tree, composed.hydra
+            )
+        return composed
+
+    def _variants(self, flags: argparse.Namespace, overrides: Sequence[str]) -> list[list[str]]:
+        """The commands that a sweep has to be right for: each swept value once."""
+        parsed = parse(overrides)
+        swept = [o for o in parsed if o.is_sweep_override()]
+        plain = [o.input_line for o in parsed if not o.is_sweep_override()]
+        if not swept:
+            return [plain]
+        if not flags.multirun and not any(o == "hydra.mode=MULTIRUN" for o in overrides):
+            raise ConfigErrors([self._not_a_sweep(o) for o in swept])
+        values = []
+        for override in swept:
+            if override.is_interval_sweep():  # a sampler draws from it
+                continue
+            key = override.get_key_element()
+            values.append([f"{key}={text}" for text in override.sweep_string_iterator()])
+        firsts = [each[0] for each in values]
+        variants = [plain + firsts]
+        for position, each in enumerate(values):
+            for value in each[1:]:
+                variants.append([*plain, *firsts[:position], value, *firsts[position + 1 :]])
+        return variants
+
+    def _not_a_sweep(self, override: Any) -> ConfigError:
+        typed = override.input_line
+        key, _, value = typed.partition("=")
+        found = settings.find(override.key_or_group)
+        is_list = found is not None and "list" in str(found.type)
+        if is_list:
+            instead = f"{key}=[{value}]"
+            what = f"{override.key_or_group} is a list: its values go into brackets."
+        else:
+            instead = f"-m {typed}"
+            what = "Several values are a sweep, which is asked for with -m."
+        return ConfigError(what, where=f"command line: {typed}", argument=typed, instead=instead)
+
+    # Messages
+
+    def _with_command(self, errors: Sequence[UserError]) -> ConfigErrors:
+        """The errors with the corrected command, where arguments are to blame or can mend."""
+        tokens = list(self.arguments)
+        changed = False
+        for error in errors:
+            if not isinstance(error, ConfigError):
+                continue
+            if error.argument is not None:
+                old = (
+                    error.argument.split(" ") if error.argument not in tokens else [error.argument]
+                )
+                tokens, did = _replace(tokens, old, error.instead)
+                changed = changed or did
+            elif error.instead and error.setting:
+                tokens += error.instead.split(" ")
+                changed = True
+        return ConfigErrors(list(errors), self._command(tokens) if changed else None)
+
+    def _command(self, tokens: Sequence[str]) -> str:
+        return " ".join([self.program, *(_shell(token) for token in tokens)])
+
+    def _flags(self, flags: argparse.Namespace) -> list[str]:
+        """The flags for Hydra, its own spelling."""
+        given = []
+        if flags.help:
+            given.append("--help")
+        for name in ("cfg", "package", "config_name", "info"):
+            value = getattr(flags, name)
+            if value is not None:
+                given += [f"--{name.replace('_', '-')}", str(value)]
+        if flags.resolve:
+            given.append("--resolve")
+        if flags.multirun:
+            given.append("--multirun")
+        return given
+
+
+def _directories(flags: argparse.Namespace) -> list[Path]:
+    return config_directories(
+        Path(flags.config_dir) if flags.config_dir else None,
+        Path(flags.config_path) if flags.config_path else None,
+    )
+
+
+def _replace(tokens: list[str], old: Sequence[str], new: str | None) -> tuple[list[str], bool]:
+    """The tokens with one run of them replaced, and whether it was there."""
+    for start in range(len(tokens) - len(old) + 1):
+        if tokens[start : start + len(old)] == list(old):
+            middle = new.split(" ") if new else []
+            return [*tokens[:start], *middle, *tokens[start + len(old) :]], True
+    return tokens, False
+
+
+def _without_sweeps(tokens: Sequence[str]) -> list[str]:
+    """Each ``key=a,b,c`` with its first value alone."""
+    return [t.split(",")[0] if "=" in t and "[" not in t and "(" not in t else t for t in tokens]
+
+
+def _abbreviates(name: str, known: Iterable[str]) -> bool:
+    return len(name) > 3 and sum(flag.startswith(name) for flag in known) == 1
+
+
+def _shell(token: str) -> str:
+    # A comma, brackets or a tilde inside a word need no quotes for a person's shell.
+    if all(c.isalnum() or c in "_-./:@%+=,~" for c in token):
+        return token
+    return shlex.quote(token)
+
+
+def _shown(composed: Composed, package: str | None, resolve: bool) -> str:
+    """What ``--cfg job`` prints."""
+    from omegaconf import Container, OmegaConf
+
+    tree: Any = composed.tree
+    if resolve:
+        OmegaConf.resolve(tree)
+    if package is None or package == "_global_":
+        return OmegaConf.to_yaml(tree)
+    part = OmegaConf.select(tree, package)
+    if not isinstance(part, Container):
+        if settings.find(package) is None:
+            raise UserError(f"There is no {package}.", where=f"command line: --package {package}")
+        return f"{part}\n"
+    return f"# @package {package}\n{OmegaConf.to_yaml(part)}"
+
+
+def _is_multirun(composed: Composed) -> bool:
+    mode = composed.hydra.mode
+    return mode is not None and mode.name == "MULTIRUN"
+
+
+def _run_overrides(composed: Composed) -> list[str]:
+    """Hydra's settings of one run: its own directory; none on the ranks behind the first."""
+    if not is_first_rank():
+        return [
+            "hydra.run.dir=.",
+            "hydra.output_subdir=null",
+            "hydra/job_logging=none",
+            "hydra/hydra_logging=none",
+        ]
+    if any(origin.startswith("hydra.run.dir=") for origin in composed.hydra.overrides.hydra):
+        return []
+
+    from mynah import run_directory
+
+    resumed = _resumed_directory(composed)
+    if resumed is not None:
+        now = datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
+        return [
+            argument("hydra.run.dir", str(resumed)),
+            f"hydra.output_subdir=.hydra/resumed-{now}",
+        ]
+    wanted = Path(str(composed.hydra.run.dir))
+    return [argument("hydra.run.dir", str(run_directory.claim(wanted.parent, wanted.name)))]
+
+
+def _resumed_directory(composed: Composed) -> Path | None:
+    """The directory of the run that is resumed: training goes on in it."""
+    config = composed.config
+    if config.resume_from_checkpoint is None or config.eval_checkpoint is not None:
+        return None
+
+    from mynah import run_directory
+    from mynah.config.checkpointed import with_absolute_paths
+
+    here = Path.cwd()
+    config = with_absolute_paths(config, here)
+    output = Path(config.training.output_dir) if config.training.output_dir else None
+    checkpoint = run_directory.resolve_resume(
+        config, working_directory=here, output_directory=output
+    )
+    return run_directory.run_directory_of(checkpoint, here / "outputs")
+
+
+def run_job(config: DictConfig) -> Any:
+    """What Hydra calls for one job: its settings, typed and checked, go to ``mynah.run.run``.
+
+    A run by itself leaves with its exit status, its message shown; a job of a sweep raises,
+    so that its launcher knows.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    hydra = HydraConfig.get()
+    directories = [Path(s.path) for s in hydra.runtime.config_sources if s.schema == "file"]
+
+    def action() -> Any:
+        composed = compose(
+            list(hydra.overrides.task),
+            directories=directories,
+            config_name=hydra.job.config_name,
+        )
+        from mynah.run import run
+
+        return run(
+            to_config(config, composed.origins),
+            origins=composed.origins,
+            run_directory=Path(hydra.runtime.output_dir),
+            working_directory=Path(hydra.runtime.cwd),
+        )
+
+    if hydra.mode == RunMode.MULTIRUN:
+        return action()
+    status = exit_status(action)
+    if status:
+        raise SystemExit(status)
+    return None

@@ -1,0 +1,34 @@
+"""Which layer set a value: the schema, a group's file, an experiment, the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Layer = Literal["schema", "group", "experiment", "command line"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value comes from.
+
+    Attributes:
+        layer: The layer that set it.
+        detail: File and line (``training/mac.yaml:12``), or the argument as typed.
+        chosen: For a group's file: whether the group was chosen on the command line or by
+            an experiment, rather than by config.yaml.
+        place: File and line as a person would type it; empty on the command line.
+    """
+
+    layer: Layer
+    detail: str = ""
+    chosen: bool = False
+    place: str = ""
+
+    @property
+    def typed(self) -> bool:
+        """Whether a person asked for it: it is more than a default of Mynah's."""
+        return self.layer in ("experiment", "command line") or self.chosen
+
+
+SCHEMA = Origin("schema", "schema default")

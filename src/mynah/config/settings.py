@@ -1,0 +1,149 @@
+"""Every setting by its dotted name, with its type, default and metadata."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from mynah.config.schema import Config
+from mynah.config.upstream import GONE
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One leaf of the typed tree.
+
+    Attributes:
+        name: Dotted name, as ``training.learning_rate``.
+        type: Its type as annotated.
+        default: The schema's default.
+        metadata: help, unit, minimum, maximum, choices (see ``schema.setting``), and
+            ``upstream`` where only TrainingArguments defines it.
+    """
+
+    name: str
+    type: Any
+    default: Any
+    metadata: typing.Mapping[str, Any]
+
+    @property
+    def section(self) -> str:
+        """The dotted name above the leaf; empty at the root."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def leaf(self) -> str:
+        return self.name.rpartition(".")[2]
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether it takes keys of its own below it (a dict, or a value of any type)."""
+        return self.type is Any or typing.get_origin(without_none(self.type)) is dict
+
+
+def without_none(annotation: Any) -> Any:
+    """``int | None`` to ``int``; anything else as it is."""
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        rest = [part for part in typing.get_args(annotation) if part is not type(None)]
+        return rest[0] if len(rest) == 1 else annotation
+    return annotation
+
+
+def may_be_null(annotation: Any) -> bool:
+    return annotation is Any or type(None) in typing.get_args(annotation)
+
+
+def _default(found: dataclasses.Field[Any]) -> Any:
+    if found.default_factory is not dataclasses.MISSING:
+        return found.default_factory()
+    return found.default
+
+
+def _walk(cls: type, prefix: str) -> typing.Iterator[Setting]:
+    hints = typing.get_type_hints(cls)
+    for found in dataclasses.fields(cls):
+        name = f"{prefix}{found.name}"
+        annotation = hints.get(found.name, found.type)
+        if dataclasses.is_dataclass(annotation):
+            yield from _walk(typing.cast(type, annotation), f"{name}.")
+        else:
+            yield Setting(name, annotation, _default(found), found.metadata)
+
+
+@cache
+def all_settings() -> dict[str, Setting]:
+    """All settings in the schema's order, by dotted name."""
+    return {setting.name: setting for setting in _walk(Config, "")}
+
+
+@cache
+def all_sections() -> frozenset[str]:
+    """The dotted names that hold settings, as ``data`` and ``data.augmentation``."""
+    sections = set()
+    for setting in all_settings().values():
+        parts = setting.section.split(".")
+        sections |= {".".join(parts[: depth + 1]) for depth in range(len(parts))}
+    return frozenset(sections - {""})
+
+
+def find(name: str) -> Setting | None:
+    """The setting of this dotted name, or the mapping that this name lies inside of."""
+    settings = all_settings()
+    if name in settings:
+        return settings[name]
+    parent = name
+    while "." in parent:
+        parent = parent.rpartition(".")[0]
+        if parent in settings:
+            return settings[parent] if settings[parent].is_mapping else None
+    return None
+
+
+def nearest(name: str) -> list[str]:
+    """Known settings and sections that a mistyped dotted name may have meant, best first."""
+    known = [*all_settings(), *sorted(all_sections())]
+    section, _, leaf = name.rpartition(".")
+    same_leaf = [other for other in known if other.rpartition(".")[2] == leaf]
+    if same_leaf:
+        return sorted(same_leaf, key=lambda other: other.count("."))[:3]
+    beside = [other for other in known if other.rpartition(".")[0] == section]
+    close = difflib.get_close_matches(name, beside, n=2, cutoff=0.7)
+    leaves = {other.rpartition(".")[2]: other for other in reversed(known)}
+    close += [leaves[match] for match in difflib.get_close_matches(leaf, leaves, n=2, cutoff=0.8)]
+    close += difflib.get_close_matches(name, known, n=2, cutoff=0.8)
+    return list(dict.fromkeys(close))[:3]
+
+
+def gone(name: str) -> str | None:
+    """Why a ``training.*`` name no longer exists in TrainingArguments, or None."""
+    section, _, leaf = name.rpartition(".")
+    return GONE[leaf].reason if section in ("training", "") and leaf in GONE else None
+
+
+_PLAIN_TYPES = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+}
+_PLURALS = {int: "whole numbers", float: "numbers", bool: "true or false", str: "texts"}
+
+
+def describe_type(annotation: Any) -> str:
+    """A type in a person's words, as "a whole number or null"."""
+    inner = without_none(annotation)
+    origin = typing.get_origin(inner)
+    if inner in _PLAIN_TYPES:
+        words = _PLAIN_TYPES[inner]
+    elif origin is list:
+        words = f"a list of {_PLURALS[typing.get_args(inner)[0]]}, as [a, b]"
+    elif origin is dict:
+        words = "pairs, as {name: value}"
+    else:
+        return "a value"
+    return f"{words} or null" if may_be_null(annotation) else words

@@ -1,0 +1,171 @@
+"""Whether one value suits one setting: its type, its range, its choices."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+from functools import cache
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mynah.config.schema import Config
+from mynah.config.settings import Setting, describe_type, may_be_null, without_none
+
+
+@dataclasses.dataclass(frozen=True)
+class ValueMistake:
+    """What is wrong with a value.
+
+    Attributes:
+        what: One sentence.
+        instead: The nearest value that is right, as it is typed on a command line.
+    """
+
+    what: str
+    instead: str
+
+
+@cache
+def _scratch() -> Any:
+    return OmegaConf.structured(Config)
+
+
+def typed(value: Any) -> str:
+    """A value as it is typed on the command line and in YAML."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value == int(value or 0) and abs(value) < 1e15:
+        return f"{value:.1f}"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return f"[{', '.join(typed(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {typed(item)}' for key, item in value.items())}}}"
+    return str(value)
+
+
+def argument(name: str, value: Any) -> str:
+    """``name=value`` in Hydra's grammar, its text quoted where it has to be."""
+    return f"{name}={_quoted(value)}"
+
+
+def _quoted(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(_quoted(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{key}:{_quoted(item)}' for key, item in value.items())}}}"
+    if not isinstance(value, str):
+        return typed(value)
+    simple = value and all(c.isalnum() or c in "_-./:@%+" for c in value)
+    return value if simple else quote(value)
+
+
+def quote(text: str) -> str:
+    """A text as a quoted value of Hydra's override grammar."""
+    escaped = []
+    backslashes = 0
+    for character in text + '"':
+        if character == "\\":
+            backslashes += 1
+            continue
+        # Only backslashes before a quote are escapes in this grammar.
+        escaped.append("\\" * (backslashes * 2 if character == '"' else backslashes))
+        backslashes = 0
+        escaped.append('\\"' if character == '"' else character)
+    body = "".join(escaped)[: -len('\\"')]
+    return f'"{body}"'
+
+
+def is_reference(value: Any) -> bool:
+    """Whether it is an interpolation, as ``${data.sample_rate}``, known only when resolved."""
+    return isinstance(value, str) and "${" in value
+
+
+def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | None:
+    """What is wrong with this value, or None.
+
+    Args:
+        setting: The setting.
+        name: The dotted name; longer than the setting's where it lies inside a mapping.
+        value: The value as read from YAML or the command line.
+    """
+    if is_reference(value):
+        return None
+    inside = name != setting.name
+    wrong = ValueMistake(
+        f"{name} takes {describe_type(setting.type)}, not {shown(value)}.", _suggestion(setting)
+    )
+    if not inside:
+        if value is None:
+            return None if may_be_null(setting.type) else wrong
+        inner = without_none(setting.type)
+        if inner in (int, float, str) and isinstance(value, bool):
+            return wrong
+        if inner is int and isinstance(value, float) and value != int(value):
+            return wrong
+    try:
+        OmegaConf.update(_scratch(), name, value, merge=False, force_add=inside)
+        converted = OmegaConf.select(_scratch(), name)
+    except (OmegaConfBaseException, ValueError, TypeError):
+        return wrong
+    return (
+        None
+        if inside
+        else limits_mistake(
+            setting, OmegaConf.to_object(converted) if OmegaConf.is_config(converted) else converted
+        )
+    )
+
+
+def shown(value: Any) -> str:
+    """A value for a message; a text in quotes, so that it is not taken for what it looks like."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else typed(value)
+
+
+def _suggestion(setting: Setting) -> str:
+    default = setting.default
+    if default is None:
+        return "null"
+    return _quoted(default)
+
+
+def limits_mistake(setting: Setting, value: Any) -> ValueMistake | None:
+    """What is wrong with the range or the choice of a value of the right type, or None."""
+    if value is None:
+        return None
+    choices = setting.metadata.get("choices")
+    if choices and value not in choices:
+        close = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
+        default = setting.default if setting.default in choices else choices[0]
+        return ValueMistake(
+            f"{setting.name} takes one of {', '.join(choices)}, not {shown(value)}.",
+            close[0] if close else str(default),
+        )
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return ValueMistake(f"{setting.name} is {value}: no number.", _suggestion(setting))
+    low, high = setting.metadata.get("minimum"), setting.metadata.get("maximum")
+    unit = f" {setting.metadata['unit']}" if setting.metadata.get("unit") else ""
+    if low is not None and value < low:
+        bound = (
+            f"from {typed(low)} to {typed(high)}{unit}"
+            if high is not None
+            else f"at least {typed(low)}{unit}"
+        )
+        return ValueMistake(f"{setting.name} is {bound}, not {typed(value)}.", typed(low))
+    if high is not None and value > high:
+        bound = (
+            f"from {typed(low)} to {typed(high)}{unit}"
+            if low is not None
+            else f"at most {typed(high)}{unit}"
+        )
+        return ValueMistake(f"{setting.name} is {bound}, not {typed(value)}.", typed(high))
+    return None
