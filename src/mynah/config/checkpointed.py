@@ -1,0 +1,145 @@
+"""The settings a checkpoint is measured with: its own, but for what was typed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah.config.compose import read_config
+from mynah.config.errors import UserError
+from mynah.config.schema import Config
+
+if TYPE_CHECKING:
+    from mynah.config.origins import Origin
+
+CONFIG_FILE = "config.yaml"
+# How a model is run, not what it is: these may differ from the checkpoint's.
+_RUNTIME_SETTINGS = frozenset({"attn_implementation", "generation_max_length", "trust_remote_code"})
+_PATHS = (
+    "data.path",
+    "data.dataset_cache_dir",
+    "training.output_dir",
+)
+# A name on the hub, or a folder where one of that name is there.
+_NAMES = (
+    "data.dataset_name",
+    "model.pretrained",
+    "model.encoder_model_name",
+    "model.decoder_model_name",
+)
+
+
+def with_absolute_paths(config: Config, working_directory: Path) -> Config:
+    """The settings with every relative path meant from where the command was typed.
+
+    What is written to a run or a checkpoint then means the same from anywhere.
+    """
+    changes: dict[str, dict[str, str]] = {}
+    for name in (*_PATHS, *_NAMES):
+        section, leaf = name.split(".")
+        value = getattr(getattr(config, section), leaf)
+        if value is None:
+            continue
+        path = working_directory / Path(value).expanduser()
+        if name in _PATHS or path.is_dir():
+            changes.setdefault(section, {})[leaf] = str(path.resolve())
+    sections: dict[str, Any] = {
+        section: dataclasses.replace(getattr(config, section), **values)
+        for section, values in changes.items()
+    }
+    return dataclasses.replace(config, **sections)
+
+
+def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Origin]) -> Config:
+    """The settings to measure a checkpoint with.
+
+    Args:
+        checkpoint: A whole checkpoint's directory.
+        config: The settings as composed, paths absolute.
+        origins: The layer that set each of them.
+
+    Returns:
+        The model as the checkpoint says; data and evaluation too, but for the settings that
+        were typed on the command line or by an experiment; the rest as composed.
+
+    Raises:
+        UserError: A typed model setting contradicts the checkpoint, or the checkpoint holds
+            no settings.
+    """
+    saved_file = checkpoint / CONFIG_FILE
+    if not saved_file.is_file():
+        raise UserError(
+            "The checkpoint does not hold the settings it was made with.",
+            where=str(saved_file),
+            fix="evaluate a checkpoint that a training run of Mynah wrote",
+        )
+    saved = read_config(saved_file)
+    _refuse_contradictions(checkpoint, saved, config, origins)
+    model = _with_typed(saved.model, config.model, "model", origins, only=_RUNTIME_SETTINGS)
+    return dataclasses.replace(
+        config,
+        model=model,
+        data=_with_typed(saved.data, config.data, "data", origins),
+        evaluation=_with_typed(saved.evaluation, config.evaluation, "evaluation", origins),
+    )
+
+
+def _is_typed(name: str, origins: Mapping[str, Origin]) -> bool:
+    return name in origins and origins[name].typed
+
+
+def _with_typed(
+    saved: Any,
+    composed: Any,
+    prefix: str,
+    origins: Mapping[str, Origin],
+    only: frozenset[str] | None = None,
+) -> Any:
+    """``saved`` with the typed values of ``composed``, nested sections likewise."""
+    changes = {}
+    for found in dataclasses.fields(saved):
+        name = f"{prefix}.{found.name}"
+        value = getattr(composed, found.name)
+        if dataclasses.is_dataclass(value):
+            if only is None:
+                changes[found.name] = _with_typed(getattr(saved, found.name), value, name, origins)
+        elif _is_typed(name, origins) and (only is None or found.name in only):
+            changes[found.name] = value
+    return dataclasses.replace(saved, **changes)
+
+
+def _refuse_contradictions(
+    checkpoint: Path, saved: Config, config: Config, origins: Mapping[str, Origin]
+) -> None:
+    contradictions = []
+    pairs = [
+        *_leaves("model", saved.model, config.model),
+        ("data.sample_rate", saved.data.sample_rate, config.data.sample_rate),
+    ]
+    for name, was, now in pairs:
+        runtime = name.rpartition(".")[2] in _RUNTIME_SETTINGS
+        if now != was and not runtime and _is_typed(name, origins):
+            contradictions.append(f"{name}={now} ({origins[name].detail}), but it has {was}")
+    if contradictions:
+        raise UserError(
+            "Settings contradict the checkpoint: " + "; ".join(contradictions) + ".",
+            where=str(checkpoint),
+            fix="leave them out: model, tokenizer and sample rate come from the checkpoint",
+        )
+
+
+def _leaves(prefix: str, saved: Any, composed: Any) -> list[tuple[str, Any, Any]]:
+    found: list[tuple[str, Any, Any]] = []
+    for entry in dataclasses.fields(saved):
+        name, was, now = (
+            f"{prefix}.{entry.name}",
+            getattr(saved, entry.name),
+            getattr(composed, entry.name),
+        )
+        if dataclasses.is_dataclass(was):
+            found += _leaves(name, was, now)
+        else:
+            found.append((name, was, now))
+    return found
