@@ -21,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 _LOG = logging.getLogger("mynah")
 _PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
@@ -60,7 +61,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for position, column in enumerate(columns):
         made.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*(Text(cell) for cell in row))  # brackets are no markup
     _console.print(made)
     if title:
         _LOG.info(title)
