@@ -156,17 +156,14 @@ class ProcessLauncher(Launcher):
         """The effective configuration of a job, checked."""
         from mynah.config.compose import compose
 
-        composed = compose(list(overrides), **self._places())
-        return dataclasses.asdict(composed.config)
-
-    def _places(self) -> dict[str, Any]:
-        """Where the configuration of this sweep is read from."""
         assert self.config is not None
-        places: dict[str, Any] = {"config_name": self.config.hydra.job.config_name}
-        for source in self.config.hydra.runtime.config_sources:
-            if source.provider == "command-line" and source.schema == "file":
-                places["config_dir"] = Path(source.path)
-        return places
+        sources = self.config.hydra.runtime.config_sources
+        composed = compose(
+            list(overrides),
+            directories=[Path(source.path) for source in sources if source.schema == "file"],
+            config_name=self.config.hydra.job.config_name,
+        )
+        return dataclasses.asdict(composed.config)
 
     def _command(self, job: Job, added: list[str]) -> list[str]:
         """The command of one job: the same entry, its overrides, its directory."""
@@ -182,10 +179,7 @@ class ProcessLauncher(Launcher):
             own = [text for text in own if not _sets(text, "training.output_dir")]
             own.append(f"training.output_dir={_quoted(str(Path(output_dir) / job.directory.name))}")
         own.append(f"hydra.run.dir={_quoted(str(job.directory))}")
-        places = self._places()
-        if "config_dir" in places:
-            own = ["--config-dir", str(places["config_dir"]), *own]
-        return [sys.executable, *entry(), *own, *added]
+        return [sys.executable, *entry(), *_config_flags(sys.argv[1:]), *own, *added]
 
     def _returned(self, job: Job, result: SweepResult) -> JobReturn:
         outcome = result.outcome_of(job.number)
@@ -207,6 +201,18 @@ def entry() -> list[str]:
     if script.suffix == ".py" and script.is_file() and not started_as_module:
         return [str(script.resolve())]
     return ["-m", "mynah.cli", "train"]
+
+
+def _config_flags(arguments: Sequence[str]) -> list[str]:
+    """The flags that say where the configuration is read from, as the sweep was given them."""
+    names = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn")
+    found = []
+    for position, token in enumerate(arguments):
+        if token in names:
+            found += arguments[position : position + 2]
+        elif token.partition("=")[0] in names:
+            found.append(token)
+    return found
 
 
 def _sets(text: str, key: str) -> bool:

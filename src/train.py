@@ -1,0 +1,16 @@
+"""Train as a legacy JSON file says; the same settings, checks and run as train_hydra.py.
+
+python src/train.py configs/experiments/test_config.json
+python src/train.py FILE.json --eval outputs/model      measure a checkpoint on its data
+python src/train.py FILE.json training.max_steps=100    any setting on top
+mynah migrate FILE.json                                 the experiment that means the same
+"""
+
+from __future__ import annotations
+
+import sys
+
+from mynah.config.legacy import train_command
+
+if __name__ == "__main__":
+    sys.exit(train_command(sys.argv[1:]))
