@@ -15,7 +15,7 @@ from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
 from mynah.config.settings import Setting, all_settings
 from mynah.config.training_arguments import optimizer_names, upstream_fields
-from mynah.config.upstream import UPSTREAM_DISPOSITION
+from mynah.config.upstream import UPSTREAM_DISPOSITION, refusal
 from mynah.config.values import argument, limits_mistake, shown, typed
 
 LORA = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules")
@@ -115,30 +115,15 @@ def _check_limits(checker: Checker, setting: Setting) -> None:
 
 
 def _check_upstream(checker: Checker) -> None:
-    defaults = upstream_fields()
-    for name, disposition in UPSTREAM_DISPOSITION.items():
-        if disposition.kind != "refused":
-            continue
-        value = checker.value(f"training.{name}")
-        if value in (None, False, "", [], {}) or value == defaults[name].default:
-            continue
-        instead = None
-        if name == "resume_from_checkpoint":
-            instead = argument("resume_from_checkpoint", value)
-        checker.wrong(
-            f"training.{name}",
-            f"training.{name}={typed(value)} cannot be honoured: {disposition.reason}.",
-            instead,
-            remove=True,
-        )
+    for name in UPSTREAM_DISPOSITION:
+        setting = f"training.{name}"
+        value = checker.value(setting)
+        if reason := refusal(name, value):
+            of_root = name == "resume_from_checkpoint"
+            instead = argument(name, value) if of_root else None
+            checker.wrong(setting, f"{setting} cannot be honoured: {reason}.", instead, remove=True)
     training = checker.config.training
     upstream: Any = training
-    if upstream.fsdp in ("True", "true", "1"):
-        checker.wrong(
-            "training.fsdp",
-            "training.fsdp takes what is to be sharded, not true.",
-            'training.fsdp="full_shard auto_wrap"',
-        )
     if upstream.optim is not None and upstream.optim not in optimizer_names():
         known = ", ".join(sorted(optimizer_names()))
         checker.wrong(

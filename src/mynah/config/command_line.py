@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 # Hydra's flags that are followed by a value.
-_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn")
-_WITH_VALUE += ("--config-dir", "-cd", "--experimental-rerun", "--info", "-i")
+WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn")
+WITH_VALUE += ("--config-dir", "-cd", "--experimental-rerun", "--info", "-i")
 
 
 def command_line(
@@ -141,7 +141,7 @@ class CommandLine:
                 overrides.append(token)
             elif name in known or (name.startswith("--") and _abbreviates(name, known)):
                 flags.append(token)
-                if name in _WITH_VALUE and "=" not in token and rest:
+                if name in WITH_VALUE and "=" not in token and rest:
                     takes_none = name in ("--info", "-i") and "=" in rest[0] + rest[0][:1]
                     if not (rest[0].startswith("-") or takes_none):
                         flags.append(rest.pop(0))
@@ -151,7 +151,7 @@ class CommandLine:
                     value = rest.pop(0)
                 errors.append(self._unknown_flag(token, value))
         if errors:
-            raise self._with_command(errors)
+            raise self.with_command(errors)
         return parser.parse_args([*flags, *overrides]), overrides
 
     def _unknown_flag(self, token: str, separate: str | None) -> ConfigError:
@@ -244,7 +244,7 @@ class CommandLine:
             for variant in variants[1:]:
                 compose(variant, **where)
         except ConfigErrors as problem:
-            raise self._with_command(problem.errors) from problem
+            raise self.with_command(problem.errors) from problem
         if len(variants) > 1 or variants[0] != list(overrides):
             return Composed(
                 composed.config, composed.origins, list(overrides), composed.tree, composed.hydra
@@ -288,7 +288,7 @@ class CommandLine:
 
     # Messages
 
-    def _with_command(self, errors: Sequence[UserError]) -> ConfigErrors:
+    def with_command(self, errors: Sequence[UserError]) -> ConfigErrors:
         """The errors with the corrected command, where arguments are to blame or can mend."""
         tokens = list(self.arguments)
         changed = False

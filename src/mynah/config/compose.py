@@ -117,23 +117,20 @@ def _compose_with_hydra(
     return composed, defaults.defaults
 
 
+# Lines of Hydra's and OmegaConf's messages that tell a user nothing.
+_NOISE = ("full_key", "object_type", "reference_type", "To append to your config use")
+
+
 def from_hydra(problem: BaseException) -> ConfigError:
-    """An error of Hydra's as one of ours, its search path and its causes' repetitions left out."""
+    """An error of Hydra's as one of ours, without its search path and its repetitions."""
     lines: list[str] = []
     found: BaseException | None = problem
     while found is not None:
         text = str(found).partition("\nConfig search path")[0]
-        lines += [line.strip() for line in text.splitlines() if line.strip()]
+        lines += [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
         found = found.__cause__
-    unique = [
-        line
-        for line in dict.fromkeys(lines)
-        if not line.startswith(("full_key", "object_type", "reference_type"))
-    ]
-    first, *rest = unique or [type(problem).__name__]
-    return ConfigError(
-        first.rstrip("."), where=rest[0] if rest else None, fix=" ".join(rest[1:3]) or None
-    )
+    told = [line for line in dict.fromkeys(lines) if not line.startswith(_NOISE)]
+    return ConfigError(f"{': '.join(told[:3]) or type(problem).__name__}.")
 
 
 def parse(overrides: Sequence[str]) -> list[Any]:

@@ -267,7 +267,9 @@ class Examination:
                     ConfigError(
                         mistake.what,
                         where=read.at(entry.line),
-                        fix=f"write  {entry.key}: {mistake.instead}",
+                        fix=f"write  {entry.key}: {mistake.instead}"
+                        if mistake.instead is not None
+                        else "remove the line",
                         setting=name,
                     )
                 )
@@ -400,8 +402,13 @@ class Examination:
         if found is None:
             self.errors.append(self._unknown_argument(name, typed, value))
         elif mistake := value_mistake(found, name, value):
-            instead = f"{replace}={mistake.instead}" if replace else None
-            self.errors.append(_argument_error(mistake.what, typed, instead, setting=name))
+            instead = f"{replace}={mistake.instead}" if replace and mistake.instead else None
+            if name == "training.resume_from_checkpoint":
+                instead = f"resume_from_checkpoint={typed.partition('=')[2]}"
+            remove = replace is not None and mistake.instead is None
+            self.errors.append(
+                _argument_error(mistake.what, typed, instead, remove=remove, setting=name)
+            )
 
     def _section_argument(self, name: str, typed: str) -> ConfigError:
         inside = [s for s in settings.all_settings() if s.startswith(f"{name}.")]

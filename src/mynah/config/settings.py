@@ -112,11 +112,22 @@ def nearest(name: str) -> list[str]:
     if same_leaf:
         return sorted(same_leaf, key=lambda other: other.count("."))[:3]
     beside = [other for other in known if other.rpartition(".")[0] == section]
-    close = difflib.get_close_matches(name, beside, n=2, cutoff=0.7)
-    leaves = {other.rpartition(".")[2]: other for other in reversed(known)}
-    close += [leaves[match] for match in difflib.get_close_matches(leaf, leaves, n=2, cutoff=0.8)]
-    close += difflib.get_close_matches(name, known, n=2, cutoff=0.8)
+    # Leaves are compared, not whole names: a shared section would make anything look alike.
+    close: list[str] = []
+    for others, cutoff in ((beside, 0.65), (known, 0.75)):
+        leaves = {other.rpartition(".")[2]: other for other in reversed(others)}
+        matches = difflib.get_close_matches(leaf, leaves, n=2, cutoff=cutoff)
+        close += [leaves[match] for match in matches]
+    if not close and section and section not in all_sections():
+        return [
+            other for better in nearest_sections(section) for other in nearest(f"{better}.{leaf}")
+        ]
     return list(dict.fromkeys(close))[:3]
+
+
+def nearest_sections(section: str) -> list[str]:
+    """Known sections that a mistyped one may have meant, best first."""
+    return difflib.get_close_matches(section, sorted(all_sections()), n=1, cutoff=0.6)
 
 
 def gone(name: str) -> str | None:

@@ -8,7 +8,9 @@ reference prints this table; a test fails when a field of the installed version 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from mynah.config.training_arguments import upstream_fields
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,21 @@ GONE: dict[str, Gone] = {
 }
 
 
+def refusal(name: str, value: Any) -> str | None:
+    """Why this value of a TrainingArguments field cannot be honoured, or None.
+
+    Args:
+        name: The field's name.
+        value: Its value; defaults are never refused.
+    """
+    disposition = UPSTREAM_DISPOSITION.get(name)
+    if disposition is None or disposition.kind != "refused":
+        return None
+    if value in (None, False, "", [], {}) or value == upstream_fields()[name].default:
+        return None
+    return disposition.reason
+
+
 def _honoured(*names: str) -> dict[str, Disposition]:
     return dict.fromkeys(names, Disposition("honoured"))
 
@@ -93,7 +110,6 @@ UPSTREAM_DISPOSITION: dict[str, Disposition] = {
         "bf16",
         "fp16",
         "tf32",
-        "gradient_checkpointing",
         "gradient_checkpointing_kwargs",
         "torch_compile",
         "torch_compile_backend",
@@ -130,9 +146,6 @@ UPSTREAM_DISPOSITION: dict[str, Disposition] = {
         "ddp_static_graph",
         "ddp_backend",
         "ddp_timeout",
-        "fsdp",
-        "fsdp_config",
-        "deepspeed",
         "debug",
         "skip_memory_metrics",
     ),
@@ -147,6 +160,7 @@ UPSTREAM_DISPOSITION: dict[str, Disposition] = {
         greater_is_better="null: smaller is better, as for every metric offered",
         report_to="null: nothing is reported anywhere",
         disable_tqdm="null: bars on a terminal, lines elsewhere",
+        gradient_checkpointing="its name is activation_checkpointing in transformers",
         remove_unused_columns="no effect: batches are made by the model's own collation",
         eval_accumulation_steps="no effect: transcripts leave the device batch by batch",
         dataloader_in_order="no effect: the order is computed, whatever the workers do",
@@ -231,4 +245,11 @@ UPSTREAM_DISPOSITION: dict[str, Disposition] = {
     ),
     **_refused("it is a setting of the root: resume_from_checkpoint=…", "resume_from_checkpoint"),
     **_refused("torchrun sets it", "local_rank"),
+    **_refused(
+        "a checkpoint holds whole weights, which sharded training does not write; several GPUs "
+        "train together under torchrun",
+        "fsdp",
+        "fsdp_config",
+        "deepspeed",
+    ),
 }

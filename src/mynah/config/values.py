@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mynah.config.schema import Config
 from mynah.config.settings import Setting, describe_type, may_be_null, without_none
+from mynah.config.upstream import refusal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +23,12 @@ class ValueMistake:
 
     Attributes:
         what: One sentence.
-        instead: The nearest value that is right, as it is typed on a command line.
+        instead: The nearest value that is right, as it is typed on a command line; None: the
+            setting is to be left out.
     """
 
     what: str
-    instead: str
+    instead: str | None
 
 
 @cache
@@ -40,10 +42,10 @@ def typed(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value == int(value or 0) and abs(value) < 1e15:
-        return f"{value:.1f}"
     if isinstance(value, float):
-        return f"{value:g}"
+        # Exact, but without a fraction that is zero: 250 steps, not 250.0.
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
     if isinstance(value, list):
         return f"[{', '.join(typed(item) for item in value)}]"
     if isinstance(value, dict):
@@ -99,6 +101,9 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
     if is_reference(value):
         return None
     inside = name != setting.name
+    refused = refusal(setting.leaf, value) if setting.section == "training" else None
+    if refused:
+        return ValueMistake(f"{setting.name} cannot be honoured: {refused}.", None)
     wrong = ValueMistake(
         f"{name} takes {describe_type(setting.type)}, not {shown(value)}.", _suggestion(setting)
     )
