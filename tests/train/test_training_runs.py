@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import signal
 
+import pytest
 import torch
 from training_fakes import TinyFamily, tiny_config, tiny_train, weights
 
+from mynah.config.errors import UserError
 from mynah.training.checkpoint import is_whole, list_checkpoints
 
 
@@ -37,3 +41,123 @@ def test_a_checkpoint_holds_no_pickle_and_the_files_given(tmp_path):
     about = json.loads((directory / "mynah.json").read_text())
     assert about["family"] == "tiny" and about["step"] == 2
     assert about["scores"]["eval_wer"] == 1 / 3
+
+
+def scores_by_step(scores):
+    return lambda step: {"eval_wer": scores[step]}
+
+
+def test_the_best_model_is_saved_when_found_kept_and_published(tmp_path):
+    scores = {2: 0.5, 4: 0.2, 6: 0.4, 8: 0.3}
+    config = tiny_config(eval_steps=2, save_steps=3, save_total_limit=1)
+    _, result = tiny_train(tmp_path, config, evaluate=scores_by_step(scores))
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-4", "checkpoint-8"]
+    assert result.best_checkpoint == tmp_path / "checkpoint-4"
+    assert result.best_score == 0.2
+    best = weights(TinyFamily.load(tmp_path / "checkpoint-4"))
+    published = weights(TinyFamily.load(tmp_path))
+    assert all(torch.equal(best[name], published[name]) for name in best)
+
+
+def test_where_the_best_is_not_wanted_the_last_is_published(tmp_path):
+    config = tiny_config(eval_steps=4, load_best_model_at_end=False)
+    _, result = tiny_train(tmp_path, config, evaluate=scores_by_step({4: 0.1, 8: 0.3}))
+    assert result.best_checkpoint == tmp_path / "checkpoint-8"
+    assert result.best_score == 0.1
+
+
+def test_a_greater_score_is_better_where_that_is_asked_for(tmp_path):
+    config = tiny_config(eval_steps=4, greater_is_better=True)
+    _, result = tiny_train(tmp_path, config, evaluate=scores_by_step({4: 0.1, 8: 0.3}))
+    assert result.best_checkpoint == tmp_path / "checkpoint-8"
+
+
+def test_a_score_that_is_no_number_is_never_the_best(tmp_path):
+    config = tiny_config(eval_steps=4)
+    _, result = tiny_train(tmp_path, config, evaluate=scores_by_step({4: 0.4, 8: float("nan")}))
+    assert result.best_checkpoint == tmp_path / "checkpoint-4"
+
+
+def test_a_metric_that_the_evaluation_does_not_give_is_the_users_to_mend(tmp_path):
+    with pytest.raises(UserError, match="gives no loss; it gives cer, wer"):
+        tiny_train(tmp_path, tiny_config(metric_for_best_model="loss"))
+
+
+def test_epoch_strategies_evaluate_and_save_at_each_epochs_end(tmp_path):
+    config = tiny_config(max_steps=-1, num_train_epochs=2.0, eval_strategy="epoch",
+                         save_strategy="epoch", save_total_limit=None)  # fmt: skip
+    _, result = tiny_train(tmp_path, config)
+    assert [entry["step"] for entry in result.history if "eval_wer" in entry] == [5, 10]
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-5", "checkpoint-10"]
+    assert result.epochs == 2.0
+
+
+def test_without_saves_the_last_step_is_still_committed(tmp_path):
+    config = tiny_config(save_strategy="no", eval_strategy="no")
+    _, result = tiny_train(tmp_path, config)
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-8"]
+    assert result.best_checkpoint == tmp_path / "checkpoint-8"
+
+
+def test_intervals_below_one_are_shares_of_all_steps(tmp_path):
+    config = tiny_config(logging_steps=0.25, eval_steps=0.5, save_steps=0.5, save_total_limit=None)
+    _, result = tiny_train(tmp_path, config)
+    assert [entry["step"] for entry in result.history if "loss" in entry] == [2, 4, 6, 8]
+    assert [entry["step"] for entry in result.history if "eval_wer" in entry] == [4, 8]
+
+
+def test_the_first_checkpoint_is_announced_once_when_it_is_whole(tmp_path):
+    seen = []
+    tiny_train(
+        tmp_path,
+        tiny_config(save_steps=2),
+        on_first_checkpoint=lambda: seen.append(list_checkpoints(tmp_path)),
+    )
+    assert seen == [[tmp_path / "checkpoint-2"]]
+
+
+def test_a_person_sees_loss_rates_and_nothing_of_transformers(tmp_path, capfd):
+    tiny_train(tmp_path, tiny_config())
+    said = capfd.readouterr()
+    assert "step 3/8  epoch 0.60  loss" in said.out
+    assert "audio s/s" in said.out and "left" in said.out
+    assert "step 4: WER 20.00 %  CER 50.00 %  (best so far)" in said.out
+    assert "{'loss'" not in said.out and "it/s" not in said.err
+    assert said.err == ""
+
+
+def test_tensorboard_gets_the_curves_in_the_runs_directory(tmp_path):
+    tiny_train(tmp_path / "model", tiny_config(report_to=["tensorboard"]))
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    curves = EventAccumulator(str(tmp_path / "tensorboard"))
+    curves.Reload()
+    assert [point.step for point in curves.Scalars("train/loss")] == [3, 6, 8]
+    assert [point.step for point in curves.Scalars("eval/wer")] == [4, 8]
+
+
+def test_what_a_killed_save_left_is_removed_and_said_at_the_next_start(tmp_path, capsys):
+    (tmp_path / ".checkpoint-3.partial").mkdir(parents=True)
+    tiny_train(tmp_path, tiny_config(max_steps=1))
+    assert "checkpoint-3 was cut short" in capsys.readouterr().out
+    assert not (tmp_path / ".checkpoint-3.partial").exists()
+
+
+def test_a_full_disk_ends_the_training_with_what_was_saved_before(tmp_path, monkeypatch):
+    def full_at_four(self, directory):
+        if "checkpoint-4" in directory.name:
+            (directory / "model.safetensors").write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(self, directory)
+
+    save = TinyFamily.save
+    monkeypatch.setattr(TinyFamily, "save", full_at_four)
+    with pytest.raises(UserError, match="The disk is full: checkpoint-4 needs about"):
+        tiny_train(tmp_path, tiny_config(save_steps=2, eval_strategy="no"))
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]
+
+
+def test_training_leaves_the_signal_handlers_as_they_were(tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    tiny_train(tmp_path, tiny_config(max_steps=1))
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

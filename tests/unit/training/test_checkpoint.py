@@ -119,20 +119,17 @@ def test_every_file_and_directory_is_synced_before_the_rename(tmp_path, monkeypa
     fsync, rename = os.fsync, os.rename
 
     def record_sync(descriptor):
-        events.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        events.append(os.fstat(descriptor).st_ino)
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", record_sync)
-    final = checkpoint_path(tmp_path, 1)
-    staging = tmp_path / ".checkpoint-1.partial"
     monkeypatch.setattr(
         type(tmp_path), "rename", lambda a, b: (events.append("rename"), rename(a, b))
     )
-    write(tmp_path, 1)
+    final = write(tmp_path, 1)
     before, after = events[: events.index("rename")], events[events.index("rename") + 1 :]
-    files = {path.relative_to(final) for path in final.rglob("*")}
-    assert {str(staging / path) for path in files} | {str(staging)} == set(before)
-    assert after == [str(tmp_path)]
+    assert set(before) == {path.stat().st_ino for path in [final, *final.rglob("*")]}
+    assert after == [tmp_path.stat().st_ino]
 
 
 @pytest.mark.parametrize(
