@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,14 +168,9 @@ def loader_options(training: TrainingConfig) -> dict[str, Any]:
     workers = training.dataloader_num_workers
     if workers == 0:
         return {"num_workers": 0}
-    context = getattr(training, "dataloader_multiprocessing_context", None)
-    if context is None and "fork" in multiprocessing.get_all_start_methods():
-        # Forked workers share the corpus and the tokenizer; spawned ones would each get a
-        # pickled copy of the model too.
-        context = "fork"
     return {
         "num_workers": workers,
-        "multiprocessing_context": context,
+        "multiprocessing_context": getattr(training, "dataloader_multiprocessing_context", None),
         "prefetch_factor": getattr(training, "dataloader_prefetch_factor", None) or 2,
         "persistent_workers": bool(getattr(training, "dataloader_persistent_workers", False)),
     }
