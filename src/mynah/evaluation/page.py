@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation import breakdown, plots
-from mynah.evaluation.clips import ClipBudget
+from mynah.evaluation.clips import MAX_BYTES, ClipBudget
 from mynah.evaluation.markup import Markup, join, tag
 from mynah.evaluation.page_about import about_section
 from mynah.evaluation.page_rates import rates_section, rates_table
@@ -31,19 +32,19 @@ def page(
     about: Mapping[str, Any],
     corpora: Mapping[str, Corpus],
     worst: int,
-    created: str,
+    created: datetime,
 ) -> str:
     """The whole page as text; see :func:`mynah.evaluation.report.write`."""
     resources = files("mynah.evaluation")
     style = resources.joinpath("report_page.css").read_text(encoding="utf-8")
     script = resources.joinpath("report_page.js").read_text(encoding="utf-8")
-    budget = ClipBudget()
     sections: list[tuple[str, str, Markup | None]] = [
         ("Error rates", "rates", rates_section(evaluations, about)),
         ("Training", "training", training_section(history, list(evaluations))),
     ]
     for number, (name, evaluation) in enumerate(evaluations.items()):
         title = "Where the errors are" if len(evaluations) == 1 else f"Split: {name}"
+        budget = ClipBudget(MAX_BYTES // len(evaluations))
         errors = _split(evaluation, f"split{number}", corpora.get(name), worst, budget)
         sections.append((title, f"split{number}", errors))
     sections.append(("About this report", "about", about_section(evaluations, about)))
@@ -51,13 +52,19 @@ def page(
     headline = "; ".join(
         f"{name} WER {plots.show_percent(found.scores.wer)}" for name, found in evaluations.items()
     )
+    checkpoint = about.get("checkpoint")
     body = [
         tag("a", "Skip to the error rates", class_="skip", href="#rates"),
         tag(
             "header",
             tag("p", "Mynah", class_="brand"),
             tag("h1", "Evaluation report"),
-            tag("p", created, class_="quiet"),
+            tag(
+                "p",
+                tag("time", f"{created:%d %B %Y, %H:%M} UTC", datetime=created.isoformat()),
+                [" · checkpoint ", tag("code", checkpoint)] if checkpoint else None,
+                class_="quiet",
+            ),
             tag(
                 "nav",
                 tag("ul", [tag("li", tag("a", t, href=f"#{a}")) for t, a, _ in shown]),

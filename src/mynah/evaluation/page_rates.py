@@ -122,7 +122,12 @@ def rates_table(
     columns = [what, "WER %", "95 % interval", "", "CER %", "S", "D", "I", "utterances", "words"]
     if evaluations is not None:
         columns += ["audio", "speed"]
-    titles = {"S": "substitutions", "D": "deletions", "I": "insertions"}
+    titles = {
+        "S": "substitutions",
+        "D": "deletions",
+        "I": "insertions",
+        "speed": "seconds of audio decoded a second",
+    }
     rows = []
     for name, s in groups.items():
         cells = [
@@ -141,7 +146,7 @@ def rates_table(
         ]
         if evaluations is not None:
             found = evaluations[name]
-            speed = "–" if math.isnan(found.speed) else f"{found.speed:,.0f} × real time"
+            speed = "–" if math.isnan(found.speed) else f"{found.speed:,.0f} ×"
             cells += [tag("td", show_seconds(found.audio_seconds)), tag("td", speed)]
         rows.append(tag("tr", tag("th", name or "(unknown)", scope="row"), cells))
     heads = [

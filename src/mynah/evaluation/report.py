@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,8 @@ def write(
         raise ValueError("There is no evaluation to report")
     about = with_command(about)
     directory.mkdir(parents=True, exist_ok=True)
-    found = results.results(evaluations, history=history, about=about)
+    created = datetime.now(UTC)
+    found = results.results(evaluations, history=history, about=about, created=created)
     _write_atomically(directory / "results.json", [results.to_json(found, indent=2), "\n"])
     lines = (results.to_json(record) + "\n" for record in results.utterances(evaluations))
     _write_atomically(directory / "utterances.jsonl", lines)
@@ -58,7 +60,7 @@ def write(
         about=about,
         corpora=corpora,
         worst=worst,
-        created=found["created"],
+        created=created,
     )
     report = directory / "report.html"
     _write_atomically(report, [text])

@@ -6,7 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +27,12 @@ def results(
     *,
     history: Sequence[Mapping[str, Any]],
     about: Mapping[str, Any],
+    created: datetime,
 ) -> dict[str, Any]:
     """All numbers of a run's evaluations, and what one needs to know to believe them."""
     return {
         "format": FORMAT,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": created.isoformat(timespec="seconds"),
         "statement": about.get("statement"),
         "evaluations": {name: _numbers(found) for name, found in evaluations.items()},
         "history": list(history),

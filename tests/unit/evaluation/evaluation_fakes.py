@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from mynah.config.errors import UserError
+from mynah.config.schema import Config
+from mynah.evaluation.evaluate import Evaluation, evaluate
 
 
 @dataclass
@@ -36,7 +38,7 @@ class FakeCorpus:
         if row in self.unreadable:
             raise UserError("the file is cut off", where=self.ids[row])
         audio = np.zeros(int(self.durations[row] * self.sample_rate), dtype=np.float32)
-        audio[0] = (row + 1) / 1000
+        audio[0] = (row + 1) / 10000
         audio[1:] = 0.1 * np.sin(np.arange(1, len(audio)) * 0.2)
         return audio
 
@@ -55,7 +57,16 @@ class FakeFamily:
         self.before = before or (lambda rows: None)
 
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
-        rows = [round(float(audio[0]) * 1000) - 1 for audio in audios]
+        rows = [round(float(audio[0]) * 10000) - 1 for audio in audios]
         self.batches.append(rows)
         self.before(rows)
         return [self.texts[row] for row in rows]
+
+
+def evaluation_of(corpus: FakeCorpus, heard: Sequence[str], **settings) -> Evaluation:
+    """The evaluation of a corpus in which ``heard`` was heard."""
+    config = Config()
+    config.evaluation.bootstrap_samples = 50
+    for name, value in settings.items():
+        setattr(config.evaluation, name, value)
+    return evaluate(FakeFamily(heard), corpus, config, progress=False)

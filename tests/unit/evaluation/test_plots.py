@@ -1,0 +1,89 @@
+"""Plots: what stands where."""
+
+from __future__ import annotations
+
+import math
+import re
+from xml.etree import ElementTree
+
+import pytest
+from evaluation_fakes import FakeCorpus, evaluation_of
+
+from mynah.evaluation import breakdown, plots
+from mynah.evaluation.page_training import curves_of
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0, 100, [0, 20, 40, 60, 80, 100]),
+        (0, 0.087, [0, 0.02, 0.04, 0.06, 0.08, 0.1]),
+        (0, 1234, [0, 500, 1000, 1500]),
+        (0, 0, [0, 1]),
+    ],
+)
+def test_ticks_are_round_and_span_the_values(low, high, expected):
+    assert plots.ticks(low, high) == pytest.approx(expected)
+
+
+def test_a_curve_rises_where_its_values_rise_and_names_every_point():
+    line = plots.Line("training", [(0, 4.0), (50, 2.0), (100, 1.0)])
+    drawn = plots.curves([line], y_label="loss", percent=False, description="Loss")
+    [points] = re.findall(r'<polyline[^>]*points="([^"]*)"', drawn)
+    places = [tuple(map(float, place.split(","))) for place in points.split()]
+    xs, ys = zip(*places, strict=True)
+    assert xs[1] - xs[0] == pytest.approx(xs[2] - xs[1], abs=0.2)
+    assert ys[0] < ys[1] < ys[2]  # the drawing's y runs downwards
+    assert ys[1] - ys[0] == pytest.approx(2 * (ys[2] - ys[1]), abs=0.3)
+    assert "training, step 50: 2" in drawn
+    ElementTree.fromstring(drawn)
+
+
+def test_points_that_are_no_number_are_left_out():
+    line = plots.Line("loss", [(0, 4.0), (50, math.nan), (100, 1.0)])
+    drawn = plots.curves([line], y_label="loss", percent=False, description="Loss")
+    assert "nan" not in drawn
+    assert drawn.count("<circle") == 2
+    only = plots.Line("loss", [(0, math.inf)])
+    assert plots.curves([only], y_label="loss", percent=False, description="Loss") is None
+
+
+def test_nothing_is_drawn_of_nothing():
+    assert plots.curves([], y_label="loss", percent=False, description="Loss") is None
+    one_bin = breakdown.by_duration(evaluation_of(FakeCorpus(["a"]), ["a"]))
+    assert plots.durations(one_bin, 0.0) is None
+
+
+def test_the_strip_puts_the_rate_inside_its_interval():
+    drawn = plots.strip(0.5, 0.25, 0.75, most=1.0)
+    [low, high] = [float(re.search(rf'whisker[^>]*{x}="([^"]*)"', drawn)[1]) for x in ("x1", "x2")]
+    middle = float(re.search(r'cx="([^"]*)"', drawn)[1])
+    assert low < middle < high
+    assert middle == pytest.approx((low + high) / 2)
+    assert "whisker" not in plots.strip(0.5, math.nan, math.nan, most=1.0)
+
+
+def test_the_shares_of_the_errors_fill_the_bar():
+    drawn = plots.mix([("a", "substitute", 1), ("b", "delete", 3), ("c", "insert", 0)])
+    lefts = [float(x) for x in re.findall(r' x="([^"]*)"', drawn)]
+    assert lefts == [0.0, 25.0]
+
+
+def test_a_trainer_s_log_becomes_curves_by_split():
+    history = [
+        {"step": 10, "loss": 3.0, "learning_rate": 1e-3, "grad_norm": 2.0},
+        {"step": 20, "eval_wer": 0.5, "eval_wer_low": 0.4, "eval_wer_high": 0.6, "eval_cer": 0.2},
+        {"step": 20, "eval_test.clean_wer": 0.7, "eval_loss": 2.5, "eval_substitutions": 9},
+        {"train_runtime": 5.0},
+    ]
+    losses, rates = curves_of(history, ["validation", "test.clean"])
+    assert {line.name: line.points for line in losses} == {
+        "training": [(10, 3.0)],
+        "evaluation": [(20, 2.5)],
+    }
+    assert {line.name: line.points for line in rates} == {
+        "validation WER": [(20, 0.5)],
+        "validation CER": [(20, 0.2)],
+        "test.clean WER": [(20, 0.7)],
+    }
+    assert rates[0].intervals == [(0.4, 0.6)]
