@@ -109,6 +109,18 @@ def last_lines(log: Path, count: int) -> list[str]:
     return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
 
 
+def _complaint(log: Path) -> list[str]:
+    """What a job said last: its error message, else its last lines."""
+    lines = last_lines(log, 40)
+    errors = [place for place, line in enumerate(lines) if line.startswith("error:")]
+    if not errors:
+        return lines[-4:]
+    first = errors[-1]
+    if "a mistake in Mynah" in lines[first]:  # the exception stands above it
+        first = max(0, first - 1)
+    return lines[first:][:6]
+
+
 def how_it_ended(exit_status: int) -> str:
     """An exit status in words."""
     if exit_status >= 0:
@@ -183,7 +195,7 @@ def _finish(one: _Running, interrupted: bool = False) -> Outcome:
     ended = "done" if exit_status == 0 else f"{outcome.status} ({how_it_ended(exit_status)})"
     console.say(f"      {one.job.label}: {ended} after {duration(seconds)}{rate}")
     if not outcome.well and outcome.status != "interrupted":
-        for line in last_lines(one.job.directory / LOG, 4):
+        for line in _complaint(one.job.directory / LOG):
             console.say(f"      | {line}")
     return outcome
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -59,7 +60,7 @@ def run_sweep(
     Args:
         jobs: The whole grid.
         command: The command line of a job, given overrides to add to its own.
-        sweep_directory: Gets ``sweep.csv`` and ``sweep.svg``.
+        sweep_directory: Gets ``sweep.csv``, ``sweep.svg`` and ``sweep.log``.
         working_directory: Where the command was typed; ``outputs/model`` below it is pointed
             to the best job's model.
         at_once: How many jobs run at the same time.
@@ -68,7 +69,7 @@ def run_sweep(
     Raises:
         UserError: The same sweep is running right now, or a job cannot be started.
     """
-    with _hold(sweep_directory) as lock:
+    with _hold(sweep_directory) as lock, _log_to(sweep_directory / "sweep.log"):
         outcomes: dict[int, Outcome] = {}
         missing = []
         for job in jobs:
@@ -186,3 +187,22 @@ def _hold(sweep_directory: Path) -> Iterator[int | None]:
             yield None
             return
         yield handle.fileno()
+
+
+@contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """Write what is said to a file, and not a second time to the screen by Hydra's handler."""
+    logger = logging.getLogger("mynah")
+    level, propagate = logger.level, logger.propagate
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s: %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+        logger.setLevel(level)
+        logger.propagate = propagate
