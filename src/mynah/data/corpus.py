@@ -52,6 +52,7 @@ class Corpus:
         name: str,
         sample_rate: int,
         texts: Sequence[str] | None = None,
+        language: str | None = None,
     ) -> None:
         """
         Args:
@@ -60,11 +61,13 @@ class Corpus:
             name: The split's name.
             sample_rate: Hertz to give audio at.
             texts: Transcripts in place of the table's own.
+            language: Language in place of the table's own.
         """
         self.name = name
         self.sample_rate = sample_rate
         self._dataset = dataset
         self._texts = list(texts) if texts is not None else None
+        self._language = language
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -123,7 +126,7 @@ class Corpus:
             text=self.texts[row],
             duration_seconds=float(self.durations[row]),
             speaker=held["speaker"] or "",
-            language=held["language"] or "",
+            language=self._language or held["language"] or "",
             source=held["source"] or "",
         )
 
@@ -141,7 +144,7 @@ class Corpus:
                 content if content is not None else path,
                 self.sample_rate,
                 offset_seconds=held["offset_seconds"] or 0.0,
-                duration_seconds=self._part(held),
+                duration_seconds=held["duration_seconds"] or None,
                 channel=held["channel"],
             )
         except (ValueError, OSError, TypeError) as problem:
@@ -168,13 +171,8 @@ class Corpus:
             name=self.name,
             sample_rate=self.sample_rate,
             texts=texts,
+            language=self._language,
         )
-
-    def _part(self, held: dict[str, Any]) -> float | None:
-        """The length to read: only of an utterance that is cut out of a longer file."""
-        if held.get("whole_file") or not held["duration_seconds"]:
-            return None
-        return held["duration_seconds"]
 
     @cached_property
     def _details(self) -> datasets.Dataset:

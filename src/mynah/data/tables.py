@@ -12,14 +12,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from mynah.console import notice, say
+
+if TYPE_CHECKING:
+    import datasets
 
 FORMAT_VERSION = 1  # of the columns and of how rows are checked; a part of every fingerprint
 SCHEMA = pa.schema(
@@ -48,11 +51,25 @@ class Table:
         directory: Where it lies.
         shards: Its Arrow stream files, in order.
         about: What was written beside it.
+        audio: A datasets.Dataset with the column ``audio`` of the same rows, where the
+            recordings lie elsewhere; None: in the table's own column.
     """
 
     directory: Path
     shards: tuple[Path, ...]
     about: dict[str, Any]
+    audio: Any = None
+
+    def dataset(self) -> datasets.Dataset:
+        """All rows, memory-mapped."""
+        import datasets
+
+        whole = datasets.concatenate_datasets(
+            [datasets.Dataset.from_file(str(path)) for path in self.shards]
+        )
+        if self.audio is None:
+            return whole
+        return datasets.concatenate_datasets([whole.remove_columns("audio"), self.audio], axis=1)
 
 
 def cache_directory(configured: str | None, working_directory: Path) -> Path:
@@ -154,15 +171,6 @@ def write_whole(path: Path, content: bytes) -> None:
         sink.flush()
         os.fsync(sink.fileno())
     temporary.replace(path)
-
-
-def columns(shards: Sequence[Path], names: Sequence[str]) -> pa.Table:
-    """Some columns of a table, memory-mapped."""
-    parts = []
-    for path in shards:
-        with pa.memory_map(str(path)) as source:
-            parts.append(pa.ipc.open_stream(source).read_all().select(list(names)))
-    return pa.concat_tables(parts) if parts else SCHEMA.empty_table().select(list(names))
 
 
 def _opened(directory: Path) -> Table | None:

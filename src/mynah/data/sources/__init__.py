@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import re
+from pathlib import Path
 
+from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.sources.base import Place, Source
 
-# format: (module, class); imported when it is asked for
+# format: (module, class); a module is imported when its format is asked for
 FORMATS = {
     "synthetic": ("mynah.data.sources.synthetic", "SyntheticSource"),
+    "folder": ("mynah.data.sources.folder", "FolderSource"),
+    "librispeech": ("mynah.data.sources.librispeech", "LibriSpeechSource"),
+    "an4": ("mynah.data.sources.an4", "AN4Source"),
+    "hub": ("mynah.data.sources.hub", "HubSource"),
 }
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def open_source(config: DataConfig, place: Place) -> Source:
@@ -19,6 +28,56 @@ def open_source(config: DataConfig, place: Place) -> Source:
     Raises:
         UserError: It is not there, or in no known format.
     """
-    module, name = FORMATS["synthetic"]
+    module, name = FORMATS[find_format(config, place.working_directory)]
     source: type[Source] = getattr(importlib.import_module(module), name)
     return source.open(config, place)
+
+
+def find_format(config: DataConfig, working_directory: Path) -> str:
+    """Which of :data:`FORMATS` the corpus is in: as set, by its name, or by looking.
+
+    Raises:
+        UserError: Its name is no corpus, no folder, and no name of the hub's kind.
+    """
+    if config.format != "auto":
+        return config.format
+    name = config.dataset_name
+    if name in ("librispeech", "an4"):
+        if config.path is None:
+            raise UserError(
+                f"{name} is not a part of Mynah: say where it lies on this machine.",
+                where=f"data.dataset_name={name}",
+                fix="data.path=FOLDER"
+                + ("; or data=full for the hub's copy" if name == "librispeech" else ""),
+            )
+        return name
+    if name == "synthetic" and config.path is None:
+        return "synthetic"
+    if config.path is not None:
+        return _looked_at(working_directory / Path(config.path).expanduser())
+    folder = working_directory / Path(name).expanduser()
+    if folder.exists():
+        return _looked_at(folder)
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return "folder"  # which says that it is not there
+    if _HUB_NAME.fullmatch(name):
+        return "hub"
+    known = ["synthetic", "librispeech", "an4"]
+    near = difflib.get_close_matches(name, known, n=1)
+    raise UserError(
+        f"There is no corpus {name!r}: it is neither a folder here nor one of {', '.join(known)}.",
+        where="data.dataset_name",
+        fix=f"data.dataset_name={near[0]}"
+        if near
+        else "a folder's path, or OWNER/NAME of a dataset on the Hugging Face hub",
+    )
+
+
+def _looked_at(folder: Path) -> str:
+    if folder.is_dir():
+        if any(folder.glob("etc/*_train.fileids")) or any(folder.glob("an4/etc/*_train.fileids")):
+            return "an4"
+        for pattern in ("*/*/*/*.trans.txt", "LibriSpeech/*/*/*/*.trans.txt"):
+            if next(folder.glob(pattern), None):
+                return "librispeech"
+    return "folder"

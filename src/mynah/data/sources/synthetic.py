@@ -24,7 +24,7 @@ from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig, SynthesisConfig
 from mynah.console import progress
 from mynah.data import grammar, synthesis, tables
-from mynah.data.sources.base import Place, Source
+from mynah.data.sources.base import Part, Place, Source
 
 VERSION = 2  # of how a sentence becomes a recording; a part of the fingerprint
 _SHARD_SENTENCES = 250
@@ -40,8 +40,13 @@ class SyntheticSource(Source):
     format = "synthetic"
 
     def __init__(self, config: DataConfig, place: Place) -> None:
-        self.name = "synthetic"
-        self._config = config.synthesis
+        self.name = self.identity = "synthetic"
+        # No more is spoken than is kept: the first sentences of a longer draw are the same.
+        self._config = dataclasses.replace(
+            config.synthesis,
+            train_sentences=_least(config.synthesis.train_sentences, config.max_train_samples),
+            eval_sentences=_least(config.synthesis.eval_sentences, config.max_eval_samples),
+        )
         self._sample_rate = config.sample_rate
         self._place = place
 
@@ -52,7 +57,13 @@ class SyntheticSource(Source):
     def splits(self) -> list[str]:
         return [grammar.TRAIN, grammar.EVALUATION]
 
-    def table(self, split: str) -> tables.Table:
+    def parts(self, split: str) -> list[Part]:
+        if split not in self.splits():
+            raise self.unknown_split(split)
+        return [Part(split, split)]
+
+    def table(self, part: Part, first_rows: int | None = None) -> tables.Table:
+        split = part.key
         spoken = plan(split, self._config)
         made_of = {
             "version": VERSION,
@@ -141,6 +152,10 @@ def plan(split: str, config: SynthesisConfig) -> list[synthesis.Spoken]:
             )
         )
     return spoken
+
+
+def _least(wanted: int, limit: int | None) -> int:
+    return wanted if limit is None else min(wanted, limit)
 
 
 def _between(limits: list[float], ratio: float) -> float | None:

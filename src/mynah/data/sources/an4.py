@@ -1,0 +1,82 @@
+"""CMU's AN4 as it is distributed: ``etc/an4_train.fileids`` and ``.transcription``, and
+NIST sphere files under ``wav/``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.data.sources.base import Part, Place, Row, RowSource
+
+# "<s> YES </s> (an251-fash-b)" in the training list, "GO (an409-fcaw-b)" in the test list
+_LINE = re.compile(r"^(?P<text>.*)\((?P<id>[^()]+)\)\s*$")
+_TAG = re.compile(r"<[^>]*>")
+
+
+class AN4Source(RowSource):
+    """Splits ``train`` (948 utterances) and ``test`` (130), speakers disjoint."""
+
+    format = "an4"
+
+    def __init__(self, root: Path, place: Place) -> None:
+        self.name = "an4"
+        self.identity = str(root)
+        self._root = root
+        self._cache = place.cache
+        self._processes = place.processes
+
+    @classmethod
+    def open(cls, config: DataConfig, place: Place) -> AN4Source:
+        root = (place.working_directory / Path(config.path or "an4").expanduser()).resolve()
+        for candidate in (root, root / "an4"):
+            if list((candidate / "etc").glob("*_train.fileids")):
+                return cls(candidate, place)
+        raise UserError(
+            "There is no AN4 corpus here: a folder with etc/an4_train.fileids is needed.",
+            where=str(root),
+            fix="data.path=FOLDER, the one that holds etc/ and wav/",
+        )
+
+    def splits(self) -> list[str]:
+        return sorted(
+            (path.stem.rpartition("_")[2] for path in (self._root / "etc").glob("*_*.fileids")),
+            reverse=True,
+        )
+
+    def parts(self, split: str) -> list[Part]:
+        if split not in self.splits():
+            raise self.unknown_split(split)
+        return [Part(split, split)]
+
+    def rows(self, part: Part) -> list[Row]:
+        ids = next((self._root / "etc").glob(f"*_{part.key}.fileids"))
+        transcripts = self._transcripts(ids.with_suffix(".transcription"))
+        rows = []
+        for line in ids.read_text(encoding="utf-8").split():
+            file = self._root / "wav" / f"{line}.sph"
+            if not file.is_file() and file.with_suffix(".wav").is_file():
+                file = file.with_suffix(".wav")
+            rows.append(
+                Row(
+                    id=file.stem,
+                    path=str(file),
+                    text=transcripts.get(file.stem),
+                    speaker=file.parent.name,
+                    language="en",
+                    source="an4",
+                )
+            )
+        return rows
+
+    def _transcripts(self, path: Path) -> dict[str, str]:
+        if not path.is_file():
+            raise UserError("The AN4 corpus has no transcripts.", where=str(path), fix=None)
+        found = {}
+        for line in path.read_text(encoding="utf-8").splitlines():
+            match = _LINE.match(line.strip())
+            if match:
+                text = " ".join(_TAG.sub(" ", match["text"]).split())
+                found[match["id"].strip()] = text
+        return found

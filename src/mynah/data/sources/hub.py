@@ -1,0 +1,370 @@
+"""A dataset of the Hugging Face hub: its parquet files, of one commit, kept in the hub's cache.
+
+Without a network the files that are already there are used.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.console import notice, progress
+from mynah.data.sources.base import Part, Place, Row, Source
+from mynah.data.sources.metadata import HEADERS
+
+if TYPE_CHECKING:
+    import datasets
+
+    from mynah.data.tables import Table
+
+# "clean/train.100/0000.parquet", "data/train-00000-of-00014.parquet", "clean/test-00000.parquet"
+_NUMBERED = re.compile(r"^(?P<split>.+?)-\d{3,}(-of-\d+)?$")
+_ONLY_CONFIG = "default"
+
+
+class HubSource(Source):
+    """Splits as the dataset's card or its files' names tell them.
+
+    With several configurations a training split is joined from those that have it, and an
+    evaluation split is one part for each, as ``validation.clean`` and ``validation.other``.
+    """
+
+    format = "hub"
+
+    def __init__(self, config: DataConfig, place: Place) -> None:
+        self.name = config.dataset_name
+        self._columns = config.columns
+        self._place = place
+        self._files = _Files(config, place)
+        self.identity = f"{self.name}@{self._files.revision}"
+        self.revision = self._files.revision
+        self._layout = self._files.layout()
+        if not self._layout:
+            raise UserError(
+                f"{self.name} has no parquet files that Mynah understands.",
+                where=f"https://huggingface.co/datasets/{self.name}",
+                fix="Download it and give the folder: data.path=FOLDER",
+            )
+        self._configs = config.dataset_configs or [_default_config(self._layout)]
+        for name in self._configs:
+            if name not in self._layout:
+                raise UserError(
+                    f"{self.name} has no configuration {name!r}. It has: "
+                    f"{', '.join(sorted(self._layout))}.",
+                    where="data.dataset_configs",
+                    fix=f"data.dataset_configs=[{sorted(self._layout)[0]}]",
+                )
+
+    @classmethod
+    def open(cls, config: DataConfig, place: Place) -> HubSource:
+        return cls(config, place)
+
+    def splits(self) -> list[str]:
+        there = [split for config in self._configs for split in self._layout[config]]
+        return list(dict.fromkeys(there))
+
+    def parts(self, split: str) -> list[Part]:
+        found = []
+        for config in self._configs:
+            asked = split.removesuffix(f".{config}") if len(self._configs) > 1 else split
+            for name in dict.fromkeys((split, asked)):
+                if name in self._layout[config]:
+                    label = f"{name}.{config}" if len(self._configs) > 1 else name
+                    found.append(Part(label, f"{config}/{name}"))
+                    break
+        if not found:
+            raise self.unknown_split(split)
+        return found
+
+    def table(self, part: Part, first_rows: int | None = None) -> Table:
+        from mynah.data.checking import checked_table
+
+        config, _, split = part.key.partition("/")
+        paths = self._files.fetch(self._layout[config][split], first_rows)
+        dataset = _loaded(paths, self._place.cache)
+        names = _names(dataset, self._columns, self.name)
+        audio = dataset.select_columns([names["audio"]]).rename_column(names["audio"], "audio")
+        others = dataset.remove_columns([names["audio"]])
+        rows = [_row(listed, names, position, part) for position, listed in enumerate(others)]
+        table = checked_table(
+            rows,
+            name=f"hub-{re.sub('[^A-Za-z0-9.]+', '-', part.name)}",
+            description=f"{self.name} {part.name}",
+            cache=self._place.cache,
+            processes=self._place.processes,
+            content=f"{self.identity} {[path.name for path in paths]}",
+            load=lambda position: _content(audio[position]["audio"]),
+        )
+        return replace(table, audio=audio)
+
+
+class _Files:
+    """The files of one commit of a dataset's repository, downloaded when they are needed."""
+
+    def __init__(self, config: DataConfig, place: Place) -> None:
+        from huggingface_hub import constants
+
+        self._repository = config.dataset_name
+        self._revision = config.revision
+        self._downloads = place.downloads
+        self._offline = place.offline or constants.HF_HUB_OFFLINE
+        self._snapshot: Path | None = None
+        self._names: list[str] = []
+        if self._offline:
+            self._open_local("the network is not to be used (offline=true)")
+        else:
+            self._open_remote()
+
+    def layout(self) -> dict[str, dict[str, list[str]]]:
+        """Parquet files by configuration and split."""
+        card = self._card()
+        if card:
+            return card
+        found: dict[str, dict[str, list[str]]] = {}
+        for name in sorted(self._names):
+            path = Path(name)
+            if path.suffix != ".parquet":
+                continue
+            folders = list(path.parts[:-1])
+            match = _NUMBERED.match(path.stem)
+            if match:
+                split = match["split"]
+            elif path.stem.isdigit() and folders:
+                split = folders.pop()
+            else:
+                split = path.stem
+            config = folders[-1] if folders and folders[-1] != "data" else _ONLY_CONFIG
+            found.setdefault(config, {}).setdefault(split, []).append(name)
+        return found
+
+    def fetch(self, names: list[str], first_rows: int | None) -> list[Path]:
+        """Files on this machine; only as many of them as hold the first rows asked for."""
+        import pyarrow.parquet
+
+        paths: list[Path] = []
+        rows = 0
+        with progress(f"Fetching {self._repository}", len(names), "files") as advance:
+            for name in names:
+                path = self._one(name)
+                paths.append(path)
+                advance()
+                if first_rows is not None:
+                    rows += pyarrow.parquet.ParquetFile(path).metadata.num_rows
+                    if rows >= first_rows:
+                        break
+        return paths
+
+    def _one(self, name: str) -> Path:
+        from huggingface_hub import hf_hub_download
+
+        if self._snapshot is not None and (self._snapshot / name).is_file():
+            return self._snapshot / name
+        if self._offline:
+            raise self._missing(f"{name} is not on this machine")
+        try:
+            path = hf_hub_download(
+                self._repository,
+                name,
+                repo_type="dataset",
+                revision=self.revision,
+                cache_dir=self._downloads,
+            )
+        except Exception as problem:
+            raise self._missing(_reason(problem)) from problem
+        return Path(path)
+
+    def _open_remote(self) -> None:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import (
+            GatedRepoError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+
+        try:
+            info = HfApi().dataset_info(self._repository, revision=self._revision, timeout=20)
+        except GatedRepoError as problem:
+            raise UserError(
+                f"{self._repository} is given only to those who accepted its terms.",
+                where=f"https://huggingface.co/datasets/{self._repository}",
+                fix="Accept them there, then log in with: hf auth login",
+            ) from problem
+        except RevisionNotFoundError as problem:
+            raise UserError(
+                f"{self._repository} has no revision {self._revision!r}.", where="data.revision"
+            ) from problem
+        except RepositoryNotFoundError as problem:
+            raise UserError(
+                f"There is no dataset {self._repository!r} on the Hugging Face hub, and no "
+                "folder of that name here.",
+                where="data.dataset_name",
+                fix="Look for its name at https://huggingface.co/datasets, or log in for a "
+                "private one: hf auth login",
+            ) from problem
+        except Exception as problem:  # whatever a missing network raises in this version
+            self._open_local(_reason(problem))
+            notice(f"No network: {self._repository} as it was downloaded before is used.")
+            return
+        self.revision = info.sha or self._revision or "main"
+        self._names = [sibling.rfilename for sibling in info.siblings or []]
+
+    def _open_local(self, reason: str) -> None:
+        self._offline = True
+        folder = _local_snapshot(self._repository, self._revision, self._downloads)
+        if folder is None:
+            raise self._missing(reason)
+        self._snapshot = folder
+        self.revision = folder.name
+        self._names = [
+            path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+        ]
+
+    def _missing(self, reason: str) -> UserError:
+        return UserError(
+            f"The dataset {self._repository} cannot be had from the Hugging Face hub: {reason}.",
+            where=f"data.dataset_name={self._repository}",
+            fix="What works without a network: data=default or data=small (speech made here), "
+            "or a corpus on this machine: data.path=FOLDER",
+        )
+
+    def _card(self) -> dict[str, dict[str, list[str]]]:
+        """The layout as the dataset's card tells it; empty where it does not."""
+        import fnmatch
+
+        import yaml
+
+        if "README.md" not in self._names:
+            return {}
+        text = self._one("README.md").read_text(encoding="utf-8")
+        if not text.startswith("---"):
+            return {}
+        try:
+            head = yaml.safe_load(text.split("---", 2)[1]) or {}
+        except yaml.YAMLError:
+            return {}
+        found: dict[str, dict[str, list[str]]] = {}
+        for config in head.get("configs") or []:
+            files = config.get("data_files")
+            if not isinstance(files, list):
+                continue
+            for entry in files:
+                if not isinstance(entry, dict):
+                    continue
+                patterns = entry.get("path") or []
+                patterns = [patterns] if isinstance(patterns, str) else patterns
+                names = [
+                    name
+                    for name in sorted(self._names)
+                    if name.endswith(".parquet")
+                    and any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+                ]
+                if names:
+                    found.setdefault(config["config_name"], {})[str(entry["split"])] = names
+        return found
+
+
+def _local_snapshot(repository: str, revision: str | None, downloads: Path | None) -> Path | None:
+    """The folder of a downloaded commit: the one asked for, or the newest."""
+    from huggingface_hub import constants
+
+    for cache in (downloads, Path(constants.HF_HUB_CACHE)):
+        if cache is None:
+            continue
+        root = cache / f"datasets--{repository.replace('/', '--')}"
+        named = root / "refs" / (revision or "main")
+        commit = named.read_text(encoding="utf-8").strip() if named.is_file() else revision or ""
+        if commit and (root / "snapshots" / commit).is_dir():
+            return root / "snapshots" / commit
+        if revision is None and (root / "snapshots").is_dir():
+            there = sorted((root / "snapshots").iterdir(), key=lambda path: path.stat().st_mtime)
+            if there:
+                return there[-1]
+    return None
+
+
+def _reason(problem: Exception) -> str:
+    text = " ".join(str(problem).split())
+    return f"{type(problem).__name__}: {text[:160]}".rstrip(".") if text else type(problem).__name__
+
+
+def _default_config(layout: dict[str, Any]) -> str:
+    if _ONLY_CONFIG in layout or len(layout) == 1:
+        return _ONLY_CONFIG if _ONLY_CONFIG in layout else next(iter(layout))
+    raise UserError(
+        f"The dataset has several configurations: {', '.join(sorted(layout))}.",
+        where="data.dataset_configs",
+        fix=f"data.dataset_configs=[{sorted(layout)[0]}]",
+    )
+
+
+def _loaded(paths: list[Path], cache: Path) -> datasets.Dataset:
+    """Parquet files as one memory-mapped table, audio left as it is in them."""
+    import datasets
+
+    quiet = datasets.utils.logging.get_verbosity()
+    datasets.utils.logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+    try:
+        loaded = datasets.load_dataset(
+            "parquet",
+            data_files=[str(path) for path in paths],
+            split="train",
+            cache_dir=str(cache / "hub"),
+        )
+    finally:
+        datasets.enable_progress_bars()
+        datasets.utils.logging.set_verbosity(quiet)
+    for name, feature in loaded.features.items():
+        if isinstance(feature, datasets.Audio):
+            loaded = loaded.cast_column(name, datasets.Audio(decode=False))
+    return loaded
+
+
+def _names(dataset: datasets.Dataset, columns: dict[str, str], corpus: str) -> dict[str, str]:
+    """Our names of the columns to the dataset's."""
+    import datasets
+
+    there = dataset.column_names
+    names = {}
+    for ours, headers in HEADERS.items():
+        wanted = [columns[ours]] if ours in columns else headers
+        found = [name for name in wanted if name in there]
+        if ours == "audio" and ours not in columns:
+            typed = [n for n, kind in dataset.features.items() if isinstance(kind, datasets.Audio)]
+            found = typed or found
+        if found:
+            names[ours] = found[0]
+        elif ours in columns or ours in ("audio", "text"):
+            raise UserError(
+                f"{corpus} has no column for {ours}; it has: {', '.join(there)}.",
+                where="data.columns",
+                fix=f"data.columns.{ours}=NAME_OF_THE_COLUMN",
+            )
+    return names
+
+
+def _row(listed: dict[str, Any], names: dict[str, str], position: int, part: Part) -> Row:
+    def value(ours: str) -> str:
+        held = listed.get(names.get(ours, ""))
+        return "" if held is None else str(held).strip()
+
+    return Row(
+        id=value("id") or f"{part.name}-{position:07d}",
+        path=None,
+        text=value("text") or None,
+        speaker=value("speaker"),
+        language=value("language"),
+        source=part.key,
+    )
+
+
+def _content(audio: dict[str, Any] | None) -> bytes:
+    if audio and audio.get("bytes"):
+        return audio["bytes"]
+    if audio and audio.get("path") and Path(audio["path"]).is_file():
+        return Path(audio["path"]).read_bytes()
+    raise ValueError("the dataset holds no audio for it")

@@ -1,0 +1,126 @@
+"""LibriSpeech's own tree: ``LibriSpeech/train-clean-100/SPEAKER/CHAPTER/*.trans.txt`` and flac.
+
+Splits have two names: those of the folders (openslr.org/12, /31), and those of the hub's
+``openslr/librispeech_asr``, where a configuration is ``clean`` or ``other``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.data.sources.base import Part, Place, Row, RowSource
+
+_CONFIGS = ("clean", "other")
+
+
+class LibriSpeechSource(RowSource):
+    """One split a folder."""
+
+    format = "librispeech"
+
+    def __init__(self, root: Path, subsets: list[str], config: DataConfig, place: Place) -> None:
+        self.name = "librispeech"
+        self.identity = str(root)
+        self._root = root
+        self._subsets = subsets
+        self._configs = config.dataset_configs or list(_CONFIGS)
+        self._cache = place.cache
+        self._processes = place.processes
+
+    @classmethod
+    def open(cls, config: DataConfig, place: Place) -> LibriSpeechSource:
+        given = config.path or config.dataset_name
+        root = (place.working_directory / Path(given).expanduser()).resolve()
+        for candidate in (root / "LibriSpeech", root):
+            subsets = subsets_of(candidate)
+            if subsets:
+                return cls(candidate, subsets, config, place)
+        if root.is_dir() and any(root.glob("*/*.trans.txt")):
+            raise UserError(
+                "This folder lies inside a subset of LibriSpeech.",
+                where=str(root),
+                fix=f"data.path={root.parent.parent}",
+            )
+        raise UserError(
+            "There is no LibriSpeech here: folders as train-clean-100/SPEAKER/CHAPTER with "
+            "*.trans.txt are needed.",
+            where=str(root),
+            fix="data.path=FOLDER, the one that holds train-clean-100 or LibriSpeech; or "
+            "data=full for the copy on the Hugging Face hub",
+        )
+
+    def splits(self) -> list[str]:
+        return self._subsets
+
+    def parts(self, split: str) -> list[Part]:
+        if split in self._subsets:
+            return [Part(split, split)]
+        parts = [
+            Part(name, subset)
+            for config in self._configs
+            for subset in self._subsets
+            for name in [_hub_name(subset, config, several=len(self._configs) > 1)]
+            if split in (name, name.removesuffix(f".{config}"), _whole_name(subset))
+            or (split == "train" and subset.startswith("train-") and f"-{config}" in subset)
+        ]
+        if not parts:
+            raise self.unknown_split(split)
+        return parts
+
+    def rows(self, part: Part) -> list[Row]:
+        rows = []
+        for listing in sorted((self._root / part.key).glob("*/*/*.trans.txt")):
+            for line in listing.read_text(encoding="utf-8").splitlines():
+                name, _, text = line.strip().partition(" ")
+                if name:
+                    rows.append(
+                        Row(
+                            id=name,
+                            path=str(_audio_of(listing.parent / name)),
+                            text=text.strip() or None,
+                            speaker=listing.parent.parent.name,
+                            language="en",
+                            source=part.key,
+                        )
+                    )
+        return rows
+
+
+def subsets_of(root: Path) -> list[str]:
+    """Folders of ``root`` that hold LibriSpeech's transcripts two levels down."""
+    if not root.is_dir():
+        return []
+    return sorted(
+        folder.name
+        for folder in root.iterdir()
+        if folder.is_dir() and next(folder.glob("*/*/*.trans.txt"), None)
+    )
+
+
+def _audio_of(stem: Path) -> Path:
+    for suffix in (".flac", ".wav", ".ogg", ".opus"):
+        file = stem.with_name(stem.name + suffix)
+        if file.is_file():
+            return file
+    return stem.with_name(stem.name + ".flac")
+
+
+def _whole_name(subset: str) -> str:
+    """A subset's name in the hub's configuration ``all``: ``train.clean.100``."""
+    return subset.replace("dev-", "validation-").replace("-", ".")
+
+
+def _hub_name(subset: str, config: str, *, several: bool) -> str:
+    """A subset's name in the hub's configuration ``clean`` or ``other``, "" where it is not
+    of it: ``train.100`` for train-clean-100, ``validation`` for dev-clean. Splits that both
+    configurations have end in the configuration where both are asked for."""
+    kind, _, rest = subset.partition("-")
+    half, _, number = rest.partition("-")
+    if half != config:
+        return ""
+    if kind == "train":
+        return f"train.{number}" if number else "train"
+    usual = "validation" if kind == "dev" else kind
+    return f"{usual}.{config}" if several else usual
