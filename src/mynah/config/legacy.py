@@ -296,7 +296,7 @@ def _unknown(key: str, value: Any, where: str) -> ConfigError:
     return ConfigError(
         f'The key "{key}" is unknown.',
         where=where,
-        fix=f'did you mean "{near[0]}"? ' if near else "remove it",
+        fix=f"did you mean {' or '.join(map(json.dumps, near))}?" if near else "remove it",
     )
 
 

@@ -102,9 +102,9 @@ def fate(key: str, value: Any, content: Content) -> Fate | None:
 
 def nearest(key: str) -> list[str]:
     """Known keys that an unknown one may have meant, best first."""
-    known = [*MODEL, *DATA, *_RULES, *upstream_fields(), *GONE]
-    close = difflib.get_close_matches(key, known, n=2, cutoff=0.7)
-    return close or settings.nearest(key)[:1]
+    own = difflib.get_close_matches(key, [*MODEL, *DATA, *_RULES], n=1, cutoff=0.7)
+    upstream = difflib.get_close_matches(key, [*upstream_fields(), *GONE], n=1, cutoff=0.7)
+    return list(dict.fromkeys(own + upstream)) or settings.nearest(key)[:1]
 
 
 def is_pretrained(content: Content) -> bool:
@@ -173,7 +173,7 @@ def _singular(key: str, value: Any, content: Content) -> Fate:
 
 
 def _dataset_name(key: str, value: Any, content: Content) -> Fate:
-    if value in _MOVED:
+    if isinstance(value, str) and value in _MOVED:
         moved = (("data.dataset_name", _MOVED[value]),)
         return Fate(key, value, "translated", moved, "its name on the hub now")
     return Fate(key, value, "honoured", (("data.dataset_name", value),))

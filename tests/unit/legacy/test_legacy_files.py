@@ -1,0 +1,211 @@
+"""A legacy file is read whole, told about in its own terms, and means what its YAML means."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mynah.config import legacy
+from mynah.config.compose import compose
+from mynah.config.errors import ConfigErrors, UserError
+from mynah.config.migrate import migrate
+
+SHIPPED = Path(__file__).parents[3] / "configs" / "experiments"
+
+
+def write(tmp_path: Path, content) -> Path:
+    path = tmp_path / "old.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2))
+    return path
+
+
+def settings(overrides: list[str], **where) -> dict:
+    return dataclasses.asdict(compose(overrides, **where).config)
+
+
+@pytest.mark.parametrize(
+    ("file", "experiment"),
+    [("test_config", "test"), ("mac_minimal", "mac_minimal"), ("production", "production")],
+)
+def test_a_shipped_file_means_the_same_as_its_experiment(file, experiment):
+    read = legacy.read(SHIPPED / f"{file}.json")
+    assert settings(read.overrides) == settings([f"+experiments={experiment}"])
+
+
+EVERYTHING = {
+    "_comment": "all kinds of keys",
+    "decoder_model_name": "some/llm",
+    "lora_target_modules": ["q_proj", "v_proj"],
+    "dataset_name": "librispeech_asr",
+    "train_split": "train.100[:5]",
+    "eval_splits": ["validation[:2]"],
+    "dataset_cache_dir": "/workspace/data sets, 'quoted'",
+    "learning_rate": 3.0000001e-05,
+    "warmup_ratio": 0.05,
+    "num_train_epochs": 2,
+    "eval_strategy": "epoch",
+    "lr_scheduler_kwargs": {"num_cycles": 2},
+    "group_by_length": True,
+    "d_model": 512,
+    "resume_from_checkpoint": False,
+    "training.batch_seconds": 33,
+}
+
+
+def test_a_migrated_file_composes_to_the_same_settings(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path, EVERYTHING)
+    migrate([str(path), "-o", "mine/experiments/old.yaml"])
+    typed = settings(["+experiments=old"], config_dir=Path("mine"))
+    assert typed == settings(legacy.read(path).overrides)
+    assert typed["training"]["learning_rate"] == 3.0000001e-05
+    assert typed["data"]["dataset_cache_dir"] == "/workspace/data sets, 'quoted'"
+    printed = capsys.readouterr().out
+    assert "--config-dir mine +experiments=old" in printed
+    for key in EVERYTHING:
+        assert key in printed.replace("\n", "")
+
+
+def test_a_migrated_file_starts_with_its_package_and_names_what_was_left_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    migrate([str(write(tmp_path, EVERYTHING))])
+    text = (tmp_path / "configs/hydra/experiments/old.yaml").read_text()
+    assert text.startswith("# @package _global_\n")
+    assert "#   python src/train_hydra.py +experiments=old\n" in text
+    assert "#   group_by_length: true  (" in text and "#   d_model: 512  (" in text
+    assert "warmup_steps: 0.05  # translated from warmup_ratio" in text
+    assert yaml.safe_load(text)["defaults"][0] == {"override /model": "large"}
+
+
+def test_migrating_never_overwrites_and_names_a_free_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path, {"max_steps": 5})
+    migrate([str(path), "-o", "experiments/old.yaml"])
+    before = Path("experiments/old.yaml").read_text()
+    path.write_text('{"max_steps": 6}')
+    with pytest.raises(UserError) as caught:
+        migrate([str(path), "-o", "experiments/old.yaml"])
+    assert "experiments/old_2.yaml" in caught.value.fix
+    assert Path("experiments/old.yaml").read_text() == before
+
+
+def test_migrating_to_a_place_that_hydra_does_not_search_is_refused(tmp_path):
+    path = write(tmp_path, {"max_steps": 5})
+    with pytest.raises(UserError, match="folder named experiments"):
+        migrate([str(path), "-o", str(tmp_path / "old.yaml")])
+    assert not (tmp_path / "old.yaml").exists()
+
+
+def test_migrating_to_the_screen_prints_the_file_alone(tmp_path, capsys):
+    migrate([str(write(tmp_path, {"max_steps": 5})), "-o", "-"])
+    assert yaml.safe_load(capsys.readouterr().out)["training"] == {"max_steps": 5}
+
+
+BROKEN = [
+    ('{"max_steps": 5,\n "seed": 1,\n}', "comma stands before the closing bracket"),
+    ('{"max_steps": 5 // five\n}', "JSON has no comments"),
+    ("{'max_steps': 5}", "double quotes"),
+    ('{"bf16": True}', "true in JSON, not True"),
+    ('{"max_steps": 5', "broken"),
+    ("", "broken"),
+    ("[1, 2]", "no JSON object"),
+    ('{"learning_rate": NaN}', "NaN is no number"),
+    ('{"model": {"lora_r": 8}}', "flat"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), BROKEN)
+def test_broken_files_are_told_about_in_a_sentence(tmp_path, text, said):
+    with pytest.raises(UserError) as caught:
+        legacy.read(write(tmp_path, text))
+    assert said in str(caught.value)
+    assert len(str(caught.value).splitlines()) <= 4
+
+
+def test_a_broken_line_is_named(tmp_path):
+    with pytest.raises(UserError) as caught:
+        legacy.read(write(tmp_path, '{\n "max_steps": 5\n "seed": 1\n}'))
+    assert caught.value.where.endswith("old.json:3")
+
+
+def test_a_key_that_stands_twice_is_an_error_with_both_lines(tmp_path):
+    text = '{\n "learning_rate": 1e-4,\n "max_steps": 5,\n "learning_rate": 1e-5\n}'
+    with pytest.raises(UserError) as caught:
+        legacy.read(write(tmp_path, text))
+    assert '"learning_rate"' in caught.value.what and "lines 2, 4" in caught.value.where
+
+
+def test_all_unknown_keys_are_named_with_line_and_nearest_name(tmp_path):
+    with pytest.raises(ConfigErrors) as caught:
+        legacy.read(write(tmp_path, {"learning_rte": 1, "max_steps": 5, "lora_rank": 8}))
+    first, second = caught.value.errors
+    assert first.where.endswith("old.json:2") and '"learning_rate"' in first.fix
+    assert second.where.endswith("old.json:4") and '"lora_r"' in second.fix
+
+
+def test_a_wrong_type_is_told_with_the_files_line_and_a_json_line_to_write(tmp_path):
+    with pytest.raises(ConfigErrors) as caught:
+        legacy.read(write(tmp_path, {"seed": 1, "max_steps": "many"}))
+    assert caught.value.errors[0].where.endswith("old.json:3")
+    assert caught.value.errors[0].fix.startswith('write "max_steps": ')
+
+
+def test_settings_that_contradict_each_other_are_told_in_terms_of_the_file(tmp_path):
+    path = write(tmp_path, {"seed": 1, "bf16": True, "fp16": True})
+    read = legacy.read(path)
+    with pytest.raises(ConfigErrors) as caught:
+        compose(read.overrides)
+    told = read.in_terms_of_the_file(caught.value)
+    assert told.errors[0].where == f"{path}:4"
+    assert told.errors[0].fix == f'write "fp16": false in {path}'
+
+
+def test_a_missing_file_names_those_beside_it(tmp_path):
+    write(tmp_path, {})
+    with pytest.raises(UserError) as caught:
+        legacy.read(tmp_path / "odl.json")
+    assert "old.json" in caught.value.fix
+
+
+def test_a_yaml_file_is_sent_to_the_other_command(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("a: 1")
+    with pytest.raises(UserError) as caught:
+        legacy.read(path)
+    assert "+experiments=mine" in caught.value.fix
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "old.json"
+    path.write_bytes(b'\xef\xbb\xbf{"max_steps": 5}')
+    assert legacy.read(path).settings == {"training.max_steps": 5}
+
+
+def test_a_file_that_measures_but_never_asked_for_the_best_model_gets_the_last_as_it_did(tmp_path):
+    path = write(tmp_path, {"eval_strategy": "steps", "eval_steps": 30, "save_steps": 50})
+    read = legacy.read(path)
+    assert read.settings["training.load_best_model_at_end"] is False
+    compose(read.overrides)
+
+
+def test_the_report_tells_every_key(tmp_path, capsys):
+    legacy.report(legacy.read(write(tmp_path, EVERYTHING)))
+    printed = capsys.readouterr().out
+    for word in (*EVERYTHING, "renamed", "translated", "without effect", "[validation[:2]]"):
+        assert word in printed
+    assert "model=large data=full training=mac" in printed
+
+
+def test_reading_a_file_does_not_import_torch_or_transformers():
+    code = (
+        "import sys; from mynah.config import legacy; from pathlib import Path;"
+        f"legacy.report(legacy.read(Path({str(SHIPPED / 'production.json')!r})));"
+        "sys.exit(bool({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
