@@ -278,8 +278,10 @@ class ModelConfig:
     prompt: str = setting(
         "Transcribe the speech.", "Instruction to the language model, never part of the loss."
     )
-    freeze_encoder: bool = setting(
-        True, "Leave a pretrained encoder as it is and train what follows it."
+    freeze_encoder: bool | None = setting(
+        None,
+        "Leave a pretrained encoder as it is and train what follows it; null: yes before a "
+        "language model, no where a whole recognizer is pretrained.",
     )
     use_lora: bool = setting(False, "Adapt pretrained weights with LoRA instead of training them.")
     lora_r: int = setting(32, "Rank of the LoRA matrices.", minimum=1)

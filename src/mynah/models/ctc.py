@@ -13,128 +13,127 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mynah import console
 from mynah.config.errors import UserError
+from mynah.models import adapters, ctc_models, hub
 from mynah.models.family import Example, Family, LossSum
-from mynah.models.features import LogMel
-from mynah.models.tokenizers import train_tokenizer
+from mynah.models.frontends import frontend_for, group_by_length
+from mynah.models.parameters import hold_frozen_norms, parameter_table
 
 if TYPE_CHECKING:
     import torch
 
     from mynah.config.schema import ModelConfig
 
+_INPUTS = ("input_features", "input_values", "attention_mask")
+
 
 class CTC(Family):
-    """A ``ParakeetForCTC`` with its feature extractor and tokenizer."""
+    """A model of AutoModelForCTC, or that model with LoRA, with its processor.
+
+    Args:
+        model: The model; its configuration's ``pad_token_id`` is the blank.
+        extractor: Its feature extractor.
+        tokenizer: Its tokenizer.
+        pretrained: Whether its weights were loaded.
+        revisions: Names of the pretrained parts with their commits.
+    """
 
     name = "ctc"
 
     def __init__(
         self,
         model: Any,
-        processor: Any,
+        extractor: Any,
+        tokenizer: Any,
         *,
         pretrained: bool,
         revisions: dict[str, str] | None = None,
     ) -> None:
         from mynah.models import fastconformer
 
-        self.model = model
         fastconformer.install(model)
-        self.processor = processor
-        self.tokenizer = processor.tokenizer
+        base = model.get_base_model() if adapters.is_adapted(model) else model
+        self.model = model
         self.pretrained = pretrained
-        self.sample_rate = processor.feature_extractor.sampling_rate
-        self.blank: int = model.config.pad_token_id
-        self._log_mel = LogMel(processor.feature_extractor)
-        self.feature_seconds = self._log_mel.hop_length / self.sample_rate
+        self.frontend = frontend_for(extractor, base)
+        self.sample_rate = self.frontend.sample_rate
+        self.feature_seconds = self.frontend.feature_seconds
+        self.tokenizer = tokenizer
+        self.processor = ctc_models.make_processor(extractor, tokenizer)
+        self.blank: int = base.config.pad_token_id
+        self._letter_case = _letter_case(tokenizer)
         self._revisions = dict(revisions or {})
 
     @classmethod
     def build(
         cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
     ) -> CTC:
-        from transformers import (
-            ParakeetCTCConfig,
-            ParakeetEncoderConfig,
-            ParakeetFeatureExtractor,
-            ParakeetForCTC,
-            ParakeetProcessor,
+        texts = list(texts)
+        if config.pretrained is None:
+            parts = ctc_models.from_scratch(config, texts, sample_rate)
+            return cls(parts.model, parts.extractor, parts.tokenizer, pretrained=False)
+        source = hub.Source(
+            config.pretrained,
+            config.revision,
+            offline=offline,
+            trust_remote_code=config.trust_remote_code,
         )
-
-        sizes = config.encoder
-        tokenizer = train_tokenizer(texts, kind=config.tokenizer, vocab_size=config.vocab_size)
-        encoder = ParakeetEncoderConfig(
-            hidden_size=sizes.hidden_size,
-            num_hidden_layers=sizes.layers,
-            num_attention_heads=sizes.heads,
-            intermediate_size=sizes.feed_forward_size,
-            conv_kernel_size=sizes.conv_kernel_size,
-            subsampling_factor=sizes.subsampling_factor,
-            subsampling_conv_channels=sizes.subsampling_channels,
-            num_mel_bins=sizes.mel_bins,
-            dropout=sizes.dropout,
-            activation_dropout=sizes.dropout,
-            attention_dropout=sizes.dropout,
-            layerdrop=0.0,
-            attention_bias=False,
-            convolution_bias=False,
-            scale_input=False,
-        )
-        model = ParakeetForCTC(
-            ParakeetCTCConfig(
-                vocab_size=len(tokenizer),
-                pad_token_id=tokenizer.pad_token_id,
-                encoder_config=encoder,
+        parts = ctc_models.from_pretrained(config, source, texts, sample_rate)
+        model = parts.model
+        if config.use_lora:
+            (name, commit), *_ = parts.revisions.items()
+            model = adapters.add_lora(
+                model,
+                config,
+                heads=[ctc_models.head_of(model)],
+                base=str(Path(name).resolve()) if source.is_folder else name,
+                revision=None if source.is_folder else commit,
             )
+        else:
+            ctc_models.freeze(model, encoder=bool(config.freeze_encoder))
+        family = cls(
+            model, parts.extractor, parts.tokenizer, pretrained=True, revisions=parts.revisions
         )
-        # 25 ms windows every 10 ms at any rate; the transform is the next power of two.
-        window = sample_rate // 40
-        extractor = ParakeetFeatureExtractor(
-            feature_size=sizes.mel_bins,
-            sampling_rate=sample_rate,
-            hop_length=sample_rate // 100,
-            win_length=window,
-            n_fft=1 << (window - 1).bit_length(),
-        )
-        processor = ParakeetProcessor(extractor, tokenizer, decoder_type="ctc")
-        return cls(model, processor, pretrained=False)
+        family._say_what_is_unheard_of(texts)
+        return family
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> CTC:
-        import torch
-        from transformers import AutoModelForCTC, AutoProcessor
+        from transformers import AutoConfig, AutoFeatureExtractor, AutoTokenizer
 
-        processor = AutoProcessor.from_pretrained(directory, local_files_only=True)
-        model, report = AutoModelForCTC.from_pretrained(
-            directory,
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-        wrong = {k: sorted(v) for k, v in report.items() if v}
-        if wrong:
-            raise UserError(
-                f"The checkpoint's weights do not fit its configuration: {wrong}",
-                where=str(directory),
-                fix="Use another checkpoint; this one is damaged or was edited.",
-            )
-        return cls(model, processor, pretrained=True)
+        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+        extractor = AutoFeatureExtractor.from_pretrained(directory, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+        if not (directory / "adapter_config.json").exists():
+            here = hub.Source(str(directory), offline=True, setting=str(directory))
+            model = ctc_models.load_base(here, config, new_head=False)
+            return cls(model, extractor, tokenizer, pretrained=True)
+        base = adapters.base_of(directory, offline=offline)
+        hub.check_weights(base)
+        model = ctc_models.load_base(base, config, new_head=True)
+        model = adapters.load_lora(model, directory, trainable=True)
+        revisions = {base.name: hub.commit_of(base)}
+        return cls(model, extractor, tokenizer, pretrained=True, revisions=revisions)
 
     def save(self, directory: Path) -> None:
-        self.model.save_pretrained(directory)
+        if adapters.is_adapted(self.model):
+            adapters.save_lora(self.model, directory)
+            self.model.get_base_model().config.save_pretrained(directory)
+        else:
+            with hub.quiet():
+                self.model.save_pretrained(directory)
         self.processor.save_pretrained(directory)
 
     def features(self, audio: np.ndarray) -> np.ndarray:
-        return self._log_mel(audio)
+        return self.frontend.features(audio)
 
     def labels(self, text: str) -> list[int]:
-        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids = self.tokenizer(self._cased(text), add_special_tokens=False)["input_ids"]
         return [i for i in ids if i not in (self.tokenizer.unk_token_id, self.blank)]
 
     def output_length(self, samples: int) -> int:
-        return int(self._encoder_frames([self._log_mel.frames(samples)])[0])
+        return self.frontend.output_length(samples)
 
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
         return self._too_many_labels(self.output_length(samples), labels)
@@ -151,7 +150,7 @@ class CTC(Family):
         import torch
 
         for example in examples:
-            frames = int(self._encoder_frames([len(example.features)])[0])
+            frames = int(self.frontend.encoder_frames([len(example.features)])[0])
             if reason := self._too_many_labels(frames, example.labels):
                 raise UserError(
                     f"CTC cannot learn this utterance: {reason}.",
@@ -161,7 +160,7 @@ class CTC(Family):
                     "model.encoder.subsampling_factor.",
                 )
         lengths = [len(example.features) for example in examples]
-        batch = self._pad([example.features for example in examples], max(lengths))
+        batch = self.frontend.pad([example.features for example in examples], max(lengths))
         targets = [len(example.labels) for example in examples]
         labels = torch.full((len(examples), max([1, *targets])), self.blank, dtype=torch.long)
         for row, example in enumerate(examples):
@@ -170,16 +169,16 @@ class CTC(Family):
             **batch,
             "labels": labels,
             "label_lengths": torch.tensor(targets, dtype=torch.long),
-            "frames": self._encoder_frames(lengths),
+            "frames": self.frontend.encoder_frames(lengths),
             "weights": torch.tensor([example.weight for example in examples]),
         }
 
     def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
         import torch
 
-        logits = model(
-            input_features=batch["input_features"], attention_mask=batch["attention_mask"]
-        ).logits
+        hold_frozen_norms(self.model)
+        inputs = {key: batch[key] for key in _INPUTS if key in batch}
+        logits = model(**inputs).logits
         # torch has a CTC loss for the CPU and CUDA alone.
         device = logits.device if logits.device.type == "cuda" else torch.device("cpu")
         dtype = torch.promote_types(logits.dtype, torch.float32)
@@ -204,50 +203,58 @@ class CTC(Family):
 
         features = [self.features(audio) for audio in audios]
         lengths = [len(one) for one in features]
-        frames = self._encoder_frames(lengths)
+        frames = self.frontend.encoder_frames(lengths).tolist()
         device = next(self.model.parameters()).device
+        texts = [""] * len(audios)
+        heard = [row for row in range(len(audios)) if frames[row] > 0]
         training = self.model.training
         self.model.eval()
         try:
-            with torch.inference_mode():
-                batch = self._pad(features, max(lengths))
-                logits = self.model(**{k: v.to(device) for k, v in batch.items()}).logits
-                best = logits.argmax(-1).cpu()
+            for length, group in group_by_length(
+                [lengths[row] for row in heard], self.frontend.quantum
+            ):
+                rows = [heard[position] for position in group]
+                batch = self.frontend.pad([features[row] for row in rows], length)
+                with torch.inference_mode():
+                    logits = self.model(**{k: v.to(device) for k, v in batch.items()}).logits
+                    best = logits.argmax(-1).cpu()
+                for row, labels in zip(rows, best, strict=True):
+                    texts[row] = self._text(labels[: frames[row]])
         finally:
             self.model.train(training)
-        return [self._text(row[:length]) for row, length in zip(best, frames.tolist(), strict=True)]
+        return texts
 
     def _text(self, best: torch.Tensor) -> str:
         """Best label of each frame, [frames], to text: repeats collapse, blanks vanish."""
         ids = [label for label, _ in itertools.groupby(best.tolist()) if label != self.blank]
         return self.tokenizer.decode(ids, group_tokens=False, skip_special_tokens=True).strip()
 
-    def _encoder_frames(self, feature_frames: Sequence[int]) -> torch.Tensor:
-        """The model's own arithmetic: feature frames to encoder frames, int64 [batch]."""
-        import torch
+    def _cased(self, text: str) -> str:
+        """The text in the one letter case that the tokenizer has, where it has one."""
+        if self._letter_case is None:
+            return text
+        return text.upper() if self._letter_case == "upper" else text.lower()
 
-        lengths = torch.tensor(feature_frames, dtype=torch.long)
-        return self.model._get_subsampling_output_length(lengths).long()
-
-    @staticmethod
-    def _pad(features: Sequence[np.ndarray], frames: int) -> dict[str, torch.Tensor]:
-        """[batch, frames, bins] with zeros behind each utterance, and the mask that says so."""
-        import torch
-
-        padded = np.zeros((len(features), frames, features[0].shape[1]), dtype=np.float32)
-        mask = np.zeros((len(features), frames), dtype=bool)
-        for row, one in enumerate(features):
-            padded[row, : len(one)] = one
-            mask[row, : len(one)] = True
-        return {
-            "input_features": torch.from_numpy(padded),
-            "attention_mask": torch.from_numpy(mask),
-        }
+    def _say_what_is_unheard_of(self, texts: Sequence[str]) -> None:
+        """Name the characters of the corpus that the tokenizer cannot spell."""
+        characters = sorted(set("".join(map(self._cased, texts))) - {" "})
+        unknown = [one for one in characters if not self.labels(one)]
+        if unknown:
+            console.notice(
+                "The model's tokenizer cannot spell these characters of the transcripts, which "
+                f"are left out of what it learns: {' '.join(unknown)}"
+            )
 
     def parameter_table(self) -> list[tuple[str, int, int]]:
-        from mynah.models.parameters import parameter_table
-
         return parameter_table(self.model)
 
     def base_revisions(self) -> dict[str, str]:
         return dict(self._revisions)
+
+
+def _letter_case(tokenizer: Any) -> str | None:
+    """``"upper"`` or ``"lower"`` where the tokenizer spells in that case alone."""
+    pieces = "".join(set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens))
+    upper = any(letter.isupper() for letter in pieces)
+    lower = any(letter.islower() for letter in pieces)
+    return None if upper == lower else "upper" if upper else "lower"

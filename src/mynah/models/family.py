@@ -67,6 +67,14 @@ class Family(ABC):
     pretrained: bool
     feature_seconds: float | None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What data workers need, which is all but the model.
+
+        A worker makes features, labels and batches; a model would cost its memory again,
+        and one on an accelerator cannot be sent to another process at all.
+        """
+        return {**self.__dict__, "model": None}
+
     @classmethod
     @abstractmethod
     def build(

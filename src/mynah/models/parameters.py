@@ -14,3 +14,14 @@ def parameter_table(model: Any) -> list[tuple[str, int, int]]:
         row[0] += parameter.numel()
         row[1] += parameter.numel() if parameter.requires_grad else 0
     return [(part, total, trainable) for part, (total, trainable) in rows.items()]
+
+
+def hold_frozen_norms(model: Any) -> None:
+    """Keep the running statistics of every BatchNorm whose weights are not trained."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    for module in model.modules():
+        if isinstance(module, _BatchNorm) and not any(
+            parameter.requires_grad for parameter in module.parameters()
+        ):
+            module.eval()

@@ -1,0 +1,181 @@
+"""LoRA through peft, on modules named by their path, and read back strictly.
+
+Low-rank adaptation, Hu et al. 2021, arXiv 2106.09685.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah.config.errors import UserError
+from mynah.models import hub
+
+if TYPE_CHECKING:
+    from mynah.config.schema import ModelConfig
+
+_ADAPTER = "adapter_model.safetensors"
+_IN_A_BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.\d+\.(.+)$")
+_LISTED = 12  # modules named in a message
+
+
+def is_adapted(model: Any) -> bool:
+    """Whether ``model`` is wrapped by peft."""
+    return hasattr(model, "peft_config")
+
+
+def add_lora(
+    model: Any, config: ModelConfig, *, heads: Sequence[str] = (), base: str, revision: str | None
+) -> Any:
+    """Freeze ``model`` and give its linear layers LoRA matrices.
+
+    Args:
+        model: A PreTrainedModel.
+        config: The ``model`` section: ``lora_r``, ``lora_alpha``, ``lora_dropout`` and
+            ``lora_target_modules`` (null: every linear layer of the model's blocks).
+        heads: Modules that are trained whole, by path.
+        base: Name of the weights that are adapted; the adapter remembers it.
+        revision: Their commit.
+
+    Returns:
+        A PeftModel around ``model``.
+
+    Raises:
+        UserError: A target names no module that LoRA can adapt.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    candidates = adaptable_modules(model, exclude=heads)
+    if config.lora_target_modules is None:
+        chosen = [path for path in candidates if _IN_A_BLOCK.search(path)] or candidates
+    else:
+        chosen = _matching(config.lora_target_modules, candidates)
+    lora = LoraConfig(
+        r=config.lora_r,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=_pattern(chosen),
+        modules_to_save=list(heads) or None,
+        base_model_name_or_path=base,
+        revision=revision,
+        task_type=None,  # peft has none for speech; a wrong one changes the forward pass
+    )
+    with hub.quiet():
+        adapted = get_peft_model(model, lora)
+    # get_peft_model overwrites it with what the model was loaded from.
+    adapted.active_peft_config.base_model_name_or_path = base
+    return adapted
+
+
+def base_of(directory: Path, *, offline: bool) -> hub.Source:
+    """The weights that an adapter was trained on."""
+    written = json.loads((directory / "adapter_config.json").read_text(encoding="utf-8"))
+    return hub.Source(
+        written["base_model_name_or_path"],
+        written.get("revision"),
+        offline=offline,
+        setting=str(directory / "adapter_config.json"),
+    )
+
+
+def load_lora(model: Any, directory: Path, *, trainable: bool) -> Any:
+    """Wrap ``model`` with the adapter in ``directory``, every weight accounted for.
+
+    Raises:
+        UserError: The adapter's weights are not those its configuration asks for.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import safe_open
+
+    with hub.quiet():
+        adapted = PeftModel.from_pretrained(model, str(directory), is_trainable=trainable)
+    with safe_open(directory / _ADAPTER, framework="pt") as file:
+        held = set(file.keys())
+    needed = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    check_keys(needed, held, where=directory / _ADAPTER)
+    return adapted
+
+
+def save_lora(model: Any, directory: Path) -> None:
+    """Write the adapter alone, as peft reads it."""
+    # peft would otherwise compare the vocabulary with the base's, over the network.
+    with hub.quiet():
+        model.save_pretrained(str(directory), save_embedding_layers=False)
+
+
+def check_keys(needed: Iterable[str], held: Iterable[str], *, where: Path) -> None:
+    """Raise unless a weights file holds exactly the weights that are needed.
+
+    Raises:
+        UserError: Weights are missing or left over.
+    """
+    needed, held = set(needed), set(held)
+    parts = [
+        f"{len(names)} weights {word}, as {sorted(names)[0]}"
+        for word, names in (("missing", needed - held), ("left over", held - needed))
+        if names
+    ]
+    if parts:
+        raise UserError(
+            "The checkpoint's weights do not fit its configuration: " + "; ".join(parts) + ".",
+            where=str(where),
+            fix="Use another checkpoint: this one is damaged or was edited.",
+        )
+
+
+def adaptable_modules(model: Any, *, exclude: Sequence[str] = ()) -> list[str]:
+    """Paths of the linear layers of ``model`` that LoRA can adapt, heads left out."""
+    import torch
+
+    output = getattr(model, "get_output_embeddings", lambda: None)()
+    return [
+        path
+        for path, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and module is not output and path not in exclude
+    ]
+
+
+def _matching(targets: Sequence[str], candidates: Sequence[str]) -> list[str]:
+    """Candidates that a target names: by last part, by trailing path, or with ``*``."""
+    chosen: list[str] = []
+    for target in targets:
+        if target == "all-linear":
+            found = list(candidates)
+        else:
+            wanted = re.escape(target).replace(r"\*", ".*")
+            pattern = re.compile(rf"(?:.*\.)?{wanted}")
+            found = [path for path in candidates if pattern.fullmatch(path)]
+        if not found:
+            names = sorted({path.rsplit(".", 1)[-1] for path in candidates})
+            near = difflib.get_close_matches(target, names, n=1)
+            raise UserError(
+                f"No module of the model is called {target!r}, so LoRA has nothing to adapt there.",
+                where="model.lora_target_modules",
+                fix=(f"Did you mean {near[0]}? " if near else "")
+                + "It can adapt: "
+                + ", ".join(names[:_LISTED])
+                + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""),
+            )
+        chosen += found
+    return list(dict.fromkeys(chosen))
+
+
+def _pattern(paths: Sequence[str]) -> str:
+    """One expression that matches exactly ``paths``, the numbers of like layers folded."""
+    kinds: dict[str, list[str]] = {}
+    for path in paths:
+        numbers = re.findall(r"(?<=\.)\d+(?=\.)", path)
+        kinds.setdefault(re.sub(r"(?<=\.)\d+(?=\.)", "#", path), []).append(".".join(numbers))
+    expressions = []
+    for kind, numbers in kinds.items():
+        if kind.count("#") == 1:
+            any_of = "(?:" + "|".join(numbers) + ")"
+            expressions.append(re.escape(kind).replace(r"\#", any_of))
+        else:
+            own = [path for path in paths if re.sub(r"(?<=\.)\d+(?=\.)", "#", path) == kind]
+            expressions += [re.escape(path) for path in own]
+    return "(?:" + "|".join(expressions) + ")"

@@ -1,0 +1,194 @@
+"""CTC models with their processors: drawn from scratch, or pretrained and made fit the corpus."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah import console
+from mynah.config.errors import UserError
+from mynah.models import adapters, hub
+from mynah.models.tokenizers import train_tokenizer
+
+if TYPE_CHECKING:
+    from mynah.config.schema import ModelConfig
+
+HEADS = ("lm_head", "ctc_head", "ctc")  # names of the last layer in transformers' CTC classes
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A CTC model, what prepares its input, and where its weights are from."""
+
+    model: Any
+    extractor: Any
+    tokenizer: Any
+    revisions: dict[str, str]
+
+
+def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) -> Parts:
+    """A FastConformer of the sizes in ``config.encoder``, its tokenizer trained on ``texts``."""
+    from transformers import (
+        ParakeetCTCConfig,
+        ParakeetEncoderConfig,
+        ParakeetFeatureExtractor,
+        ParakeetForCTC,
+    )
+
+    sizes = config.encoder
+    if sizes.hidden_size % sizes.heads:
+        raise UserError(
+            f"A width of {sizes.hidden_size} cannot be shared by {sizes.heads} attention heads.",
+            where="model.encoder.heads",
+            fix="Make model.encoder.hidden_size a multiple of model.encoder.heads.",
+        )
+    tokenizer = train_tokenizer(texts, kind=config.tokenizer, vocab_size=config.vocab_size)
+    encoder = ParakeetEncoderConfig(
+        hidden_size=sizes.hidden_size,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        intermediate_size=sizes.feed_forward_size,
+        conv_kernel_size=sizes.conv_kernel_size,
+        subsampling_factor=sizes.subsampling_factor,
+        subsampling_conv_channels=sizes.subsampling_channels,
+        num_mel_bins=sizes.mel_bins,
+        dropout=sizes.dropout,
+        activation_dropout=sizes.dropout,
+        attention_dropout=sizes.dropout,
+        layerdrop=0.0,
+        attention_bias=False,
+        convolution_bias=False,
+        scale_input=False,
+    )
+    model = ParakeetForCTC(
+        ParakeetCTCConfig(
+            vocab_size=len(tokenizer),
+            pad_token_id=tokenizer.pad_token_id,
+            encoder_config=encoder,
+        )
+    )
+    # 25 ms windows every 10 ms at any rate; the transform is the next power of two.
+    window = sample_rate // 40
+    extractor = ParakeetFeatureExtractor(
+        feature_size=sizes.mel_bins,
+        sampling_rate=sample_rate,
+        hop_length=sample_rate // 100,
+        win_length=window,
+        n_fft=1 << (window - 1).bit_length(),
+    )
+    return Parts(model, extractor, tokenizer, {})
+
+
+def from_pretrained(
+    config: ModelConfig, source: hub.Source, texts: Sequence[str], sample_rate: int
+) -> Parts:
+    """Any checkpoint of AutoModelForCTC, or a speech encoder that gets a new head.
+
+    A checkpoint that was never trained to recognize (as wav2vec2-base), or has no
+    tokenizer, gets a tokenizer trained on ``texts`` and a head to match, and says so.
+    """
+    extractor = hub.feature_extractor(source, sample_rate)
+    hub.check_weights(source)
+    written = hub.load_config(source)
+    tokenizer = _own_tokenizer(source) if _has_head(written) else None
+    if new_head := tokenizer is None:
+        tokenizer = train_tokenizer(texts, kind=config.tokenizer, vocab_size=config.vocab_size)
+        written.vocab_size = len(tokenizer)
+        written.pad_token_id = tokenizer.pad_token_id
+        console.notice(
+            f"{source.name} has no head that recognizes: it gets a new one, over "
+            f"{len(tokenizer)} {config.tokenizer} pieces trained on this corpus."
+        )
+    model = load_base(source, written, new_head=new_head, attention=config.attn_implementation)
+    return Parts(model, extractor, tokenizer, {source.name: hub.commit_of(source)})
+
+
+def load_base(
+    source: hub.Source, config: Any, *, new_head: bool, attention: str | None = None
+) -> Any:
+    """A CTC model with pretrained weights in fp32, whatever precision they are stored in.
+
+    Args:
+        source: Where the weights are.
+        config: Its configuration, possibly with another vocabulary.
+        new_head: Whether the last layer may be missing in the file, and is drawn.
+        attention: Attention kernel, or None for the library's choice.
+
+    Raises:
+        UserError: Other weights than the head are missing.
+    """
+    import torch
+    from transformers import AutoModelForCTC
+
+    with hub.quiet():
+        model, report = AutoModelForCTC.from_pretrained(
+            source.name,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=new_head,
+            attn_implementation=attention,
+            **source.options(),
+        )
+    # The mask vector of wav2vec2 is drawn anew where a checkpoint was saved without it.
+    drawn = ("masked_spec_embed", *((head_of(model),) if new_head else ()))
+    missing = [key for key in report["missing_keys"] if not any(part in key for part in drawn)]
+    if missing or (report["unexpected_keys"] and not new_head):
+        adapters.check_keys(missing, report["unexpected_keys"], where=Path(source.name))
+    return model
+
+
+def head_of(model: Any) -> str:
+    """Name of the last layer, which turns encoder frames into labels."""
+    return next(name for name in HEADS if hasattr(model, name))
+
+
+def freeze(model: Any, *, encoder: bool) -> None:
+    """Choose what of a pretrained model is trained.
+
+    Args:
+        model: A CTC model.
+        encoder: Train the head alone. Otherwise all is trained but the convolutions over
+            samples, which wav2vec2's authors leave as they are (arXiv 2006.11477).
+    """
+    if encoder:
+        head = head_of(model)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name.startswith(f"{head}."))
+    elif hasattr(model, "freeze_feature_encoder"):
+        model.freeze_feature_encoder()
+
+
+def make_processor(extractor: Any, tokenizer: Any) -> Any:
+    """The processor that ``AutoProcessor`` finds again beside the model."""
+    import transformers
+
+    kinds = {
+        "ParakeetFeatureExtractor": "ParakeetProcessor",
+        "LasrFeatureExtractor": "LasrProcessor",
+        "SeamlessM4TFeatureExtractor": "Wav2Vec2BertProcessor",
+        "Wav2Vec2FeatureExtractor": "Wav2Vec2Processor",
+    }
+    kind = getattr(transformers, kinds[type(extractor).__name__])
+    # Parakeet's needs to know that equal labels collapse; others know no such argument.
+    known = inspect.signature(kind.__init__).parameters
+    return kind(
+        extractor, tokenizer, **({"decoder_type": "ctc"} if "decoder_type" in known else {})
+    )
+
+
+def _has_head(config: Any) -> bool:
+    return any(name.endswith("ForCTC") for name in config.architectures or ())
+
+
+def _own_tokenizer(source: hub.Source) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source.name, **source.options())
+    except (OSError, ValueError, TypeError):
+        return None

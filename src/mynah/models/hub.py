@@ -1,0 +1,239 @@
+"""Pretrained parts: found on this machine or on the hub, and checked before they are loaded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mynah.config.errors import UserError
+
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_COMMIT = re.compile(r"/snapshots/([0-9a-f]{40})/")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A pretrained part by name.
+
+    Attributes:
+        name: A hub name as ``openai/whisper-small``, or a folder.
+        revision: Branch, tag or commit; None: the newest.
+        offline: Use nothing that is not on this machine.
+        setting: The setting that named it, for messages.
+        trust_remote_code: Run code that comes with it.
+    """
+
+    name: str
+    revision: str | None = None
+    offline: bool = False
+    setting: str = "model.pretrained"
+    trust_remote_code: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        return Path(self.name).is_dir()
+
+    def options(self) -> dict[str, Any]:
+        """Arguments for any ``from_pretrained``."""
+        return {
+            "revision": self.revision,
+            "local_files_only": self.offline,
+            "trust_remote_code": self.trust_remote_code,
+        }
+
+
+def fetch(source: Source, filename: str) -> Path | None:
+    """A file of a part, downloaded where needed; None where the part does not have it.
+
+    Raises:
+        UserError: The part does not exist, is not on this machine, or may not be read.
+    """
+    if source.is_folder:
+        path = Path(source.name) / filename
+        return path if path.exists() else None
+    from huggingface_hub import errors as hub
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(
+            hf_hub_download(
+                source.name,
+                filename,
+                revision=source.revision,
+                local_files_only=source.offline,
+            )
+        )
+    except hub.GatedRepoError:
+        raise UserError(
+            f"{source.name} asks for its licence to be accepted first.",
+            where=source.setting,
+            fix=f"Accept it at https://huggingface.co/{source.name}, then `hf auth login`.",
+        ) from None
+    except hub.RepositoryNotFoundError:
+        raise UserError(
+            f"There is no model {source.name!r} on the Hugging Face hub (or it is private).",
+            where=source.setting,
+            fix="Check the name; for a private model, `hf auth login` first.",
+        ) from None
+    except hub.RevisionNotFoundError:
+        raise UserError(
+            f"{source.name} has no revision {source.revision!r}.",
+            where=source.setting,
+            fix="Name a branch, tag or commit that its page lists, or none.",
+        ) from None
+    except hub.RemoteEntryNotFoundError:
+        return None
+    except (hub.HFValidationError, hub.HfUriError):
+        raise UserError(
+            f"{source.name!r} is neither a folder on this machine nor a name on the hub.",
+            where=source.setting,
+            fix="A hub name looks like facebook/wav2vec2-base-960h.",
+        ) from None
+    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, OSError):
+        if _is_cached(source):
+            return None
+        raise _not_here(source) from None
+
+
+def _is_cached(source: Source) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(source.name, "config.json", revision=source.revision)
+    return isinstance(found, str)
+
+
+def _not_here(source: Source) -> UserError:
+    prefetch = f"hf download {source.name}"
+    if source.revision:
+        prefetch += f" --revision {source.revision}"
+    why = "offline=true forbids the network" if source.offline else "the hub cannot be reached"
+    return UserError(
+        f"{source.name} is not on this machine, and {why}.",
+        where=source.setting,
+        fix=f"Where there is a network, `{prefetch}`; it is found afterwards. Without one, "
+        "model=default and model=small need no download.",
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' own bars and reports: what matters of them is said by us."""
+    import warnings
+
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_config(source: Source) -> Any:
+    """The configuration of a part, as transformers knows it.
+
+    Raises:
+        UserError: It cannot be had, is no model, or asks for code of its own.
+    """
+    from transformers import AutoConfig
+
+    path = fetch(source, "config.json")
+    if path is None:
+        raise UserError(
+            f"{source.name} has no config.json, so it is no model of transformers.",
+            where=source.setting,
+            fix="Name a model in the transformers format.",
+        )
+    written = json.loads(path.read_text(encoding="utf-8"))
+    if "auto_map" in written and not source.trust_remote_code:
+        from transformers import CONFIG_MAPPING
+
+        if written.get("model_type") not in CONFIG_MAPPING:
+            raise UserError(
+                f"{source.name} brings its own code, which is not run unasked.",
+                where=source.setting,
+                fix="Read that code, then set model.trust_remote_code=true.",
+            )
+    try:
+        return AutoConfig.from_pretrained(source.name, **source.options())
+    except (ValueError, OSError, KeyError) as error:
+        kind = written.get("model_type")
+        raise UserError(
+            f"transformers knows no architecture {kind!r}, which {source.name} is of."
+            if kind
+            else f"{source.name}'s config.json names no architecture (model_type): {error}",
+            where=source.setting,
+            fix="Use a model whose architecture the installed transformers has.",
+        ) from None
+
+
+def commit_of(source: Source) -> str:
+    """The commit that a part was loaded at, or ``"local"`` for a folder."""
+    path = fetch(source, "config.json") or Path()
+    found = _COMMIT.search(path.as_posix())
+    return found[1] if found else "local"
+
+
+def check_weights(source: Source) -> None:
+    """Raise where a part's weights are in pickle files alone, or missing.
+
+    Raises:
+        UserError: With how to convert them.
+    """
+    if any(fetch(source, name) is not None for name in _WEIGHTS):
+        return
+    pickled = fetch(source, "pytorch_model.bin") or fetch(source, "pytorch_model.bin.index.json")
+    if pickled is None:
+        raise UserError(
+            f"{source.name} has no model.safetensors.",
+            where=source.setting,
+            fix=f"Name a model with weights, or download it whole: `hf download {source.name}`.",
+        )
+    folder = source.name if source.is_folder else source.name.rsplit("/", 1)[-1]
+    download = "" if source.is_folder else f"hf download {source.name} --local-dir {folder} && "
+    raise UserError(
+        f"{source.name} has its weights as pickle files alone, which can run code when loaded.",
+        where=source.setting,
+        fix=f"Convert it, then name the folder: {download}cd {folder} && "
+        'python -c "import torch; from safetensors.torch import save_file; '
+        "w = torch.load('pytorch_model.bin', weights_only=True); "
+        "save_file({k: v.clone() for k, v in w.items()}, 'model.safetensors', {'format': 'pt'})\"",
+    )
+
+
+def feature_extractor(source: Source, sample_rate: int) -> Any:
+    """The part's feature extractor.
+
+    Raises:
+        UserError: It has none, or hears another rate than ``sample_rate``.
+    """
+    from transformers import AutoFeatureExtractor
+
+    try:
+        extractor = AutoFeatureExtractor.from_pretrained(source.name, **source.options())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{source.name} has no feature extractor: {str(error).splitlines()[0]}",
+            where=source.setting,
+            fix="Name a speech model with a preprocessor_config.json.",
+        ) from None
+    if extractor.sampling_rate != sample_rate:
+        raise UserError(
+            f"{source.name} hears {extractor.sampling_rate} Hz, and data.sample_rate is "
+            f"{sample_rate}.",
+            where=source.setting,
+            fix=f"data.sample_rate={extractor.sampling_rate}",
+        )
+    return extractor

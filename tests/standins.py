@@ -1,0 +1,259 @@
+"""Tiny random checkpoints of the real classes, laid out as the Hugging Face hub's cache.
+
+With ``HF_HUB_OFFLINE=1`` and ``HF_HUB_CACHE`` (or ``HF_HOME``) pointing there,
+``from_pretrained("openai/whisper-small")`` loads one by the same code as the real thing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SENTENCES = (
+    "turn on the kitchen lights",
+    "set a timer for ten minutes",
+    "call anna at five past nine",
+    "what's the weather in paris",
+    "play the next song",
+)
+# What the shipped configurations name.
+LARGE = {
+    "openai/whisper-small": "whisper",
+    "HuggingFaceTB/SmolLM2-1.7B-Instruct": "chat_lm",
+}
+
+_CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+
+def install(hub_cache: Path, name: str, kind: str) -> Path:
+    """Write a stand-in for the hub's ``name`` and return its snapshot's folder.
+
+    Args:
+        hub_cache: The cache's folder: ``HF_HUB_CACHE``, or ``HF_HOME/hub``.
+        name: A name on the hub, as ``openai/whisper-small``.
+        kind: One of ``KINDS``.
+    """
+    repository = hub_cache / f"models--{name.replace('/', '--')}"
+    commit = hashlib.sha1(f"{name} {kind}".encode()).hexdigest()
+    snapshot = repository / "snapshots" / commit
+    if not snapshot.exists():
+        building = repository / "building"
+        shutil.rmtree(building, ignore_errors=True)
+        write(building, kind)
+        snapshot.parent.mkdir(parents=True, exist_ok=True)
+        building.rename(snapshot)
+    (repository / "refs").mkdir(exist_ok=True)
+    (repository / "refs" / "main").write_text(commit)
+    return snapshot
+
+
+def write(directory: Path, kind: str) -> Path:
+    """Write a stand-in as a plain folder."""
+    import torch
+
+    directory.mkdir(parents=True, exist_ok=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for part in KINDS[kind]():
+            part.save_pretrained(directory)
+    return directory
+
+
+def _whisper() -> list[Any]:
+    from transformers import (
+        WhisperConfig,
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+    )
+
+    config = WhisperConfig(
+        vocab_size=64,
+        d_model=32,
+        encoder_layers=2,
+        decoder_layers=1,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
+        num_mel_bins=80,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=1,
+    )
+    model = WhisperForConditionalGeneration(config)
+    model.generation_config.suppress_tokens = None
+    model.generation_config.begin_suppress_tokens = None
+    return [model, WhisperFeatureExtractor(feature_size=80)]
+
+
+def _llama(tokenizer: Any) -> list[Any]:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return [LlamaForCausalLM(config), tokenizer]
+
+
+def _chat_lm() -> list[Any]:
+    """SmolLM2-Instruct: byte-level pieces, ChatML, the end of a turn ends the text."""
+    tokenizer = _byte_level_tokenizer(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
+    tokenizer.bos_token = "<|im_start|>"
+    tokenizer.eos_token = tokenizer.pad_token = "<|im_end|>"
+    tokenizer.chat_template = _CHAT_TEMPLATE
+    return _llama(tokenizer)
+
+
+def _base_lm() -> list[Any]:
+    """A base model: no chat template, no padding token."""
+    tokenizer = _byte_level_tokenizer(["<|endoftext|>"])
+    tokenizer.bos_token = tokenizer.eos_token = "<|endoftext|>"
+    return _llama(tokenizer)
+
+
+def _byte_level_tokenizer(special: list[str]) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+
+
+_SMALL_WAV2VEC2 = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "conv_dim": (16,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+    "mask_time_prob": 0.0,
+    "pad_token_id": 0,
+    "vocab_size": 32,
+}
+
+
+def _wav2vec2_kin(family: str, *, head: bool = True, layer_norm: bool = False) -> list[Any]:
+    """wav2vec2, HuBERT or WavLM; with layer norm they are told what is padding."""
+    import transformers
+
+    config = getattr(transformers, f"{family}Config")(
+        **_SMALL_WAV2VEC2,
+        feat_extract_norm="layer" if layer_norm else "group",
+        do_stable_layer_norm=layer_norm,
+    )
+    model = getattr(transformers, f"{family}{'ForCTC' if head else 'Model'}")(config)
+    extractor = transformers.Wav2Vec2FeatureExtractor(return_attention_mask=layer_norm)
+    return [model, extractor] + ([_capital_letters()] if head else [])
+
+
+def _capital_letters() -> Any:
+    """The vocabulary of wav2vec2-base-960h: capitals, apostrophe, a bar between words."""
+    import json
+    import tempfile
+
+    from transformers import Wav2Vec2CTCTokenizer
+
+    pieces = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "vocab.json"
+        file.write_text(json.dumps({piece: i for i, piece in enumerate(pieces)}))
+        return Wav2Vec2CTCTokenizer(str(file), do_lower_case=False)
+
+
+def _w2v_bert() -> list[Any]:
+    """w2v-BERT 2.0 as it is published: an encoder without head or tokenizer."""
+    from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2BertConfig, Wav2Vec2BertModel
+
+    config = Wav2Vec2BertConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        conv_depthwise_kernel_size=7,
+        apply_spec_augment=False,
+        mask_time_prob=0.0,
+        vocab_size=None,
+    )
+    return [Wav2Vec2BertModel(config), SeamlessM4TFeatureExtractor()]
+
+
+def _parakeet_ctc() -> list[Any]:
+    from transformers import (
+        ParakeetCTCConfig,
+        ParakeetEncoderConfig,
+        ParakeetFeatureExtractor,
+        ParakeetForCTC,
+        ParakeetProcessor,
+    )
+
+    from mynah.models.tokenizers import train_tokenizer
+
+    tokenizer = train_tokenizer(SENTENCES, kind="bpe", vocab_size=48)
+    encoder = ParakeetEncoderConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        subsampling_conv_channels=8,
+        layerdrop=0.0,
+    )
+    config = ParakeetCTCConfig(
+        vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, encoder_config=encoder
+    )
+    processor = ParakeetProcessor(ParakeetFeatureExtractor(), tokenizer)
+    return [ParakeetForCTC(config), processor]
+
+
+KINDS: dict[str, Callable[[], list[Any]]] = {
+    "whisper": _whisper,
+    "chat_lm": _chat_lm,
+    "base_lm": _base_lm,
+    "wav2vec2_ctc": lambda: _wav2vec2_kin("Wav2Vec2"),
+    "wav2vec2_ctc_layer_norm": lambda: _wav2vec2_kin("Wav2Vec2", layer_norm=True),
+    "wav2vec2_base": lambda: _wav2vec2_kin("Wav2Vec2", head=False),
+    "hubert_ctc": lambda: _wav2vec2_kin("Hubert", layer_norm=True),
+    "wavlm_ctc": lambda: _wav2vec2_kin("WavLM", layer_norm=True),
+    "w2v_bert": _w2v_bert,
+    "parakeet_ctc": _parakeet_ctc,
+}
+
+
+def main(arguments: list[str]) -> None:
+    """``python tests/standins.py HUB_CACHE NAME=KIND ...``; no name: those of model=large."""
+    cache, *named = arguments
+    wanted = dict(one.split("=", 1) for one in named) if named else LARGE
+    for name, kind in wanted.items():
+        print(install(Path(cache), name, kind))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
