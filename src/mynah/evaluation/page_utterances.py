@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mynah import console
 from mynah.evaluation import breakdown
 from mynah.evaluation.clips import ClipBudget
 from mynah.evaluation.decode import Hypothesis
@@ -24,14 +26,18 @@ def utterances_section(
     """The utterances, the worst first, the ``worst`` first of them with a player."""
     order = breakdown.worst_first(evaluation)
     listed = order[:_LISTED]
-    cards = []
-    for position, row in enumerate(listed):
-        player = _player(corpus, row, budget) if corpus is not None and position < worst else None
-        cards.append(
-            _utterance(
-                evaluation.hypotheses[row], evaluation.scores.per_utterance[row], row, player
-            )
+    players = (
+        _players(corpus, listed[:worst], budget, evaluation.name) if corpus is not None else {}
+    )
+    cards = [
+        _utterance(
+            evaluation.hypotheses[row],
+            evaluation.scores.per_utterance[row],
+            row,
+            players.get(row),
         )
+        for row in listed
+    ]
     if len(listed) < len(order):
         told = f"The worst {len(listed):,} of {len(order):,}; all are in utterances.jsonl."
     else:
@@ -147,6 +153,18 @@ def _pair(operation: str, reference: str, hypothesis: str) -> Markup:
         tag("span", hypothesis or "\u00a0"),
         class_=f"w {operation}",
     )
+
+
+def _players(
+    corpus: Corpus, rows: Sequence[int], budget: ClipBudget, name: str
+) -> dict[int, Markup]:
+    """A player for each row, or why there is none."""
+    players = {}
+    with console.progress(f"recordings for the report of {name}", len(rows), "clips") as done:
+        for row in rows:
+            players[row] = _player(corpus, row, budget)
+            done()
+    return players
 
 
 def _player(corpus: Corpus, row: int, budget: ClipBudget) -> Markup:
