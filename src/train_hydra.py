@@ -16,8 +16,9 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from mynah.config.command_line import command_line, run_job
+from mynah.config.command_line import command_line
 from mynah.config.compose import CONFIG_NAME, VERSION_BASE
+from mynah.config.job import run_job
 from mynah.config.search_path import shipped_configs
 
 

@@ -111,7 +111,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
 
 def _is_checkpoint(arguments: Sequence[str], position: int) -> bool:
     """Whether this argument is a path, and no setting, flag or flag's value."""
-    from mynah.config.command_line import WITH_VALUE
+    from mynah.config.flags import WITH_VALUE
 
     token = arguments[position]
     if position and arguments[position - 1] in WITH_VALUE:

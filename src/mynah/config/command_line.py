@@ -7,29 +7,24 @@ a second and claims no directory. Then Hydra's own ``main`` takes over.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import difflib
+import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mynah.config import settings
-from mynah.config.compose import Composed, compose, from_hydra, parse, prepare_hydra, to_config
+from mynah.config.compose import Composed, compose, from_hydra, parse, prepare_hydra
 from mynah.config.errors import ConfigError, ConfigErrors, UserError
-from mynah.config.exit_status import exit_status, is_first_rank
-from mynah.config.mistakes import EXPERIMENTS, ConfigFiles
+from mynah.config.exit_status import exit_status
+from mynah.config.flags import parse_flags
+from mynah.config.job import run_overrides
 from mynah.config.search_path import config_directories, install_search_path
-from mynah.config.values import argument
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-# Hydra's flags that are followed by a value.
-WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn")
-WITH_VALUE += ("--config-dir", "-cd", "--experimental-rerun", "--info", "-i")
+from mynah.config.shown import help_text, hydra_help_text, job_yaml
 
 
 def command_line(
@@ -74,24 +69,33 @@ class CommandLine:
             UserError: Anything on the command line or in the files is wrong.
         """
         prepare_hydra()
-        flags, overrides = self._parse()
+        try:
+            flags, overrides = parse_flags(self.arguments)
+        except ConfigErrors as problem:
+            raise self.with_command(problem.errors) from problem
         install_search_path(
             _directories(flags), Path(flags.config_dir) if flags.config_dir else None
         )
         if flags.shell_completion or flags.experimental_rerun:
             return self._hydra(task, self.arguments)
         self._check_flags(flags)
-        if flags.hydra_help and not flags.cfg:
-            return self._hydra(task, ["--hydra-help"])
         composed = self._compose(flags, overrides)
-        if flags.cfg == "job":
-            print(_shown(composed, flags.package, flags.resolve), end="")
-            return self._hydra(task, ["--hydra-help"]) if flags.hydra_help else None
-        shown = flags.help or flags.cfg or flags.info
+        if flags.help:
+            print(help_text(composed, _directories(flags)), end="")
+            return None
+        if flags.hydra_help or flags.cfg == "job":
+            about_hydra = hydra_help_text(composed, _directories(flags)) if flags.hydra_help else ""
+            if flags.cfg == "job":
+                print(job_yaml(composed, flags.package, flags.resolve), end="")
+            print(about_hydra, end="")
+            return None
+        shown = flags.cfg or flags.info
+        if shown:  # through Hydra's log; whoever reads it may stop early, as `head` does
+            logging.raiseExceptions = False
         given = self._flags(flags)
         if shown or flags.multirun or _is_multirun(composed):
             return self._hydra(task, [*given, *composed.arguments])
-        return self._hydra(task, [*given, *composed.arguments, *_run_overrides(composed)])
+        return self._hydra(task, [*given, *composed.arguments, *run_overrides(composed)])
 
     def _hydra(self, task: Callable[[], Any], arguments: Sequence[str]) -> int | None:
         """Let Hydra run or show; an exit status where the job left with one."""
@@ -114,75 +118,6 @@ class CommandLine:
             else:
                 os.environ["HYDRA_FULL_ERROR"] = full_error
         return None
-
-    # Reading the arguments
-
-    def _parse(self) -> tuple[argparse.Namespace, list[str]]:
-        from hydra._internal.utils import get_args_parser
-
-        parser = get_args_parser()
-
-        def fail(message: str) -> None:
-            raise ConfigError(
-                f"The flags cannot be read: {message}.",
-                fix=f"{self.program} --hydra-help lists them",
-            )
-
-        parser.error = fail  # type: ignore[method-assign, assignment]
-        known = parser._option_string_actions
-        flags: list[str] = []
-        overrides: list[str] = []
-        errors: list[UserError] = []
-        rest = list(self.arguments)
-        while rest:
-            token = rest.pop(0)
-            name = token.partition("=")[0]
-            if not token.startswith("-") or token == "-":
-                overrides.append(token)
-            elif name in known or (name.startswith("--") and _abbreviates(name, known)):
-                flags.append(token)
-                if name in WITH_VALUE and "=" not in token and rest:
-                    takes_none = name in ("--info", "-i") and "=" in rest[0] + rest[0][:1]
-                    if not (rest[0].startswith("-") or takes_none):
-                        flags.append(rest.pop(0))
-            else:
-                value = None
-                if "=" not in token and rest and "=" not in rest[0] and rest[0][:2] != "--":
-                    value = rest.pop(0)
-                errors.append(self._unknown_flag(token, value))
-        if errors:
-            raise self.with_command(errors)
-        return parser.parse_args([*flags, *overrides]), overrides
-
-    def _unknown_flag(self, token: str, separate: str | None) -> ConfigError:
-        name, equals, joined = token.lstrip("-").partition("=")
-        value = joined if equals else separate
-        typed = token if separate is None else f"{token} {separate}"
-        instead = self._setting_for(name, "true" if value is None else value)
-        what = f"{token.partition('=')[0]} is no flag"
-        return ConfigError(
-            f"{what}: settings are written key=value." if instead else f"{what}.",
-            where=f"command line: {typed}",
-            fix=None if instead else f"{self.program} --help shows how settings are written",
-            argument=typed if instead else None,
-            instead=instead,
-        )
-
-    def _setting_for(self, name: str, value: str) -> str | None:
-        """The argument that ``--name value`` was meant to be."""
-        files = ConfigFiles(config_directories())
-        groups = files.groups()
-        guesses = [name, name.replace("-", "_")]
-        for guess in guesses:
-            if guess in groups:
-                return f"+{guess}={value}" if guess == EXPERIMENTS else f"{guess}={value}"
-            if guess in settings.all_settings():
-                return f"{guess}={value}"
-        close = difflib.get_close_matches(name, groups, n=1, cutoff=0.75)
-        if close:
-            return f"+{close[0]}={value}" if close[0] == EXPERIMENTS else f"{close[0]}={value}"
-        near = settings.nearest(guesses[1])
-        return f"{near[0]}={value}" if near else None
 
     def _check_flags(self, flags: argparse.Namespace) -> None:
         asked = {
@@ -246,9 +181,7 @@ class CommandLine:
         except ConfigErrors as problem:
             raise self.with_command(problem.errors) from problem
         if len(variants) > 1 or variants[0] != list(overrides):
-            return Composed(
-                composed.config, composed.origins, list(overrides), composed.tree, composed.hydra
-            )
+            return dataclasses.replace(composed, arguments=list(overrides))
         return composed
 
     def _variants(self, flags: argparse.Namespace, overrides: Sequence[str]) -> list[list[str]]:
@@ -304,7 +237,14 @@ class CommandLine:
             elif error.instead and error.setting:
                 tokens += error.instead.split(" ")
                 changed = True
-        return ConfigErrors(list(errors), self._command(tokens) if changed else None)
+        unmended = any(
+            isinstance(error, ConfigError)
+            and (error.where or "").startswith("command line")
+            and error.argument is None
+            for error in errors
+        )
+        command = self._command(tokens) if changed and not unmended else None
+        return ConfigErrors(list(errors), command)
 
     def _command(self, tokens: Sequence[str]) -> str:
         return " ".join([self.program, *(_shell(token) for token in tokens)])
@@ -312,8 +252,6 @@ class CommandLine:
     def _flags(self, flags: argparse.Namespace) -> list[str]:
         """The flags for Hydra, its own spelling."""
         given = []
-        if flags.help:
-            given.append("--help")
         for name in ("cfg", "package", "config_name", "info"):
             value = getattr(flags, name)
             if value is not None:
@@ -346,10 +284,6 @@ def _without_sweeps(tokens: Sequence[str]) -> list[str]:
     return [t.split(",")[0] if "=" in t and "[" not in t and "(" not in t else t for t in tokens]
 
 
-def _abbreviates(name: str, known: Iterable[str]) -> bool:
-    return len(name) > 3 and sum(flag.startswith(name) for flag in known) == 1
-
-
 def _shell(token: str) -> str:
     # A comma, brackets or a tilde inside a word need no quotes for a person's shell.
     if all(c.isalnum() or c in "_-./:@%+=,~" for c in token):
@@ -357,101 +291,6 @@ def _shell(token: str) -> str:
     return shlex.quote(token)
 
 
-def _shown(composed: Composed, package: str | None, resolve: bool) -> str:
-    """What ``--cfg job`` prints."""
-    from omegaconf import Container, OmegaConf
-
-    tree: Any = composed.tree
-    if resolve:
-        OmegaConf.resolve(tree)
-    if package is None or package == "_global_":
-        return OmegaConf.to_yaml(tree)
-    part = OmegaConf.select(tree, package)
-    if not isinstance(part, Container):
-        if settings.find(package) is None:
-            raise UserError(f"There is no {package}.", where=f"command line: --package {package}")
-        return f"{part}\n"
-    return f"# @package {package}\n{OmegaConf.to_yaml(part)}"
-
-
 def _is_multirun(composed: Composed) -> bool:
     mode = composed.hydra.mode
     return mode is not None and mode.name == "MULTIRUN"
-
-
-def _run_overrides(composed: Composed) -> list[str]:
-    """Hydra's settings of one run: its own directory; none on the ranks behind the first."""
-    if not is_first_rank():
-        return [
-            "hydra.run.dir=.",
-            "hydra.output_subdir=null",
-            "hydra/job_logging=none",
-            "hydra/hydra_logging=none",
-        ]
-    if any(origin.startswith("hydra.run.dir=") for origin in composed.hydra.overrides.hydra):
-        return []
-
-    from mynah import run_directory
-
-    resumed = _resumed_directory(composed)
-    if resumed is not None:
-        now = datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
-        return [
-            argument("hydra.run.dir", str(resumed)),
-            f"hydra.output_subdir=.hydra/resumed-{now}",
-        ]
-    wanted = Path(str(composed.hydra.run.dir))
-    return [argument("hydra.run.dir", str(run_directory.claim(wanted.parent, wanted.name)))]
-
-
-def _resumed_directory(composed: Composed) -> Path | None:
-    """The directory of the run that is resumed: training goes on in it."""
-    config = composed.config
-    if config.resume_from_checkpoint is None or config.eval_checkpoint is not None:
-        return None
-
-    from mynah import run_directory
-    from mynah.config.checkpointed import with_absolute_paths
-
-    here = Path.cwd()
-    config = with_absolute_paths(config, here)
-    output = Path(config.training.output_dir) if config.training.output_dir else None
-    checkpoint = run_directory.resolve_resume(
-        config, working_directory=here, output_directory=output
-    )
-    return run_directory.run_directory_of(checkpoint, here / "outputs")
-
-
-def run_job(config: DictConfig) -> Any:
-    """What Hydra calls for one job: its settings, typed and checked, go to ``mynah.run.run``.
-
-    A run by itself leaves with its exit status, its message shown; a job of a sweep raises,
-    so that its launcher knows.
-    """
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-
-    hydra = HydraConfig.get()
-    directories = [Path(s.path) for s in hydra.runtime.config_sources if s.schema == "file"]
-
-    def action() -> Any:
-        composed = compose(
-            list(hydra.overrides.task),
-            directories=directories,
-            config_name=hydra.job.config_name,
-        )
-        from mynah.run import run
-
-        return run(
-            to_config(config, composed.origins),
-            origins=composed.origins,
-            run_directory=Path(hydra.runtime.output_dir),
-            working_directory=Path(hydra.runtime.cwd),
-        )
-
-    if hydra.mode == RunMode.MULTIRUN:
-        return action()
-    status = exit_status(action)
-    if status:
-        raise SystemExit(status)
-    return None

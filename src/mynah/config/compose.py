@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mynah.config import checks
+from mynah.config.config_files import EXPERIMENTS, ConfigFiles
 from mynah.config.errors import ConfigError, ConfigErrors, UserError
-from mynah.config.mistakes import EXPERIMENTS, ConfigFiles, Examination
+from mynah.config.mistakes import Examination
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
 from mynah.config.search_path import config_directories, display_path, install_file_source
@@ -31,15 +32,18 @@ class Composed:
         config: The settings, checked.
         origins: For every setting by dotted name, the layer that set it.
         arguments: The overrides as Hydra takes them.
-        tree: The settings as composed, references not resolved yet.
-        hydra: Hydra's own settings.
+        tree: The settings as composed, references not resolved yet, and Hydra's own.
     """
 
     config: Config
     origins: dict[str, Origin]
     arguments: list[str]
     tree: DictConfig
-    hydra: DictConfig
+
+    @property
+    def hydra(self) -> DictConfig:
+        """Hydra's own settings."""
+        return self.tree.hydra
 
 
 def prepare_hydra() -> None:
@@ -49,7 +53,9 @@ def prepare_hydra() -> None:
     from hydra.core.utils import setup_globals
 
     version.setbase(VERSION_BASE)
-    ConfigStore.instance().store(name=SCHEMA_NAME, node=Config)
+    store = ConfigStore.instance()
+    if f"{SCHEMA_NAME}.yaml" not in store.repo:
+        store.store(name=SCHEMA_NAME, node=Config)
     install_file_source()
     setup_globals()
 
@@ -90,12 +96,10 @@ def compose(
             layers.append((default, path))
     if examination.errors:
         raise ConfigErrors(examination.errors)
-    OmegaConf.set_struct(composed, False)
-    hydra_settings = composed.pop("hydra")
     origins = _origins(layers, files, examination, arguments, overrides)
     config = to_config(composed, origins)
     checks.check(config, origins)
-    return Composed(config, origins, arguments, composed, hydra_settings)
+    return Composed(config, origins, arguments, composed)
 
 
 def _compose_with_hydra(
@@ -107,14 +111,22 @@ def _compose_with_hydra(
     from hydra.errors import HydraException
     from hydra.types import RunMode
 
+    found: list[Any] = []
+
+    class Loader(ConfigLoaderImpl):
+        """Keeps the defaults list that it composes from: computing it again takes long."""
+
+        def _compose_config_from_defaults_list(self, defaults: list[Any], repo: Any) -> DictConfig:
+            found.extend(defaults)
+            return super()._compose_config_from_defaults_list(defaults, repo)
+
     JobRuntime.instance().set("name", "train")
-    loader = ConfigLoaderImpl(search_path_of(directories))
     try:
-        defaults = loader.compute_defaults_list(config_name, list(arguments), RunMode.RUN)
+        loader = Loader(search_path_of(directories))
         composed = loader.load_configuration(config_name, list(arguments), RunMode.RUN)
     except (HydraException, OmegaConfBaseException, ValueError) as problem:
         raise ConfigErrors([from_hydra(problem)]) from problem
-    return composed, defaults.defaults
+    return composed, found
 
 
 # Lines of Hydra's and OmegaConf's messages that tell a user nothing.
@@ -253,6 +265,7 @@ def to_config(composed: Any, origins: Mapping[str, Origin]) -> Config:
         ConfigErrors: A reference leads nowhere, or to a value of the wrong type.
     """
     try:
+        composed = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
         merged = OmegaConf.merge(OmegaConf.structured(Config), composed)
         OmegaConf.resolve(merged)
         config = OmegaConf.to_object(merged)

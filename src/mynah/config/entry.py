@@ -5,8 +5,8 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from mynah.config.command_line import run_job
 from mynah.config.compose import CONFIG_NAME, VERSION_BASE
+from mynah.config.job import run_job
 from mynah.config.search_path import shipped_configs
 
 

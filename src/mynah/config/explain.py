@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from mynah.config.compose import Composed, compose, prepare_hydra, read_config
+from mynah.config.config_files import EXPERIMENTS, ConfigFiles
 from mynah.config.errors import ConfigError, ConfigErrors, UserError
-from mynah.config.mistakes import EXPERIMENTS, ConfigFiles
 from mynah.config.origins import Origin
 from mynah.config.schema import Config
 from mynah.config.search_path import config_directories

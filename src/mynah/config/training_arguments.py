@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib.util
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -105,15 +106,29 @@ def _parse_field(statement: ast.AnnAssign) -> UpstreamField | None:
 
 
 @cache
-def _class_bodies() -> dict[str, list[ast.stmt]]:
-    tree = ast.parse(_source_path().read_text(encoding="utf-8"))
-    return {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}
+def _source() -> str:
+    return _source_path().read_text(encoding="utf-8")
+
+
+# What ends the fields of a class: its first method or property, or the next top-level line.
+_END_OF_FIELDS = re.compile(r"^(?:    def |    @|\S)", flags=re.MULTILINE)
+
+
+def _class_body(name: str) -> list[ast.stmt]:
+    """The statements of a class before its first method; parsing the whole file takes longer."""
+    start = _source().find(f"\nclass {name}") + 1
+    if start == 0:
+        raise LookupError(f"transformers/training_args.py holds no class {name}")
+    end = _END_OF_FIELDS.search(_source(), _source().index("\n", start) + 1)
+    tree = ast.parse(_source()[start : end.start() if end else None])
+    (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    return found.body
 
 
 @cache
 def upstream_fields() -> dict[str, UpstreamField]:
     """All settable fields of the installed TrainingArguments, by name, in their order."""
-    body = _class_bodies()["TrainingArguments"]
+    body = _class_body("TrainingArguments")
     parsed = (_parse_field(s) for s in body if isinstance(s, ast.AnnAssign))
     return {found.name: found for found in parsed if found}
 
@@ -123,7 +138,7 @@ def optimizer_names() -> frozenset[str]:
     """The values that ``optim`` takes in the installed version."""
     return frozenset(
         statement.value.value
-        for statement in _class_bodies()["OptimizerNames"]
+        for statement in _class_body("OptimizerNames")
         if isinstance(statement, ast.Assign)
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)

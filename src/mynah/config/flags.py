@@ -1,0 +1,100 @@
+"""Hydra's flags among the arguments; what looks like one and is none gets a message."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Iterable, Sequence
+
+from mynah.config import settings
+from mynah.config.config_files import EXPERIMENTS, ConfigFiles
+from mynah.config.errors import ConfigError, ConfigErrors, UserError
+from mynah.config.search_path import config_directories
+
+# Hydra's flags that are followed by a value.
+WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn")
+WITH_VALUE += ("--config-dir", "-cd", "--experimental-rerun", "--info", "-i")
+
+
+def parse_flags(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Separate Hydra's flags from the overrides.
+
+    Args:
+        arguments: As typed, without the program's name.
+
+    Returns:
+        The flags as Hydra's parser gives them, and the overrides in their order.
+
+    Raises:
+        ConfigErrors: Something looks like a flag and is none, or a flag's value is wrong.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+
+    def fail(message: str) -> None:
+        raise ConfigErrors(
+            [ConfigError(f"The flags cannot be read: {message}.", fix="--hydra-help lists them")]
+        )
+
+    parser.error = fail  # type: ignore[method-assign, assignment]
+    known = parser._option_string_actions
+    flags: list[str] = []
+    overrides: list[str] = []
+    errors: list[UserError] = []
+    rest = list(arguments)
+    while rest:
+        token = rest.pop(0)
+        name = token.partition("=")[0]
+        if not token.startswith("-") or token == "-":
+            overrides.append(token)
+        elif name in known or (name.startswith("--") and _abbreviates(name, known)):
+            flags.append(token)
+            if name in WITH_VALUE and "=" not in token and rest:
+                takes_none = name in ("--info", "-i") and "=" in rest[0] + rest[0][:1]
+                if not (rest[0].startswith("-") or takes_none):
+                    flags.append(rest.pop(0))
+        else:
+            value = None
+            if "=" not in token and rest and "=" not in rest[0] and rest[0][:2] != "--":
+                value = rest.pop(0)
+            errors.append(_unknown_flag(token, value))
+    if errors:
+        raise ConfigErrors(errors)
+    return parser.parse_args([*flags, *overrides]), overrides
+
+
+def _unknown_flag(token: str, separate: str | None) -> ConfigError:
+    name, equals, joined = token.lstrip("-").partition("=")
+    value = joined if equals else separate
+    typed = token if separate is None else f"{token} {separate}"
+    instead = _setting_for(name, "true" if value is None else value)
+    what = f"{token.partition('=')[0]} is no flag"
+    return ConfigError(
+        f"{what}: settings are written key=value." if instead else f"{what}.",
+        where=f"command line: {typed}",
+        fix=None if instead else "--help shows how settings are written",
+        argument=typed if instead else None,
+        instead=instead,
+    )
+
+
+def _setting_for(name: str, value: str) -> str | None:
+    """The argument that ``--name value`` was meant to be."""
+    files = ConfigFiles(config_directories())
+    groups = files.groups()
+    guesses = [name, name.replace("-", "_")]
+    for guess in guesses:
+        if guess in groups:
+            return f"+{guess}={value}" if guess == EXPERIMENTS else f"{guess}={value}"
+        if guess in settings.all_settings():
+            return f"{guess}={value}"
+    close = difflib.get_close_matches(name, groups, n=1, cutoff=0.75)
+    if close:
+        return f"+{close[0]}={value}" if close[0] == EXPERIMENTS else f"{close[0]}={value}"
+    near = settings.nearest(guesses[1])
+    return f"{near[0]}={value}" if near else None
+
+
+def _abbreviates(name: str, known: Iterable[str]) -> bool:
+    return len(name) > 3 and sum(flag.startswith(name) for flag in known) == 1
