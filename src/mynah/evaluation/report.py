@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -71,7 +72,8 @@ def with_command(about: Mapping[str, Any]) -> dict[str, Any]:
     """``about`` with the command that measures its ``checkpoint``, unless it has one."""
     if about.get("command") or not about.get("checkpoint"):
         return dict(about)
-    return {**about, "command": f"mynah eval eval_checkpoint={about['checkpoint']}"}
+    typed = shlex.quote(f"eval_checkpoint={about['checkpoint']}")
+    return {**about, "command": f"mynah eval {typed}"}
 
 
 def _write_atomically(path: Path, parts: Iterable[str]) -> None:
