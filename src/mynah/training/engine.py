@@ -57,7 +57,7 @@ class MynahTrainer(Trainer):
         stop: Whether somebody asked to stop.
         interrupted: Whether the training stopped for that.
         skipped: Utterances that could not be used, id to reason.
-        audio_seconds: Audio trained on in this call, this rank.
+        audio_seconds: Audio trained on in this call, by all ranks.
         progress: What shows the progress, or None.
     """
 
@@ -99,6 +99,7 @@ class MynahTrainer(Trainer):
         self._fruitless_steps = 0
         self._step_total = 0.0  # undivided loss of this optimizer step, this rank
         self._step_count = 0.0  # what it is to be divided by
+        self._step_seconds = 0.0
         self._logged_total = 0.0  # the same since the last log line, all ranks
         self._logged_count = 0.0
         self._scores: dict[str, float] = {}
@@ -160,7 +161,7 @@ class MynahTrainer(Trainer):
         self.accelerator.backward(loss.total)
         self._step_total += float(loss.total.detach())
         self._step_count += float(loss.count)
-        self.audio_seconds += inputs["seconds"]
+        self._step_seconds += inputs["seconds"]
         if not math.isfinite(self._step_total):
             console.notice(
                 f"The loss is not finite in step {self.state.global_step + 1:,}; "
@@ -172,11 +173,13 @@ class MynahTrainer(Trainer):
         return torch.zeros((), device=self.args.device)
 
     def _finish_gradient(self, model: Any) -> None:
-        total, count, stops = distributed.sum_over_ranks(
-            [self._step_total, self._step_count, float(self.stop.requested)], self.args.device
+        total, count, seconds, stops = distributed.sum_over_ranks(
+            [self._step_total, self._step_count, self._step_seconds, float(self.stop.requested)],
+            self.args.device,
         )
         self._stop_agreed = stops > 0
-        self._step_total = self._step_count = 0.0
+        self.audio_seconds += seconds
+        self._step_total = self._step_count = self._step_seconds = 0.0
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         if math.isfinite(total) and count > 0:
             # DDP has averaged over the ranks already.
@@ -225,6 +228,8 @@ class MynahTrainer(Trainer):
             if utterance in self.skipped:
                 continue
             self.skipped[utterance] = reason
+            if distributed.rank() > 0:
+                continue  # counted with the next checkpoint
             if len(self.skipped) <= _NAMED:
                 console.notice(f"Utterance {utterance} is left out: {reason}")
             elif len(self.skipped) == _NAMED + 1:
@@ -376,9 +381,12 @@ class MynahTrainer(Trainer):
     # Checkpoints
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        randoms = distributed.gather_to_first(state.random_state(self.args.device))
+        gathered = distributed.gather_to_first((state.random_state(self.args.device), self.skipped))
         failure: UserError | None = None
         if distributed.rank() == 0:
+            for _, skipped in gathered:
+                self.skipped = {**self.skipped, **skipped}
+            randoms = [found for found, _ in gathered]
             try:
                 with self._paused():
                     self._commit(randoms)
