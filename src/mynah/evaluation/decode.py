@@ -205,12 +205,13 @@ class _Results:
     def in_row_order(self) -> list[Hypothesis]:
         corpus = self._corpus
         texts, ids, speakers = corpus.texts, corpus.ids, corpus.speakers
+        durations = corpus.durations
         return [
             Hypothesis(
                 id=ids[row],
                 reference=texts[row],
                 text=self._texts.get(row, ""),
-                duration_seconds=float(corpus.durations[row]),
+                duration_seconds=float(durations[row]),
                 speaker=speakers[row] or None,
                 error=_reason(self._failures[row]) if row in self._failures else None,
             )
