@@ -14,7 +14,7 @@ from mynah.console import progress
 from mynah.data import audio, tables
 from mynah.data.sources.base import Row
 
-_SHARD_ROWS = 2000
+_SHARD_ROWS = 500
 
 
 def checked_table(

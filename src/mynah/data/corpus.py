@@ -69,6 +69,13 @@ class Corpus:
         self._texts = list(texts) if texts is not None else None
         self._language = language
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What can be read again from the table is not sent to workers.
+        return {name: value for name, value in vars(self).items() if name.startswith("_")} | {
+            "name": self.name,
+            "sample_rate": self.sample_rate,
+        }
+
     def __len__(self) -> int:
         return len(self._dataset)
 

@@ -257,7 +257,8 @@ def _with_articles(words: list[str]) -> list[str]:
 
 
 def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
-    header, body = "", []
+    header = ""
+    body: list[str] = []
     for line in [*text.splitlines(), "[]"]:
         line = line.strip()
         if line.startswith("["):

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 _PLURALS = {
-    "child": "children", "foot": "feet", "goose": "geese", "mouse": "mice", "ox": "oxen",
-    "tooth": "teeth", "sheep": "sheep", "shrimp": "shrimps", "salmon": "salmon", "wolf": "wolves",
-    "knife": "knives", "shelf": "shelves", "scarf": "scarves", "leaf": "leaves", "wife": "wives",
-    "hoof": "hooves", "policy": "policies", "crisis": "crises", "piano": "pianos",
-    "radio": "radios", "kangaroo": "kangaroos", "zoo": "zoos", "hippo": "hippos",
-    "flamingo": "flamingos", "studio": "studios", "photo": "photos", "disco": "discos",
-    "fireman": "firemen", "postman": "postmen", "cactus": "cactuses", "octopus": "octopuses",
-    "gas": "gases", "van": "vans", "canvas": "canvases", "ski": "skis", "taxi": "taxis",
+    "crisis": "crises", "foot": "feet", "goose": "geese", "jellyfish": "jellyfish",
+    "mouse": "mice", "ox": "oxen", "postman": "postmen", "salmon": "salmon", "scarf": "scarves",
+    "sheep": "sheep", "shelf": "shelves", "tooth": "teeth", "wolf": "wolves",
 }  # fmt: skip
 
 # base: (past, participle)
@@ -20,21 +15,20 @@ _IRREGULAR = {
     "draw": ("drew", "drawn"), "find": ("found", "found"), "forget": ("forgot", "forgotten"),
     "hide": ("hid", "hidden"), "hold": ("held", "held"), "lend": ("lent", "lent"),
     "lose": ("lost", "lost"), "sell": ("sold", "sold"), "send": ("sent", "sent"),
-    "shake": ("shook", "shaken"), "show": ("showed", "shown"), "steal": ("stole", "stolen"),
+    "shake": ("shook", "shaken"), "show": ("showed", "shown"),
     "sweep": ("swept", "swept"), "take": ("took", "taken"), "throw": ("threw", "thrown"),
     "understand": ("understood", "understood"), "drive": ("drove", "driven"),
     "eat": ("ate", "eaten"), "fall": ("fell", "fallen"), "fight": ("fought", "fought"),
     "fly": ("flew", "flown"), "grow": ("grew", "grown"), "kneel": ("knelt", "knelt"),
-    "leave": ("left", "left"), "lie": ("lay", "lain"), "ride": ("rode", "ridden"),
+    "leave": ("left", "left"),
     "run": ("ran", "run"), "sing": ("sang", "sung"), "sit": ("sat", "sat"),
     "sleep": ("slept", "slept"), "speak": ("spoke", "spoken"), "stand": ("stood", "stood"),
     "swim": ("swam", "swum"), "think": ("thought", "thought"), "wake": ("woke", "woken"),
-    "win": ("won", "won"), "prove": ("proved", "proven"), "dive": ("dived", "dived"),
+    "win": ("won", "won"), "prove": ("proved", "proven"),
 }  # fmt: skip
 
-# Verbs of more than one syllable whose last consonant doubles all the same, and those of
-# one vowel and one consonant that the rule would catch wrongly.
-_DOUBLES = {"travel", "quarrel", "cancel", "admit", "permit", "forget", "handicap"}
+# Verbs of more than one syllable whose last consonant doubles all the same.
+_DOUBLES = {"travel", "quarrel", "cancel", "forget"}
 _VOWELS = "aeiou"
 
 
@@ -47,7 +41,7 @@ def plural(noun: str) -> str:
         made = last + "es"
     elif last.endswith("y") and last[-2] not in _VOWELS:
         made = last[:-1] + "ies"
-    elif last.endswith(("ato", "ero", "quito", "anko")):
+    elif last.endswith(("ato", "ero", "quito")):
         made = last + "es"
     else:
         made = last + "s"

@@ -18,7 +18,7 @@ from mynah.console import notice, say
 from mynah.data import splits, tables
 from mynah.data.corpus import Corpus
 from mynah.data.sources import open_source
-from mynah.data.sources.base import Place, Source
+from mynah.data.sources.base import Place, Source, UnknownSplitError
 from mynah.data.text import prepare_text
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def prepare(
     Raises:
         UserError: The corpus is not there, has no transcripts, or lacks a split.
     """
+    import datasets
+
     cache = tables.cache_directory(config.dataset_cache_dir, working_directory)
     place = Place(
         working_directory=working_directory,
@@ -96,7 +98,8 @@ def prepare(
     held: splits.HeldOut | None = None
     evaluation: dict[str, Corpus] = {}
     if train or eval_splits is None:
-        whole = _joined(source, config.train_splits)
+        parts = _wanted(source, config.train_splits, "train_splits")
+        whole = datasets.concatenate_datasets([dataset for _, dataset in parts])
         if eval_splits is None and config.eval_fraction > 0:
             held = _held_out(source, config, whole, cache)
             report["held_out"] = {"by": held.by, "names": sorted(held.names)}
@@ -110,7 +113,7 @@ def prepare(
         evaluation[HELD_OUT], report["splits"][HELD_OUT] = _finished(
             rows, HELD_OUT, config, training=False
         )
-    for name, dataset in _evaluation_tables(source, eval_splits or []):
+    for name, dataset in _wanted(source, eval_splits, "eval_splits") if eval_splits else []:
         rows = _filtered(dataset, config, training=False)
         evaluation[name], report["splits"][name] = _finished(rows, name, config, training=False)
     for name, account in report["splits"].items():
@@ -135,32 +138,29 @@ def _eval_splits(source: Source, config: DataConfig) -> list[str] | None:
     return config.eval_splits
 
 
-def _joined(source: Source, specifications: Sequence[str]) -> datasets.Dataset:
-    import datasets
-
-    parts = []
-    for specification in specifications:
-        for wanted in splits.parse(specification):
-            for part in source.parts(wanted.name):
-                dataset = source.table(part, wanted.first_rows).dataset()
-                parts.append(dataset.select(wanted.rows(len(dataset))))
-    if not parts:
-        raise UserError(
-            "There is nothing to train on.", where="data.train_splits", fix="Name a split"
-        )
-    return datasets.concatenate_datasets(parts) if len(parts) > 1 else parts[0]
-
-
-def _evaluation_tables(
-    source: Source, specifications: Sequence[str]
+def _wanted(
+    source: Source, specifications: Sequence[str], setting: str
 ) -> list[tuple[str, datasets.Dataset]]:
+    """(name, rows) of each part that a setting asks for."""
     found = []
     for specification in specifications:
         for wanted in splits.parse(specification):
-            for part in source.parts(wanted.name):
+            try:
+                parts = source.parts(wanted.name)
+            except UnknownSplitError as problem:
+                problem.where = f"data.{setting}"
+                if problem.there:
+                    problem.fix = f"data.{setting}=[{problem.there[0]}]"
+                    if setting == "eval_splits":
+                        problem.fix += ", or hold out a part of the training data: "
+                        problem.fix += "data.eval_splits=null"
+                raise
+            for part in parts:
                 dataset = source.table(part, wanted.first_rows).dataset()
                 name = str(splits.SplitSlice(part.name, wanted.start, wanted.stop))
                 found.append((name, dataset.select(wanted.rows(len(dataset)))))
+    if not found:
+        raise UserError(f"data.{setting} names no split.", where=f"data.{setting}")
     return found
 
 

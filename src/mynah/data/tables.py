@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from mynah.config.errors import UserError
 from mynah.console import notice, say
 
 if TYPE_CHECKING:
@@ -95,7 +96,27 @@ def open_or_make(
         shards: How many shards it has.
         make: Called with the directory to write to and the shards that are missing.
         about: Called at the end: what table.json holds beside the sizes.
+
+    Raises:
+        UserError: It cannot be written there.
     """
+    try:
+        return _locked(directory, shards, make, about)
+    except OSError as problem:
+        raise UserError(
+            f"The prepared corpus cannot be written: {problem.strerror or problem}.",
+            where=str(directory),
+            fix="Make room there, or choose another place: data.dataset_cache_dir=FOLDER. "
+            "What is done is kept.",
+        ) from problem
+
+
+def _locked(
+    directory: Path,
+    shards: int,
+    make: Callable[[Path, list[int]], None],
+    about: Callable[[], dict[str, Any]],
+) -> Table:
     import filelock
 
     directory.parent.mkdir(parents=True, exist_ok=True)

@@ -78,6 +78,22 @@ class Part:
     key: str
 
 
+class UnknownSplitError(UserError):
+    """A split that a corpus does not have.
+
+    Attributes:
+        there: The splits it has, the likeliest first.
+    """
+
+    def __init__(self, corpus: str, split: str, there: Sequence[str]) -> None:
+        super().__init__(
+            f"{corpus} has no split {split!r}. It has: {', '.join(there) or 'none'}.",
+            where="data.train_splits, data.eval_splits",
+        )
+        near = difflib.get_close_matches(split, there, n=1, cutoff=0.5)
+        self.there = [*near, *(name for name in there if name not in near)]
+
+
 class Source(ABC):
     """One corpus in one format.
 
@@ -122,17 +138,9 @@ class Source(ABC):
         """What is known of how training and evaluation differ: ``text`` for people, counts."""
         return {}
 
-    def unknown_split(self, split: str) -> UserError:
+    def unknown_split(self, split: str) -> UnknownSplitError:
         """The error for a split that is not there: it names those that are."""
-        there = self.splits()
-        near = difflib.get_close_matches(split, there, n=1, cutoff=0.5)
-        best = near[0] if near else (there[0] if there else "")
-        return UserError(
-            f"{self.name} has no split {split!r}. It has: {', '.join(there) or 'none'}.",
-            where="data.train_splits, data.eval_splits",
-            fix=f"data.train_splits=[{best}], or data.eval_splits=[{best}], or "
-            "data.eval_splits=null to hold out a part of the training split",
-        )
+        return UnknownSplitError(self.name, split, self.splits())
 
 
 class RowSource(Source):

@@ -9,6 +9,7 @@ text file beside each.
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class FolderSource(RowSource):
         given = config.path or config.dataset_name
         root = (place.working_directory / Path(given).expanduser()).resolve()
         if not root.exists():
-            there = sorted(path.name for path in root.parent.glob("*/"))[:8]
+            there = _folders_beside(root)
             raise UserError(
                 f"There is no folder {root}.",
                 where=f"data.path={config.path}" if config.path else f"dataset_name={given}",
@@ -70,6 +71,13 @@ class FolderSource(RowSource):
 
     def rows(self, part: Part) -> list[Row]:
         return self._rows[part.key]
+
+
+def _folders_beside(root: Path) -> list[str]:
+    """Folders where one was looked for, those of a similar name first, eight at most."""
+    names = sorted(path.name for path in root.parent.glob("*/") if not path.name.startswith("."))
+    near = difflib.get_close_matches(root.name, names, n=3)
+    return [*near, *(name for name in names if name not in near)][:8]
 
 
 def _listings(root: Path) -> list[Path]:

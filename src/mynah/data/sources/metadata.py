@@ -132,10 +132,10 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
                 if len(fields) >= 2:
                     yield {"file_name": fields[0], "text": fields[-1], "id": fields[0]}
             return
-        tabs = path.suffix == ".tsv" or first.count("\t") > first.count(",")
-        delimiter = "\t" if tabs else "|" if "|" in first else ","
-        quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
-        reader = csv.DictReader(file, delimiter=delimiter, quoting=quoting, restkey="")
+        if path.suffix == ".tsv" or first.count("\t") > first.count(","):
+            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restkey="")
+        else:
+            reader = csv.DictReader(file, delimiter="|" if "|" in first else ",", restkey="")
         for row in reader:
             if row.get(""):
                 raise ValueError(
