@@ -299,12 +299,12 @@ def from_mapping(content: Mapping[str, Any], where: str) -> Config:
     Raises:
         ConfigErrors: Unknown names or values of the wrong type.
     """
-    from mynah.config.mistakes import _leaves
+    from mynah.config.mistakes import leaves
     from mynah.config.values import value_mistake
 
     errors: list[UserError] = []
     for section in [{key: value} for key, value in content.items()]:
-        for name, value in ((n.lstrip("."), v) for n, v in _leaves(section, "")):
+        for name, value in ((n.lstrip("."), v) for n, v in leaves(section, "")):
             found = find(name)
             if found is None:
                 errors.append(ConfigError(f"There is no setting {name}.", where=where))

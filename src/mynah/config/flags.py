@@ -12,8 +12,10 @@ from mynah.config.errors import ConfigError, ConfigErrors, UserError
 from mynah.config.search_path import config_directories
 
 # Hydra's flags that are followed by a value.
-WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn")
-WITH_VALUE += ("--config-dir", "-cd", "--experimental-rerun", "--info", "-i")
+WITH_VALUE = (
+    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+)
 
 
 def parse_flags(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

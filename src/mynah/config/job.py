@@ -73,7 +73,7 @@ def run_job(config: DictConfig) -> Any:
         composed = compose(
             list(hydra.overrides.task),
             directories=directories,
-            config_name=hydra.job.config_name,
+            config_name=str(hydra.job.config_name),
         )
         from mynah.run import run
 
