@@ -1,4 +1,4 @@
-"""The configuration reference, written from the schema: ``python -m mynah.config.reference PATH``."""
+"""The configuration reference, from the schema: ``python -m mynah.config.reference PATH``."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _HEAD = """\
 
 Every setting, generated from `src/mynah/config/schema.py` (`hatch run docs`); do not edit by hand.
 
-The defaults here are the schema's. The groups in `configs/hydra/` set others: `mynah config explain`
-shows the effective value of each setting and the file and line that set it, and `--cfg job` the
-whole configuration. A value is set in YAML, by an experiment, or on the command line:
+The defaults here are the schema's. The groups in `configs/hydra/` set others: `mynah config
+explain` shows the effective value of each setting and the file and line that set it, and
+`--cfg job` the whole configuration. A value is set in YAML, by an experiment, or on the command
+line:
 
 ```bash
 python src/train_hydra.py training.learning_rate=1e-4 model.encoder.layers=6
@@ -59,8 +60,7 @@ def _sections(cls: type, prefix: str) -> Iterator[str]:
     own = [
         settings[f"{prefix}{found.name}"]
         for found in dataclasses.fields(cls)
-        if f"{prefix}{found.name}" in settings
-        and not (found.metadata.get("upstream") and found.name in UPSTREAM_DISPOSITION)
+        if f"{prefix}{found.name}" in settings and not _only_upstream(prefix, found)
     ]
     about = " ".join((cls.__doc__ or "").split())
     level = "##" if "." not in prefix[:-1] else "###"
@@ -72,6 +72,13 @@ def _sections(cls: type, prefix: str) -> Iterator[str]:
     for found in dataclasses.fields(cls):
         if dataclasses.is_dataclass(hints[found.name]):
             yield from _sections(typing.cast(type, hints[found.name]), f"{prefix}{found.name}.")
+
+
+def _only_upstream(prefix: str, found: dataclasses.Field[Any]) -> bool:
+    """Whether a field is in the table of TrainingArguments alone."""
+    disposition = UPSTREAM_DISPOSITION.get(found.name) if prefix == "training." else None
+    refused = disposition is not None and disposition.kind == "refused"
+    return bool(found.metadata.get("upstream")) or refused
 
 
 def _row(setting: Setting) -> list[str]:

@@ -283,6 +283,11 @@ class ModelConfig:
         "Leave a pretrained encoder as it is and train what follows it; null: yes before a "
         "language model, no where a whole recognizer is pretrained.",
     )
+    freeze_decoder: bool = setting(
+        False,
+        "Leave the language model as it is, without LoRA too: the projector alone learns, and "
+        "the encoder where it is not frozen.",
+    )
     use_lora: bool = setting(False, "Adapt pretrained weights with LoRA instead of training them.")
     lora_r: int = setting(32, "Rank of the LoRA matrices.", minimum=1)
     lora_alpha: int = setting(64, "LoRA scale; the update is scaled by alpha / r.", minimum=1)
@@ -404,7 +409,7 @@ class TrainingConfig:
     report_to: list[str] | None = setting(
         None, "Trackers by name, as [tensorboard]; null: none. Nothing is sent anywhere unasked."
     )
-    push_to_hub: bool = setting(False, "Upload the model to the hub at the end.")
+    push_to_hub: bool = setting(False, "Refused: a model is uploaded by hand.")
     disable_tqdm: bool | None = setting(
         None, "Plain lines instead of bars; null: as the output allows."
     )
