@@ -246,7 +246,8 @@ def _origins(
                     ),
                 )
     for override, text in zip(parse(arguments), typed, strict=True):
-        if override.value() is not None or "=" in text:
+        chooses = override.key_or_group in examination.groups
+        if not override.is_delete() and not (chooses and not isinstance(override.value(), dict)):
             mark(override.key_or_group, Origin("command line", text))
     return origins
 
