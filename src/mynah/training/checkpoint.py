@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,6 +68,7 @@ def commit(final: Path, *, expected_bytes: int | None = None) -> Iterator[Path]:
         staging.mkdir()
         yield staging
         write_sums(staging)
+        _share_mode(staging)
         _sync_tree(staging)
         _take_name(staging, final)
     except BaseException as error:
@@ -287,6 +289,14 @@ def _sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _share_mode(directory: Path) -> None:
+    """Give every file the mode that the umask asks for; safetensors writes them for the owner."""
+    mode = stat.S_IMODE((directory / SUMS_NAME).stat().st_mode)
+    for path in directory.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
 
 
 def _sync_file(path: Path) -> None:

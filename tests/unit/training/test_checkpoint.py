@@ -64,6 +64,17 @@ def test_the_sums_are_those_that_sha256sum_checks(tmp_path):
     assert done.returncode == 0
 
 
+def test_files_can_be_read_by_whom_the_umask_allows(tmp_path):
+    final = checkpoint_path(tmp_path, 1)
+    before = os.umask(0o027)
+    try:
+        with commit(final) as staging:
+            (staging / "model.safetensors").touch(mode=0o600)
+    finally:
+        os.umask(before)
+    assert (final / "model.safetensors").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_block_that_raises_leaves_no_trace(tmp_path):
     write(tmp_path, 1)
     with pytest.raises(ZeroDivisionError), commit(checkpoint_path(tmp_path, 2)) as staging:
