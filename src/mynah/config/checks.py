@@ -7,7 +7,7 @@ legacy JSON, the Python API.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mynah.config.errors import ConfigError, ConfigErrors
@@ -56,7 +56,12 @@ class Checker:
         return found
 
     def wrong(
-        self, name: str, what: str, instead: str | None = None, *, remove: bool = False
+        self,
+        name: str,
+        what: str,
+        instead: str | Sequence[str] | None = None,
+        *,
+        remove: bool = False,
     ) -> None:
         """Report a mistake of a setting.
 
@@ -74,7 +79,7 @@ class Checker:
             where = origin.place or f"{name}={typed(self.value(name))}"
         fix = None
         if instead and not on_command_line:
-            fix = f"set {instead}"
+            fix = f"set {instead if isinstance(instead, str) else ' '.join(instead)}"
         elif remove and not on_command_line:
             fix = f"remove {name}"
         self.errors.append(
@@ -307,8 +312,10 @@ def _check_model_names(checker: Checker) -> None:
         checker.wrong(
             "model.decoder_model_name",
             "A language model needs a speech encoder before it: model.encoder_model_name.",
-            argument("model.decoder_model_name", model.decoder_model_name)
-            + " model.encoder_model_name=openai/whisper-small",
+            [
+                argument("model.decoder_model_name", model.decoder_model_name),
+                "model.encoder_model_name=openai/whisper-small",
+            ],
         )
     if model.family == "ctc" and model.decoder_model_name:
         checker.wrong(

@@ -212,10 +212,10 @@ class CommandLine:
         found = settings.find(override.key_or_group)
         is_list = found is not None and "list" in str(found.type)
         if is_list:
-            instead = f"{key}=[{value}]"
+            instead = [f"{key}=[{value}]"]
             what = f"{override.key_or_group} is a list: its values go into brackets."
         else:
-            instead = f"-m {typed}"
+            instead = ["-m", typed]
             what = "Several values are a sweep, which is asked for with -m."
         return ConfigError(what, where=f"command line: {typed}", argument=typed, instead=instead)
 
@@ -229,13 +229,10 @@ class CommandLine:
             if not isinstance(error, ConfigError):
                 continue
             if error.argument is not None:
-                old = (
-                    error.argument.split(" ") if error.argument not in tokens else [error.argument]
-                )
-                tokens, did = _replace(tokens, old, error.instead)
+                tokens, did = _replace(tokens, _words(error.argument), _words(error.instead))
                 changed = changed or did
             elif error.instead and error.setting:
-                tokens += error.instead.split(" ")
+                tokens += _words(error.instead)
                 changed = True
         unmended = any(
             isinstance(error, ConfigError)
@@ -270,12 +267,15 @@ def _directories(flags: argparse.Namespace) -> list[Path]:
     )
 
 
-def _replace(tokens: list[str], old: Sequence[str], new: str | None) -> tuple[list[str], bool]:
+def _words(text: str | Sequence[str] | None) -> list[str]:
+    return [text] if isinstance(text, str) else list(text or [])
+
+
+def _replace(tokens: list[str], old: Sequence[str], new: Sequence[str]) -> tuple[list[str], bool]:
     """The tokens with one run of them replaced, and whether it was there."""
     for start in range(len(tokens) - len(old) + 1):
         if tokens[start : start + len(old)] == list(old):
-            middle = new.split(" ") if new else []
-            return [*tokens[:start], *middle, *tokens[start + len(old) :]], True
+            return [*tokens[:start], *new, *tokens[start + len(old) :]], True
     return tokens, False
 
 

@@ -271,7 +271,7 @@ def to_config(composed: Any, origins: Mapping[str, Origin]) -> Config:
         OmegaConf.resolve(merged)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as problem:
-        name = str(getattr(problem, "full_key", "") or "")
+        name = _unresolved(composed)
         origin = origins.get(name, SCHEMA)
         raise ConfigErrors(
             [
@@ -284,6 +284,16 @@ def to_config(composed: Any, origins: Mapping[str, Origin]) -> Config:
         ) from problem
     assert isinstance(config, Config)
     return config
+
+
+def _unresolved(composed: Any) -> str:
+    """The first setting that cannot be resolved; empty where it is not to be found."""
+    for name in all_settings():
+        try:
+            OmegaConf.select(composed, name)
+        except OmegaConfBaseException:
+            return name
+    return ""
 
 
 def _first_line(problem: BaseException) -> str:

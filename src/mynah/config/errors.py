@@ -36,8 +36,8 @@ class ConfigError(UserError):
         what: What is wrong, one sentence.
         where: File and line, or the argument as typed.
         fix: How to mend it, where no other argument does.
-        argument: The argument that is wrong, as typed on the command line.
-        instead: What it should be; None: it should be left out.
+        argument: What is wrong on the command line, as typed; several words as a sequence.
+        instead: What it should be, likewise; None: it should be left out.
         setting: The dotted name of the setting that is wrong, where it is known.
     """
 
@@ -47,8 +47,8 @@ class ConfigError(UserError):
         *,
         where: str | None = None,
         fix: str | None = None,
-        argument: str | None = None,
-        instead: str | None = None,
+        argument: str | Sequence[str] | None = None,
+        instead: str | Sequence[str] | None = None,
         setting: str | None = None,
     ) -> None:
         super().__init__(what, where=where, fix=fix)

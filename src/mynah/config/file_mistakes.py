@@ -11,7 +11,7 @@ from mynah.config import settings
 from mynah.config.config_files import EXPERIMENTS, Choice, ConfigFiles
 from mynah.config.errors import ConfigError
 from mynah.config.search_path import display_path
-from mynah.config.values import shown, value_mistake
+from mynah.config.values import shown, typed, value_mistake
 from mynah.config.yaml_file import Entry, YamlFile
 
 
@@ -164,7 +164,9 @@ class FileExamination:
             if name.partition(".")[0] == "hydra":
                 continue
             found = settings.find(name)
-            if name in settings.all_sections():
+            if "." in entry.key and found is not None and name == found.name:
+                self.errors.append(self._unknown_in_file(read, entry, name, prefix))
+            elif name in settings.all_sections():
                 if entry.entries is not None:
                     self._entries(read, entry.entries, f"{name}.")
                 elif not isinstance(entry.value, str) or "${" not in entry.value:
@@ -237,4 +239,4 @@ class FileExamination:
 def gone_instead(name: str, value: Any) -> str | None:
     """What says the same as a name that is gone, as ``key=value``, or None."""
     instead = settings.GONE[name.rpartition(".")[2]].instead
-    return instead.format(value=value) if instead else None
+    return instead.format(value=typed(value)) if instead else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from mynah.config import settings
 from mynah.config.config_files import EXPERIMENTS, ConfigFiles
@@ -50,7 +50,7 @@ def parse_flags(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]
         name = token.partition("=")[0]
         if not token.startswith("-") or token == "-":
             overrides.append(token)
-        elif name in known or (name.startswith("--") and _abbreviates(name, known)):
+        elif name in known:
             flags.append(token)
             if name in WITH_VALUE and "=" not in token and rest:
                 takes_none = name in ("--info", "-i") and "=" in rest[0] + rest[0][:1]
@@ -69,14 +69,14 @@ def parse_flags(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]
 def _unknown_flag(token: str, separate: str | None) -> ConfigError:
     name, equals, joined = token.lstrip("-").partition("=")
     value = joined if equals else separate
-    typed = token if separate is None else f"{token} {separate}"
+    words = [token] if separate is None else [token, separate]
     instead = _setting_for(name, "true" if value is None else value)
     what = f"{token.partition('=')[0]} is no flag"
     return ConfigError(
         f"{what}: settings are written key=value." if instead else f"{what}.",
-        where=f"command line: {typed}",
+        where=f"command line: {' '.join(words)}",
         fix=None if instead else "--help shows how settings are written",
-        argument=typed if instead else None,
+        argument=words if instead else None,
         instead=instead,
     )
 
@@ -96,7 +96,3 @@ def _setting_for(name: str, value: str) -> str | None:
         return f"+{close[0]}={value}" if close[0] == EXPERIMENTS else f"{close[0]}={value}"
     near = settings.nearest(guesses[1])
     return f"{near[0]}={value}" if near else None
-
-
-def _abbreviates(name: str, known: Iterable[str]) -> bool:
-    return len(name) > 3 and sum(flag.startswith(name) for flag in known) == 1
