@@ -1,0 +1,157 @@
+"""Speech encoders without a head: how each is loaded, how wide it is, how it is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mynah.config.errors import UserError
+from mynah.models import adapters, fastconformer, hub
+
+# transformers' model types with an encoder that can be had alone.
+SUPPORTED = (
+    "whisper",
+    "wav2vec2",
+    "wav2vec2-bert",
+    "wav2vec2-conformer",
+    "hubert",
+    "wavlm",
+    "data2vec-audio",
+    "unispeech",
+    "unispeech-sat",
+    "parakeet_ctc",
+    "parakeet_encoder",
+)
+# Weights of a whole recognizer that its encoder alone does not have.
+_NOT_ENCODER = ("decoder.", "proj_out.", "lm_head.", "ctc_head.", "quantizer.", "project_")
+
+
+def encoder_config(config: Any, source: hub.Source) -> Any:
+    """The configuration of the encoder in a model of configuration ``config``.
+
+    Raises:
+        UserError: The architecture has no speech encoder that is supported.
+    """
+    if config.model_type not in SUPPORTED:
+        raise UserError(
+            f"{source.name} is a {config.model_type}, and no speech encoder that is supported.",
+            where=source.setting,
+            fix="Supported are: " + ", ".join(SUPPORTED),
+        )
+    return config.encoder_config if config.model_type == "parakeet_ctc" else config
+
+
+def draw(config: Any) -> Any:
+    """An encoder with random weights."""
+    from transformers import AutoModel
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    encoder = (
+        WhisperEncoder(config) if config.model_type == "whisper" else AutoModel.from_config(config)
+    )
+    fastconformer.install(encoder)
+    return encoder
+
+
+def load(source: hub.Source, config: Any, attention: str | None = None) -> Any:
+    """The pretrained encoder in fp32; the rest of its checkpoint is dropped.
+
+    Args:
+        source: A whole recognizer or an encoder alone.
+        config: What :func:`encoder_config` made of its configuration.
+        attention: Attention kernel, or None for the library's choice.
+
+    Raises:
+        UserError: It is not to be had, or its weights are not whole.
+    """
+    from transformers import AutoModel, AutoModelForCTC, WhisperForConditionalGeneration
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    hub.check_weights(source)
+    whole = hub.load_config(source)
+    alone = (Path(source.name) / "config.json").exists() and _is_encoder_alone(whole)
+    kind: Any = AutoModel
+    if whole.model_type == "whisper":
+        kind = WhisperEncoder if alone else WhisperForConditionalGeneration
+    elif whole.model_type == "parakeet_ctc":
+        kind = AutoModelForCTC
+    with hub.quiet():
+        model, report = kind.from_pretrained(
+            source.name,
+            dtype=torch.float32,
+            use_safetensors=True,
+            output_loading_info=True,
+            attn_implementation=attention,
+            **source.options(),
+        )
+    missing = {key for key in report["missing_keys"] if "masked_spec_embed" not in key}
+    left_over = {key for key in report["unexpected_keys"] if not key.startswith(_NOT_ENCODER)}
+    adapters.check_keys(missing, left_over, where=Path(source.name))
+    if kind is WhisperForConditionalGeneration:
+        model = model.model.encoder
+    elif kind is AutoModelForCTC:
+        model = model.encoder
+    fastconformer.install(model)
+    return model
+
+
+def _is_encoder_alone(config: Any) -> bool:
+    return "WhisperEncoder" in (config.architectures or ())
+
+
+def width(config: Any) -> int:
+    """Size of a frame that the encoder puts out."""
+    if config.model_type == "whisper":
+        return config.d_model
+    return getattr(config, "output_hidden_size", None) or config.hidden_size
+
+
+def encode(
+    encoder: Any,
+    features: torch.Tensor,
+    lengths: torch.Tensor,
+    mask: torch.Tensor | None,
+) -> torch.Tensor:
+    """Features [batch, frames, bins] or samples [batch, samples] to [batch, time, width].
+
+    Args:
+        encoder: What :func:`load` gave.
+        features: Padded with zeros.
+        lengths: Real features of each row, [batch].
+        mask: [batch, frames], for encoders that are told of padding; None for the others.
+    """
+    if encoder.config.model_type == "whisper":
+        return _whisper_at_true_length(encoder, features, lengths)
+    name = encoder.main_input_name
+    return encoder(**{name: features}, attention_mask=mask).last_hidden_state
+
+
+def _whisper_at_true_length(
+    encoder: Any, features: torch.Tensor, lengths: torch.Tensor
+) -> torch.Tensor:
+    """Whisper's encoder on clips shorter than its window: the first positions, padding unseen.
+
+    The weights are Whisper's, and a clip that fills the window comes out as from Whisper's
+    own forward pass; only that pass insists on 30 s.
+    """
+    frames = features.shape[1]
+    hidden = nn.functional.gelu(encoder.conv1(features.transpose(1, 2)))
+    padded = bool((lengths < frames).any())
+    if padded:
+        real = torch.arange(frames, device=features.device) < lengths[:, None]
+        hidden = hidden * real[:, None]
+    hidden = nn.functional.gelu(encoder.conv2(hidden)).transpose(1, 2)
+    hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
+    hidden = nn.functional.dropout(hidden, encoder.dropout, encoder.training)
+    bias = None
+    if padded:
+        heard = torch.arange(hidden.shape[1], device=hidden.device) < (lengths[:, None] + 1) // 2
+        lowest = torch.finfo(hidden.dtype).min
+        bias = torch.zeros(heard.shape, dtype=hidden.dtype, device=hidden.device)
+        bias = bias.masked_fill(~heard, lowest)[:, None, None]
+    for layer in encoder.layers:
+        hidden = layer(hidden, bias)
+    return encoder.layer_norm(hidden)
