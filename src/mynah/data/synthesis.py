@@ -110,6 +110,10 @@ class Espeak:
         self._library.espeak_SetParameter(_PARAMETER_RATE, rate, 0)
         self._library.espeak_SetParameter(_PARAMETER_PITCH, pitch, 0)
         self._chunks.clear()
+        # Breathy voices draw from a generator that espeak seeds by the clock (since 1.52; an
+        # older library has no such function, and its recordings differ from run to run).
+        if hasattr(self._library, "espeak_ng_SetRandSeed"):
+            self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         encoded = text.encode() + b"\0"
         self._library.espeak_Synth(
             encoded, len(encoded), 0, _POSITION_CHARACTER, 0, _CHARS_UTF8, None, None

@@ -16,7 +16,7 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 # Our name of a column: the headers that corpora use for it, the likeliest first.
 HEADERS = {
     "audio": (
-        "file_name", "audio", "path", "file", "filename", "audio_path", "audio_filepath",
+        "audio", "file_name", "path", "file", "filename", "audio_path", "audio_filepath",
         "audio_file", "wav", "wav_filename", "recording",
     ),
     "text": (

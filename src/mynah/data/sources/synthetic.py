@@ -26,7 +26,7 @@ from mynah.console import progress
 from mynah.data import grammar, synthesis, tables
 from mynah.data.sources.base import Part, Place, Source
 
-VERSION = 2  # of how a sentence becomes a recording; a part of the fingerprint
+VERSION = 3  # of how a sentence becomes a recording; a part of the fingerprint
 _SHARD_SENTENCES = 250
 _VOICES = {
     grammar.TRAIN: synthesis.TRAIN_VOICES,

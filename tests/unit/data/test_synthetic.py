@@ -1,0 +1,180 @@
+"""The embedded corpus: its voices, its sound, its cache, and its statement about itself."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from data_helpers import settings
+
+from mynah.config.errors import UserError
+from mynah.config.schema import SynthesisConfig
+from mynah.data import synthesis
+from mynah.data.prepare import prepare
+from mynah.data.sources import synthetic
+
+pytest.importorskip("espeakng_loader")
+
+
+def small(tmp_path, **changed):
+    sizes = SynthesisConfig(train_sentences=8, eval_sentences=4)
+    return settings(tmp_path, synthesis=sizes, **changed)
+
+
+def test_evaluation_shares_no_voice_no_variant_and_not_every_accent_with_training():
+    train = [voice.partition("+") for voice in synthesis.TRAIN_VOICES]
+    evaluation = [voice.partition("+") for voice in synthesis.EVALUATION_VOICES]
+    assert not set(synthesis.TRAIN_VOICES) & set(synthesis.EVALUATION_VOICES)
+    assert not {part[2] for part in train} & {part[2] for part in evaluation}
+    assert {part[0] for part in evaluation} - {part[0] for part in train}
+
+
+@pytest.mark.parametrize("voice", [*synthesis.TRAIN_VOICES, *synthesis.EVALUATION_VOICES])
+def test_every_voice_is_there_and_speaks_like_no_other(voice):
+    speech = synthesis.espeak().speak("hello my friend", voice, 170, 50)
+    plain = synthesis.espeak().speak("hello my friend", "en-us", 170, 50)
+    assert 0.4 < len(speech) / synthesis.espeak().sample_rate < 3
+    assert (
+        voice == "en-us" or len(speech) != len(plain) or not np.allclose(speech, plain, atol=0.05)
+    )
+
+
+def test_a_voice_that_is_not_there_is_an_error():
+    with pytest.raises(ValueError, match="no voice"):
+        synthesis.espeak().speak("hello", "xx-nowhere", 170, 50)
+
+
+def test_rate_and_pitch_do_what_they_say():
+    def speech(rate: int, pitch: int) -> np.ndarray:
+        return synthesis.espeak().speak("one two three four five six", "en-us+m3", rate, pitch)
+
+    def hertz(audio: np.ndarray) -> float:
+        """The pitch: the lag at which the loudest half second is most like itself."""
+        centre = int(np.abs(audio).argmax())
+        piece = audio[max(centre - 2000, 0) : centre + 2000]
+        like = np.correlate(piece, piece, "full")[len(piece) - 1 :]
+        return 22050 / (60 + like[60:400].argmax())
+
+    assert len(speech(140, 50)) > 1.2 * len(speech(190, 50))
+    assert hertz(speech(160, 80)) > 1.2 * hertz(speech(160, 20))
+
+
+def test_a_recording_has_the_level_the_silence_and_the_noise_that_were_drawn():
+    spoken = synthesis.Spoken("x", "turn on the lights", "en-us+m1", 160, 50, None, 5)
+    quiet = synthesis.record(spoken, 16000)
+    noisy = synthesis.record(
+        synthesis.Spoken("x", "turn on the lights", "en-us+m1", 160, 50, 10.0, 5), 16000
+    )
+    assert quiet.dtype == np.float32 and np.abs(quiet).max() < 1
+    assert np.abs(quiet[:700]).max() < 1e-6 < np.abs(noisy[:700]).max()
+    speech = quiet[np.abs(quiet) > 1e-3]
+    assert -30 < 20 * np.log10(np.sqrt(np.mean(speech**2))) < -15
+    length = min(len(quiet), len(noisy))
+    added = noisy[:700]
+    ratio = 10 * np.log10(np.mean(quiet[:length] ** 2) / np.mean(added**2))
+    assert ratio == pytest.approx(10, abs=3)
+
+
+def test_the_plan_is_a_function_of_the_settings():
+    plan = synthetic.plan("train", SynthesisConfig(train_sentences=60))
+    assert plan == synthetic.plan("train", SynthesisConfig(train_sentences=60))
+    assert plan[:20] == synthetic.plan("train", SynthesisConfig(train_sentences=20))
+    assert plan != synthetic.plan("train", SynthesisConfig(train_sentences=60, seed=1))
+    assert {one.voice for one in plan} == set(synthesis.TRAIN_VOICES)
+    assert len({one.rate for one in plan}) > 10 and len({one.pitch for one in plan}) > 10
+    assert all(20 <= one.snr_db <= 40 for one in plan)
+
+
+def test_the_same_settings_give_the_same_recordings_on_another_day(tmp_path):
+    first = prepare(small(tmp_path / "a"), working_directory=tmp_path)
+    second = prepare(small(tmp_path / "b", num_proc=1), working_directory=tmp_path)
+    assert first.report["fingerprints"] == second.report["fingerprints"]
+    assert np.array_equal(first.train.read_audio(5), second.train.read_audio(5))
+
+
+def test_a_prepared_corpus_is_not_spoken_again(tmp_path, monkeypatch):
+    first = prepare(small(tmp_path), working_directory=tmp_path)
+    monkeypatch.setattr(synthetic, "_speak", None)  # calling it would fail
+    again = prepare(small(tmp_path), working_directory=tmp_path)
+    assert again.report == first.report
+
+
+def test_a_preparation_that_was_killed_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(synthetic, "_SHARD_SENTENCES", 2)
+    expected = prepare(small(tmp_path / "whole"), working_directory=tmp_path)
+    speak, spoken = synthetic._speak, []
+
+    def stop_after_one(split, parts, *others):
+        spoken.append(sorted(parts))
+        speak(split, {number: parts[number] for number in list(parts)[:1]}, *others)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(synthetic, "_speak", stop_after_one)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(small(tmp_path / "cut"), working_directory=tmp_path)
+
+    def note(split, parts, *others):
+        spoken.append(sorted(parts))
+        speak(split, parts, *others)
+
+    monkeypatch.setattr(synthetic, "_speak", note)
+    resumed = prepare(small(tmp_path / "cut"), working_directory=tmp_path)
+    assert spoken[:2] == [[0, 1, 2, 3], [1, 2, 3]]
+    assert resumed.report["fingerprints"] == expected.report["fingerprints"]
+    assert "interrupted preparation" in capsys.readouterr().out
+
+
+def test_a_cache_cut_short_is_made_again_and_that_is_said(tmp_path, capsys):
+    whole = prepare(small(tmp_path), working_directory=tmp_path)
+    shard = next((tmp_path / "cache").glob("synthetic-train-*/shard-00000.arrow"))
+    shard.write_bytes(shard.read_bytes()[:-3000])
+    again = prepare(small(tmp_path), working_directory=tmp_path)
+    assert "cut short" in capsys.readouterr().out
+    assert again.report["fingerprints"] == whole.report["fingerprints"]
+
+
+def test_the_statement_counts_what_the_two_parts_share(tmp_path):
+    config = small(tmp_path)
+    config.synthesis = SynthesisConfig(train_sentences=8, eval_sentences=320)
+    source = synthetic.SyntheticSource(
+        config, synthetic.Place(tmp_path, tmp_path, None, 1, offline=True)
+    )
+    statement = source.statement()
+    assert statement["sentences"] == 320 and statement["word_types"] >= 1000
+    assert statement["voices_shared_with_training"] == 0
+    assert statement["sentences_shared_with_training"] == 0
+    assert 0 < statement["share_of_words_never_in_training"] < 1
+    assert "320 sentences" in statement["text"] and "0 of the sentences" in statement["text"]
+
+
+def test_no_more_is_spoken_than_is_kept(tmp_path):
+    config = small(tmp_path, max_train_samples=3, max_eval_samples=2)
+    prepared = prepare(config, working_directory=tmp_path)
+    assert len(prepared.train) == 3 and len(prepared.evaluation["validation"]) == 2
+    assert len(list((tmp_path / "cache").glob("synthetic-*/shard-*.arrow"))) == 2
+
+
+def test_a_missing_espeak_library_says_what_to_install(tmp_path, monkeypatch):
+    synthesis.espeak.cache_clear()
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    with pytest.raises(UserError) as caught:
+        prepare(small(tmp_path), working_directory=tmp_path)
+    assert "pip install mynah-asr[demo]" in str(caught.value)
+
+
+def test_a_speaking_process_that_fails_is_told_of_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(synthetic, "_environment", lambda: {"PATH": "", "PYTHONPATH": "/nowhere"})
+    monkeypatch.setattr(synthetic.sys, "executable", sys.executable)
+    plan = synthetic.plan("train", SynthesisConfig(train_sentences=1))
+    broken = [synthesis.Spoken(**{**vars(plan[0]), "voice": "xx-nowhere"})]
+    with pytest.raises(UserError, match="no voice xx-nowhere"):
+        synthetic._speak("train", {0: broken}, tmp_path, 16000, 1)
+    assert not list(tmp_path.glob("*.arrow"))
+
+
+def test_the_speaking_process_imports_neither_torch_nor_datasets():
+    code = (
+        "import sys, mynah.data.sources.synthetic; "
+        "sys.exit(bool({'torch', 'datasets', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
