@@ -14,13 +14,10 @@ last byte (``mynah.training.checkpoint``), so that a damaged one is passed over.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +31,6 @@ __all__ = [
     "checkpoints",
     "claim",
     "find_last",
-    "hold_output_directory",
     "identity",
     "is_whole",
     "link_newest_model",
@@ -274,36 +270,6 @@ def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
         where=where,
         fix=f"{go_on}leave training.output_dir away: every run gets a directory of its own",
     )
-
-
-@contextmanager
-def hold_output_directory(output_dir: Path) -> Iterator[None]:
-    """Keep other runs out of a model directory while this one writes to it.
-
-    The lock is the operating system's: it goes when the process does, however that ends.
-
-    Raises:
-        UserError: Another run is writing there at this moment.
-    """
-    output_dir.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    with (output_dir / ".lock").open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as problem:
-            if problem.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                yield  # a file system without locks: nothing to hold
-                return
-            raise UserError(
-                "Another run is training into this directory right now.",
-                where=f"training.output_dir={output_dir}",
-                fix="wait for it, or leave training.output_dir away",
-            ) from problem
-        yield
 
 
 def find_last(outputs: Path, identity: dict[str, Any]) -> Path:

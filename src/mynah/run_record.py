@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import importlib.metadata
 import json
@@ -10,8 +11,10 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from mynah.config.errors import UserError
+from mynah.config.exit_status import is_first_rank
 from mynah.config.schema import Config
 
 RECORD = "run.json"
@@ -56,37 +59,76 @@ def record(run_directory: Path, **fields: Any) -> None:
     staged.replace(run_directory / RECORD)
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunRecord:
     """The record of the run that is going on.
+
+    A training also locks its model directory, so that two runs never write to the same one at
+    a time. The lock is the operating system's: it goes when the process does, however it ends.
 
     Attributes:
         directory: The run's directory.
     """
 
     directory: Path
+    _lock: IO[str] | None = None
 
     @classmethod
     def start(cls, directory: Path, config: Config) -> RunRecord:
-        """Write that the run began: identity, output directory, seed, versions."""
-        output = config.training.output_dir
+        """Write that the run began: identity, output directory, seed, versions.
+
+        In a distributed run only the first rank does.
+
+        Raises:
+            UserError: Another run is training into the same model directory at this moment.
+        """
+        if not is_first_rank():
+            return cls(directory)
+        typed = config.training.output_dir
+        output = Path(typed).absolute() if typed else directory / "model"
+        lock = None if config.eval_checkpoint else _lock(output)
         record(
             directory,
             kind="evaluation" if config.eval_checkpoint else "training",
             status="running",
             identity=identity(config),
             seed=config.training.seed,
-            output_dir=str(Path(output).absolute()) if output else str(directory / "model"),
+            output_dir=str(output),
             started=_now(),
             finished=None,
             process=os.getpid(),
             versions=_versions(),
         )
-        return cls(directory)
+        return cls(directory, lock)
 
     def finish(self, status: str, **fields: Any) -> None:
         """Write how it ended: ``done``, ``interrupted`` or ``failed``."""
-        record(self.directory, status=status, finished=_now(), **fields)
+        if is_first_rank():
+            record(self.directory, status=status, finished=_now(), **fields)
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _lock(output: Path) -> IO[str] | None:
+    """Lock a model directory for this process; None where the system has no such locks."""
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    handle = (output / ".lock").open("w")
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        handle.close()
+        if problem.errno not in (errno.EACCES, errno.EAGAIN):
+            return None  # a file system without locks
+        raise UserError(
+            "Another run is training into this directory right now.",
+            where=f"training.output_dir={output}",
+            fix="wait for it, or leave training.output_dir away",
+        ) from problem
+    return handle
 
 
 def _digest(settings: dict[str, Any]) -> str:

@@ -192,7 +192,9 @@ def _finish(one: _Running, interrupted: bool = False) -> Outcome:
     if outcome.well:
         outcome = with_error_rate(outcome, one.job.directory)
     rate = f", WER {100 * outcome.wer:.2f} %" if outcome.wer is not None else ""
-    ended = "done" if exit_status == 0 else f"{outcome.status} ({how_it_ended(exit_status)})"
+    ended: str = outcome.status
+    if ended in ("failed", "killed"):
+        ended += f" ({how_it_ended(exit_status).removeprefix('killed by ')})"
     console.say(f"      {one.job.label}: {ended} after {duration(seconds)}{rate}")
     if not outcome.well and outcome.status != "interrupted":
         for line in _complaint(one.job.directory / LOG):

@@ -240,15 +240,41 @@ def test_a_half_written_checkpoint_still_makes_the_directory_another_runs(tmp_pa
         run_directory.check_output_directory(tmp_path / "mine", resume=None)
 
 
+HOLDER = """
+import sys, time
+from pathlib import Path
+from mynah.config.schema import Config
+from mynah.run_directory import RunRecord
+run, output = map(Path, sys.argv[1:])
+run.mkdir()
+config = Config()
+config.training.output_dir = str(output)
+record = RunRecord.start(run, config)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
 def test_two_runs_cannot_write_to_one_output_dir_at_the_same_time(tmp_path):
-    with (
-        run_directory.hold_output_directory(tmp_path / "mine"),
-        pytest.raises(UserError, match="right now"),
-        run_directory.hold_output_directory(tmp_path / "mine"),
-    ):
-        pass
-    with run_directory.hold_output_directory(tmp_path / "mine"):
-        pass
+    mine = tmp_path / "mine"
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "first"), str(mine)]
+    config = Config()
+    config.training.output_dir = str(mine)
+    (tmp_path / "second").mkdir()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match="right now"):
+            run_directory.RunRecord.start(tmp_path / "second", config)
+        assert not (tmp_path / "second" / "run.json").exists()
+        first.kill()
+    run_directory.RunRecord.start(tmp_path / "second", config).finish("done")
+    assert run_directory.read_record(tmp_path / "second")["status"] == "done"
+
+
+def test_only_the_first_rank_keeps_the_record(tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    run_directory.RunRecord.start(tmp_path, Config()).finish("done")
+    assert not list(tmp_path.iterdir())
 
 
 def test_last_is_the_newest_whole_checkpoint_of_the_same_data_model_and_seed(tmp_path):
