@@ -168,4 +168,4 @@ def _group_cells(group: Group) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else repr(value)
+    return "" if value is None or math.isnan(value) else f"{value:.6g}"
