@@ -79,6 +79,8 @@ class CTC(Family):
             offline=offline,
             trust_remote_code=config.trust_remote_code,
         )
+        if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
+            return cls._continued(config, Path(source.name), offline=offline)
         parts = ctc_models.from_pretrained(config, source, texts, sample_rate)
         model = parts.model
         if config.use_lora:
@@ -97,6 +99,24 @@ class CTC(Family):
         )
         family._say_what_is_unheard_of(texts)
         return family
+
+    @classmethod
+    def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> CTC:
+        """From our own adapter: trained on as it is, or merged and then trained whole."""
+        family = cls.load(directory, offline=offline)
+        if config.use_lora:
+            console.notice(f"Going on with the LoRA matrices in {directory}, of their own rank.")
+            return family
+        console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
+        model = family.model.merge_and_unload().requires_grad_(True)
+        ctc_models.freeze(model, encoder=bool(config.freeze_encoder))
+        return cls(
+            model,
+            family.processor.feature_extractor,
+            family.tokenizer,
+            pretrained=True,
+            revisions=family.base_revisions(),
+        )
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> CTC:

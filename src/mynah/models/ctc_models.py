@@ -16,6 +16,9 @@ from mynah.models.tokenizers import train_tokenizer
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
 
+# Architectures of AutoModelForCTC that cannot be trained here, and why.
+UNSUPPORTED = {"granite_speech5_ctc": "its feature extractor needs torchaudio"}
+
 HEADS = ("lm_head", "ctc_head", "ctc")  # names of the last layer in transformers' CTC classes
 
 

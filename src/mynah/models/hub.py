@@ -13,6 +13,7 @@ from typing import Any
 from mynah.config.errors import UserError
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _COMMIT = re.compile(r"/snapshots/([0-9a-f]{40})/")
 
 
@@ -120,6 +121,23 @@ def _not_here(source: Source) -> UserError:
     )
 
 
+def exists(source: Source, filename: str) -> bool:
+    """Whether a part has a file, without downloading it."""
+    if source.is_folder:
+        return (Path(source.name) / filename).exists()
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub import errors as hub
+
+    if isinstance(try_to_load_from_cache(source.name, filename, revision=source.revision), str):
+        return True
+    if source.offline:
+        return False
+    try:
+        return HfApi().file_exists(source.name, filename, revision=source.revision)
+    except (hub.OfflineModeIsEnabled, OSError):
+        return False
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without transformers' own bars and reports: what matters of them is said by us."""
@@ -141,14 +159,7 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def load_config(source: Source) -> Any:
-    """The configuration of a part, as transformers knows it.
-
-    Raises:
-        UserError: It cannot be had, is no model, or asks for code of its own.
-    """
-    from transformers import AutoConfig
-
+def _written_config(source: Source) -> dict[str, Any]:
     path = fetch(source, "config.json")
     if path is None:
         raise UserError(
@@ -156,24 +167,46 @@ def load_config(source: Source) -> Any:
             where=source.setting,
             fix="Name a model in the transformers format.",
         )
-    written = json.loads(path.read_text(encoding="utf-8"))
-    if "auto_map" in written and not source.trust_remote_code:
-        from transformers import CONFIG_MAPPING
+    return json.loads(path.read_text(encoding="utf-8"))
 
-        if written.get("model_type") not in CONFIG_MAPPING:
-            raise UserError(
-                f"{source.name} brings its own code, which is not run unasked.",
-                where=source.setting,
-                fix="Read that code, then set model.trust_remote_code=true.",
-            )
+
+def model_type(source: Source) -> str:
+    """The architecture of a part, as transformers calls it.
+
+    Raises:
+        UserError: It cannot be had, or says none.
+    """
+    kind = _written_config(source).get("model_type")
+    if kind is None:
+        raise UserError(
+            f"{source.name}'s config.json names no architecture (model_type).",
+            where=source.setting,
+            fix="Name a model in the transformers format.",
+        )
+    return kind
+
+
+def load_config(source: Source) -> Any:
+    """The configuration of a part, as transformers knows it.
+
+    Raises:
+        UserError: It cannot be had, is no model, or asks for code of its own.
+    """
+    from transformers import CONFIG_MAPPING, AutoConfig
+
+    written = _written_config(source)
+    kind = model_type(source)
+    if kind not in CONFIG_MAPPING and "auto_map" in written and not source.trust_remote_code:
+        raise UserError(
+            f"{source.name} brings its own code, which is not run unasked.",
+            where=source.setting,
+            fix="Read that code, then set model.trust_remote_code=true.",
+        )
     try:
         return AutoConfig.from_pretrained(source.name, **source.options())
-    except (ValueError, OSError, KeyError) as error:
-        kind = written.get("model_type")
+    except (ValueError, OSError, KeyError):
         raise UserError(
-            f"transformers knows no architecture {kind!r}, which {source.name} is of."
-            if kind
-            else f"{source.name}'s config.json names no architecture (model_type): {error}",
+            f"transformers knows no architecture {kind!r}, which {source.name} is of.",
             where=source.setting,
             fix="Use a model whose architecture the installed transformers has.",
         ) from None
@@ -192,10 +225,9 @@ def check_weights(source: Source) -> None:
     Raises:
         UserError: With how to convert them.
     """
-    if any(fetch(source, name) is not None for name in _WEIGHTS):
+    if any(exists(source, name) for name in _WEIGHTS):
         return
-    pickled = fetch(source, "pytorch_model.bin") or fetch(source, "pytorch_model.bin.index.json")
-    if pickled is None:
+    if not any(exists(source, name) for name in _PICKLED):
         raise UserError(
             f"{source.name} has no model.safetensors.",
             where=source.setting,

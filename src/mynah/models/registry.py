@@ -1,15 +1,20 @@
-"""From settings or a checkpoint's directory to a family."""
+"""From settings, or from a checkpoint's directory, to a family."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mynah.config.errors import UserError
+from mynah.models import hub
 from mynah.models.family import Family
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
+
+_SPEECH_LLM = "mynah_speech_llm"  # SpeechLLMConfig.model_type, here without importing torch
 
 
 def build(config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool) -> Family:
@@ -24,21 +29,177 @@ def build(config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offlin
     Raises:
         UserError: A name cannot be loaded, or settings do not fit the model.
     """
-    from mynah.models.ctc import CTC
-
-    return CTC.build(config, texts=texts, sample_rate=sample_rate, offline=offline)
+    config = _without_lone_encoder(config)
+    return _family(config, offline).build(
+        config, texts=texts, sample_rate=sample_rate, offline=offline
+    )
 
 
 def load(directory: Path, *, offline: bool = False) -> Family:
     """The family of a checkpoint, with its weights, strictly.
 
     Raises:
-        UserError: The directory is no checkpoint, or its weights do not fit.
+        UserError: The directory is no checkpoint, its weights do not fit, or the weights it
+            builds on are not to be had.
     """
+    directory = Path(directory)
+    if not (directory / "config.json").is_file():
+        raise UserError(
+            "This is no checkpoint: it has no config.json.",
+            where=str(directory),
+            fix="Name a directory checkpoint-N that a training wrote.",
+        )
+    source = hub.Source(str(directory), offline=True, setting=str(directory))
+    return _family_of(source).load(directory, offline=offline)
+
+
+def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
+    """Find what is wrong with the names in ``config`` before anything is prepared or loaded.
+
+    Only small files are fetched: configurations, and those of the feature extractor.
+
+    Raises:
+        UserError: A name is unknown or out of reach, of an architecture that is not
+            supported, with weights in pickle files alone, or of another sample rate.
+    """
+    config = _without_lone_encoder(config)
+    _family(config, offline)
+    names = [
+        (config.pretrained, config.revision, "pretrained"),
+        (config.encoder_model_name, config.revision, "encoder_model_name"),
+        (config.decoder_model_name, config.decoder_revision, "decoder_model_name"),
+    ]
+    for name, revision, setting in names:
+        if name is None:
+            continue
+        source = _source(config, name, revision, setting, offline)
+        if _is_ours(source):
+            continue
+        loaded = hub.load_config(source)
+        hub.check_weights(source)
+        if setting == "decoder_model_name":
+            _check_language_model(loaded.model_type, source)
+            continue
+        if setting == "encoder_model_name":
+            from mynah.models import speech_encoders
+
+            speech_encoders.encoder_config(loaded, source)
+        hub.feature_extractor(source, sample_rate)
+
+
+def _source(
+    config: ModelConfig, name: str, revision: str | None, setting: str, offline: bool
+) -> hub.Source:
+    return hub.Source(name, revision, offline, f"model.{setting}", config.trust_remote_code)
+
+
+def _is_ours(source: hub.Source) -> bool:
+    """Whether the part is a checkpoint whose weights lie in several places."""
+    if not source.is_folder:
+        return False
+    folder = Path(source.name)
+    return (folder / "adapter_config.json").exists() or (folder / "projector.safetensors").exists()
+
+
+def _without_lone_encoder(config: ModelConfig) -> ModelConfig:
+    """A pretrained encoder without a language model gets a CTC head."""
+    if config.encoder_model_name is None or config.decoder_model_name is not None:
+        return config
+    return dataclasses.replace(
+        config, pretrained=config.encoder_model_name, encoder_model_name=None
+    )
+
+
+def _family(config: ModelConfig, offline: bool) -> type[Family]:
+    """The family that the names in ``config`` lead to.
+
+    Raises:
+        UserError: None does, or ``model.family`` says otherwise.
+    """
+    if config.decoder_model_name is not None:
+        found = _named("speech_llm")
+    elif config.pretrained is not None:
+        found = _family_of(
+            _source(config, config.pretrained, config.revision, "pretrained", offline)
+        )
+    else:
+        found = _named("ctc" if config.family == "auto" else config.family)
+    if config.family not in ("auto", found.name):
+        raise UserError(
+            f"The names given lead to the family {found.name}, and model.family is "
+            f"{config.family}.",
+            where="model.family",
+            fix="model.family=auto",
+        )
+    return found
+
+
+def _named(name: str) -> type[Family]:
+    if name == "speech_llm":
+        from mynah.models.speech_llm import SpeechLLMFamily
+
+        return SpeechLLMFamily
     from mynah.models.ctc import CTC
 
-    return CTC.load(directory, offline=offline)
+    return CTC
 
 
-def check_contradictions(directory: Path, typed_model_settings: dict[str, Any]) -> None:
-    """Raise where a typed ``model.*`` setting says otherwise than the checkpoint."""
+def _family_of(source: hub.Source) -> type[Family]:
+    """The family of one whole pretrained recognizer.
+
+    Raises:
+        UserError: Its architecture is none that can be trained.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES
+
+    from mynah.models.ctc_models import UNSUPPORTED
+
+    kind = hub.model_type(source)
+    if kind == _SPEECH_LLM:
+        return _named("speech_llm")
+    trainable = [one for one in MODEL_FOR_CTC_MAPPING_NAMES if one not in UNSUPPORTED]
+    if kind in trainable:
+        return _named("ctc")
+    if kind in UNSUPPORTED:
+        raise UserError(
+            f"{source.name} is a {kind}, which cannot be trained here: {UNSUPPORTED[kind]}.",
+            where=source.setting,
+            fix="Use another model, as facebook/wav2vec2-base-960h.",
+        )
+    if kind == "whisper":
+        raise UserError(
+            f"{source.name} is a Whisper; here it is the encoder before a language model.",
+            where=source.setting,
+            fix=f"model.encoder_model_name={source.name} "
+            "model.decoder_model_name=HuggingFaceTB/SmolLM2-360M-Instruct model.pretrained=null",
+        )
+    if _is_language_model(kind):
+        raise UserError(
+            f"{source.name} is a language model ({kind}), and no recognizer.",
+            where=source.setting,
+            fix=f"model.encoder_model_name=openai/whisper-small "
+            f"model.decoder_model_name={source.name} model.pretrained=null",
+        )
+    raise UserError(
+        f"{source.name} is a {kind}, and no recognizer that can be trained here.",
+        where=source.setting,
+        fix="Supported are " + ", ".join(sorted(trainable)) + "; and a speech encoder with a "
+        "language model, by model.encoder_model_name and model.decoder_model_name.",
+    )
+
+
+def _is_language_model(kind: str) -> bool:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    return kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+
+def _check_language_model(kind: str, source: hub.Source) -> None:
+    from mynah.models.speech_encoders import SUPPORTED
+
+    if kind in SUPPORTED or not _is_language_model(kind):
+        raise UserError(
+            f"{source.name} is a {kind}, and no causal language model.",
+            where=source.setting,
+            fix="Name a language model, as HuggingFaceTB/SmolLM2-360M-Instruct.",
+        )

@@ -59,6 +59,8 @@ class SpeechLLMFamily(Family):
         from mynah.models import speech_encoders
         from mynah.models import speech_llm_model as network
 
+        if config.pretrained is not None:
+            return cls.load(Path(config.pretrained), offline=offline)
         assert config.encoder_model_name and config.decoder_model_name
         hearing = hub.Source(
             config.encoder_model_name,
@@ -271,7 +273,7 @@ class SpeechLLMFamily(Family):
         return parameter_table(self.model)
 
     def base_revisions(self) -> dict[str, str]:
-        return {name: commit for name, commit in self._bases.values()}
+        return {base[0]: base[1] for base in self._bases.values()}
 
 
 def prompt_ids(tokenizer: Any, prompt: str) -> tuple[list[int], list[int]]:
