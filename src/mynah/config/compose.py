@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from mynah.config.mistakes import Examination
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
 from mynah.config.search_path import config_directories, display_path, install_file_source
-from mynah.config.settings import all_settings, find
+from mynah.config.settings import all_settings, find, without_none
+from mynah.config.values import quote
 
 VERSION_BASE = "1.3"
 SCHEMA_NAME = "mynah_schema"
@@ -160,10 +162,27 @@ def parse(overrides: Sequence[str]) -> list[Any]:
         try:
             parsed.append(parser.parse_override(text))
         except HydraException as problem:
-            errors.append(_unparsed(text, problem))
+            quoted = _quoted(text)
+            if quoted is None:
+                errors.append(_unparsed(text, problem))
+            else:
+                parsed.append(parser.parse_override(quoted))
     if errors:
         raise ConfigErrors(errors)
     return parsed
+
+
+def _quoted(text: str) -> str | None:
+    """An argument with its value in quotes, where that can only mean what was typed.
+
+    Hydra's grammar has no letters beyond ASCII, as a folder's name may have.
+    """
+    key, _, value = text.partition("=")
+    found = find(key.lstrip("+"))
+    is_text = found is not None and without_none(found.type) is str
+    if not is_text or not value or re.search(r"[\"'\\,()\[\]{}$]", value):
+        return None
+    return f"{key}={quote(value)}"
 
 
 def _unparsed(text: str, problem: Exception) -> ConfigError:
@@ -184,8 +203,6 @@ def _unparsed(text: str, problem: Exception) -> ConfigError:
     key, _, value = text.partition("=")
     name = key.lstrip("+")
     if find(name) and value:
-        from mynah.config.values import quote
-
         return ConfigError(
             f"The value of {name} cannot be read as it is typed.",
             where=f"command line: {text}",
@@ -266,10 +283,16 @@ def to_config(composed: Any, origins: Mapping[str, Origin]) -> Config:
         ConfigErrors: A reference leads nowhere, or to a value of the wrong type.
     """
     try:
-        composed = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
-        merged = OmegaConf.merge(OmegaConf.structured(Config), composed)
-        OmegaConf.resolve(merged)
-        config = OmegaConf.to_object(merged)
+        if OmegaConf.get_type(composed) is not Config:  # a root file without the schema
+            bare = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+            composed = OmegaConf.merge(OmegaConf.structured(Config), bare)
+        sections: dict[str, Any] = {
+            found.name: OmegaConf.to_object(node)
+            if OmegaConf.is_config(node := composed[found.name])
+            else node
+            for found in dataclasses.fields(Config)
+        }
+        config = Config(**sections)
     except OmegaConfBaseException as problem:
         name = _unresolved(composed)
         origin = origins.get(name, SCHEMA)
@@ -282,7 +305,6 @@ def to_config(composed: Any, origins: Mapping[str, Origin]) -> Config:
                 )
             ]
         ) from problem
-    assert isinstance(config, Config)
     return config
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import json
 import math
+import re
 from functools import cache
 from typing import Any
 
@@ -65,8 +66,18 @@ def _quoted(value: Any) -> str:
         return f"{{{','.join(f'{key}:{_quoted(item)}' for key, item in value.items())}}}"
     if not isinstance(value, str):
         return typed(value)
-    simple = value and all(c.isalnum() or c in "_-./:@%+" for c in value)
-    return value if simple else quote(value)
+    return value if _is_plain(value) else quote(value)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether Hydra's grammar reads it as this very text without quotes."""
+    if not re.fullmatch(r"[A-Za-z0-9_\-./:@%+]+", text):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return text.lower() not in ("null", "true", "false")
+    return False
 
 
 def quote(text: str) -> str:
