@@ -1,5 +1,6 @@
 """The embedded corpus: its voices, its sound, its cache, and its statement about itself."""
 
+import shutil
 import subprocess
 import sys
 
@@ -85,52 +86,60 @@ def test_the_plan_is_a_function_of_the_settings():
     assert all(20 <= one.snr_db <= 40 for one in plan)
 
 
-def test_the_same_settings_give_the_same_recordings_on_another_day(tmp_path):
-    first = prepare(small(tmp_path / "a"), working_directory=tmp_path)
-    second = prepare(small(tmp_path / "b", num_proc=1), working_directory=tmp_path)
-    assert first.report["fingerprints"] == second.report["fingerprints"]
-    assert np.array_equal(first.train.read_audio(5), second.train.read_audio(5))
+@pytest.fixture(scope="module")
+def spoken_once(tmp_path_factory):
+    """A folder with a prepared small corpus, for tests to copy, and its report."""
+    folder = tmp_path_factory.mktemp("spoken")
+    return folder, prepare(small(folder), working_directory=folder).report
 
 
-def test_a_prepared_corpus_is_not_spoken_again(tmp_path, monkeypatch):
-    first = prepare(small(tmp_path), working_directory=tmp_path)
+def test_the_same_settings_give_the_same_recordings_on_another_day(tmp_path, spoken_once):
+    again = prepare(small(tmp_path, num_proc=1), working_directory=tmp_path)
+    assert again.report["fingerprints"] == spoken_once[1]["fingerprints"]
+
+
+def test_a_prepared_corpus_is_not_spoken_again(tmp_path, spoken_once, monkeypatch):
+    shutil.copytree(spoken_once[0] / "cache", tmp_path / "cache")
     monkeypatch.setattr(synthetic, "_speak", None)  # calling it would fail
-    again = prepare(small(tmp_path), working_directory=tmp_path)
-    assert again.report == first.report
+    assert prepare(small(tmp_path), working_directory=tmp_path).report == spoken_once[1]
 
 
 def test_a_preparation_that_was_killed_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(synthetic, "_SHARD_SENTENCES", 2)
-    expected = prepare(small(tmp_path / "whole"), working_directory=tmp_path)
+    monkeypatch.setattr(synthetic, "_SHARD_SENTENCES", 4)
     speak, spoken = synthetic._speak, []
 
     def stop_after_one(split, parts, *others):
-        spoken.append(sorted(parts))
-        speak(split, {number: parts[number] for number in list(parts)[:1]}, *others)
+        speak(split, {0: parts[0]}, *others)
         raise KeyboardInterrupt
+
+    def note(split, parts, *others):
+        spoken.append((split, sorted(parts)))
+        speak(split, parts, *others)
 
     monkeypatch.setattr(synthetic, "_speak", stop_after_one)
     with pytest.raises(KeyboardInterrupt):
-        prepare(small(tmp_path / "cut"), working_directory=tmp_path)
-
-    def note(split, parts, *others):
-        spoken.append(sorted(parts))
-        speak(split, parts, *others)
+        prepare(small(tmp_path), working_directory=tmp_path)
+    kept = next((tmp_path / "cache").glob("*.partial/shard-00000.arrow")).stat()
+    # What a kill in the middle of a shard leaves behind
+    (next((tmp_path / "cache").glob("*.partial")) / "shard-00001.writing").write_bytes(b"half")
 
     monkeypatch.setattr(synthetic, "_speak", note)
-    resumed = prepare(small(tmp_path / "cut"), working_directory=tmp_path)
-    assert spoken[:2] == [[0, 1, 2, 3], [1, 2, 3]]
-    assert resumed.report["fingerprints"] == expected.report["fingerprints"]
+    resumed = prepare(small(tmp_path), working_directory=tmp_path)
+    assert spoken == [("train", [1]), ("validation", [0])]
+    now = next((tmp_path / "cache").glob("synthetic-train-*/shard-00000.arrow")).stat()
+    assert (now.st_ino, now.st_mtime_ns) == (kept.st_ino, kept.st_mtime_ns)
+    plan = synthetic.plan("train", SynthesisConfig(train_sentences=8))
+    assert resumed.train.texts == [one.text for one in plan]
     assert "interrupted preparation" in capsys.readouterr().out
 
 
-def test_a_cache_cut_short_is_made_again_and_that_is_said(tmp_path, capsys):
-    whole = prepare(small(tmp_path), working_directory=tmp_path)
+def test_a_cache_cut_short_is_made_again_and_that_is_said(tmp_path, spoken_once, capsys):
+    shutil.copytree(spoken_once[0] / "cache", tmp_path / "cache")
     shard = next((tmp_path / "cache").glob("synthetic-train-*/shard-00000.arrow"))
     shard.write_bytes(shard.read_bytes()[:-3000])
     again = prepare(small(tmp_path), working_directory=tmp_path)
     assert "cut short" in capsys.readouterr().out
-    assert again.report["fingerprints"] == whole.report["fingerprints"]
+    assert again.report["fingerprints"] == spoken_once[1]["fingerprints"]
 
 
 def test_the_statement_counts_what_the_two_parts_share(tmp_path):
@@ -147,11 +156,19 @@ def test_the_statement_counts_what_the_two_parts_share(tmp_path):
     assert "320 sentences" in statement["text"] and "0 of the sentences" in statement["text"]
 
 
-def test_no_more_is_spoken_than_is_kept(tmp_path):
+def test_no_more_is_spoken_than_is_kept(tmp_path, monkeypatch):
+    asked = {}
+
+    def note(split, parts, *others):
+        asked[split] = sum(len(part) for part in parts.values())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(synthetic, "_speak", note)
     config = small(tmp_path, max_train_samples=3, max_eval_samples=2)
-    prepared = prepare(config, working_directory=tmp_path)
-    assert len(prepared.train) == 3 and len(prepared.evaluation["validation"]) == 2
-    assert len(list((tmp_path / "cache").glob("synthetic-*/shard-*.arrow"))) == 2
+    for train in (True, False):
+        with pytest.raises(KeyboardInterrupt):
+            prepare(config, working_directory=tmp_path, train=train)
+    assert asked == {"train": 3, "validation": 2}
 
 
 def test_a_missing_espeak_library_says_what_to_install(tmp_path, monkeypatch):

@@ -87,7 +87,7 @@ class HubSource(Source):
         paths = self._files.fetch(self._layout[config][split], first_rows)
         dataset = _loaded(paths, self._place.cache)
         names = _names(dataset, self._columns, self.name)
-        audio = dataset.select_columns([names["audio"]]).rename_column(names["audio"], "audio")
+        audio = dataset.select_columns([names["audio"]]).rename_columns({names["audio"]: "audio"})
         others = dataset.remove_columns([names["audio"]])
         rows = [_row(listed, names, position, part) for position, listed in enumerate(others)]
         table = checked_table(

@@ -57,17 +57,18 @@ class LibriSpeechSource(RowSource):
     def parts(self, split: str) -> list[Part]:
         if split in self._subsets:
             return [Part(split, split)]
-        parts = [
-            Part(name, subset)
-            for config in self._configs
-            for subset in self._subsets
-            for name in [_hub_name(subset, config, several=len(self._configs) > 1)]
-            if split in (name, name.removesuffix(f".{config}"), _whole_name(subset))
-            or (split == "train" and subset.startswith("train-") and f"-{config}" in subset)
-        ]
+        parts: dict[str, Part] = {}
+        for config in self._configs:
+            for subset in self._subsets:
+                name = _hub_name(subset, config, several=len(self._configs) > 1)
+                names = {name, name.removesuffix(f".{config}"), _whole_name(subset)}
+                if subset.startswith("train-"):
+                    names.add("train")
+                if name and split in names:
+                    parts.setdefault(name, Part(name, subset))
         if not parts:
             raise self.unknown_split(split)
-        return parts
+        return list(parts.values())
 
     def rows(self, part: Part) -> list[Row]:
         rows = []

@@ -1,0 +1,52 @@
+"""Names and slices of splits."""
+
+import pytest
+
+from mynah.config.errors import UserError
+from mynah.data.splits import hold_out, parse
+
+
+@pytest.mark.parametrize(
+    ("written", "total", "rows"),
+    [
+        ("train", 10, range(10)),
+        ("train[:3]", 10, range(3)),
+        ("train.100[5:]", 10, range(5, 10)),
+        ("train[2:4]", 10, range(2, 4)),
+        ("train[-2:]", 10, range(8, 10)),
+        ("train[:10%]", 50, range(5)),
+        ("train[90%:]", 50, range(45, 50)),
+        ("train[:99]", 10, range(10)),
+        ("train[8:3]", 10, range(8, 8)),
+    ],
+)
+def test_a_slice_means_the_rows_that_the_hub_means(written, total, rows):
+    (wanted,) = parse(written)
+    assert wanted.rows(total) == rows
+    assert str(wanted) == written
+
+
+def test_splits_can_be_added_up_and_know_how_many_rows_are_enough():
+    first, second = parse("train.100[:500] + train.360[10%:20%]")
+    assert (first.name, first.first_rows) == ("train.100", 500)
+    assert (second.name, second.first_rows) == ("train.360", None)
+
+
+@pytest.mark.parametrize("written", ["train[", "train[3]", "train[a:b]", "[:3]", ""])
+def test_what_is_no_split_is_an_error_with_examples(written):
+    with pytest.raises(UserError, match="is no split"):
+        parse(written)
+
+
+def test_one_speaker_is_always_left_to_learn_from(tmp_path):
+    held = hold_out(["1", "2"], ["anna", "ben"], fraction=0.9, file=tmp_path / "held.json")
+    assert len(held.names) == 1
+
+
+def test_a_choice_that_was_cut_short_is_made_again(tmp_path):
+    file = tmp_path / "held.json"
+    ids = [str(number) for number in range(50)]
+    first = hold_out(ids, [""] * 50, fraction=0.1, file=file)
+    file.write_text(file.read_text()[:20])
+    assert hold_out(ids, [""] * 50, fraction=0.1, file=file).names == first.names
+    assert len(first.names) == 5
