@@ -39,7 +39,7 @@ class Examination(FileExamination):
             key = override.key_or_group
             if key.partition(".")[0].partition("/")[0] == "hydra":
                 arguments.append(override.input_line)
-            elif key in self.groups and not isinstance(_value(override), dict):
+            elif key in self.groups and not isinstance(plain_value(override), dict):
                 added += self._group_argument(override, base, on_command_line)
                 arguments.append(override.input_line)
             else:
@@ -55,7 +55,7 @@ class Examination(FileExamination):
         self, override: Any, base: dict[str, Choice], on_command_line: set[str]
     ) -> list[tuple[str, str]]:
         group, typed = override.key_or_group, override.input_line
-        value = _value(override)
+        value = plain_value(override)
         options = value if isinstance(value, list) else [value]
 
         def wrong(what: str, instead: str | None) -> list[tuple[str, str]]:
@@ -95,7 +95,7 @@ class Examination(FileExamination):
     def _key_argument(self, override: Any) -> str:
         """Check one ``key=value``; returns the argument as Hydra takes it."""
         name, typed = override.key_or_group, override.input_line
-        value = _value(override)
+        value = plain_value(override)
         found = settings.find(name)
         if override.is_delete():
             if found is None or name == found.name:
@@ -190,7 +190,7 @@ def leaves(value: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield name, below
 
 
-def _value(override: Any) -> Any:
+def plain_value(override: Any) -> Any:
     """An override's value as plain objects; quoted texts without their quotes."""
     from hydra.core.override_parser.types import QuotedString
 

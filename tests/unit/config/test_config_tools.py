@@ -10,9 +10,10 @@ import yaml
 from config_files import experiment
 
 from mynah.config import explain as explaining
-from mynah.config.compose import compose
+from mynah.config.compose import compose, parse
 from mynah.config.errors import ConfigErrors, UserError
 from mynah.config.exit_status import exit_status
+from mynah.config.mistakes import plain_value
 from mynah.config.reference import reference
 from mynah.config.schema import Config
 from mynah.config.settings import all_sections, all_settings, describe_type, find, nearest
@@ -137,7 +138,8 @@ def test_the_effective_yaml_is_plain_yaml_in_the_schemas_order():
     ],
 )
 def test_any_text_survives_the_way_through_hydras_grammar(text):
-    assert compose([argument("model.prompt", text)]).config.model.prompt == text
+    (override,) = parse([argument("model.prompt", text)])
+    assert plain_value(override) == text
 
 
 @pytest.mark.parametrize("text", ["/données/müller", "Größe & Maß", "a;b"])
