@@ -221,25 +221,22 @@ class CTC(Family):
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
         import torch
 
-        features = [self.features(audio) for audio in audios]
-        lengths = [len(one) for one in features]
-        frames = self.frontend.encoder_frames(lengths).tolist()
         device = next(self.model.parameters()).device
         texts = [""] * len(audios)
-        heard = [row for row in range(len(audios)) if frames[row] > 0]
+        heard = [row for row, audio in enumerate(audios) if self.output_length(len(audio)) > 0]
+        features = [self.features(audios[row]) for row in heard]
+        lengths = [len(one) for one in features]
+        frames = self.frontend.encoder_frames(lengths).tolist()
         training = self.model.training
         self.model.eval()
         try:
-            for length, group in group_by_length(
-                [lengths[row] for row in heard], self.frontend.quantum
-            ):
-                rows = [heard[position] for position in group]
-                batch = self.frontend.pad([features[row] for row in rows], length)
+            for length, group in group_by_length(lengths, self.frontend.quantum):
+                batch = self.frontend.pad([features[position] for position in group], length)
                 with torch.inference_mode():
                     logits = self.model(**{k: v.to(device) for k, v in batch.items()}).logits
                     best = logits.argmax(-1).cpu()
-                for row, labels in zip(rows, best, strict=True):
-                    texts[row] = self._text(labels[: frames[row]])
+                for position, labels in zip(group, best, strict=True):
+                    texts[heard[position]] = self._text(labels[: frames[position]])
         finally:
             self.model.train(training)
         return texts

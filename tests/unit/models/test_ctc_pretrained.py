@@ -1,0 +1,167 @@
+import peft
+import pytest
+import torch
+from conftest import TEXTS, examples, tiny, train
+from transformers import AutoModelForCTC
+
+from mynah import console
+from mynah.config.errors import UserError
+from mynah.models import ctc_models, registry
+
+WITH_HEAD = ["wav2vec2_ctc", "wav2vec2_ctc_layer_norm", "hubert_ctc", "wavlm_ctc", "parakeet_ctc"]
+WITHOUT_HEAD = ["wav2vec2_base", "w2v_bert"]
+
+
+def build(folder, **settings):
+    torch.manual_seed(0)
+    config = tiny(pretrained=str(folder), **settings)
+    return registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+
+
+@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
+@pytest.mark.parametrize("kind", WITH_HEAD + WITHOUT_HEAD)
+def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, checkpoints, clips, tmp_path):
+    family = build(checkpoints(kind), use_lora=lora)
+    losses = train(family, family.collate(examples(family, clips)), rate=1e-3)
+    assert losses[-1] < losses[0]
+    together = family.transcribe(clips)
+    assert together == [family.transcribe([clip])[0] for clip in clips]
+    family.save(tmp_path)
+    loaded = registry.load(tmp_path)
+    assert loaded.transcribe(clips) == together
+    assert loaded.labels(TEXTS[0]) == family.labels(TEXTS[0])
+    weights = loaded.model.state_dict()
+    for name, tensor in family.model.state_dict().items():
+        assert torch.equal(tensor, weights[name]), name
+
+
+@pytest.mark.parametrize("kind", ["parakeet_ctc", "wav2vec2_base"])
+def test_lora_trains_its_matrices_and_the_head_alone(kind, checkpoints, clips):
+    family = build(checkpoints(kind), use_lora=True)
+    before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
+    train(family, family.collate(examples(family, clips)))
+    head = ctc_models.head_of(family.model.get_base_model())
+    changed = set()
+    for name, tensor in family.model.state_dict().items():
+        learns = ".lora_" in name or f"{head}.modules_to_save" in name
+        if not learns:
+            assert torch.equal(tensor, before[name]), name  # running statistics too
+        elif not torch.equal(tensor, before[name]):
+            changed.add("lora" if ".lora_" in name else "head")
+    assert changed == {"lora", "head"}
+
+
+@pytest.mark.parametrize("kind", ["parakeet_ctc", "hubert_ctc"])
+def test_merged_says_the_same_as_unmerged(kind, checkpoints, clips):
+    family = build(checkpoints(kind), use_lora=True)
+    batch = family.collate(examples(family, clips))
+    train(family, batch)
+    with torch.no_grad():
+        unmerged = family.loss(family.model, batch).total
+        merged = family.loss(family.model.merge_and_unload().eval(), batch).total
+    torch.testing.assert_close(merged, unmerged, rtol=1e-5, atol=1e-4)
+
+
+def test_plain_peft_loads_an_adapter(checkpoints, clips, tmp_path):
+    family = build(checkpoints("hubert_ctc"), use_lora=True)
+    batch = family.collate(examples(family, clips))
+    train(family, batch)
+    family.save(tmp_path)
+    base = AutoModelForCTC.from_pretrained(checkpoints("hubert_ctc"))
+    plain = peft.PeftModel.from_pretrained(base, str(tmp_path)).eval()
+    with torch.no_grad():
+        ours, theirs = (family.loss(model, batch).total for model in (family.model, plain))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_lora_is_on_the_layers_of_the_encoder_and_not_on_the_head(checkpoints):
+    family = build(checkpoints("wav2vec2_ctc"), use_lora=True)
+    adapted = [n for n, m in family.model.named_modules() if hasattr(m, "lora_A")]
+    assert len(adapted) == 2 * 6  # four of attention, two of feed-forward, in each layer
+    assert not any("lm_head" in name for name in adapted)
+
+
+def test_named_targets_alone_get_lora(checkpoints):
+    family = build(
+        checkpoints("wav2vec2_ctc"),
+        use_lora=True,
+        lora_target_modules=["layers.0.attention.q_proj"],
+    )
+    adapted = [n for n, m in family.model.named_modules() if hasattr(m, "lora_A")]
+    assert [name.split("encoder.")[-1] for name in adapted] == ["layers.0.attention.q_proj"]
+
+
+def test_a_target_that_matches_nothing_is_an_error_that_lists_what_could(checkpoints):
+    with pytest.raises(UserError) as caught:
+        build(checkpoints("wav2vec2_ctc"), use_lora=True, lora_target_modules=["q_prj"])
+    assert "Did you mean q_proj?" in str(caught.value)
+    assert "out_proj" in str(caught.value)
+
+
+def test_a_frozen_encoder_leaves_the_head_alone_to_learn(checkpoints, clips):
+    family = build(checkpoints("parakeet_ctc"), freeze_encoder=True)
+    before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
+    train(family, family.collate(examples(family, clips)))
+    changed = {n for n, t in family.model.state_dict().items() if not torch.equal(t, before[n])}
+    assert changed == {"ctc_head.weight", "ctc_head.bias"}
+
+
+def test_the_convolutions_over_samples_stay_as_they_are(checkpoints):
+    family = build(checkpoints("wav2vec2_ctc"))
+    frozen = {n for n, p in family.model.named_parameters() if not p.requires_grad}
+    assert frozen and all("feature_extractor" in name for name in frozen)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_kept_in_half_precision_are_trained_in_full(dtype, checkpoints, tmp_path):
+    half = AutoModelForCTC.from_pretrained(checkpoints("hubert_ctc"), dtype=dtype)
+    half.save_pretrained(tmp_path)
+    for part in ("preprocessor_config.json", "tokenizer_config.json", "vocab.json"):
+        (tmp_path / part).write_bytes((checkpoints("hubert_ctc") / part).read_bytes())
+    family = build(tmp_path)
+    assert {p.dtype for p in family.model.parameters()} == {torch.float32}
+
+
+def test_a_model_without_a_head_gets_a_tokenizer_of_the_corpus_and_says_so(
+    checkpoints, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(console, "notice", said.append)
+    family = build(checkpoints("wav2vec2_base"))
+    assert family.model.lm_head.out_features == len(family.tokenizer) == 40
+    assert family.tokenizer.decode(family.labels(TEXTS[3]), group_tokens=False) == TEXTS[3]
+    assert len(said) == 1 and "new one" in said[0]
+
+
+def test_the_letters_that_a_tokenizer_does_not_have_are_named(checkpoints, monkeypatch):
+    said = []
+    monkeypatch.setattr(console, "notice", said.append)
+    config = tiny(pretrained=str(checkpoints("wav2vec2_ctc")))
+    family = registry.build(config, texts=["call 7 & über"], sample_rate=16000, offline=True)
+    assert len(said) == 1 and said[0].endswith("& 7 Ü")
+    assert family.tokenizer.decode(family.labels("call 7 now"), group_tokens=False) == "CALL  NOW"
+
+
+def test_training_goes_on_from_an_adapter_of_ours(checkpoints, clips, tmp_path):
+    first = build(checkpoints("hubert_ctc"), use_lora=True)
+    train(first, first.collate(examples(first, clips)))
+    first.save(tmp_path)
+    again = build(tmp_path, use_lora=True)
+    assert again.transcribe(clips) == first.transcribe(clips)
+    assert again.parameter_table() == first.parameter_table()
+    merged = build(tmp_path)
+    assert not hasattr(merged.model, "peft_config")
+    assert merged.transcribe(clips) == first.transcribe(clips)
+    losses = train(merged, merged.collate(examples(merged, clips)), rate=1e-4)
+    assert losses[-1] < losses[0]
+
+
+def test_an_adapter_with_a_weight_missing_is_refused(checkpoints, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    build(checkpoints("hubert_ctc"), use_lora=True).save(tmp_path)
+    weights = load_file(tmp_path / "adapter_model.safetensors")
+    weights.pop(next(name for name in weights if "lora_B" in name))
+    save_file(weights, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(UserError, match="1 weights missing"):
+        registry.load(tmp_path)

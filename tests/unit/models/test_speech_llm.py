@@ -1,0 +1,244 @@
+import dataclasses
+
+import numpy as np
+import peft
+import pytest
+import torch
+from conftest import TEXTS, doubled, examples, gradients, tiny, train
+from transformers import AutoModel, AutoModelForCausalLM
+
+from mynah.config.errors import UserError
+from mynah.models import registry, speech_encoders
+from mynah.models.speech_llm import prompt_ids
+from mynah.models.speech_llm_model import AUDIO_TOKEN, IGNORED
+
+ENCODERS = ["whisper", "wav2vec2_ctc", "wav2vec2_base", "hubert_ctc", "w2v_bert", "parakeet_ctc"]
+
+
+def build(checkpoints, encoder="whisper", decoder="chat_lm", **settings):
+    torch.manual_seed(0)
+    config = tiny(
+        encoder_model_name=str(checkpoints(encoder)),
+        decoder_model_name=str(checkpoints(decoder)),
+        **settings,
+    )
+    return registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_any_encoder_trains_decodes_and_comes_back(encoder, checkpoints, clips, tmp_path):
+    family = build(checkpoints, encoder, use_lora=True)
+    losses = train(family, family.collate(examples(family, clips)))
+    assert losses == sorted(losses, reverse=True)
+    together = family.transcribe(clips)
+    assert any(together)
+    assert together == [family.transcribe([clip])[0] for clip in clips]
+    family.save(tmp_path)
+    loaded = registry.load(tmp_path)
+    assert loaded.transcribe(clips) == together
+    assert loaded.parameter_table() == family.parameter_table()
+    assert loaded.base_revisions() == family.base_revisions()
+
+
+@pytest.mark.parametrize("decoder", ["chat_lm", "base_lm"])
+def test_a_model_trained_whole_comes_back_without_its_bases(decoder, checkpoints, clips, tmp_path):
+    family = build(checkpoints, decoder=decoder, freeze_encoder=False)
+    losses = train(family, family.collate(examples(family, clips)))
+    assert losses == sorted(losses, reverse=True)
+    family.model.config.bases = {}  # nothing is looked up there
+    family.save(tmp_path)
+    assert registry.load(tmp_path).transcribe(clips) == family.transcribe(clips)
+
+
+def test_the_loss_is_the_language_models_own(checkpoints, clips):
+    family = build(checkpoints, use_lora=True)
+    family.model.eval()
+    rows = examples(family, clips)
+    loss = family.loss(family.model, family.collate(rows))
+    total, count = 0.0, 0
+    for row in rows:
+        batch = family.collate([row])
+        embedded = family.model.embeddings(
+            batch["input_ids"],
+            family.model.audio_vectors(
+                batch["input_features"], batch["feature_lengths"], batch["audio_frames"]
+            ),
+        )
+        own = family.model.language_model(inputs_embeds=embedded, labels=batch["labels"]).loss
+        total += own.item() * len(row.labels)
+        count += len(row.labels)
+    assert loss.count.item() == count
+    assert loss.total.item() / count == pytest.approx(total / count, abs=1e-5)
+
+
+def test_words_and_end_of_text_alone_are_targets(checkpoints, clips):
+    family = build(checkpoints)
+    batch = family.collate(examples(family, clips))
+    end = family.tokenizer.eos_token_id
+    for ids, labels, mask in zip(
+        batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True
+    ):
+        targets = labels[labels != IGNORED].tolist()
+        assert targets[-1] == end
+        assert family.tokenizer.decode(targets[:-1]) in TEXTS
+        assert (labels[ids == AUDIO_TOKEN] == IGNORED).all()
+        assert (labels[mask == 0] == IGNORED).all()
+        assert int(mask.sum()) == int((labels != IGNORED).nonzero()[-1]) + 1
+
+
+def test_every_audio_token_gets_one_vector(checkpoints, clips):
+    family = build(checkpoints)
+    batch = family.collate(examples(family, clips))
+    vectors = family.model.audio_vectors(
+        batch["input_features"], batch["feature_lengths"], batch["audio_frames"]
+    )
+    assert len(vectors) == int((batch["input_ids"] == AUDIO_TOKEN).sum())
+
+
+def test_a_chat_model_is_asked_by_its_template_and_a_base_model_in_plain_lines(checkpoints):
+    for decoder, before, after in (
+        ("chat_lm", "<|im_start|>user\n", "Do it.<|im_end|>\n<|im_start|>assistant\n"),
+        ("base_lm", "<|endoftext|>", "\nDo it.\n"),
+    ):
+        tokenizer = build(checkpoints, decoder=decoder).tokenizer
+        ids = prompt_ids(tokenizer, "Do it.")
+        assert tuple(map(tokenizer.decode, ids)) == (before, after)
+
+
+def test_the_gradient_does_not_depend_on_how_a_batch_is_split(checkpoints, clips):
+    family = build(checkpoints, freeze_encoder=False)
+    family.model.double().eval()
+    rows = examples(family, clips)
+    whole = gradients(family, [doubled(family.collate(rows))])
+    parts = [[rows[0]], rows[1:3], [rows[3]]]
+    split = gradients(family, [doubled(family.collate(part)) for part in parts])
+    assert whole.keys() == split.keys()
+    for name, gradient in whole.items():
+        torch.testing.assert_close(gradient, split[name], atol=1e-10, rtol=1e-7)
+
+
+def test_a_row_of_weight_zero_changes_nothing(checkpoints, clips):
+    family = build(checkpoints)
+    family.model.double().eval()
+    rows = examples(family, clips)
+    own = family.loss(family.model, doubled(family.collate(rows[:2])))
+    filler = dataclasses.replace(rows[2], weight=0.0)
+    filled = family.loss(family.model, doubled(family.collate([*rows[:2], filler])))
+    assert own.count == filled.count
+    torch.testing.assert_close(own.total, filled.total)
+
+
+@pytest.mark.parametrize(
+    "settings, learning",
+    [
+        ({"use_lora": True}, {"projector", "lora"}),
+        ({"freeze_decoder": True}, {"projector"}),
+        ({"freeze_decoder": True, "freeze_encoder": False}, {"projector", "encoder"}),
+        ({}, {"projector", "language_model"}),
+    ],
+)
+def test_what_is_frozen_stays_bit_for_bit(settings, learning, checkpoints, clips, tmp_path):
+    family = build(checkpoints, "parakeet_ctc", **settings)
+    before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
+    train(family, family.collate(examples(family, clips)))
+    changed = {n for n, t in family.model.state_dict().items() if not torch.equal(t, before[n])}
+    parts = {"lora" if ".lora_" in name else name.split(".")[0] for name in changed}
+    assert parts == learning
+    family.save(tmp_path)
+    loaded = registry.load(tmp_path)
+    assert loaded.transcribe(clips) == family.transcribe(clips)
+    assert [row[2] > 0 for row in loaded.parameter_table()] == [
+        row[2] > 0 for row in family.parameter_table()
+    ]
+
+
+def test_a_checkpoint_with_lora_holds_no_base_weights(checkpoints, tmp_path):
+    family = build(checkpoints, use_lora=True)
+    family.save(tmp_path)
+    held = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.safetensors")}
+    assert held == {"adapter/adapter_model.safetensors", "projector.safetensors"}
+
+
+def test_plain_auto_classes_and_peft_load_a_checkpoint(checkpoints, clips, tmp_path):
+    family = build(checkpoints, use_lora=True)
+    batch = family.collate(examples(family, clips))
+    train(family, batch)
+    family.save(tmp_path)
+    with torch.no_grad():
+        ours = family.loss(family.model, batch).total
+        theirs = family.loss(AutoModel.from_pretrained(tmp_path), batch).total
+    torch.testing.assert_close(ours, theirs)
+    base = AutoModelForCausalLM.from_pretrained(checkpoints("chat_lm"))
+    adapted = peft.PeftModel.from_pretrained(base, str(tmp_path / "adapter"))
+    ids = torch.arange(10)[None]
+    torch.testing.assert_close(
+        adapted(ids).logits, family.model.language_model(input_ids=ids).logits
+    )
+
+
+def test_a_checkpoint_whose_base_is_gone_names_it(checkpoints, tmp_path):
+    family = build(checkpoints, use_lora=True)
+    family.model.config.bases["language_model"] = ["someone/gone", "0" * 40]
+    family.save(tmp_path)
+    with pytest.raises(UserError) as caught:
+        registry.load(tmp_path, offline=True)
+    assert "hf download someone/gone --revision" in str(caught.value)
+
+
+def test_a_checkpoint_with_a_projector_weight_missing_is_refused(checkpoints, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    build(checkpoints, use_lora=True).save(tmp_path)
+    weights = load_file(tmp_path / "projector.safetensors")
+    del weights["layers.2.bias"]
+    save_file(weights, tmp_path / "projector.safetensors")
+    with pytest.raises(UserError, match="missing"):
+        registry.load(tmp_path)
+
+
+def test_training_goes_on_from_a_checkpoint_of_ours(checkpoints, clips, tmp_path):
+    first = build(checkpoints, use_lora=True)
+    first.save(tmp_path)
+    config = tiny(pretrained=str(tmp_path), use_lora=True)
+    again = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+    assert again.transcribe(clips) == first.transcribe(clips)
+    losses = train(again, again.collate(examples(again, clips)))
+    assert losses[-1] < losses[0]
+
+
+def test_whisper_hears_a_full_window_as_its_own_forward_pass_does(checkpoints):
+    encoder = build(checkpoints).model.encoder.eval()
+    torch.manual_seed(0)
+    features = torch.randn(1, 3000, 80)
+    with torch.no_grad():
+        own = encoder(features.transpose(1, 2)).last_hidden_state
+        ours = speech_encoders.encode(encoder, features, torch.tensor([3000]), None)
+    torch.testing.assert_close(ours, own)
+
+
+def test_whisper_hears_a_short_clip_the_same_beside_a_long_one(checkpoints):
+    encoder = build(checkpoints).model.encoder.double().eval()
+    torch.manual_seed(0)
+    features = torch.randn(2, 200, 80).double()
+    features[1, 121:] = 0
+    lengths = torch.tensor([200, 121])
+    with torch.no_grad():
+        both = speech_encoders.encode(encoder, features, lengths, None)
+        alone = speech_encoders.encode(encoder, features[1:, :121], lengths[1:], None)
+    torch.testing.assert_close(both[1, : alone.shape[1]], alone[0])
+
+
+def test_longer_than_the_window_is_impossible_to_learn_and_decoded_in_pieces(checkpoints, clips):
+    family = build(checkpoints)
+    long = np.tile(clips[0], 30)[: 40 * 16000]
+    assert "30 s" in family.impossible(len(long), [1])
+    assert family.impossible(30 * 16000, [1]) is None
+    pieces = family.transcribe([long[: 30 * 16000], long[30 * 16000 :]])
+    assert family.transcribe([long]) == [" ".join(filter(None, pieces))]
+
+
+def test_silence_behind_a_clip_fills_its_half_second(checkpoints, clips):
+    family = build(checkpoints)
+    assert len(family.features(clips[1])) == 200  # 1.82 s: two whole seconds
+    assert family.output_length(len(clips[1])) == 100
+    assert family.transcribe([clips[0][:0]]) == [""]
