@@ -115,6 +115,30 @@ def test_a_second_signal_stops_at_once(tmp_path):
     assert list_checkpoints(tmp_path / "model") == []
 
 
+class GroupStoppingPlan(TinyPlan):
+    """Sends SIGINT to every process of the group, as a terminal does for Ctrl-C."""
+
+    def batch(self, epoch, index, rank=0):
+        if (epoch, index) == (1, 2):
+            os.killpg(os.getpgid(0), signal.SIGINT)
+        return super().batch(epoch, index, rank)
+
+
+def test_ctrl_c_reaches_the_workers_too_and_still_ends_in_a_checkpoint(tmp_path):
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        torch.set_num_threads(1)
+        config = tiny_config(dataloader_num_workers=2, eval_strategy="no")
+        try:
+            _, result = tiny_train(tmp_path, config, plan=GroupStoppingPlan(20, 4))
+        except BaseException:
+            os._exit(9)
+        os._exit(3 if result.interrupted else 4)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert len(list_checkpoints(tmp_path)) == 1
+
+
 def test_more_steps_are_allowed_and_said(tmp_path, capsys):
     tiny_train(tmp_path / "model", tiny_config(max_steps=4))
     checkpoint = tmp_path / "model" / "checkpoint-4"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
+import os
 import signal
 
 import pytest
 import torch
-from training_fakes import TinyFamily, tiny_config, tiny_train, weights
+from rich.console import Console
+from training_fakes import TinyCorpus, TinyFamily, tiny_config, tiny_train, weights
 
+from mynah import console
 from mynah.config.errors import UserError
 from mynah.training.checkpoint import is_whole, list_checkpoints
 
@@ -161,3 +165,71 @@ def test_training_leaves_the_signal_handlers_as_they_were(tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     tiny_train(tmp_path, tiny_config(max_steps=1))
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_on_a_terminal_a_bar_is_shown_and_an_evaluation_may_show_its_own(tmp_path, monkeypatch):
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=120, highlight=False)
+    monkeypatch.setattr(console, "_console", terminal)
+
+    def evaluate(step):
+        with console.progress("decoding", total=2) as advance:
+            advance(2)
+        return {"eval_wer": 0.5}
+
+    tiny_train(tmp_path, tiny_config(disable_tqdm=None), evaluate=evaluate)
+    shown = terminal.file.getvalue()
+    assert "training" in shown and "8/8" in shown and "step 3/8" in shown
+    terminal.file.truncate(0)
+    tiny_train(tmp_path / "again", tiny_config(disable_tqdm=True), evaluate=evaluate)
+    assert "training" not in terminal.file.getvalue()
+
+
+def test_an_evaluation_before_the_first_step_is_logged(tmp_path):
+    _, result = tiny_train(tmp_path, tiny_config(max_steps=2, eval_on_start=True))
+    assert [entry["step"] for entry in result.history if "eval_wer" in entry] == [0, 2]
+
+
+def test_evaluations_before_the_delay_are_left_out(tmp_path):
+    _, result = tiny_train(tmp_path, tiny_config(eval_steps=2, eval_delay=5))
+    assert [entry["step"] for entry in result.history if "eval_wer" in entry] == [6, 8]
+
+
+def test_the_plateau_schedule_follows_the_error_rate(tmp_path):
+    config = tiny_config(
+        max_steps=6, eval_steps=1, logging_steps=1, lr_scheduler_type="reduce_lr_on_plateau",
+        lr_scheduler_kwargs={"patience": 1, "factor": 0.5},
+    )  # fmt: skip
+    _, result = tiny_train(tmp_path, config, evaluate=lambda step: {"eval_wer": 0.5})
+    rates = [entry["learning_rate"] for entry in result.history if "loss" in entry]
+    assert rates[0] == 0.01 and rates[-1] < 0.006
+
+
+def test_a_schedule_that_lacks_its_settings_is_the_users_to_mend(tmp_path):
+    with pytest.raises(UserError, match="schedule cannot be made"):
+        tiny_train(tmp_path, tiny_config(lr_scheduler_type="cosine_with_min_lr"))
+
+
+class Hungry(TinyFamily):
+    def loss(self, model, batch):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_out_of_memory_names_the_batch_and_what_to_change(tmp_path):
+    with pytest.raises(UserError, match="a batch of 4 utterances") as caught:
+        tiny_train(tmp_path, tiny_config(), family=Hungry())
+    assert "batch_seconds" in caught.value.fix and "utterance-0" in caught.value.where
+
+
+class DeadlyCorpus(TinyCorpus):
+    """Its reader is killed, as by the system when memory runs out."""
+
+    def read_audio(self, row):
+        if torch.utils.data.get_worker_info() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().read_audio(row)
+
+
+def test_a_worker_that_was_killed_is_said_with_what_to_do(tmp_path):
+    with pytest.raises(UserError, match="data worker was killed") as caught:
+        tiny_train(tmp_path, tiny_config(dataloader_num_workers=1), corpus=DeadlyCorpus())
+    assert "fewer workers" in caught.value.fix

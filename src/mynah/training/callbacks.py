@@ -125,11 +125,9 @@ class Progress(TrainerCallback):
             rate = kwargs["optimizer"].param_groups[0]["lr"]
             self._say(state, {"loss": self._trainer.running_loss, "learning_rate": rate})
 
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any
-    ) -> None:
-        if "loss" in logs:
-            self._say(state, logs)
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if "loss" in kwargs["logs"]:
+            self._say(state, kwargs["logs"])
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.close()

@@ -6,6 +6,7 @@ of its own: where training stands is arithmetic, with any number of workers.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -152,6 +153,12 @@ class PlanSampler(Sampler[list[Position]]):
                 yield [(epoch, row, weight) for row, weight in rows]
 
 
+def _leave_signals_to_training(worker: int) -> None:
+    """Ctrl-C and a cluster's SIGTERM reach the whole process group: the training decides."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def make_loader(
     rows: TrainingRows, sampler: PlanSampler, *, pin_memory: bool, **worker_options: Any
 ) -> DataLoader:
@@ -161,6 +168,7 @@ def make_loader(
         batch_sampler=sampler,
         collate_fn=rows.collate,
         pin_memory=pin_memory,
+        worker_init_fn=_leave_signals_to_training,
         # Drawing the workers' seeds from the global generator would move it once an epoch.
         generator=torch.Generator().manual_seed(0),
         **worker_options,

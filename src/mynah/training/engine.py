@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,22 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import Trainer, TrainingArguments
+from transformers import TrainingArguments
 from transformers.trainer_callback import (
     DefaultFlowCallback,
     PrinterCallback,
     ProgressCallback,
 )
 
-import mynah
 from mynah import console
 from mynah.config.errors import UserError
-from mynah.training import checkpoint as checkpoints
 from mynah.training import distributed, state
 from mynah.training.arguments import greater_is_better, loader_options, steps_total
 from mynah.training.callbacks import say_scores
 from mynah.training.dataset import PlanSampler, TrainingRows, make_loader
-from mynah.training.resume import ABOUT_NAME, read_about
+from mynah.training.saving import CommittingTrainer
 from mynah.training.stops import EvaluationStopped, StopRequest
 
 if TYPE_CHECKING:
@@ -41,7 +38,7 @@ _FRUITLESS_STEPS = 10  # steps in a row without a usable gradient that end a tra
 _PLATEAU = torch.optim.lr_scheduler.ReduceLROnPlateau
 
 
-class MynahTrainer(Trainer):
+class MynahTrainer(CommittingTrainer):
     """Trainer's loop with three things of our own.
 
     The loss: :meth:`Family.loss` gives a sum and a count, gradients are summed over every
@@ -51,7 +48,7 @@ class MynahTrainer(Trainer):
 
     The loader: a plain one over the batch plan, never resharded by Accelerate.
 
-    The checkpoint: a commit, without pickle (:mod:`mynah.training.checkpoint`).
+    The checkpoint: a commit (:class:`~mynah.training.saving.CommittingTrainer`).
 
     Attributes:
         stop: Whether somebody asked to stop.
@@ -135,7 +132,7 @@ class MynahTrainer(Trainer):
             **loader_options(self._config.training),
         )
 
-    def _run_epoch(self, **arguments: Any) -> None:
+    def _run_epoch(self, **arguments: Any) -> None:  # type: ignore[override]
         if self.state.global_step >= self._steps_total:
             self.control.should_training_stop = True
             return
@@ -156,9 +153,18 @@ class MynahTrainer(Trainer):
         if callable(getattr(self.optimizer, "train", None)):
             self.optimizer.train()  # schedule-free optimizers have two modes
         tensors = self._prepare_inputs(inputs["tensors"])
-        with self.compute_loss_context_manager():
-            loss = self.family.loss(model, tensors)
-        self.accelerator.backward(loss.total)
+        try:
+            with self.compute_loss_context_manager():
+                loss = self.family.loss(model, tensors)
+            self.accelerator.backward(loss.total)
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"The device's memory is too small for a batch of {len(inputs['ids'])} "
+                f"utterances and {inputs['seconds']:.0f} seconds of audio.",
+                where=f"step {self.state.global_step + 1}, {', '.join(inputs['ids'][:_NAMED])}",
+                fix="lower training.batch_seconds (and raise gradient_accumulation_steps by as "
+                "much), or set training.gradient_checkpointing=true",
+            ) from error
         self._step_total += float(loss.total.detach())
         self._step_count += float(loss.count)
         self._step_seconds += inputs["seconds"]
@@ -337,11 +343,6 @@ class MynahTrainer(Trainer):
             say_scores(self.state.global_step, metrics, best=improved)
         return improved
 
-    @property
-    def _wants_best(self) -> bool:
-        training = self._config.training
-        return training.load_best_model_at_end or training.save_strategy == "best"
-
     # Stopping
 
     def stop_asked(self) -> bool:
@@ -377,136 +378,3 @@ class MynahTrainer(Trainer):
         finally:
             if self.progress is not None:
                 self.progress.add_pause(time.monotonic() - started)
-
-    # Checkpoints
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        gathered = distributed.gather_to_first((state.random_state(self.args.device), self.skipped))
-        failure: UserError | None = None
-        if distributed.rank() == 0:
-            for _, skipped in gathered:
-                self.skipped = {**self.skipped, **skipped}
-            randoms = [found for found, _ in gathered]
-            try:
-                with self._paused():
-                    self._commit(randoms)
-            except UserError as error:
-                failure = error
-        failure = distributed.from_first(failure)
-        if failure is not None:
-            raise failure
-        if self._on_first_checkpoint is not None:
-            announce, self._on_first_checkpoint = self._on_first_checkpoint, None
-            if distributed.rank() == 0:
-                announce()
-
-    def _commit(self, randoms: list[Any]) -> None:
-        step = self.state.global_step
-        final = checkpoints.checkpoint_path(self._output_directory, step)
-        with checkpoints.commit(final, expected_bytes=self._expected_bytes()) as staging:
-            self.family.save(staging)
-            state.save_tree(self.optimizer.state_dict(), staging, "optimizer")
-            state.save_tree(self.lr_scheduler.state_dict(), staging, "scheduler")
-            if self.accelerator.scaler is not None:
-                state.save_tree(self.accelerator.scaler.state_dict(), staging, "scaler")
-            for rank, tree in enumerate(randoms):
-                state.save_tree(tree, staging, f"rng_state_{rank}")
-            self.state.save_to_json(str(staging / "trainer_state.json"))
-            about = json.dumps(self._about(), indent=2, ensure_ascii=False) + "\n"
-            for name, text in {**self._extra_files, ABOUT_NAME: about}.items():
-                (staging / name).write_text(text, encoding="utf-8")
-        checkpoints.retain(
-            self._output_directory,
-            limit=self._config.training.save_total_limit,
-            best=self._best_checkpoint() if self._wants_best else None,
-        )
-
-    def _about(self) -> dict[str, Any]:
-        measured = self._scores_step == self.state.global_step
-        return {
-            "version": mynah.__version__,
-            "family": self.family.name,
-            "step": self.state.global_step,
-            "epoch": self.state.epoch,
-            "scores": self._scores if measured else {},
-            "best": {"step": self.state.best_global_step, "score": self.state.best_metric},
-            "base_revisions": self.family.base_revisions(),
-            "fingerprints": {"data": self._settings["training data (fingerprint)"]},
-            "training": {
-                "settings": self._settings,
-                "steps_total": self._steps_total,
-                "world_size": distributed.world_size(),
-                "logged_total": self._logged_total,
-                "logged_count": self._logged_count,
-                "fruitless_steps": self._fruitless_steps,
-                "pending_evaluation": self._pending_evaluation,
-                "skipped": self.skipped,
-            },
-        }
-
-    def _expected_bytes(self) -> int:
-        weights = sum(p.numel() * p.element_size() for p in self.model.parameters())
-        trained = sum(
-            p.numel() * p.element_size() for p in self.model.parameters() if p.requires_grad
-        )
-        saved = trained if hasattr(self.model, "peft_config") else weights
-        return saved + 2 * trained
-
-    def _best_checkpoint(self) -> Path | None:
-        step = self.state.best_global_step
-        if step is None:
-            return None
-        places = [self._output_directory]
-        if self._resumed_from is not None:
-            places.append(self._resumed_from.parent)
-        candidates = [checkpoints.checkpoint_path(place, step) for place in places]
-        return next((path for path in candidates if path.is_dir()), None)
-
-    def chosen_checkpoint(self) -> Path | None:
-        """The best checkpoint where the best is wanted and known, else the newest."""
-        best = self._best_checkpoint() if self._config.training.load_best_model_at_end else None
-        newest = checkpoints.checkpoint_path(self._output_directory, self.state.global_step)
-        if best is None and not newest.is_dir() and self._resumed_from is not None:
-            return self._resumed_from
-        return best or (newest if newest.is_dir() else None)
-
-    # Resuming
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        directory = Path(resume_from_checkpoint)
-        self._resumed_from = directory
-        loaded = type(self.family).load(directory, offline=self._config.offline)
-        try:
-            self.family.model.load_state_dict(loaded.model.state_dict(), strict=True)
-        except RuntimeError as error:
-            raise UserError(
-                "The model of this run is not that of the checkpoint: "
-                f"{str(error).splitlines()[-1].strip()}",
-                where=str(directory),
-                fix="leave the model settings as they were",
-            ) from error
-        about = read_about(directory)["training"]
-        self._logged_total = about["logged_total"]
-        self._logged_count = about["logged_count"]
-        self._fruitless_steps = about["fruitless_steps"]
-        self._pending_evaluation = about["pending_evaluation"]
-        self.skipped = dict(about["skipped"])
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if checkpoint is None:
-            return
-        self.optimizer.load_state_dict(state.load_tree(Path(checkpoint), "optimizer"))
-        self.lr_scheduler.load_state_dict(state.load_tree(Path(checkpoint), "scheduler"))
-
-    def _load_scaler(self, checkpoint: str | None) -> None:
-        if checkpoint is None or self.accelerator.scaler is None:
-            return
-        if (Path(checkpoint) / "scaler.json").exists():
-            self.accelerator.scaler.load_state_dict(state.load_tree(Path(checkpoint), "scaler"))
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        if checkpoint is None:
-            return
-        stem = f"rng_state_{distributed.rank()}"
-        if (Path(checkpoint) / f"{stem}.json").exists():
-            state.set_random_state(state.load_tree(Path(checkpoint), stem), self.args.device)

@@ -91,6 +91,7 @@ def train(
             cannot be honoured, or nothing can be read.
     """
     started = time.monotonic()
+    step = 0
     settings = fixed_settings(config, corpus)
     total = steps_total(plan, config)
     for name in checkpoints.clean(output_directory) if distributed.rank() == 0 else []:
@@ -98,7 +99,7 @@ def train(
     if resume is not None:
         checkpoints.verify(resume)
         step = check_resume(resume, settings, world_size=world_size(), steps=total)
-        console.say(f"Going on from {resume.name}: step {step:,} of {total:,}")
+        console.say(f"Going on at step {step:,} of {total:,}")
     with quiet_transformers(config):
         trainer = _make_trainer(
             family,
@@ -107,7 +108,7 @@ def train(
             config,
             output_directory=output_directory,
             evaluate=evaluate,
-            resume=resume,
+            first_step=step,
             on_first_checkpoint=on_first_checkpoint,
             extra_files=dict(extra_files or {}),
             settings=settings,
@@ -115,6 +116,10 @@ def train(
         with trainer.stop.listening():
             try:
                 trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+            except RuntimeError as error:
+                if "DataLoader worker" not in str(error):
+                    raise
+                raise _lost_worker(error, config) from error
             finally:
                 trainer.close()
     chosen = trainer.chosen_checkpoint()
@@ -137,6 +142,14 @@ def train(
     )
 
 
+def _lost_worker(error: RuntimeError, config: Config) -> UserError:
+    return UserError(
+        f"A data worker was killed, most likely for want of memory: {str(error).splitlines()[0]}",
+        where=f"training.dataloader_num_workers={config.training.dataloader_num_workers}",
+        fix="use fewer workers, or go on from the last checkpoint with resume_from_checkpoint=last",
+    )
+
+
 def _make_trainer(
     family: Family,
     corpus: Corpus,
@@ -144,7 +157,7 @@ def _make_trainer(
     config: Config,
     *,
     output_directory: Path,
-    resume: Path | None,
+    first_step: int,
     **rest: Any,
 ) -> MynahTrainer:
     # transformers' Trainer takes seconds to import: only here, where training is certain.
@@ -152,7 +165,7 @@ def _make_trainer(
     from mynah.training.engine import MynahTrainer
 
     arguments = training_arguments(
-        config, plan, output_directory=output_directory, resuming=resume is not None,
+        config, plan, output_directory=output_directory, resuming=first_step > 0,
         rows=len(corpus),
     )  # fmt: skip
     try:
@@ -179,11 +192,11 @@ def _make_trainer(
         trainer.progress = Progress(trainer, bar=config.training.disable_tqdm is not True)
         trainer.add_callback(trainer.progress)
         if TENSORBOARD in reporters(config.training):
-            trainer.add_callback(_tensorboard(output_directory.parent / "tensorboard"))
+            trainer.add_callback(_tensorboard(output_directory.parent, first_step))
     return trainer
 
 
-def _tensorboard(directory: Path) -> Any:
+def _tensorboard(run_directory: Path, first_step: int) -> Any:
     from transformers.integrations import TensorBoardCallback
 
     try:
@@ -194,7 +207,10 @@ def _tensorboard(directory: Path) -> Any:
             where="training.report_to",
             fix='pip install "mynah-asr[tracking]"',
         ) from error
-    return TensorBoardCallback(SummaryWriter(log_dir=str(directory)))
+    # What an interrupted run logged after the step it is resumed from will be logged again.
+    purge = first_step + 1 if first_step else None
+    writer = SummaryWriter(log_dir=str(run_directory / "tensorboard"), purge_step=purge)
+    return TensorBoardCallback(writer)
 
 
 @contextmanager
