@@ -110,10 +110,12 @@ def hold_out(
     """
     if file.is_file():
         try:
-            held = json.loads(file.read_text(encoding="utf-8"))
-            return HeldOut(held["by"], frozenset(held["names"]), frozen=True)
+            read = json.loads(file.read_text(encoding="utf-8"))
+            held = HeldOut(read["by"], frozenset(read["names"]), frozen=True)
         except (ValueError, KeyError, TypeError):
-            pass  # cut short: the choice is made again, and is the same for the same corpus
+            held = None  # cut short: the choice is made again, and is the same for this corpus
+        if held and any(map(held.has, ids, speakers)):
+            return held
     by_speaker = all(speakers) and len(set(speakers)) > 1
     names = list(speakers) if by_speaker else list(ids)
     counts: dict[str, int] = {}

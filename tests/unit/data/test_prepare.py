@@ -1,5 +1,6 @@
 """From settings to corpora: filters, text policy, limits, and an account of every row."""
 
+import json
 import pickle
 
 import numpy as np
@@ -173,6 +174,11 @@ def test_an_interrupted_preparation_reads_only_what_is_left(tmp_path, monkeypatc
     )
     assert len(prepared(tmp_path, eval_fraction=0.0).train) == 12
     assert sorted(read) == sorted(f"a{number}.wav" for number in (8, 9, 10, 11))
+
+
+def test_the_report_can_be_written_as_json(tmp_path):
+    report = prepared(tmp_path, max_audio_seconds=1.0).report
+    assert json.loads(json.dumps(report)) == report
 
 
 def test_a_fingerprint_is_of_the_content_and_not_of_the_place(tmp_path):

@@ -50,3 +50,10 @@ def test_a_choice_that_was_cut_short_is_made_again(tmp_path):
     file.write_text(file.read_text()[:20])
     assert hold_out(ids, [""] * 50, fraction=0.1, file=file).names == first.names
     assert len(first.names) == 5
+
+
+def test_a_choice_of_names_that_are_all_gone_is_made_again(tmp_path):
+    file = tmp_path / "held.json"
+    hold_out(["1", "2", "3"], ["ann", "bob", "cid"], fraction=0.3, file=file)
+    held = hold_out(["1", "2", "3"], ["dan", "eve", "fay"], fraction=0.3, file=file)
+    assert held.names < {"dan", "eve", "fay"} and held.names
