@@ -107,6 +107,7 @@ def _llama(tokenizer: Any) -> list[Any]:
         num_attention_heads=4,
         num_key_value_heads=2,
         tie_word_embeddings=True,
+        initializer_range=0.3,  # large enough that one token does not simply repeat another
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -227,6 +227,7 @@ def check_weights(source: Source) -> None:
     """
     if any(exists(source, name) for name in _WEIGHTS):
         return
+    fetch(source, "config.json")  # raises where nothing of it is to be had
     if not any(exists(source, name) for name in _PICKLED):
         raise UserError(
             f"{source.name} has no model.safetensors.",

@@ -29,6 +29,7 @@ def build(config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offlin
     Raises:
         UserError: A name cannot be loaded, or settings do not fit the model.
     """
+    check(config, sample_rate=sample_rate, offline=offline)
     config = _without_lone_encoder(config)
     return _family(config, offline).build(
         config, texts=texts, sample_rate=sample_rate, offline=offline

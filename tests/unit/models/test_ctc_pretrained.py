@@ -12,6 +12,14 @@ WITH_HEAD = ["wav2vec2_ctc", "wav2vec2_ctc_layer_norm", "hubert_ctc", "wavlm_ctc
 WITHOUT_HEAD = ["wav2vec2_base", "w2v_bert"]
 
 
+SHORT = ["call anna", "ten minutes", "nine", "next song"]
+
+
+def rows(family, clips):
+    """Few enough labels for a model that folds eight frames into one."""
+    return examples(family, clips, SHORT)
+
+
 def build(folder, **settings):
     torch.manual_seed(0)
     config = tiny(pretrained=str(folder), **settings)
@@ -22,7 +30,7 @@ def build(folder, **settings):
 @pytest.mark.parametrize("kind", WITH_HEAD + WITHOUT_HEAD)
 def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, checkpoints, clips, tmp_path):
     family = build(checkpoints(kind), use_lora=lora)
-    losses = train(family, family.collate(examples(family, clips)), rate=1e-3)
+    losses = train(family, family.collate(rows(family, clips)), rate=1e-3)
     assert losses[-1] < losses[0]
     together = family.transcribe(clips)
     assert together == [family.transcribe([clip])[0] for clip in clips]
@@ -32,14 +40,16 @@ def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, checkpoints, cli
     assert loaded.labels(TEXTS[0]) == family.labels(TEXTS[0])
     weights = loaded.model.state_dict()
     for name, tensor in family.model.state_dict().items():
-        assert torch.equal(tensor, weights[name]), name
+        # peft keeps the head as it was before training: drawn, never used, never saved.
+        if "original_module" not in name:
+            assert torch.equal(tensor, weights[name]), name
 
 
 @pytest.mark.parametrize("kind", ["parakeet_ctc", "wav2vec2_base"])
 def test_lora_trains_its_matrices_and_the_head_alone(kind, checkpoints, clips):
     family = build(checkpoints(kind), use_lora=True)
     before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
-    train(family, family.collate(examples(family, clips)))
+    train(family, family.collate(rows(family, clips)))
     head = ctc_models.head_of(family.model.get_base_model())
     changed = set()
     for name, tensor in family.model.state_dict().items():
@@ -54,7 +64,7 @@ def test_lora_trains_its_matrices_and_the_head_alone(kind, checkpoints, clips):
 @pytest.mark.parametrize("kind", ["parakeet_ctc", "hubert_ctc"])
 def test_merged_says_the_same_as_unmerged(kind, checkpoints, clips):
     family = build(checkpoints(kind), use_lora=True)
-    batch = family.collate(examples(family, clips))
+    batch = family.collate(rows(family, clips))
     train(family, batch)
     with torch.no_grad():
         unmerged = family.loss(family.model, batch).total
@@ -64,7 +74,7 @@ def test_merged_says_the_same_as_unmerged(kind, checkpoints, clips):
 
 def test_plain_peft_loads_an_adapter(checkpoints, clips, tmp_path):
     family = build(checkpoints("hubert_ctc"), use_lora=True)
-    batch = family.collate(examples(family, clips))
+    batch = family.collate(rows(family, clips))
     train(family, batch)
     family.save(tmp_path)
     base = AutoModelForCTC.from_pretrained(checkpoints("hubert_ctc"))
@@ -101,7 +111,7 @@ def test_a_target_that_matches_nothing_is_an_error_that_lists_what_could(checkpo
 def test_a_frozen_encoder_leaves_the_head_alone_to_learn(checkpoints, clips):
     family = build(checkpoints("parakeet_ctc"), freeze_encoder=True)
     before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
-    train(family, family.collate(examples(family, clips)))
+    train(family, family.collate(rows(family, clips)))
     changed = {n for n, t in family.model.state_dict().items() if not torch.equal(t, before[n])}
     assert changed == {"ctc_head.weight", "ctc_head.bias"}
 
@@ -144,7 +154,7 @@ def test_the_letters_that_a_tokenizer_does_not_have_are_named(checkpoints, monke
 
 def test_training_goes_on_from_an_adapter_of_ours(checkpoints, clips, tmp_path):
     first = build(checkpoints("hubert_ctc"), use_lora=True)
-    train(first, first.collate(examples(first, clips)))
+    train(first, first.collate(rows(first, clips)))
     first.save(tmp_path)
     again = build(tmp_path, use_lora=True)
     assert again.transcribe(clips) == first.transcribe(clips)
@@ -152,7 +162,7 @@ def test_training_goes_on_from_an_adapter_of_ours(checkpoints, clips, tmp_path):
     merged = build(tmp_path)
     assert not hasattr(merged.model, "peft_config")
     assert merged.transcribe(clips) == first.transcribe(clips)
-    losses = train(merged, merged.collate(examples(merged, clips)), rate=1e-4)
+    losses = train(merged, merged.collate(rows(merged, clips)), rate=1e-4)
     assert losses[-1] < losses[0]
 
 
