@@ -7,12 +7,15 @@ sentence, so that only a fresh process makes the same recordings again.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from mynah.data.sources.base import Part, Place, Source
 
 VERSION = 3  # of how a sentence becomes a recording; a part of the fingerprint
 _SHARD_SENTENCES = 250
+_TOLD_SENTENCES = 25
 _VOICES = {
     grammar.TRAIN: synthesis.TRAIN_VOICES,
     grammar.EVALUATION: synthesis.EVALUATION_VOICES,
@@ -172,6 +176,7 @@ def _speak(
     """Speak shards in processes of their own, ``processes`` at a time."""
     total = sum(len(part) for part in parts.values())
     running: set[subprocess.Popen[str]] = set()
+    lock = threading.Lock()
 
     def one(number: int) -> None:
         job = {
@@ -179,36 +184,44 @@ def _speak(
             "sample_rate": sample_rate,
             "spoken": [dataclasses.asdict(spoken) for spoken in parts[number]],
         }
-        # Not multiprocessing: it would import the caller's main module again.
-        process = subprocess.Popen(
-            [sys.executable, "-m", __spec__.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=_environment(),
-        )
-        running.add(process)
-        _, problem = process.communicate(json.dumps(job))
-        running.discard(process)
-        if process.returncode != 0:
-            last = (problem.strip().splitlines() or ["it was killed"])[-1]
-            raise UserError(
-                f"Speaking the embedded corpus failed: {last}",
-                where=f"a process that speaks {len(parts[number])} sentences into {staging}",
-                fix="Run it again: what was spoken is kept. data.num_proc=1 needs less memory.",
+        with tempfile.TemporaryFile("w+") as complaints:
+            # Not multiprocessing: it would import the caller's main module again.
+            process = subprocess.Popen(
+                [sys.executable, "-m", __spec__.name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                text=True,
+                env=_environment(),
             )
+            running.add(process)
+            assert process.stdin is not None and process.stdout is not None
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(json.dumps(job))
+            for line in process.stdout:
+                with lock:
+                    advance(int(line))
+            process.stdout.close()
+            running.discard(process)
+            if process.wait() == 0:
+                return
+            complaints.seek(0)
+            last = (complaints.read().strip().splitlines() or ["it was killed"])[-1]
+        raise UserError(
+            f"Speaking the embedded corpus failed: {last}",
+            where=f"a process that speaks {len(parts[number])} sentences into {staging}",
+            fix="Run it again: what was spoken is kept. data.num_proc=1 needs less memory.",
+        )
 
     what = "training" if split == grammar.TRAIN else "evaluation"
     with (
         progress(f"Speaking the {what} sentences", total, "sentences") as advance,
         concurrent.futures.ThreadPoolExecutor(processes) as pool,
     ):
-        futures = {pool.submit(one, number): number for number in parts}
+        futures = [pool.submit(one, number) for number in parts]
         try:
             for future in concurrent.futures.as_completed(futures):
                 future.result()
-                advance(len(parts[futures[future]]))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(running):
@@ -228,7 +241,12 @@ def _environment() -> dict[str, str]:
 
 
 def _rows(spoken: list[dict[str, Any]], sample_rate: int) -> Iterator[dict[str, Any]]:
-    for one in spoken:
+    """Rows of a shard; how many were spoken since the last time is printed now and then."""
+    told = 0
+    for number, one in enumerate(spoken, 1):
+        if number % _TOLD_SENTENCES == 0 or number == len(spoken):
+            print(number - told, flush=True)
+            told = number
         audio = synthesis.record(synthesis.Spoken(**one), sample_rate)
         content = synthesis.to_flac(audio, sample_rate)
         yield {
