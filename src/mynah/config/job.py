@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 
 def run_overrides(composed: Composed) -> list[str]:
-    """Hydra's settings of one run: its own directory; none on the ranks behind the first."""
+    """Hydra's settings of one run: its own directory; none on the ranks behind the first.
+
+    Whatever makes the run impossible and can be seen without loading anything is found
+    before the directory is claimed.
+
+    Raises:
+        UserError: A checkpoint is missing, broken or contradicted, the output directory holds
+            another run, or no directory can be made.
+    """
     if not is_first_rank():
         return [
             "hydra.run.dir=.",
@@ -23,12 +31,12 @@ def run_overrides(composed: Composed) -> list[str]:
             "hydra/job_logging=none",
             "hydra/hydra_logging=none",
         ]
-    if any(origin.startswith("hydra.run.dir=") for origin in composed.hydra.overrides.hydra):
-        return []
-
     from mynah import run_directory
 
-    resumed = _resumed_directory(composed)
+    is_typed = any(text.startswith("hydra.run.dir=") for text in composed.hydra.overrides.hydra)
+    resumed = _check_places(composed, Path(composed.hydra.run.dir) if is_typed else None)
+    if is_typed:
+        return []
     if resumed is not None:
         now = datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
         return [
@@ -39,22 +47,30 @@ def run_overrides(composed: Composed) -> list[str]:
     return [argument("hydra.run.dir", str(run_directory.claim(wanted.parent, wanted.name)))]
 
 
-def _resumed_directory(composed: Composed) -> Path | None:
-    """The directory of the run that is resumed: training goes on in it."""
-    config = composed.config
-    if config.resume_from_checkpoint is None or config.eval_checkpoint is not None:
-        return None
+def _check_places(composed: Composed, directory: Path | None) -> Path | None:
+    """Check checkpoints and output directory; the directory of the run that is resumed, if any.
 
+    Args:
+        composed: The configuration.
+        directory: The run's directory where it is settled already.
+    """
     from mynah import run_directory
-    from mynah.config.checkpointed import with_absolute_paths
+    from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
 
     here = Path.cwd()
-    config = with_absolute_paths(config, here)
+    config = with_absolute_paths(composed.config, here)
+    if config.eval_checkpoint is not None:
+        checkpoint = run_directory.resolve_checkpoint(config.eval_checkpoint, here)
+        checkpoint_config(checkpoint, config, composed.origins)
+        return None
     output = Path(config.training.output_dir) if config.training.output_dir else None
-    checkpoint = run_directory.resolve_resume(
-        config, working_directory=here, output_directory=output
-    )
-    return run_directory.run_directory_of(checkpoint, here / "outputs")
+    resume = None
+    if config.resume_from_checkpoint is not None:
+        own = output or (here / directory / run_directory.MODEL if directory else None)
+        resume = run_directory.resolve_resume(config, working_directory=here, output_directory=own)
+    if output is not None:
+        run_directory.check_output_directory(output, resume=resume)
+    return run_directory.run_directory_of(resume, here / "outputs") if resume else None
 
 
 def run_job(config: DictConfig) -> Any:
