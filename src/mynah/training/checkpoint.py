@@ -184,7 +184,7 @@ def clean(model_directory: Path) -> list[str]:
     Returns:
         Names of the checkpoints that were cut short while they were written.
     """
-    cut_short = []
+    cut_short: list[str] = []
     if not model_directory.is_dir():
         return cut_short
     for path in sorted(model_directory.iterdir()):

@@ -74,7 +74,7 @@ class TrainingRows(Dataset):
             return LoadedRow(utterance.id, position, problem=what or type(error).__name__)
         family = self._family
         labels = family.labels(utterance.text)
-        draw = {"seed": self._seed, "epoch": epoch, "utterance_id": utterance.id}
+        draw: dict[str, Any] = {"seed": self._seed, "epoch": epoch, "utterance_id": utterance.id}
         heard = augment_waveform(audio, self._corpus.sample_rate, self._augmentation, **draw)
         if family.impossible(len(heard), labels) is not None:
             heard = audio  # speed perturbation left too few frames for the labels

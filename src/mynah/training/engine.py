@@ -366,7 +366,7 @@ class MynahTrainer(CommittingTrainer):
         self.control.should_evaluate = True
         self.control.should_save = True
         self._maybe_log_save_evaluate(
-            None, None, self.model_wrapped, None, self.state.epoch, None, time.time()
+            torch.zeros(()), None, self.model_wrapped, None, self.state.epoch, None, time.time()
         )
 
     @contextmanager

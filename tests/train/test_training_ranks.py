@@ -1,0 +1,57 @@
+"""Two processes train the model that one would have trained."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from training_fakes import TinyFamily, TinyPlan, tiny_config, tiny_train, weights
+
+from mynah.training.checkpoint import list_checkpoints
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+sys.path.insert(0, sys.argv[1])
+from test_training_ranks import train_shared
+torch.set_num_threads(1)
+train_shared(Path(sys.argv[2]), world_size=2)
+"""
+
+
+def train_shared(directory: Path, world_size: int):
+    """Six steps over batches of four, shared by the ranks; fp64 and no dropout."""
+    torch.manual_seed(5)
+    family = TinyFamily(dropout=0.0, dtype=torch.float64)
+    size = 4 // world_size
+    config = tiny_config(
+        max_steps=6, optim="sgd", logging_steps=1, per_device_train_batch_size=size
+    )
+    plan = TinyPlan(20, size, seed=42, world_size=world_size)
+    return tiny_train(directory, config, family=family, plan=plan)
+
+
+@pytest.mark.long
+def test_two_ranks_train_what_one_process_does(tmp_path):
+    family, alone = train_shared(tmp_path / "one", world_size=1)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [*command, str(script), str(Path(__file__).parent), str(tmp_path / "two" / "model")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("step 6/6") == 1
+    newest = list_checkpoints(tmp_path / "two" / "model")[-1]
+    shared = weights(TinyFamily.load(newest))
+    for name, value in weights(family).items():
+        torch.testing.assert_close(shared[name], value, rtol=1e-9, atol=1e-12)
+    assert (newest / "rng_state_1.json").exists()
+    assert alone.steps == 6
