@@ -93,7 +93,8 @@ class Attention(parakeet.ParakeetEncoderAttention):
         position_embeddings: torch.Tensor | None,
         attention_mask: torch.Tensor | None = None,
         **kwargs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        assert position_embeddings is not None  # the encoder always makes them
         batch, frames, _ = hidden_states.shape
         shape = (batch, frames, -1, self.head_dim)
         query = self.q_proj(hidden_states).view(shape).transpose(1, 2)

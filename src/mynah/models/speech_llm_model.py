@@ -114,7 +114,7 @@ class SpeechLLM(PreTrainedModel):
 
     config_class = SpeechLLMConfig
     main_input_name = "input_ids"
-    input_modalities = ("audio", "text")
+    input_modalities = ["audio", "text"]  # noqa: RUF012 - as PreTrainedModel declares it
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _supports_flash_attn = True
@@ -226,7 +226,9 @@ class SpeechLLM(PreTrainedModel):
         rows = torch.stack(said, dim=1).tolist()
         return [row[: row.index(end)] if end in row else row for row in rows]
 
-    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+    def save_pretrained(  # type: ignore[override]
+        self, save_directory: str | Path, **kwargs: Any
+    ) -> None:
         """Write what was trained: a part that was not is named by its base and commit."""
         from safetensors.torch import save_file
 
@@ -245,7 +247,7 @@ class SpeechLLM(PreTrainedModel):
         save_file(weights, directory / _PROJECTOR, metadata={"format": "pt"})
 
     @classmethod
-    def from_pretrained(
+    def from_pretrained(  # type: ignore[override]
         cls,
         pretrained_model_name_or_path: str | Path,
         *model_args: Any,
@@ -289,7 +291,7 @@ def load_language_model(source: hub.Source, attention: str | None = None) -> Any
     """
     hub.check_weights(source)
     with hub.quiet():
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             source.name,
             dtype=torch.float32,
             use_safetensors=True,
@@ -297,6 +299,7 @@ def load_language_model(source: hub.Source, attention: str | None = None) -> Any
             attn_implementation=attention,
             **source.options(),
         )
+    model, report = loaded
     adapters.check_keys(report["missing_keys"], report["unexpected_keys"], where=Path(source.name))
     return model
 
