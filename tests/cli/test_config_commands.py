@@ -102,6 +102,13 @@ def test_info_shows_which_files_a_command_is_made_of(tmp_path):
         assert name in done.stdout
 
 
+def test_flags_and_overrides_may_come_in_any_order(tmp_path):
+    done = train(tmp_path, "--info", "+experiments=test")
+    assert "experiments/test" in done.stdout
+    mixed = ("training.seed=3", "-c", "job", "model=small", "-p", "training.seed", "data=small")
+    assert train(tmp_path, *mixed).stdout == "3\n"
+
+
 def test_help_names_groups_experiments_and_examples(tmp_path):
     done = train(tmp_path, "--help")
     assert done.returncode == 0

@@ -232,7 +232,7 @@ class FileExamination:
         return ConfigError(
             f"There is no setting {name}. Nearest: {', '.join(near)}.",
             where=where,
-            fix=f"write  {leaf}:{place}",
+            fix=f"write  {leaf}:{'' if entry.entries else ' ' + typed(entry.value)}{place}",
         )
 
 

@@ -52,9 +52,11 @@ def parse_flags(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]
             overrides.append(token)
         elif name in known:
             flags.append(token)
+            # What --info shows may be left out: an override behind it is none of its words.
+            optional = name in ("--info", "-i")
             if name in WITH_VALUE and "=" not in token and rest:
-                takes_none = name in ("--info", "-i") and "=" in rest[0] + rest[0][:1]
-                if not (rest[0].startswith("-") or takes_none):
+                is_override = "=" in rest[0] or rest[0][:1] in ("+", "~")
+                if not (rest[0].startswith("-") or (optional and is_override)):
                     flags.append(rest.pop(0))
         else:
             value = None
@@ -63,7 +65,7 @@ def parse_flags(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]
             errors.append(_unknown_flag(token, value))
     if errors:
         raise ConfigErrors(errors)
-    return parser.parse_args([*flags, *overrides]), overrides
+    return parser.parse_args([*overrides, *flags]), overrides
 
 
 def _unknown_flag(token: str, separate: str | None) -> ConfigError:
