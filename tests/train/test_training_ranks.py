@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import torch
 from training_fakes import TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
@@ -35,10 +35,17 @@ def train_shared(directory: Path, world_size: int):
     return tiny_train(directory, config, family=family, plan=plan)
 
 
-@pytest.mark.long
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def test_two_ranks_train_what_one_process_does(tmp_path):
     family, alone = train_shared(tmp_path / "one", world_size=1)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    # By address: where no name server answers, a rendezvous by the host's name takes minutes.
+    launcher = ["-m", "torch.distributed.run", "--master-addr=127.0.0.1", "--nproc-per-node=2"]
+    command = [sys.executable, *launcher, f"--master-port={free_port()}"]
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     done = subprocess.run(
