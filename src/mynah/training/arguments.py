@@ -88,6 +88,8 @@ def training_arguments(
                 "written without pickle, and sharded training writes neither.",
                 fix=f"leave training.{name} out; several GPUs train together under torchrun",
             )
+    from mynah.runtime import device_for
+
     bf16, fp16 = mixed_precision(config)
     values: dict[str, Any] = {
         name: value
@@ -113,6 +115,8 @@ def training_arguments(
         "logging_nan_inf_filter": False,
         "bf16": bf16,
         "fp16": fp16,
+        # Said outright, for transformers takes bfloat16 on a CPU for an oversight otherwise.
+        "use_cpu": device_for(config).type == "cpu",
     }
     try:
         return TrainingArguments(**values)
