@@ -6,6 +6,7 @@ Everything said here also goes to the logger ``mynah``, which a run writes to it
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ from rich.text import Text
 _LOG = logging.getLogger("mynah")
 _PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
 
-_console = Console(highlight=False, soft_wrap=True)
+# Of several processes that train one model, the first speaks.
+_console = Console(highlight=False, soft_wrap=True, quiet=int(os.environ.get("RANK", "0") or 0) > 0)
 
 
 def console() -> Console:

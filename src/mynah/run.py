@@ -17,6 +17,7 @@ from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
 from mynah.config.checks import notices
 from mynah.config.explain import effective_yaml
 from mynah.config.schema import Config
+from mynah.training import distributed
 
 if TYPE_CHECKING:
     from mynah.config.origins import Origin
@@ -66,6 +67,11 @@ def run(
         console.notice(text)
     if config.eval_checkpoint is not None:
         return evaluate_checkpoint(config, origins, run_directory, working_directory)
+    if distributed.world_size() > 1:
+        from mynah.runtime import device_for
+
+        distributed.start(on_cpu=device_for(config).type == "cpu")
+        run_directory = Path(distributed.from_first(str(run_directory)))
     return train(config, run_directory, working_directory)
 
 
@@ -81,6 +87,27 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
         console.say(f"Going on from {resume}")
     run_directory.check_output_directory(output, resume=resume)
     record = run_directory.RunRecord.start(directory, config)
+    try:
+        result = train_recorded(config, directory, working_directory, output, resume)
+    except BaseException:
+        record.finish("failed")
+        raise
+    record.finish("interrupted" if result.interrupted else "done")
+    if result.report is not None:
+        elapsed = time.time() - started
+        console.say(
+            f"Done in {elapsed / 60:.1f} minutes. Report: {shown(result.report, working_directory)}"
+        )
+    return result
+
+
+def train_recorded(
+    config: Config, directory: Path, working_directory: Path, output: Path, resume: Path | None
+) -> RunResult:
+    """The training itself: from the corpus to the report."""
+    from mynah.models import registry
+
+    registry.check(config.model, sample_rate=config.data.sample_rate, offline=config.offline)
 
     from mynah.data.prepare import prepare
 
@@ -88,7 +115,6 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
     assert data.train is not None
     write_json(directory / "data.json", data.report)
 
-    from mynah.models import registry
     from mynah.runtime import describe_device, device_for, seed_everything, use_threads
 
     use_threads(config)
@@ -115,7 +141,8 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
         world_size=trainer.world_size(),
     )
     effective = effective_yaml(config)
-    (directory / "config.yaml").write_text(effective, encoding="utf-8")
+    if distributed.rank() == 0:
+        (directory / "config.yaml").write_text(effective, encoding="utf-8")
     summarize(config, data, corpus, family, plan, describe_device(family.model))
 
     evaluate_splits = periodic_evaluation(config, family, data.evaluation)
@@ -134,10 +161,11 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
         },
     )
     if outcome.interrupted:
-        record.finish("interrupted")
         console.say("Stopped. To go on from here, add resume_from_checkpoint=last")
         return RunResult(directory, {}, None, interrupted=True)
 
+    if distributed.rank() > 0:
+        return RunResult(directory, {}, None)  # the first process measures
     if outcome.best_checkpoint is not None:
         family = registry.load(outcome.best_checkpoint, offline=config.offline)
         family.model.to(device_for(config))
@@ -150,9 +178,6 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
         history=outcome.history,
         checkpoint=outcome.best_checkpoint,
     )
-    record.finish("done")
-    elapsed = time.time() - started
-    console.say(f"Done in {elapsed / 60:.1f} minutes. Report: {shown(report, working_directory)}")
     newest = outcome.best_checkpoint or output
     console.say(
         "Next: measure it again with  "
@@ -215,7 +240,7 @@ def periodic_evaluation(config: Config, family: Family, corpora: Mapping[str, Co
             prefix = "eval_" if position == 0 else f"eval_{name}_"
             metrics |= {prefix + key: value for key, value in found.scores.summary().items()}
             if position == 0:
-                for pair in examples(found.hypotheses, config.training.show_examples, seed=step):
+                for pair in examples(found.hypotheses, config.training.show_examples):
                     console.say(f"    reference:  {pair.reference}")
                     console.say(f"    hypothesis: {pair.text}")
         return metrics
@@ -319,5 +344,7 @@ def shown(path: Path | None, working_directory: Path) -> str:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file for people to read."""
+    """Write a JSON file for people to read; of several processes the first does."""
+    if distributed.rank() > 0:
+        return
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from mynah.config.derived import is_pretrained
 from mynah.config.errors import UserError
 from mynah.config.exit_status import is_first_rank
 from mynah.config.schema import Config
 
 RECORD = "run.json"
-# Settings that change how fast data is prepared, and nothing that is learned from it.
-_WITHOUT_MEANING = ("num_proc", "dataset_cache_dir")
+# Settings that change how data is prepared or measured, and nothing that is learned from it.
+_WITHOUT_MEANING = ("num_proc", "dataset_cache_dir", "max_eval_samples", "filter_eval")
 _VERSIONED = ("mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets")
 
 
@@ -35,11 +36,10 @@ def identity(config: Config) -> dict[str, Any]:
     data = dataclasses.asdict(config.data)
     for name in _WITHOUT_MEANING:
         data.pop(name, None)
-    return {
-        "data": _digest(data),
-        "model": _digest(dataclasses.asdict(config.model)),
-        "seed": config.training.seed,
-    }
+    model = dataclasses.asdict(config.model)
+    if not (is_pretrained(config.model) and config.model.use_lora):
+        model = {name: value for name, value in model.items() if not name.startswith("lora_")}
+    return {"data": _digest(data), "model": _digest(model), "seed": config.training.seed}
 
 
 def read_record(run_directory: Path) -> dict[str, Any]:

@@ -129,11 +129,12 @@ def _check_upstream(checker: Checker) -> None:
             checker.wrong(setting, f"{setting} cannot be honoured: {reason}.", instead, remove=True)
     training = checker.config.training
     upstream: Any = training
-    if upstream.optim is not None and upstream.optim not in optimizer_names():
-        known = ", ".join(sorted(optimizer_names()))
+    optimizers = optimizer_names() | {"muon"}
+    if upstream.optim is not None and upstream.optim not in optimizers:
+        known = ", ".join(sorted(optimizers))
         checker.wrong(
             "training.optim",
-            f"training.optim={typed(upstream.optim)} is no optimizer of transformers: {known}.",
+            f"training.optim={typed(upstream.optim)} is no optimizer: {known}.",
             "training.optim=adamw_torch",
         )
     for tracker in training.report_to or []:

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mynah.config import checks
 from mynah.config.config_files import EXPERIMENTS, ConfigFiles
+from mynah.config.derived import with_derived
 from mynah.config.errors import ConfigError, ConfigErrors, UserError
 from mynah.config.mistakes import Examination
 from mynah.config.origins import SCHEMA, Origin
@@ -305,7 +306,7 @@ def to_config(composed: Any, origins: Mapping[str, Origin]) -> Config:
                 )
             ]
         ) from problem
-    return config
+    return with_derived(config)
 
 
 def _unresolved(composed: Any) -> str:

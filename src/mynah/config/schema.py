@@ -82,10 +82,10 @@ class SynthesisConfig:
     """The embedded corpus: sentences from a grammar, spoken by espeak-ng."""
 
     train_sentences: int = setting(
-        2000, "Training sentences to draw and speak.", unit="sentences", minimum=1
+        6000, "Training sentences to draw and speak.", unit="sentences", minimum=1
     )
     eval_sentences: int = setting(
-        320,
+        480,
         "Evaluation sentences, by voices and with fillings that training never has.",
         unit="sentences",
         minimum=1,
@@ -350,7 +350,18 @@ class TrainingConfig:
     num_train_epochs: float = setting(
         3.0, "Passes over the training data where max_steps is -1.", unit="epochs", minimum=0.0
     )
-    learning_rate: float = setting(1e-3, "Peak learning rate.", minimum=0.0, maximum=1.0)
+    optim: str | None = setting(
+        None,
+        "Optimizer: muon, or a name of transformers', as adamw_torch; null: muon from scratch, "
+        "adamw_torch for pretrained weights.",
+    )
+    learning_rate: float | None = setting(
+        None,
+        "Peak learning rate; null: 2e-3 from scratch, 1e-4 with LoRA or frozen parts, 3e-5 for "
+        "pretrained weights as a whole.",
+        minimum=0.0,
+        maximum=1.0,
+    )
     lr_scheduler_type: str = setting(
         "cosine",
         "Shape of the learning rate after the warmup.",
@@ -394,7 +405,7 @@ class TrainingConfig:
         True, "The best checkpoint, not the last, becomes the model."
     )
     metric_for_best_model: str | None = setting(
-        "wer", "What the best checkpoint is best in.", choices=("wer", "cer", "loss")
+        "wer", "What the best checkpoint is best in.", choices=("wer", "cer")
     )
     greater_is_better: bool | None = setting(
         None, "Direction of metric_for_best_model; null: from its name."

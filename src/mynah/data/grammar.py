@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -36,8 +35,9 @@ _FORMS = {
 }
 _EVALUATION_SHARE = 8  # one in eight of all possible sentences is kept for evaluation
 _SHORTEST_WORDS, _LONGEST_WORDS = 2, 12
-_CANDIDATES = {TRAIN: 3, EVALUATION: 8}  # drawn a slot; the one used least so far is taken
-_CONTENDERS = {TRAIN: 1, EVALUATION: 3}  # sentences drawn; the one with most new words is taken
+# As in speech, some words are frequent and most are rare: of a list of n, the word of rank
+# floor(n * u ** _SKEW) is drawn, u uniform.
+_SKEW = 2.5
 _POLITE_SHARE = 0.4
 _NO_REQUEST = frozenset(  # a sentence that begins so is no request: no "please" around it
     [
@@ -123,7 +123,7 @@ def load() -> Grammar:
         digest.update(text.encode())
         for slot, body in _sections(text):
             entries = [entry.strip() for entry in " ".join(body).split(",")]
-            words[slot] = tuple(sorted({entry for entry in entries if entry}))
+            words[slot] = tuple(sorted({entry for entry in entries if entry}, key=_rank))
     text = folder.joinpath("templates.txt").read_text(encoding="utf-8")
     digest.update(text.encode())
     templates: list[_Template] = []
@@ -142,8 +142,8 @@ def load() -> Grammar:
 def draw_sentences(split: str, count: int, *, seed: int) -> list[Sentence]:
     """``count`` different sentences of a split: a pure function of its arguments.
 
-    The first sentences of a longer draw are those of a shorter one. Words that were used
-    less often are favoured, in the evaluation part more so, which spreads the vocabulary.
+    The first sentences of a longer draw are those of a shorter one. Both splits draw words
+    with the same frequencies: some often, most seldom.
 
     Args:
         split: ``"train"`` or ``"validation"``.
@@ -154,26 +154,21 @@ def draw_sentences(split: str, count: int, *, seed: int) -> list[Sentence]:
         UserError: The grammar does not hold that many different sentences.
     """
     generator = np.random.default_rng([seed, [TRAIN, EVALUATION].index(split)])
-    drawer = _Drawer(load(), generator, candidates=_CANDIDATES[split])
+    drawer = _Drawer(load(), generator)
     drawn: list[Sentence] = []
     seen: set[str] = set()
     while len(drawn) < count:
-        contenders: list[Sentence] = []
         for _ in range(_TRIES):
             sentence = drawer.draw()
             if split_of(sentence.key) == split and sentence.text not in seen:
-                contenders.append(sentence)
-                if len(contenders) == _CONTENDERS[split]:
-                    break
-        if not contenders:
+                break
+        else:
             raise UserError(
                 f"The embedded grammar holds no {count:,} different sentences: it stopped at "
                 f"{len(drawn):,}.",
                 where="data.synthesis",
                 fix="Ask for fewer sentences.",
             )
-        sentence = max(contenders, key=drawer.new_words)
-        drawer.use(sentence)
         seen.add(sentence.text)
         drawn.append(sentence)
     return drawn
@@ -186,13 +181,11 @@ def split_of(key: str) -> str:
 
 
 class _Drawer:
-    """Fills templates, and remembers how often each word was used."""
+    """Fills templates."""
 
-    def __init__(self, grammar: Grammar, generator: np.random.Generator, candidates: int) -> None:
+    def __init__(self, grammar: Grammar, generator: np.random.Generator) -> None:
         self._grammar = grammar
         self._generator = generator
-        self._candidates = candidates
-        self._uses: Counter[str] = Counter()
         self._cumulative = np.cumsum(grammar.shares)
 
     def draw(self) -> Sentence:
@@ -208,19 +201,14 @@ class _Drawer:
             if _SHORTEST_WORDS <= len(words) <= _LONGEST_WORDS:
                 return Sentence(" ".join(words), template.topic, position, key)
 
-    def new_words(self, sentence: Sentence) -> int:
-        return sum(word not in self._uses for word in set(sentence.text.split()))
-
-    def use(self, sentence: Sentence) -> None:
-        self._uses.update(set(sentence.text.split()))
-
     def _fill(self, template: _Template) -> Iterator[str]:
         taken: set[str] = set()
         for kind, content in template.parts:
             if kind == "word":
                 yield content
             elif kind == "choice":
-                yield self._pick(content.split("|"), taken)
+                choices = content.split("|")
+                yield choices[self._generator.integers(len(choices))]
             elif content.partition(".")[0] in self._grammar.words:
                 slot, _, form = content.partition(".")
                 word = self._pick(self._grammar.words[slot], taken, form)
@@ -228,23 +216,25 @@ class _Drawer:
             else:
                 yield numerals.draw(content, self._generator, self._grammar.words)
 
-    def _pick(self, entries: tuple[str, ...] | list[str], taken: set[str], form: str = "") -> str:
-        """The least used of a few drawn entries that the sentence does not hold yet."""
-        best, fewest = "", float("inf")
-        for position in self._generator.integers(len(entries), size=self._candidates):
-            entry = entries[position]
-            word = _FORMS[form](entry) if form else entry
-            uses = self._uses[word.rpartition(" ")[2]] + 1e6 * (entry in taken)
-            if uses < fewest:
-                best, fewest, chosen = word, uses, entry
-        taken.add(chosen)
-        return best
+    def _pick(self, entries: Sequence[str], taken: set[str], form: str) -> str:
+        """An entry that the sentence does not hold yet, where the list has one."""
+        for point in self._generator.random(_TRIES):
+            entry = entries[int(len(entries) * point**_SKEW)]
+            if entry not in taken:
+                break
+        taken.add(entry)
+        return _FORMS[form](entry) if form else entry
 
     def _politely(self, words: list[str]) -> list[str]:
         side = "before" if self._generator.random() < 0.6 else "after"
         entries = self._grammar.words[side]
         extra = entries[self._generator.integers(len(entries))].split()
         return extra + words if side == "before" else words + extra
+
+
+def _rank(entry: str) -> bytes:
+    """A fixed order of a list's entries that is not the alphabet's."""
+    return hashlib.blake2b(entry.encode(), digest_size=8).digest()
 
 
 def _with_articles(words: list[str]) -> list[str]:

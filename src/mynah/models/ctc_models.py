@@ -73,6 +73,7 @@ def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) ->
             encoder_config=encoder,
         )
     )
+    _spread_weights(model)
     # 25 ms windows every 10 ms at any rate; the transform is the next power of two.
     window = sample_rate // 40
     extractor = ParakeetFeatureExtractor(
@@ -83,6 +84,22 @@ def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) ->
         n_fft=1 << (window - 1).bit_length(),
     )
     return Parts(model, extractor, tokenizer, {})
+
+
+def _spread_weights(model: Any) -> None:
+    """Draw the weights so that a layer's output has the size of its input, whatever its width.
+
+    transformers draws all with one deviation, 0.02, meant for widths near 1,000: a narrow
+    encoder then starts with signals that fade from layer to layer, and learns late.
+    """
+    import torch
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d):
+            fan_in = module.weight[0].numel()
+            torch.nn.init.trunc_normal_(module.weight, std=fan_in**-0.5)
+            if module.bias is not None:
+                torch.nn.init.zeros_(module.bias)
 
 
 def from_pretrained(

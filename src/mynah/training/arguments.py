@@ -118,6 +118,8 @@ def training_arguments(
         # Said outright, for transformers takes bfloat16 on a CPU for an oversight otherwise.
         "use_cpu": device_for(config).type == "cpu",
     }
+    if values.get("optim") == "muon":
+        del values["optim"]  # ours: the engine makes it
     try:
         return TrainingArguments(**values)
     except (ValueError, TypeError, ImportError) as error:

@@ -17,6 +17,24 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def start(*, on_cpu: bool) -> None:
+    """Let the processes find each other; alone, or where they have already, nothing happens.
+
+    Args:
+        on_cpu: Whether the model is trained on the CPU (gloo) rather than on GPUs (NCCL).
+    """
+    if world_size() == 1:
+        return
+    import torch
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        return
+    if not on_cpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    dist.init_process_group("gloo" if on_cpu else "nccl")
+
+
 def sum_over_ranks(values: Sequence[float], device: Any) -> list[float]:
     """Sum each value over all ranks, in double precision; alone they are returned as they are."""
     if world_size() == 1:

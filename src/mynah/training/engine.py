@@ -19,7 +19,7 @@ from transformers.trainer_callback import (
 
 from mynah import console
 from mynah.config.errors import UserError
-from mynah.training import distributed, state
+from mynah.training import distributed, muon, state
 from mynah.training.arguments import greater_is_better, loader_options, steps_total
 from mynah.training.callbacks import say_scores
 from mynah.training.dataset import PlanSampler, TrainingRows, make_loader
@@ -260,6 +260,21 @@ class MynahTrainer(CommittingTrainer):
             logs = logs | {"loss": self.running_loss}
             self._logged_total = self._logged_count = 0.0
         super().log(logs)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """The optimizer that ``training.optim`` names; Muon is ours."""
+        if self._config.training.optim != muon.NAME or self.optimizer is not None:
+            return super().create_optimizer(model)
+        trained = self.model if model is None else model
+        self.optimizer = muon.build(
+            trained,
+            set(self.get_decay_parameter_names(trained)),
+            lr=self.args.learning_rate,
+            weight_decay=self.args.weight_decay,
+            betas=(self.args.adam_beta1, self.args.adam_beta2),
+            eps=self.args.adam_epsilon,
+        )
+        return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         try:

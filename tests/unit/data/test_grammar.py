@@ -16,7 +16,7 @@ def train() -> list[grammar.Sentence]:
 
 @pytest.fixture(scope="module")
 def evaluation() -> list[grammar.Sentence]:
-    return grammar.draw_sentences("validation", 320, seed=0)
+    return grammar.draw_sentences("validation", 480, seed=0)
 
 
 def test_several_thousand_words_can_be_reached():

@@ -144,16 +144,16 @@ def test_a_cache_cut_short_is_made_again_and_that_is_said(tmp_path, spoken_once,
 
 def test_the_statement_counts_what_the_two_parts_share(tmp_path):
     config = small(tmp_path)
-    config.synthesis = SynthesisConfig(train_sentences=8, eval_sentences=320)
+    config.synthesis = SynthesisConfig(train_sentences=8, eval_sentences=480)
     source = synthetic.SyntheticSource(
         config, synthetic.Place(tmp_path, tmp_path, None, 1, offline=True)
     )
     statement = source.statement()
-    assert statement["sentences"] == 320 and statement["word_types"] >= 1000
+    assert statement["sentences"] == 480 and statement["word_types"] >= 1000
     assert statement["voices_shared_with_training"] == 0
     assert statement["sentences_shared_with_training"] == 0
     assert 0 < statement["share_of_words_never_in_training"] < 1
-    assert "320 sentences" in statement["text"] and "0 of the sentences" in statement["text"]
+    assert "480 sentences" in statement["text"] and "0 of the sentences" in statement["text"]
 
 
 def test_no_more_is_spoken_than_is_kept(tmp_path, monkeypatch):

@@ -29,7 +29,7 @@ from mynah.console import progress
 from mynah.data import grammar, synthesis, tables
 from mynah.data.sources.base import Part, Place, Source
 
-VERSION = 3  # of how a sentence becomes a recording; a part of the fingerprint
+VERSION = 4  # of how a sentence becomes a recording; a part of the fingerprint
 _SHARD_SENTENCES = 250
 _TOLD_SENTENCES = 25
 _VOICES = {
