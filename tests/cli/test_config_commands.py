@@ -9,30 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from guide_commands import MY_EXPERIMENT
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = str(REPOSITORY / "src" / "train_hydra.py")
 MYNAH = [sys.executable, "-m", "mynah.cli"]
 HEAVY = ("torch", "transformers", "datasets", "peft", "accelerate", "numpy")
-
-GUIDE_EXPERIMENT = """\
-# configs/hydra/experiments/my_experiment.yaml
-# @package _global_
-
-defaults:
-  - override /model: large
-  - override /data: full
-  - override /training: default
-
-# Custom overrides
-training:
-  output_dir: ./outputs/my_experiment
-  learning_rate: 3e-5
-  max_steps: 10000
-
-model:
-  lora_r: 16
-"""
 
 
 def run(command, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -200,7 +182,7 @@ def test_a_mistake_in_ones_own_experiment_names_file_and_line(tmp_path, content,
 def test_the_guides_custom_experiment_works_word_for_word(tmp_path, where):
     folder = tmp_path / ("configs/hydra" if where == "beside" else "elsewhere")
     (folder / "experiments").mkdir(parents=True)
-    (folder / "experiments" / "my_experiment.yaml").write_text(GUIDE_EXPERIMENT)
+    (folder / "experiments" / "my_experiment.yaml").write_text(MY_EXPERIMENT)
     given = ["--config-dir", str(folder)] if where == "config-dir" else []
     done = train(tmp_path, *given, "--cfg", "job", "+experiments=my_experiment")
     content = yaml.safe_load(done.stdout)

@@ -1,0 +1,72 @@
+"""The caches that all processes of these tests share: spoken sentences, and a hub offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from guide_commands import Trainings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_cache(tmp_path_factory: pytest.TempPathFactory):
+    """A cache of prepared data of its own, so that every sentence is spoken once a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("prepared data")
+        patch.setenv("MYNAH_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment of a machine without a network, whose hub cache has what the configs name.
+
+    The parts are tiny and random, of the same classes and in the same layout as the real ones.
+    """
+    import standin_corpora
+    import standins
+
+    home = tmp_path_factory.mktemp("hub")
+    cache = home / "hub"
+    for name, kind in {**standins.LARGE, "openai/whisper-base": "whisper"}.items():
+        standins.install(cache, name, kind)
+    standin_corpora.install_librispeech(cache)
+    return without_network(home)
+
+
+@pytest.fixture(scope="session")
+def empty_hub(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment of a machine without a network and with nothing downloaded."""
+    return without_network(tmp_path_factory.mktemp("empty hub"))
+
+
+def without_network(home: Path) -> dict[str, str]:
+    """Environment for a process whose Hugging Face home is ``home``, offline."""
+    return {
+        "HF_HOME": str(home),
+        "HF_HUB_CACHE": str(home / "hub"),
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def trainings(tmp_path_factory, data_cache, hub, request):
+    """The guide's trainings by name; those that a collected test names begin at once."""
+    runs = Trainings(tmp_path_factory.mktemp("trainings"), hub)
+    for item in request.session.items:
+        for name in (mark for one in item.iter_markers("trains") for mark in one.args):
+            runs.start(name)
+    yield runs
+    runs.close()
+
+
+@pytest.fixture(scope="session")
+def trained(trainings: Trainings) -> Path:
+    """The folder in which the default training was typed; to be read, never written to."""
+    folder, done = trainings["default"]
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "trains(name): needs a training of guide_commands.py")
