@@ -275,7 +275,7 @@ def write_report(
         "checkpoint": str(checkpoint) if checkpoint else None,
         "config": effective_yaml(config),
         "data": data.report,
-        "statement": data.report.get("statement"),
+        "statement": (data.report.get("statement") or {}).get("text"),
         "versions": versions(),
     }
     return report.write(
