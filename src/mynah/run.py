@@ -6,6 +6,8 @@ Config -> corpus -> batch plan -> family -> trainer -> checkpoint -> evaluation 
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -178,11 +180,6 @@ def train_recorded(
         history=outcome.history,
         checkpoint=outcome.best_checkpoint,
     )
-    newest = outcome.best_checkpoint or output
-    console.say(
-        "Next: measure it again with  "
-        f"python src/train_hydra.py eval_checkpoint={shown(newest, working_directory)}"
-    )
     return RunResult(directory, evaluations, report)
 
 
@@ -324,6 +321,15 @@ def summarize(
         ["estimated memory", f"{cost.peak_bytes / 2**30:.1f} GiB"],
     ]
     console.table("This run", ["what", "how much"], rows)
+
+
+def eval_command(checkpoint: str) -> str:
+    """The command that measures a checkpoint, in the way this run was started."""
+    if "HATCH_ENV_ACTIVE" in os.environ:
+        return f"hatch run eval {checkpoint}"
+    if Path(sys.argv[0]).suffix == ".py":
+        return f"python src/train_hydra.py eval_checkpoint={checkpoint}"
+    return f"mynah eval {checkpoint}"
 
 
 def announce_model(working_directory: Path, output: Path) -> None:
