@@ -117,7 +117,7 @@ def verify(directory: Path) -> None:
     if problem is None:
         return
     whole = [path.name for path in reversed(list_checkpoints(directory.parent))]
-    fix = None
+    fix = "use another checkpoint, or copy this one again from where it is whole"
     if whole:
         fix = f"use one that is whole: {', '.join(whole[:5])} in {directory.parent}"
     raise UserError(f"The checkpoint is not whole: {problem}", where=str(directory), fix=fix)
