@@ -81,6 +81,7 @@ class Muon(torch.optim.Optimizer):
         # Matrices of one shape are orthogonalised together: few large products, not many small.
         alike: dict[tuple[int, ...], list[tuple[nn.Parameter, torch.Tensor]]] = defaultdict(list)
         for parameter in parameters:
+            assert parameter.grad is not None
             state = self.state[parameter]
             if not state:
                 state["momentum"] = torch.zeros_like(parameter)
@@ -99,6 +100,7 @@ class Muon(torch.optim.Optimizer):
     def _move_others(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
         for parameter in parameters:
+            assert parameter.grad is not None
             state = self.state[parameter]
             if not state:
                 state["step"] = torch.zeros(())

@@ -112,7 +112,7 @@ def test_keys_inside_an_upstream_mapping_need_no_plus():
 def test_a_dict_sets_several_settings_at_once():
     config = composed(None, "model.encoder={hidden_size: 64, heads: 2}").config
     assert (config.model.encoder.hidden_size, config.model.encoder.heads) == (64, 2)
-    assert config.model.encoder.layers == 8
+    assert config.model.encoder.layers == 5
 
 
 def test_save_steps_follow_eval_steps_unless_set():

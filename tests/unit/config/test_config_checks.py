@@ -94,7 +94,7 @@ RULES = [
         "resume_from_checkpoint=null",
     ),
     ({"training__learning_rate": 2.0}, "from 0 to 1, not 2", "learning_rate=1"),
-    ({"training__learning_rate": float("nan")}, "no number", "learning_rate=0.001"),
+    ({"training__learning_rate": float("nan")}, "no number", "learning_rate=null"),
     ({"model__tokenizer": "bpee"}, "one of bpe, character", "tokenizer=bpe"),
     ({"training__fsdp": "full_shard"}, "cannot be honoured", "remove training.fsdp"),
     ({"training__push_to_hub": True}, "cannot be honoured", "remove training.push_to_hub"),
