@@ -147,9 +147,12 @@ def runs(outputs: Path) -> list[Path]:
 
 
 def model_directory_of(run_directory: Path) -> Path:
-    """Where a run keeps its checkpoints: as its ``run.json`` says, else ``model/`` in it."""
+    """Where a run keeps its checkpoints: ``model/`` in it, else as its ``run.json`` says."""
+    own = run_directory / MODEL
+    if own.is_dir():  # not what run.json says: the folder may have been moved or copied since
+        return own
     written = read_record(run_directory).get("output_dir")
-    return Path(written) if isinstance(written, str) else run_directory / MODEL
+    return Path(written) if isinstance(written, str) else own
 
 
 def run_directory_of(checkpoint: Path, outputs: Path) -> Path | None:
