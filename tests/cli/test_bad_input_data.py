@@ -1,0 +1,61 @@
+"""Data and models that cannot be had: told in a few lines, with what to do."""
+
+from __future__ import annotations
+
+import pytest
+from workspaces import SHORT, SMALL, assert_refused, clone, run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return clone(tmp_path / "clone")
+
+
+def test_a_data_folder_that_is_missing_is_answered_with_the_folders_beside_it(folder):
+    (folder / "recordings").mkdir()
+    done = run(folder, "python src/train_hydra.py data.dataset_name=./recording", SHORT)
+    assert_refused(done, "There is no folder", "recordings")
+
+
+def test_an_empty_data_folder_is_answered_with_what_belongs_into_it(folder):
+    (folder / "recordings").mkdir()
+    done = run(folder, "python src/train_hydra.py data.dataset_name=./recordings", SHORT)
+    assert_refused(done, "is empty", "metadata.csv")
+    assert list((folder / "recordings").iterdir()) == []
+
+
+def test_recordings_without_transcripts_are_answered_with_how_to_write_them(folder):
+    import soundfile
+    from standin_corpora import tone
+
+    (folder / "recordings").mkdir()
+    soundfile.write(folder / "recordings" / "one.wav", tone("one", 1.0, 0), 16000)
+    done = run(folder, "python src/train_hydra.py data.dataset_name=./recordings", SHORT)
+    assert_refused(done, "no transcripts", "metadata.csv")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("python src/train_hydra.py data=full", "openslr/librispeech_asr"),
+        ("python src/train_hydra.py model=large", "openai/whisper-small"),
+    ],
+)
+def test_a_hub_name_without_a_network_says_what_works_offline(folder, empty_hub, command, said):
+    done = run(folder, command, SMALL, **empty_hub)
+    assert_refused(done, said, "default")
+
+
+def test_without_espeak_the_message_says_how_to_install_it_and_what_needs_it_not(folder):
+    hidden = folder / "hidden" / "espeakng_loader"
+    hidden.mkdir(parents=True)
+    (hidden / "__init__.py").write_text("raise ModuleNotFoundError('hidden by a test')\n")
+    # A cache of its own: what was spoken before needs no espeak.
+    done = run(
+        folder,
+        "python src/train_hydra.py",
+        SMALL,
+        PYTHONPATH=str(hidden.parent),
+        MYNAH_CACHE=str(folder / "cache"),
+    )
+    assert_refused(done, "espeak-ng", "pip install", "data.dataset_name=FOLDER")

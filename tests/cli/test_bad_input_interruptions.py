@@ -1,0 +1,138 @@
+"""Trainings that end early, go on, or run beside another: nothing that was saved is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from workspaces import (
+    SMALL,
+    assert_measured,
+    assert_refused,
+    assert_trained,
+    clone,
+    environment,
+    run,
+    run_directories,
+    words,
+)
+
+from mynah.training.checkpoint import list_checkpoints
+
+TRAIN = "python src/train_hydra.py"
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory) -> tuple[Path, int, str]:
+    """A training that got Ctrl-C: its folder, its exit status and all that it printed."""
+    folder = clone(tmp_path_factory.mktemp("interrupted") / "clone")
+    suffix = f"{SMALL} training.max_steps=5000 training.eval_strategy=no training.logging_steps=1"
+    suffix += " training.load_best_model_at_end=false training.save_steps=5000"
+    process = subprocess.Popen(
+        words(TRAIN, suffix),
+        cwd=folder,
+        env=environment(PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    printed = []
+    for line in process.stdout:
+        printed.append(line)
+        if line.startswith("step "):
+            process.send_signal(signal.SIGINT)
+            break
+    printed.append(process.communicate(timeout=120)[0])
+    return folder, process.returncode, "".join(printed)
+
+
+def test_ctrl_c_ends_with_a_whole_checkpoint_and_says_how_to_go_on(interrupted):
+    folder, status, printed = interrupted
+    assert status == 130, printed
+    assert "resume_from_checkpoint=last" in printed and "Traceback" not in printed
+    assert len(list_checkpoints(folder / "outputs" / "model")) == 1
+
+
+def test_an_interrupted_training_goes_on_by_last_and_by_its_directory(interrupted):
+    folder, _, _ = interrupted
+    (directory,) = run_directories(folder)
+    for place in ("last", directory.relative_to(folder)):
+        go_on(folder, str(place))
+
+
+@pytest.mark.long
+def test_a_training_goes_on_from_a_checkpoint_by_name(interrupted):
+    folder, _, _ = interrupted
+    newest = list_checkpoints(folder / "outputs" / "model")[-1]
+    go_on(folder, newest.relative_to(folder).as_posix())
+
+
+def go_on(folder: Path, place: str) -> None:
+    """Resume for one step, and assert that it went on from the newest checkpoint."""
+    newest = list_checkpoints(folder / "outputs" / "model")[-1]
+    steps = int(newest.name.partition("-")[2]) + 1
+    suffix = f"{SMALL} training.max_steps={steps} training.eval_steps={steps}"
+    done = run(folder, f"{TRAIN} resume_from_checkpoint={place}", suffix)
+    assert f"Going on from {newest.resolve()}" in done.stdout, done.stdout + done.stderr
+    # In the run's own directory: assert_trained finds no other one.
+    assert_trained(folder, done, utterances={"validation": 4}, settings={})
+
+
+@pytest.mark.trains("default")
+def test_two_runs_at_the_same_moment_get_two_directories_where_the_commands_were_typed(
+    trained, tmp_path
+):
+    folder = shutil.copytree(trained, tmp_path / "clone", symlinks=True)
+    here = folder / "elsewhere"
+    here.mkdir()
+    command = "python ../src/train_hydra.py eval_checkpoint=../outputs/model/checkpoint-2"
+    both = [
+        subprocess.Popen(
+            words(command), cwd=here, env=environment(), stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    for process in both:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+    directories = run_directories(here)
+    assert len(directories) == 2
+    for directory in directories:
+        assert_measured(directory, {"validation": 4})
+    assert len(run_directories(folder)) == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, of 6 MB: room for a checkpoint and not for two."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root on Linux can mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_says_so_and_keeps_the_checkpoint_before(small_disk):
+    folder = clone(small_disk / "clone")
+    done = run(folder, TRAIN, f"{SMALL} training.max_steps=4")
+    assert_refused(done, "disk is full", "resume_from_checkpoint=last")
+    model = folder / "outputs" / "model"
+    assert [path.name for path in list_checkpoints(model)] == ["checkpoint-2"]
+    config = yaml.safe_load((model / "checkpoint-2" / "config.yaml").read_text())
+    assert config["training"]["max_steps"] == 4
