@@ -4,7 +4,8 @@ What a job is started with is an ordinary command with ``hydra.run.dir=`` at its
 be pasted and run by itself.
 """
 
-from __future__ import annotations
+# Annotations are not postponed here: Hydra executes the plugins that it finds before Python
+# knows them by name, which a dataclass with postponed annotations does not survive.
 
 import dataclasses
 import sys
@@ -165,7 +166,7 @@ class ProcessLauncher(Launcher):
         )
         return dataclasses.asdict(composed.config)
 
-    def _command(self, job: Job, added: list[str]) -> list[str]:
+    def _command(self, job: "Job", added: list[str]) -> list[str]:
         """The command of one job: the same entry, its overrides, its directory."""
         assert self.config is not None
         hydra_overrides = [
@@ -181,7 +182,7 @@ class ProcessLauncher(Launcher):
         own.append(f"hydra.run.dir={_quoted(str(job.directory))}")
         return [sys.executable, *entry(), *_config_flags(sys.argv[1:]), *own, *added]
 
-    def _returned(self, job: Job, result: SweepResult) -> JobReturn:
+    def _returned(self, job: "Job", result: "SweepResult") -> JobReturn:
         outcome = result.outcome_of(job.number)
         if not outcome.well or result.interrupted:
             returned: JobReturn = FailedJob(exit_status=result.exit_status)

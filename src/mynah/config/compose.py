@@ -14,11 +14,11 @@ from omegaconf.errors import OmegaConfBaseException
 from mynah.config import checks
 from mynah.config.config_files import EXPERIMENTS, ConfigFiles
 from mynah.config.derived import with_derived
-from mynah.config.errors import ConfigError, ConfigErrors, UserError
+from mynah.config.errors import ConfigError, ConfigErrors, UserError, display_path
 from mynah.config.mistakes import Examination
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
-from mynah.config.search_path import config_directories, display_path, install_file_source
+from mynah.config.search_path import config_directories, install_file_source
 from mynah.config.settings import all_settings, find, without_none
 from mynah.config.values import quote
 

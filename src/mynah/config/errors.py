@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -81,3 +83,11 @@ class ConfigErrors(UserError):  # noqa: N818 - it holds several
         if self.command:
             text += f"\n  run:   {self.command}"
         return text
+
+
+def display_path(path: Path) -> str:
+    """A file as a person would type it: relative to the working directory where it is below."""
+    try:
+        return str(path.relative_to(Path.cwd().resolve()))
+    except ValueError:
+        return os.fspath(path)

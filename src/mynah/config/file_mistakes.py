@@ -9,8 +9,7 @@ from typing import Any
 
 from mynah.config import settings
 from mynah.config.config_files import EXPERIMENTS, Choice, ConfigFiles
-from mynah.config.errors import ConfigError
-from mynah.config.search_path import display_path
+from mynah.config.errors import ConfigError, display_path
 from mynah.config.values import shown, typed, value_mistake
 from mynah.config.yaml_file import Entry, YamlFile
 

@@ -1,16 +1,12 @@
-"""Where configuration files are found, and how their headers are read."""
+"""Where configuration files are found, and how Hydra is made to read them as we do."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import mynah
-
-_HEADER = re.compile(r"^#\s*@(\w+)\s+(\S+)\s*$")
+from mynah.config.yaml_file import load_yaml, read_header
 
 
 def shipped_configs() -> Path:
@@ -46,23 +42,6 @@ def config_directories(
     return unique
 
 
-def read_header(text: str) -> dict[str, str | None]:
-    """The ``# @key value`` lines among the comments that a YAML file starts with.
-
-    Hydra stops at the first comment of another kind, so that a file whose first line is its
-    own path loses its ``# @package``; here every comment before the first content counts.
-    """
-    header: dict[str, str | None] = {"package": None}
-    for line in text.splitlines():
-        stripped = line.strip()
-        if stripped and not stripped.startswith("#"):
-            break
-        match = _HEADER.match(stripped)
-        if match:
-            header[match[1]] = match[2]
-    return header
-
-
 def install_file_source() -> None:
     """Make Hydra read configuration files with :func:`read_header`; may be called twice."""
     from hydra._internal.core_plugins import file_config_source
@@ -71,11 +50,6 @@ def install_file_source() -> None:
     from hydra.plugins.config_source import ConfigLoadError, ConfigResult
     from omegaconf import OmegaConf
 
-    from mynah.config.yaml_file import load_yaml
-
-    # Hydra executes the plugins it finds before Python knows them by name, which a dataclass
-    # with postponed annotations does not survive; ours is imported the usual way first.
-    importlib.import_module("hydra_plugins.mynah_process_launcher.process_launcher")
     Plugins.instance()  # registers Hydra's own sources, which must not come after ours
 
     # Named as the class it stands in for: Hydra's registry compares sources by name.
@@ -122,11 +96,3 @@ def install_search_path(directories: Sequence[Path], config_dir: Path | None = N
                 search_path.append(provider, f"file://{directory}")
 
     Plugins.instance().register(MynahSearchPath)
-
-
-def display_path(path: Path) -> str:
-    """A file as a person would type it: relative to the working directory where it is below."""
-    try:
-        return str(path.relative_to(Path.cwd().resolve()))
-    except ValueError:
-        return os.fspath(path)

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 from omegaconf._utils import get_yaml_loader
 
-from mynah.config.errors import ConfigError
-from mynah.config.search_path import display_path, read_header
+from mynah.config.errors import ConfigError, display_path
+
+_HEADER = re.compile(r"^#\s*@(\w+)\s+(\S+)\s*$")
 
 
 @dataclass
@@ -94,6 +95,23 @@ def load_yaml(text: str) -> Any:
         yaml.YAMLError: It is no YAML, or has a key twice.
     """
     return yaml.load(text, Loader=yaml_loader())
+
+
+def read_header(text: str) -> dict[str, str | None]:
+    """The ``# @key value`` lines among the comments that a YAML file starts with.
+
+    Hydra stops at the first comment of another kind, so that a file whose first line is its
+    own path loses its ``# @package``; here every comment before the first content counts.
+    """
+    header: dict[str, str | None] = {"package": None}
+    for line in text.splitlines():
+        stripped = line.strip()
+        if stripped and not stripped.startswith("#"):
+            break
+        match = _HEADER.match(stripped)
+        if match:
+            header[match[1]] = match[2]
+    return header
 
 
 class _Reader:

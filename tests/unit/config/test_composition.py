@@ -14,9 +14,9 @@ from mynah.config.compose import compose, from_mapping, read_config
 from mynah.config.errors import ConfigErrors
 from mynah.config.explain import effective_yaml
 from mynah.config.schema import Config
-from mynah.config.search_path import read_header, shipped_configs
+from mynah.config.search_path import shipped_configs
 from mynah.config.settings import all_settings
-from mynah.config.yaml_file import load_yaml, read_yaml
+from mynah.config.yaml_file import load_yaml, read_header, read_yaml
 
 GROUPS = {
     "model": ["default", "large", "small"],
