@@ -127,6 +127,7 @@ def train_recorded(
         sample_rate=config.data.sample_rate,
         offline=config.offline,
     )
+    family.configure_decoding(config.model)
     family.model.to(device_for(config))
 
     from mynah.data.batches import BatchPlan
@@ -170,6 +171,7 @@ def train_recorded(
         return RunResult(directory, {}, None)  # the first process measures
     if outcome.best_checkpoint is not None:
         family = registry.load(outcome.best_checkpoint, offline=config.offline)
+        family.configure_decoding(config.model)
         family.model.to(device_for(config))
     evaluations = measure(config, family, data.evaluation)
     report = write_report(
@@ -213,6 +215,7 @@ def evaluate_checkpoint(
 
     use_threads(config)
     family = registry.load(checkpoint, offline=config.offline)
+    family.configure_decoding(config.model)
     family.model.to(device_for(config))
     evaluations = measure(config, family, data.evaluation)
     report = write_report(config, directory, evaluations, data, history=[], checkpoint=checkpoint)

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "config.yaml"
 # How a model is run, not what it is: these may differ from the checkpoint's.
-_RUNTIME_SETTINGS = frozenset({"attn_implementation", "generation_max_length", "trust_remote_code"})
+_RUNTIME_SETTINGS = frozenset(
+    {
+        "attn_implementation",
+        "beam_size",
+        "generation_max_length",
+        "language_model",
+        "language_model_weight",
+        "trust_remote_code",
+        "word_bonus",
+    }
+)
 _PATHS = (
     "data.path",
     "data.dataset_cache_dir",

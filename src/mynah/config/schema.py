@@ -272,6 +272,17 @@ class ModelConfig:
     vocab_size: int = setting(
         128, "Pieces of the trained BPE tokenizer, blank included.", unit="tokens", minimum=8
     )
+    language_model: str = setting(
+        "none",
+        "What joins a CTC model in decoding; words: word n-grams of the training transcripts, "
+        "by beam search; none: the best label of each frame.",
+        choices=("none", "words"),
+    )
+    language_model_weight: float = setting(
+        0.7, "Power the language model's probability is raised to in decoding.", minimum=0.0
+    )
+    word_bonus: float = setting(0.0, "Added to a hypothesis for each of its words.", unit="nats")
+    beam_size: int = setting(12, "Hypotheses kept from frame to frame.", minimum=1)
     projector: ProjectorConfig = setting(
         ProjectorConfig, "Projector between encoder and language model."
     )

@@ -1,5 +1,6 @@
-"""CTC recognizers: an encoder with one linear head, decoded by its best label a frame.
+"""CTC recognizers: an encoder with one linear head.
 
+They are decoded by the best label of each frame, or with a language model by beam search.
 Connectionist temporal classification, Graves et al. 2006. From scratch the encoder is a
 FastConformer (arXiv 2305.05084) in transformers' own classes.
 """
@@ -15,7 +16,7 @@ import numpy as np
 
 from mynah import console
 from mynah.config.errors import UserError
-from mynah.models import adapters, ctc_models, hub
+from mynah.models import adapters, ctc_models, hub, word_decoding
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import frontend_for, group_by_length
 from mynah.models.parameters import hold_frozen_norms, parameter_table
@@ -64,12 +65,28 @@ class CTC(Family):
         self.blank: int = base.config.pad_token_id
         self._letter_case = _letter_case(tokenizer)
         self._revisions = dict(revisions or {})
+        self._words: word_decoding.WordDecoding | None = None
+        self._decodes_words = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_words": None, "_decodes_words": False}
 
     @classmethod
     def build(
         cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
     ) -> CTC:
         texts = list(texts)
+        family = cls._build_model(config, texts, sample_rate, offline=offline)
+        if config.language_model == "words":
+            cased = map(family._cased, texts)
+            family._words = word_decoding.WordDecoding.estimate(cased, family.tokenizer)
+        family.configure_decoding(config)
+        return family
+
+    @classmethod
+    def _build_model(
+        cls, config: ModelConfig, texts: list[str], sample_rate: int, *, offline: bool
+    ) -> CTC:
         if config.pretrained is None:
             parts = ctc_models.from_scratch(config, texts, sample_rate)
             return cls(parts.model, parts.extractor, parts.tokenizer, pretrained=False)
@@ -120,6 +137,29 @@ class CTC(Family):
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> CTC:
+        family = cls._load_model(directory, offline=offline)
+        family._words = word_decoding.WordDecoding.load(directory, family.tokenizer)
+        family._decodes_words = family._words is not None
+        return family
+
+    def configure_decoding(self, config: ModelConfig) -> None:
+        self._decodes_words = config.language_model == "words"
+        if not self._decodes_words:
+            return
+        if self._words is None:
+            raise UserError(
+                "This model was trained without a language model of its corpus's words.",
+                where="model.language_model",
+                fix="model.language_model=none",
+            )
+        self._words.configure(
+            weight=config.language_model_weight,
+            word_bonus=config.word_bonus,
+            beam_size=config.beam_size,
+        )
+
+    @classmethod
+    def _load_model(cls, directory: Path, *, offline: bool) -> CTC:
         from transformers import AutoConfig, AutoFeatureExtractor, AutoTokenizer
 
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
@@ -144,6 +184,8 @@ class CTC(Family):
             with hub.quiet():
                 self.model.save_pretrained(directory)
         self.processor.save_pretrained(directory)
+        if self._words is not None and self._decodes_words:
+            self._words.save(directory)
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         return self.frontend.features(audio)
@@ -234,16 +276,28 @@ class CTC(Family):
                 batch = self.frontend.pad([features[position] for position in group], length)
                 with torch.inference_mode():
                     logits = self.model(**{k: v.to(device) for k, v in batch.items()}).logits
-                    best = logits.argmax(-1).cpu()
-                for position, labels in zip(group, best, strict=True):
-                    texts[heard[position]] = self._text(labels[: frames[position]])
+                    found = self._labels(logits, [frames[position] for position in group])
+                for position, labels in zip(group, found, strict=True):
+                    texts[heard[position]] = self._text(labels)
         finally:
             self.model.train(training)
         return texts
 
-    def _text(self, best: torch.Tensor) -> str:
-        """Best label of each frame, [frames], to text: repeats collapse, blanks vanish."""
-        ids = [label for label, _ in itertools.groupby(best.tolist()) if label != self.blank]
+    def _labels(self, logits: torch.Tensor, frames: Sequence[int]) -> list[list[int]]:
+        """The labels heard in each row of [rows, frames, labels], without blanks and repeats."""
+        if self._words is not None and self._decodes_words:
+            rows = logits.float().log_softmax(-1).cpu().numpy()
+            return [
+                self._words.labels(row[:length], blank=self.blank)
+                for row, length in zip(rows, frames, strict=True)
+            ]
+        best = logits.argmax(-1).cpu().tolist()
+        return [
+            [label for label, _ in itertools.groupby(row[:length]) if label != self.blank]
+            for row, length in zip(best, frames, strict=True)
+        ]
+
+    def _text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, group_tokens=False, skip_special_tokens=True).strip()
 
     def _cased(self, text: str) -> str:

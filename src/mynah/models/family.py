@@ -123,6 +123,16 @@ class Family(ABC):
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
         """Free-running transcripts of float32 [samples] clips, the same for any batching."""
 
+    def configure_decoding(self, config: ModelConfig) -> None:
+        """Take the settings of decoding from ``config``; a family that has none takes nothing.
+
+        A loaded family decodes as it did when it was saved until this is called.
+
+        Raises:
+            UserError: They ask for what the model does not have.
+        """
+        return
+
     @abstractmethod
     def parameter_table(self) -> list[tuple[str, int, int]]:
         """(part, parameters, trainable parameters) rows for the summary and the checkpoint."""

@@ -1,0 +1,196 @@
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from conftest import TEXTS, tiny
+
+from mynah.config.errors import UserError
+from mynah.models import registry
+from mynah.models.beam_search import WordScorer, search
+from mynah.models.word_decoding import spellings
+from mynah.models.word_ngrams import END, WordNgrams
+
+LETTERS = "cat sodgue"  # labels 1 and up; 0 is the blank
+SPELLINGS = dict(enumerate(LETTERS, start=1))
+NGRAMS = WordNgrams.estimate(["a cat sat", "the cat sat", "dogs eat", "a goose sat", "a cat eats"])
+
+
+def draw(seed, frames, labels, sharpness=2.0):
+    """Random log probabilities, float64 [frames, labels]."""
+    logits = sharpness * np.random.default_rng(seed).standard_normal((frames, labels))
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def every_transcript(log_probabilities, blank=0):
+    """Probability of each label sequence, summed over all alignments one by one."""
+    frames, labels = log_probabilities.shape
+    found = {}
+    for path in itertools.product(range(labels), repeat=frames):
+        said = tuple(label for label, _ in itertools.groupby(path) if label != blank)
+        share = np.exp(sum(log_probabilities[t, label] for t, label in enumerate(path)))
+        found[said] = found.get(said, 0.0) + share
+    return found
+
+
+def heard(text, confusions=None, frames_a_letter=2):
+    """Log probabilities of a text that is clearly said but for ``confusions``.
+
+    Args:
+        text: What is said.
+        confusions: For a position, letters with their probabilities.
+        frames_a_letter: The letter's own and blanks after it.
+    """
+    rows = []
+    for position, letter in enumerate(text):
+        row = np.full(len(LETTERS) + 1, 1e-4)
+        for other, share in ((confusions or {}).get(position) or {letter: 0.99}).items():
+            row[LETTERS.index(other) + 1] = share
+        blank = np.full(len(LETTERS) + 1, 1e-4)
+        blank[0] = 0.99
+        rows += [row, *[blank] * (frames_a_letter - 1)]
+    return np.log(np.array(rows) / np.sum(rows, axis=-1, keepdims=True))
+
+
+def written(labels):
+    return "".join(SPELLINGS[label] for label in labels)
+
+
+def scorer(weight=0.7, word_bonus=0.0):
+    return WordScorer(NGRAMS, SPELLINGS, weight=weight, word_bonus=word_bonus)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(("frames", "labels"), [(1, 3), (4, 3), (5, 4), (6, 3)])
+def test_a_wide_beam_finds_the_likeliest_of_all_transcripts(seed, frames, labels):
+    log_probabilities = draw(seed, frames, labels)
+    truth = every_transcript(log_probabilities)
+    found = search(log_probabilities, blank=0, beam_size=10_000)
+    assert truth[tuple(found)] == pytest.approx(max(truth.values()), rel=1e-12)
+
+
+def language_worth(labels, weight, word_bonus):
+    """Of a whole transcript, by its words alone."""
+    words = written(labels).split()
+    history, worth = NGRAMS.start, 0.0
+    for word in [*words, END]:
+        worth += weight * np.log(NGRAMS.word(history, word))
+        history = NGRAMS.after(history, word)
+    return worth + word_bonus * len(words)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(("weight", "word_bonus"), [(0.7, 0.0), (0.4, 1.5), (1.0, -1.0)])
+def test_with_a_language_model_the_best_of_all_transcripts_is_found(seed, weight, word_bonus):
+    log_probabilities = draw(seed, 5, 5)  # the labels c, a, t and the space
+    truth = {
+        said: np.log(share) + language_worth(said, weight, word_bonus)
+        for said, share in every_transcript(log_probabilities).items()
+    }
+    found = search(log_probabilities, blank=0, beam_size=10_000, scorer=scorer(weight, word_bonus))
+    assert truth[tuple(found)] == pytest.approx(max(truth.values()), rel=1e-9)
+
+
+@pytest.mark.parametrize("word_bonus", [-1.0, 0.0, 2.0])
+def test_steps_add_up_to_the_words_of_the_transcript(word_bonus):
+    model = scorer(0.6, word_bonus)
+    for text in ["a cat sat", "a", "", " a  cat", "dog goose "]:
+        labels = [LETTERS.index(letter) + 1 for letter in text]
+        state, worth = model.start(), 0.0
+        for label in labels:
+            state, step = model.step(state, label)
+            assert step <= model.most + 1e-12
+            worth += step
+        worth += model.finish(state)
+        assert worth == pytest.approx(language_worth(labels, 0.6, word_bonus))
+
+
+def test_what_is_misheard_is_corrected_by_the_words_around_it():
+    unclear = {3: {"u": 0.5, "a": 0.4}}
+    log_probabilities = heard("a cat sat", unclear)
+    assert written(search(log_probabilities, blank=0, beam_size=8)) == "a cut sat"
+    found = search(log_probabilities, blank=0, beam_size=8, scorer=scorer())
+    assert written(found) == "a cat sat"
+
+
+def test_a_word_that_no_transcript_has_is_written_where_it_is_clearly_heard():
+    found = search(heard("a duet sat"), blank=0, beam_size=8, scorer=scorer())
+    assert written(found) == "a duet sat"
+
+
+def test_equal_letters_are_parted_by_a_blank_alone():
+    goose = heard("goose")
+    assert written(search(goose, blank=0, beam_size=8)) == "goose"
+    without = np.delete(goose, [3], axis=0)  # the blank between the two
+    assert written(search(without, blank=0, beam_size=8)) == "gose"
+
+
+def test_labels_that_no_transcript_has_are_never_written():
+    log_probabilities = draw(0, 20, 6)
+    found = search(log_probabilities, blank=0, beam_size=8, written=[1, 3, 5])
+    assert found and set(found) <= {1, 3, 5}
+
+
+@pytest.mark.parametrize("frames", [0, 3000])
+def test_nothing_and_much_can_be_searched(frames):
+    found = search(draw(1, frames, 5), blank=0, beam_size=4, scorer=scorer())
+    assert bool(found) == bool(frames)
+
+
+@pytest.fixture(scope="module", params=["character", "bpe"])
+def family(request):
+    """A model whose transcripts of noise are long, with a language model of words."""
+    torch.manual_seed(0)
+    config = tiny(tokenizer=request.param, language_model="words")
+    family = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+    with torch.no_grad():
+        family.model.ctc_head.weight.normal_(std=3.0)
+        family.model.ctc_head.bias[family.blank] = -100.0
+    return family
+
+
+def test_a_language_model_decodes_words_of_the_corpus(family, clips):
+    texts = family.transcribe(clips)
+    family.configure_decoding(tiny(language_model="none"))
+    greedy = family.transcribe(clips)
+    family.configure_decoding(tiny(language_model="words"))
+    assert family.transcribe(clips) == texts != greedy
+
+
+def test_a_transcript_by_words_does_not_depend_on_the_batch(family, clips):
+    together = family.transcribe(clips)
+    assert together == [family.transcribe([clip])[0] for clip in clips]
+    assert together[::-1] == family.transcribe(clips[::-1])
+
+
+def test_a_saved_model_decodes_as_it_was_set(family, clips, tmp_path):
+    family.configure_decoding(
+        tiny(language_model="words", language_model_weight=2.0, word_bonus=-1.0, beam_size=5)
+    )
+    family.save(tmp_path)
+    loaded = registry.load(tmp_path)
+    assert loaded.transcribe(clips) == family.transcribe(clips)
+    family.configure_decoding(tiny(language_model="words"))
+    assert loaded.transcribe(clips) != family.transcribe(clips)
+
+
+def test_a_model_without_a_language_model_cannot_be_told_to_use_one(tmp_path):
+    family = registry.build(tiny(), texts=TEXTS, sample_rate=16000, offline=True)
+    family.save(tmp_path)
+    with pytest.raises(UserError, match="without a language model"):
+        registry.load(tmp_path).configure_decoding(tiny(language_model="words"))
+
+
+def test_workers_get_no_language_model(family, clips):
+    family.transcribe(clips)
+    worker = pickle.loads(pickle.dumps(family))
+    np.testing.assert_array_equal(worker.features(clips[0]), family.features(clips[0]))
+    assert len(pickle.dumps(family)) < 100_000
+
+
+def test_labels_are_spelled_as_the_tokenizer_decodes_them(family):
+    spelled = spellings(family.tokenizer)
+    for text in TEXTS[:5]:
+        assert "".join(spelled[label] for label in family.labels(text)).strip() == text
+    assert family.blank not in spelled

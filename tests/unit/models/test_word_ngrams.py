@@ -1,0 +1,94 @@
+import json
+
+import pytest
+
+from mynah.config.errors import UserError
+from mynah.models.word_ngrams import END, WordNgrams
+
+TEXTS = [
+    "the cat sat on the mat",
+    "the dog sat on the log",
+    "a cat saw the dog",
+    "the cat saw a mat",
+    "on the log sat a dog",
+    "the cat sat",
+]
+HISTORIES = ["", "the", "the cat", "the zebra", "zebra quagga", "sat on", "zebra the"]
+
+
+@pytest.fixture(scope="module")
+def ngrams():
+    return WordNgrams.estimate(TEXTS)
+
+
+def history_of(ngrams, words):
+    history = ngrams.start
+    for word in words.split():
+        history = ngrams.after(history, word)
+    return history
+
+
+def unknown_words(ngrams, history):
+    """Probability of all strings that are no word of the vocabulary.
+
+    What the history leaves to new words is read off the probability of one of them.
+    """
+    share = ngrams.word(history, "zebra") / ngrams.spelling.word("zebra")
+    return share * (1 - sum(ngrams.spelling.word(word) for word in ngrams.vocabulary))
+
+
+@pytest.mark.parametrize("words", HISTORIES)
+def test_the_probabilities_of_known_and_unknown_words_sum_to_one(ngrams, words):
+    history = history_of(ngrams, words)
+    known = sum(ngrams.word(history, word) for word in [*ngrams.vocabulary, END])
+    assert known + unknown_words(ngrams, history) == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("words", HISTORIES)
+@pytest.mark.parametrize("letters", ["t", "th", "the", "z", "sa", "ca"])
+def test_a_beginning_is_as_likely_as_all_its_continuations(ngrams, words, letters):
+    history = history_of(ngrams, words)
+    alphabet = set("".join(TEXTS)) - {" "}
+    longer = sum(ngrams.beginning(history, letters + letter) for letter in alphabet)
+    # The one letter that stands for all that no transcript has.
+    other = ngrams.beginning(history, letters + "ß")
+    total = ngrams.word(history, letters) + longer + other
+    assert total == pytest.approx(ngrams.beginning(history, letters), rel=1e-9)
+
+
+def test_bigrams_are_those_of_kneser_and_ney_computed_by_hand():
+    ngrams = WordNgrams.estimate(["a b", "a b", "c"])
+    # Words after different words: a 1, b 1, c 1, </s> 2; once-only words: c, of 5 tokens.
+    unseen = 2 / 7
+    unigram = (1 - unseen) / 5 + unseen * ngrams.spelling.word("b")
+    # Continuation bigrams: <s> a 2, <s> c 1, a b 1, b </s> 1, c </s> 1: discount 4.5 / 7.
+    discount = 4.5 / 7
+    bigram = (1 - discount) + discount * unigram
+    assert ngrams.word(("a",), "b") == pytest.approx(bigram, rel=1e-12)
+    # Trigrams: <s> a b 2, a b </s> 2, <s> c </s> 1: discount (1 + 0.5) / (1 + 4 + 1).
+    trigram = (2 - 0.25) / 2 + 0.25 / 2 * bigram
+    assert ngrams.word(("\t", "a"), "b") == pytest.approx(trigram, rel=1e-12)
+
+
+def test_a_word_is_likelier_where_it_was_said(ngrams):
+    on, saw = history_of(ngrams, "sat on"), history_of(ngrams, "cat saw")
+    assert ngrams.word(on, "the") > ngrams.word(saw, "the") > ngrams.word(on, "zebra") > 0
+
+
+def test_a_new_word_spelled_like_the_known_ones_is_likelier(ngrams):
+    history = history_of(ngrams, "the")
+    assert ngrams.word(history, "cog") > ngrams.word(history, "xqz")
+
+
+def test_a_file_says_the_same(ngrams):
+    again = WordNgrams.from_json(json.loads(json.dumps(ngrams.to_json())))
+    assert again.vocabulary == ngrams.vocabulary
+    for words in HISTORIES:
+        history = history_of(ngrams, words)
+        for word in ["the", "cat", "zebra", END]:
+            assert again.word(history, word) == ngrams.word(history, word)
+
+
+def test_transcripts_without_a_word_are_refused():
+    with pytest.raises(UserError, match="No training transcript has a word"):
+        WordNgrams.estimate(["", "  "])
