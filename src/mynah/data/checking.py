@@ -12,7 +12,7 @@ from typing import Any
 
 from mynah.console import progress
 from mynah.data import audio, tables
-from mynah.data.sources.base import Row
+from mynah.data.row import Row
 
 _SHARD_ROWS = 500
 

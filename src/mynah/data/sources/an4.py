@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data.sources.base import Part, Place, Row, RowSource
+from mynah.data.row import Row
+from mynah.data.sources.base import Part, Place, RowSource
 
 # "<s> YES </s> (an251-fash-b)" in the training list, "GO (an409-fcaw-b)" in the test list
 _LINE = re.compile(r"^(?P<text>.*)\((?P<id>[^()]+)\)\s*$")

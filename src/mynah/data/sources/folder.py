@@ -16,8 +16,9 @@ from typing import Any
 from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.audio import AUDIO_SUFFIXES
+from mynah.data.row import Row
 from mynah.data.sources import metadata
-from mynah.data.sources.base import Part, Place, Row, RowSource, usual_split
+from mynah.data.sources.base import Part, Place, RowSource, usual_split
 
 _LISTINGS = ("metadata", "manifest", "transcripts", "validated")
 # Where corpora keep the recordings that a listing names

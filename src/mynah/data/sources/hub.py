@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.console import notice, progress
-from mynah.data.sources.base import Part, Place, Row, Source
+from mynah.data.row import Row
+from mynah.data.sources.base import Part, Place, Source
 from mynah.data.sources.metadata import HEADERS
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data.sources.base import Part, Place, Row, RowSource
+from mynah.data.row import Row
+from mynah.data.sources.base import Part, Place, RowSource
 
 _CONFIGS = ("clean", "other")
 

@@ -1,0 +1,34 @@
+"""One utterance as a corpus lists it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One utterance as a source finds it, before its audio is looked at.
+
+    Attributes:
+        id: Unique in its split.
+        path: The audio file, or None where ``audio`` holds it.
+        text: Its transcript, or None where it has none.
+        audio: The bytes of an audio file.
+        offset_seconds: Where the utterance begins in the file.
+        duration_seconds: How long it is; None: to the end of the file.
+        channel: Which channel it is on; None: all are mixed.
+        speaker: Who speaks, "" where that is not known.
+        language: ISO 639-1 code, "" where that is not known.
+        source: Where it comes from, for people.
+    """
+
+    id: str
+    path: str | None
+    text: str | None
+    audio: bytes | None = None
+    offset_seconds: float = 0.0
+    duration_seconds: float | None = None
+    channel: int | None = None
+    speaker: str = ""
+    language: str = ""
+    source: str = ""
