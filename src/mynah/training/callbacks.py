@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from transformers import TrainerCallback
 
@@ -13,9 +13,35 @@ from mynah.training.arguments import interval
 
 if TYPE_CHECKING:
     from mynah.config.schema import TrainingConfig
-    from mynah.training.trainer import MynahTrainer
 
 _SILENT_SECONDS = 30.0  # the longest without a line where there is no bar
+
+
+class Stoppable(Protocol):
+    """The trainer as :class:`Schedule` needs it."""
+
+    def catch_up(self) -> None:
+        """Do the evaluation that an interruption left out."""
+
+    def stop_asked(self) -> bool:
+        """Whether a stop was asked for."""
+
+    def interrupt(self) -> None:
+        """Save and stop here."""
+
+
+class Measured(Protocol):
+    """The trainer as :class:`Progress` needs it.
+
+    Attributes:
+        audio_seconds: Audio trained on in this call, by all ranks.
+        running_loss: Loss a token since the last log line.
+    """
+
+    audio_seconds: float
+
+    @property
+    def running_loss(self) -> float: ...
 
 
 class Schedule(TrainerCallback):
@@ -34,7 +60,7 @@ class Schedule(TrainerCallback):
 
     def __init__(
         self,
-        trainer: MynahTrainer,
+        trainer: Stoppable,
         training: TrainingConfig,
         *,
         steps_per_epoch: int,
@@ -95,7 +121,7 @@ class Progress(TrainerCallback):
         bar: Whether a bar is wanted.
     """
 
-    def __init__(self, trainer: MynahTrainer, *, bar: bool) -> None:
+    def __init__(self, trainer: Measured, *, bar: bool) -> None:
         self._trainer = trainer
         self._bar = bar and console.console().is_terminal
         self._open = ExitStack()
