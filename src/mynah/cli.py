@@ -25,14 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command in ("train", "eval"):
         return _train(rest) if command == "train" else _evaluate(rest)
     if command == "migrate":
-        from mynah.config.exit_status import exit_status
-
-        def migrate() -> int:
-            from mynah.config.legacy import migrate_command
-
-            return migrate_command(rest)
-
-        return exit_status(migrate)
+        return _migrate(rest)
     parsed = _parser().parse_args(arguments)
     if parsed.command == "config":
         return _config(parsed)
@@ -107,6 +100,13 @@ def _evaluate(arguments: Sequence[str]) -> int:
         return exit_status(fail)
     rest[position] = argument("eval_checkpoint", rest[position])
     return command_line(job, rest, "mynah train")
+
+
+def _migrate(arguments: Sequence[str]) -> int:
+    from mynah.config.exit_status import exit_status
+    from mynah.config.migrate import migrate
+
+    return exit_status(lambda: migrate(arguments))
 
 
 def _is_checkpoint(arguments: Sequence[str], position: int) -> bool:

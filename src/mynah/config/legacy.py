@@ -1,10 +1,9 @@
-"""Legacy JSON files: read, accounted for key by key, run as they are, or migrated to YAML."""
+"""Legacy JSON files: read, accounted for key by key, and told as settings."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from mynah.config.legacy_keys import Fate, base_groups, fate, nearest
 from mynah.config.settings import find
 from mynah.config.values import argument, typed, value_mistake
 
-_USAGE = "python src/train.py FILE.json [--eval CHECKPOINT] [KEY=VALUE ...]"
 _TRANSFORMERS_DEFAULT = "not in the file: transformers' own default, which it relied on"
 
 
@@ -120,79 +118,6 @@ def report(experiment: Experiment) -> None:
     )
     groups = " ".join(f"{group}={name}" for group, name in experiment.groups.items())
     console.say(f"What the file does not say comes from {groups}.")
-
-
-def train_command(argv: Sequence[str]) -> int:
-    """``python src/train.py``: train as a legacy file says, or measure a checkpoint.
-
-    Args:
-        argv: FILE.json, and where wanted ``--eval CHECKPOINT`` and overrides.
-
-    Returns:
-        The exit status.
-    """
-    from mynah.config.command_line import command_line
-    from mynah.config.compose import compose
-    from mynah.config.entry import job
-    from mynah.config.exit_status import exit_status
-
-    def run() -> int:
-        typed, flags, overrides = _arguments(argv)
-        experiment = read(Path(typed))
-        try:
-            compose(experiment.overrides)
-        except ConfigErrors as problem:
-            raise experiment.in_terms_of_the_file(problem) from problem
-        if not flags:
-            report(experiment)
-        return command_line(
-            job,
-            [*flags, *experiment.overrides, *overrides],
-            program="python src/train_hydra.py",
-        )
-
-    return exit_status(run)
-
-
-def migrate_command(argv: Sequence[str]) -> int:
-    """``mynah migrate FILE.json [-o experiments/NAME.yaml]``.
-
-    Returns:
-        The exit status.
-    """
-    from mynah.config.exit_status import exit_status
-    from mynah.config.migrate import migrate
-
-    return exit_status(lambda: migrate(argv))
-
-
-def _arguments(argv: Sequence[str]) -> tuple[str, list[str], list[str]]:
-    """The file, flags for Hydra, and overrides."""
-    files: list[str] = []
-    flags: list[str] = []
-    overrides: list[str] = []
-    rest = list(argv)
-    while rest:
-        token = rest.pop(0)
-        name, equals, value = token.partition("=")
-        if name == "--eval":
-            if not equals and not rest:
-                raise UserError("--eval needs a checkpoint behind it.", fix=_USAGE)
-            overrides.append(argument("eval_checkpoint", value if equals else rest.pop(0)))
-        elif token.startswith("-"):
-            flags.append(token)
-            if token in ("--cfg", "-c", "--info", "-i", "--package", "-p") and rest:
-                flags.append(rest.pop(0))
-        elif token.endswith(".json") or (not files and not equals):
-            files.append(token)
-        else:
-            overrides.append(token)
-    if len(files) != 1:
-        what = "No file was named." if not files else f"One file at a time: {', '.join(files)}."
-        known = sorted(Path("configs/experiments").glob("*.json"))
-        fix = _USAGE + (f"\n         there are: {', '.join(map(str, known))}" if known else "")
-        raise UserError(what, fix=fix)
-    return files[0], flags, overrides
 
 
 def _text_of(path: Path, source: str) -> str:
