@@ -72,18 +72,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(arguments: Sequence[str]) -> int:
-    from mynah.config.command_line import command_line
-    from mynah.config.entry import job
+    from mynah.command_line import command_line
+    from mynah.entry import job
 
     return command_line(job, arguments, "mynah train")
 
 
 def _evaluate(arguments: Sequence[str]) -> int:
-    from mynah.config.command_line import command_line
-    from mynah.config.entry import job
+    from mynah.command_line import command_line
     from mynah.config.errors import UserError
     from mynah.config.exit_status import exit_status
     from mynah.config.values import argument
+    from mynah.entry import job
 
     if any(token in ("--help", "-h", "--hydra-help") for token in arguments):
         return command_line(job, arguments, "mynah train")
@@ -128,7 +128,7 @@ def _config(parsed: argparse.Namespace) -> int:
     directory = Path(parsed.config_dir) if parsed.config_dir else None
 
     def action() -> None:
-        from mynah.config import explain
+        from mynah import explain
 
         if parsed.action == "explain":
             explain.explain(parsed.overrides, only=parsed.only, config_dir=directory)

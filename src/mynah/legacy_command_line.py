@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.config.command_line import command_line
+from mynah.command_line import command_line
 from mynah.config.compose import compose
-from mynah.config.entry import job
 from mynah.config.errors import ConfigErrors, UserError
 from mynah.config.exit_status import exit_status
 from mynah.config.legacy import read, report
 from mynah.config.values import argument
+from mynah.entry import job
 
 _USAGE = "python src/train.py FILE.json [--eval CHECKPOINT] [KEY=VALUE ...]"
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mynah import console, run_directory
 from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
 from mynah.config.checks import notices
-from mynah.config.explain import effective_yaml
+from mynah.config.effective import effective_yaml
 from mynah.config.schema import Config
 from mynah.training import distributed
 

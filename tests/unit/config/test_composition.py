@@ -11,8 +11,8 @@ import yaml
 from config_files import GUIDE_EXPERIMENT, composed, experiment, write
 
 from mynah.config.compose import compose, from_mapping, read_config
+from mynah.config.effective import effective_yaml
 from mynah.config.errors import ConfigErrors
-from mynah.config.explain import effective_yaml
 from mynah.config.schema import Config
 from mynah.config.search_path import shipped_configs
 from mynah.config.settings import all_settings

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mynah.config.compose import compose
+from mynah.config.effective import effective_yaml
 from mynah.config.errors import UserError
-from mynah.config.explain import effective_yaml
-from mynah.config.job import run_overrides
+from mynah.job import run_overrides
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import shlex
 import pytest
 from config_files import GUIDE_EXPERIMENT, experiment, messages, write
 
-from mynah.config.command_line import CommandLine
+from mynah.command_line import CommandLine
 from mynah.config.compose import parse
 from mynah.config.config_files import ConfigFiles
 from mynah.config.errors import ConfigError, ConfigErrors, UserError

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from config_files import experiment
 
-from mynah.config import explain as explaining
+from mynah import explain as explaining
 from mynah.config.compose import compose, parse
+from mynah.config.effective import effective_yaml, values
 from mynah.config.errors import ConfigErrors, UserError
 from mynah.config.exit_status import exit_status
 from mynah.config.mistakes import plain_value
@@ -74,7 +75,7 @@ def test_diff_of_two_experiments_shows_what_differs_and_nothing_else(capsys):
     explaining.diff("test", "production")
     rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()[1:]}
     first, second = (compose([f"+experiments={n}"]).config for n in ("test", "production"))
-    before, after = explaining.values(first), explaining.values(second)
+    before, after = values(first), values(second)
     assert set(rows) == {name for name in before if before[name] != after[name]}
     assert rows["model.use_lora"] == ["false", "true"]
 
@@ -83,9 +84,9 @@ def test_diff_takes_runs_and_files(tmp_path, capsys):
     run = tmp_path / "run"
     run.mkdir()
     config = compose(["training.seed=5"]).config
-    (run / "config.yaml").write_text(explaining.effective_yaml(config))
+    (run / "config.yaml").write_text(effective_yaml(config))
     other = tmp_path / "other.yaml"
-    other.write_text(explaining.effective_yaml(compose(["training.seed=6"]).config))
+    other.write_text(effective_yaml(compose(["training.seed=6"]).config))
     explaining.diff(str(run), str(other))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines[1:]] == [["training.seed", "5", "6"]]
@@ -108,7 +109,7 @@ def test_diff_with_a_folder_that_is_no_run_says_so(tmp_path):
 
 
 def test_the_effective_yaml_is_plain_yaml_in_the_schemas_order():
-    content = yaml.safe_load(explaining.effective_yaml(Config()))
+    content = yaml.safe_load(effective_yaml(Config()))
     assert list(content)[:3] == ["model", "data", "training"]
     assert content["training"]["seed"] == 42
 

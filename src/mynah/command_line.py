@@ -22,9 +22,9 @@ from mynah.config.compose import Composed, compose, from_hydra, parse, prepare_h
 from mynah.config.errors import ConfigError, ConfigErrors, UserError
 from mynah.config.exit_status import exit_status
 from mynah.config.flags import parse_flags
-from mynah.config.job import run_overrides
 from mynah.config.search_path import config_directories, install_search_path
 from mynah.config.shown import help_text, hydra_help_text, job_yaml
+from mynah.job import run_overrides
 
 
 def command_line(

@@ -1,17 +1,16 @@
-"""Settings shown to a person: the effective ones, who set each, and what differs."""
+"""``mynah config``: the effective settings, who set each, and what differs."""
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from mynah.command_line import CommandLine
 from mynah.config.compose import Composed, compose, prepare_hydra, read_config
 from mynah.config.config_files import EXPERIMENTS, ConfigFiles
+from mynah.config.effective import values
 from mynah.config.errors import ConfigError, ConfigErrors, UserError
 from mynah.config.origins import Origin
 from mynah.config.schema import Config
@@ -22,24 +21,6 @@ from mynah.config.yaml_file import read_yaml
 
 _STYLES = {"command line": "bold green", "experiment": "cyan", "group": "blue", "schema": "dim"}
 _RUN_FILES = ("config.yaml", "model/config.yaml", ".hydra/config.yaml")
-
-
-def effective_yaml(config: Config) -> str:
-    """The whole configuration as YAML, defaults included, in the schema's order."""
-    return yaml.safe_dump(
-        dataclasses.asdict(config), sort_keys=False, allow_unicode=True, width=100
-    )
-
-
-def values(config: Config) -> dict[str, Any]:
-    """Every setting's value by dotted name, in the schema's order."""
-    found = {}
-    for name in all_settings():
-        value: Any = config
-        for part in name.split("."):
-            value = getattr(value, part)
-        found[name] = value
-    return found
 
 
 def explain(
@@ -83,8 +64,6 @@ def _compose(overrides: Sequence[str], config_dir: Path | None) -> Composed:
     try:
         return compose(overrides, config_dir=config_dir)
     except ConfigErrors as problem:
-        from mynah.config.command_line import CommandLine
-
         line = CommandLine(list(overrides), "mynah config explain")
         raise line.with_command(problem.errors) from problem
 
@@ -154,8 +133,6 @@ def _load(name: str, config_dir: Path | None) -> Config:
 
 def _print(header: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]) -> None:
     """A table on a terminal; elsewhere columns that line up and can be searched with grep."""
-    import sys
-
     if not sys.stdout.isatty():
         widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header) - 1)]
         for row in [header, *rows]:
