@@ -36,8 +36,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def empty_hub(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment of a machine without a network and with nothing downloaded."""
-    return without_network(tmp_path_factory.mktemp("empty hub"))
+    """Environment of a machine whose network is dead, and with nothing downloaded."""
+    home = tmp_path_factory.mktemp("empty hub")
+    return without_network(home) | {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}
 
 
 def without_network(home: Path) -> dict[str, str]:

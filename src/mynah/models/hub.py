@@ -61,6 +61,8 @@ def fetch(source: Source, filename: str) -> Path | None:
     from huggingface_hub import hf_hub_download
 
     try:
+        if not source.offline and not _is_answered(source, filename):
+            raise ConnectionError
         return Path(
             hf_hub_download(
                 source.name,
@@ -99,6 +101,25 @@ def fetch(source: Source, filename: str) -> Path | None:
         if _is_cached(source):
             return None
         raise _not_here(source) from None
+
+
+def _is_answered(source: Source, filename: str) -> bool:
+    """Whether a file is here or the hub gives any answer about it.
+
+    Asked once: a download asks a dead network six times, over 23 seconds, each with a warning.
+    """
+    from huggingface_hub import errors as hub
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(source.name, filename, revision=source.revision), str):
+        return True
+    try:
+        get_hf_file_metadata(hf_hub_url(source.name, filename, revision=source.revision))
+    except hub.HfHubHTTPError:
+        return True  # whatever it says, the download says it too
+    except Exception:  # of the HTTP library, which is not always the same one
+        return False
+    return True
 
 
 def _is_cached(source: Source) -> bool:
