@@ -271,11 +271,13 @@ def write_report(
     from mynah.runtime import versions
 
     report.console_summary(evaluations)
+    console.say(f"Decoding: {describe_decoding(config)}")
     about = {
         "checkpoint": str(checkpoint) if checkpoint else None,
         "config": effective_yaml(config),
         "data": data.report,
         "statement": (data.report.get("statement") or {}).get("text"),
+        "decoding": describe_decoding(config),
         "versions": versions(),
     }
     return report.write(
@@ -286,6 +288,19 @@ def write_report(
         corpora=data.evaluation,
         worst=config.evaluation.report_utterances,
     )
+
+
+def describe_decoding(config: Config) -> str:
+    """How transcripts were found: an error rate means little without it."""
+    model = config.model
+    if model.decoder_model_name:
+        return "greedy generation by the language model"
+    if model.language_model == "words":
+        return (
+            "CTC beam search with word n-grams of the training transcripts "
+            f"(weight {model.language_model_weight:g}, beam {model.beam_size})"
+        )
+    return "greedy CTC: the best label of each frame"
 
 
 def summarize(
