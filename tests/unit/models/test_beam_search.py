@@ -106,6 +106,15 @@ def test_steps_add_up_to_the_words_of_the_transcript(word_bonus):
         assert worth == pytest.approx(language_worth(labels, 0.6, word_bonus))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_narrow_beam_is_the_same_where_the_model_is_asked_of_every_step(seed):
+    log_probabilities = draw(seed, 30, len(LETTERS) + 1, sharpness=1.0)
+    sparing, thorough = scorer(0.7, 2.0), scorer(0.7, 2.0)
+    thorough.most = 1e9
+    found = search(log_probabilities, blank=0, beam_size=4, scorer=sparing)
+    assert found == search(log_probabilities, blank=0, beam_size=4, scorer=thorough)
+
+
 def test_what_is_misheard_is_corrected_by_the_words_around_it():
     unclear = {3: {"u": 0.5, "a": 0.4}}
     log_probabilities = heard("a cat sat", unclear)

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from mynah.config.errors import UserError
+from mynah.models import word_ngrams
 from mynah.models.word_ngrams import END, WordNgrams
 
 TEXTS = [
@@ -42,6 +43,18 @@ def test_the_probabilities_of_known_and_unknown_words_sum_to_one(ngrams, words):
     history = history_of(ngrams, words)
     known = sum(ngrams.word(history, word) for word in [*ngrams.vocabulary, END])
     assert known + unknown_words(ngrams, history) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_a_large_corpus_keeps_its_frequent_ngrams_and_still_sums_to_one(monkeypatch):
+    whole = WordNgrams.estimate(TEXTS)
+    monkeypatch.setattr(word_ngrams, "_MOST_NGRAMS", 6)
+    small = WordNgrams.estimate(TEXTS)
+    assert len(json.dumps(small.to_json())) < len(json.dumps(whole.to_json()))
+    for words in HISTORIES:
+        history = history_of(small, words)
+        known = sum(small.word(history, word) for word in [*small.vocabulary, END])
+        assert known + unknown_words(small, history) == pytest.approx(1.0, abs=1e-12)
+    assert small.vocabulary == whole.vocabulary
 
 
 @pytest.mark.parametrize("words", HISTORIES)
