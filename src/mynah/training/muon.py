@@ -79,7 +79,7 @@ class Muon(torch.optim.Optimizer):
 
     def _move_matrices(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         # Matrices of one shape are orthogonalised together: few large products, not many small.
-        alike: dict[tuple[int, ...], list[tuple[nn.Parameter, torch.Tensor]]] = defaultdict(list)
+        alike: dict[tuple[int, int, bool], list[tuple[nn.Parameter, torch.Tensor]]] = defaultdict(list)
         for parameter in parameters:
             assert parameter.grad is not None
             state = self.state[parameter]
@@ -88,7 +88,8 @@ class Muon(torch.optim.Optimizer):
             momentum = state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
             update = parameter.grad.lerp(momentum, _MOMENTUM).flatten(1)
             tall = update.shape[0] > update.shape[1]
-            alike[(*update.shape, int(tall))].append((parameter, update.mT if tall else update))
+            key = (update.shape[0], update.shape[1], tall)
+            alike[key].append((parameter, update.mT if tall else update))
         for (rows, columns, tall), members in alike.items():
             directions = orthogonalized(torch.stack([update for _, update in members]))
             scale = _UPDATE_RMS * max(rows, columns) ** 0.5
