@@ -79,7 +79,8 @@ class Muon(torch.optim.Optimizer):
 
     def _move_matrices(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         # Matrices of one shape are orthogonalised together: few large products, not many small.
-        alike: dict[tuple[int, int, bool], list[tuple[nn.Parameter, torch.Tensor]]] = defaultdict(list)
+        alike: dict[tuple[int, int, bool], list[tuple[nn.Parameter, torch.Tensor]]]
+        alike = defaultdict(list)
         for parameter in parameters:
             assert parameter.grad is not None
             state = self.state[parameter]
