@@ -100,6 +100,8 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
         console.say(
             f"Done in {elapsed / 60:.1f} minutes. Report: {shown(result.report, working_directory)}"
         )
+        model = shown(output, working_directory)
+        console.say(f"Next: measure it again with  {eval_command(model)}")
     return result
 
 

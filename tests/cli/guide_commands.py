@@ -59,7 +59,7 @@ TRAININGS = {
     ),
     "test": Training(
         "python src/train_hydra.py +experiments=test",
-        settings={"training.batch_seconds": 40.0, "model.encoder.hidden_size": 128},
+        settings={"training.batch_seconds": 16.0, "model.encoder.hidden_size": 96},
     ),
     "mac_minimal": Training(
         "python src/train_hydra.py +experiments=mac_minimal",
