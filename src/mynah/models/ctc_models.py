@@ -152,7 +152,7 @@ def load_base(
             output_loading_info=True,
             ignore_mismatched_sizes=new_head,
             attn_implementation=attention,
-            **source.options(),
+            **source.model_options(),
         )
     # The mask vector of wav2vec2 is drawn anew where a checkpoint was saved without it.
     drawn = ("masked_spec_embed", *((head_of(model),) if new_head else ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mynah import console
 from mynah.config.errors import UserError
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -39,13 +41,26 @@ class Source:
     def is_folder(self) -> bool:
         return Path(self.name).is_dir()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether only what is on this machine can be had: asked for, or no network."""
+        return self.offline or not (self.is_folder or _hub_answers())
+
     def options(self) -> dict[str, Any]:
         """Arguments for any ``from_pretrained``."""
         return {
             "revision": self.revision,
-            "local_files_only": self.offline,
+            "local_files_only": self.is_local,
             "trust_remote_code": self.trust_remote_code,
         }
+
+    def model_options(self) -> dict[str, Any]:
+        """Arguments for a model's ``from_pretrained``.
+
+        transformers looks for an adapter beside the weights, and would do so over the network
+        even where it may not.
+        """
+        return self.options() | {"adapter_kwargs": {"local_files_only": self.is_local}}
 
 
 def fetch(source: Source, filename: str) -> Path | None:
@@ -61,14 +76,12 @@ def fetch(source: Source, filename: str) -> Path | None:
     from huggingface_hub import hf_hub_download
 
     try:
-        if not source.offline and not _is_answered(source, filename):
-            raise ConnectionError
         return Path(
             hf_hub_download(
                 source.name,
                 filename,
                 revision=source.revision,
-                local_files_only=source.offline,
+                local_files_only=source.is_local,
             )
         )
     except hub.GatedRepoError:
@@ -103,21 +116,20 @@ def fetch(source: Source, filename: str) -> Path | None:
         raise _not_here(source) from None
 
 
-def _is_answered(source: Source, filename: str) -> bool:
-    """Whether a file is here or the hub gives any answer about it.
+@functools.cache
+def _hub_answers() -> bool:
+    """Whether the hub can be reached, asked once a process; said where it cannot.
 
-    Asked once: a download asks a dead network six times, over 23 seconds, each with a warning.
+    Without this, huggingface_hub asks a dead network six times, over 23 seconds, for each
+    file that it looks for in vain, though all that is needed may be on this machine.
     """
-    from huggingface_hub import errors as hub
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub import constants, get_session
 
-    if isinstance(try_to_load_from_cache(source.name, filename, revision=source.revision), str):
-        return True
     try:
-        get_hf_file_metadata(hf_hub_url(source.name, filename, revision=source.revision))
-    except hub.HfHubHTTPError:
-        return True  # whatever it says, the download says it too
+        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except Exception:  # of the HTTP library, which is not always the same one
+        if not constants.HF_HUB_OFFLINE:
+            console.notice("The Hugging Face hub cannot be reached: using what is on this machine.")
         return False
     return True
 
@@ -151,7 +163,7 @@ def exists(source: Source, filename: str) -> bool:
 
     if isinstance(try_to_load_from_cache(source.name, filename, revision=source.revision), str):
         return True
-    if source.offline:
+    if source.is_local:
         return False
     try:
         return HfApi().file_exists(source.name, filename, revision=source.revision)

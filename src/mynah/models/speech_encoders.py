@@ -85,7 +85,7 @@ def load(source: hub.Source, config: Any, attention: str | None = None) -> Any:
             use_safetensors=True,
             output_loading_info=True,
             attn_implementation=attention,
-            **source.options(),
+            **source.model_options(),
         )
     missing = {key for key in report["missing_keys"] if "masked_spec_embed" not in key}
     left_over = {key for key in report["unexpected_keys"] if not key.startswith(_NOT_ENCODER)}

@@ -297,7 +297,7 @@ def load_language_model(source: hub.Source, attention: str | None = None) -> Any
             use_safetensors=True,
             output_loading_info=True,
             attn_implementation=attention,
-            **source.options(),
+            **source.model_options(),
         )
     model, report = loaded
     adapters.check_keys(report["missing_keys"], report["unexpected_keys"], where=Path(source.name))
