@@ -70,10 +70,16 @@ def test_each_job_is_a_run_of_its_own_and_the_best_becomes_outputs_model(learnin
     assert (folder / "outputs" / "model").resolve().parent == Path(rows[0]["directory"]).resolve()
 
 
-def test_the_same_sweep_typed_in_another_order_runs_nothing_again(learning_rates):
+def test_the_same_sweep_typed_otherwise_runs_nothing_again(learning_rates):
     folder, _ = learning_rates
     before = {row["log"]: Path(row["log"]).stat().st_mtime_ns for row in table(folder)}
-    again = sweep(folder, "--multirun", *SHRINK, "training.learning_rate=5e-5,1e-5,3e-5")
+    again = sweep(
+        folder,
+        "--multirun",
+        *SHRINK,
+        "training.learning_rate=5e-5,1e-5,3e-5",
+        command=["-m", "mynah.cli", "train"],
+    )
     assert again.returncode == 0, again.stdout + again.stderr
     assert "3 done before and not run again" in again.stdout
     assert {log: Path(log).stat().st_mtime_ns for log in before} == before
@@ -91,7 +97,7 @@ def test_a_jobs_recorded_command_can_be_pasted(learning_rates):
 
 
 def test_the_guides_grid_over_two_settings_runs_every_pair(tmp_path):
-    """With an explicit output_dir, which the jobs must not share; and as `mynah train`."""
+    """With an explicit output_dir, which the jobs must not share."""
     ended = sweep(
         tmp_path,
         "-m",
@@ -103,7 +109,6 @@ def test_the_guides_grid_over_two_settings_runs_every_pair(tmp_path):
         "training.max_steps=1",
         "training.output_dir=mine",
         "hydra.launcher.n_jobs=2",
-        command=["-m", "mynah.cli", "train"],
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     rows = table(tmp_path)
