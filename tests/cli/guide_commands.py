@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-from workspaces import SHORT, SMALL, clone, run
+from workspaces import SHORT, SMALL, clone, run, shipped
 
 # The real arrangement, on a hub and a LibriSpeech that stand in for the real ones.
 LARGE = f"{SHORT} model.generation_max_length=16 training.dataloader_num_workers=0"
@@ -59,7 +59,10 @@ TRAININGS = {
     ),
     "test": Training(
         "python src/train_hydra.py +experiments=test",
-        settings={"training.batch_seconds": 16.0, "model.encoder.hidden_size": 96},
+        settings={
+            "training.batch_seconds": shipped("experiments/test", "training.batch_seconds"),
+            "model.encoder.hidden_size": shipped("model/small", "encoder.hidden_size"),
+        },
     ),
     "mac_minimal": Training(
         "python src/train_hydra.py +experiments=mac_minimal",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from guide_commands import TRAININGS
 from workspaces import assert_trained
@@ -21,10 +23,10 @@ def test_a_person_sees_what_will_be_spent_what_came_out_and_what_to_type_next(tr
     folder, done = trainings["default"]
     for part in ("estimated time", "WER %", "reference:", "outputs/model -> outputs/"):
         assert part in done.stdout
-    last, following = done.stdout.splitlines()[-2:]
-    assert (folder / last.partition("Report: ")[2]).is_file()
-    named = following.partition("python src/train_hydra.py eval_checkpoint=")[2]
-    assert (folder / named / "mynah.json").is_file()
+    (report,) = re.findall(r"Report: (\S+)", done.stdout)
+    assert (folder / report).is_file()
+    (following,) = re.findall(r"python src/train_hydra.py eval_checkpoint=(\S+)", done.stdout)
+    assert (folder / following / "mynah.json").is_file()
 
 
 @pytest.mark.trains("several overrides")

@@ -32,6 +32,14 @@ def clone(folder: Path) -> Path:
     return folder
 
 
+def shipped(file: str, setting: str) -> Any:
+    """A value in a shipped configuration file, as ``model/small`` and ``encoder.layers``."""
+    found = yaml.safe_load((REPOSITORY / "configs" / "hydra" / f"{file}.yaml").read_text())
+    for part in setting.split("."):
+        found = found[part]
+    return found
+
+
 def words(command: str, suffix: str = "") -> list[str]:
     """The command line of a printed command, with this Python for the word ``python``."""
     first, *rest = shlex.split(command.replace("\\\n", " "))
@@ -40,8 +48,9 @@ def words(command: str, suffix: str = "") -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """One thread a process, wide tables, and whatever is given."""
-    return os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | more
+    """One thread a process, wide tables, and whatever is given; hatch is not to be noticed."""
+    inherited = {name: value for name, value in os.environ.items() if "HATCH" not in name}
+    return inherited | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | more
 
 
 def run(
