@@ -86,6 +86,9 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
         resume = run_directory.resolve_resume(
             config, working_directory=working_directory, output_directory=output
         )
+        from mynah.training.checkpoint import verify
+
+        verify(resume)  # before hours may go into preparing data
         console.say(f"Going on from {resume}")
     run_directory.check_output_directory(output, resume=resume)
     record = run_directory.RunRecord.start(directory, config)

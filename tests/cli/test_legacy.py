@@ -69,12 +69,6 @@ def test_eval_measures_a_checkpoint_and_moves_nothing(trained):
     assert len(list(folder.glob("outputs/*/*/evaluation/results.json"))) == 2
 
 
-@pytest.mark.long
-def test_the_shipped_test_file_runs_as_it_is(tmp_path):
-    ended = legacy(tmp_path, str(ROOT / "configs/experiments/test_config.json"))
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-
-
 @pytest.mark.parametrize("name", ["test_config", "mac_minimal", "production"])
 def test_every_shipped_file_shows_its_configuration_alone(tmp_path, name):
     file = str(ROOT / "configs" / "experiments" / f"{name}.json")
