@@ -1,7 +1,7 @@
 """Muon: momentum whose matrices are orthogonalised, with AdamW for everything else.
 
-A model trained from scratch for minutes learns nearly twice as much a step as with AdamW
-(``benchmarks/optimizers.py``). Jordan et al. 2024, https://kellerjordan.github.io/posts/muon;
+For models trained from scratch for minutes; ``benchmarks/optimizers.py`` compares it with
+AdamW. Jordan et al. 2024, https://kellerjordan.github.io/posts/muon;
 the scale by the matrix's larger side follows Liu et al. 2025, arXiv 2502.16982.
 """
 
