@@ -1,4 +1,4 @@
-"""The ``mynah`` command: train, eval, config explain, config diff, migrate."""
+"""The ``mynah`` command: train, eval, data, config explain, config diff, migrate."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _train(rest) if command == "train" else _evaluate(rest)
     if command == "migrate":
         return _migrate(rest)
+    if command == "data":
+        return _data(rest)
     parsed = _parser().parse_args(arguments)
     if parsed.command == "config":
         return _config(parsed)
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     for action in (explain, diff):
         action.add_argument("--config-dir", metavar="DIR", help="more groups and experiments")
 
+    commands.add_parser("data", help="prepare, inspect, download, segment corpora", add_help=False)
     commands.add_parser("migrate", help="a legacy JSON config as an experiment", add_help=False)
     return parser
 
@@ -107,6 +110,12 @@ def _migrate(arguments: Sequence[str]) -> int:
     from mynah.config.migrate import migrate
 
     return exit_status(lambda: migrate(arguments))
+
+
+def _data(arguments: Sequence[str]) -> int:
+    from mynah.commands import data
+
+    return data.main(arguments)
 
 
 def _is_checkpoint(arguments: Sequence[str], position: int) -> bool:

@@ -17,7 +17,7 @@ from mynah.config.values import typed
 _HEAD = """\
 # Configuration reference
 
-Every setting, generated from `src/mynah/config/schema.py` (`hatch run docs`); do not edit by hand.
+Every setting, generated from `src/mynah/config/schema/` (`hatch run docs`); do not edit by hand.
 
 The defaults here are the schema's. The groups in `configs/hydra/` set others: `mynah config
 explain` shows the effective value of each setting and the file and line that set it, and

@@ -11,24 +11,32 @@ class Row:
 
     Attributes:
         id: Unique in its split.
-        path: The audio file, or None where ``audio`` holds it.
+        path: The audio file, or the shard that holds it; None where ``audio`` holds it.
         text: Its transcript, or None where it has none.
         audio: The bytes of an audio file.
+        byte_offset: Where in ``path`` the bytes of the audio file begin; None: ``path`` is
+            the audio file itself.
+        byte_length: How many bytes the audio file has in its shard.
         offset_seconds: Where the utterance begins in the file.
         duration_seconds: How long it is; None: to the end of the file.
         channel: Which channel it is on; None: all are mixed.
         speaker: Who speaks, "" where that is not known.
         language: ISO 639-1 code, "" where that is not known.
         source: Where it comes from, for people.
+        no_speech: Whether it is known to hold no speech: its transcript is then empty, and it
+            is an example to learn from.
     """
 
     id: str
     path: str | None
     text: str | None
     audio: bytes | None = None
+    byte_offset: int | None = None
+    byte_length: int | None = None
     offset_seconds: float = 0.0
     duration_seconds: float | None = None
     channel: int | None = None
     speaker: str = ""
     language: str = ""
     source: str = ""
+    no_speech: bool = False

@@ -1,0 +1,51 @@
+"""All settings of Mynah: name, type, unit, default, range and help, in one typed tree.
+
+YAML files, the command line, experiments, legacy JSON and the Python API all end in
+:class:`Config`. One file holds one section. Nothing here imports torch or transformers: the
+names of ``transformers.TrainingArguments`` are read from its source
+(``training_arguments.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mynah.config.schema.augmentation import AugmentationConfig, SpecAugmentConfig
+from mynah.config.schema.data import DataConfig, SynthesisConfig
+from mynah.config.schema.evaluation import EvaluationConfig
+from mynah.config.schema.model import EncoderConfig, ModelConfig, ProjectorConfig
+from mynah.config.schema.setting import setting
+from mynah.config.schema.training import TrainingConfig
+
+__all__ = [
+    "AugmentationConfig",
+    "Config",
+    "DataConfig",
+    "EncoderConfig",
+    "EvaluationConfig",
+    "ModelConfig",
+    "ProjectorConfig",
+    "SpecAugmentConfig",
+    "SynthesisConfig",
+    "TrainingConfig",
+    "setting",
+]
+
+
+@dataclass
+class Config:
+    """One run: everything that decides what it does."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    eval_checkpoint: str | None = setting(
+        None, "Measure this checkpoint instead of training: a checkpoint or a run's directory."
+    )
+    resume_from_checkpoint: str | None = setting(
+        None, "Go on from here: a checkpoint, a run's directory, or `last`."
+    )
+    offline: bool = setting(
+        False, "Never use the network: what is not on this machine is an error."
+    )

@@ -1,0 +1,25 @@
+"""Settings of ``evaluation``: how error rates are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mynah.config.schema.setting import setting
+
+
+@dataclass
+class EvaluationConfig:
+    """How error rates are measured."""
+
+    normalizer: str = setting(
+        "basic",
+        "Text normaliser applied to reference and hypothesis before scoring.",
+        choices=("none", "basic", "whisper_basic", "whisper_english"),
+    )
+    bootstrap_samples: int = setting(
+        1000, "Resamples of the utterances for the 95 % interval.", minimum=0
+    )
+    bootstrap_seed: int = setting(0, "Seed of the resamples.", minimum=0)
+    report_utterances: int = setting(
+        50, "Worst utterances with players in the report.", unit="utterances", minimum=0
+    )

@@ -1,0 +1,116 @@
+"""Settings of ``model``: which recognizer is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mynah.config.schema.setting import setting
+
+
+@dataclass
+class EncoderConfig:
+    """Sizes of an encoder built from scratch (FastConformer, arXiv 2305.05084)."""
+
+    hidden_size: int = setting(176, "Width of a layer.", minimum=8)
+    layers: int = setting(8, "Conformer layers.", minimum=1)
+    heads: int = setting(4, "Attention heads; divides hidden_size.", minimum=1)
+    feed_forward_size: int = setting(704, "Width inside a feed-forward block.", minimum=8)
+    conv_kernel_size: int = setting(9, "Frames the depthwise convolution sees; odd.", minimum=1)
+    subsampling_factor: int = setting(
+        4,
+        "Feature frames (10 ms) folded into one encoder frame; a power of two.",
+        minimum=2,
+        maximum=16,
+    )
+    subsampling_channels: int = setting(64, "Channels of the subsampling convolutions.", minimum=1)
+    mel_bins: int = setting(80, "Mel filters of the features.", unit="mel bins", minimum=8)
+    dropout: float = setting(0.1, "Dropout in the layers.", minimum=0.0, maximum=0.9)
+
+
+@dataclass
+class ProjectorConfig:
+    """What joins a speech encoder to a language model."""
+
+    stack: int = setting(
+        5, "Encoder frames joined into one vector of the language model.", minimum=1
+    )
+    hidden_size: int = setting(2048, "Width of the projector's hidden layer.", minimum=8)
+
+
+@dataclass
+class ModelConfig:
+    """Which recognizer is trained. Exactly one of three ways: from scratch (nothing
+    named), `pretrained`, or `encoder_model_name` with `decoder_model_name`."""
+
+    family: str = setting(
+        "auto",
+        "Architecture family; auto: found from the names below.",
+        choices=("auto", "ctc", "speech_llm"),
+    )
+    pretrained: str | None = setting(
+        None, "One whole pretrained recognizer: a hub name or a folder."
+    )
+    encoder_model_name: str | None = setting(
+        None, "Pretrained speech encoder, a hub name or a folder; null: built from scratch."
+    )
+    decoder_model_name: str | None = setting(
+        None, "Pretrained causal language model behind the encoder, a hub name or a folder."
+    )
+    revision: str | None = setting(
+        None, "Branch, tag or commit of `pretrained` or of `encoder_model_name`."
+    )
+    decoder_revision: str | None = setting(None, "Branch, tag or commit of `decoder_model_name`.")
+    trust_remote_code: bool = setting(
+        False, "Run code that a model's repository brings along. Leave it off unless you read it."
+    )
+    attn_implementation: str | None = setting(
+        None, "Attention kernel, as sdpa or eager; null: the library's choice."
+    )
+    encoder: EncoderConfig = setting(EncoderConfig, "Sizes of an encoder built from scratch.")
+    tokenizer: str = setting(
+        "bpe",
+        "Tokenizer of a model built from scratch, trained on the corpus.",
+        choices=("bpe", "character"),
+    )
+    vocab_size: int = setting(
+        128, "Pieces of the trained BPE tokenizer, blank included.", unit="tokens", minimum=8
+    )
+    language_model: str = setting(
+        "none",
+        "What joins a CTC model in decoding; words: word n-grams of the training transcripts, "
+        "by beam search; none: the best label of each frame.",
+        choices=("none", "words"),
+    )
+    language_model_weight: float = setting(
+        0.7, "Power the language model's probability is raised to in decoding.", minimum=0.0
+    )
+    word_bonus: float = setting(0.0, "Added to a hypothesis for each of its words.", unit="nats")
+    beam_size: int = setting(12, "Hypotheses kept from frame to frame.", minimum=1)
+    projector: ProjectorConfig = setting(
+        ProjectorConfig, "Projector between encoder and language model."
+    )
+    prompt: str = setting(
+        "Transcribe the speech.", "Instruction to the language model, never part of the loss."
+    )
+    freeze_encoder: bool | None = setting(
+        None,
+        "Leave a pretrained encoder as it is and train what follows it; null: yes before a "
+        "language model, no where a whole recognizer is pretrained.",
+    )
+    freeze_decoder: bool = setting(
+        False,
+        "Leave the language model as it is, without LoRA too: the projector alone learns, and "
+        "the encoder where it is not frozen.",
+    )
+    use_lora: bool = setting(False, "Adapt pretrained weights with LoRA instead of training them.")
+    lora_r: int = setting(32, "Rank of the LoRA matrices.", minimum=1)
+    lora_alpha: int = setting(64, "LoRA scale; the update is scaled by alpha / r.", minimum=1)
+    lora_dropout: float = setting(
+        0.05, "Dropout before the LoRA matrices.", minimum=0.0, maximum=0.9
+    )
+    lora_target_modules: list[str] | None = setting(
+        None, "Modules that get LoRA, by name or path; null: what suits the architecture."
+    )
+    generation_max_length: int = setting(
+        256, "Most tokens a generated transcript may have.", unit="tokens", minimum=1
+    )

@@ -1,0 +1,40 @@
+"""A field of a settings dataclass, with what a person and a check need to know of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import field
+from typing import Any
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    unit: str | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    """A dataclass field that carries what a person and a check need to know of it.
+
+    Args:
+        default: The value where no layer sets one; lists and dicts are copied per instance.
+        help: One or two sentences, shown in the configuration reference.
+        unit: The unit of a number, as ``"seconds"``.
+        minimum: Smallest value allowed, inclusive.
+        maximum: Largest value allowed, inclusive.
+        choices: The values allowed, for strings.
+    """
+    metadata = {
+        "help": help,
+        "unit": unit,
+        "minimum": minimum,
+        "maximum": maximum,
+        "choices": choices,
+    }
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    if dataclasses.is_dataclass(default) and isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)

@@ -1,0 +1,132 @@
+"""Settings of ``training``: how a recognizer is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mynah.config.schema.setting import setting
+from mynah.config.training_arguments import with_upstream_fields
+
+
+@with_upstream_fields
+@dataclass
+class TrainingConfig:
+    """How it is trained: every field of transformers.TrainingArguments by its own name
+    (those not written here are appended from the installed version), and ours beside them."""
+
+    # Ours
+    batch_seconds: float = setting(
+        120.0,
+        "Padded audio in a batch where per_device_train_batch_size is null.",
+        unit="seconds",
+        minimum=0.1,
+    )
+    eval_batch_seconds: float = setting(
+        240.0,
+        "Padded audio in an evaluation batch where per_device_eval_batch_size is null.",
+        unit="seconds",
+        minimum=0.1,
+    )
+    show_examples: int = setting(
+        3, "Reference and hypothesis pairs shown at each evaluation.", minimum=0
+    )
+    cpu_threads: int | None = setting(
+        None, "Threads of a training on the CPU; null: one a core.", unit="threads", minimum=1
+    )
+
+    # Of TrainingArguments, where Mynah's default or type differs, or the code reads them
+    output_dir: str | None = setting(
+        None, "Where checkpoints and the best model go; null: model/ in the run's directory."
+    )
+    per_device_train_batch_size: int | None = setting(
+        None, "Utterances in a batch; null: filled to batch_seconds.", unit="utterances", minimum=1
+    )
+    per_device_eval_batch_size: int | None = setting(
+        None,
+        "Utterances in an evaluation batch; null: filled to eval_batch_seconds.",
+        unit="utterances",
+        minimum=1,
+    )
+    gradient_accumulation_steps: int = setting(
+        1, "Batches that make one optimizer step.", minimum=1
+    )
+    max_steps: int = setting(
+        -1, "Optimizer steps; -1: num_train_epochs decides.", unit="steps", minimum=-1
+    )
+    num_train_epochs: float = setting(
+        3.0, "Passes over the training data where max_steps is -1.", unit="epochs", minimum=0.0
+    )
+    optim: str | None = setting(
+        None,
+        "Optimizer: muon, or a name of transformers', as adamw_torch; null: muon from scratch, "
+        "adamw_torch for pretrained weights.",
+    )
+    learning_rate: float | None = setting(
+        None,
+        "Peak learning rate; null: 2e-3 from scratch, 1e-4 with LoRA or frozen parts, 3e-5 for "
+        "pretrained weights as a whole.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    lr_scheduler_type: str = setting(
+        "cosine",
+        "Shape of the learning rate after the warmup.",
+        choices=(
+            "linear",
+            "cosine",
+            "cosine_with_restarts",
+            "polynomial",
+            "constant",
+            "constant_with_warmup",
+            "inverse_sqrt",
+            "reduce_lr_on_plateau",
+            "cosine_with_min_lr",
+            "cosine_warmup_with_min_lr",
+            "warmup_stable_decay",
+        ),
+    )
+    warmup_steps: float = setting(
+        0.1, "Warmup: steps, or below 1 a share of all steps.", unit="steps", minimum=0.0
+    )
+    weight_decay: float = setting(0.01, "AdamW's weight decay.", minimum=0.0)
+    adam_beta1: float = setting(0.9, "AdamW's beta 1.", minimum=0.0, maximum=1.0)
+    adam_beta2: float = setting(0.98, "AdamW's beta 2.", minimum=0.0, maximum=1.0)
+    adam_epsilon: float = setting(1e-8, "AdamW's epsilon.", minimum=0.0)
+    max_grad_norm: float = setting(
+        1.0, "Gradients are clipped to this norm; 0: never.", minimum=0.0
+    )
+    logging_steps: float = setting(
+        25, "Steps between two log lines, or below 1 a share of all.", minimum=0.0
+    )
+    eval_strategy: str = setting("steps", "When to measure.", choices=("no", "steps", "epoch"))
+    eval_steps: float | None = setting(
+        None, "Steps between two evaluations; null: logging_steps.", minimum=0.0
+    )
+    save_strategy: str = setting("steps", "When to save.", choices=("no", "steps", "epoch", "best"))
+    save_steps: float = setting(500, "Steps between two checkpoints.", minimum=0.0)
+    save_total_limit: int | None = setting(
+        3, "Checkpoints kept; the best and the newest always are.", minimum=1
+    )
+    load_best_model_at_end: bool = setting(
+        True, "The best checkpoint, not the last, becomes the model."
+    )
+    metric_for_best_model: str | None = setting(
+        "wer", "What the best checkpoint is best in.", choices=("wer", "cer")
+    )
+    greater_is_better: bool | None = setting(
+        None, "Direction of metric_for_best_model; null: from its name."
+    )
+    seed: int = setting(42, "Seed of weights, order and augmentation.", minimum=0)
+    dataloader_num_workers: int = setting(0, "Processes that load and decode audio.", minimum=0)
+    gradient_checkpointing: bool = setting(
+        False, "Less memory for more time: activations are computed again."
+    )
+    bf16: bool = setting(False, "Mixed precision with bfloat16.")
+    fp16: bool = setting(False, "Mixed precision with float16, CUDA only.")
+    report_to: list[str] | None = setting(
+        None, "Trackers by name, as [tensorboard]; null: none. Nothing is sent anywhere unasked."
+    )
+    push_to_hub: bool = setting(False, "Refused: a model is uploaded by hand.")
+    disable_tqdm: bool | None = setting(
+        None, "Plain lines instead of bars; null: as the output allows."
+    )
