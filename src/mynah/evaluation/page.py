@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from mynah.evaluation import breakdown, plots
-from mynah.evaluation.clips import MAX_BYTES, ClipBudget
-from mynah.evaluation.markup import Markup, join, tag
+from mynah.evaluation import breakdown
 from mynah.evaluation.page_about import about_section
+from mynah.evaluation.page_durations import error_rate_over_duration
 from mynah.evaluation.page_rates import rates_section, rates_table
 from mynah.evaluation.page_training import training_section
 from mynah.evaluation.page_utterances import utterances_section
+from mynah.pages import plots
+from mynah.pages.clips import MAX_BYTES, ClipBudget
+from mynah.pages.document import Section, document, resource
+from mynah.pages.markup import Markup, join, tag
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
@@ -35,9 +35,6 @@ def page(
     created: datetime,
 ) -> str:
     """The whole page as text; see :func:`mynah.evaluation.report.write`."""
-    resources = files("mynah.evaluation")
-    style = resources.joinpath("report_page.css").read_text(encoding="utf-8")
-    script = resources.joinpath("report_page.js").read_text(encoding="utf-8")
     sections: list[tuple[str, str, Markup | None]] = [
         ("Error rates", "rates", rates_section(evaluations, about)),
         ("Training", "training", training_section(history, list(evaluations))),
@@ -48,63 +45,18 @@ def page(
         errors = _split(evaluation, f"split{number}", corpora.get(name), worst, budget)
         sections.append((title, f"split{number}", errors))
     sections.append(("About this report", "about", about_section(evaluations, about)))
-    shown = [(title, anchor, body) for title, anchor, body in sections if body]
     headline = "; ".join(
         f"{name} WER {plots.show_percent(found.scores.wer)}" for name, found in evaluations.items()
     )
     checkpoint = about.get("checkpoint")
-    body = [
-        tag("a", "Skip to the error rates", class_="skip", href="#rates"),
-        tag(
-            "header",
-            tag("p", "Mynah", class_="brand"),
-            tag("h1", "Evaluation report"),
-            tag(
-                "p",
-                tag("time", f"{created:%d %B %Y, %H:%M} UTC", datetime=created.isoformat()),
-                [" · checkpoint ", tag("code", checkpoint)] if checkpoint else None,
-                class_="quiet",
-            ),
-            tag(
-                "nav",
-                tag("ul", [tag("li", tag("a", t, href=f"#{a}")) for t, a, _ in shown]),
-                aria_label="Sections",
-            ),
-            class_="top",
-        ),
-        tag(
-            "main",
-            [
-                tag(
-                    "section",
-                    tag("h2", title, id=f"{anchor}-title"),
-                    section,
-                    id=anchor,
-                    aria_labelledby=f"{anchor}-title",
-                )
-                for title, anchor, section in shown
-            ],
-        ),
-        tag("script", Markup(script)),
-    ]
-    head = [
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"Mynah evaluation: {headline}"),
-        tag("style", Markup(style)),
-    ]
-    document = tag("html", tag("head", head), tag("body", body), lang="en")
-    return f"<!doctype html>\n{document}\n"
-
-
-def _policy(script: str) -> str:
-    """Nothing from anywhere, and no script but the page's own."""
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; media-src data:; "
-        f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    return document(
+        title=f"Mynah evaluation: {headline}",
+        heading="Evaluation report",
+        created=created,
+        about=[" · checkpoint ", tag("code", checkpoint)] if checkpoint else [],
+        sections=[Section(name, anchor, body) for name, anchor, body in sections if body],
+        style=resource("mynah.evaluation", "report_page.css"),
+        script=resource("mynah.evaluation", "report_page.js"),
     )
 
 
@@ -114,7 +66,7 @@ def _split(
     speakers = breakdown.by_speaker(evaluation)
     shown = dict(list(speakers.items())[:_SPEAKERS])
     bins = breakdown.by_duration(evaluation)
-    over_time = plots.durations(bins, evaluation.scores.wer)
+    over_time = error_rate_over_duration(bins, evaluation.scores.wer)
     return join(
         [
             tag("h3", "By speaker, the worst first") if shown else None,

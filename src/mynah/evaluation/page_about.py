@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation import results
-from mynah.evaluation.markup import Markup, join, tag
+from mynah.pages.markup import Markup, join, tag
 
 if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mynah.evaluation import plots
-from mynah.evaluation.markup import Markup, join, tag
 from mynah.evaluation.score import Scores
+from mynah.pages import plots
+from mynah.pages.markup import Markup, join, tag
 
 if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mynah.evaluation import plots
-from mynah.evaluation.markup import Markup, tag
+from mynah.pages import plots
+from mynah.pages.markup import Markup, tag
 
 _RATE_KEY = re.compile(r"eval_(?:(?P<split>.+)_)?(?P<kind>wer|cer)")
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.evaluation import breakdown
-from mynah.evaluation.clips import ClipBudget
 from mynah.evaluation.decode import Hypothesis
-from mynah.evaluation.markup import Markup, join, tag
 from mynah.evaluation.score import UtteranceScore
+from mynah.pages.aligned import aligned, legend, spoken
+from mynah.pages.clips import ClipBudget, player
+from mynah.pages.markup import Markup, join, tag
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
@@ -46,7 +47,7 @@ def utterances_section(
         [
             tag("h3", "Utterances"),
             tag("p", told, class_="quiet"),
-            _legend(),
+            legend(),
             _controls(anchor),
             tag("div", cards, class_="utterances", id=f"{anchor}-utterances"),
         ]
@@ -80,19 +81,8 @@ def _controls(anchor: str) -> Markup:
     )
 
 
-def _legend() -> Markup:
-    return tag(
-        "p",
-        "Above what was said, below what was heard: ",
-        tag("span", _pair("substitute", "said", "heard"), " substituted, "),
-        tag("span", _pair("delete", "said", ""), " deleted, "),
-        tag("span", _pair("insert", "", "heard"), " inserted."),
-        class_="aligned legend",
-    )
-
-
 def _utterance(
-    hypothesis: Hypothesis, row: UtteranceScore, position: int, player: Markup | None
+    hypothesis: Hypothesis, row: UtteranceScore, position: int, recording: Markup | None
 ) -> Markup:
     errors = [
         f"{word.reference or '∅'} → {word.hypothesis or '∅'}"
@@ -112,24 +102,13 @@ def _utterance(
             "header",
             tag("strong", _count(row)),
             tag("span", " · ".join(fact for fact in facts if fact), class_="quiet"),
-            player,
+            recording,
         ),
         tag("p", f"Not decoded: {hypothesis.error}", class_="failure")
         if hypothesis.error
         else None,
-        tag(
-            "p",
-            f"Reference: {hypothesis.reference} Hypothesis: {hypothesis.text or '(nothing)'}",
-            class_="hidden",
-            dir="auto",
-        ),
-        tag(
-            "p",
-            [_pair(*word) for word in row.alignment],
-            class_="aligned",
-            dir="auto",
-            aria_hidden="true",
-        ),
+        spoken(hypothesis.reference, hypothesis.text),
+        aligned(row.alignment),
         class_="utterance",
         data_edits=row.edits,
         data_rate=999 if math.isnan(rate) else round(rate, 4),
@@ -145,16 +124,6 @@ def _count(row: UtteranceScore) -> str:
     return f"{errors} in {words}" if row.wrong else f"{words}, all right"
 
 
-def _pair(operation: str, reference: str, hypothesis: str) -> Markup:
-    """One column of an alignment: the word said over the word heard."""
-    return tag(
-        "span",
-        tag("span", reference or "\u00a0"),
-        tag("span", hypothesis or "\u00a0"),
-        class_=f"w {operation}",
-    )
-
-
 def _players(
     corpus: Corpus, rows: Sequence[int], budget: ClipBudget, name: str
 ) -> dict[int, Markup]:
@@ -162,22 +131,6 @@ def _players(
     players = {}
     with console.progress(f"recordings for the report of {name}", len(rows), "clips") as done:
         for row in rows:
-            players[row] = _player(corpus, row, budget)
+            players[row] = player(corpus, row, budget)
             done()
     return players
-
-
-def _player(corpus: Corpus, row: int, budget: ClipBudget) -> Markup:
-    try:
-        address = budget.clip(corpus, row)
-    except Exception as error:
-        return tag("span", f"no recording: {error}".splitlines()[0], class_="quiet")
-    if address is None:
-        return tag("span", "recording left out: the page is large enough", class_="quiet")
-    return tag(
-        "audio",
-        controls=True,
-        preload="none",
-        src=address,
-        aria_label=f"Recording of {corpus.ids[row]}",
-    )

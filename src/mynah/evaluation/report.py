@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shlex
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +12,7 @@ from mynah.evaluation import results
 from mynah.evaluation.evaluate import Evaluation
 from mynah.evaluation.page import page
 from mynah.evaluation.summary import console_summary
+from mynah.pages.document import write_whole
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
@@ -52,9 +50,9 @@ def write(
     directory.mkdir(parents=True, exist_ok=True)
     created = datetime.now(UTC)
     found = results.results(evaluations, history=history, about=about, created=created)
-    _write_atomically(directory / "results.json", [results.to_json(found, indent=2), "\n"])
+    write_whole(directory / "results.json", [results.to_json(found, indent=2), "\n"])
     lines = (results.to_json(record) + "\n" for record in results.utterances(evaluations))
-    _write_atomically(directory / "utterances.jsonl", lines)
+    write_whole(directory / "utterances.jsonl", lines)
     text = page(
         evaluations,
         history=history,
@@ -64,7 +62,7 @@ def write(
         created=created,
     )
     report = directory / "report.html"
-    _write_atomically(report, [text])
+    write_whole(report, [text])
     return report
 
 
@@ -74,21 +72,3 @@ def with_command(about: Mapping[str, Any]) -> dict[str, Any]:
         return dict(about)
     typed = shlex.quote(f"eval_checkpoint={about['checkpoint']}")
     return {**about, "command": f"mynah eval {typed}"}
-
-
-def _write_atomically(path: Path, parts: Iterable[str]) -> None:
-    """A reader sees the old file or the new one, never half of one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        # A lone surrogate, as a broken transcript may hold, becomes its escape: in JSON the
-        # character's own, and no reason to lose a page.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # noqa: PTH101
-        os.replace(name, path)  # noqa: PTH105
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
-        raise

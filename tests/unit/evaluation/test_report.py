@@ -16,7 +16,7 @@ from evaluation_fakes import FakeCorpus, evaluation_of
 
 import mynah
 from mynah.evaluation import report
-from mynah.evaluation.clips import ClipBudget, data_address
+from mynah.pages.clips import ClipBudget, data_address
 
 SAID = ["Turn left.", "Set a timer!", "What time is it?", "Play the song"]
 HEARD = ["turn left now", "set the timer", "what time is it", "play song"]

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mynah.evaluation.markup import Markup, escape, join, tag
+from mynah.pages.markup import Markup, escape, join, tag
 
 
 class _Parsed(HTMLParser):

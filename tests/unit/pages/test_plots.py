@@ -7,10 +7,8 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from evaluation_fakes import FakeCorpus, evaluation_of
 
-from mynah.evaluation import breakdown, plots
-from mynah.evaluation.page_training import curves_of
+from mynah.pages import plots
 
 
 @pytest.mark.parametrize(
@@ -50,8 +48,6 @@ def test_points_that_are_no_number_are_left_out():
 
 def test_nothing_is_drawn_of_nothing():
     assert plots.curves([], y_label="loss", percent=False, description="Loss") is None
-    one_bin = breakdown.by_duration(evaluation_of(FakeCorpus(["a"]), ["a"]))
-    assert plots.durations(one_bin, 0.0) is None
 
 
 def test_the_strip_puts_the_rate_inside_its_interval():
@@ -67,23 +63,3 @@ def test_the_shares_of_the_errors_fill_the_bar():
     drawn = plots.mix([("a", "substitute", 1), ("b", "delete", 3), ("c", "insert", 0)])
     lefts = [float(x) for x in re.findall(r' x="([^"]*)"', drawn)]
     assert lefts == [0.0, 25.0]
-
-
-def test_a_trainer_s_log_becomes_curves_by_split():
-    history = [
-        {"step": 10, "loss": 3.0, "learning_rate": 1e-3, "grad_norm": 2.0},
-        {"step": 20, "eval_wer": 0.5, "eval_wer_low": 0.4, "eval_wer_high": 0.6, "eval_cer": 0.2},
-        {"step": 20, "eval_test.clean_wer": 0.7, "eval_loss": 2.5, "eval_substitutions": 9},
-        {"train_runtime": 5.0},
-    ]
-    losses, rates = curves_of(history, ["validation", "test.clean"])
-    assert {line.name: line.points for line in losses} == {
-        "training": [(10, 3.0)],
-        "evaluation": [(20, 2.5)],
-    }
-    assert {line.name: line.points for line in rates} == {
-        "validation WER": [(20, 0.5)],
-        "validation CER": [(20, 0.2)],
-        "test.clean WER": [(20, 0.7)],
-    }
-    assert rates[0].intervals == [(0.4, 0.6)]

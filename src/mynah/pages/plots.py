@@ -6,12 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mynah.evaluation.breakdown import DurationBin
-from mynah.evaluation.markup import Markup, join, tag
+from mynah.pages.markup import Markup, join, tag
 
 # Sizes in the plot's own units; the page scales it to its column.
-_WIDTH, _HEIGHT = 560, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 14, 46
+WIDTH, HEIGHT = 560, 300
+LEFT, RIGHT, TOP, BOTTOM = 62, 16, 14, 46
 _STRIP_WIDTH, _STRIP_HEIGHT = 200, 18
 
 
@@ -24,7 +23,7 @@ class Line:
     intervals: list[tuple[float, float]] | None = None
 
 
-class _Frame:
+class Frame:
     """Axes: maps values to places in the drawing."""
 
     def __init__(self, x_low: float, x_high: float, y_high: float) -> None:
@@ -34,11 +33,13 @@ class _Frame:
         self._y = self.y_ticks[-1] if self.y_ticks[-1] > 0 else 1.0
 
     def x(self, value: float) -> float:
+        """Place from the left."""
         low, high = self._x
-        return round(_LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT), 1)
+        return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
 
     def y(self, value: float) -> float:
-        return round(_HEIGHT - _BOTTOM - value / self._y * (_HEIGHT - _TOP - _BOTTOM), 1)
+        """Place from the top."""
+        return round(HEIGHT - BOTTOM - value / self._y * (HEIGHT - TOP - BOTTOM), 1)
 
     def draw(
         self,
@@ -48,13 +49,14 @@ class _Frame:
         show_x: Callable[[float], str],
         show_y: Callable[[float], str],
     ) -> Markup:
-        right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
-        middle = (_TOP + bottom) / 2
+        """Grid, axes, their labels and the values at their ticks."""
+        right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+        middle = (TOP + bottom) / 2
         return join(
             [
                 [
-                    tag("line", class_="grid", x1=_LEFT, x2=right, y1=self.y(v), y2=self.y(v)),
-                    tag("text", show_y(v), class_="tick y", x=_LEFT - 8, y=self.y(v) + 4),
+                    tag("line", class_="grid", x1=LEFT, x2=right, y1=self.y(v), y2=self.y(v)),
+                    tag("text", show_y(v), class_="tick y", x=LEFT - 8, y=self.y(v) + 4),
                 ]
                 for v in self.y_ticks
             ]
@@ -64,8 +66,8 @@ class _Frame:
                 if self._x[0] <= v <= self._x[1]
             ]
             + [
-                tag("line", class_="axis", x1=_LEFT, x2=right, y1=bottom, y2=bottom),
-                tag("text", x_label, class_="label", x=(_LEFT + right) / 2, y=_HEIGHT - 8),
+                tag("line", class_="axis", x1=LEFT, x2=right, y1=bottom, y2=bottom),
+                tag("text", x_label, class_="label", x=(LEFT + right) / 2, y=HEIGHT - 8),
                 tag(
                     "text",
                     y_label,
@@ -90,7 +92,7 @@ def curves(
         return None
     xs = [x for line in lines for x, _ in line.points]
     tops = [y for line in lines for _, y in line.points]
-    frame = _Frame(0.0, max(xs), max(tops))
+    frame = Frame(0.0, max(xs), max(tops))
     show_y = show_percent if percent else show_number
     drawn = []
     for number, line in enumerate(lines):
@@ -101,7 +103,7 @@ def curves(
             ]
             lower = [(x, low) for (x, _), (low, _) in zip(line.points, line.intervals, strict=True)]
             around = " ".join(
-                f"{frame.x(x)},{max(frame.y(y), _TOP)}" for x, y in upper + lower[::-1]
+                f"{frame.x(x)},{max(frame.y(y), TOP)}" for x, y in upper + lower[::-1]
             )
             drawn.append(tag("polygon", class_=f"band {series}", points=around))
         path = " ".join(f"{frame.x(x)},{frame.y(y)}" for x, y in line.points)
@@ -118,86 +120,14 @@ def curves(
                 )
                 for x, y in line.points
             ]
-    picture = _svg(
+    drawing = picture(
         [
             frame.draw(x_label="step", y_label=y_label, show_x=show_number, show_y=show_y),
             drawn,
         ],
         description,
     )
-    return tag("figure", picture, _legend(lines) if len(lines) > 1 else None, class_="plot")
-
-
-def durations(bins: Sequence[DurationBin], overall: float) -> Markup | None:
-    """Error rate over duration with intervals; None where there is but one bin."""
-    if len(bins) < 2:
-        return None
-    highs = [
-        part.scores.wer if math.isnan(part.scores.wer_high) else part.scores.wer_high
-        for part in bins
-    ]
-    frame = _Frame(0.0, bins[-1].high, max([overall, *(h for h in highs if not math.isnan(h))]))
-    drawn = [
-        tag(
-            "line",
-            tag("title", f"whole split: {show_percent(overall)}"),
-            class_="overall",
-            x1=_LEFT,
-            x2=_WIDTH - _RIGHT,
-            y1=frame.y(overall),
-            y2=frame.y(overall),
-        )
-    ]
-    for part in bins:
-        s = part.scores
-        if math.isnan(s.wer):
-            continue
-        middle = frame.x((part.low + part.high) / 2)
-        if not math.isnan(s.wer_low):
-            drawn.append(
-                tag(
-                    "line",
-                    class_="whisker s0",
-                    x1=middle,
-                    x2=middle,
-                    y1=frame.y(s.wer_low),
-                    y2=frame.y(s.wer_high),
-                )
-            )
-        drawn += [
-            tag(
-                "line",
-                class_="line s0",
-                x1=frame.x(part.low),
-                x2=frame.x(part.high),
-                y1=frame.y(s.wer),
-                y2=frame.y(s.wer),
-            ),
-            tag(
-                "circle",
-                tag(
-                    "title",
-                    f"{part.low:.1f} to {part.high:.1f} s, {s.utterances:,} utterances:"
-                    f" {show_percent(s.wer)}",
-                ),
-                class_="dot s0",
-                cx=middle,
-                cy=frame.y(s.wer),
-                r=4,
-            ),
-        ]
-    axes = frame.draw(
-        x_label="seconds of audio",
-        y_label="word error rate",
-        show_x=show_number,
-        show_y=show_percent,
-    )
-    description = "Word error rate by duration: " + "; ".join(
-        f"{part.low:.1f} to {part.high:.1f} s {show_percent(part.scores.wer)}"
-        for part in bins
-        if not math.isnan(part.scores.wer)
-    )
-    return tag("figure", _svg([axes, drawn], description), class_="plot")
+    return tag("figure", drawing, _legend(lines) if len(lines) > 1 else None, class_="plot")
 
 
 def strip(rate: float, low: float, high: float, most: float) -> Markup:
@@ -288,12 +218,13 @@ def _finite(
     return [points[i] for i in kept], None
 
 
-def _svg(children: Sequence[object], description: str) -> Markup:
+def picture(children: Sequence[object], description: str) -> Markup:
+    """A drawing of the frame's size; ``description`` says what it shows to who cannot see it."""
     return tag(
         "svg",
         tag("title", description),
         children,
-        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
         aria_label=description,
     )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mynah.pages.markup import Markup, tag
+
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
 
@@ -33,6 +35,23 @@ class ClipBudget:
             return None
         self._left -= len(address)
         return address
+
+
+def player(corpus: Corpus, row: int, budget: ClipBudget) -> Markup:
+    """A player with a row's recording inside, or why there is none."""
+    try:
+        address = budget.clip(corpus, row)
+    except Exception as error:
+        return tag("span", f"no recording: {error}".splitlines()[0], class_="quiet")
+    if address is None:
+        return tag("span", "recording left out: the page is large enough", class_="quiet")
+    return tag(
+        "audio",
+        controls=True,
+        preload="none",
+        src=address,
+        aria_label=f"Recording of {corpus.ids[row]}",
+    )
 
 
 def data_address(audio: np.ndarray, sample_rate: int) -> str:

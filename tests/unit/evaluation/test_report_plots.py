@@ -1,0 +1,34 @@
+"""The report's own plots: training curves and error rate over duration."""
+
+from __future__ import annotations
+
+from evaluation_fakes import FakeCorpus, evaluation_of
+
+from mynah.evaluation import breakdown
+from mynah.evaluation.page_durations import error_rate_over_duration
+from mynah.evaluation.page_training import curves_of
+
+
+def test_one_bin_of_durations_is_no_plot():
+    one_bin = breakdown.by_duration(evaluation_of(FakeCorpus(["a"]), ["a"]))
+    assert error_rate_over_duration(one_bin, 0.0) is None
+
+
+def test_a_trainer_s_log_becomes_curves_by_split():
+    history = [
+        {"step": 10, "loss": 3.0, "learning_rate": 1e-3, "grad_norm": 2.0},
+        {"step": 20, "eval_wer": 0.5, "eval_wer_low": 0.4, "eval_wer_high": 0.6, "eval_cer": 0.2},
+        {"step": 20, "eval_test.clean_wer": 0.7, "eval_loss": 2.5, "eval_substitutions": 9},
+        {"train_runtime": 5.0},
+    ]
+    losses, rates = curves_of(history, ["validation", "test.clean"])
+    assert {line.name: line.points for line in losses} == {
+        "training": [(10, 3.0)],
+        "evaluation": [(20, 2.5)],
+    }
+    assert {line.name: line.points for line in rates} == {
+        "validation WER": [(20, 0.5)],
+        "validation CER": [(20, 0.2)],
+        "test.clean WER": [(20, 0.7)],
+    }
+    assert rates[0].intervals == [(0.4, 0.6)]
