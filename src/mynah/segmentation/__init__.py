@@ -1,0 +1,1 @@
+"""Long recordings with whole transcripts, cut into utterances to train on."""
