@@ -25,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 _LOG = logging.getLogger("mynah")
+_LOG.addHandler(logging.NullHandler())  # else logging prints warnings a second time
 _PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
 
 # Of several processes that train one model, the first speaks.

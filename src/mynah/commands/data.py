@@ -11,7 +11,9 @@ from mynah.config.exit_status import exit_status
 
 # action: (module with a function ``main(arguments) -> int``, help). A module is imported when
 # its action is asked for.
-ACTIONS: dict[str, tuple[str, str]] = {}
+ACTIONS: dict[str, tuple[str, str]] = {
+    "download": ("mynah.commands.data_download", "download a public corpus"),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
