@@ -1,32 +1,36 @@
 """Which rows are in which batch: arithmetic on (seed, epoch, lengths, budget), no state.
 
-Rows are sorted by length and cut into buckets of nearly equal length. A bucket's batch size
-is fixed, so that the number of batches is the same in every epoch; each epoch permutes the
-rows inside their bucket and then the batches over the epoch, so that step and length are
-uncorrelated. The ranks' batches of one step come from one bucket: no rank waits for another.
+Rows are sorted by length and cut into buckets of nearly equal length (``buckets.py``). A
+bucket's batch size is fixed, so that the number of batches is the same in every epoch; each
+epoch permutes the rows inside their bucket and then the batches over the epoch, so that step
+and length are uncorrelated. The ranks' batches of one step come from one bucket: no rank waits
+for another.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-_BUCKET_WIDTH = 0.03  # longest over shortest row of a bucket, less one: half of it is padded
-_BUCKET_BATCHES = 4  # at least, a rank: fewer would make the same batches epoch after epoch
+from mynah.data.buckets import Bucket, Places, cut
+
+CHARACTERS_A_SECOND = 30.0  # faster than anybody speaks: 23 in 6,000 utterances of read speech
+
 _SHORTEST_SECONDS = 0.05  # shorter rows count as this, so that a batch's size stays finite
-
-
-@dataclass(frozen=True)
-class _Bucket:
-    start: int  # first position in the sorted order
-    rows: int
-    steps: int  # batches a rank
+_UNIT = 1 << 32  # repeats are whole numbers of this: sums are exact on any machine
+# Weyl sequence of the golden ratio: evenly spread over the epochs, and each of the 2**32 values
+# comes once in a period, so that a row's mean over the epochs is its repeats and no other.
+_GOLDEN = 0x9E3779B9
 
 
 class BatchPlan:
     """The batches of every epoch.
+
+    Without ``repeats`` each row comes once an epoch. With them, a row comes in each epoch as
+    often as its repeats say, rounded down in some epochs and up in others so that the mean is
+    kept; an epoch still has the same number of batches.
 
     Args:
         durations_seconds: Length of each row, [rows].
@@ -35,9 +39,16 @@ class BatchPlan:
             is longer alone; None: no budget.
         batch_size: Rows a batch has at most; None: as the budget allows.
         world_size: Ranks; each gets its own batch of every step.
+        text_lengths: Characters of each row's transcript, [rows]; None: they do not count.
+        repeats: How often a row comes in an epoch on average, [rows], 0 for never; None: once.
+        characters_a_second: A row counts towards ``batch_seconds`` as its transcript at this
+            rate where that is longer than its audio; None: transcripts do not count. Neither
+            padded seconds nor padded characters / ``characters_a_second`` of a batch then
+            exceed the budget.
 
     Attributes:
         batches_per_epoch: Batches a rank has, the same in every epoch and for every rank.
+        rows_per_epoch: Rows that all ranks together have in an epoch, on average.
 
     Raises:
         ValueError: There are no rows, a length is no number, or neither limit is given.
@@ -51,28 +62,39 @@ class BatchPlan:
         batch_seconds: float | None,
         batch_size: int | None,
         world_size: int = 1,
+        text_lengths: Sequence[int] | np.ndarray | None = None,
+        repeats: Sequence[float] | np.ndarray | None = None,
+        characters_a_second: float | None = CHARACTERS_A_SECOND,
     ) -> None:
-        lengths = np.asarray(durations_seconds, dtype=np.float64)
-        if lengths.ndim != 1 or not len(lengths):
-            raise ValueError("a batch plan needs at least one row")
-        if not np.isfinite(lengths).all() or (lengths < 0).any():
-            raise ValueError("a length is negative or no number")
-        if batch_seconds is None and batch_size is None:
-            raise ValueError("a batch plan needs batch_seconds or batch_size")
-        if world_size < 1 or (batch_size is not None and batch_size < 1):
-            raise ValueError("world_size and batch_size are at least 1")
-        self._lengths = lengths
-        self._seed = seed
-        self._world_size = world_size
-        # Longest first; equal lengths in the order of the rows.
-        self._sorted = np.argsort(-lengths, kind="stable")
-        self._buckets = self._cut(batch_seconds, batch_size)
-        steps = np.asarray([bucket.steps for bucket in self._buckets])
-        self._first_step = np.concatenate([[0], np.cumsum(steps)])
-        self.batches_per_epoch = int(self._first_step[-1])
         self._epoch = -1
         self._order = np.empty(0, dtype=np.int64)
         self._permuted: dict[int, np.ndarray] = {}
+        self._lengths = _lengths(durations_seconds)
+        self._seed = seed
+        self._world_size = world_size
+        self._characters = None
+        counted = np.maximum(self._lengths, np.float32(_SHORTEST_SECONDS))
+        if text_lengths is not None and characters_a_second is not None:
+            self._characters = _per_row(text_lengths, len(self._lengths), np.int32, "text length")
+            counted = np.maximum(counted, _rounded_up(self._characters / characters_a_second))
+        often = None if repeats is None else _per_row(repeats, len(counted), np.float64, "repeats")
+        if often is not None and (often == 1).all():
+            often = None
+        self._sorted, self._counted = _longest_first(counted, often)
+        self._repeats = None  # of each row in the sorted order, in units of 1 / _UNIT
+        if often is not None:
+            if not len(self._sorted):
+                raise ValueError("a batch plan needs at least one row that is repeated")
+            if often.sum() >= 2**31:
+                raise ValueError("the repeats add up to more rows than can be counted")
+            self._repeats = np.rint(often[self._sorted] * _UNIT).astype(np.int64)
+        self._cut(batch_seconds, batch_size)
+
+    def resized(self, batch_seconds: float) -> BatchPlan:
+        """The plan of the same rows for another budget, without sorting them again."""
+        other = copy.copy(self)
+        other._cut(batch_seconds, None)
+        return other
 
     def batch(self, epoch: int, index: int, rank: int = 0) -> list[tuple[int, float]]:
         """(row, weight) pairs of one batch; the weight is 0.0 where a row only fills a place.
@@ -83,54 +105,89 @@ class BatchPlan:
         if not 0 <= index < self.batches_per_epoch or not 0 <= rank < self._world_size:
             raise IndexError(f"batch {index} of rank {rank}")
         if epoch != self._epoch:
-            generator = np.random.default_rng([self._seed, epoch])
-            self._order = generator.permutation(self.batches_per_epoch)
-            self._permuted = {}
-            self._epoch = epoch
+            self._hold(epoch)
         step = int(self._order[index])
         number = int(np.searchsorted(self._first_step, step, side="right")) - 1
         bucket = self._buckets[number]
+        rows = self._rows(epoch, number)
         place = (step - int(self._first_step[number])) * self._world_size + rank
         batches = bucket.steps * self._world_size
-        low, high = (place * bucket.rows) // batches, ((place + 1) * bucket.rows) // batches
-        rows = self._rows(epoch, number)
-        if low == high:  # fewer rows than ranks: this rank only keeps step
-            return [(int(rows[low % bucket.rows]), 0.0)]
+        low, high = (place * len(rows)) // batches, ((place + 1) * len(rows)) // batches
+        if low == high:  # fewer rows than batches: this rank only keeps step
+            return [(self._filler(bucket), 0.0)]
         return [(int(row), 1.0) for row in rows[low:high]]
+
+    def padded_seconds(self, epoch: int = 0) -> float:
+        """Rows × longest over all batches of an epoch, of all ranks."""
+        return sum(self._seconds_of(epoch, number)[0] for number in range(len(self._buckets)))
 
     def padding_fraction(self, epoch: int = 0) -> float:
         """Share of the padded seconds of an epoch that is padding."""
-        padded = 0.0
-        for number, bucket in enumerate(self._buckets):
-            lengths = self._lengths[self._rows_of(epoch, number)]
-            batches = bucket.steps * self._world_size
-            edges = np.unique((np.arange(batches) * bucket.rows) // batches)
-            sizes = np.diff(np.append(edges, bucket.rows))
-            padded += float((np.maximum.reduceat(lengths, edges) * sizes).sum())
-        return 1.0 - float(self._lengths.sum()) / padded if padded else 0.0
+        pairs = [self._seconds_of(epoch, number) for number in range(len(self._buckets))]
+        padded, heard = (sum(column) for column in zip(*pairs, strict=True))
+        return 1.0 - heard / padded if padded else 0.0
 
-    def _cut(self, batch_seconds: float | None, batch_size: int | None) -> list[_Bucket]:
-        lengths = np.maximum(self._lengths[self._sorted], _SHORTEST_SECONDS)
-        buckets: list[_Bucket] = []
-        start, total = 0, len(lengths)
-        while start < total:
-            longest = float(lengths[start])
-            size = batch_size or total
-            if batch_seconds is not None:
-                size = min(size, max(int(batch_seconds / longest), 1))
-            step_rows = size * self._world_size
-            # All rows that are nearly as long as the longest, but enough for the epochs to
-            # differ; and whole steps, so that no batch is left partly empty.
-            shortest = longest / (1 + _BUCKET_WIDTH)
-            near = int(np.searchsorted(-lengths, -shortest, side="right")) - start
-            rows = max(near, _BUCKET_BATCHES * step_rows)
-            rows = -(-rows // step_rows) * step_rows
-            if total - start - rows < _BUCKET_BATCHES * step_rows // 2:
-                rows = total - start
-            steps = -(-rows // step_rows)
-            buckets.append(_Bucket(start, rows, steps))
-            start += rows
-        return buckets
+    def typical_batch(self) -> list[int]:
+        """Rows of a batch such as half of the steps are smaller than, in padded seconds."""
+        sizes = np.asarray([b.batch_rows * self._counted[b.start] for b in self._buckets])
+        order = np.argsort(sizes, kind="stable")
+        steps = np.cumsum([self._buckets[number].steps for number in order])
+        median = int(np.searchsorted(steps, steps[-1] / 2))
+        bucket = self._buckets[order[median]]
+        rows = self._full_batch(bucket)
+        middle = bucket.start + max(bucket.rows - rows, 0) // 2
+        return self._taken(bucket, self._sorted[middle : middle + rows])
+
+    def costliest_batches(self) -> list[list[int]]:
+        """Rows of the batches that take the most memory of all epochs: by audio, then by text.
+
+        As many rows as a batch can have, with the longest recording and the longest
+        transcript of their bucket among them; no batch of any epoch is padded to more
+        seconds than the first, or to more characters than the last.
+        """
+        seconds, characters = [], []
+        for bucket in self._buckets:
+            rows, among = self._full_batch(bucket), self._among(bucket)
+            seconds.append(rows * float(self._lengths[among].max()))
+            if self._characters is not None:
+                characters.append(rows * int(self._characters[among].max()))
+        numbers = [int(np.argmax(sizes)) for sizes in (seconds, characters) if sizes]
+        return [self._worst_of(self._buckets[number]) for number in dict.fromkeys(numbers)]
+
+    def _cut(self, batch_seconds: float | None, batch_size: int | None) -> None:
+        if batch_seconds is None and batch_size is None:
+            raise ValueError("a batch plan needs batch_seconds or batch_size")
+        if batch_seconds is not None and not batch_seconds > 0:
+            raise ValueError("batch_seconds is above 0")
+        if self._world_size < 1 or (batch_size is not None and batch_size < 1):
+            raise ValueError("world_size and batch_size are at least 1")
+        cumulative = None if self._repeats is None else np.cumsum(self._repeats)
+        self._buckets = cut(
+            self._counted,
+            Places(len(self._sorted), cumulative, _UNIT),
+            batch_seconds=batch_seconds,
+            batch_size=batch_size,
+            world_size=self._world_size,
+        )
+        steps = np.asarray([bucket.steps for bucket in self._buckets])
+        self._first_step = np.concatenate([[0], np.cumsum(steps)])
+        self.batches_per_epoch = int(self._first_step[-1])
+        rows = len(self._sorted) if cumulative is None else int(cumulative[-1]) / _UNIT
+        self.rows_per_epoch = float(rows)
+        self._hold(-1)
+
+    def _hold(self, epoch: int) -> None:
+        """Hold the order of one epoch (-1: of none); what is held only saves time."""
+        steps = np.arange(self.batches_per_epoch if epoch >= 0 else 0, dtype=np.int64)
+        self._order = np.random.default_rng([self._seed, max(epoch, 0)]).permutation(steps)
+        self._permuted = {}
+        self._epoch = epoch
+
+    def _among(self, bucket: Bucket) -> np.ndarray:
+        return self._sorted[bucket.start : bucket.start + bucket.rows]
+
+    def _filler(self, bucket: Bucket) -> int:
+        return int(self._sorted[bucket.start + bucket.rows - 1])  # the shortest
 
     def _rows(self, epoch: int, number: int) -> np.ndarray:
         if number not in self._permuted:
@@ -138,6 +195,114 @@ class BatchPlan:
         return self._permuted[number]
 
     def _rows_of(self, epoch: int, number: int) -> np.ndarray:
+        """The rows of a bucket in the order of their batches, [places]."""
         bucket = self._buckets[number]
-        rows = self._sorted[bucket.start : bucket.start + bucket.rows]
-        return np.random.default_rng([self._seed, epoch, number]).permutation(rows)
+        rows = self._among(bucket)
+        generator = np.random.default_rng([self._seed, epoch, number])
+        if self._repeats is None:
+            return generator.permutation(rows)
+        repeats = self._repeats[bucket.start : bucket.start + bucket.rows]
+        counts = drawn(repeats, seed=self._seed + number, epoch=epoch)
+        # The copies of a row are spread evenly, so that they meet in no batch where they can
+        # do otherwise.
+        copies = np.repeat(counts, counts)
+        first = np.repeat(np.cumsum(counts) - counts, counts)
+        copy_number = np.arange(len(copies)) - first
+        keys = (copy_number + generator.random(len(copies))) / copies
+        return np.repeat(rows, counts)[np.argsort(keys, kind="stable")]
+
+    def _seconds_of(self, epoch: int, number: int) -> tuple[float, float]:
+        """Padded seconds of a bucket's batches, and what is heard of them."""
+        bucket = self._buckets[number]
+        lengths = self._lengths[self._rows_of(epoch, number)]
+        batches = bucket.steps * self._world_size
+        bounds = np.arange(batches + 1) * len(lengths) // batches
+        edges = np.unique(bounds[:-1][np.diff(bounds) > 0])
+        sizes = np.diff(np.append(edges, len(lengths)))
+        fillers = (batches - len(edges)) * float(self._lengths[self._filler(bucket)])
+        longest = np.maximum.reduceat(lengths, edges) if len(edges) else edges
+        return float((longest * sizes).sum()) + fillers, float(lengths.sum(dtype=np.float64))
+
+    def _full_batch(self, bucket: Bucket) -> int:
+        """Rows of the largest batch that the bucket has in any epoch."""
+        if self._repeats is None:
+            places = bucket.rows
+        else:
+            repeats = self._repeats[bucket.start : bucket.start + bucket.rows]
+            places = -(-int(repeats.sum()) // _UNIT)
+        return max(-(-places // (bucket.steps * self._world_size)), 1)
+
+    def _worst_of(self, bucket: Bucket) -> list[int]:
+        among = self._among(bucket)
+        worst = [among[int(np.argmax(self._lengths[among]))]]
+        if self._characters is not None:
+            worst.append(among[int(np.argmax(self._characters[among]))])
+        rows = self._full_batch(bucket)
+        return self._taken(bucket, list(dict.fromkeys([*worst, *among[: rows + 1]])))
+
+    def _taken(self, bucket: Bucket, rows: Sequence[int] | np.ndarray) -> list[int]:
+        """As many rows as a batch has: where there are fewer of them, repeated."""
+        return [int(row) for row in np.resize(rows, self._full_batch(bucket))]
+
+
+def drawn(repeats: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
+    """How often each row comes in an epoch, int64 [rows]: systematic sampling.
+
+    A comb of teeth one place apart lies over the rows, each as wide as its repeats; a row
+    comes once for each tooth on it, that is its repeats rounded down or up, and all of them
+    together as often as they add up to, rounded down or up. The comb is shifted every epoch.
+
+    Args:
+        repeats: In units of 2**-32, int64 [rows].
+        seed: Shifts the comb of all epochs.
+        epoch: The epoch.
+    """
+    shift = (int(np.random.default_rng([seed, 1]).integers(_UNIT)) + epoch * _GOLDEN) % _UNIT
+    teeth = (np.cumsum(repeats) + shift) >> 32
+    return np.diff(teeth, prepend=0)
+
+
+def _lengths(durations_seconds: Sequence[float] | np.ndarray) -> np.ndarray:
+    """float32 [rows], rounded up: a budget that holds for these holds for the true lengths."""
+    lengths = np.asarray(durations_seconds, dtype=np.float64)
+    if lengths.ndim != 1 or not len(lengths):
+        raise ValueError("a batch plan needs at least one row")
+    if not np.isfinite(lengths).all() or (lengths < 0).any():
+        raise ValueError("a length is negative or no number")
+    return _rounded_up(lengths)
+
+
+def _rounded_up(values: np.ndarray) -> np.ndarray:
+    rounded = values.astype(np.float32)
+    low = rounded < values
+    rounded[low] = np.nextafter(rounded[low], np.float32(np.inf))
+    return rounded
+
+
+def _per_row(values: Sequence[float] | np.ndarray, rows: int, kind: type, name: str) -> np.ndarray:
+    array = np.asarray(values)
+    if array.shape != (rows,):
+        raise ValueError(f"there is not one {name} a row")
+    if not np.isfinite(array).all() or (array < 0).any():
+        raise ValueError(f"{name} is negative or no number")
+    return array.astype(kind, copy=False)
+
+
+def _longest_first(
+    counted: np.ndarray, repeats: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that are ever drawn, longest first, and what each counts, [rows] both.
+
+    Equal lengths stay in the order of the rows: the keys are all different, so that any
+    sorting algorithm gives this order.
+    """
+    # The bits of a positive float32 are in the order of its value.
+    keys = (~counted.view(np.uint32)).astype(np.uint64)
+    keys <<= np.uint64(32)
+    keys |= np.arange(len(counted), dtype=np.uint64)
+    if repeats is not None:
+        keys = keys[np.rint(repeats * _UNIT) > 0]
+    keys.sort()
+    rows = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    keys >>= np.uint64(32)
+    return rows, (~keys.astype(np.uint32)).view(np.float32)

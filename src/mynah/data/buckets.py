@@ -1,0 +1,117 @@
+"""Cutting rows that are sorted by length into buckets of nearly equal length.
+
+A bucket's batches are all of one size, so that an epoch has the same number of steps whatever
+the order of its rows.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import operator
+from dataclasses import dataclass
+
+import numpy as np
+
+_WIDTH = 0.03  # longest over shortest row of a bucket, less one: half of it is padded
+_BATCHES = 4  # at least, a rank: fewer would make the same batches epoch after epoch
+# Pairs meet again easily: of a bucket of n rows, n // 2 pairs, one in n - 1 comes back.
+_ROWS_OF_PAIRS = 42
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Neighbours in the order of length that share batches.
+
+    Attributes:
+        start: First position in the sorted order.
+        rows: Rows, neighbours in the sorted order.
+        steps: Batches a rank has of it in an epoch.
+        batch_rows: Rows that a batch of it has at most.
+    """
+
+    start: int
+    rows: int
+    steps: int
+    batch_rows: int
+
+
+class Places:
+    """How many places of an epoch the rows before a position of the sorted order take.
+
+    Args:
+        rows: Rows there are.
+        cumulative: Places of the rows up to each position, that one included, in units of
+            ``1 / unit``, int64 [rows]; None: one place a row.
+        unit: What one place is in ``cumulative``.
+    """
+
+    def __init__(self, rows: int, cumulative: np.ndarray | None, unit: int) -> None:
+        self.rows = rows
+        self._cumulative = cumulative
+        self._unit = unit
+
+    def between(self, start: int, end: int) -> int:
+        """Places of the rows from ``start`` to before ``end``, rounded up."""
+        if self._cumulative is None:
+            return end - start
+        return -(-(self._before(end) - self._before(start)) // self._unit)
+
+    def end_of(self, start: int, places: int) -> int:
+        """Where the rows from ``start`` on that fill ``places`` and no more end; one at least."""
+        if self._cumulative is None:
+            return min(start + places, self.rows)
+        full = self._before(start) + places * self._unit
+        return max(int(np.searchsorted(self._cumulative, full, side="right")), start + 1)
+
+    def _before(self, position: int) -> int:
+        assert self._cumulative is not None
+        return int(self._cumulative[position - 1]) if position else 0
+
+
+def cut(
+    lengths: np.ndarray,
+    places: Places,
+    *,
+    batch_seconds: float | None,
+    batch_size: int | None,
+    world_size: int,
+) -> list[Bucket]:
+    """Cut rows into buckets.
+
+    Args:
+        lengths: What each row counts towards the budget, falling, float [rows], above 0.
+        places: How many places of an epoch they take.
+        batch_seconds: Rows × longest that a batch never exceeds, but for a single row.
+        batch_size: Rows that a batch never exceeds.
+        world_size: Ranks, each of which has a batch in every step.
+    """
+    buckets: list[Bucket] = []
+    start, total = 0, places.rows
+    while start < total:
+        longest = float(lengths[start])
+        size = batch_size or places.between(0, total)
+        if batch_seconds is not None:
+            size = min(size, _rows_within(batch_seconds, longest))
+        step_rows = size * world_size
+        # All rows that are nearly as long as the longest, but enough for the epochs to differ;
+        # and whole steps, so that no batch is left partly empty.
+        fewest = max(_BATCHES * step_rows, _ROWS_OF_PAIRS if size == 2 else 0)
+        shortest = longest / (1 + _WIDTH)
+        near = bisect.bisect_right(lengths, -shortest, lo=start, key=operator.neg)
+        wanted = max(places.between(start, near), fewest)
+        end = places.end_of(start, -(-wanted // step_rows) * step_rows)
+        if places.between(end, total) < fewest // 2:
+            end = total
+        taken = max(places.between(start, end), 1)
+        buckets.append(Bucket(start, end - start, -(-taken // step_rows), size))
+        start = end
+    return buckets
+
+
+def _rows_within(budget: float, longest: float) -> int:
+    """Rows of that length that fit the budget, one at least."""
+    rows = max(math.floor(budget / longest), 1)
+    while rows > 1 and rows * longest > budget:  # the division may have been rounded up
+        rows -= 1
+    return rows
