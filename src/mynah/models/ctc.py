@@ -8,7 +8,7 @@ FastConformer (arXiv 2305.05084) in transformers' own classes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -261,10 +261,38 @@ class CTC(Family):
         )
 
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
+        texts = [""] * len(audios)
+        for positions, logits, frames in self._logits(audios):
+            found = self._labels(logits, frames)
+            for position, labels in zip(positions, found, strict=True):
+                texts[position] = self._text(labels)
+        return texts
+
+    def log_posteriors(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Log probability of each label, the blank among them, in each encoder frame.
+
+        Args:
+            audios: float32 [samples] each.
+
+        Returns:
+            float32 [frames, labels] each, the same for any batching.
+        """
+        labels = int(self.model.config.vocab_size)
+        found = [np.zeros((0, labels), dtype=np.float32)] * len(audios)
+        for positions, logits, frames in self._logits(audios):
+            rows = logits.float().log_softmax(-1).cpu().numpy()
+            for position, row, length in zip(positions, rows, frames, strict=True):
+                found[position] = row[:length]
+        return found
+
+    def _logits(
+        self, audios: Sequence[np.ndarray]
+    ) -> Iterator[tuple[list[int], torch.Tensor, list[int]]]:
+        """Forward passes over clips of equal length: positions, logits [clips, frames, labels]
+        and each clip's own number of frames. A clip too short to hear is in none of them."""
         import torch
 
         device = next(self.model.parameters()).device
-        texts = [""] * len(audios)
         heard = [row for row, audio in enumerate(audios) if self.output_length(len(audio)) > 0]
         features = [self.features(audios[row]) for row in heard]
         lengths = [len(one) for one in features]
@@ -276,12 +304,9 @@ class CTC(Family):
                 batch = self.frontend.pad([features[position] for position in group], length)
                 with torch.inference_mode():
                     logits = self.model(**{k: v.to(device) for k, v in batch.items()}).logits
-                    found = self._labels(logits, [frames[position] for position in group])
-                for position, labels in zip(group, found, strict=True):
-                    texts[heard[position]] = self._text(labels)
+                yield [heard[one] for one in group], logits, [frames[one] for one in group]
         finally:
             self.model.train(training)
-        return texts
 
     def _labels(self, logits: torch.Tensor, frames: Sequence[int]) -> list[list[int]]:
         """The labels heard in each row of [rows, frames, labels], without blanks and repeats."""

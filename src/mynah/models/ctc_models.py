@@ -183,6 +183,15 @@ def freeze(model: Any, *, encoder: bool) -> None:
         model.freeze_feature_encoder()
 
 
+def recognizes(source: hub.Source) -> bool:
+    """Whether a pretrained part was trained to recognize: it has a head and a tokenizer.
+
+    Raises:
+        UserError: It cannot be had.
+    """
+    return _has_head(hub.load_config(source)) and _own_tokenizer(source) is not None
+
+
 def make_processor(extractor: Any, tokenizer: Any) -> Any:
     """The processor that ``AutoProcessor`` finds again beside the model."""
     import transformers

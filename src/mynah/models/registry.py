@@ -54,6 +54,15 @@ def load(directory: Path, *, offline: bool = False) -> Family:
     return _family_of(source).load(directory, offline=offline)
 
 
+def family_name(source: hub.Source) -> str:
+    """The family of a checkpoint or of a pretrained recognizer, before any of it is loaded.
+
+    Raises:
+        UserError: It cannot be had, or is of no family.
+    """
+    return _family_of(source).name
+
+
 def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
     """Find what is wrong with the names in ``config`` before anything is prepared or loaded.
 
