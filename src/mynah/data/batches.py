@@ -2,9 +2,9 @@
 
 Rows are sorted by length and cut into buckets of nearly equal length (``buckets.py``). A
 bucket's batch size is fixed, so that the number of batches is the same in every epoch; each
-epoch permutes the rows inside their bucket and then the batches over the epoch, so that step
-and length are uncorrelated. The ranks' batches of one step come from one bucket: no rank waits
-for another.
+epoch mixes the rows inside their bucket and then the batches over the epoch, so that step and
+length are uncorrelated. The ranks' batches of one step come from one bucket: no rank waits for
+another.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class BatchPlan:
         durations_seconds: Length of each row, [rows].
         seed: Any other seed gives other orders.
         batch_seconds: Padded seconds that a batch never exceeds, but for a single row that
-            is longer alone; None: no budget.
+            is longer alone; None: no budget. A batch is filled with rows of nearly the same
+            length, and beyond 60 seconds with no others.
         batch_size: Rows a batch has at most; None: as the budget allows.
         world_size: Ranks; each gets its own batch of every step.
         text_lengths: Characters of each row's transcript, [rows]; None: they do not count.
@@ -129,7 +130,7 @@ class BatchPlan:
 
     def typical_batch(self) -> list[int]:
         """Rows of a batch such as half of the steps are smaller than, in padded seconds."""
-        sizes = np.asarray([b.batch_rows * self._counted[b.start] for b in self._buckets])
+        sizes = np.asarray([self._full_batch(b) * self._counted[b.start] for b in self._buckets])
         order = np.argsort(sizes, kind="stable")
         steps = np.cumsum([self._buckets[number].steps for number in order])
         median = int(np.searchsorted(steps, steps[-1] / 2))
@@ -199,17 +200,15 @@ class BatchPlan:
         bucket = self._buckets[number]
         rows = self._among(bucket)
         generator = np.random.default_rng([self._seed, epoch, number])
-        if self._repeats is None:
+        if self._repeats is not None:
+            repeats = self._repeats[bucket.start : bucket.start + bucket.rows]
+            counts = drawn(repeats, seed=self._seed + number, epoch=epoch)
+            if counts.max() > 1:
+                return rows[_spread(counts, generator)]
+            rows = rows[counts > 0]
+        if bucket.drift is None:
             return generator.permutation(rows)
-        repeats = self._repeats[bucket.start : bucket.start + bucket.rows]
-        counts = drawn(repeats, seed=self._seed + number, epoch=epoch)
-        # The copies of a row are spread evenly, so that they meet in no batch where they can
-        # do otherwise.
-        copies = np.repeat(counts, counts)
-        first = np.repeat(np.cumsum(counts) - counts, counts)
-        copy_number = np.arange(len(copies)) - first
-        keys = (copy_number + generator.random(len(copies))) / copies
-        return np.repeat(rows, counts)[np.argsort(keys, kind="stable")]
+        return rows[np.argsort(np.arange(len(rows)) + bucket.drift * generator.random(len(rows)))]
 
     def _seconds_of(self, epoch: int, number: int) -> tuple[float, float]:
         """Padded seconds of a bucket's batches, and what is heard of them."""
@@ -260,6 +259,17 @@ def drawn(repeats: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
     shift = (int(np.random.default_rng([seed, 1]).integers(_UNIT)) + epoch * _GOLDEN) % _UNIT
     teeth = (np.cumsum(repeats) + shift) >> 32
     return np.diff(teeth, prepend=0)
+
+
+def _spread(counts: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Positions of rows that come ``counts`` times, mixed, the copies of each far apart.
+
+    The copies of a row then meet in no batch where they can do otherwise.
+    """
+    copies = np.repeat(counts, counts)
+    number = np.arange(len(copies)) - np.repeat(np.cumsum(counts) - counts, counts)
+    order = np.argsort((number + generator.random(len(copies))) / copies)
+    return np.repeat(np.arange(len(counts)), counts)[order]
 
 
 def _lengths(durations_seconds: Sequence[float] | np.ndarray) -> np.ndarray:

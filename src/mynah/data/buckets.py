@@ -1,7 +1,9 @@
 """Cutting rows that are sorted by length into buckets of nearly equal length.
 
 A bucket's batches are all of one size, so that an epoch has the same number of steps whatever
-the order of its rows.
+the order of its rows. Where there are many rows of nearly one length, every epoch mixes all of
+a bucket. Where there are few, that would pad a lot: each epoch moves its rows only so far that
+its batches are not those of the epoch before.
 """
 
 from __future__ import annotations
@@ -13,10 +15,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_WIDTH = 0.03  # longest over shortest row of a bucket, less one: half of it is padded
-_BATCHES = 4  # at least, a rank: fewer would make the same batches epoch after epoch
+_ALIKE = 1.03  # longest over shortest row that count as of one length: half of it is padded
+_MIXED = 1.05  # longest over shortest row of a bucket that is mixed whole, at most
+_BATCHES = 4  # of a bucket, a rank, at least: fewer would come again in the next epoch
 # Pairs meet again easily: of a bucket of n rows, n // 2 pairs, one in n - 1 comes back.
 _ROWS_OF_PAIRS = 42
+# A batch of this much audio keeps a processor busy. What is more is filled in only with rows
+# of nearly the same length: where there are none, it would be padding that is computed.
+_ENOUGH_SECONDS = 60.0
+_DRIFT = 0.4  # of a batch: how far rows move apart where a bucket is not mixed whole
+_LEAST_DRIFT = 12  # rows: with fewer, small batches would come again
+_DRIFT_OF_PAIRS = 32
 
 
 @dataclass(frozen=True)
@@ -27,13 +36,14 @@ class Bucket:
         start: First position in the sorted order.
         rows: Rows, neighbours in the sorted order.
         steps: Batches a rank has of it in an epoch.
-        batch_rows: Rows that a batch of it has at most.
+        drift: Places in the sorted order that an epoch moves a row by at most; None: all of
+            the bucket is mixed.
     """
 
     start: int
     rows: int
     steps: int
-    batch_rows: int
+    drift: float | None
 
 
 class Places:
@@ -93,20 +103,32 @@ def cut(
         size = batch_size or places.between(0, total)
         if batch_seconds is not None:
             size = min(size, _rows_within(batch_seconds, longest))
+        alike_end = bisect.bisect_right(lengths, -longest / _ALIKE, lo=start, key=operator.neg)
+        alike = places.between(start, alike_end)
+        fewest = _fewest(size) * world_size
+        fewest_end = places.end_of(start, fewest)
+        drift = None
+        if alike < fewest and longest > _MIXED * float(lengths[fewest_end - 1]):
+            if batch_seconds is not None:
+                enough = _rows_within(min(batch_seconds, _ENOUGH_SECONDS), longest)
+                size = min(size, max(enough, -(-alike // world_size)))
+            drift = max(_DRIFT * size, _DRIFT_OF_PAIRS if size == 2 else _LEAST_DRIFT)
+            fewest = _fewest(size) * world_size
+            alike = 0
+        # Whole steps, so that no batch is left partly empty.
         step_rows = size * world_size
-        # All rows that are nearly as long as the longest, but enough for the epochs to differ;
-        # and whole steps, so that no batch is left partly empty.
-        fewest = max(_BATCHES * step_rows, _ROWS_OF_PAIRS if size == 2 else 0)
-        shortest = longest / (1 + _WIDTH)
-        near = bisect.bisect_right(lengths, -shortest, lo=start, key=operator.neg)
-        wanted = max(places.between(start, near), fewest)
-        end = places.end_of(start, -(-wanted // step_rows) * step_rows)
+        end = places.end_of(start, -(-max(alike, fewest) // step_rows) * step_rows)
         if places.between(end, total) < fewest // 2:
             end = total
         taken = max(places.between(start, end), 1)
-        buckets.append(Bucket(start, end - start, -(-taken // step_rows), size))
+        buckets.append(Bucket(start, end - start, -(-taken // step_rows), drift))
         start = end
     return buckets
+
+
+def _fewest(size: int) -> int:
+    """Rows of a bucket at least, a rank, for batches of a size."""
+    return max(_BATCHES * size, _ROWS_OF_PAIRS if size == 2 else 0)
 
 
 def _rows_within(budget: float, longest: float) -> int:
