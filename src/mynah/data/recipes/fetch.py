@@ -223,7 +223,7 @@ def _receive(response: Any, url: str, part: Path, offset: int, size_bytes: int |
 def _copy(response: Any, sink: IO[bytes], advance: Callable[[float], None]) -> None:
     while True:
         try:
-            piece = response.read(_READ_BYTES)
+            piece = response.read1(_READ_BYTES)  # what has come, though more does not
         except (OSError, http.client.HTTPException) as problem:
             raise _CutError(f"the connection broke: {_text(problem)}") from problem
         if not piece:

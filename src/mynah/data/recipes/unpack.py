@@ -6,7 +6,9 @@ an interrupted unpacking leaves nothing that looks whole.
 
 from __future__ import annotations
 
+import bz2
 import errno
+import gzip
 import lzma
 import os
 import shutil
@@ -18,7 +20,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from mynah.config.errors import UserError
 from mynah.console import progress
@@ -146,8 +148,8 @@ def _tar_members(archive: Path) -> Generator[_Member, None, None]:
     with (
         archive.open("rb") as raw,
         progress(description, round(size / _BYTES_PER_MB), "MB") as advance,
-        # r|* reads by itself only forward, whatever the compression
-        tarfile.open(fileobj=raw, mode="r|*", bufsize=_READ_BYTES) as tar,
+        _decompressed(raw) as stream,
+        tarfile.open(fileobj=stream, mode="r|", bufsize=_READ_BYTES) as tar,
     ):
         read = 0
         for info in tar:
@@ -162,6 +164,19 @@ def _tar_members(archive: Path) -> Generator[_Member, None, None]:
                 raise _unsafe(archive, name, "is a device, a pipe or a hard link")
             advance((raw.tell() - read) / _BYTES_PER_MB)
             read = raw.tell()
+        while stream.read(_READ_BYTES):  # to the checksum at the very end
+            pass
+
+
+def _decompressed(raw: IO[bytes]) -> IO[bytes]:
+    """What is in a compressed file; unlike tarfile's own, it notices where the file is cut."""
+    start = raw.read(len(b"\xfd7zXZ"))
+    raw.seek(0)
+    openers: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+    for magic, opener in openers.items():
+        if start.startswith(magic):
+            return opener(raw)
+    return raw
 
 
 def _zip_members(archive: Path) -> Generator[_Member, None, None]:
