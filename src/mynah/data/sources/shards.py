@@ -1,0 +1,71 @@
+"""Shards in a folder: parquet, Arrow, WebDataset tars or JSON Lines manifests.
+
+    corpus/train-00000-of-00014.parquet …    corpus/validation-00000-of-00001.parquet
+    corpus/train/000000.tar …                corpus/validation/000000.tar
+    corpus/train.jsonl                       corpus/validation.jsonl
+
+With ``data.streaming=true`` the training splits are read as they come
+(:mod:`mynah.data.streams`), and this source prepares the evaluation splits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.data.row import Row
+from mynah.data.sources.base import Place, SplitFilesSource
+from mynah.data.sources.paths import AudioPaths
+from mynah.data.streams.files import FileReader, ShardFile, find_shards
+from mynah.data.streams.reader import BadRow
+
+
+class ShardsSource(SplitFilesSource):
+    """Splits as the folders or the names of the shards tell them."""
+
+    format = "shards"
+    _root: Path
+    _found: dict[str, list[ShardFile]]
+
+    @classmethod
+    def open(cls, config: DataConfig, place: Place) -> ShardsSource:
+        root = place.working_directory / Path(config.path or config.dataset_name).expanduser()
+        root = root.resolve()
+        found = find_shards(root) if root.exists() else {}
+        if not found:
+            raise UserError(
+                f"There are no parquet, Arrow, tar or JSON Lines shards in {root}."
+                if root.exists()
+                else f"There is no folder {root}.",
+                where="data.path" if config.path else "data.dataset_name",
+                fix="name the folder that holds them: data.path=FOLDER",
+            )
+        source = cls(
+            config,
+            place,
+            name=root.name,
+            identity=str(root),
+            splits={split: [file.path for file in files] for split, files in found.items()},
+        )
+        source._root = root.parent if root.is_file() else root
+        source._found = found
+        return source
+
+    def read(self, split: str, paths: Sequence[Path]) -> list[Row]:
+        files = self._found[split]
+        absolute = files[0].ending.startswith(".json")  # manifests name absolute paths as a rule
+        reader = FileReader(
+            self.name,
+            files,
+            columns=self._config.columns,
+            root=self._root,
+            find=AudioPaths(self._root, self._config, self._place, absolute=absolute).find,
+        )
+        return [
+            # A row that is none has no transcript: it is counted and listed as such.
+            Row(row.id, None, None, audio=b"") if isinstance(row, BadRow) else row
+            for shard in range(len(reader.shards))
+            for row in reader.rows(shard)
+        ]

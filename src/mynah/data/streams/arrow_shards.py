@@ -1,0 +1,104 @@
+"""Rows of a parquet or Arrow file, a few at a time, never a whole row group as Python objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from mynah.data.row import Row
+from mynah.data.streams.reader import FindAudio, column_names, listed_row
+
+_BATCH_ROWS = 16  # held as Python objects at once
+
+
+def read_parquet(
+    path: Path, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
+) -> Iterator[Row]:
+    """Rows of a parquet file from ``start`` on; row groups before it are not read."""
+    # Without mapping and read-ahead: memory is that of the batches, and counted as such.
+    with pyarrow.parquet.ParquetFile(str(path), memory_map=False, pre_buffer=False) as file:
+        names = _names(file.schema_arrow, columns, str(path))
+        first, groups = 0, []
+        for group in range(file.metadata.num_row_groups):
+            if first + file.metadata.row_group(group).num_rows > start:
+                groups = list(range(group, file.metadata.num_row_groups))
+                break
+            first += file.metadata.row_group(group).num_rows
+        if not groups:
+            return
+        wanted = [name for ours, name in names.items() if audio or ours != "audio"]
+        batches = file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=wanted)
+        yield from _rows(batches, first, start, names, path, find)
+
+
+def read_arrow(
+    path: Path, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
+) -> Iterator[Row]:
+    """Rows of an Arrow file or stream from ``start`` on."""
+    with pa.OSFile(str(path)) as source:
+        head = source.read(6)
+        source.seek(0)
+        if head == b"ARROW1":
+            opened = pa.ipc.open_file(source)
+            schema = opened.schema
+            batches = (opened.get_batch(place) for place in range(opened.num_record_batches))
+        else:
+            stream = pa.ipc.open_stream(source)
+            schema, batches = stream.schema, iter(stream)
+        names = _names(schema, columns, str(path))
+        wanted = [name for ours, name in names.items() if audio or ours != "audio"]
+        yield from _rows((b.select(wanted) for b in batches), 0, start, names, path, find)
+
+
+def _names(schema: pa.Schema, columns: dict[str, str], where: str) -> dict[str, str]:
+    """Our names of the columns; the audio is the one of bytes and path where headers vary."""
+    typed = [
+        field.name
+        for field in schema
+        if pa.types.is_struct(field.type)
+        and {"bytes", "path"} <= {field.type.field(i).name for i in range(field.type.num_fields)}
+    ]
+    return column_names(schema.names, columns, where, audio=typed[0] if typed else None)
+
+
+def _rows(
+    batches: Iterator[pa.RecordBatch],
+    first: int,
+    start: int,
+    names: dict[str, str],
+    path: Path,
+    find: FindAudio,
+) -> Iterator[Row]:
+    place = first
+    for batch in batches:
+        skipped = min(max(start - place, 0), batch.num_rows)
+        place += skipped
+        for low in range(skipped, batch.num_rows, _BATCH_ROWS):
+            for listed in batch.slice(low, _BATCH_ROWS).to_pylist():
+                file, content = held_audio(listed.get(names["audio"]))
+                if file is not None:
+                    file = find(file, f"{path}, row {place}")
+                yield listed_row(
+                    listed,
+                    names,
+                    fallback_id=f"{path.stem}-{place:07d}",
+                    source=path.name,
+                    path=file,
+                    content=content,
+                )
+                place += 1
+
+
+def held_audio(held: Any) -> tuple[str | None, bytes | None]:
+    """(path, bytes) of what an audio column holds: a struct of both, bytes, or a path."""
+    if isinstance(held, dict):
+        content, name = held.get("bytes"), held.get("path")
+    elif isinstance(held, bytes | bytearray):
+        content, name = bytes(held), None
+    else:
+        content, name = None, held
+    return (None, content) if content or not name else (str(name), None)

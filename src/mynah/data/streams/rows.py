@@ -1,0 +1,111 @@
+"""Which rows of a stream are learned from: the text policy and the filters, row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.data import audio
+from mynah.data.row import Row
+from mynah.data.sources.silence import mark_no_speech
+from mynah.data.streams.reader import BadRow
+from mynah.data.text import TextPolicy
+
+
+@dataclass(frozen=True)
+class StreamedUtterance:
+    """A row on its way to a batch; its audio is still encoded.
+
+    Attributes:
+        row: Where its audio is, or the bytes of it.
+        text: Its transcript under the text policy.
+        duration_seconds: How long it is, from the header of its audio.
+    """
+
+    row: Row
+    text: str
+    duration_seconds: float
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A row that is not learned from.
+
+    Attributes:
+        id: Its id.
+        reason: For people, as ``"too long"``.
+        detail: More of it, or "".
+    """
+
+    id: str
+    reason: str
+    detail: str = ""
+
+
+def usable(
+    row: Row | BadRow, config: DataConfig, policy: TextPolicy
+) -> StreamedUtterance | LeftOut:
+    """A row as training sees it, or why it does not.
+
+    Only the header of its audio is read; a recording that breaks further on is found, counted
+    and named by the worker that decodes it.
+
+    Raises:
+        UserError: It cannot be read, and ``data.on_error`` is ``fail``.
+    """
+    if isinstance(row, BadRow):
+        return _unreadable(row.id, row.reason, config)
+    row = mark_no_speech([row], config.no_speech_texts)[0]
+    if config.channels == "first" and row.channel is None:
+        row = replace(row, channel=0)
+    text = policy.apply(row.text or "")
+    reason = _reason_of_text(row, text, config)
+    if reason is not None:
+        return LeftOut(row.id, *reason)
+    try:
+        duration = _duration(row)
+    except (ValueError, OSError, TypeError) as problem:
+        return _unreadable(row.id, str(problem), config)
+    seconds = f"{duration:.2f} s"
+    if duration < config.min_audio_seconds:
+        limit = f"below min_audio_seconds={config.min_audio_seconds}"
+        return LeftOut(row.id, "too short", f"{seconds}, {limit}")
+    if config.max_audio_seconds is not None and duration > config.max_audio_seconds:
+        limit = f"above max_audio_seconds={config.max_audio_seconds}"
+        return LeftOut(row.id, "too long", f"{seconds}, {limit}")
+    return StreamedUtterance(row, text, duration)
+
+
+def _reason_of_text(row: Row, text: str, config: DataConfig) -> tuple[str, str] | None:
+    if not text and not row.no_speech:
+        return "no transcript", ""
+    words = len(text.split())
+    if config.max_text_words is not None and words > config.max_text_words:
+        return "too many words", f"{words} words, above max_text_words={config.max_text_words}"
+    return None
+
+
+def _duration(row: Row) -> float:
+    """Seconds, from the header of the row's audio where they are not listed."""
+    held = row.audio if row.audio is not None else row.path
+    if held is None:
+        raise ValueError("the stream holds no audio for it")
+    if row.duration_seconds is not None:
+        return row.duration_seconds
+    seconds = audio.probe(
+        held, byte_offset=row.byte_offset, byte_length=row.byte_length
+    ).duration_seconds
+    if seconds is None:  # only decoding tells
+        seconds, _ = audio.inspect(held, byte_offset=row.byte_offset, byte_length=row.byte_length)
+    return max(seconds - row.offset_seconds, 0.0)
+
+
+def _unreadable(row_id: str, problem: str, config: DataConfig) -> LeftOut:
+    if config.on_error == "fail":
+        raise UserError(
+            f"A training utterance cannot be read: {problem}",
+            where=f"utterance {row_id}",
+            fix="mend it, or leave such rows out: data.on_error=skip",
+        )
+    return LeftOut(row_id, "unreadable", problem)

@@ -1,0 +1,276 @@
+"""A training set that is streamed: what the trainer asks of a corpus, without a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.console import progress, say
+from mynah.data import audio
+from mynah.data.audio import AudioError
+from mynah.data.corpus import Utterance
+from mynah.data.sources.base import Place, UnknownSplitError, meant_splits
+from mynah.data.sources.paths import AudioPaths
+from mynah.data.streams.files import FileReader, find_shards
+from mynah.data.streams.reader import BadRow, ShardReader
+from mynah.data.streams.rows import StreamedUtterance
+from mynah.data.streams.windows import Windows
+from mynah.data.tables import cache_directory
+from mynah.data.text import TextPolicy
+
+_HEAD_ROWS = 256  # looked at before training starts
+
+
+class Stream:
+    """Streamed training rows. Its rows are their own keys: ``stream[row]``.
+
+    Args:
+        reader: The shards.
+        config: The settings of ``data``.
+        policy: What becomes of transcripts.
+
+    Attributes:
+        name: What the stream is called.
+        sample_rate: Hertz of what :meth:`read_audio` gives.
+        fingerprint: Of the shards' names and sizes, or of a hub dataset's commit.
+        texts: The first ``data.tokenizer_rows`` transcripts; read when they are asked for.
+    """
+
+    def __init__(self, reader: ShardReader, config: DataConfig, policy: TextPolicy) -> None:
+        self.name = reader.name
+        self.sample_rate = config.sample_rate
+        self.fingerprint = reader.identity
+        self.reader = reader
+        self.policy = policy
+        self.texts = _FirstTexts(reader, policy, config.tokenizer_rows)
+        self._language = config.language
+        self._config = config
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker decodes rows; the shards are read by the process that trains.
+        names = ("name", "sample_rate", "fingerprint", "_language")
+        return {name: getattr(self, name) for name in names}
+
+    def __getitem__(self, row: StreamedUtterance) -> Utterance:
+        return Utterance(
+            id=row.row.id,
+            text=row.text,
+            duration_seconds=row.duration_seconds,
+            speaker=row.row.speaker,
+            language=self._language or row.row.language,
+            source=row.row.source,
+        )
+
+    def read_audio(self, row: StreamedUtterance) -> np.ndarray:
+        """The utterance: mono float32 [samples] at :attr:`sample_rate`.
+
+        Raises:
+            AudioError: It cannot be read.
+        """
+        held = row.row
+        try:
+            return audio.read(
+                held.audio if held.audio is not None else held.path or "",
+                self.sample_rate,
+                offset_seconds=held.offset_seconds,
+                duration_seconds=held.duration_seconds,
+                channel=held.channel,
+                byte_offset=held.byte_offset,
+                byte_length=held.byte_length,
+            )
+        except (ValueError, OSError, TypeError) as problem:
+            raise AudioError(
+                f"The audio of utterance {held.id} cannot be read: {problem}.",
+                where=held.path or self.name,
+                fix="Mend or remove it, then run again.",
+            ) from problem
+
+    @property
+    def durations(self) -> _Durations:
+        """Seconds of a row."""
+        return _Durations()
+
+    def windows(self, *, seed: int, rank: int = 0, world_size: int = 1) -> Windows:
+        """The windows of one rank."""
+        return Windows(
+            self.reader, self._config, self.policy, seed=seed, rank=rank, world_size=world_size
+        )
+
+    def head(self, *, seed: int) -> Head:
+        """The first rows of the first pass, in memory: what a run is judged by beforehand.
+
+        Raises:
+            UserError: A shard cannot be read, or there is no usable row.
+        """
+        windows = self.windows(seed=seed)
+        rows: list[StreamedUtterance] = []
+        with closing(windows.iterate()) as passing:  # type: ignore[type-var]
+            for window in passing:
+                rows += window.rows
+                if len(rows) >= _HEAD_ROWS or window.mark.epoch:
+                    break
+        return Head(self, rows[:_HEAD_ROWS])
+
+    def about(self) -> dict[str, Any]:
+        """What ``data.json`` says of it."""
+        return {
+            "role": "training",
+            "streamed": True,
+            "shards": len(self.reader.shards),
+            "shuffle_buffer": self._config.shuffle_buffer,
+            "fingerprint": self.fingerprint,
+        }
+
+    def promises(self) -> str:
+        """What is weaker than with a prepared corpus, in a sentence or two."""
+        buffer = self._config.shuffle_buffer
+        return (
+            f"{self.name} is streamed from {len(self.reader.shards):,} shard(s): lengths are "
+            f"not known beforehand, rows are shuffled and bucketed {buffer:,} at a time "
+            "(data.shuffle_buffer), duplicates and rows shared with the evaluation are not "
+            f"looked for, and a resumed training reads up to {buffer:,} rows a process again."
+        )
+
+
+class _Durations:
+    def __getitem__(self, row: StreamedUtterance) -> float:
+        return row.duration_seconds
+
+
+class Head:
+    """A few rows of a stream with the interface of a corpus.
+
+    Args:
+        stream: Reads their audio.
+        rows: The rows.
+    """
+
+    def __init__(self, stream: Stream, rows: Sequence[StreamedUtterance]) -> None:
+        self._stream = stream
+        self._rows = list(rows)
+        self.name = stream.name
+        self.sample_rate = stream.sample_rate
+        self.repeats = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, row: int) -> Utterance:
+        return self._stream[self._rows[row]]
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the rows."""
+        return [row.row.id for row in self._rows]
+
+    @property
+    def texts(self) -> list[str]:
+        """Transcripts under the text policy."""
+        return [row.text for row in self._rows]
+
+    @property
+    def durations(self) -> np.ndarray:
+        """float64 [rows], seconds."""
+        return np.asarray([row.duration_seconds for row in self._rows], dtype=np.float64)
+
+    def read_audio(self, row: int) -> np.ndarray:
+        """As :meth:`Stream.read_audio`."""
+        return self._stream.read_audio(self._rows[row])
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> Head:
+        """Some rows, in the order given."""
+        return Head(self._stream, [self._rows[int(row)] for row in rows])
+
+
+class _FirstTexts:
+    """The first transcripts of a stream, read once, when they are first asked for."""
+
+    def __init__(self, reader: ShardReader, policy: TextPolicy, rows: int) -> None:
+        self._reader = reader
+        self._policy = policy
+        self._rows = rows
+        self._texts: list[str] | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        if self._texts is None:
+            self._texts = []
+            with progress("Reading transcripts", self._rows, "rows") as advance:
+                for text in islice(self._read(), self._rows):
+                    self._texts.append(text)
+                    advance()
+            say(
+                f"The vocabulary is learned from {len(self._texts):,} transcripts of the stream "
+                "(data.tokenizer_rows)"
+            )
+        return iter(self._texts)
+
+    def _read(self) -> Iterator[str]:
+        # Shards in a drawn order: the corpus's beginning may be of one kind.
+        for shard in np.random.default_rng(0).permutation(len(self._reader.shards)):
+            rows = self._reader.rows(int(shard), audio=False)
+            with closing(rows):  # type: ignore[type-var]
+                for row in rows:
+                    if not isinstance(row, BadRow) and (text := self._policy.apply(row.text or "")):
+                        yield text
+
+
+def open_stream(config: DataConfig, *, offline: bool, working_directory: Path) -> Stream:
+    """The training splits of ``data`` as a stream.
+
+    Args:
+        config: The settings of ``data``.
+        offline: Never use the network.
+        working_directory: What relative paths are relative to.
+
+    Raises:
+        UserError: It is not there, is in no form that can be streamed, or lacks a split.
+    """
+    from mynah.data.sources import find_format
+
+    cache = cache_directory(config.dataset_cache_dir, working_directory)
+    place = Place(
+        working_directory=working_directory,
+        cache=cache,
+        downloads=cache / "downloads" if config.dataset_cache_dir else None,
+        processes=1,
+        offline=offline,
+    )
+    policy = TextPolicy.of(config, working_directory)
+
+    if find_format(config, working_directory) == "hub":
+        from mynah.data.streams.hub_shards import HubReader
+
+        return Stream(HubReader(config, place, config.train_splits), config, policy)
+    root = (working_directory / Path(config.path or config.dataset_name)).expanduser()
+    root = root.resolve()
+    splits = find_shards(root) if root.exists() else {}
+    if not splits:
+        raise UserError(
+            f"There is nothing to stream in {root}."
+            if root.exists()
+            else f"There is no folder {root}.",
+            where="data.streaming=true",
+            fix="what is streamed is a dataset of the Hugging Face hub, or a folder of parquet, "
+            "Arrow, WebDataset tar or JSON Lines shards; other corpora are prepared: "
+            "data.streaming=false",
+        )
+    files = []
+    for wanted in config.train_splits:
+        names = meant_splits(wanted, list(splits))
+        if not names:
+            problem = UnknownSplitError(root.name, wanted, list(splits))
+            problem.fix = f"data.train_splits=[{problem.there[0]}]" if problem.there else None
+            raise problem
+        files += [file for name in names for file in splits[name]]
+    folder = root.parent if root.is_file() else root
+    # Manifests name absolute paths as a rule; a table of bytes and paths does not.
+    paths = AudioPaths(folder, config, place, absolute=files[0].ending.startswith(".json"))
+    reader = FileReader(root.name, files, columns=config.columns, root=folder, find=paths.find)
+    return Stream(reader, config, policy)

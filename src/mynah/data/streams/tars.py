@@ -1,0 +1,131 @@
+"""Rows of a tar as WebDataset lays it out: files of one name follow each other.
+
+    0001.flac 0001.txt 0002.flac 0002.json …   (the transcript in .txt, or in .json's text)
+
+Nothing is unpacked: what members are called is only a name.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mynah.config.errors import UserError
+from mynah.data.audio import AUDIO_SUFFIXES
+from mynah.data.row import Row
+from mynah.data.streams.reader import BadRow, FindAudio, column_names, listed_row
+
+_TEXT_BYTES = 1 << 20  # more is no transcript
+_END_BYTES = 1024  # two blocks of zeros end a tar
+_TEXT_ENDINGS = ("txt", "text", "transcript")
+
+
+def read_tar(
+    path: Path, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
+) -> Iterator[Row | BadRow]:
+    """Rows of a tar from ``start`` on; the audio of rows before it is not read."""
+    plain = path.suffix == ".tar"
+    if plain:
+        _check_end(path)
+    with tarfile.open(path, "r:" if plain else "r|gz") as tar:
+        place = -1
+        for place, (key, members) in enumerate(_grouped(tar, start, audio)):
+            if place < start:
+                continue
+            try:
+                yield _row(key, members, path, columns)
+            except UserError as problem:
+                if place == 0:
+                    raise
+                yield BadRow(key, f"{problem.what} ({path})")
+        if place < 0:
+            raise UserError(
+                "The tar holds no pair of a recording and its transcript.",
+                where=str(path),
+                fix="members are named NAME.flac and NAME.txt (or NAME.json with a text)",
+            )
+
+
+def _check_end(path: Path) -> None:
+    """A tar that is cut between two members would else read as if it were whole."""
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        size = file.tell()
+        file.seek(max(size - _END_BYTES, 0))
+        if size < _END_BYTES or file.read().strip(b"\0"):
+            raise EOFError("the tar is cut short: its end mark is missing")
+
+
+def _grouped(
+    tar: tarfile.TarFile, start: int, audio: bool
+) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Members of one name, by their ending."""
+    key, members, place = "", {}, 0  # type: str, dict[str, bytes], int
+    while (member := tar.next()) is not None:
+        tar.members = []  # type: ignore[attr-defined]  # it keeps every header it has read
+        if not member.isfile():
+            continue
+        folder, _, name = member.name.rpartition("/")
+        if name.startswith("."):
+            continue
+        stem, _, ending = name.partition(".")
+        found = f"{folder}/{stem}" if folder else stem
+        if found != key and members:
+            yield key, members
+            members = {}
+            place += 1
+        key = found
+        ending = ending.lower()
+        is_audio = _is_audio(ending)
+        wanted = place >= start and (audio or not is_audio)
+        if not is_audio and member.size > _TEXT_BYTES:
+            continue
+        opened = tar.extractfile(member) if wanted else None
+        members[ending] = opened.read() if opened else b""
+    if members:
+        yield key, members
+
+
+def _row(
+    key: str, members: dict[str, bytes], path: Path, columns: dict[str, str]
+) -> Row:
+    listed: dict[str, Any] = {}
+    if "json" in members:
+        try:
+            read = json.loads(members["json"])
+        except ValueError as problem:
+            raise UserError(
+                f"{key}.json is no JSON: {problem}", where=str(path), fix="mend the shard"
+            ) from problem
+        listed = read if isinstance(read, dict) else {}
+    for ending in _TEXT_ENDINGS:
+        if ending in members and "text" not in columns:
+            listed["text"] = members[ending].decode("utf-8", errors="replace")
+    recordings = [ending for ending in members if _is_audio(ending)]
+    if not recordings:
+        raise UserError(
+            f"{key} has no recording beside it, only {', '.join(members)}.",
+            where=str(path),
+            fix=f"recordings end in {', '.join(sorted(AUDIO_SUFFIXES))}",
+        )
+    names = column_names(
+        ["audio", *(name for name in listed if name != "audio")],
+        {ours: theirs for ours, theirs in columns.items() if ours != "audio"},
+        str(path),
+        audio="audio",
+    )
+    return listed_row(
+        listed,
+        names,
+        fallback_id=key,
+        source=path.name,
+        path=None,
+        content=members[recordings[0]],
+    )
+
+
+def _is_audio(ending: str) -> bool:
+    return f".{ending.rpartition('.')[2]}" in AUDIO_SUFFIXES
