@@ -18,6 +18,7 @@ FORMATS = {
     "librispeech": ("mynah.data.sources.librispeech", "LibriSpeechSource"),
     "an4": ("mynah.data.sources.an4", "AN4Source"),
     "hub": ("mynah.data.sources.hub", "HubSource"),
+    "shards": ("mynah.data.sources.shards", "ShardsSource"),
 }
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -42,6 +43,8 @@ def find_format(config: DataConfig, working_directory: Path) -> str:
     if config.format != "auto":
         return config.format
     name = config.dataset_name
+    if config.streaming and (config.path or (working_directory / name).expanduser().exists()):
+        return "shards"
     if name in ("librispeech", "an4"):
         if config.path is None:
             raise UserError(
