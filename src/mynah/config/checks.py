@@ -387,7 +387,7 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
         ("per_device_train_batch_size", "batch_seconds"),
         ("per_device_eval_batch_size", "eval_batch_seconds"),
     ):
-        if asked(f"training.{seconds}") and getattr(training, size) is not None:
+        if asked(f"training.{seconds}") and getattr(training, size) not in (None, "auto"):
             yield f"training.{seconds} has no effect: training.{size} is set."
     if 1 <= training.max_steps <= training.warmup_steps and config.eval_checkpoint is None:
         yield (

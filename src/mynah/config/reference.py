@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.config.schema import Config
-from mynah.config.settings import Setting, all_settings, describe_type
+from mynah.config.settings import Setting, all_settings, describe_values
 from mynah.config.upstream import GONE, UPSTREAM_DISPOSITION
 from mynah.config.values import typed
 
@@ -82,7 +82,7 @@ def _only_upstream(prefix: str, found: dataclasses.Field[Any]) -> bool:
 
 
 def _row(setting: Setting) -> list[str]:
-    takes = describe_type(setting.type)
+    takes = describe_values(setting)
     metadata = setting.metadata
     if metadata.get("choices"):
         takes = ", ".join(f"`{choice}`" for choice in metadata["choices"])

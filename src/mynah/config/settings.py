@@ -22,7 +22,7 @@ class Setting:
         name: Dotted name, as ``training.learning_rate``.
         type: Its type as annotated.
         default: The schema's default.
-        metadata: help, unit, minimum, maximum, choices (see ``schema.setting``), and
+        metadata: help, unit, minimum, maximum, choices, words (see ``schema.setting``), and
             ``upstream`` where only TrainingArguments defines it.
     """
 
@@ -143,6 +143,16 @@ _PLAIN_TYPES = {
     str: "a text",
 }
 _PLURALS = {int: "whole numbers", float: "numbers", bool: "true or false", str: "texts"}
+
+
+def describe_values(setting: Setting) -> str:
+    """What a setting takes in a person's words, as "a whole number, `auto` or null"."""
+    words = setting.metadata.get("words")
+    if not words:
+        return describe_type(setting.type)
+    (number,) = (kind for kind in typing.get_args(setting.type) if kind in (int, float))
+    named = ", ".join(f"`{word}`" for word in words)
+    return f"{_PLAIN_TYPES[number]}, {named} or null"
 
 
 def describe_type(annotation: Any) -> str:

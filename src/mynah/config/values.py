@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mynah.config.schema import Config
-from mynah.config.settings import Setting, describe_type, may_be_null, without_none
+from mynah.config.settings import Setting, describe_values, may_be_null, without_none
 from mynah.config.upstream import refusal
 
 
@@ -116,13 +116,14 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
     if refused:
         return ValueMistake(f"{setting.name} cannot be honoured: {refused}.", None)
     wrong = ValueMistake(
-        f"{name} takes {describe_type(setting.type)}, not {shown(value)}.", _suggestion(setting)
+        f"{name} takes {describe_values(setting)}, not {shown(value)}.", _suggestion(setting)
     )
     if not inside:
         if value is None:
             return None if may_be_null(setting.type) else wrong
         inner = without_none(setting.type)
-        if inner in (int, float, str) and isinstance(value, bool):
+        one_value = inner in (int, float, str) or setting.metadata.get("words")
+        if one_value and isinstance(value, bool):
             return wrong
         if inner is int and isinstance(value, float) and value != int(value):
             return wrong
@@ -156,6 +157,11 @@ def limits_mistake(setting: Setting, value: Any) -> ValueMistake | None:
     """What is wrong with the range or the choice of a value of the right type, or None."""
     if value is None:
         return None
+    words = setting.metadata.get("words")
+    if words and isinstance(value, str) and value not in words:
+        return ValueMistake(
+            f"{setting.name} takes {describe_values(setting)}, not {shown(value)}.", words[0]
+        )
     choices = setting.metadata.get("choices")
     if choices and value not in choices:
         close = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)

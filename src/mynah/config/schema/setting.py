@@ -15,6 +15,7 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] | None = None,
+    words: tuple[str, ...] | None = None,
 ) -> Any:
     """A dataclass field that carries what a person and a check need to know of it.
 
@@ -25,6 +26,7 @@ def setting(
         minimum: Smallest value allowed, inclusive.
         maximum: Largest value allowed, inclusive.
         choices: The values allowed, for strings.
+        words: The words that may stand in the place of a number, as ``auto``.
     """
     metadata = {
         "help": help,
@@ -32,6 +34,7 @@ def setting(
         "minimum": minimum,
         "maximum": maximum,
         "choices": choices,
+        "words": words,
     }
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)

@@ -17,8 +17,17 @@ class TrainingConfig:
     # Ours
     batch_seconds: float = setting(
         120.0,
-        "Padded audio in a batch where per_device_train_batch_size is null.",
+        "Padded audio in a batch where per_device_train_batch_size is null. Beyond 60 seconds a "
+        "batch is filled with utterances of nearly the same length and no others.",
         unit="seconds",
+        minimum=0.1,
+    )
+    batch_characters_a_second: float | None = setting(
+        30.0,
+        "An utterance counts towards batch_seconds as its transcript at this rate where that is "
+        "longer than its audio, so that dense transcripts make smaller batches; people speak 10 "
+        "to 25 characters a second. null: transcripts do not count.",
+        unit="characters a second",
         minimum=0.1,
     )
     eval_batch_seconds: float = setting(
@@ -38,8 +47,13 @@ class TrainingConfig:
     output_dir: str | None = setting(
         None, "Where checkpoints and the best model go; null: model/ in the run's directory."
     )
-    per_device_train_batch_size: int | None = setting(
-        None, "Utterances in a batch; null: filled to batch_seconds.", unit="utterances", minimum=1
+    per_device_train_batch_size: int | str | None = setting(
+        None,
+        "Utterances in a batch; null: filled to batch_seconds; auto: filled to the largest "
+        "budget that fits on a GPU, elsewhere to what memory allows of batch_seconds.",
+        unit="utterances",
+        minimum=1,
+        words=("auto",),
     )
     per_device_eval_batch_size: int | None = setting(
         None,
