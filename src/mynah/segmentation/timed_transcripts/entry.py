@@ -1,0 +1,75 @@
+"""What every timed transcript is read as."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mynah.config.errors import UserError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A part of a recording with what is said in it.
+
+    Attributes:
+        start_seconds: Where it begins.
+        end_seconds: Where it ends.
+        text: What is said, cleaned of markup.
+        recording: The recording it is of, as the file names it; "": the only one.
+        channel: The channel it is on, counted from 0; None: not told.
+        speaker: Who speaks; "": not told.
+        rejected: Why the file itself says that it is of no use; "": it does not.
+    """
+
+    start_seconds: float
+    end_seconds: float
+    text: str
+    recording: str = ""
+    channel: int | None = None
+    speaker: str = ""
+    rejected: str = ""
+
+
+@dataclass(frozen=True)
+class TimedTranscript:
+    """All parts of a file.
+
+    Attributes:
+        entries: The parts, in the file's order.
+        are_words: Whether each is a single word, to be put together into utterances.
+        run_on: Whether a part may end in the middle of a sentence, as a subtitle does.
+    """
+
+    entries: list[Entry]
+    are_words: bool = False
+    run_on: bool = False
+
+
+def malformed(what: str, where: str, line: int, fix: str | None = None) -> UserError:
+    """The error for a line that cannot be read."""
+    return UserError(what, where=f"{where}, line {line}", fix=fix)
+
+
+def seconds(text: str, where: str, line: int) -> float:
+    """A time as a number of seconds.
+
+    Raises:
+        UserError: It is none, or negative.
+    """
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise malformed(f"{text[:40]!r} is no time in seconds.", where, line)
+    return found
+
+
+def channel_number(text: str) -> int | None:
+    """A channel as STM and CTM name it: A, B or 1, 2."""
+    if text.isascii() and text.isdigit() and len(text) < 4:
+        return max(0, int(text) - 1)
+    if len(text) == 1 and "a" <= text.lower() <= "z":
+        return ord(text.lower()) - ord("a")
+    return None
