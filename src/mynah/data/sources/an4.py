@@ -10,6 +10,8 @@ from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.base import Part, Place, RowSource
+from mynah.data.sources.lines import place, read_lines
+from mynah.data.sources.paths import AudioPaths
 
 # "<s> YES </s> (an251-fash-b)" in the training list, "GO (an409-fcaw-b)" in the test list
 _LINE = re.compile(r"^(?P<text>.*)\((?P<id>[^()]+)\)\s*$")
@@ -21,19 +23,16 @@ class AN4Source(RowSource):
 
     format = "an4"
 
-    def __init__(self, root: Path, place: Place) -> None:
-        self.name = "an4"
-        self.identity = str(root)
+    def __init__(self, root: Path, config: DataConfig, place: Place) -> None:
+        super().__init__(config, place, name="an4", identity=str(root))
         self._root = root
-        self._cache = place.cache
-        self._processes = place.processes
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> AN4Source:
         root = (place.working_directory / Path(config.path or "an4").expanduser()).resolve()
         for candidate in (root, root / "an4"):
             if list((candidate / "etc").glob("*_train.fileids")):
-                return cls(candidate, place)
+                return cls(candidate, config, place)
         raise UserError(
             "There is no AN4 corpus here: a folder with etc/an4_train.fileids is needed.",
             where=str(root),
@@ -55,10 +54,12 @@ class AN4Source(RowSource):
         ids = next((self._root / "etc").glob(f"*_{part.key}.fileids"))
         transcripts = self._transcripts(ids.with_suffix(".transcription"))
         rows = []
-        for line in ids.read_text(encoding="utf-8").split():
-            file = self._root / "wav" / f"{line}.sph"
-            if not file.is_file() and file.with_suffix(".wav").is_file():
-                file = file.with_suffix(".wav")
+        paths = AudioPaths(self._root, self._config, self._place, folders=[self._root / "wav"])
+        for number, listed in read_lines(ids):
+            line = listed.strip()
+            if not line:
+                continue
+            file = Path(paths.find(line, place(ids, number)))
             rows.append(
                 Row(
                     id=file.stem,
@@ -75,7 +76,7 @@ class AN4Source(RowSource):
         if not path.is_file():
             raise UserError("The AN4 corpus has no transcripts.", where=str(path), fix=None)
         found = {}
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for _, line in read_lines(path):
             match = _LINE.match(line.strip())
             if match:
                 text = " ".join(_TAG.sub(" ", match["text"]).split())

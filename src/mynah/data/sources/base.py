@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -116,31 +116,102 @@ class Source(ABC):
 
 
 class RowSource(Source):
-    """A corpus whose rows are found one by one, each with a file."""
+    """A corpus whose rows are found one by one, each with a file.
 
-    _processes: int
-    _cache: Path
+    Args:
+        config: The settings of ``data``.
+        place: Where it works.
+        name: What it is called in reports.
+        identity: What tells this corpus from another on this machine.
+    """
+
+    def __init__(self, config: DataConfig, place: Place, *, name: str, identity: str) -> None:
+        self.name = name
+        self.identity = identity
+        self._config = config
+        self._place = place
 
     @abstractmethod
     def rows(self, part: Part) -> Sequence[Row]:
-        """The rows of a part, in the corpus's order."""
+        """The rows of a part, in the corpus's order.
 
-    def table(self, part: Part, first_rows: int | None = None) -> Table:
-        from mynah.data.checking import checked_table
+        Raises:
+            UserError: Its listing cannot be understood; file and line are named.
+        """
 
-        rows = self.rows(part)
+    def wanted_rows(self, part: Part) -> list[Row]:
+        """The rows of a part under ``data.channels`` and ``data.no_speech_texts``.
+
+        Raises:
+            UserError: As :meth:`rows`; or there are none; or a transcript covers channels that
+                are to be split.
+        """
+        from mynah.data.sources.channels import apply_channels
+        from mynah.data.sources.silence import mark_no_speech
+
+        rows = mark_no_speech(self.rows(part), self._config.no_speech_texts)
         if not rows:
             raise UserError(
                 f"Split {part.name} of {self.name} is empty.", where=self.identity, fix=None
             )
+        return apply_channels(rows, self._config.channels, self._place.processes)
+
+    def table(self, part: Part, first_rows: int | None = None) -> Table:
+        from mynah.data.checking import checked_table
+
         return checked_table(
-            rows,
+            self.wanted_rows(part),
             name=f"{self.format}-{re.sub('[^A-Za-z0-9.]+', '-', part.name)}",
             description=part.name,
-            cache=self._cache,
-            processes=self._processes,
+            cache=self._place.cache,
+            processes=self._place.processes,
         )
 
+
+class SplitFilesSource(RowSource):
+    """A corpus that has a file or a folder for each split.
+
+    Args:
+        splits: Its splits, and what :meth:`read` is given for each.
+    """
+
+    def __init__(
+        self,
+        config: DataConfig,
+        place: Place,
+        *,
+        name: str,
+        identity: str,
+        splits: Mapping[str, Sequence[Path]],
+    ) -> None:
+        super().__init__(config, place, name=name, identity=identity)
+        self._splits = splits
+        self.has_splits = set(splits) != {WHOLE}
+
+    @abstractmethod
+    def read(self, split: str, paths: Sequence[Path]) -> list[Row]:
+        """The rows of a split.
+
+        Raises:
+            UserError: A listing cannot be understood; file and line are named.
+        """
+
+    def splits(self) -> list[str]:
+        return list(self._splits)
+
+    def parts(self, split: str) -> list[Part]:
+        names = meant_splits(split, self.splits())
+        if not names:
+            raise self.unknown_split(split)
+        if len(names) == 1:
+            return [Part(split, names[0])]
+        return [Part(name, name) for name in names]
+
+    def rows(self, part: Part) -> list[Row]:
+        return self.read(part.key, self._splits[part.key])
+
+
+WHOLE = "train"  # the split of a corpus that has none
 
 # Other names that corpora use for the same split.
 _ALIASES = {
@@ -148,6 +219,18 @@ _ALIASES = {
     "validation": ("validation", "valid", "val", "dev", "development", "eval", "cv"),
     "test": ("test", "testing", "tt", "evaluation"),
 }
+
+
+def meant_splits(asked: str, there: Sequence[str]) -> list[str]:
+    """The splits that a name means: the one of that name, or of the same meaning, as ``dev``
+    for ``validation``, or those that begin with it, as ``train-clean-100`` with ``train``."""
+    if asked in there:
+        return [asked]
+    usual = usual_split(asked)
+    if usual is None:
+        return []
+    same = [name for name in there if usual_split(name) == usual]
+    return same or [name for name in there if usual_split(re.split(r"[-_.]", name)[0]) == usual]
 
 
 def usual_split(name: str) -> str | None:

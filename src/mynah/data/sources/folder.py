@@ -5,25 +5,30 @@ text file beside each.
     recordings/{train,test}/metadata.csv
     recordings/{train,test}.csv
     recordings/**/NAME.wav, NAME.txt     train/, validation/, test/ are splits where they exist
+
+A listing in three lines, and the command that reads it::
+
+    file_name,text,speaker
+    0001.wav,i would like to change my booking,anna
+    python src/train_hydra.py data.dataset_name=./recordings
 """
 
 from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any
 
 from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.audio import AUDIO_SUFFIXES
 from mynah.data.row import Row
-from mynah.data.sources import metadata
-from mynah.data.sources.base import Part, Place, RowSource, usual_split
+from mynah.data.sources import metadata, values
+from mynah.data.sources.base import WHOLE, Part, Place, RowSource, meant_splits, usual_split
+from mynah.data.sources.lines import read_whole
+from mynah.data.sources.listed import rows_of
+from mynah.data.sources.paths import AudioPaths
 
 _LISTINGS = ("metadata", "manifest", "transcripts", "validated")
-# Where corpora keep the recordings that a listing names
-_AUDIO_FOLDERS = ("", "audio", "clips", "wavs", "wav", "recordings")
-_WHOLE = "train"
 
 
 class FolderSource(RowSource):
@@ -32,19 +37,16 @@ class FolderSource(RowSource):
     format = "folder"
 
     def __init__(self, root: Path, config: DataConfig, place: Place) -> None:
-        self.name = root.name
-        self.identity = str(root)
-        self._root = root if root.is_dir() else root.parent
-        self._cache = place.cache
-        self._processes = place.processes
+        super().__init__(config, place, name=root.name, identity=str(root))
+        folder = root if root.is_dir() else root.parent
         listings = [root] if root.is_file() else _listings(root)
         if listings:
-            self._rows = _listed(self._root, listings, config.columns)
+            self._rows = _listed(folder, listings, config, place)
         else:
-            self._rows = _beside(self._root)
-        if not any(row.text for rows in self._rows.values() for row in rows):
+            self._rows = _beside(folder)
+        if not any(row.text or row.no_speech for rows in self._rows.values() for row in rows):
             raise _nothing(root)
-        self.has_splits = set(self._rows) != {_WHOLE}
+        self.has_splits = set(self._rows) != {WHOLE}
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> FolderSource:
@@ -65,10 +67,10 @@ class FolderSource(RowSource):
         return list(self._rows)
 
     def parts(self, split: str) -> list[Part]:
-        for name in self._rows:
-            if split == name or split == usual_split(name):
-                return [Part(split, name)]
-        raise self.unknown_split(split)
+        names = meant_splits(split, self.splits())
+        if not names:
+            raise self.unknown_split(split)
+        return [Part(split if len(names) == 1 else name, name) for name in names]
 
     def rows(self, part: Part) -> list[Row]:
         return self._rows[part.key]
@@ -108,66 +110,37 @@ def _first_of_each_folder(paths: list[Path]) -> list[Path]:
     return list(first.values())
 
 
-def _listed(root: Path, listings: list[Path], columns: dict[str, str]) -> dict[str, list[Row]]:
+def _listed(
+    root: Path, listings: list[Path], config: DataConfig, place: Place
+) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for listing in listings:
         if usual_split(listing.stem):
             default = listing.stem
         else:
-            default = listing.parent.name if listing.parent != root else _WHOLE
-        finder = _Finder(listing.parent, root)
-        for number, listed in enumerate(metadata.read(listing, columns), 1):
+            default = listing.parent.name if listing.parent != root else WHOLE
+        paths = AudioPaths(root, config, place, folders=[listing.parent])
+        unit = "row" if listing.suffix == ".parquet" else "line"
+        for number, listed in metadata.read(listing, config.columns):
+            where = f"{listing}, {unit} {number}"
             if "audio" not in listed:
-                raise UserError(f"Row {number} names no audio file.", where=str(listing))
-            row = _row(listed, finder, root)
-            split = str(listed.get("split", default))
-            found.setdefault(split, []).append(row)
+                raise UserError("No audio file is named here.", where=where)
+            audio = listed["audio"]
+            name = values.text(
+                audio.get("path") if isinstance(audio, dict) else audio, "audio file", where
+            )
+            split = values.text(listed.get("split", default), "split", where)
+            found.setdefault(split, []).extend(
+                rows_of(
+                    listed,
+                    where=where,
+                    path=paths.find(name, where),
+                    name=name,
+                    source=root.name,
+                    channels=config.channels,
+                )
+            )
     return found
-
-
-def _row(listed: dict[str, Any], finder: _Finder, root: Path) -> Row:
-    audio = listed["audio"]
-    content = audio.get("bytes") if isinstance(audio, dict) else None
-    name = str((audio.get("path") or "audio") if isinstance(audio, dict) else audio)
-    path = None if content else finder.find(name)
-    offset = float(listed.get("offset_seconds", 0.0))
-    # A listing's duration tells the length of a file; only beside an offset does it cut.
-    duration = listed.get("duration_seconds") if "offset_seconds" in listed else None
-    if "end_seconds" in listed:
-        duration = float(listed["end_seconds"]) - offset
-    text = str(listed.get("text", "")).strip()
-    return Row(
-        id=str(listed.get("id", name)),
-        path=str(path) if path else None,
-        audio=content,
-        text=text or None,
-        offset_seconds=offset,
-        duration_seconds=float(duration) if duration is not None else None,
-        channel=int(listed["channel"]) if "channel" in listed else None,
-        speaker=str(listed.get("speaker", "")),
-        language=str(listed.get("language", "")),
-        source=root.name,
-    )
-
-
-class _Finder:
-    """Finds the files that a listing names; remembers in which folder the last one was."""
-
-    def __init__(self, folder: Path, root: Path) -> None:
-        self._folders = [folder / name for name in _AUDIO_FOLDERS]
-        if root != folder:
-            self._folders += [root / name for name in _AUDIO_FOLDERS]
-
-    def find(self, name: str) -> Path:
-        wanted = Path(name).expanduser()
-        endings = [""] if wanted.suffix.lower() in AUDIO_SUFFIXES else ["", *AUDIO_SUFFIXES]
-        for position, folder in enumerate(self._folders):
-            for ending in endings:
-                file = folder / f"{wanted}{ending}"
-                if file.is_file():
-                    self._folders.insert(0, self._folders.pop(position))
-                    return file
-        return self._folders[0] / wanted  # absent: found out, named and counted when it is read
 
 
 def _beside(root: Path) -> dict[str, list[Row]]:
@@ -188,10 +161,10 @@ def _beside(root: Path) -> dict[str, list[Row]]:
     for file in files:
         relative = file.relative_to(root)
         top = relative.parts[0] if len(relative.parts) > 1 else ""
-        split = top if usual_split(top) else _WHOLE
+        split = top if usual_split(top) else WHOLE
         within = relative.parts[1:-1] if split == top else relative.parts[:-1]
         beside = file.with_suffix(".txt")
-        text = beside.read_text(encoding="utf-8").strip() if beside.is_file() else ""
+        text = read_whole(beside) if beside.is_file() else ""
         found.setdefault(split, []).append(
             Row(
                 id=relative.as_posix(),

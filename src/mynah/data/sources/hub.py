@@ -1,30 +1,31 @@
 """A dataset of the Hugging Face hub: its parquet files, of one commit, kept in the hub's cache.
 
-Without a network the files that are already there are used.
+Without a network the files that are already there are used. In three lines::
+
+    python src/train_hydra.py data.dataset_name=openslr/librispeech_asr \\
+        data.dataset_configs=[clean] data.train_splits=[train.100] \\
+        data.eval_splits=[validation]
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.console import notice, progress
-from mynah.data.row import Row
 from mynah.data.sources.base import Part, Place, Source
-from mynah.data.sources.metadata import HEADERS
+from mynah.data.sources.tabular import load_parquet, prepared
 
 if TYPE_CHECKING:
-    import datasets
-
     from mynah.data.tables import Table
 
 # "clean/train.100/0000.parquet", "data/train-00000-of-00014.parquet", "clean/test-00000.parquet"
 _NUMBERED = re.compile(r"^(?P<split>.+?)-\d{3,}(-of-\d+)?$")
-_ONLY_CONFIG = "default"
+ONLY_CONFIG = "default"
 
 
 class HubSource(Source):
@@ -38,7 +39,7 @@ class HubSource(Source):
 
     def __init__(self, config: DataConfig, place: Place) -> None:
         self.name = config.dataset_name
-        self._columns = config.columns
+        self._config = config
         self._place = place
         self._files = _Files(config, place)
         self.identity = f"{self.name}@{self._files.revision}"
@@ -64,6 +65,11 @@ class HubSource(Source):
     def open(cls, config: DataConfig, place: Place) -> HubSource:
         return cls(config, place)
 
+    @property
+    def snapshot(self) -> Path | None:
+        """The downloaded commit that is read, where the network is not used."""
+        return self._files.snapshot
+
     def splits(self) -> list[str]:
         there = [split for config in self._configs for split in self._layout[config]]
         return list(dict.fromkeys(there))
@@ -82,25 +88,17 @@ class HubSource(Source):
         return found
 
     def table(self, part: Part, first_rows: int | None = None) -> Table:
-        from mynah.data.checking import checked_table
-
         config, _, split = part.key.partition("/")
         paths = self._files.fetch(self._layout[config][split], first_rows)
-        dataset = _loaded(paths, self._place.cache)
-        names = _names(dataset, self._columns, self.name)
-        audio = dataset.select_columns([names["audio"]]).rename_columns({names["audio"]: "audio"})
-        others = dataset.remove_columns([names["audio"]])
-        rows = [_row(listed, names, position, part) for position, listed in enumerate(others)]
-        table = checked_table(
-            rows,
-            name=f"hub-{re.sub('[^A-Za-z0-9.]+', '-', part.name)}",
-            description=f"{self.name} {part.name}",
-            cache=self._place.cache,
-            processes=self._place.processes,
-            content=f"{self.identity} {[path.name for path in paths]}",
-            load=lambda position: _content(audio[position]["audio"]),
+        return prepared(
+            load_parquet(paths, self._place.cache),
+            config=self._config,
+            place=self._place,
+            part=part,
+            format=self.format,
+            corpus=self.name,
+            identity=f"{self.identity} {[path.name for path in paths]}",
         )
-        return replace(table, audio=audio)
 
 
 class _Files:
@@ -113,7 +111,7 @@ class _Files:
         self._revision = config.revision
         self._downloads = place.downloads
         self._offline = place.offline or constants.HF_HUB_OFFLINE
-        self._snapshot: Path | None = None
+        self.snapshot: Path | None = None
         self._names: list[str] = []
         if self._offline:
             self._open_local("the network is not to be used (offline=true)")
@@ -125,22 +123,7 @@ class _Files:
         card = self._card()
         if card:
             return card
-        found: dict[str, dict[str, list[str]]] = {}
-        for name in sorted(self._names):
-            path = Path(name)
-            if path.suffix != ".parquet":
-                continue
-            folders = list(path.parts[:-1])
-            match = _NUMBERED.match(path.stem)
-            if match:
-                split = match["split"]
-            elif path.stem.isdigit() and folders:
-                split = folders.pop()
-            else:
-                split = path.stem
-            config = folders[-1] if folders and folders[-1] != "data" else _ONLY_CONFIG
-            found.setdefault(config, {}).setdefault(split, []).append(name)
-        return found
+        return layout_of(self._names)
 
     def fetch(self, names: list[str], first_rows: int | None) -> list[Path]:
         """Files on this machine; only as many of them as hold the first rows asked for."""
@@ -162,8 +145,8 @@ class _Files:
     def _one(self, name: str) -> Path:
         from huggingface_hub import hf_hub_download
 
-        if self._snapshot is not None and (self._snapshot / name).is_file():
-            return self._snapshot / name
+        if self.snapshot is not None and (self.snapshot / name).is_file():
+            return self.snapshot / name
         if self._offline:
             raise self._missing(f"{name} is not on this machine")
         try:
@@ -218,7 +201,7 @@ class _Files:
         folder = _local_snapshot(self._repository, self._revision, self._downloads)
         if folder is None:
             raise self._missing(reason)
-        self._snapshot = folder
+        self.snapshot = folder
         self.revision = folder.name
         self._names = [
             path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
@@ -268,6 +251,31 @@ class _Files:
         return found
 
 
+def layout_of(names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """Parquet files by configuration and split, as their names tell: ``CONFIG/SPLIT/0000``,
+    ``data/SPLIT-00000-of-00014`` or ``CONFIG/SPLIT-00000``.
+
+    Args:
+        names: Of files, relative to the dataset's folder; others than parquet are left out.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in sorted(names):
+        path = Path(name)
+        if path.suffix != ".parquet":
+            continue
+        folders = list(path.parts[:-1])
+        match = _NUMBERED.match(path.stem)
+        if match:
+            split = match["split"]
+        elif path.stem.isdigit() and folders:
+            split = folders.pop()
+        else:
+            split = path.stem
+        config = folders[-1] if folders and folders[-1] != "data" else ONLY_CONFIG
+        found.setdefault(config, {}).setdefault(split, []).append(name)
+    return found
+
+
 def _local_snapshot(repository: str, revision: str | None, downloads: Path | None) -> Path | None:
     """The folder of a downloaded commit: the one asked for, or the newest."""
     from huggingface_hub import constants
@@ -293,79 +301,10 @@ def _reason(problem: Exception) -> str:
 
 
 def _default_config(layout: dict[str, Any]) -> str:
-    if _ONLY_CONFIG in layout or len(layout) == 1:
-        return _ONLY_CONFIG if _ONLY_CONFIG in layout else next(iter(layout))
+    if ONLY_CONFIG in layout or len(layout) == 1:
+        return ONLY_CONFIG if ONLY_CONFIG in layout else next(iter(layout))
     raise UserError(
         f"The dataset has several configurations: {', '.join(sorted(layout))}.",
         where="data.dataset_configs",
         fix=f"data.dataset_configs=[{sorted(layout)[0]}]",
     )
-
-
-def _loaded(paths: list[Path], cache: Path) -> datasets.Dataset:
-    """Parquet files as one memory-mapped table, audio left as it is in them."""
-    import datasets
-
-    quiet = datasets.utils.logging.get_verbosity()
-    datasets.utils.logging.set_verbosity_error()
-    datasets.disable_progress_bars()
-    try:
-        loaded = datasets.load_dataset(
-            "parquet",
-            data_files=[str(path) for path in paths],
-            split="train",
-            cache_dir=str(cache / "hub"),
-        )
-    finally:
-        datasets.enable_progress_bars()
-        datasets.utils.logging.set_verbosity(quiet)
-    for name, feature in loaded.features.items():
-        if isinstance(feature, datasets.Audio):
-            loaded = loaded.cast_column(name, datasets.Audio(decode=False))
-    return loaded
-
-
-def _names(dataset: datasets.Dataset, columns: dict[str, str], corpus: str) -> dict[str, str]:
-    """Our names of the columns to the dataset's."""
-    import datasets
-
-    there = dataset.column_names
-    names = {}
-    for ours, headers in HEADERS.items():
-        wanted = [columns[ours]] if ours in columns else headers
-        found = [name for name in wanted if name in there]
-        if ours == "audio" and ours not in columns:
-            typed = [n for n, kind in dataset.features.items() if isinstance(kind, datasets.Audio)]
-            found = typed or found
-        if found:
-            names[ours] = found[0]
-        elif ours in columns or ours in ("audio", "text"):
-            raise UserError(
-                f"{corpus} has no column for {ours}; it has: {', '.join(there)}.",
-                where="data.columns",
-                fix=f"data.columns.{ours}=NAME_OF_THE_COLUMN",
-            )
-    return names
-
-
-def _row(listed: dict[str, Any], names: dict[str, str], position: int, part: Part) -> Row:
-    def value(ours: str) -> str:
-        held = listed.get(names.get(ours, ""))
-        return "" if held is None else str(held).strip()
-
-    return Row(
-        id=value("id") or f"{part.name}-{position:07d}",
-        path=None,
-        text=value("text") or None,
-        speaker=value("speaker"),
-        language=value("language"),
-        source=part.key,
-    )
-
-
-def _content(audio: dict[str, Any] | None) -> bytes:
-    if audio and audio.get("bytes"):
-        return audio["bytes"]
-    if audio and audio.get("path") and Path(audio["path"]).is_file():
-        return Path(audio["path"]).read_bytes()
-    raise ValueError("the dataset holds no audio for it")

@@ -12,6 +12,7 @@ from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.base import Part, Place, RowSource
+from mynah.data.sources.lines import read_lines
 
 _CONFIGS = ("clean", "other")
 
@@ -22,13 +23,10 @@ class LibriSpeechSource(RowSource):
     format = "librispeech"
 
     def __init__(self, root: Path, subsets: list[str], config: DataConfig, place: Place) -> None:
-        self.name = "librispeech"
-        self.identity = str(root)
+        super().__init__(config, place, name="librispeech", identity=str(root))
         self._root = root
         self._subsets = subsets
         self._configs = config.dataset_configs or list(_CONFIGS)
-        self._cache = place.cache
-        self._processes = place.processes
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> LibriSpeechSource:
@@ -74,7 +72,7 @@ class LibriSpeechSource(RowSource):
     def rows(self, part: Part) -> list[Row]:
         rows = []
         for listing in sorted((self._root / part.key).glob("*/*/*.trans.txt")):
-            for line in listing.read_text(encoding="utf-8").splitlines():
+            for _, line in read_lines(listing):
                 name, _, text = line.strip().partition(" ")
                 if name:
                     rows.append(
