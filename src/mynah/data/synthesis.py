@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mynah.config.errors import UserError
-from mynah.data.noise import noise
+from mynah.data.augmentation.noise import noise
 
 # Accent, then variant (a different vocal tract). Evaluation shares no variant with training,
 # and one of its accents, en-gb-x-rp, is never trained on.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,18 +16,17 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mynah.config.errors import UserError
-from mynah.data.augment import augment_features, augment_waveform
 from mynah.models.family import Example
 
 if TYPE_CHECKING:
-    from mynah.config.schema import AugmentationConfig
+    from mynah.data.augmentation.chain import Augmentation
     from mynah.data.batches import BatchPlan
-    from mynah.data.corpus import Corpus
+    from mynah.data.corpus import Corpus, Utterance
     from mynah.models.family import Family
 
 Position = tuple[int, int, float]  # epoch, row, weight
 
-# What reading a file can end in: our own errors, the disk's, and those of decoders.
+# What reading a file, or noise for it, can end in: our errors, the disk's, those of decoders.
 _READ_ERRORS = (UserError, OSError, EOFError, ValueError, RuntimeError)
 _STAND_IN_AMPLITUDE = 1e-3  # of the noise that stands in for a batch that cannot be read
 
@@ -49,40 +48,42 @@ class TrainingRows(Dataset):
     Args:
         family: Makes features and labels.
         corpus: Training utterances.
-        augmentation: How the audio is changed.
-        seed: Seed of the augmentation, with the epoch and the utterance's id.
+        augmentation: What becomes of the audio and of its features.
     """
 
-    def __init__(
-        self, family: Family, corpus: Corpus, augmentation: AugmentationConfig, *, seed: int
-    ) -> None:
+    def __init__(self, family: Family, corpus: Corpus, augmentation: Augmentation) -> None:
         self._family = family
         self._corpus = corpus
         self._augmentation = augmentation
-        self._seed = seed
 
     def __len__(self) -> int:
         return len(self._corpus)
 
     def __getitem__(self, position: Position) -> LoadedRow:
-        epoch, row, weight = position
-        utterance = self._corpus[row]
+        utterance = self._corpus[position[1]]
         try:
-            audio = self._corpus.read_audio(row)
+            return self._loaded(position, utterance)
         except _READ_ERRORS as error:
             what = error.what if isinstance(error, UserError) else str(error)
             return LoadedRow(utterance.id, position, problem=what or type(error).__name__)
-        family = self._family
+
+    def _loaded(self, position: Position, utterance: Utterance) -> LoadedRow:
+        epoch, row, weight = position
+        family, augmentation = self._family, self._augmentation
+        audio = self._corpus.read_audio(row)
         labels = family.labels(utterance.text)
-        draw: dict[str, Any] = {"seed": self._seed, "epoch": epoch, "utterance_id": utterance.id}
-        heard = augment_waveform(audio, self._corpus.sample_rate, self._augmentation, **draw)
-        if family.impossible(len(heard), labels) is not None:
-            heard = audio  # speed perturbation left too few frames for the labels
-            if (reason := family.impossible(len(heard), labels)) is not None:
-                return LoadedRow(utterance.id, position, problem=reason)
+        drawn = augmentation.draw(epoch=epoch, utterance_id=utterance.id)
+        heard = augmentation.waveform(audio, drawn)
+        reason = family.impossible(len(heard), labels)
+        if reason is not None and len(heard) < len(audio):
+            # Played so fast, it has too few frames for its labels.
+            heard = augmentation.waveform(audio, replace(drawn, speed=None))
+            reason = family.impossible(len(heard), labels)
+        if reason is not None:
+            return LoadedRow(utterance.id, position, problem=reason)
         features = family.features(heard)
         if family.feature_seconds is not None:
-            features = augment_features(features, self._augmentation.spec_augment, **draw)
+            features = augmentation.features(features, epoch=epoch, utterance_id=utterance.id)
         return LoadedRow(
             utterance.id,
             position,
@@ -107,9 +108,10 @@ class TrainingRows(Dataset):
 
     def _stand_in(self, row: LoadedRow) -> Example:
         """Faint noise of weight zero: every rank runs a step, whatever could be read."""
-        samples = max(1, round(self._corpus.durations[row.position[1]] * self._corpus.sample_rate))
+        utterance = self._corpus[row.position[1]]
+        samples = max(1, round(utterance.duration_seconds * self._corpus.sample_rate))
         noise = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
-        labels = self._family.labels(self._corpus[row.position[1]].text)
+        labels = self._family.labels(utterance.text)
         if self._family.impossible(samples, labels) is not None:
             labels = []
         return Example(

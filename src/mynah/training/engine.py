@@ -28,6 +28,7 @@ from mynah.training.stops import EvaluationStopped, StopRequest
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
+    from mynah.data.augmentation.chain import Augmentation
     from mynah.data.batches import BatchPlan
     from mynah.data.corpus import Corpus
     from mynah.models.family import Family
@@ -66,6 +67,7 @@ class MynahTrainer(CommittingTrainer):
         config: Config,
         arguments: TrainingArguments,
         *,
+        augmentation: Augmentation,
         output_directory: Path,
         evaluate: Callable[[int], Mapping[str, float]],
         on_first_checkpoint: Callable[[], None],
@@ -80,9 +82,7 @@ class MynahTrainer(CommittingTrainer):
         self._on_first_checkpoint: Callable[[], None] | None = on_first_checkpoint
         self._extra_files = extra_files
         self._steps_total = steps_total(plan, config)
-        self._rows = TrainingRows(
-            family, corpus, config.data.augmentation, seed=config.training.seed
-        )
+        self._rows = TrainingRows(family, corpus, augmentation)
         self._sampler = PlanSampler(plan, distributed.rank())
         self._resumed_from: Path | None = None
 

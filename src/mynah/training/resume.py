@@ -12,6 +12,7 @@ from mynah.config.errors import UserError
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
+    from mynah.data.augmentation.chain import Augmentation
     from mynah.data.corpus import Corpus
 
 ABOUT_NAME = "mynah.json"
@@ -25,7 +26,9 @@ _FIXED = (
 )  # fmt: skip
 
 
-def fixed_settings(config: Config, corpus: Corpus) -> dict[str, Any]:
+def fixed_settings(
+    config: Config, corpus: Corpus, augmentation: Augmentation
+) -> dict[str, Any]:
     """What decides the course of a training, by the names a user knows."""
     settings: dict[str, Any] = {
         f"training.{name}": getattr(config.training, name, None) for name in _FIXED
@@ -33,6 +36,10 @@ def fixed_settings(config: Config, corpus: Corpus) -> dict[str, Any]:
     if config.training.per_device_train_batch_size is not None:
         del settings["training.batch_seconds"]
     settings["data.augmentation"] = dataclasses.asdict(config.data.augmentation)
+    for name, fingerprint in augmentation.fingerprints().items():
+        # What is in the folder counts, not where it lies.
+        del settings["data.augmentation"][name]
+        settings[f"data.augmentation.{name} (fingerprint)"] = fingerprint
     settings["data.sample_rate"] = corpus.sample_rate
     settings["training utterances"] = len(corpus)
     settings["training data (fingerprint)"] = corpus.fingerprint

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah import console
 from mynah.config.errors import UserError
+from mynah.data.augmentation.chain import Augmentation
 from mynah.training import checkpoint as checkpoints
 from mynah.training import distributed
 from mynah.training.arguments import (
@@ -68,6 +69,7 @@ def train(
     *,
     output_directory: Path,
     evaluate: Callable[[int], Mapping[str, float]],
+    augmentation: Augmentation | None = None,
     resume: Path | None = None,
     on_first_checkpoint: Callable[[], None] = lambda: None,
     extra_files: Mapping[str, str] | None = None,
@@ -82,6 +84,7 @@ def train(
         config: The checked settings.
         output_directory: Where ``checkpoint-N`` go, and at the end the best model.
         evaluate: Measures the model at a step: error rates by name, as ``eval_wer``.
+        augmentation: Of the training audio; None: opened here, as the settings say.
         resume: A whole checkpoint to go on from.
         on_first_checkpoint: Called once, after the first checkpoint of this call is whole.
         extra_files: Text files written into every checkpoint, by name.
@@ -92,7 +95,13 @@ def train(
     """
     started = time.monotonic()
     step = 0
-    settings = fixed_settings(config, corpus)
+    if augmentation is None:
+        augmentation = Augmentation.open(
+            config.data.augmentation,
+            sample_rate=corpus.sample_rate,
+            seed=config.training.seed,
+        )
+    settings = fixed_settings(config, corpus, augmentation)
     total = steps_total(plan, config)
     for name in checkpoints.clean(output_directory) if distributed.rank() == 0 else []:
         console.notice(f"{name} was cut short while it was written; it is removed.")
@@ -106,6 +115,7 @@ def train(
             corpus,
             plan,
             config,
+            augmentation=augmentation,
             output_directory=output_directory,
             evaluate=evaluate,
             first_step=step,

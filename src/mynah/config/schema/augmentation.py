@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mynah.config.schema.setting import setting
 
+ROOM_PROBABILITY = 0.5  # where room_folder is set and room_probability is not
+
 
 @dataclass
 class SpecAugmentConfig:
@@ -17,21 +19,97 @@ class SpecAugmentConfig:
     )
     frequency_masks: int = setting(0, "Frequency masks an utterance; 0 turns them off.", minimum=0)
     frequency_mask_bins: int = setting(27, "Widest frequency mask.", unit="mel bins", minimum=0)
+    probability: float = setting(
+        1.0, "Share of the utterances that are masked.", minimum=0.0, maximum=1.0
+    )
 
 
 @dataclass
 class AugmentationConfig:
     """Changes made to training audio alone, each a function of (seed, epoch, utterance)."""
 
+    # 1. Speed
     speed_factors: list[float] = setting(
         [], "Speed perturbation: each utterance draws one of these factors; empty: off."
     )
-    gain_db: float = setting(
-        0.0, "Gain drawn uniformly from -gain_db to +gain_db.", unit="decibels", minimum=0.0
+    speed_probability: float = setting(
+        1.0, "Share of the utterances that draw a speed factor.", minimum=0.0, maximum=1.0
     )
+
+    # 2. Rooms
+    room_probability: float | None = setting(
+        None,
+        "Share of the utterances that are heard in a room; null: 0.5 where room_folder is set, "
+        "else 0.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    room_folder: str | None = setting(
+        None,
+        "Folder of room impulse responses, looked through with the folders below it; null: rooms "
+        "are simulated (image-source method).",
+    )
+    simulated_rooms: int = setting(
+        200, "Rooms that are simulated; an utterance draws one of them.", unit="rooms", minimum=1
+    )
+    room_size_meters: list[float] = setting(
+        [3.0, 10.0], "Length and width of a simulated room, drawn from [low, high].", unit="metres"
+    )
+    room_rt60_seconds: list[float] = setting(
+        [0.2, 0.8],
+        "Reverberation time of a simulated room, in which a sound falls by 60 decibels, drawn "
+        "from [low, high].",
+        unit="seconds",
+    )
+    room_distance_meters: list[float] = setting(
+        [0.5, 3.0],
+        "Distance of the microphone in a simulated room, drawn from [low, high].",
+        unit="metres",
+    )
+
+    # 3. Gain
+    gain_db: float = setting(
+        0.0,
+        "Gain drawn uniformly from -gain_db to +gain_db; what exceeds full scale is scaled down "
+        "as a whole.",
+        unit="decibels",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    gain_probability: float = setting(
+        1.0, "Share of the utterances whose gain is changed.", minimum=0.0, maximum=1.0
+    )
+
+    # 4. Noise
     noise_snr_db: list[float] = setting(
         [],
-        "Synthetic noise at a signal-to-noise ratio drawn from [low, high]; empty: off.",
+        "Noise at a signal-to-noise ratio drawn from [low, high]; empty: off.",
         unit="decibels",
     )
+    noise_folder: str | None = setting(
+        None,
+        "Folder of recorded noise, looked through with the folders below it; null: the noise is "
+        "made, between white and pink.",
+    )
+    noise_sources: int = setting(
+        1,
+        "Pieces of recorded noise mixed together, drawn from 1 to this; of speech, several "
+        "make babble.",
+        minimum=1,
+        maximum=32,
+    )
+    noise_probability: float = setting(
+        1.0, "Share of the utterances that get noise.", minimum=0.0, maximum=1.0
+    )
+
+    # 5. Telephone
+    telephone_probability: float = setting(
+        0.0,
+        "Share of the utterances that are heard through a telephone: 300 to 3400 hertz and the "
+        "8-bit companding of G.711, mu-law or A-law.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+    # 6. Masks on the features
     spec_augment: SpecAugmentConfig = setting(SpecAugmentConfig, "SpecAugment.")

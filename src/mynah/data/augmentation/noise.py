@@ -1,0 +1,125 @@
+"""Background noise: made here, between white and pink, or cut out of recordings."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from mynah.data.augmentation.audio_folder import AudioFolder, read_file
+from mynah.data.augmentation.gain import level
+
+_BANK_SAMPLES = 1 << 20  # about a minute at 16 kHz
+_CROSSFADE_SECONDS = 0.05  # where a short recording begins again
+_SILENCE = 1e-5  # level of a piece that is too quiet to be noise; full scale is 1
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a recording.
+
+    Attributes:
+        file: Which of the folder's files.
+        place: Where the piece begins, of [0, 1): a share of what the recording has to spare.
+    """
+
+    file: int
+    place: float
+
+
+def noise(samples: int, colour: float, generator: np.random.Generator) -> np.ndarray:
+    """Noise of unit power: float32 [samples].
+
+    Args:
+        samples: How many.
+        colour: 0 is white, 1 pink (its power falls as 1/f), between them a mixture.
+        generator: Draws where in the two noises it is cut out.
+    """
+    white, pink = _bank()
+    starts = generator.integers(_BANK_SAMPLES, size=2)
+    mixed = np.float32(np.sqrt(1 - colour)) * _around(white, int(starts[0]), samples)
+    mixed += np.float32(np.sqrt(colour)) * _around(pink, int(starts[1]), samples)
+    return mixed
+
+
+def recorded_noise(
+    folder: AudioFolder, pieces: tuple[Piece, ...], samples: int, sample_rate: int
+) -> np.ndarray:
+    """Pieces of recordings, equally loud, mixed together: float32 [samples] of any power.
+
+    Zero where every piece happens to be silent.
+
+    Raises:
+        ValueError: A recording has become unreadable.
+    """
+    mixed = np.zeros(samples, dtype=np.float32)
+    for piece in pieces:
+        cut = _cut(folder, piece, samples, sample_rate)
+        loudness = level(cut)
+        if loudness > _SILENCE:
+            mixed += cut / np.float32(loudness)
+    return mixed
+
+
+def mix(audio: np.ndarray, added: np.ndarray, snr_db: float) -> np.ndarray:
+    """Speech with noise at a signal-to-noise ratio, both measured over the whole utterance.
+
+    Args:
+        audio: float32 [samples].
+        added: Noise of any power, float32 [samples].
+        snr_db: Decibels that the speech is above it.
+    """
+    loudness = level(added)
+    if loudness <= 0.0:
+        return audio
+    wanted = level(audio) * 10 ** (-snr_db / 20)
+    return audio + added * np.float32(wanted / loudness)
+
+
+def looped(recording: np.ndarray, start: int, samples: int, sample_rate: int) -> np.ndarray:
+    """A recording from ``start`` on, over and over, float32 [samples].
+
+    Its end is faded into its beginning with equal power, so that no click tells them apart.
+    """
+    fade = min(round(_CROSSFADE_SECONDS * sample_rate), len(recording) // 2)
+    if fade:
+        angle = np.linspace(0, np.pi / 2, fade, dtype=np.float32)
+        ring = recording[: len(recording) - fade].copy()
+        ring[:fade] = ring[:fade] * np.sin(angle) + recording[-fade:] * np.cos(angle)
+    else:
+        ring = recording
+    return _around(ring, start % len(ring), samples)
+
+
+def _cut(folder: AudioFolder, piece: Piece, samples: int, sample_rate: int) -> np.ndarray:
+    path = folder.root / folder.files[piece.file]
+    needed, held = samples / sample_rate, float(folder.seconds[piece.file])
+    if held <= needed:
+        recording = read_file(path, sample_rate)
+        return looped(recording, int(piece.place * len(recording)), samples, sample_rate)
+    begin = piece.place * (held - needed)
+    cut = read_file(path, sample_rate, offset_seconds=begin, duration_seconds=needed)
+    # Rounded to a sample of its own rate, it may be one too short or too long.
+    return np.pad(cut, (0, max(0, samples - len(cut))), mode="edge")[:samples]
+
+
+def _around(ring: np.ndarray, start: int, samples: int) -> np.ndarray:
+    """``samples`` of a ring from ``start`` on, in as many slices as it takes."""
+    pieces, place = [], start
+    while samples > 0:
+        pieces.append(ring[place : place + samples])
+        samples -= len(pieces[-1])
+        place = 0
+    return pieces[0] if len(pieces) == 1 else np.concatenate([ring[:0], *pieces])
+
+
+@functools.cache
+def _bank() -> tuple[np.ndarray, np.ndarray]:
+    """White and pink noise, made once: a transform an utterance took as long as its speech."""
+    generator = np.random.default_rng(20_26)
+    white = generator.standard_normal(_BANK_SAMPLES, dtype=np.float32)
+    spectrum = np.fft.rfft(generator.standard_normal(_BANK_SAMPLES))
+    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 100.0))  # level below 1.5 Hz
+    pink = np.fft.irfft(spectrum, _BANK_SAMPLES).astype(np.float32)
+    return white, pink / np.float32(np.sqrt(np.mean(np.square(pink))))

@@ -1,0 +1,35 @@
+"""SpecAugment: spans of time and bands of frequency blanked out.
+
+Park et al. 2019, arXiv 1904.08779; time masks are a share of the utterance, as in Park et al.
+2020, arXiv 1912.05533.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mynah.config.schema import SpecAugmentConfig
+
+
+def mask_features(
+    features: np.ndarray, config: SpecAugmentConfig, generator: np.random.Generator
+) -> np.ndarray:
+    """A copy with masks over time and frequency, set to the utterance's mean.
+
+    Args:
+        features: float32 [frames, bins]; left as it is.
+        config: How many masks, and how wide.
+        generator: Draws widths and places.
+    """
+    masked = np.array(features, copy=True)
+    frames, bins = masked.shape
+    value = masked.mean() if masked.size else 0.0
+    for _ in range(config.frequency_masks):
+        width = int(generator.integers(min(config.frequency_mask_bins, bins) + 1))
+        start = int(generator.integers(bins - width + 1))
+        masked[:, start : start + width] = value
+    for _ in range(config.time_masks):
+        width = int(generator.integers(int(config.time_mask_fraction * frames) + 1))
+        start = int(generator.integers(frames - width + 1))
+        masked[start : start + width] = value
+    return masked
