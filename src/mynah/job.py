@@ -67,7 +67,9 @@ def _check_places(composed: Composed, directory: Path | None) -> Path | None:
     resume = None
     if config.resume_from_checkpoint is not None:
         own = output or (here / directory / run_directory.MODEL if directory else None)
-        resume = run_directory.resolve_resume(config, working_directory=here, output_directory=own)
+        resume = run_directory.resolve_resume(
+            config, working_directory=here, output_directory=own, quiet=True
+        )
     if output is not None:
         run_directory.check_output_directory(output, resume=resume)
     return run_directory.run_directory_of(resume, here / "outputs") if resume else None

@@ -19,7 +19,7 @@ from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
 from mynah.config.checks import notices
 from mynah.config.effective import effective_yaml
 from mynah.config.schema import Config
-from mynah.training import distributed
+from mynah.training import distributed, slurm
 
 if TYPE_CHECKING:
     from mynah.config.origins import Origin
@@ -83,9 +83,14 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
     output = Path(config.training.output_dir or directory / "model")
     resume = None
     if config.resume_from_checkpoint is not None:
-        resume = run_directory.resolve_resume(
-            config, working_directory=working_directory, output_directory=output
+        resume = distributed.on_first(
+            lambda: run_directory.resolve_resume(
+                config, working_directory=working_directory, output_directory=output
+            )
         )
+        if resume is None:
+            console.say("There is nothing to resume yet: this is a new run.")
+    if resume is not None:
         from mynah.training.checkpoint import verify
 
         verify(resume)  # before hours may go into preparing data
@@ -93,7 +98,9 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
     run_directory.check_output_directory(output, resume=resume)
     record = run_directory.RunRecord.start(directory, config)
     try:
-        result = train_recorded(config, directory, working_directory, output, resume)
+        result = train_recorded(
+            config, directory, working_directory, output, resume, started=started
+        )
     except BaseException:
         record.finish("failed")
         raise
@@ -109,17 +116,46 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
 
 
 def train_recorded(
-    config: Config, directory: Path, working_directory: Path, output: Path, resume: Path | None
+    config: Config,
+    directory: Path,
+    working_directory: Path,
+    output: Path,
+    resume: Path | None,
+    *,
+    started: float,
 ) -> RunResult:
     """The training itself: from the corpus to the report."""
     from mynah.models import registry
 
     registry.check(config.model, sample_rate=config.data.sample_rate, offline=config.offline)
 
+    from mynah.data.augmentation.chain import Augmentation
     from mynah.data.prepare import prepare
 
-    data = prepare(config.data, offline=config.offline, working_directory=working_directory)
-    assert data.train is not None
+    augmentation = Augmentation.open(
+        config.data.augmentation,
+        sample_rate=config.data.sample_rate,
+        seed=config.training.seed,
+    )
+    streaming = config.data.streaming
+    data = prepare(
+        config.data,
+        offline=config.offline,
+        working_directory=working_directory,
+        train=not streaming,
+    )
+    training: Any = data.train
+    if streaming:
+        from mynah.data.streams.stream import open_stream
+
+        training = open_stream(
+            config.data, offline=config.offline, working_directory=working_directory
+        )
+        console.notice(training.promises())
+        data.report["splits"]["train"] = training.about()
+        data.report["fingerprints"]["train"] = training.fingerprint
+    assert training is not None
+    data.report["augmentation"] = augmentation.report()
     write_json(directory / "data.json", data.report)
 
     from mynah.runtime import describe_device, device_for, seed_everything, use_threads
@@ -128,7 +164,7 @@ def train_recorded(
     seed_everything(config.training.seed)
     family = registry.build(
         config.model,
-        texts=data.train.texts,
+        texts=training.texts,
         sample_rate=config.data.sample_rate,
         offline=config.offline,
     )
@@ -139,9 +175,11 @@ def train_recorded(
     from mynah.training import trainer
     from mynah.training.feasible import without_impossible
 
-    corpus = without_impossible(data.train, family, config.data, report=data.report)
+    # Of a stream the first rows stand for all: what is checked and estimated is of them.
+    corpus = training.head(seed=config.training.seed) if streaming else training
+    corpus = without_impossible(corpus, family, config.data, report=data.report)
     write_json(directory / "data.json", data.report)
-    plan = BatchPlan(
+    plan: Any = BatchPlan(
         corpus.durations,
         seed=config.training.seed,
         batch_seconds=config.training.batch_seconds,
@@ -152,6 +190,17 @@ def train_recorded(
     if distributed.rank() == 0:
         (directory / "config.yaml").write_text(effective, encoding="utf-8")
     summarize(config, data, corpus, family, plan, describe_device(family.model))
+    if streaming:
+        from mynah.training.stream_loader import StreamPlan
+
+        corpus = training
+        plan = StreamPlan(
+            training,
+            config,
+            rank=distributed.rank(),
+            world_size=trainer.world_size(),
+            left_out=directory / f"left_out{distributed.rank() or ''}.jsonl",
+        )
 
     evaluate_splits = periodic_evaluation(config, family, data.evaluation)
     outcome = trainer.train(
@@ -161,15 +210,22 @@ def train_recorded(
         config,
         output_directory=output,
         evaluate=evaluate_splits,
+        augmentation=augmentation,
         resume=resume,
         on_first_checkpoint=lambda: announce_model(working_directory, output),
+        elapsed_seconds=time.time() - started,
         extra_files={
             "config.yaml": effective,
             "data.json": json.dumps(data.report, indent=2, ensure_ascii=False),
         },
     )
+    if streaming:
+        data.report["splits"]["train"]["dropped"] = plan.left_out_counts
+        write_json(directory / "data.json", data.report)
     if outcome.interrupted:
         console.say("Stopped. To go on from here, add resume_from_checkpoint=last")
+        if config.training.requeue and slurm.may_requeue(outcome.stopped_by):
+            slurm.requeue()
         return RunResult(directory, {}, None, interrupted=True)
 
     if distributed.rank() > 0:
@@ -329,6 +385,10 @@ def summarize(
         ["model", f"{family.name}: {total:,} parameters, {trainable:,} trained"],
         ["training", f"{len(corpus):,} utterances, {corpus.durations.sum() / 3600:.2f} h"],
     ]
+    batches = f"of {plan.batches_per_epoch:,} batches an epoch, "
+    if config.data.streaming:
+        rows[-1] = ["training", f"streamed; estimated on its first {len(corpus):,} utterances"]
+        batches = "(training.max_steps), "
     rows += [
         [f"evaluation: {name}", f"{len(split):,} utterances, {split.durations.sum() / 3600:.2f} h"]
         for name, split in data.evaluation.items()
@@ -336,8 +396,7 @@ def summarize(
     rows += [
         [
             "steps",
-            f"{steps:,} of {plan.batches_per_epoch:,} batches an epoch, "
-            f"{plan.padding_fraction(0):.1%} padding",
+            f"{steps:,} {batches}{plan.padding_fraction(0):.1%} padding",
         ],
         ["device", device],
         ["estimated time", f"{cost.seconds_per_step * steps / 60:.1f} minutes of training"],

@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mynah import console
 from mynah.config.errors import UserError
 from mynah.config.schema import Config
 from mynah.run_record import RECORD, RunRecord, identity, read_record, record
@@ -131,11 +132,16 @@ def is_whole(directory: Path) -> bool:
 
 def checkpoints(model_directory: Path) -> list[Path]:
     """The whole ``checkpoint-N`` directories in a model directory, by rising step."""
+    return [path for path in _named_checkpoints(model_directory) if is_whole(path)]
+
+
+def _named_checkpoints(model_directory: Path) -> list[Path]:
+    """All ``checkpoint-N`` directories, whole or not, by rising step."""
     found = []
     with suppress(OSError):
         for path in model_directory.iterdir():
             named = _CHECKPOINT.fullmatch(path.name)
-            if named and is_whole(path):
+            if named and path.is_dir():
                 found.append((int(named.group(1)), path))
     return [path for _, path in sorted(found)]
 
@@ -219,28 +225,41 @@ def resolve_checkpoint(path: str, working_directory: Path, *, resume: bool = Fal
 
 
 def resolve_resume(
-    config: Config, *, working_directory: Path, output_directory: Path | None = None
-) -> Path:
-    """The checkpoint that ``resume_from_checkpoint`` means: a path, a run, or ``last``.
+    config: Config,
+    *,
+    working_directory: Path,
+    output_directory: Path | None = None,
+    quiet: bool = False,
+) -> Path | None:
+    """The checkpoint that ``resume_from_checkpoint`` means: a path, a run, ``last`` or ``auto``.
 
     Args:
         config: The settings of the run about to start, paths made absolute.
         working_directory: Where the command was typed.
         output_directory: The run's own model directory. Where it holds checkpoints and the
-            setting is ``last``, the newest of those is meant.
+            setting is ``last`` or ``auto``, the newest of those is meant.
+        quiet: Whether nothing is said of damaged checkpoints that are passed over.
+
+    Returns:
+        The checkpoint; None where ``auto`` finds nothing to go on from.
 
     Raises:
-        UserError: There is none.
+        UserError: There is none, and the setting is not ``auto``.
     """
     typed = config.resume_from_checkpoint
     assert typed is not None
-    if typed != "last":
+    if typed not in ("last", "auto"):
         return resolve_checkpoint(typed, working_directory, resume=True)
     if output_directory is not None:
-        own = _newest_undamaged(checkpoints(output_directory))
+        own = _newest_undamaged(_named_checkpoints(output_directory), quiet=quiet)
         if own is not None:
             return own.resolve()
-    return find_last(working_directory / "outputs", identity(config))
+    try:
+        return find_last(working_directory / "outputs", identity(config), quiet=quiet)
+    except UserError:
+        if typed == "auto":
+            return None
+        raise
 
 
 def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
@@ -275,12 +294,13 @@ def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
     )
 
 
-def find_last(outputs: Path, identity: dict[str, Any]) -> Path:
+def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -> Path:
     """What ``resume_from_checkpoint=last`` means.
 
     Args:
         outputs: The folder of all runs.
         identity: Data, model and seed of the run about to start, as ``run.json`` holds them.
+        quiet: Whether nothing is said of damaged checkpoints that are passed over.
 
     Returns:
         The newest whole checkpoint of the run with this identity that saved last.
@@ -292,15 +312,15 @@ def find_last(outputs: Path, identity: dict[str, Any]) -> Path:
     others: list[tuple[Path, dict[str, Any]]] = []
     wanted = json.loads(json.dumps(identity))  # as it looks after a way through run.json
     for run in runs(outputs):
-        kept = checkpoints(model_directory_of(run))
+        kept = _named_checkpoints(model_directory_of(run))
         if not kept:
             continue
         written = read_record(run).get("identity")
         if written == wanted:
             candidates += kept
-        elif isinstance(written, dict):
-            others.append((kept[-1], written))
-    newest = _newest_undamaged(sorted(candidates, key=_modified))
+        elif isinstance(written, dict) and (whole := [path for path in kept if is_whole(path)]):
+            others.append((whole[-1], written))
+    newest = _newest_undamaged(sorted(candidates, key=_modified), quiet=quiet)
     if newest is not None:
         return newest.resolve()
     if not others:
@@ -320,13 +340,16 @@ def find_last(outputs: Path, identity: dict[str, Any]) -> Path:
     )
 
 
-def _newest_undamaged(oldest_first: list[Path]) -> Path | None:
+def _newest_undamaged(oldest_first: list[Path], *, quiet: bool = True) -> Path | None:
     """The last one whose every byte is as its sums say."""
     from mynah.training.checkpoint import find_damage
 
     for path in reversed(oldest_first):
-        if find_damage(path) is None:
+        damage = find_damage(path)
+        if damage is None:
             return path
+        if not quiet:
+            console.notice(f"{path} is passed over, for it is not whole: {damage}.")
     return None
 
 

@@ -33,10 +33,11 @@ def identity(config: Config) -> dict[str, Any]:
     Returns:
         ``data`` and ``model`` as the digest of their settings, ``seed`` as it is.
     """
-    data = dataclasses.asdict(config.data)
+    # Only what differs from the defaults: a later version's new settings change nothing.
+    data = _changed(config.data)
     for name in _WITHOUT_MEANING:
         data.pop(name, None)
-    model = dataclasses.asdict(config.model)
+    model = _changed(config.model)
     if not (is_pretrained(config.model) and config.model.use_lora):
         model = {name: value for name, value in model.items() if not name.startswith("lora_")}
     return {"data": _digest(data), "model": _digest(model), "seed": config.training.seed}
@@ -129,6 +130,19 @@ def _lock(output: Path) -> IO[str] | None:
             fix="wait for it, or leave training.output_dir away",
         ) from problem
     return handle
+
+
+def _changed(section: Any) -> dict[str, Any]:
+    """The settings of a section, nested ones too, that are not at their defaults."""
+    defaults = type(section)()
+    changed: dict[str, Any] = {}
+    for field in dataclasses.fields(section):
+        value, default = getattr(section, field.name), getattr(defaults, field.name)
+        if value == default:
+            continue
+        nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
+        changed[field.name] = _changed(value) if nested else value
+    return changed
 
 
 def _digest(settings: dict[str, Any]) -> str:

@@ -111,7 +111,7 @@ def test_a_loss_that_is_not_finite_is_named_and_its_step_left_out(tmp_path, caps
     assert all(torch.isfinite(value).all() for value in weights(family).values())
     assert 0 < result.history[-1]["loss"] < 100
     said = capsys.readouterr().out
-    assert "not finite in step 2" in said and "utterance-0" in said
+    assert "Step 2 is left out: the loss is not finite" in said and "utterance-0" in said
 
 
 def test_a_loss_that_stays_not_finite_ends_the_training(tmp_path):

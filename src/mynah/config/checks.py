@@ -10,10 +10,13 @@ import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from mynah.config.augmentation import augmentation_notices, check_augmentation
+from mynah.config.durations import parse_duration
 from mynah.config.errors import ConfigError, ConfigErrors
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
 from mynah.config.settings import Setting, all_settings
+from mynah.config.streaming import check_streaming
 from mynah.config.training_arguments import optimizer_names, upstream_fields
 from mynah.config.upstream import UPSTREAM_DISPOSITION, refusal
 from mynah.config.values import argument, limits_mistake, shown, typed
@@ -162,6 +165,15 @@ def _check_schedule(checker: Checker) -> None:
         checker.wrong(
             "training.num_train_epochs", "Nothing would be trained.", "training.num_train_epochs=1"
         )
+    if training.max_time is not None:
+        try:
+            parse_duration(training.max_time)
+        except ValueError as problem:
+            checker.wrong(
+                "training.max_time",
+                f"training.max_time: {problem}. Write 90m, 11.5h, or '12:30:00' in quotes.",
+                "training.max_time=12h",
+            )
     for name in ("adam_beta1", "adam_beta2"):
         if getattr(training, name) >= 1:
             checker.wrong(
@@ -347,9 +359,11 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     _check_schedule,
     _check_best_model,
     _check_audio,
+    check_augmentation,
     _check_encoder,
     _check_model_names,
     _check_ways,
+    check_streaming,
 )
 
 
@@ -383,6 +397,7 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
     synthesis = [n for n in all_settings() if n.startswith("data.synthesis.") and asked(n)]
     if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
         yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."
+    yield from augmentation_notices(config, asked)
     for size, seconds in (
         ("per_device_train_batch_size", "batch_seconds"),
         ("per_device_eval_batch_size", "eval_batch_seconds"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 
 from mynah.config.schema import Config, ModelConfig
 
@@ -12,8 +13,8 @@ _LEARNING_RATE_OF_ALL = 3e-5
 
 
 def with_derived(config: Config) -> Config:
-    """The settings with optimizer and learning rate filled in, so that what is written to a
-    run is what the run did."""
+    """The settings with optimizer, learning rate and trackers filled in, so that what is
+    written to a run is what the run did."""
     training = config.training
     optim = training.optim
     if optim is None:
@@ -21,8 +22,12 @@ def with_derived(config: Config) -> Config:
     rate = training.learning_rate
     if rate is None:
         rate = learning_rate(config.model)
+    trackers = training.report_to
+    if trackers is None:
+        trackers = ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
     return dataclasses.replace(
-        config, training=dataclasses.replace(training, optim=optim, learning_rate=rate)
+        config,
+        training=dataclasses.replace(training, optim=optim, learning_rate=rate, report_to=trackers),
     )
 
 

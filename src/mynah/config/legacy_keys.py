@@ -203,7 +203,7 @@ def _evaluation_strategy(key: str, value: Any, content: Content) -> Fate:
 def _report_to(key: str, value: Any, content: Content) -> Fate:
     name = "training.report_to"
     if value in ("none", ["none"], []):
-        return Fate(key, value, "translated", ((name, None),), "null: nothing is reported")
+        return Fate(key, value, "translated", ((name, ["none"]),), "a list now")
     if isinstance(value, str):
         return Fate(key, value, "translated", ((name, [value]),), "a list now")
     return Fate(key, value, "honoured", ((name, value),))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from mynah.config.schema import Config, TrainingConfig
     from mynah.data.batches import BatchPlan
 
-TENSORBOARD = "tensorboard"  # its folder is ours to choose, so its callback is made by us
-
 _SHARDED = ("fsdp", "fsdp_config", "deepspeed")
 # Fields whose meaning is carried out in this package; Trainer gets what keeps it out of the way.
 _OURS = {
@@ -107,7 +105,7 @@ def training_arguments(
         "eval_on_start": bool(getattr(training, "eval_on_start", False)) and not resuming,
         "metric_for_best_model": training.metric_for_best_model or "wer",
         "greater_is_better": greater_is_better(training),
-        "report_to": [name for name in reporters(training) if name != TENSORBOARD] or "none",
+        "report_to": "none",  # our own callbacks: a tracker of transformers can end a training
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "activation_checkpointing": training.gradient_checkpointing,

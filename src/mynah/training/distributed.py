@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
@@ -56,6 +56,23 @@ def gather_to_first(value: Any) -> list[Any]:
     gathered = [None] * world_size() if rank() == 0 else None
     dist.gather_object(value, gathered)
     return gathered or []
+
+
+def on_first(action: Callable[[], Any]) -> Any:
+    """What rank 0's ``action`` gives, on every rank; what it raises is raised on every rank."""
+    if world_size() == 1:
+        return action()
+    found: Any = None
+    problem: Exception | None = None
+    if rank() == 0:
+        try:
+            found = action()
+        except Exception as error:
+            problem = error
+    found, problem = from_first((found, problem))
+    if problem is not None:
+        raise problem
+    return found
 
 
 def from_first(value: Any) -> Any:

@@ -23,8 +23,12 @@ from mynah.training import distributed, muon, state
 from mynah.training.arguments import greater_is_better, loader_options, steps_total
 from mynah.training.callbacks import say_scores
 from mynah.training.dataset import PlanSampler, TrainingRows, make_loader
+from mynah.training.loss_guard import Batch, LossGuard
+from mynah.training.running_statistics import RunningStatistics
 from mynah.training.saving import CommittingTrainer
 from mynah.training.stops import EvaluationStopped, StopRequest
+from mynah.training.stream_loader import StreamPlan, StreamSampler
+from mynah.training.trackers import log_directory
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -33,9 +37,9 @@ if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
     from mynah.models.family import Family
     from mynah.training.callbacks import Progress
+    from mynah.training.time_limit import TimeLimit
 
 _NAMED = 5  # unusable utterances named one by one; the others are counted
-_FRUITLESS_STEPS = 10  # steps in a row without a usable gradient that end a training
 _PLATEAU = torch.optim.lr_scheduler.ReduceLROnPlateau
 
 
@@ -55,8 +59,10 @@ class MynahTrainer(CommittingTrainer):
         stop: Whether somebody asked to stop.
         interrupted: Whether the training stopped for that.
         skipped: Utterances that could not be used, id to reason.
+        guard: Judges the loss of every step.
         audio_seconds: Audio trained on in this call, by all ranks.
         progress: What shows the progress, or None.
+        time_limit: Told how long steps and saves take; None where there is no limit.
     """
 
     def __init__(
@@ -83,7 +89,12 @@ class MynahTrainer(CommittingTrainer):
         self._extra_files = extra_files
         self._steps_total = steps_total(plan, config)
         self._rows = TrainingRows(family, corpus, augmentation)
-        self._sampler = PlanSampler(plan, distributed.rank())
+        self._plan = plan
+        self._sampler = (
+            StreamSampler(plan)
+            if isinstance(plan, StreamPlan)
+            else PlanSampler(plan, distributed.rank())
+        )
         self._resumed_from: Path | None = None
 
         self.stop = StopRequest()
@@ -91,9 +102,17 @@ class MynahTrainer(CommittingTrainer):
         self.skipped: dict[str, str] = {}
         self.audio_seconds = 0.0
         self.progress: Progress | None = None
+        self.time_limit: TimeLimit | None = None
+        self._step_began = time.monotonic()
         self._stop_agreed = False
         self._pending_evaluation = False
-        self._fruitless_steps = 0
+        self.guard = LossGuard(
+            log_directory(output_directory),
+            most=config.training.max_bad_steps,
+            factor=config.training.exploding_loss_factor,
+        )
+        self._step_batches: list[Batch] = []
+        self._statistics = RunningStatistics(family.model)
         self._step_total = 0.0  # undivided loss of this optimizer step, this rank
         self._step_count = 0.0  # what it is to be divided by
         self._step_seconds = 0.0
@@ -148,6 +167,9 @@ class MynahTrainer(CommittingTrainer):
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
     ) -> torch.Tensor:
         """Add one batch's gradient; with the last batch of the step, divide by the count."""
+        if not self._step_batches:
+            self._step_began = time.monotonic()
+            self._statistics.keep()
         self._note_skipped(inputs["skipped"])
         model.train()
         if callable(getattr(self.optimizer, "train", None)):
@@ -165,20 +187,21 @@ class MynahTrainer(CommittingTrainer):
                 fix="lower training.batch_seconds (and raise gradient_accumulation_steps by as "
                 "much), or set training.gradient_checkpointing=true",
             ) from error
-        self._step_total += float(loss.total.detach())
-        self._step_count += float(loss.count)
+        total, count = float(loss.total.detach()), float(loss.count)
+        self._step_total += total
+        self._step_count += count
         self._step_seconds += inputs["seconds"]
-        if not math.isfinite(self._step_total):
-            console.notice(
-                f"The loss is not finite in step {self.state.global_step + 1:,}; "
-                f"its gradient is left out. Utterances: {', '.join(inputs['ids'][:_NAMED])}"
-            )
+        self._step_batches.append(
+            Batch(inputs["ids"], inputs["seconds"], total / count if count else 0.0)
+        )
         if self.accelerator.sync_gradients:
             self._finish_gradient(model)
         # Trainer's own sum is not used: ours is weighted by tokens, and survives a resume.
         return torch.zeros((), device=self.args.device)
 
     def _finish_gradient(self, model: Any) -> None:
+        if self.time_limit is not None:
+            self.time_limit.took(step_seconds=time.monotonic() - self._step_began)
         total, count, seconds, stops = distributed.sum_over_ranks(
             [self._step_total, self._step_count, self._step_seconds, float(self.stop.requested)],
             self.args.device,
@@ -186,25 +209,27 @@ class MynahTrainer(CommittingTrainer):
         self._stop_agreed = stops > 0
         self.audio_seconds += seconds
         self._step_total = self._step_count = self._step_seconds = 0.0
+        batches, self._step_batches = self._step_batches, []
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        if math.isfinite(total) and count > 0:
+        reason = self.guard.judge(total / count) if count else "no utterance could be read"
+        if reason is None:
             # DDP has averaged over the ranks already.
             torch._foreach_mul_(gradients, distributed.world_size() / count)
+            reason = self._gradient_problem(gradients)
+        if reason is None:
+            self.guard.accept(total / count)
             self._logged_total += total
             self._logged_count += count
-            self._fruitless_steps = 0
             return
-        self._fruitless_steps += 1
-        if self._fruitless_steps >= _FRUITLESS_STEPS:
-            raise UserError(
-                f"{_FRUITLESS_STEPS} steps in a row gave no usable gradient "
-                f"({'the loss is not finite' if count > 0 else 'no utterance could be read'}).",
-                where=f"step {self.state.global_step + 1}",
-                fix="lower training.learning_rate"
-                if count > 0
-                else "check that the recordings are still where they were",
-            )
+        self._statistics.put_back()
         self._drop_gradient(model)
+        self.guard.reject(self.state.global_step + 1, reason, batches, rank=distributed.rank())
+
+    def _gradient_problem(self, gradients: list[torch.Tensor]) -> str | None:
+        if self.accelerator.scaler is not None:  # which looks for itself, and rescales
+            return None
+        finite = math.isfinite(float(torch.nn.utils.get_total_norm(gradients)))
+        return None if finite else "the gradient is not finite"
 
     def _drop_gradient(self, model: Any) -> None:
         """Let this optimizer step change nothing: momentum and weight decay included."""
@@ -213,15 +238,6 @@ class MynahTrainer(CommittingTrainer):
                 parameter.grad.fill_(math.nan)  # the scaler of fp16 then leaves the step out
             else:
                 parameter.grad = None
-
-    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
-        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
-        if self.accelerator.scaler is None and not math.isfinite(float(norm)):
-            console.notice(
-                f"The gradient is not finite in step {self.state.global_step + 1:,}: left out."
-            )
-            self._drop_gradient(model)
-        return norm
 
     def _note_skipped(self, skipped: list[tuple[str, str]]) -> None:
         for utterance, reason in skipped:
@@ -251,6 +267,11 @@ class MynahTrainer(CommittingTrainer):
     def running_loss(self) -> float:
         """Loss a token since the last log line."""
         return self._logged_total / self._logged_count if self._logged_count else math.nan
+
+    @property
+    def stream_pass(self) -> int | None:
+        """Which pass over a stream is being read, from 0; None where epochs are known."""
+        return self._plan.passes if isinstance(self._plan, StreamPlan) else None
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log with the true mean loss; without times, so that a resumed log is the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,14 @@ from mynah.config.errors import UserError
 from mynah.training import checkpoint as checkpoints
 from mynah.training import distributed, state
 from mynah.training.resume import ABOUT_NAME, read_about
+from mynah.training.stream_loader import StreamPlan
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
+    from mynah.data.batches import BatchPlan
     from mynah.models.family import Family
+    from mynah.training.loss_guard import LossGuard
+    from mynah.training.time_limit import TimeLimit
 
 
 class CommittingTrainer(Trainer):
@@ -31,6 +36,8 @@ class CommittingTrainer(Trainer):
     Attributes:
         family: What is trained.
         skipped: Utterances that could not be used, id to reason.
+        guard: Judges the loss of every step.
+        time_limit: Told how long a save takes; None where there is no limit.
     """
 
     model: Any
@@ -38,6 +45,7 @@ class CommittingTrainer(Trainer):
     lr_scheduler: Any
     family: Family
     skipped: dict[str, str]
+    time_limit: TimeLimit | None
     _config: Config
     _settings: dict[str, Any]
     _steps_total: int
@@ -47,10 +55,19 @@ class CommittingTrainer(Trainer):
     _resumed_from: Path | None
     _logged_total: float
     _logged_count: float
-    _fruitless_steps: int
+    guard: LossGuard
     _pending_evaluation: bool
     _scores: dict[str, float]
     _scores_step: int
+    _plan: BatchPlan | StreamPlan
+    _stream_states: list[dict[str, Any]]
+
+    def _stream_state(self) -> dict[str, Any] | None:
+        """Where this rank's stream stands, None where the corpus is a table."""
+        if not isinstance(self._plan, StreamPlan):
+            return None
+        batches = self.state.global_step * self._config.training.gradient_accumulation_steps
+        return self._plan.state(batches)
 
     @contextmanager
     def _paused(self) -> Iterator[None]:
@@ -63,17 +80,23 @@ class CommittingTrainer(Trainer):
         return training.load_best_model_at_end or training.save_strategy == "best"
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        gathered = distributed.gather_to_first((state.random_state(self.args.device), self.skipped))
+        gathered = distributed.gather_to_first(
+            (state.random_state(self.args.device), self.skipped, self._stream_state())
+        )
         failure: UserError | None = None
         if distributed.rank() == 0:
-            for _, skipped in gathered:
+            for _, skipped, _ in gathered:
                 self.skipped = {**self.skipped, **skipped}
-            randoms = [found for found, _ in gathered]
+            randoms = [found for found, _, _ in gathered]
+            self._stream_states = [position for _, _, position in gathered if position]
+            began = time.monotonic()
             try:
                 with self._paused():
                     self._commit(randoms)
             except UserError as error:
                 failure = error
+            if self.time_limit is not None:
+                self.time_limit.took(save_seconds=time.monotonic() - began)
         failure = distributed.from_first(failure)
         if failure is not None:
             raise failure
@@ -120,9 +143,10 @@ class CommittingTrainer(Trainer):
                 "world_size": distributed.world_size(),
                 "logged_total": self._logged_total,
                 "logged_count": self._logged_count,
-                "fruitless_steps": self._fruitless_steps,
+                "guard": self.guard.state(),
                 "pending_evaluation": self._pending_evaluation,
                 "skipped": self.skipped,
+                "stream": self._stream_states,
             },
         }
 
@@ -168,9 +192,11 @@ class CommittingTrainer(Trainer):
         about = read_about(directory)["training"]
         self._logged_total = about["logged_total"]
         self._logged_count = about["logged_count"]
-        self._fruitless_steps = about["fruitless_steps"]
+        self.guard.restore(about["guard"])
         self._pending_evaluation = about["pending_evaluation"]
         self.skipped = dict(about["skipped"])
+        if isinstance(self._plan, StreamPlan):
+            self._plan.restore(about["stream"])
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None:

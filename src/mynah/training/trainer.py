@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from mynah.data.augmentation.chain import Augmentation
 from mynah.training import checkpoint as checkpoints
 from mynah.training import distributed
 from mynah.training.arguments import (
-    TENSORBOARD,
     reporters,
     steps_per_epoch,
     steps_total,
@@ -23,6 +22,7 @@ from mynah.training.arguments import (
 )
 from mynah.training.distributed import world_size
 from mynah.training.resume import check_resume, fixed_settings
+from mynah.training.time_limit import time_limit
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -46,7 +46,8 @@ class TrainingResult:
             newest; None where nothing was saved.
         best_score: The best value of ``metric_for_best_model``, or None.
         history: What was logged, one dict a log or an evaluation, with ``step``.
-        interrupted: Whether a signal stopped it; a checkpoint was written then.
+        interrupted: Whether it was stopped before its end; a checkpoint was written then.
+        stopped_by: What stopped it: a signal's name or a limit's; None where it ended.
         seconds: Wall-clock time of this call.
         skipped: Training utterances that could not be used: id to reason.
     """
@@ -59,6 +60,7 @@ class TrainingResult:
     interrupted: bool
     seconds: float
     skipped: dict[str, str] = field(default_factory=dict)
+    stopped_by: str | None = None
 
 
 def train(
@@ -73,6 +75,7 @@ def train(
     resume: Path | None = None,
     on_first_checkpoint: Callable[[], None] = lambda: None,
     extra_files: Mapping[str, str] | None = None,
+    elapsed_seconds: float = 0.0,
 ) -> TrainingResult:
     """Train a family on a corpus, in the batches of a plan.
 
@@ -88,6 +91,7 @@ def train(
         resume: A whole checkpoint to go on from.
         on_first_checkpoint: Called once, after the first checkpoint of this call is whole.
         extra_files: Text files written into every checkpoint, by name.
+        elapsed_seconds: What of ``training.max_time`` went before this call.
 
     Raises:
         UserError: The disk is full, a resumed training is not the same one, a setting
@@ -123,7 +127,11 @@ def train(
             extra_files=dict(extra_files or {}),
             settings=settings,
         )
-        with trainer.stop.listening():
+        limit = time_limit(
+            config.training, elapsed_seconds=elapsed_seconds, ask=trainer.stop.limit_reached
+        )
+        trainer.time_limit = limit
+        with trainer.stop.listening(), limit.watched() if limit else nullcontext():
             try:
                 trainer.train(resume_from_checkpoint=str(resume) if resume else None)
             except RuntimeError as error:
@@ -149,6 +157,7 @@ def train(
         interrupted=interrupted,
         seconds=time.monotonic() - started,
         skipped=dict(trainer.skipped),
+        stopped_by=trainer.stop.reason if interrupted else None,
     )
 
 
@@ -173,23 +182,15 @@ def _make_trainer(
     # transformers' Trainer takes seconds to import: only here, where training is certain.
     from mynah.training.callbacks import Progress, Schedule
     from mynah.training.engine import MynahTrainer
+    from mynah.training.trackers import log_directory, trackers
 
     arguments = training_arguments(
         config, plan, output_directory=output_directory, resuming=first_step > 0,
-        rows=len(corpus),
+        rows=0 if config.data.streaming else len(corpus),
     )  # fmt: skip
-    try:
-        trainer = MynahTrainer(
-            family, corpus, plan, config, arguments, output_directory=output_directory, **rest
-        )
-    except (ImportError, RuntimeError) as error:
-        if not reporters(config.training):
-            raise
-        raise UserError(
-            f"A tracker cannot be used: {error}",
-            where="training.report_to",
-            fix="install its package, or leave it out",
-        ) from error
+    trainer = MynahTrainer(
+        family, corpus, plan, config, arguments, output_directory=output_directory, **rest
+    )
     trainer.add_callback(
         Schedule(
             trainer,
@@ -201,26 +202,11 @@ def _make_trainer(
     if distributed.rank() == 0:
         trainer.progress = Progress(trainer, bar=config.training.disable_tqdm is not True)
         trainer.add_callback(trainer.progress)
-        if TENSORBOARD in reporters(config.training):
-            trainer.add_callback(_tensorboard(output_directory.parent, first_step))
+        for tracker in trackers(
+            reporters(config.training), log_directory(output_directory), first_step=first_step
+        ):
+            trainer.add_callback(tracker)
     return trainer
-
-
-def _tensorboard(run_directory: Path, first_step: int) -> Any:
-    from transformers.integrations import TensorBoardCallback
-
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise UserError(
-            "training.report_to names tensorboard, and it is not installed.",
-            where="training.report_to",
-            fix='pip install "mynah-asr[tracking]"',
-        ) from error
-    # What an interrupted run logged after the step it is resumed from will be logged again.
-    purge = first_step + 1 if first_step else None
-    writer = SummaryWriter(log_dir=str(run_directory / "tensorboard"), purge_step=purge)
-    return TensorBoardCallback(writer)
 
 
 @contextmanager

@@ -214,8 +214,8 @@ def test_sizes_of_an_encoder_count_where_one_is_built_and_else_do_not():
 
 
 @pytest.mark.parametrize("value", ["none", ["none"], []])
-def test_reporting_to_nothing_is_null(value):
-    assert of("report_to", value).settings == (("training.report_to", None),)
+def test_reporting_to_nothing_stays_so(value):
+    assert of("report_to", value).settings == (("training.report_to", ["none"]),)
 
 
 def test_one_tracker_becomes_a_list():

@@ -44,7 +44,10 @@ class Config:
         None, "Measure this checkpoint instead of training: a checkpoint or a run's directory."
     )
     resume_from_checkpoint: str | None = setting(
-        None, "Go on from here: a checkpoint, a run's directory, or `last`."
+        None,
+        "Go on from here: a checkpoint, a run's directory, `last` (the newest whole checkpoint of "
+        "the run with this data, model and seed), or `auto` (last, or a new run where there is "
+        "none).",
     )
     offline: bool = setting(
         False, "Never use the network: what is not on this machine is an error."

@@ -43,6 +43,30 @@ class TrainingConfig:
         None, "Threads of a training on the CPU; null: one a core.", unit="threads", minimum=1
     )
 
+    max_time: str | None = setting(
+        None,
+        "Save and stop in time before this much has passed since the start, as 90m, 11.5h or "
+        "'1-12:00:00'; null: no limit but that of the SLURM job. A step and a save fit in.",
+    )
+    max_bad_steps: int = setting(
+        10,
+        "Steps in a row whose loss or gradient is no number, infinite or exploded that end the "
+        "training; each is left out, its utterances named and listed in bad_batches/.",
+        unit="steps",
+        minimum=1,
+    )
+    exploding_loss_factor: float = setting(
+        20.0,
+        "A step's loss has exploded where it is so many times the average of the last steps, and "
+        "twice the highest average so far; 0: never.",
+        minimum=0.0,
+    )
+    requeue: bool = setting(
+        True,
+        "In a SLURM job that is stopped for its time limit or by its warning signal (sbatch "
+        "--signal=USR1@120), put the job back into the queue once the checkpoint is whole.",
+    )
+
     # Of TrainingArguments, where Mynah's default or type differs, or the code reads them
     output_dir: str | None = setting(
         None, "Where checkpoints and the best model go; null: model/ in the run's directory."
@@ -138,7 +162,9 @@ class TrainingConfig:
     bf16: bool = setting(False, "Mixed precision with bfloat16.")
     fp16: bool = setting(False, "Mixed precision with float16, CUDA only.")
     report_to: list[str] | None = setting(
-        None, "Trackers by name, as [tensorboard]; null: none. Nothing is sent anywhere unasked."
+        None,
+        "Trackers by name, as [tensorboard, wandb]; [] or none: none; null: TensorBoard's files "
+        "in the run's directory where it is installed. Nothing is sent anywhere unasked.",
     )
     push_to_hub: bool = setting(False, "Refused: a model is uploaded by hand.")
     disable_tqdm: bool | None = setting(
