@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mynah.config.errors import UserError
 from mynah.console import progress
 from mynah.data import audio, tables
 from mynah.data.row import Row
 
-_SHARD_ROWS = 500
+_SHARD_ROWS = 500  # at least; what a killed preparation loses
+_MOST_SHARDS = 400
 
 
 def checked_table(
@@ -26,6 +28,7 @@ def checked_table(
     processes: int,
     content: str = "",
     load: Callable[[int], bytes] | None = None,
+    stop_at_error: bool = False,
 ) -> tables.Table:
     """The prepared table of rows: length, digest and error of each recording.
 
@@ -38,15 +41,19 @@ def checked_table(
         content: Identifies the content where it is not in files of its own.
         load: Gives the audio file of a row where that is neither a path nor in the row; the
             table then holds no audio.
+        stop_at_error: End at the first recording that cannot be read.
+
+    Raises:
+        UserError: There is one and ``stop_at_error``; what was read before is kept.
     """
     rows = _with_unique_ids(rows)
     directory = cache / f"{name}-{_fingerprint(rows, content)}"
-    shards = -(-len(rows) // _SHARD_ROWS)
+    size = max(_SHARD_ROWS, len(rows) // _MOST_SHARDS)
+    shards = -(-len(rows) // size)
 
     def make(staging: Path, missing: list[int]) -> None:
         parts = {
-            number: range(number * _SHARD_ROWS, min((number + 1) * _SHARD_ROWS, len(rows)))
-            for number in missing
+            number: range(number * size, min((number + 1) * size, len(rows))) for number in missing
         }
         total = sum(len(part) for part in parts.values())
         with (
@@ -55,14 +62,29 @@ def checked_table(
         ):
 
             def check(position: int) -> dict[str, Any]:
-                return _checked(rows[position], load and (lambda: load(position)))
+                found = _checked(rows[position], load and (lambda: load(position)))
+                if stop_at_error and found["error"] is not None:
+                    raise _unreadable(rows[position], found["error"])
+                return found
 
-            for number, part in parts.items():
-                tables.write_shard(
-                    tables.shard(staging, number), _shown(pool.map(check, part), advance)
-                )
+            try:
+                for number, part in parts.items():
+                    tables.write_shard(
+                        tables.shard(staging, number), _shown(pool.map(check, part), advance)
+                    )
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     return tables.open_or_make(directory, shards, make, lambda: {"rows": len(rows)})
+
+
+def _unreadable(row: Row, reason: str) -> UserError:
+    return UserError(
+        f"The recording of training utterance {row.id} cannot be read: {reason}.",
+        where=row.path or row.source,
+        fix="Mend or remove it; data.on_error=skip leaves out and lists whatever cannot be read",
+    )
 
 
 def _with_unique_ids(rows: Sequence[Row]) -> list[Row]:
@@ -83,7 +105,7 @@ def _shown(checked: Iterable[dict[str, Any]], advance: Any) -> Iterator[dict[str
 
 
 def _fingerprint(rows: Sequence[Row], content: str) -> str:
-    digest = hashlib.blake2b(f"{tables.FORMAT_VERSION}{content}".encode(), digest_size=8)
+    digest = hashlib.blake2b(content.encode(), digest_size=8)
     seen: dict[str, str] = {}
     for row in rows:
         if row.path is not None and row.path not in seen:
@@ -91,7 +113,8 @@ def _fingerprint(rows: Sequence[Row], content: str) -> str:
         held = hashlib.blake2b(row.audio).hexdigest() if row.audio is not None else ""
         values = (
             row.id, row.path, seen.get(row.path or "", ""), held, row.text, row.offset_seconds,
-            row.duration_seconds, row.channel, row.speaker, row.language,
+            row.duration_seconds, row.channel, row.speaker, row.language, row.byte_offset,
+            row.byte_length, row.no_speech,
         )  # fmt: skip
         digest.update("\x1f".join(map(str, values)).encode())
     return digest.hexdigest()
@@ -115,12 +138,16 @@ def _checked(row: Row, load: Callable[[], bytes] | None) -> dict[str, Any]:
             offset_seconds=row.offset_seconds,
             duration_seconds=row.duration_seconds,
             channel=row.channel,
+            byte_offset=row.byte_offset,
+            byte_length=row.byte_length,
         )
     except (ValueError, OSError) as problem:
         error = str(problem)
     return {
         "id": row.id,
         "audio": {"path": row.path, "bytes": row.audio},
+        "byte_offset": row.byte_offset,
+        "byte_length": row.byte_length,
         "offset_seconds": row.offset_seconds,
         "duration_seconds": duration,
         "channel": row.channel,
@@ -128,6 +155,7 @@ def _checked(row: Row, load: Callable[[], bytes] | None) -> dict[str, Any]:
         "speaker": row.speaker,
         "language": row.language,
         "source": row.source,
+        "no_speech": row.no_speech,
         "digest": digest,
         "error": error,
     }

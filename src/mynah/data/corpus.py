@@ -1,26 +1,22 @@
-"""A split that is ready to be heard: one Arrow table, memory-mapped."""
+"""A split that is ready to be heard: Arrow tables, memory-mapped, and which of their rows."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from mynah.data import audio
 from mynah.data.audio import AudioError
-
-if TYPE_CHECKING:
-    import datasets
-
-COLUMNS = (
-    "id", "audio", "offset_seconds", "duration_seconds", "channel", "text", "speaker",
-    "language", "source",
-)  # fmt: skip
+from mynah.data.columns import Column, StoredColumn, numbers
+from mynah.data.tables import Table
+from mynah.data.text import TextPolicy
 
 
 @dataclass(frozen=True)
@@ -33,108 +29,155 @@ class Utterance:
     speaker: str
     language: str
     source: str
+    no_speech: bool = False
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A table that a corpus is made of, and how its rows are seen.
+
+    Attributes:
+        table: The prepared rows.
+        policy: What becomes of its transcripts; None: they stay as they are.
+        language: In place of the rows' own; None: theirs.
+        source: In place of the rows' own; None: theirs.
+        prefix: Before its ids, so that they stay unique beside those of other pieces.
+    """
+
+    table: Table
+    policy: TextPolicy | None = None
+    language: str | None = None
+    source: str | None = None
+    prefix: str = ""
 
 
 class Corpus:
     """The utterances of one split, in a fixed order.
 
-    It can be pickled into workers: they map the same files.
+    Nothing is held in memory but numbers: texts, ids and the like are sequences that read
+    where they are asked. It can be pickled into workers: they map the same files.
 
     Attributes:
         name: The split's name.
         sample_rate: Hertz of what :meth:`read_audio` gives.
+        fingerprint: Of the content: ids, transcripts and audio, in their order; not of where
+            it lies.
+        repeats: float64 [rows], how often a row is drawn in an epoch on average; None: once.
     """
 
     def __init__(
         self,
-        dataset: datasets.Dataset,
+        pieces: Sequence[Piece],
         *,
         name: str,
         sample_rate: int,
-        texts: Sequence[str] | None = None,
-        language: str | None = None,
+        rows: np.ndarray | None = None,
+        repeats: np.ndarray | None = None,
+        fingerprint: str | None = None,
     ) -> None:
         """
         Args:
-            dataset: A table with :data:`COLUMNS`, and with ``digest`` and ``error`` where
-                the audio was looked at.
+            pieces: Tables, one after the other.
             name: The split's name.
             sample_rate: Hertz to give audio at.
-            texts: Transcripts in place of the table's own.
-            language: Language in place of the table's own.
+            rows: Which rows of all pieces are meant, in their order; None: all.
+            repeats: How often each is drawn in an epoch on average, [rows].
+            fingerprint: Where it is known already.
         """
         self.name = name
         self.sample_rate = sample_rate
-        self._dataset = dataset
-        self._texts = list(texts) if texts is not None else None
-        self._language = language
+        self.repeats = repeats
+        self._pieces = tuple(pieces)
+        self._rows = rows
+        self.fingerprint = fingerprint or fingerprint_of(
+            self._pieces, rows, repeats=repeats, sample_rate=sample_rate
+        )
+
+    @classmethod
+    def of_table(cls, table: Table, *, name: str, sample_rate: int) -> Corpus:
+        """All rows of one table, as they are."""
+        return cls([Piece(table)], name=name, sample_rate=sample_rate)
 
     def __getstate__(self) -> dict[str, Any]:
-        # What can be read again from the table is not sent to workers.
-        return {name: value for name, value in vars(self).items() if name.startswith("_")} | {
-            "name": self.name,
-            "sample_rate": self.sample_rate,
-        }
+        # What can be read again from the tables is not sent to workers.
+        sent = ("name", "sample_rate", "repeats", "fingerprint", "_pieces", "_rows")
+        return {name: getattr(self, name) for name in sent}
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        return self._table.num_rows if self._rows is None else len(self._rows)
 
     def __repr__(self) -> str:
         return f"Corpus({self.name!r}, {len(self):,} utterances, {self.hours:.2f} hours)"
 
     @cached_property
-    def ids(self) -> list[str]:
+    def ids(self) -> Column:
         """Ids, unique in the split."""
-        return self._column("id")
+        return self._texts_of("id", lambda piece, held: piece.prefix + held)
 
     @cached_property
-    def texts(self) -> list[str]:
-        """Transcripts, under the text policy in a training split."""
-        if self._texts is not None:
-            return self._texts
-        return [text or "" for text in self._column("text")]
+    def texts(self) -> Column:
+        """Transcripts, under the text policy in a training split; "" where none is spoken."""
+        return self._texts_of(
+            "text", lambda piece, held: piece.policy.apply(held) if piece.policy else held
+        )
 
     @cached_property
-    def speakers(self) -> list[str]:
+    def speakers(self) -> Column:
         """Speakers, "" where one is not known."""
-        return [speaker or "" for speaker in self._column("speaker")]
+        return self._texts_of("speaker", lambda piece, held: held)
+
+    @cached_property
+    def languages(self) -> Column:
+        """ISO 639-1 codes, "" where one is not known."""
+        return self._texts_of("language", lambda piece, held: piece.language or held)
+
+    @cached_property
+    def sources(self) -> Column:
+        """Where utterances come from."""
+        return self._texts_of("source", lambda piece, held: piece.source or held)
+
+    @cached_property
+    def digests(self) -> Column:
+        """Of the recordings' content, "" where it was not looked at: equal for equal ones."""
+        return self._texts_of("digest", lambda piece, held: held)
 
     @cached_property
     def durations(self) -> np.ndarray:
         """float64 [rows], seconds; 0 where the audio cannot be read."""
-        return np.asarray(self._column("duration_seconds"), dtype=np.float64)
+        return self.numbers("duration_seconds").astype(np.float64, copy=False)
 
-    @property
+    @cached_property
+    def channels(self) -> np.ndarray:
+        """int32 [rows], which channel of its file an utterance is on; -1: all are mixed."""
+        return self.numbers("channel", missing=-1)
+
+    @cached_property
+    def no_speech(self) -> np.ndarray:
+        """bool [rows], whether an utterance is known to hold no speech."""
+        return self.numbers("no_speech").astype(bool, copy=False)
+
+    @cached_property
+    def text_lengths(self) -> np.ndarray:
+        """int32 [rows], characters of the transcripts as they are stored."""
+        return self.numbers("characters")
+
+    @cached_property
     def hours(self) -> float:
         """Hours of audio."""
         return float(self.durations.sum()) / 3600
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of the content: ids, transcripts and audio, in their order; not of where it lies."""
-        digest = hashlib.blake2b(digest_size=16)
-        names = ["offset_seconds", "duration_seconds", "channel"]
-        if "digest" in self._dataset.column_names:
-            names.append("digest")
-        columns = [self.ids, self.texts, *(self._column(name) for name in names)]
-        for row in zip(*columns, strict=True):
-            digest.update("\x1f".join(map(str, row)).encode())
-            digest.update(b"\x1e")
-        digest.update(str(self.sample_rate).encode())
-        return digest.hexdigest()
-
     def __getitem__(self, row: int) -> Utterance:
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of {len(self)}")
-        row %= len(self)
-        held = self._details[row]
+        row = int(row) % len(self)
         return Utterance(
-            id=held["id"],
+            id=self.ids[row],
             text=self.texts[row],
             duration_seconds=float(self.durations[row]),
-            speaker=held["speaker"] or "",
-            language=self._language or held["language"] or "",
-            source=held["source"] or "",
+            speaker=self.speakers[row],
+            language=self.languages[row],
+            source=self.sources[row],
+            no_speech=bool(self.no_speech[row]),
         )
 
     def read_audio(self, row: int) -> np.ndarray:
@@ -143,47 +186,163 @@ class Corpus:
         Raises:
             AudioError: It cannot be read.
         """
-        held = self._dataset[int(row)]
-        content = held["audio"]["bytes"]
-        path = held["audio"]["path"]
+        return self._read(row, lambda given: self.sample_rate)
+
+    def read_as_recorded(self, row: int) -> tuple[np.ndarray, int]:
+        """The utterance as its file has it: mono float32 [samples], and the file's hertz.
+
+        Raises:
+            AudioError: It cannot be read.
+        """
+        rate = 0
+
+        def of_file(given: Any) -> int:
+            nonlocal rate
+            file, byte_offset, byte_length = given
+            rate = audio.probe(file, byte_offset=byte_offset, byte_length=byte_length).sample_rate
+            return rate
+
+        return self._read(row, of_file), rate
+
+    def _read(self, row: int, rate_of: Callable[[Any], int]) -> np.ndarray:
+        held = self._held(row, _AUDIO_COLUMNS)
+        content, path = held["audio"]["bytes"], held["audio"]["path"]
+        file = content if content is not None else path
         try:
             return audio.read(
-                content if content is not None else path,
-                self.sample_rate,
+                file,
+                rate_of((file, held["byte_offset"], held["byte_length"])),
                 offset_seconds=held["offset_seconds"] or 0.0,
                 duration_seconds=held["duration_seconds"] or None,
                 channel=held["channel"],
+                byte_offset=held["byte_offset"],
+                byte_length=held["byte_length"],
             )
         except (ValueError, OSError, TypeError) as problem:
             raise AudioError(
-                f"The audio of utterance {held['id']} cannot be read: {problem}.",
+                f"The audio of utterance {self.ids[row]} cannot be read: {problem}.",
                 where=path or f"{self.name}, row {row}",
                 fix="Mend or remove the file, then run again.",
             ) from problem
 
     def audio_file(self, row: int) -> Path | None:
         """The file that holds the utterance, where it is one of its own on this machine."""
-        held = self._dataset[int(row)]
+        held = self._held(row, ("audio", "offset_seconds", "byte_offset", "channel"))
         path = held["audio"]["path"]
-        if held["audio"]["bytes"] is not None or path is None or held["offset_seconds"]:
+        in_another = held["offset_seconds"] or held["byte_offset"] is not None
+        if held["audio"]["bytes"] is not None or path is None or in_another:
             return None
-        return Path(path)
+        return Path(path) if held["channel"] is None else None
+
+    def error(self, row: int) -> str:
+        """Why an utterance could not be read when it was prepared; "" where it could."""
+        return self._held(row, ("error",))["error"] or ""
+
+    def recording(self, row: int) -> str:
+        """The file or shard that holds the utterance; "" where its bytes are in the table."""
+        return self._held(row, ("audio",))["audio"]["path"] or ""
+
+    def arrays(self, column: str) -> Iterator[pa.Array]:
+        """A column of the tables as it is stored, piece by piece, in the order of the tables:
+        for what is counted over all rows."""
+        rows = None if self._rows is None else np.sort(self._rows)
+        yield from self._column(column).arrays(rows)
+
+    def numbers(self, column: str, missing: float = 0) -> np.ndarray:
+        """A column of numbers or truth values, [rows]; ``missing`` where there is none."""
+        found = numbers(self._table.column(column), missing)
+        return found if self._rows is None else found[self._rows]
 
     def select(self, rows: Sequence[int] | np.ndarray) -> Corpus:
         """Some rows, in the order given."""
-        positions = [int(row) for row in rows]
-        texts = None if self._texts is None else [self._texts[row] for row in positions]
+        chosen = np.asarray(rows, dtype=np.int64).reshape(-1)
+        digest = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
+        digest.update(chosen.tobytes())
         return Corpus(
-            self._dataset.select(positions),
+            self._pieces,
             name=self.name,
             sample_rate=self.sample_rate,
-            texts=texts,
-            language=self._language,
+            rows=(chosen if self._rows is None else self._rows[chosen]).astype(
+                _index_type(self._table.num_rows)
+            ),
+            repeats=None if self.repeats is None else self.repeats[chosen],
+            fingerprint=digest.hexdigest(),
         )
 
     @cached_property
-    def _details(self) -> datasets.Dataset:
-        return self._dataset.select_columns(["id", "speaker", "language", "source"])
+    def _table(self) -> pa.Table:
+        if len(self._pieces) == 1:
+            return self._pieces[0].table.arrow
+        tables = [piece.table.arrow for piece in self._pieces]
+        # A dataset's own audio column may name its fields in another order.
+        return pa.concat_tables(tables, promote_options="permissive")
 
-    def _column(self, name: str) -> list[Any]:
-        return self._dataset.with_format("arrow").select_columns([name])[:][name].to_pylist()
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        sizes = [piece.table.arrow.num_rows for piece in self._pieces]
+        return np.cumsum([0, *sizes])
+
+    @cached_property
+    def _stored(self) -> dict[str, StoredColumn]:
+        return {}
+
+    def _column(self, name: str) -> StoredColumn:
+        if name not in self._stored:
+            self._stored[name] = StoredColumn(self._table.column(name))
+        return self._stored[name]
+
+    def _texts_of(self, name: str, seen: Any) -> Column:
+        if len(self._pieces) == 1:
+            only = self._pieces[0]
+
+            def shown(held: str | None, row: int) -> str:
+                return seen(only, held or "")
+        else:
+            starts, pieces = self._starts, self._pieces
+
+            def shown(held: str | None, row: int) -> str:
+                return seen(pieces[int(np.searchsorted(starts, row, side="right")) - 1], held or "")
+
+        return Column(self._column(name), self._rows, shown)
+
+    def _held(self, row: int, columns: Sequence[str]) -> dict[str, Any]:
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)}")
+        row = int(row) % len(self)
+        stored = row if self._rows is None else int(self._rows[row])
+        return {name: self._column(name)[stored] for name in columns}
+
+
+_AUDIO_COLUMNS = (
+    "audio", "byte_offset", "byte_length", "offset_seconds", "duration_seconds", "channel",
+)  # fmt: skip
+
+
+def fingerprint_of(
+    pieces: Sequence[Piece],
+    rows: np.ndarray | None,
+    *,
+    repeats: np.ndarray | None,
+    sample_rate: int,
+) -> str:
+    """Of the content, from the tables' own fingerprints: no row is read.
+
+    Args:
+        pieces: Tables and how they are seen.
+        rows: Which rows are meant; None: all.
+        repeats: How often each is drawn.
+        sample_rate: Hertz.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for piece in pieces:
+        policy = piece.policy if piece.policy and not piece.policy.is_plain else None
+        digest.update(repr((piece.table.fingerprint, policy, piece.prefix)).encode())
+    digest.update(b"all" if rows is None else np.asarray(rows, dtype=np.int64).tobytes())
+    digest.update(b"once" if repeats is None else repeats.tobytes())
+    digest.update(str(sample_rate).encode())
+    return digest.hexdigest()
+
+
+def _index_type(rows: int) -> Any:
+    """The smallest type that numbers so many rows: a worker is sent as many bytes."""
+    return np.int32 if rows < 2**31 else np.int64

@@ -9,49 +9,53 @@ processes that write shards should start fast.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from mynah.config.errors import UserError
 from mynah.console import notice, say
-
-if TYPE_CHECKING:
-    import datasets
-
-FORMAT_VERSION = 1  # of the columns and of how rows are checked; a part of every fingerprint
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("audio", pa.struct([("path", pa.string()), ("bytes", pa.binary())])),
-        ("offset_seconds", pa.float64()),
-        ("duration_seconds", pa.float64()),
-        ("channel", pa.int32()),  # null: channels are mixed
-        ("text", pa.string()),  # null: there is no transcript
-        ("speaker", pa.string()),
-        ("language", pa.string()),
-        ("source", pa.string()),
-        ("digest", pa.string()),  # of the audio's bytes
-        ("error", pa.string()),  # why the audio cannot be read; null: it can
-    ]
+from mynah.data.table_shards import (
+    FORMAT_VERSION,
+    SCHEMA,
+    content_fingerprint,
+    is_whole,
+    map_shard,
+    write_shard,
+    write_whole,
 )
-_BATCH_ROWS = 100
+
+__all__ = [
+    "FORMAT_VERSION",
+    "SCHEMA",
+    "Table",
+    "cache_directory",
+    "locked",
+    "open_or_make",
+    "open_table",
+    "shard",
+    "write_shard",
+    "write_whole",
+]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A whole prepared table.
+    """A whole prepared table. It can be pickled: what is sent is where it lies.
 
     Attributes:
         directory: Where it lies.
         shards: Its Arrow stream files, in order.
         about: What was written beside it.
+        fingerprint: Of the content of its rows, in their order; not of where they lie.
         audio: A datasets.Dataset with the column ``audio`` of the same rows, where the
             recordings lie elsewhere; None: in the table's own column.
     """
@@ -59,18 +63,23 @@ class Table:
     directory: Path
     shards: tuple[Path, ...]
     about: dict[str, Any]
+    fingerprint: str = ""
     audio: Any = None
 
-    def dataset(self) -> datasets.Dataset:
-        """All rows, memory-mapped."""
-        import datasets
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "arrow"}
 
-        whole = datasets.concatenate_datasets(
-            [datasets.Dataset.from_file(str(path)) for path in self.shards]
-        )
+    @cached_property
+    def arrow(self) -> pa.Table:
+        """All rows, memory-mapped, with the columns of ``SCHEMA``."""
+        whole = pa.concat_tables([map_shard(path) for path in self.shards])
         if self.audio is None:
             return whole
-        return datasets.concatenate_datasets([whole.remove_columns("audio"), self.audio], axis=1)
+        recordings = self.audio.data.table.column("audio")
+        return whole.set_column(whole.column_names.index("audio"), "audio", recordings)
+
+    def __len__(self) -> int:
+        return self.arrow.num_rows
 
 
 def cache_directory(configured: str | None, working_directory: Path) -> Path:
@@ -92,7 +101,7 @@ def open_or_make(
     """The table at ``directory``, made first where it is not there or not whole.
 
     Args:
-        directory: Its final place; the name holds the fingerprint of the content.
+        directory: Its final place; the name holds the fingerprint of what it is made from.
         shards: How many shards it has.
         make: Called with the directory to write to and the shards that are missing.
         about: Called at the end: what table.json holds beside the sizes.
@@ -100,8 +109,31 @@ def open_or_make(
     Raises:
         UserError: It cannot be written there.
     """
+    with locked(directory):
+        return open_table(directory) or _made(directory, shards, make, about)
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Be the only process that writes this directory; a disk that is full is told in words.
+
+    Raises:
+        UserError: It cannot be written there.
+    """
+    import filelock
+
     try:
-        return _locked(directory, shards, make, about)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(f"{directory}.lock")
+        try:
+            lock.acquire(timeout=0.2)
+        except filelock.Timeout:
+            say(f"Waiting for another process that prepares {directory.name}")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
     except OSError as problem:
         raise UserError(
             f"The prepared corpus cannot be written: {problem.strerror or problem}.",
@@ -111,25 +143,19 @@ def open_or_make(
         ) from problem
 
 
-def _locked(
-    directory: Path,
-    shards: int,
-    make: Callable[[Path, list[int]], None],
-    about: Callable[[], dict[str, Any]],
-) -> Table:
-    import filelock
-
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(f"{directory}.lock")
+def open_table(directory: Path) -> Table | None:
+    """The table at ``directory``; None where it is not there, not whole or of another version."""
     try:
-        lock.acquire(timeout=0.2)
-    except filelock.Timeout:
-        say(f"Waiting for another process that prepares {directory.name}")
-        lock.acquire()
-    try:
-        return _opened(directory) or _made(directory, shards, make, about)
-    finally:
-        lock.release()
+        held = json.loads((directory / "table.json").read_text(encoding="utf-8"))
+        for name, size in held["shards"].items():
+            if (directory / name).stat().st_size != size:
+                return None
+        if held["version"] != FORMAT_VERSION:
+            return None
+        paths = tuple(directory / name for name in held["shards"])
+        return Table(directory, paths, held["about"], held["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _made(
@@ -140,78 +166,40 @@ def _made(
 ) -> Table:
     partial = directory.with_name(directory.name + ".partial")
     if directory.exists():
-        notice(f"The prepared table {directory} is cut short or altered: it is made again.")
+        notice(f"The prepared table {directory} {_what_is_wrong(directory)}: it is made again.")
         shutil.rmtree(partial, ignore_errors=True)
         directory.rename(partial)
         (partial / "table.json").unlink(missing_ok=True)
     partial.mkdir(exist_ok=True)
-    missing = [number for number in range(shards) if not _readable(shard(partial, number))]
+    missing = [number for number in range(shards) if not is_whole(shard(partial, number))]
     if 0 < len(missing) < shards:
         say(f"Going on with an interrupted preparation: {len(missing)} of {shards} parts left")
     if missing:
         make(partial, missing)
     paths = [shard(partial, number) for number in range(shards)]
-    sizes = {path.name: path.stat().st_size for path in paths}
-    content = json.dumps({"shards": sizes, "about": about()}, indent=1)
-    write_whole(partial / "table.json", content.encode())
+    content = {
+        "version": FORMAT_VERSION,
+        "fingerprint": content_fingerprint(paths),
+        "shards": {path.name: path.stat().st_size for path in paths},
+        "about": about(),
+    }
+    write_whole(partial / "table.json", json.dumps(content, indent=1).encode())
     partial.rename(directory)
-    return Table(directory, tuple(shard(directory, number) for number in range(shards)), about())
+    made = open_table(directory)
+    assert made is not None
+    return made
+
+
+def _what_is_wrong(directory: Path) -> str:
+    try:
+        held = json.loads((directory / "table.json").read_text(encoding="utf-8"))
+        if held["version"] != FORMAT_VERSION:
+            return "was made by another version of Mynah"
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return "is cut short or altered"
 
 
 def shard(directory: Path, number: int) -> Path:
     """Path of one shard."""
     return directory / f"shard-{number:05d}.arrow"
-
-
-def write_shard(path: Path, rows: Iterable[dict[str, Any]]) -> int:
-    """Write rows as an Arrow stream under a temporary name, sync it, rename it."""
-    temporary = path.with_suffix(".writing")
-    count = 0
-    with temporary.open("wb") as sink:
-        with pa.ipc.new_stream(sink, SCHEMA) as writer:
-            batch: list[dict[str, Any]] = []
-            for row in rows:
-                batch.append(row)
-                count += 1
-                if len(batch) == _BATCH_ROWS:
-                    writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=SCHEMA))
-                    batch = []
-            if batch:
-                writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=SCHEMA))
-        sink.flush()
-        os.fsync(sink.fileno())
-    temporary.replace(path)
-    return count
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, sync it, rename it."""
-    temporary = path.with_name(path.name + ".writing")
-    with temporary.open("wb") as sink:
-        sink.write(content)
-        sink.flush()
-        os.fsync(sink.fileno())
-    temporary.replace(path)
-
-
-def _opened(directory: Path) -> Table | None:
-    try:
-        held = json.loads((directory / "table.json").read_text(encoding="utf-8"))
-        for name, size in held["shards"].items():
-            if (directory / name).stat().st_size != size:
-                return None
-    except (OSError, ValueError, KeyError):
-        return None
-    return Table(directory, tuple(directory / name for name in held["shards"]), held["about"])
-
-
-def _readable(path: Path) -> bool:
-    try:
-        with pa.memory_map(str(path)) as source:
-            pa.ipc.open_stream(source).read_all()
-    except (OSError, pa.ArrowInvalid):
-        return False
-    # A stream cut at the end of a batch reads well: only the end mark tells.
-    with path.open("rb") as file:
-        file.seek(-8, os.SEEK_END)
-        return file.read() == b"\xff\xff\xff\xff\x00\x00\x00\x00"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
+from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 
 # Letters, marks and digits stay, and an apostrophe between two of them.
@@ -12,15 +16,118 @@ _APOSTROPHES = re.compile("[\u2018\u2019\u02bc\u0060\u00b4]")
 _SPACE = re.compile(r"\s+")
 
 
+@dataclass(frozen=True)
+class TextPolicy:
+    """What becomes of training transcripts: Unicode NFC and single spaces always, and
+
+    Attributes:
+        lower: Small letters alone.
+        strip_punctuation: Letters, marks and digits alone, and an apostrophe inside a word.
+        substitutions: (written, instead) pairs. ``written`` stands for whole words; a ``*`` at
+            its beginning or end lets it begin or end inside a word. The longest goes first,
+            nothing is replaced twice, and with ``lower`` the case does not matter.
+    """
+
+    lower: bool = False
+    strip_punctuation: bool = False
+    substitutions: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, config: DataConfig, working_directory: Path | None = None) -> TextPolicy:
+        """The policy of ``data``; a table in a file is read relative to the directory.
+
+        Raises:
+            UserError: The file cannot be read, or a line of it has not two columns.
+        """
+        table = dict(config.text_substitutions)
+        if config.text_substitutions_file is not None:
+            file = (working_directory or Path()) / Path(config.text_substitutions_file).expanduser()
+            table = _read_table(file) | table
+        return cls(
+            lower=config.text_case == "lower",
+            strip_punctuation=config.strip_punctuation,
+            substitutions=tuple(sorted(table.items())),
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it does no more than NFC and single spaces."""
+        return not (self.lower or self.strip_punctuation or self.substitutions)
+
+    def apply(self, text: str) -> str:
+        """A transcript under the policy."""
+        made = unicodedata.normalize("NFC", text)
+        if self.substitutions:
+            made = self._pattern.sub(self._instead, made)
+        if self.strip_punctuation:
+            made = _without_punctuation(made)
+        if self.lower:
+            made = made.lower()
+        return _SPACE.sub(" ", made).strip()
+
+    @cached_property
+    def _table(self) -> dict[str, str]:
+        return {self._key(_bare(written)): instead for written, instead in self.substitutions}
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        longest_first = sorted((written for written, _ in self.substitutions), key=_by_length)
+        ways = "|".join(map(_expression, longest_first))
+        return re.compile(ways, re.IGNORECASE if self.lower else re.NOFLAG)
+
+    def _key(self, written: str) -> str:
+        return written.lower() if self.lower else written
+
+    def _instead(self, match: re.Match[str]) -> str:
+        found = self._key(match[0])
+        return self._table.get(found, match[0])
+
+
 def prepare_text(text: str, config: DataConfig) -> str:
-    """A transcript under the text policy of ``data``: Unicode NFC, single spaces, then
-    ``text_case`` and ``strip_punctuation``."""
-    made = unicodedata.normalize("NFC", text)
-    if config.strip_punctuation:
-        made = _without_punctuation(made)
-    if config.text_case == "lower":
-        made = made.lower()
-    return _SPACE.sub(" ", made).strip()
+    """A transcript under the text policy of ``data``, as :meth:`TextPolicy.apply` makes it."""
+    return TextPolicy.of(config).apply(text)
+
+
+def _bare(written: str) -> str:
+    return unicodedata.normalize("NFC", written.strip().removeprefix("*").removesuffix("*"))
+
+
+def _by_length(written: str) -> int:
+    return -len(_bare(written))
+
+
+def _expression(written: str) -> str:
+    """What a substitution's left side matches: whole words, but where it ends in ``*``."""
+    written, bare = written.strip(), _bare(written)
+    before = r"(?<!\w)" if bare[:1].isalnum() and not written.startswith("*") else ""
+    after = r"(?!\w)" if bare[-1:].isalnum() and not written.endswith("*") else ""
+    return before + re.escape(bare) + after
+
+
+def _read_table(file: Path) -> dict[str, str]:
+    where = "data.text_substitutions_file"
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise UserError(
+            f"The table of substitutions cannot be read: {reason}.",
+            where=f"{where}={file}",
+            fix="Give a text file in UTF-8: what is written, a tab, what it becomes",
+        ) from problem
+    table = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        columns = line.split("\t")
+        if len(columns) != 2 or not _bare(columns[0]):
+            raise UserError(
+                f"Line {number} of the table of substitutions has not two columns: {line[:60]!r}.",
+                where=f"{file}, line {number}",
+                fix="Write what is in the transcripts, one tab, and what it becomes",
+            )
+        table[columns[0].strip()] = columns[1].strip()
+    return table
 
 
 def _without_punctuation(text: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from mynah.config.errors import UserError
-from mynah.data.splits import hold_out, parse
+from mynah.data.splits import parse
 
 
 @pytest.mark.parametrize(
@@ -36,24 +36,3 @@ def test_splits_can_be_added_up_and_know_how_many_rows_are_enough():
 def test_what_is_no_split_is_an_error_with_examples(written):
     with pytest.raises(UserError, match="is no split"):
         parse(written)
-
-
-def test_one_speaker_is_always_left_to_learn_from(tmp_path):
-    held = hold_out(["1", "2"], ["anna", "ben"], fraction=0.9, file=tmp_path / "held.json")
-    assert len(held.names) == 1
-
-
-def test_a_choice_that_was_cut_short_is_made_again(tmp_path):
-    file = tmp_path / "held.json"
-    ids = [str(number) for number in range(50)]
-    first = hold_out(ids, [""] * 50, fraction=0.1, file=file)
-    file.write_text(file.read_text()[:20])
-    assert hold_out(ids, [""] * 50, fraction=0.1, file=file).names == first.names
-    assert len(first.names) == 5
-
-
-def test_a_choice_of_names_that_are_all_gone_is_made_again(tmp_path):
-    file = tmp_path / "held.json"
-    hold_out(["1", "2", "3"], ["ann", "bob", "cid"], fraction=0.3, file=file)
-    held = hold_out(["1", "2", "3"], ["dan", "eve", "fay"], fraction=0.3, file=file)
-    assert held.names < {"dan", "eve", "fay"} and held.names

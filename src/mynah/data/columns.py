@@ -1,0 +1,121 @@
+"""Columns of a table on disk, read where they are asked for and never all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+_BLOCK_ROWS = 10_000  # read together while a column is gone through
+
+
+class StoredColumn:
+    """Values of one column by their row, whatever pieces the table is made of."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._chunks = [chunk for chunk in column.chunks if len(chunk)]
+        sizes = [len(chunk) for chunk in self._chunks]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, row: int) -> Any:
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self._chunks[number][row - int(self._starts[number])].as_py()
+
+    def arrays(self, rows: np.ndarray | None = None) -> Iterator[pa.Array]:
+        """The values of ascending rows as Arrow arrays, one after the other; None: of all."""
+        if rows is None:
+            yield from self._chunks
+            return
+        edges = np.searchsorted(rows, self._starts)
+        for number, chunk in enumerate(self._chunks):
+            local = rows[edges[number] : edges[number + 1]] - self._starts[number]
+            if len(local) == len(chunk):
+                yield chunk
+            elif len(local):
+                yield chunk.take(pa.array(local))
+
+    def take(self, rows: np.ndarray) -> list[Any]:
+        """The values of some rows, in the order of the rows."""
+        numbers = np.searchsorted(self._starts, rows, side="right") - 1
+        if len(numbers) and (numbers[1:] < numbers[:-1]).any():
+            order = np.argsort(numbers, kind="stable")
+            found = np.empty(len(rows), dtype=object)
+            found[order] = self.take(rows[order])
+            return list(found)
+        values: list[Any] = []
+        edges = np.flatnonzero(np.diff(numbers)) + 1
+        for part in np.split(np.arange(len(rows)), edges) if len(rows) else []:
+            number = int(numbers[part[0]])
+            local = rows[part] - self._starts[number]
+            values += self._chunks[number].take(pa.array(local)).to_pylist()
+        return values
+
+
+def numbers(column: pa.ChunkedArray, missing: float = 0) -> np.ndarray:
+    """A column of numbers or truth values, [rows]; ``missing`` where there is none."""
+    if not len(column):
+        return np.empty(0, dtype=column.type.to_pandas_dtype())
+    filled = column.fill_null(pa.scalar(missing).cast(column.type)) if column.null_count else column
+    return filled.to_numpy()
+
+
+class Column(Sequence[str]):
+    """Texts of a corpus, one a row: a sequence whose values are read when they are asked for.
+
+    Args:
+        stored: The table's column.
+        rows: Which of the table's rows are meant, in their order; None: all.
+        shown: Makes what is seen of (what is stored, the table's row).
+    """
+
+    def __init__(
+        self,
+        stored: StoredColumn,
+        rows: np.ndarray | None,
+        shown: Callable[[Any, int], str],
+    ) -> None:
+        self._stored = stored
+        self._rows = rows
+        self._shown = shown
+
+    @cached_property
+    def _length(self) -> int:
+        return len(self._stored) if self._rows is None else len(self._rows)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, position: Any) -> Any:
+        if isinstance(position, slice):
+            return self._read(np.arange(len(self))[position])
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"row {position} of {len(self)}")
+        row = int(position) % len(self)
+        if self._rows is not None:
+            row = int(self._rows[row])
+        return self._shown(self._stored[row], row)
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), _BLOCK_ROWS):
+            yield from self._read(np.arange(start, min(start + _BLOCK_ROWS, len(self))))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} values: {', '.join(map(repr, self[:3]))}, …>"
+
+    def _read(self, positions: np.ndarray) -> list[str]:
+        rows = positions if self._rows is None else self._rows[positions].astype(np.int64)
+        values = self._stored.take(rows)
+        return [self._shown(value, int(row)) for value, row in zip(values, rows, strict=True)]
