@@ -155,7 +155,8 @@ def train_recorded(
         data.report["splits"]["train"] = training.about()
         data.report["fingerprints"]["train"] = training.fingerprint
     assert training is not None
-    data.report["augmentation"] = augmentation.report()
+    if folders := augmentation.report():
+        data.report["augmentation"] = folders
     write_json(directory / "data.json", data.report)
 
     from mynah.runtime import describe_device, device_for, seed_everything, use_threads

@@ -29,6 +29,8 @@ _RUNTIME_SETTINGS = frozenset(
 )
 _PATHS = (
     "data.path",
+    "data.augmentation.noise_folder",
+    "data.augmentation.room_folder",
     "data.dataset_cache_dir",
     "training.output_dir",
 )
@@ -46,20 +48,23 @@ def with_absolute_paths(config: Config, working_directory: Path) -> Config:
 
     What is written to a run or a checkpoint then means the same from anywhere.
     """
-    changes: dict[str, dict[str, str]] = {}
     for name in (*_PATHS, *_NAMES):
-        section, leaf = name.split(".")
-        value = getattr(getattr(config, section), leaf)
+        value: Any = config
+        for part in name.split("."):
+            value = getattr(value, part)
         if value is None:
             continue
         path = working_directory / Path(value).expanduser()
         if name in _PATHS or path.is_dir():
-            changes.setdefault(section, {})[leaf] = str(path.resolve())
-    sections: dict[str, Any] = {
-        section: dataclasses.replace(getattr(config, section), **values)
-        for section, values in changes.items()
-    }
-    return dataclasses.replace(config, **sections)
+            config = _with(config, name.split("."), str(path.resolve()))
+    return config
+
+
+def _with(section: Any, parts: list[str], value: Any) -> Any:
+    """A copy of ``section`` in which the setting at a dotted name has another value."""
+    first, *rest = parts
+    changed = _with(getattr(section, first), rest, value) if rest else value
+    return dataclasses.replace(section, **{first: changed})
 
 
 def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Origin]) -> Config:
