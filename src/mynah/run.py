@@ -172,25 +172,20 @@ def train_recorded(
     family.configure_decoding(config.model)
     family.model.to(device_for(config))
 
-    from mynah.data.batches import BatchPlan
     from mynah.training import trainer
+    from mynah.training.batch_size import batch_plan, with_batch_size
     from mynah.training.feasible import without_impossible
 
     # Of a stream the first rows stand for all: what is checked and estimated is of them.
     corpus = training.head(seed=config.training.seed) if streaming else training
     corpus = without_impossible(corpus, family, config.data, report=data.report)
     write_json(directory / "data.json", data.report)
-    plan: Any = BatchPlan(
-        corpus.durations,
-        seed=config.training.seed,
-        batch_seconds=config.training.batch_seconds,
-        batch_size=config.training.per_device_train_batch_size,
-        world_size=trainer.world_size(),
-    )
+    config = with_batch_size(config, family, corpus, resume=resume)
+    plan: Any = batch_plan(corpus, config)
     effective = effective_yaml(config)
     if distributed.rank() == 0:
         (directory / "config.yaml").write_text(effective, encoding="utf-8")
-    summarize(config, data, corpus, family, plan, describe_device(family.model))
+    summarize(config, data, corpus, family, plan, describe_device(family.model), directory)
     if streaming:
         from mynah.training.stream_loader import StreamPlan
 
@@ -372,12 +367,13 @@ def summarize(
     family: Family,
     plan: Any,
     device: str,
+    directory: Path,
 ) -> None:
     """Print what is about to be spent, before it is."""
     from mynah.training.arguments import steps_total
     from mynah.training.estimate import estimate
 
-    cost = estimate(family, corpus, plan, config)
+    cost = estimate(family, corpus, plan, config, directory=directory)
     steps = steps_total(plan, config)
     parameters = family.parameter_table()
     total = sum(row[1] for row in parameters)

@@ -50,6 +50,7 @@ class BatchPlan:
     Attributes:
         batches_per_epoch: Batches a rank has, the same in every epoch and for every rank.
         rows_per_epoch: Rows that all ranks together have in an epoch, on average.
+        world_size: Ranks.
 
     Raises:
         ValueError: There are no rows, a length is no number, or neither limit is given.
@@ -72,7 +73,7 @@ class BatchPlan:
         self._permuted: dict[int, np.ndarray] = {}
         self._lengths = _lengths(durations_seconds)
         self._seed = seed
-        self._world_size = world_size
+        self.world_size = world_size
         self._characters = None
         counted = np.maximum(self._lengths, np.float32(_SHORTEST_SECONDS))
         if text_lengths is not None and characters_a_second is not None:
@@ -103,7 +104,7 @@ class BatchPlan:
         Raises:
             IndexError: ``index`` or ``rank`` is out of range.
         """
-        if not 0 <= index < self.batches_per_epoch or not 0 <= rank < self._world_size:
+        if not 0 <= index < self.batches_per_epoch or not 0 <= rank < self.world_size:
             raise IndexError(f"batch {index} of rank {rank}")
         if epoch != self._epoch:
             self._hold(epoch)
@@ -111,8 +112,8 @@ class BatchPlan:
         number = int(np.searchsorted(self._first_step, step, side="right")) - 1
         bucket = self._buckets[number]
         rows = self._rows(epoch, number)
-        place = (step - int(self._first_step[number])) * self._world_size + rank
-        batches = bucket.steps * self._world_size
+        place = (step - int(self._first_step[number])) * self.world_size + rank
+        batches = bucket.steps * self.world_size
         low, high = (place * len(rows)) // batches, ((place + 1) * len(rows)) // batches
         if low == high:  # fewer rows than batches: this rank only keeps step
             return [(self._filler(bucket), 0.0)]
@@ -160,7 +161,7 @@ class BatchPlan:
             raise ValueError("a batch plan needs batch_seconds or batch_size")
         if batch_seconds is not None and not batch_seconds > 0:
             raise ValueError("batch_seconds is above 0")
-        if self._world_size < 1 or (batch_size is not None and batch_size < 1):
+        if self.world_size < 1 or (batch_size is not None and batch_size < 1):
             raise ValueError("world_size and batch_size are at least 1")
         cumulative = None if self._repeats is None else np.cumsum(self._repeats)
         self._buckets = cut(
@@ -168,7 +169,7 @@ class BatchPlan:
             Places(len(self._sorted), cumulative, _UNIT),
             batch_seconds=batch_seconds,
             batch_size=batch_size,
-            world_size=self._world_size,
+            world_size=self.world_size,
         )
         steps = np.asarray([bucket.steps for bucket in self._buckets])
         self._first_step = np.concatenate([[0], np.cumsum(steps)])
@@ -214,7 +215,7 @@ class BatchPlan:
         """Padded seconds of a bucket's batches, and what is heard of them."""
         bucket = self._buckets[number]
         lengths = self._lengths[self._rows_of(epoch, number)]
-        batches = bucket.steps * self._world_size
+        batches = bucket.steps * self.world_size
         bounds = np.arange(batches + 1) * len(lengths) // batches
         edges = np.unique(bounds[:-1][np.diff(bounds) > 0])
         sizes = np.diff(np.append(edges, len(lengths)))
@@ -229,7 +230,7 @@ class BatchPlan:
         else:
             repeats = self._repeats[bucket.start : bucket.start + bucket.rows]
             places = -(-int(repeats.sum()) // _UNIT)
-        return max(-(-places // (bucket.steps * self._world_size)), 1)
+        return max(-(-places // (bucket.steps * self.world_size)), 1)
 
     def _worst_of(self, bucket: Bucket) -> list[int]:
         among = self._among(bucket)

@@ -139,8 +139,8 @@ def greater_is_better(training: TrainingConfig) -> bool:
     return bool(training.greater_is_better)
 
 
-def mixed_precision(config: Config) -> tuple[bool, bool]:
-    """(bf16, fp16) that this machine can do; what is asked in vain is said and left out."""
+def mixed_precision(config: Config, *, say: bool = True) -> tuple[bool, bool]:
+    """(bf16, fp16) that this machine can do; what is asked in vain is left out, and said."""
     import torch
 
     from mynah.runtime import device_for
@@ -148,16 +148,21 @@ def mixed_precision(config: Config) -> tuple[bool, bool]:
     training = config.training
     device = device_for(config).type
     bf16, fp16 = training.bf16, training.fp16
+    notice = console.notice if say else _unsaid
     if fp16 and device != "cuda":
-        console.notice(f"training.fp16 needs CUDA and this is {device}: training in fp32.")
+        notice(f"training.fp16 needs CUDA and this is {device}: training in fp32.")
         fp16 = False
     if bf16 and device == "cuda" and not torch.cuda.is_bf16_supported():
-        console.notice("This GPU has no bfloat16: training in fp32 (training.fp16=true may do).")
+        notice("This GPU has no bfloat16: training in fp32 (training.fp16=true may do).")
         bf16 = False
     if bf16 and device == "cpu" and not _cpu_has_bfloat16():
-        console.notice("This CPU computes bfloat16 slower than fp32: training in fp32.")
+        notice("This CPU computes bfloat16 slower than fp32: training in fp32.")
         bf16 = False
     return bf16, fp16
+
+
+def _unsaid(text: str) -> None:
+    """In place of a notice that was given before."""
 
 
 def _cpu_has_bfloat16() -> bool:
