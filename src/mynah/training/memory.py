@@ -117,7 +117,6 @@ def _left_of_cgroup() -> int | None:
     return max(int(limit) - used, 0) if limit.isdigit() else None
 
 
-
 def hold(device: torch.device, size: int) -> Any:
     """Take memory of a GPU until what is returned is let go; elsewhere nothing is taken."""
     if device.type != "cuda" or size <= 0:
