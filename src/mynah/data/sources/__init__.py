@@ -10,16 +10,29 @@ from pathlib import Path
 from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.sources.base import Place, Source
+from mynah.data.sources.looking import looked_at
 
 # format: (module, class); a module is imported when its format is asked for
 FORMATS = {
     "synthetic": ("mynah.data.sources.synthetic", "SyntheticSource"),
     "folder": ("mynah.data.sources.folder", "FolderSource"),
+    "nemo": ("mynah.data.sources.nemo", "NemoSource"),
+    "lhotse": ("mynah.data.sources.lhotse", "LhotseSource"),
+    "kaldi": ("mynah.data.sources.kaldi", "KaldiSource"),
+    "common_voice": ("mynah.data.sources.common_voice", "CommonVoiceSource"),
+    "ljspeech": ("mynah.data.sources.ljspeech", "LJSpeechSource"),
     "librispeech": ("mynah.data.sources.librispeech", "LibriSpeechSource"),
     "an4": ("mynah.data.sources.an4", "AN4Source"),
+    "speechocean762": ("mynah.data.sources.speechocean762", "SpeechOcean762Source"),
+    "parquet": ("mynah.data.sources.parquet", "ParquetSource"),
+    "disk": ("mynah.data.sources.disk", "DiskSource"),
+    "webdataset": ("mynah.data.sources.webdataset", "WebDatasetSource"),
     "hub": ("mynah.data.sources.hub", "HubSource"),
     "shards": ("mynah.data.sources.shards", "ShardsSource"),
 }
+# Corpora that are laid out in a way of their own, by the name of their format
+CORPORA = ("librispeech", "an4", "ljspeech", "common_voice", "speechocean762")
+_PATTERN = re.compile(r"[*,{]|_OP_")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -45,7 +58,7 @@ def find_format(config: DataConfig, working_directory: Path) -> str:
     name = config.dataset_name
     if config.streaming and (config.path or (working_directory / name).expanduser().exists()):
         return "shards"
-    if name in ("librispeech", "an4"):
+    if name in CORPORA:
         if config.path is None:
             raise UserError(
                 f"{name} is not a part of Mynah: say where it lies on this machine.",
@@ -56,16 +69,19 @@ def find_format(config: DataConfig, working_directory: Path) -> str:
         return name
     if name == "synthetic" and config.path is None:
         return "synthetic"
+    given = config.path or name
+    if _PATTERN.search(given) and not (working_directory / given).exists():
+        return "nemo"  # several manifests: no other format's path is a pattern
     if config.path is not None:
-        return _looked_at(working_directory / Path(config.path).expanduser())
+        return looked_at(working_directory / Path(config.path).expanduser())
     folder = working_directory / Path(name).expanduser()
     if folder.exists():
-        return _looked_at(folder)
+        return looked_at(folder)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         return "folder"  # which says that it is not there
     if _HUB_NAME.fullmatch(name):
         return "hub"
-    known = ["synthetic", "librispeech", "an4"]
+    known = ["synthetic", *CORPORA]
     near = difflib.get_close_matches(name, known, n=1)
     raise UserError(
         f"There is no corpus {name!r}: it is neither a folder here nor one of {', '.join(known)}.",
@@ -74,13 +90,3 @@ def find_format(config: DataConfig, working_directory: Path) -> str:
         if near
         else "a folder's path, or OWNER/NAME of a dataset on the Hugging Face hub",
     )
-
-
-def _looked_at(folder: Path) -> str:
-    if folder.is_dir():
-        if any(folder.glob("etc/*_train.fileids")) or any(folder.glob("an4/etc/*_train.fileids")):
-            return "an4"
-        for pattern in ("*/*/*/*.trans.txt", "LibriSpeech/*/*/*/*.trans.txt"):
-            if next(folder.glob(pattern), None):
-                return "librispeech"
-    return "folder"

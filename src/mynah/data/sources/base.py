@@ -74,12 +74,14 @@ class Source(ABC):
         name: What it is called in reports.
         identity: What tells this corpus from another on this machine.
         has_splits: Whether the corpus itself tells what is for training and what is not.
+        stops_at_error: Whether :meth:`table` ends at the first recording that cannot be read.
     """
 
     format: ClassVar[str]
     name: str
     identity: str
     has_splits: bool = True
+    stops_at_error: bool = False
 
     @classmethod
     @abstractmethod
@@ -165,6 +167,7 @@ class RowSource(Source):
             description=part.name,
             cache=self._place.cache,
             processes=self._place.processes,
+            stop_at_error=self.stops_at_error,
         )
 
 

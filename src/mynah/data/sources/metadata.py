@@ -43,6 +43,7 @@ HEADERS = {
     "text_1": ("text_1", "text_right", "transcript_1"),
     "speaker_0": ("speaker_0", "speaker_left"),
     "speaker_1": ("speaker_1", "speaker_right"),
+    "shard": ("shard_id",),
 }  # fmt: skip
 
 Listed = tuple[int, dict[str, Any]]  # number of the line or row, values by our names

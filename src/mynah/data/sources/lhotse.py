@@ -1,0 +1,296 @@
+"""Lhotse's manifests: cuts, or recordings with supervisions (https://lhotse.readthedocs.io).
+
+    cuts_train.jsonl.gz            MonoCut and MultiCut; each supervision is an utterance
+    recordings_train.jsonl.gz      with supervisions_train.jsonl.gz beside it
+    python src/train_hydra.py data.path=manifests/
+
+Sources of the type ``file`` are read. A command is never run, and nothing is fetched from an
+address. What only Lhotse can compute (mixed cuts, speed, volume) is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.data.row import Row
+from mynah.data.sources import values
+from mynah.data.sources.base import WHOLE, Place, SplitFilesSource
+from mynah.data.sources.lines import place as line_place
+from mynah.data.sources.lines import read_json_lines
+from mynah.data.sources.paths import AudioPaths
+
+_NAME = re.compile(
+    r"^(?P<before>.*?)[-_.]?(?P<kind>cuts|recordings|supervisions)[-_.]?(?P<after>.*?)"
+    r"\.jsonl(\.gz)?$"
+)
+# They change how a recording is stored, not what is heard.
+_HARMLESS = ("Resample",)
+_SAVE = "Write them to files with Lhotse: cuts.save_audios(FOLDER).to_file('cuts.jsonl.gz')"
+
+
+class LhotseSource(SplitFilesSource):
+    """Splits after the files' names, as ``dev-clean`` for librispeech_cuts_dev-clean.jsonl.gz."""
+
+    format = "lhotse"
+
+    @classmethod
+    def open(cls, config: DataConfig, place: Place) -> LhotseSource:
+        root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
+        root = root.resolve()
+        splits = manifests(root)
+        if not splits:
+            raise UserError(
+                "There are no Lhotse manifests here: cuts*.jsonl.gz, or recordings*.jsonl.gz and "
+                "supervisions*.jsonl.gz, are needed.",
+                where=str(root),
+                fix="data.path=FOLDER, or the file of the cuts",
+            )
+        return cls(config, place, name=root.name, identity=str(root), splits=splits)
+
+    def read(self, split: str, paths: Sequence[Path]) -> list[Row]:
+        folder = paths[0].parent
+        finder = AudioPaths(
+            folder, self._config, self._place, folders=[folder, *folder.parents[:2]], absolute=True
+        )
+        pieces = _cuts(paths[0]) if len(paths) == 1 else _supervised(*paths)
+        rows: list[Row] = []
+        for piece in pieces:
+            rows += _rows(piece, finder, split)
+        return rows
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece of a recording, or all of it, with what is said in it.
+
+    Attributes:
+        id: Of the cut or the recording.
+        recording: As the manifest has it.
+        start_seconds: Where it begins in the recording.
+        duration_seconds: How long it is.
+        channels: The channels it is on.
+        supervisions: What is said, in times from the piece's beginning.
+        where: File and line, for errors.
+    """
+
+    id: str
+    recording: dict[str, Any]
+    start_seconds: float
+    duration_seconds: float
+    channels: list[int]
+    supervisions: list[dict[str, Any]]
+    where: str
+
+
+def manifests(root: Path) -> dict[str, list[Path]]:
+    """The manifests of each split at or in a folder: one file of cuts, or recordings and
+    supervisions; nothing where there are none."""
+    if root.is_file():
+        match = _NAME.match(root.name)
+        return {WHOLE: [root]} if match and match["kind"] == "cuts" else {}
+    if not root.is_dir():
+        return {}
+    found: dict[str, dict[str, Path]] = {}
+    for path in sorted(root.iterdir()):
+        match = _NAME.match(path.name)
+        if match and path.is_file():
+            found.setdefault(match["after"] or WHOLE, {}).setdefault(match["kind"], path)
+    splits = {}
+    for split, kinds in found.items():
+        if "cuts" in kinds:
+            splits[split] = [kinds["cuts"]]
+        elif "recordings" in kinds and "supervisions" in kinds:
+            splits[split] = [kinds["recordings"], kinds["supervisions"]]
+    return splits
+
+
+def _cuts(path: Path) -> Iterator[_Piece]:
+    for number, cut in read_json_lines(path):
+        where = line_place(path, number)
+        kind = cut.get("type", "MonoCut")
+        if kind not in ("MonoCut", "MultiCut"):
+            raise UserError(
+                f"A cut of the type {str(kind)[:40]!r} is put together by Lhotse and lies in no "
+                "file.",
+                where=where,
+                fix=_SAVE,
+            )
+        recording = cut.get("recording")
+        if not isinstance(recording, dict):
+            raise UserError(
+                "The cut has no recording: it was made from features alone.",
+                where=where,
+                fix="Add the recordings: lhotse cut simple --recordings …",
+            )
+        yield _Piece(
+            id=values.text(cut.get("id"), "id", where),
+            recording=recording,
+            start_seconds=_clipped(cut.get("start", 0.0), "start", where),
+            duration_seconds=values.seconds(cut.get("duration"), "duration", where),
+            channels=_channels(cut.get("channel", 0), where),
+            supervisions=_objects(cut.get("supervisions") or [], "supervisions", where),
+            where=where,
+        )
+
+
+def _supervised(recordings: Path, supervisions: Path) -> Iterator[_Piece]:
+    said: dict[str, list[dict[str, Any]]] = {}
+    lines: dict[str, str] = {}
+    for number, supervision in read_json_lines(supervisions):
+        where = line_place(supervisions, number)
+        name = values.text(supervision.get("recording_id"), "recording_id", where)
+        said.setdefault(name, []).append(supervision)
+        lines.setdefault(name, where)
+    for number, recording in read_json_lines(recordings):
+        where = line_place(recordings, number)
+        name = values.text(recording.get("id"), "id", where)
+        channels = [
+            channel
+            for source in _objects(recording.get("sources") or [], "sources", where)
+            for channel in _channels(source.get("channels") or [], where)
+        ]
+        yield _Piece(
+            id=name,
+            recording=recording,
+            start_seconds=0.0,
+            duration_seconds=values.seconds(recording.get("duration"), "duration", where),
+            channels=channels,
+            supervisions=said.pop(name, []),
+            where=where,
+        )
+    for name in said:
+        raise UserError(f"There is no recording {name!r} in {recordings.name}.", where=lines[name])
+
+
+def _rows(piece: _Piece, finder: AudioPaths, source: str) -> list[Row]:
+    """A row for each supervision and each of its channels; for none, the piece without words."""
+    where = piece.where
+    total = values.seconds(piece.recording.get("duration"), "duration of the recording", where)
+    _check_transforms(piece.recording.get("transforms"), where)
+    files = _files(piece.recording, finder, where)
+    rows = []
+    for said in piece.supervisions or [{}]:
+        start = max(0.0, _time(said.get("start", 0.0), "start of a supervision", where))
+        end = piece.duration_seconds
+        if "duration" in said:
+            begun = _time(said.get("start", 0.0), "start of a supervision", where)
+            end = min(end, begun + values.seconds(said["duration"], "duration", where))
+        length = values.piece(start, end, where)
+        offset = piece.start_seconds + start
+        whole = offset == 0 and abs(length - total) < 1e-4
+        text = " ".join(values.text(said.get("text"), "text", where).split())
+        named = _channels(said["channel"], where) if "channel" in said else piece.channels
+        for channel, path, inside in _heard(named, files, where):
+            name = values.text(said.get("id", piece.id), "id", where)
+            rows.append(
+                Row(
+                    id=name if channel is None or len(named) == 1 else f"{name}-ch{channel}",
+                    path=path,
+                    text=text or None,
+                    offset_seconds=offset,
+                    duration_seconds=None if whole else length,
+                    channel=inside,
+                    speaker=values.text(said.get("speaker"), "speaker", where),
+                    language=values.text(said.get("language"), "language", where),
+                    source=source,
+                )
+            )
+    return rows
+
+
+_Files = list[tuple[str, list[int]]]  # path, and which channel of the recording each of its is
+
+
+def _files(recording: dict[str, Any], finder: AudioPaths, where: str) -> _Files:
+    files: _Files = []
+    for source in _objects(recording.get("sources") or [], "sources", where):
+        kind = source.get("type")
+        name = values.text(source.get("source"), "source", where)
+        if kind == "command":
+            raise UserError(
+                "A command stands in place of a recording, and Mynah runs no command that it "
+                f"finds in a data file: {name[:120]}",
+                where=where,
+                fix=_SAVE,
+            )
+        if kind != "file":
+            raise UserError(
+                f"A recording of the type {str(kind)[:40]!r} is in no file of its own, and "
+                "nothing is fetched from addresses in a manifest.",
+                where=where,
+                fix=_SAVE,
+            )
+        files.append((finder.find(name, where), _channels(source.get("channels") or [0], where)))
+    if not files:
+        raise UserError("The recording has no sources.", where=where)
+    return files
+
+
+def _heard(
+    channels: list[int], files: _Files, where: str
+) -> list[tuple[int | None, str, int | None]]:
+    """(channel, file, channel in the file) of what a supervision is on. One that is on all
+    channels of one file is heard from their mean, or as ``data.channels`` says."""
+    if len(files) == 1 and len(channels) > 1 and set(channels) >= set(files[0][1]):
+        return [(None, files[0][0], None)]
+    found: list[tuple[int | None, str, int | None]] = []
+    for channel in channels:
+        for path, there in files:
+            if channel in there:
+                one = len(there) == 1
+                found.append((channel, path, None if one else there.index(channel)))
+                break
+        else:
+            raise UserError(f"The recording has no channel {channel}.", where=where)
+    if len(found) > 1:
+        raise UserError(
+            "One supervision is on several channels, but not on all channels of one file: its "
+            "words cannot be shared out.",
+            where=where,
+            fix="Give each channel a supervision of its own, or write the cut to a file of its "
+            f"own. {_SAVE}",
+        )
+    return found
+
+
+def _check_transforms(transforms: Any, where: str) -> None:
+    """
+    Raises:
+        UserError: The recording is to be changed by Lhotse before it is heard.
+    """
+    for transform in _objects(transforms or [], "transforms", where):
+        name = values.text(transform.get("name"), "name of a transform", where)
+        if name not in _HARMLESS:
+            raise UserError(
+                f"Lhotse's {name[:40] or 'transform'} is to change the recording as it is read.",
+                where=where,
+                fix=f"{_SAVE}; for speed, gain and rooms: data.augmentation",
+            )
+
+
+def _objects(held: Any, what: str, where: str) -> list[dict[str, Any]]:
+    if not isinstance(held, list) or not all(isinstance(one, dict) for one in held):
+        raise UserError(f"The {what} are no list of objects.", where=where)
+    return held
+
+
+def _channels(held: Any, where: str) -> list[int]:
+    many = held if isinstance(held, list) else [held]
+    return [values.channel(one, where) for one in many]
+
+
+def _time(value: Any, what: str, where: str) -> float:
+    """A time that may be before the cut begins: what overlaps it is clipped."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
+        return -values.seconds(-value, what, where)
+    return values.seconds(value, what, where)
+
+
+def _clipped(value: Any, what: str, where: str) -> float:
+    return max(0.0, _time(value, what, where))

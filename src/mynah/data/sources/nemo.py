@@ -1,0 +1,195 @@
+"""Manifests of NVIDIA NeMo: a JSON object a line.
+
+    {"audio_filepath": "wav/a.wav", "offset": 1.5, "duration": 3.2, "text": "hello"}
+    {"audio_filepath": "wav/b.wav", "duration": 2.0, "text": "", "no_speech": true}
+    python src/train_hydra.py data.path=manifests/   # train_manifest.json, dev_manifest.json
+
+``data.path`` is a manifest, a folder of them, several with commas, or a pattern as NeMo writes
+it: ``manifest__OP_0..7_CL_.json``, ``manifest_{0..7}.json``, ``manifests/*.json``. Recordings in
+tar files (``tarred_audio_manifest.json`` with ``shard_id`` beside ``audio_0.tar``) are read where
+they lie in the tar file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.data.row import Row
+from mynah.data.sources import metadata, values
+from mynah.data.sources.base import WHOLE, Place, SplitFilesSource, usual_split
+from mynah.data.sources.listed import rows_of
+from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.tars import Member, members
+
+# _OP_ and _CL_ stand for braces, which a shell would expand
+_RANGE = re.compile(r"(?:_OP_|\{)(?P<first>\d+)\.\.(?P<last>\d+)(?:_CL_|\})")
+_SUBSEGMENT = re.compile(r"-sub\d+$")
+_MOST_FILES = 100_000
+_SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
+
+
+class NemoSource(SplitFilesSource):
+    """Splits after the manifests' names, as ``dev`` for ``an4_dev_manifest.json``."""
+
+    format = "nemo"
+
+    @classmethod
+    def open(cls, config: DataConfig, place: Place) -> NemoSource:
+        given = config.path or config.dataset_name
+        paths = manifests(given, place.working_directory)
+        if not paths:
+            raise UserError(
+                "There is no manifest here: a JSON file with audio_filepath, duration and text "
+                "on each line is needed.",
+                where=given,
+                fix="data.path=MANIFEST.json, or the folder that holds it",
+            )
+        splits: dict[str, list[Path]] = {}
+        for path in paths:
+            splits.setdefault(_split(path) if len(paths) > 1 else WHOLE, []).append(path)
+        return cls(
+            config,
+            place,
+            name=Path(given).name,
+            identity=str(place.working_directory / Path(given).expanduser()),
+            splits=splits,
+        )
+
+    def read(self, split: str, paths: Sequence[Path]) -> list[Row]:
+        rows: list[Row] = []
+        for path in paths:
+            tars = _Tars(path.parent)
+            finder = AudioPaths(path.parent, self._config, self._place, absolute=True)
+            for number, listed in metadata.read(path, self._config.columns):
+                rows += self._rows(listed, f"{path}, line {number}", split, finder, tars)
+        return rows
+
+    def _rows(
+        self, listed: dict[str, Any], where: str, split: str, finder: AudioPaths, tars: _Tars
+    ) -> list[Row]:
+        if "audio" not in listed:
+            raise UserError("No audio_filepath is named here.", where=where)
+        name = values.text(listed["audio"], "audio_filepath", where)
+        member: Member | None = None
+        if "shard" in listed:
+            tar, member = tars.find(listed["shard"], name, where)
+            path = str(tar)
+        else:
+            path = finder.find(name, where)
+        return rows_of(
+            listed,
+            where=where,
+            path=path,
+            name=name,
+            source=split,
+            channels=self._config.channels,
+            cuts=True,
+            byte_offset=member.offset if member else None,
+            byte_length=member.size if member else None,
+        )
+
+
+@dataclass
+class _Tars:
+    """The tar files beside a manifest, opened when a line names one."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self._held: dict[int, tuple[Path, dict[str, Member]]] = {}
+
+    def find(self, shard: Any, name: str, where: str) -> tuple[Path, Member]:
+        """The tar file of a shard, and the recording in it.
+
+        Raises:
+            UserError: There is no such shard, or it does not hold the recording.
+        """
+        if isinstance(shard, bool) or not isinstance(shard, int) or shard < 0:
+            raise UserError(f"{str(shard)[:80]!r} is no number of a shard.", where=where)
+        if shard not in self._held:
+            path = self._path(shard, where)
+            by_stem = {Path(member.name).stem: member for member in members(path)}
+            self._held = {shard: (path, by_stem)}  # one at a time: they come in order
+        path, held = self._held[shard]
+        stem = Path(name).stem
+        member = held.get(stem) or held.get(_SUBSEGMENT.sub("", stem))
+        if member is None:
+            raise UserError(f"{path.name} holds no recording {name!r}.", where=where)
+        return path, member
+
+    def _path(self, number: int, where: str) -> Path:
+        name = f"audio_{number}.tar"
+        for folder in (self.folder, self.folder.parent):
+            if (folder / name).is_file():
+                return folder / name
+        raise UserError(f"There is no {name} beside the manifest.", where=where)
+
+
+def manifests(given: str, working_directory: Path) -> list[Path]:
+    """The manifests that ``data.path`` means; none where it means something else.
+
+    Raises:
+        UserError: A pattern means too many.
+    """
+    found: list[Path] = []
+    for one in given.split(","):
+        for name in _expanded(one.strip()):
+            path = working_directory / Path(name).expanduser()
+            if path.is_dir():
+                found += sorted(file for file in path.iterdir() if is_manifest(file))
+            elif "*" in name:
+                anchor = Path(path.anchor)
+                pattern = str(path.relative_to(anchor))
+                found += sorted(file for file in anchor.glob(pattern) if is_manifest(file))
+            elif path.is_file() or len(found) < _MOST_FILES:
+                found.append(path)
+    return found
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether the first line of a file is a row of a manifest."""
+    if not path.name.endswith(_SUFFIXES) or not path.is_file():
+        return False
+    try:
+        first = next(metadata.json_rows(path), None)
+    except UserError:
+        return False
+    return first is not None and "audio_filepath" in first[1]
+
+
+def _expanded(pattern: str) -> list[str]:
+    """``a{0..2}`` as a0, a1, a2; several ranges are combined.
+
+    Raises:
+        UserError: They are too many.
+    """
+    names = [pattern]
+    while match := _RANGE.search(names[0]):
+        first, last = int(match["first"]), int(match["last"])
+        if (last - first + 1) * len(names) > _MOST_FILES:
+            raise UserError(f"The pattern means over {_MOST_FILES:,} manifests.", where=pattern)
+        names = [
+            _RANGE.sub(str(number), name, count=1)
+            for name in names
+            for number in range(first, last + 1)
+        ] or [""]
+    return names
+
+
+def _split(path: Path) -> str:
+    """What a manifest's name tells: ``train`` for ``an4_train_manifest_3.json``."""
+    stem = path.name.partition(".")[0].lower()
+    words = [
+        word for word in re.split(r"[-_]+", stem) if word not in ("manifest", "tarred", "audio")
+    ]
+    for word in words:
+        if usual_split(word):
+            return word
+    kept = [word for word in words if not word.isdigit()]
+    return "_".join(kept) or WHOLE

@@ -1,0 +1,148 @@
+"""Parquet files that hold their recordings, as the hub keeps datasets and as one is downloaded.
+
+    mine/data/train-00000-of-00002.parquet    columns: audio {bytes, path}, text, speaker
+    mine/train.parquet, mine/test.parquet
+    python src/train_hydra.py data.path=mine data.eval_splits=[test]
+
+Recordings stay in a memory-mapped copy of the files and are never all in memory. A listing that
+names the files of its recordings is a folder's (``data.format=folder``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.data.sources.base import WHOLE, Part, Place, Source, meant_splits
+from mynah.data.sources.hub import ONLY_CONFIG, layout_of
+from mynah.data.sources.metadata import HEADERS, holds_audio
+from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.tabular import load_parquet, prepared
+
+if TYPE_CHECKING:
+    import datasets
+
+    from mynah.data.tables import Table
+
+_WHOLE_NAMES = ("metadata", "manifest", "data")  # of a file that is no split
+
+
+class ParquetSource(Source):
+    """Splits after the files' names, or after a column ``split`` in the only one."""
+
+    format = "parquet"
+
+    def __init__(self, config: DataConfig, place: Place, root: Path) -> None:
+        self.name = root.name
+        self.identity = str(root)
+        self._config = config
+        self._place = place
+        self._root = root if root.is_dir() else root.parent
+        self._files = _files(root, config)
+        self._column = _split_column(self._files, config)
+        self._split_names = list(self._files)
+        if self._column is not None:
+            (paths,) = self._files.values()
+            column = self._loaded(paths).with_format("numpy")[self._column][:]
+            self._rows = {
+                str(name): np.flatnonzero(np.asarray(column) == name) for name in np.unique(column)
+            }
+            self._split_names = list(self._rows)
+        self.has_splits = set(self._split_names) != {WHOLE}
+
+    @classmethod
+    def open(cls, config: DataConfig, place: Place) -> ParquetSource:
+        root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
+        return cls(config, place, root.resolve())
+
+    def splits(self) -> list[str]:
+        return self._split_names
+
+    def parts(self, split: str) -> list[Part]:
+        names = meant_splits(split, self.splits())
+        if not names:
+            raise self.unknown_split(split)
+        return [Part(split if len(names) == 1 else name, name) for name in names]
+
+    def table(self, part: Part, first_rows: int | None = None) -> Table:
+        if self._column is None:
+            paths = self._files[part.key]
+            dataset = self._loaded(paths)
+        else:
+            (paths,) = self._files.values()
+            dataset = self._loaded(paths).select(self._rows[part.key]).flatten_indices()
+        finder = AudioPaths(self._root, self._config, self._place)
+        stamps = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+        return prepared(
+            dataset,
+            config=self._config,
+            place=self._place,
+            part=part,
+            format=self.format,
+            corpus=self.name,
+            identity=f"{self.identity} {part.key} {stamps}",
+            find_audio=lambda name: Path(finder.find(name, str(self._root))),
+        )
+
+    def _loaded(self, paths: list[Path]) -> datasets.Dataset:
+        return load_parquet(paths, self._place.cache)
+
+
+def parquet_files(root: Path) -> list[Path]:
+    """The parquet files at or in a folder, two folders deep at most."""
+    if root.is_file():
+        return [root] if root.suffix == ".parquet" else []
+    if not root.is_dir():
+        return []
+    return sorted(path for depth in ("", "*/", "*/*/") for path in root.glob(f"{depth}*.parquet"))
+
+
+def is_parquet(root: Path) -> bool:
+    """Whether a folder's parquet files, or the file, hold recordings."""
+    files = parquet_files(root)
+    if not files:
+        return False
+    try:
+        return holds_audio(files[0])
+    except UserError:
+        return False
+
+
+def _files(root: Path, config: DataConfig) -> dict[str, list[Path]]:
+    """The files of each split.
+
+    Raises:
+        UserError: There are none, or they are of several configurations.
+    """
+    if root.is_file():
+        return {WHOLE: [root]}
+    layout = layout_of(path.relative_to(root).as_posix() for path in parquet_files(root))
+    if not layout:
+        raise UserError("There are no parquet files here.", where=str(root), fix="data.path=FOLDER")
+    wanted = config.dataset_configs or ([ONLY_CONFIG] if ONLY_CONFIG in layout else list(layout))
+    if len(wanted) != 1 or wanted[0] not in layout:
+        raise UserError(
+            f"The folder has several configurations: {', '.join(layout)}.",
+            where="data.dataset_configs",
+            fix=f"data.dataset_configs=[{next(iter(layout))}]",
+        )
+    found = {
+        (WHOLE if name in _WHOLE_NAMES and len(layout[wanted[0]]) == 1 else name): names
+        for name, names in layout[wanted[0]].items()
+    }
+    return {split: [root / name for name in names] for split, names in found.items()}
+
+
+def _split_column(files: dict[str, list[Path]], config: DataConfig) -> str | None:
+    """The column that tells the split, where one split's files hold them all."""
+    import pyarrow.parquet
+
+    if set(files) != {WHOLE}:
+        return None
+    there = pyarrow.parquet.read_schema(files[WHOLE][0]).names
+    wanted = [config.columns["split"]] if "split" in config.columns else HEADERS["split"]
+    return next((name for name in wanted if name in there), None)

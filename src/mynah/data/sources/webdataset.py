@@ -1,0 +1,139 @@
+"""WebDataset shards: tar files in which a recording and what is said have one name.
+
+    train-000000.tar, train-000001.tar, dev-000000.tar
+    0001.flac 0001.txt   or   0001.flac 0001.json {"text": …, "speaker": …}
+    python src/train_hydra.py data.path=shards data.eval_splits=[dev]
+
+A recording is read where it lies in its shard; nothing is unpacked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.data.audio import AUDIO_SUFFIXES
+from mynah.data.row import Row
+from mynah.data.sources import metadata
+from mynah.data.sources.base import WHOLE, Place, SplitFilesSource
+from mynah.data.sources.lines import as_object, parse_json
+from mynah.data.sources.listed import rows_of
+from mynah.data.sources.tars import Member, members
+
+_TEXTS = (".txt", ".text", ".transcript")
+_LARGEST_TEXT = 16 << 20  # bytes
+_NUMBER = re.compile(r"[-_.]?\d+$")
+
+
+class WebDatasetSource(SplitFilesSource):
+    """Splits after the shards' names or folders."""
+
+    format = "webdataset"
+
+    @classmethod
+    def open(cls, config: DataConfig, place: Place) -> WebDatasetSource:
+        root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
+        root = root.resolve()
+        paths = shards(root)
+        if not paths:
+            raise UserError(
+                "There are no tar files here.",
+                where=str(root),
+                fix="data.path=FOLDER, the one that holds the shards",
+            )
+        splits: dict[str, list[Path]] = {}
+        for path in paths:
+            in_folder = root.is_dir() and path.parent != root
+            name = path.parent.name if in_folder else _NUMBER.sub("", path.stem)
+            splits.setdefault(name, []).append(path)
+        if len(splits) == 1:  # a name alone, as data-000000.tar, tells no split
+            splits = {WHOLE: paths}
+        return cls(config, place, name=root.name, identity=str(root), splits=splits)
+
+    def read(self, split: str, paths: Sequence[Path]) -> list[Row]:
+        rows: list[Row] = []
+        for path in paths:
+            for key, parts in _samples(path):
+                rows += self._rows(path, key, parts, split)
+        return rows
+
+    def _rows(self, path: Path, key: str, parts: dict[str, Member], split: str) -> list[Row]:
+        sound = next((part for end, part in parts.items() if end in AUDIO_SUFFIXES), None)
+        if sound is None:
+            return []
+        where = f"{path}, {key}"
+        listed: dict[str, Any] = {}
+        if ".json" in parts:
+            inside = Path(where)
+            held = as_object(parse_json(_text(path, parts[".json"]), inside), inside, None)
+            names = metadata.column_names(where, list(held), self._config.columns, needed=False)
+            listed = {
+                ours: held[theirs]
+                for ours, theirs in names.items()
+                if held[theirs] not in (None, "")
+            }
+        for ending in _TEXTS:
+            if ending in parts:
+                listed["text"] = _text(path, parts[ending])
+                break
+        listed = {"id": key, **{name: held for name, held in listed.items() if name != "audio"}}
+        return rows_of(
+            listed,
+            where=where,
+            path=str(path),
+            name=key,
+            source=split,
+            channels=self._config.channels,
+            byte_offset=sound.offset,
+            byte_length=sound.size,
+        )
+
+
+def shards(root: Path) -> list[Path]:
+    """The tar files at, in, or one folder below a folder."""
+    if root.is_file():
+        return [root] if root.suffix == ".tar" else []
+    if not root.is_dir():
+        return []
+    return sorted(root.glob("*.tar")) or sorted(root.glob("*/*.tar"))
+
+
+def _samples(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
+    """The files of each sample by their endings; those of one sample follow each other."""
+    key = ""
+    parts: dict[str, Member] = {}
+    for member in members(path):
+        folder, slash, base = member.name.rpartition("/")
+        stem, dot, ending = base.partition(".")
+        if not dot or not stem:
+            continue
+        name = folder + slash + stem
+        if name != key and parts:
+            yield key, parts
+            parts = {}
+        key = name
+        # a.left.wav is the recording of a as well: its last ending tells what it is
+        parts[f".{ending.rpartition('.')[2].lower()}"] = member
+    if parts:
+        yield key, parts
+
+
+def _text(path: Path, member: Member) -> str:
+    """
+    Raises:
+        UserError: It is very long, or not UTF-8.
+    """
+    where = f"{path}, {member.name}"
+    if member.size > _LARGEST_TEXT:
+        raise UserError("This is too long for a transcript.", where=where)
+    with path.open("rb") as file:
+        file.seek(member.offset)
+        content = file.read(member.size)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError("The transcript is not encoded in UTF-8.", where=where) from None
