@@ -30,6 +30,7 @@ AUDIO_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 _BLOCK_FRAMES = 1 << 18
+_SILENT_RANGE = 2.0**-16  # half of what the last of 16 bits stands for; full scale is 2
 # libsndfile seeks wrongly into the last page of Ogg Vorbis; it decodes on to it rightly.
 _VORBIS_TAIL_SECONDS = 30
 
@@ -95,13 +96,19 @@ def inspect(
     channel: int | None = None,
     byte_offset: int | None = None,
     byte_length: int | None = None,
+    may_be_silent: bool = True,
 ) -> tuple[float, str]:
     """Length in seconds and digest of one utterance; all of it is decoded, block by block.
 
     A file that was cut short is refused even where it can be decoded up to there.
 
+    Args:
+        may_be_silent: Whether it may hold no sound at all, no fainter noise than 16 bits can.
+        file, offset_seconds, duration_seconds, channel, byte_offset, byte_length: As
+            :func:`read`.
+
     Raises:
-        ValueError, OSError: As :func:`read`.
+        ValueError, OSError: As :func:`read`; it is silent and must not be.
     """
     whole = not offset_seconds and duration_seconds is None
     digest, frames = hashlib.blake2b(digest_size=8), 0
@@ -117,11 +124,15 @@ def inspect(
             content.seek(0)
             while block := content.read(1 << 20):
                 digest.update(block)
+    lowest, highest = np.inf, -np.inf
     with _opened(file, byte_offset, byte_length) as decoder:
         for mono in _pieces(decoder, offset_seconds, duration_seconds, channel):
             frames += len(mono)
+            lowest, highest = min(lowest, mono.min()), max(highest, mono.max())
             if not of_file:
                 digest.update(mono.tobytes())
+        if not may_be_silent and highest - lowest < _SILENT_RANGE:
+            raise ValueError("it is silent: all its samples are the same")
         return frames / decoder.rate, digest.hexdigest()
 
 

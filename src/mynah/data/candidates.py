@@ -23,6 +23,7 @@ from mynah.data.duplicates import digests, find_duplicates
 from mynah.data.filters import Measures
 from mynah.data.held_out import HeldOut
 from mynah.data.mixture import Member
+from mynah.data.scripts import strangers
 from mynah.data.selection import (
     Chosen,
     Stretch,
@@ -40,7 +41,7 @@ _EXAMPLES = 5
 _DECIDING = (
     "sample_rate", "max_audio_seconds", "min_audio_seconds", "max_text_words",
     "min_characters_a_second", "max_characters_a_second", "on_duplicates", "filter_eval",
-    "max_train_samples", "max_eval_samples", "mixture_temperature",
+    "on_other_script", "max_train_samples", "max_eval_samples", "mixture_temperature",
 )  # fmt: skip
 
 
@@ -159,12 +160,15 @@ def _choose(
         rows, numbers = rows[inside], numbers[inside]
         corpus = _candidates(request, stretches, config, rows)
     texts = _texts(corpus, policy if request.training else None)
+    scripts = corpus.numbers("script").astype(np.int8)
     measures = Measures(
         seconds=corpus.durations,
         unreadable=_is_there(corpus, "error"),
         no_speech=corpus.no_speech,
         words=texts.words,
         characters=texts.characters,
+        scripts=scripts,
+        strange=_strange(corpus, scripts, _members_of(request)[numbers]),
     )
     filtering = request.training or config.filter_eval
     codes = filters.reasons(measures, config, filtering=filtering)
@@ -257,6 +261,19 @@ def _is_there(corpus: Corpus, column: str) -> np.ndarray:
     """bool [rows], whether a value is there; rows ascending."""
     found = [pc.is_valid(array).to_numpy(zero_copy_only=False) for array in corpus.arrays(column)]
     return np.concatenate(found) if found else np.empty(0, dtype=bool)
+
+
+def _strange(corpus: Corpus, scripts: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """bool [rows], whether hardly any row of the same source and language is in its script."""
+    languages = pa.chunked_array(corpus.arrays("language"), type=pa.string())
+    encoded = languages.combine_chunks().dictionary_encode()
+    codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    groups = members * np.int32(len(encoded.dictionary) + 1) + codes
+    found = np.zeros(len(scripts), dtype=bool)
+    for group in np.flatnonzero(np.bincount(groups)):
+        inside = groups == group
+        found[inside] = strangers(scripts[inside])
+    return found
 
 
 def _duplicates(

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from mynah.config.schema import DataConfig
+from mynah.data.scripts import SCRIPTS, is_no_text
 
 KEPT = 0
 REASONS = (
     "", "no transcript", "unreadable", "too short", "too long", "too many words",
     "too few characters a second", "too many characters a second", "duplicate",
-    "same audio, another transcript",
+    "same audio, another transcript", "transcript is no text", "transcript in another script",
 )  # fmt: skip
-NO_TRANSCRIPT, UNREADABLE, TOO_SHORT, TOO_LONG, WORDS, SLOW, FAST, DUPLICATE, OTHER_TEXT = range(
-    1, len(REASONS)
-)
+(
+    NO_TRANSCRIPT, UNREADABLE, TOO_SHORT, TOO_LONG, WORDS, SLOW, FAST, DUPLICATE, OTHER_TEXT,
+    NO_TEXT, OTHER_SCRIPT,
+) = range(1, len(REASONS))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class Measures:
         no_speech: bool, whether a row is known to hold no speech, so that no text is right.
         words: int, in the transcripts as they will be learned.
         characters: int, likewise.
+        scripts: int8, which letters the transcripts as they were listed are written in
+            (see ``mynah.data.scripts``).
+        strange: bool, whether hardly any other transcript is in that script.
     """
 
     seconds: np.ndarray
@@ -37,6 +42,8 @@ class Measures:
     no_speech: np.ndarray
     words: np.ndarray
     characters: np.ndarray
+    scripts: np.ndarray
+    strange: np.ndarray
 
     @property
     def characters_a_second(self) -> np.ndarray:
@@ -59,11 +66,13 @@ def reasons(measures: Measures, config: DataConfig, *, filtering: bool) -> np.nd
         rate = measures.characters_a_second
         rules += [
             (UNREADABLE, measures.unreadable),
+            (NO_TEXT, is_no_text(measures.scripts)),
             (TOO_SHORT, measures.seconds < config.min_audio_seconds),
             (TOO_LONG, measures.seconds > _or_none(config.max_audio_seconds)),
             (WORDS, measures.words > _or_none(config.max_text_words)),
             (SLOW, (rate < (config.min_characters_a_second or 0.0)) & spoken),
             (FAST, rate > _or_none(config.max_characters_a_second)),
+            (OTHER_SCRIPT, measures.strange & (config.on_other_script == "drop")),
         ]
     for code, holds in rules:
         found[(found == KEPT) & holds] = code
@@ -91,6 +100,10 @@ def detail(
         return f"{seconds}, above max_audio_seconds={config.max_audio_seconds}"
     if code == WORDS:
         return f"{measures.words[row]} words, above max_text_words={config.max_text_words}"
+    if code == NO_TEXT:
+        return "it holds control characters, or letters that were lost"
+    if code == OTHER_SCRIPT:
+        return f"{SCRIPTS[measures.scripts[row]]}, where hardly any other is"
     if code in (SLOW, FAST):
         rate = f"{measures.characters[row]} characters in {seconds}"
         if code == SLOW:

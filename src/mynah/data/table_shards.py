@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-FORMAT_VERSION = 2  # of the columns and of how rows are checked
+from mynah.data.scripts import scripts_of
+
+FORMAT_VERSION = 3  # of the columns and of how rows are checked
 _ROWS = pa.schema(
     [
         ("id", pa.string()),
@@ -37,6 +39,7 @@ _MEASURED = pa.schema(
         ("characters", pa.int32()),
         ("words", pa.int32()),
         ("regular", pa.bool_()),  # whether the transcript is in that form
+        ("script", pa.int8()),  # of its letters, as data/scripts.py numbers them
     ]
 )
 SCHEMA = pa.schema([*_ROWS, *_MEASURED])
@@ -110,7 +113,7 @@ def _measured(batch: pa.RecordBatch) -> pa.RecordBatch:
     words = pc.if_else(
         pc.greater(characters, 0), pc.add(pc.count_substring(made, " "), 1), pa.scalar(0)
     )
-    measured = [characters, words, pc.equal(made, text)]
+    measured = [characters, words, pc.equal(made, text), pa.array(scripts_of(made))]
     columns = [column.cast(field.type) for column, field in zip(measured, _MEASURED, strict=True)]
     return pa.RecordBatch.from_arrays([*batch.columns, *columns], schema=SCHEMA)
 

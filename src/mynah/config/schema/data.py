@@ -171,9 +171,9 @@ class DataConfig:
         minimum=0.0,
     )
     max_characters_a_second: float | None = setting(
-        None,
+        60.0,
         "Training utterances that say more in their time are left out and listed: text is "
-        "not spoken; null: no limit.",
+        "not spoken (nobody says more than 30); null: no limit.",
         unit="characters a second",
         minimum=0.0,
     )
@@ -184,6 +184,12 @@ class DataConfig:
         choices=("keep", "drop", "fail"),
     )
     on_leak: str = setting(
+    on_other_script: str = setting(
+        "drop",
+        "Training transcripts in a script that fewer than 1 in 100 of their source and language "
+        "are in, as Cyrillic among English: drop (listed) or keep.",
+        choices=("drop", "keep"),
+    )
         "warn",
         "Speakers, sentences or recordings that training and evaluation share: warn (counted, "
         "with examples), fail, or ignore.",

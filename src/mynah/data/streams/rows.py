@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+import pyarrow as pa
+
 from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data import audio
+from mynah.data import audio, filters
 from mynah.data.row import Row
+from mynah.data.scripts import scripts_of
 from mynah.data.sources.silence import mark_no_speech
 from mynah.data.streams.reader import BadRow
 from mynah.data.text import TextPolicy
@@ -60,30 +64,27 @@ def usable(
     if config.channels == "first" and row.channel is None:
         row = replace(row, channel=0)
     text = policy.apply(row.text or "")
-    reason = _reason_of_text(row, text, config)
-    if reason is not None:
-        return LeftOut(row.id, *reason)
+    if not text and not row.no_speech:
+        return LeftOut(row.id, filters.REASONS[filters.NO_TRANSCRIPT])
     try:
         duration = _duration(row)
     except (ValueError, OSError, TypeError) as problem:
         return _unreadable(row.id, str(problem), config)
-    seconds = f"{duration:.2f} s"
-    if duration < config.min_audio_seconds:
-        limit = f"below min_audio_seconds={config.min_audio_seconds}"
-        return LeftOut(row.id, "too short", f"{seconds}, {limit}")
-    if config.max_audio_seconds is not None and duration > config.max_audio_seconds:
-        limit = f"above max_audio_seconds={config.max_audio_seconds}"
-        return LeftOut(row.id, "too long", f"{seconds}, {limit}")
+    measures = filters.Measures(
+        seconds=np.asarray([duration]),
+        unreadable=np.asarray([False]),
+        no_speech=np.asarray([row.no_speech]),
+        words=np.asarray([len(text.split())]),
+        characters=np.asarray([len(text)]),
+        scripts=scripts_of(pa.array([row.text or ""])),
+        strange=np.asarray([False]),  # of what is to come nothing is known
+    )
+    code = int(filters.reasons(measures, config, filtering=True)[0])
+    if code != filters.KEPT:
+        return LeftOut(
+            row.id, filters.REASONS[code], filters.detail(code, 0, measures, config, str)
+        )
     return StreamedUtterance(row, text, duration)
-
-
-def _reason_of_text(row: Row, text: str, config: DataConfig) -> tuple[str, str] | None:
-    if not text and not row.no_speech:
-        return "no transcript", ""
-    words = len(text.split())
-    if config.max_text_words is not None and words > config.max_text_words:
-        return "too many words", f"{words} words, above max_text_words={config.max_text_words}"
-    return None
 
 
 def _duration(row: Row) -> float:
@@ -108,4 +109,4 @@ def _unreadable(row_id: str, problem: str, config: DataConfig) -> LeftOut:
             where=f"utterance {row_id}",
             fix="mend it, or leave such rows out: data.on_error=skip",
         )
-    return LeftOut(row_id, "unreadable", problem)
+    return LeftOut(row_id, filters.REASONS[filters.UNREADABLE], problem)
