@@ -12,6 +12,7 @@ from mynah.config.exit_status import exit_status
 # action: (module with a function ``main(arguments) -> int``, help). A module is imported when
 # its action is asked for.
 ACTIONS: dict[str, tuple[str, str]] = {
+    "segment": ("mynah.commands.data_segment", "cut long recordings into utterances"),
     "download": ("mynah.commands.data_download", "download a public corpus"),
 }
 

@@ -163,9 +163,7 @@ class _Graph:
         self._moved = np.empty(max(self.labels - 1, 0))
 
     @classmethod
-    def build(
-        cls, scores: FrameScores, words: Sequence[Sequence[int]], skip_cost: float
-    ) -> _Graph:
+    def build(cls, scores: FrameScores, words: Sequence[Sequence[int]], skip_cost: float) -> _Graph:
         lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
         columns = np.fromiter((one for word in words for one in word), dtype=np.int64)
         is_repeat = np.zeros(len(columns), dtype=bool)

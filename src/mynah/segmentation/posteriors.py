@@ -115,9 +115,7 @@ def listen(
         ):
             part = found[start - origin : end - origin]
             loudness = _levels(audio, stride, start - origin, start - origin + len(part))
-            kept.append(
-                (*_columns(part, labels, separators, family.blank, star_cost), loudness)
-            )
+            kept.append((*_columns(part, labels, separators, family.blank, star_cost), loudness))
             if advance:
                 advance((end - start) * stride / rate)
     columns, blank, between, passed_over, levels = map(np.concatenate, zip(*kept, strict=True))

@@ -53,9 +53,7 @@ class Recording:
             self.path,
             sample_rate,
             offset_seconds=start / sample_rate,
-            duration_seconds=None
-            if last >= self.duration_seconds
-            else (end - start) / sample_rate,
+            duration_seconds=None if last >= self.duration_seconds else (end - start) / sample_rate,
             channel=self.channel,
         )
 

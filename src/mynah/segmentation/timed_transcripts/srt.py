@@ -1,9 +1,9 @@
 """SRT, SubRip's subtitles.
 
-    17
-    00:01:02,500 --> 00:01:04,000
-    one line
-    or more
+17
+00:01:02,500 --> 00:01:04,000
+one line
+or more
 """
 
 from __future__ import annotations

@@ -1,0 +1,239 @@
+"""From a transcript and what a model heard to utterances."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mynah.segmentation import utterance as reasons
+from mynah.segmentation.alignment import BETWEEN_WORDS, Alignment, align
+from mynah.segmentation.cutting import Cut, Lengths, choose_cuts
+from mynah.segmentation.pauses import Pause, PauseRule, pauses_between
+from mynah.segmentation.posteriors import Heard
+from mynah.segmentation.scoring import Scores
+from mynah.segmentation.spelling import Spelling
+from mynah.segmentation.transcript import Transcript
+from mynah.segmentation.utterance import Utterance
+
+_SHOWN_WORDS = 8  # of those that a reason names
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What makes an utterance good.
+
+    Attributes:
+        least_score: Utterances with a lower score are rejected.
+        lengths: The lengths they may have.
+        pause: What counts as a pause.
+        skip_cost: Cost of a word that was never spoken, for each of its labels, in nats.
+        star_cost: Cost of a frame that the transcript does not have, in nats.
+    """
+
+    least_score: float = -2.0
+    lengths: Lengths = Lengths()
+    pause: PauseRule = PauseRule()
+    skip_cost: float = 3.0
+    star_cost: float = 2.0
+
+
+def used_labels(spellings: Sequence[Spelling]) -> list[int]:
+    """The labels whose posteriors the alignment needs."""
+    return sorted({label for spelling in spellings for label in spelling.labels})
+
+
+def utterances(
+    transcript: Transcript, spellings: Sequence[Spelling], heard: Heard, rules: Rules
+) -> list[Utterance]:
+    """Align a transcript, cut it at pauses, and score what comes out; in order, all words.
+
+    Args:
+        transcript: The transcript of all that was heard, and perhaps of more.
+        spellings: The spelling of each of its words.
+        heard: What the model heard, with :func:`used_labels` as its columns.
+        rules: What makes an utterance good.
+    """
+    found = _AlignedText.align(transcript, spellings, heard, rules)
+    cuts = found.cuts()
+    return [
+        found.utterance(first, last, cuts)
+        for first, last in choose_cuts(cuts, rules.lengths, found.is_bad(cuts))
+    ]
+
+
+def scored(
+    transcript: Transcript, spellings: Sequence[Spelling], heard: Heard, rules: Rules
+) -> Utterance:
+    """The one utterance of a stretch whose beginning and end are known already."""
+    found = _AlignedText.align(transcript, spellings, heard, rules)
+    cuts: list[Cut | None] = [None] * (len(transcript.words) + 1)
+    cuts[0], cuts[-1] = Cut(0.0, 0.0), Cut(found.seconds, found.seconds)
+    return found.utterance(0, len(transcript.words), cuts)
+
+
+class _AlignedText:
+    """The words of a transcript on the frames of a recording."""
+
+    def __init__(
+        self,
+        transcript: Transcript,
+        spellings: Sequence[Spelling],
+        heard: Heard,
+        alignment: Alignment,
+        rules: Rules,
+    ) -> None:
+        self._transcript = transcript
+        self._heard = heard
+        self._rules = rules
+        self._spellings = spellings
+        between = alignment.frames == BETWEEN_WORDS
+        self._silent = ~heard.passed_over
+        self._scores = Scores(alignment.scores, between & heard.passed_over, heard.frame_seconds)
+        # Of each word its first frame and the one after its last; -1 where it was not heard.
+        self._starts = np.full(len(spellings), -1, dtype=np.int64)
+        self._ends = np.full(len(spellings), -1, dtype=np.int64)
+        covered = [number for number, one in enumerate(spellings) if one.is_covered]
+        self._starts[covered] = alignment.word_starts
+        self._ends[covered] = alignment.word_ends
+        self._unheard_before = np.concatenate([[0], np.cumsum(self._starts < 0)])
+        self.seconds = len(heard.scores) * heard.frame_seconds
+
+    @classmethod
+    def align(
+        cls,
+        transcript: Transcript,
+        spellings: Sequence[Spelling],
+        heard: Heard,
+        rules: Rules,
+    ) -> _AlignedText:
+        column = {label: number for number, label in enumerate(used_labels(spellings))}
+        words = [[column[one] for one in each.labels] for each in spellings if each.is_covered]
+        alignment = align(heard.scores, words, skip_cost=rules.skip_cost)
+        assert alignment is not None  # words may be left out, so there always is a path
+        return cls(transcript, spellings, heard, alignment, rules)
+
+    def cuts(self) -> list[Cut | None]:
+        """Before each word, and after the last, where to cut, in seconds of what was heard."""
+        made: list[Cut | None] = [None] * (len(self._starts) + 1)
+        there = np.flatnonzero(self._starts >= 0)
+        edges = [-1, *there.tolist(), len(self._starts)]
+        for before, after in itertools.pairwise(edges):
+            self._cut_between(before, after, made)
+        made[0] = made[0] or Cut(0.0, 0.0)
+        made[-1] = made[-1] or Cut(self.seconds, self.seconds)
+        return made
+
+    def _cut_between(self, before: int, after: int, made: list[Cut | None]) -> None:
+        """The cuts in the gap between two words that were heard.
+
+        Words between them that were not heard get a piece of their own, so that what is
+        beside them is not lost with them.
+        """
+        is_first, is_last = before < 0, after == len(self._starts)
+        start = 0 if is_first else int(self._ends[before])
+        end = len(self._heard.levels) if is_last else int(self._starts[after])
+        found = pauses_between(
+            start,
+            end,
+            silent=self._silent,
+            levels=self._heard.levels,
+            frame_seconds=self._heard.frame_seconds,
+            rule=self._rules.pause,
+        )
+        if not found:
+            if is_first and after == 0:
+                made[0] = Cut(0.0, self._at(max(0, end - self._padding)))
+            if is_last and before == after - 1:
+                ended = min(len(self._heard.levels), start + self._padding)
+                made[-1] = Cut(self._at(ended), self.seconds)
+            return
+        ended = self._at(found[0].start + self._kept(found[0]))
+        begun = self._at(found[-1].end - self._kept(found[-1]))
+        pause = sum(one.end - one.start for one in found) * self._heard.frame_seconds
+        if after == before + 1:
+            made[after] = Cut(ended, begun, pause, self._ends_sentence(before))
+            return
+        made[before + 1] = Cut(ended, ended, pause / 2, self._ends_sentence(before))
+        made[after] = Cut(begun, begun, pause / 2, self._ends_sentence(after - 1))
+        if is_first:
+            made[0] = Cut(0.0, 0.0)
+        if is_last:
+            made[-1] = Cut(self.seconds, self.seconds)
+
+    @property
+    def _padding(self) -> int:
+        """In frames."""
+        return round(self._rules.pause.padding_seconds / self._heard.frame_seconds)
+
+    def _kept(self, pause: Pause) -> float:
+        """Frames of a pause that stay with the utterance beside it."""
+        return min(self._padding, (pause.end - pause.start) / 2)
+
+    def _at(self, frame: float) -> float:
+        return frame * self._heard.frame_seconds
+
+    def _ends_sentence(self, word: int) -> bool:
+        return word >= 0 and self._transcript.words[word].ends_sentence
+
+    def is_bad(self, cuts: Sequence[Cut | None]) -> Callable[[int, int], bool]:
+        """Whether the words of a range would be rejected for what is in them."""
+
+        def bad(first: int, last: int) -> bool:
+            if self._unheard_before[last] > self._unheard_before[first]:
+                return True
+            return self._score(cuts, first, last) < self._rules.least_score
+
+        return bad
+
+    def _score(self, cuts: Sequence[Cut | None], first: int, last: int) -> float:
+        begin, end = cuts[first], cuts[last]
+        assert begin is not None
+        assert end is not None
+        start = int(begin.start_after / self._heard.frame_seconds)
+        stop = min(len(self._heard.levels), round(end.end_before / self._heard.frame_seconds))
+        return self._scores.score(start, stop) if stop > start else 0.0
+
+    def utterance(self, first: int, last: int, cuts: Sequence[Cut | None]) -> Utterance:
+        """The words ``first`` to before ``last``, with the reason why they are rejected."""
+        begin, end = cuts[first], cuts[last]
+        assert begin is not None
+        assert end is not None
+        origin = self._heard.start_seconds
+        made = Utterance(
+            origin + begin.start_after,
+            origin + max(begin.start_after, end.end_before),
+            self._transcript.written(first, last),
+            round(self._score(cuts, first, last), 3),
+        )
+        rejected, detail = self._reason(first, last, made)
+        return replace(made, rejected=rejected, detail=detail)
+
+    def _reason(self, first: int, last: int, made: Utterance) -> tuple[str, str]:
+        rules, words = self._rules, self._transcript.words
+        spelled = [n for n in range(first, last) if not self._spellings[n].is_covered]
+        if spelled:
+            return reasons.UNSPELLABLE, _listed([words[number].text for number in spelled])
+        unheard = [n for n in range(first, last) if self._starts[n] < 0]
+        if unheard:
+            return reasons.NOT_HEARD, _listed([words[number].text for number in unheard])
+        score = made.score or 0.0
+        if score < rules.least_score:
+            return reasons.LOW_SCORE, f"{score:.2f}, below {rules.least_score:g}"
+        return length_reason(made.duration_seconds, rules.lengths)
+
+
+def length_reason(seconds: float, lengths: Lengths) -> tuple[str, str]:
+    """Why a length is not allowed, and more of it; both empty where it is."""
+    if seconds > lengths.most_seconds:
+        return reasons.TOO_LONG, f"{seconds:.1f} s, above {lengths.most_seconds:g} s"
+    if seconds < lengths.least_seconds:
+        return reasons.TOO_SHORT, f"{seconds:.2f} s, below {lengths.least_seconds:g} s"
+    return "", ""
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = len(words) - _SHOWN_WORDS
+    return " ".join(words[:_SHOWN_WORDS]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,134 @@
+"""The CTC model that aligns: a checkpoint of ours, a folder, or a model of the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah.config.errors import UserError
+
+if TYPE_CHECKING:
+    from mynah.models.ctc import CTC
+    from mynah.models.hub import Source
+
+_SETTING = "--model"
+_HINT = (
+    "Name a CTC model: a checkpoint of Mynah's, or one of the hub as facebook/wav2vec2-base-960h"
+)
+_USUAL_RATE = 16000  # hertz, where a feature extractor does not say
+
+
+@dataclass(frozen=True)
+class Aligner:
+    """A model that was looked at, and not loaded yet.
+
+    Attributes:
+        source: Where it is.
+        identity: What tells it from another, or from another training of itself.
+    """
+
+    source: Source
+    identity: str
+
+    def load(self) -> CTC:
+        """The model with its weights, on the device that is there.
+
+        Raises:
+            UserError: The weights do not fit or cannot be had.
+        """
+        from mynah.config.schema import Config, ModelConfig
+        from mynah.models import registry
+        from mynah.models.ctc import CTC
+        from mynah.runtime import device_for, use_threads
+
+        config = Config()
+        use_threads(config)
+        if self.source.is_folder:
+            family = registry.load(Path(self.source.name), offline=self.source.offline)
+        else:
+            family = registry.build(
+                ModelConfig(pretrained=self.source.name, revision=self.source.revision),
+                texts=[],
+                sample_rate=_sample_rate(self.source),
+                offline=self.source.offline,
+            )
+        assert isinstance(family, CTC)
+        family.model.eval().to(device_for(config))
+        return family
+
+
+def find_aligner(
+    name: str, working_directory: Path, *, revision: str | None = None, offline: bool = False
+) -> Aligner:
+    """Look at a model by name, loading small files alone.
+
+    Args:
+        name: A checkpoint, a run's directory, a folder of transformers, or a hub name.
+        working_directory: What a relative path is relative to.
+        revision: Branch, tag or commit of a hub model.
+        offline: Use nothing that is not on this machine.
+
+    Raises:
+        UserError: It is not there, or no CTC model that recognizes.
+    """
+    from mynah.models import ctc_models, hub, registry
+
+    path = _folder(name, working_directory)
+    source = hub.Source(str(path or name), revision, offline, _SETTING)
+    is_adapter = path is not None and (path / "adapter_config.json").exists()
+    if not is_adapter:
+        kind = registry.family_name(source)
+        if kind != "ctc":
+            raise UserError(
+                f"{name} is of the family {kind}, which does not tell when a word is said.",
+                where=f"{_SETTING} {name}",
+                fix=_HINT,
+            )
+        hub.check_weights(source)
+        if not ctc_models.recognizes(source):
+            raise UserError(
+                f"{name} was never trained to recognize: it has no CTC head or no tokenizer.",
+                where=f"{_SETTING} {name}",
+                fix=_HINT,
+            )
+    return Aligner(source, _identity(source, path))
+
+
+def _folder(name: str, working_directory: Path) -> Path | None:
+    """The folder that a name means, or None where it is one of the hub."""
+    from mynah.run_directory import resolve_checkpoint
+
+    asked = working_directory / Path(name).expanduser()
+    if (asked / "config.json").is_file():
+        return asked.resolve()
+    if asked.exists():
+        try:
+            return resolve_checkpoint(name, working_directory)
+        except UserError as problem:
+            raise UserError(problem.what, where=f"{_SETTING} {name}", fix=_HINT) from None
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise UserError(f"There is no checkpoint {name}.", where=f"{_SETTING} {name}", fix=_HINT)
+    return None
+
+
+def _sample_rate(source: Source) -> int:
+    from mynah.models import hub
+
+    file = hub.fetch(source, "preprocessor_config.json")
+    written = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    return int(written.get("sampling_rate", _USUAL_RATE))
+
+
+def _identity(source: Source, path: Path | None) -> str:
+    from mynah.models import hub
+
+    if path is None:
+        return f"{source.name}@{hub.commit_of(source)}"
+    made = hashlib.blake2b(digest_size=16)
+    for file in sorted(path.glob("*.safetensors")):
+        status = file.stat()
+        made.update(f"{file.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return f"{path}@{made.hexdigest()}"

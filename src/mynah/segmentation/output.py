@@ -1,0 +1,172 @@
+"""The folder of utterances: a listing to train on, what was rejected, and what is done.
+
+DIR/metadata.csv         the utterances kept: which part of which file, text, score
+DIR/rejected.jsonl       those that were not, with the reason of each
+DIR/audio/NAME.flac      the utterances themselves, where asked for
+DIR/segmentation.json    what was cut, and how
+DIR/.recordings/         a file for each recording that is done
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mynah.config.errors import UserError
+from mynah.data import audio
+from mynah.segmentation.inputs import LongRecording
+from mynah.segmentation.utterance import Utterance
+
+_RECORD = "segmentation.json"
+_PARTS = ".recordings"
+_COLUMNS = (
+    "file_name", "offset_seconds", "duration_seconds", "text", "id", "recording", "speaker",
+    "language", "channel", "score",
+)  # fmt: skip
+
+
+class SegmentedFolder:
+    """A folder that utterances are written to, recording by recording.
+
+    Args:
+        directory: The folder.
+        source: What is cut.
+        language: ISO 639-1 code of all utterances, or "".
+        write_audio: Whether each utterance becomes a file of its own.
+    """
+
+    def __init__(self, directory: Path, source: Path, *, language: str, write_audio: bool) -> None:
+        self.directory = directory
+        self._source = source
+        self._language = language
+        self._write_audio = write_audio
+
+    def check(self) -> None:
+        """Raise where the folder holds something else.
+
+        Raises:
+            UserError: It is no folder, or holds files of something else.
+        """
+        if self.directory.exists() and not self.directory.is_dir():
+            raise UserError("This is a file, and no folder.", where=f"--to {self.directory}")
+        if not self.directory.is_dir() or not any(self.directory.iterdir()):
+            return
+        try:
+            written = json.loads((self.directory / _RECORD).read_text(encoding="utf-8"))
+            of = str(written["source"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(
+                "This folder holds something else already.",
+                where=f"--to {self.directory}",
+                fix="--to ANOTHER_FOLDER",
+            ) from None
+        if of != str(self._source):
+            raise UserError(
+                f"This folder holds the utterances of {of}.",
+                where=f"--to {self.directory}",
+                fix="--to ANOTHER_FOLDER",
+            )
+
+    def start(self, settings: dict[str, Any]) -> None:
+        """Make the folder and write down what is cut, and how."""
+        (self.directory / _PARTS).mkdir(parents=True, exist_ok=True)
+        record = {"source": str(self._source), **settings}
+        _write(self.directory / _RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+    def done(self, recording: LongRecording, fingerprint: str) -> list[Utterance] | None:
+        """The utterances of a recording that was cut in the same way before, or None."""
+        try:
+            part = json.loads(self._part(recording).read_text(encoding="utf-8"))
+            if part["fingerprint"] != fingerprint:
+                return None
+            return [Utterance(**one) for one in part["utterances"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def add(
+        self, recording: LongRecording, fingerprint: str, utterances: Sequence[Utterance]
+    ) -> None:
+        """Write down a recording that is done, its audio first."""
+        if self._write_audio:
+            self._write_clips(recording, utterances)
+        part = {"fingerprint": fingerprint, "utterances": [asdict(one) for one in utterances]}
+        _write(self._part(recording), json.dumps(part, ensure_ascii=False))
+
+    def write_listings(self, found: Sequence[tuple[LongRecording, Sequence[Utterance]]]) -> None:
+        """Write ``metadata.csv`` and ``rejected.jsonl`` of all recordings that are done."""
+        kept, rejected = io.StringIO(), io.StringIO()
+        writer = csv.DictWriter(kept, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for recording, utterances in found:
+            for number, one in enumerate(utterances, 1):
+                row = self._row(recording, number, one)
+                if one.rejected:
+                    row |= {"file_name": str(recording.path), "reason": one.rejected}
+                    row |= {"detail": one.detail, "offset_seconds": round(one.start_seconds, 3)}
+                    rejected.write(json.dumps(row, ensure_ascii=False) + "\n")
+                else:
+                    writer.writerow(row)
+        _write(self.directory / "metadata.csv", kept.getvalue())
+        _write(self.directory / "rejected.jsonl", rejected.getvalue())
+
+    def _row(self, recording: LongRecording, number: int, one: Utterance) -> dict[str, Any]:
+        row = {
+            "file_name": str(recording.path),
+            "offset_seconds": round(one.start_seconds, 3),
+            "duration_seconds": round(one.duration_seconds, 3),
+            "text": one.text,
+            "id": _identifier(recording, number),
+            "recording": recording.name,
+            "speaker": one.speaker,
+            "language": self._language,
+            "channel": one.channel,
+            "score": one.score,
+        }
+        if self._write_audio:
+            row |= {"file_name": _clip(recording, number), "offset_seconds": None, "channel": None}
+        return row
+
+    def _write_clips(self, recording: LongRecording, utterances: Sequence[Utterance]) -> None:
+        import soundfile
+
+        rate = audio.probe(recording.path).sample_rate
+        for number, one in enumerate(utterances, 1):
+            if one.rejected:
+                continue
+            path = self.directory / _clip(recording, number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            samples = audio.read(
+                recording.path,
+                rate,
+                offset_seconds=one.start_seconds,
+                duration_seconds=one.duration_seconds,
+                channel=one.channel,
+            )
+            soundfile.write(path, samples, rate, format="FLAC")
+
+    def _part(self, recording: LongRecording) -> Path:
+        # Names may hold slashes, and be longer than a file's name may.
+        name = hashlib.blake2b(recording.name.encode(), digest_size=16).hexdigest()
+        return self.directory / _PARTS / f"{name}.json"
+
+
+def _identifier(recording: LongRecording, number: int) -> str:
+    return f"{recording.name}-{number:04d}"
+
+
+def _clip(recording: LongRecording, number: int) -> str:
+    return f"audio/{_identifier(recording, number)}.flac"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

@@ -1,0 +1,176 @@
+"""From a transcript with times to utterances, without a model."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mynah.segmentation import utterance as reasons
+from mynah.segmentation.aligned_text import Rules, length_reason
+from mynah.segmentation.cutting import Cut, choose_cuts
+from mynah.segmentation.timed_transcripts.entry import Entry, TimedTranscript
+from mynah.segmentation.transcript import is_spoken, read_transcript
+from mynah.segmentation.utterance import Utterance
+
+_OVERLAP_SECONDS = 0.3  # annotators' times are no better
+
+
+def timed_utterances(
+    transcript: TimedTranscript, duration_seconds: float, channels: int, rules: Rules
+) -> list[Utterance]:
+    """The utterances of one recording, with reasons for those that are rejected.
+
+    Single words are put together, and cut at pauses. Subtitles that end within a sentence,
+    without a pause, go on in the next one. Anything else is taken as it is.
+
+    Args:
+        transcript: What is said when, of this recording alone.
+        duration_seconds: How long the recording is.
+        channels: How many channels it has; with one, channels in the transcript mean nothing.
+        rules: Lengths and pauses.
+    """
+    entries = [
+        replace(entry, channel=entry.channel if channels > 1 else None)
+        for entry in transcript.entries
+    ]
+    entries.sort(key=lambda entry: entry.start_seconds)
+    if transcript.are_words:
+        made = [
+            one
+            for _, words in _by_voice(entries)
+            for one in _of_words(words, duration_seconds, rules)
+        ]
+    else:
+        if transcript.run_on:
+            entries = _joined(entries, rules)
+        made = [
+            Utterance(
+                entry.start_seconds,
+                entry.end_seconds,
+                entry.text,
+                speaker=entry.speaker,
+                channel=entry.channel,
+                rejected=reasons.MARKED if entry.rejected else "",
+                detail=entry.rejected,
+            )
+            for entry in entries
+            if entry.rejected or is_spoken(entry.text)
+        ]
+    made.sort(key=lambda one: (one.start_seconds, one.end_seconds))
+    overlapping = _overlapping(made)
+    return [
+        _checked(one, duration_seconds, channels, number in overlapping, rules)
+        for number, one in enumerate(made)
+    ]
+
+
+def _by_voice(entries: Sequence[Entry]) -> list[tuple[tuple[int | None, str], list[Entry]]]:
+    voices: dict[tuple[int | None, str], list[Entry]] = {}
+    for entry in entries:
+        voices.setdefault((entry.channel, entry.speaker), []).append(entry)
+    return list(voices.items())
+
+
+def _of_words(words: Sequence[Entry], duration_seconds: float, rules: Rules) -> list[Utterance]:
+    """Words of one voice, cut at the pauses between them."""
+    padding = rules.pause.padding_seconds
+    sentences = read_transcript(" ".join(word.text for word in words))
+    ends = {one.end: one.ends_sentence for one in sentences.words}
+    cuts: list[Cut | None] = [Cut(0.0, max(0.0, words[0].start_seconds - padding))]
+    position = -1
+    for before, after in itertools.pairwise(words):
+        position += len(before.text) + 1
+        gap = after.start_seconds - before.end_seconds
+        kept = min(padding, gap / 2)
+        cuts.append(
+            Cut(
+                before.end_seconds + kept,
+                after.start_seconds - kept,
+                gap,
+                ends.get(position, False),
+            )
+            if gap >= rules.pause.least_seconds
+            else None
+        )
+    last = min(max(duration_seconds, words[-1].end_seconds), words[-1].end_seconds + padding)
+    cuts.append(Cut(last, duration_seconds))
+    return [
+        Utterance(
+            _cut(cuts, first).start_after,
+            _cut(cuts, end).end_before,
+            " ".join(word.text for word in words[first:end]),
+            speaker=words[first].speaker,
+            channel=words[first].channel,
+        )
+        for first, end in choose_cuts(cuts, rules.lengths, lambda first, last: False)
+    ]
+
+
+def _cut(cuts: Sequence[Cut | None], place: int) -> Cut:
+    found = cuts[place]
+    assert found is not None
+    return found
+
+
+def _joined(entries: Sequence[Entry], rules: Rules) -> list[Entry]:
+    """Subtitles with those they go on in, as long as the most that is allowed."""
+    made: list[Entry] = []
+    for entry in entries:
+        before = made[-1] if made else None
+        if (
+            before is not None
+            and before.speaker == entry.speaker
+            and entry.start_seconds - before.end_seconds < rules.pause.least_seconds
+            and entry.end_seconds - before.start_seconds <= rules.lengths.most_seconds
+            and not _ends_sentence(before.text)
+        ):
+            made[-1] = replace(
+                before,
+                end_seconds=max(before.end_seconds, entry.end_seconds),
+                text=f"{before.text} {entry.text}",
+            )
+        else:
+            made.append(entry)
+    return made
+
+
+def _ends_sentence(text: str) -> bool:
+    words = read_transcript(text).words
+    return bool(words) and words[-1].ends_sentence
+
+
+def _overlapping(made: Sequence[Utterance]) -> set[int]:
+    """Numbers of those during which another, on the same channel, goes on."""
+    found: set[int] = set()
+    open_ones: list[int] = []
+    for number, one in enumerate(made):
+        open_ones = [
+            other
+            for other in open_ones
+            if made[other].end_seconds > one.start_seconds + _OVERLAP_SECONDS
+        ]
+        for other in open_ones:
+            together = min(made[other].end_seconds, one.end_seconds) - one.start_seconds
+            if made[other].channel == one.channel and together > _OVERLAP_SECONDS:
+                found |= {number, other}
+        open_ones.append(number)
+    return found
+
+
+def _checked(
+    made: Utterance, duration_seconds: float, channels: int, overlaps: bool, rules: Rules
+) -> Utterance:
+    if made.rejected:
+        return made
+    if made.end_seconds > duration_seconds + _OVERLAP_SECONDS:
+        detail = f"it ends at {made.end_seconds:.1f} s of {duration_seconds:.1f} s"
+        return replace(made, rejected=reasons.OUTSIDE, detail=detail)
+    if made.channel is not None and made.channel >= channels:
+        detail = f"channel {made.channel + 1} of {channels}"
+        return replace(made, rejected=reasons.OUTSIDE, detail=detail)
+    made = replace(made, end_seconds=min(made.end_seconds, duration_seconds))
+    if overlaps:
+        return replace(made, rejected=reasons.OVERLAPPING, detail="someone else speaks meanwhile")
+    rejected, detail = length_reason(made.duration_seconds, rules.lengths)
+    return replace(made, rejected=rejected, detail=detail)
