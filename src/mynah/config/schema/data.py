@@ -183,13 +183,13 @@ class DataConfig:
         "or fail.",
         choices=("keep", "drop", "fail"),
     )
-    on_leak: str = setting(
     on_other_script: str = setting(
         "drop",
         "Training transcripts in a script that fewer than 1 in 100 of their source and language "
         "are in, as Cyrillic among English: drop (listed) or keep.",
         choices=("drop", "keep"),
     )
+    on_leak: str = setting(
         "warn",
         "Speakers, sentences or recordings that training and evaluation share: warn (counted, "
         "with examples), fail, or ignore.",
