@@ -36,12 +36,16 @@ class Measured(Protocol):
     Attributes:
         audio_seconds: Audio trained on in this call, by all ranks.
         running_loss: Loss a token since the last log line.
+        stream_pass: Which pass over a stream is read, from 0; None: epochs are known.
     """
 
     audio_seconds: float
 
     @property
     def running_loss(self) -> float: ...
+
+    @property
+    def stream_pass(self) -> int | None: ...
 
 
 class Schedule(TrainerCallback):
@@ -176,9 +180,10 @@ class Progress(TrainerCallback):
         self._speed_from = (now, self._trainer.audio_seconds, self._pause)
         done = max(state.global_step - self._first_step, 1)
         left = (now - self._started) / done * (state.max_steps - state.global_step)
+        passes = self._trainer.stream_pass
         parts = [
             f"step {state.global_step:,}/{state.max_steps:,}",
-            f"epoch {state.epoch:.2f}",
+            f"epoch {state.epoch:.2f}" if passes is None else f"pass {passes + 1}",
             f"loss {logs['loss']:.4f}",
             f"learning rate {logs['learning_rate']:.2e}",
         ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.augmentation.chain import Augmentation
     from mynah.data.corpus import Corpus
+    from mynah.data.streams.stream import Stream
 
 ABOUT_NAME = "mynah.json"
 
@@ -27,7 +28,7 @@ _FIXED = (
 
 
 def fixed_settings(
-    config: Config, corpus: Corpus, augmentation: Augmentation
+    config: Config, corpus: Corpus | Stream, augmentation: Augmentation
 ) -> dict[str, Any]:
     """What decides the course of a training, by the names a user knows."""
     settings: dict[str, Any] = {
@@ -41,7 +42,11 @@ def fixed_settings(
         del settings["data.augmentation"][name]
         settings[f"data.augmentation.{name} (fingerprint)"] = fingerprint
     settings["data.sample_rate"] = corpus.sample_rate
-    settings["training utterances"] = len(corpus)
+    if config.data.streaming:  # nobody has counted its utterances
+        settings["data.shuffle_buffer"] = config.data.shuffle_buffer
+        settings["data.tokenizer_rows"] = config.data.tokenizer_rows
+    else:
+        settings["training utterances"] = len(corpus)
     settings["training data (fingerprint)"] = corpus.fingerprint
     return json.loads(json.dumps(settings))
 

@@ -81,7 +81,7 @@ class StreamPlan:
             UserError: A shard cannot be read, or the stream has no usable row.
         """
         start = self._start
-        batch = start["batch"]
+        batch = first if start["batch"] is None else start["batch"]
         self._marks.clear()
         self.left_out_counts = dict(start["left_out"])
         self._cut_list(start.get("listed_bytes", 0))
@@ -135,8 +135,7 @@ class StreamPlan:
             self._start = dict(states[self._rank])
             return
         epoch = 1 + max(state["mark"]["epoch"] for state in states)
-        batch = max(state["batch"] for state in states)
-        self._start = {"batch": batch, "mark": Mark(epoch).as_dict(), "left_out": {}}
+        self._start = {"batch": None, "mark": Mark(epoch).as_dict(), "left_out": {}}
         console.notice(
             f"The stream was dealt to {len(states)} process(es) and is now dealt to "
             f"{self._world_size}: it goes on with pass {epoch + 1} from its beginning."
@@ -165,7 +164,7 @@ class StreamPlan:
             told = {"id": row.id, "reason": row.reason, "detail": row.detail}
             lines.append(json.dumps(told, ensure_ascii=False) + "\n")
             if known <= _NAMED:
-                why = f"{row.reason} {row.detail}".strip()
+                why = f"{row.reason}: {row.detail}" if row.detail else row.reason
                 console.notice(f"Utterance {row.id} is left out: {why}")
             elif known == _NAMED + 1:
                 listed = f"; {self._list} lists them" if self._list else ""

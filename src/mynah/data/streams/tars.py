@@ -89,9 +89,7 @@ def _grouped(
         yield key, members
 
 
-def _row(
-    key: str, members: dict[str, bytes], path: Path, columns: dict[str, str]
-) -> Row:
+def _row(key: str, members: dict[str, bytes], path: Path, columns: dict[str, str]) -> Row:
     listed: dict[str, Any] = {}
     if "json" in members:
         try:
