@@ -12,6 +12,8 @@ from mynah.config.exit_status import exit_status
 # action: (module with a function ``main(arguments) -> int``, help). A module is imported when
 # its action is asked for.
 ACTIONS: dict[str, tuple[str, str]] = {
+    "prepare": ("mynah.commands.data_prepare", "decode, filter and count a corpus"),
+    "inspect": ("mynah.commands.data_inspect", "what is in a corpus, and what looks wrong"),
     "segment": ("mynah.commands.data_segment", "cut long recordings into utterances"),
     "download": ("mynah.commands.data_download", "download a public corpus"),
 }

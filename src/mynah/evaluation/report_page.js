@@ -1,4 +1,4 @@
-// Search, sort and one player at a time. Without it the page reads just as well.
+// Search and sort utterances. Without it the page reads just as well.
 for (const form of document.querySelectorAll("[data-controls]")) {
   const list = document.getElementById(form.dataset.controls + "-utterances");
   const cards = [...list.children].map((card) => ({
@@ -41,12 +41,3 @@ for (const form of document.querySelectorAll("[data-controls]")) {
   }
   filter();
 }
-document.addEventListener(
-  "play",
-  (event) => {
-    for (const player of document.querySelectorAll("audio")) {
-      if (player !== event.target) player.pause();
-    }
-  },
-  true,
-);

@@ -30,7 +30,10 @@ class ClipBudget:
         Raises:
             Exception: The audio cannot be read.
         """
-        address = data_address(corpus.read_audio(row), corpus.sample_rate)
+        return self.spend(data_address(corpus.read_audio(row), corpus.sample_rate))
+
+    def spend(self, address: str) -> str | None:
+        """An address that is made already; None where there is no room for it."""
         if len(address) > self._left:
             return None
         self._left -= len(address)

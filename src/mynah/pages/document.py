@@ -43,9 +43,10 @@ def document(
         about: What stands behind the date, text or markup.
         sections: In their order.
         style: The page's own style sheet, after the one that all pages share.
-        script: The page's own script. No other may run.
+        script: The page's own script, after the one that all pages share. No other may run.
     """
     first = sections[0]
+    script = resource("mynah.pages", "page.js") + script
     body = [
         tag("a", f"Skip to: {first.title}", class_="skip", href=f"#{first.anchor}"),
         tag(

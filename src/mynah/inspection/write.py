@@ -1,0 +1,32 @@
+"""What an inspection leaves behind: the page, and all numbers beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mynah.evaluation import results
+from mynah.inspection.inspect import Inspection
+from mynah.inspection.page import page
+from mynah.inspection.record import record
+from mynah.pages.document import write_whole
+
+
+def write(inspection: Inspection, target: Path, *, command: str) -> Path:
+    """Write the page and its record, each whole or not at all.
+
+    Args:
+        inspection: What was found.
+        target: The page; its folder is there.
+        command: How it is made again.
+
+    Returns:
+        The record: the page's name with ``.json``.
+    """
+    created = datetime.now(UTC)
+    beside = target.with_suffix(".json")
+    found = record(inspection, created)
+    write_whole(beside, [results.to_json(found, indent=2), "\n"])
+    text = page(inspection, created=created, command=command, record=beside.name)
+    write_whole(target, [text])
+    return beside

@@ -1,0 +1,84 @@
+"""Histograms as inline SVG, in the axes of ``plots.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mynah.pages import plots
+from mynah.pages.markup import Markup, tag
+
+_GAP = 1.0  # between two bars, in the drawing's units
+
+
+def bars(
+    counts: Sequence[int],
+    *,
+    low: float,
+    width: float,
+    beyond: int,
+    median: float,
+    x_label: str,
+    what: str,
+    description: str,
+) -> Markup:
+    """A histogram with its median.
+
+    Args:
+        counts: In bins of equal width.
+        low: Lower edge of the first bin.
+        width: Of a bin.
+        beyond: Values above the last edge, told and not drawn.
+        median: Of all values, drawn as a line.
+        x_label: What is binned, with its unit.
+        what: What is counted, as ``recordings``.
+        description: For who cannot see it.
+    """
+    high = low + width * len(counts)
+    frame = plots.Frame(low, high, float(max([*counts, 1])))
+    floor = frame.y(0.0)
+    drawn = [
+        tag(
+            "rect",
+            tag(
+                "title",
+                f"{plots.show_number(_round(low + width * at))} to "
+                f"{plots.show_number(_round(low + width * (at + 1)))}: {count:,} {what}",
+            ),
+            class_="bar",
+            x=frame.x(low + width * at) + _GAP / 2,
+            width=round(max(frame.x(high) - frame.x(low), 1.0) / len(counts) - _GAP, 2),
+            y=(top := min(frame.y(count), floor - 1.5)),
+            height=round(floor - top, 1),
+            rx=1.5,
+        )
+        for at, count in enumerate(counts)
+        if count
+    ]
+    if low <= median <= high:
+        drawn.append(
+            tag(
+                "line",
+                tag("title", f"median {plots.show_number(_round(median))}"),
+                class_="overall",
+                x1=frame.x(median),
+                x2=frame.x(median),
+                y1=plots.TOP,
+                y2=floor,
+            )
+        )
+    axes = frame.draw(
+        x_label=x_label, y_label=what, show_x=plots.show_number, show_y=plots.show_number
+    )
+    told = [tag("span", "median ", tag("b", plots.show_number(_round(median))))]
+    if beyond:
+        told.append(tag("span", f"{beyond:,} above {plots.show_number(_round(high))}"))
+    return tag(
+        "figure",
+        plots.picture([axes, drawn], description),
+        tag("figcaption", told),
+        class_="plot",
+    )
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.4g}")
