@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -19,13 +20,14 @@ class StoredColumn:
         self._chunks = [chunk for chunk in column.chunks if len(chunk)]
         sizes = [len(chunk) for chunk in self._chunks]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self._listed_starts: list[int] = self._starts.tolist()  # quicker to look one row up in
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
     def __getitem__(self, row: int) -> Any:
-        number = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return self._chunks[number][row - int(self._starts[number])].as_py()
+        number = bisect.bisect_right(self._listed_starts, row) - 1
+        return self._chunks[number][row - self._listed_starts[number]].as_py()
 
     def arrays(self, rows: np.ndarray | None = None) -> Iterator[pa.Array]:
         """The values of ascending rows as Arrow arrays, one after the other; None: of all."""

@@ -192,7 +192,8 @@ class CTC(Family):
 
     def labels(self, text: str) -> list[int]:
         ids = self.tokenizer(self._cased(text), add_special_tokens=False)["input_ids"]
-        return [i for i in ids if i not in (self.tokenizer.unk_token_id, self.blank)]
+        unheard_of = (self.tokenizer.unk_token_id, self.blank)  # asked once: it takes a while
+        return [i for i in ids if i not in unheard_of]
 
     def output_length(self, samples: int) -> int:
         return self.frontend.output_length(samples)
@@ -211,9 +212,10 @@ class CTC(Family):
     def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         import torch
 
-        for example in examples:
-            frames = int(self.frontend.encoder_frames([len(example.features)])[0])
-            if reason := self._too_many_labels(frames, example.labels):
+        lengths = [len(example.features) for example in examples]
+        frames = self.frontend.encoder_frames(lengths)
+        for example, heard in zip(examples, frames.tolist(), strict=True):
+            if reason := self._too_many_labels(heard, example.labels):
                 raise UserError(
                     f"CTC cannot learn this utterance: {reason}.",
                     where=f"utterance {example.id}",
@@ -221,7 +223,6 @@ class CTC(Family):
                     "model.tokenizer=bpe with a larger model.vocab_size, or a smaller "
                     "model.encoder.subsampling_factor.",
                 )
-        lengths = [len(example.features) for example in examples]
         batch = self.frontend.pad([example.features for example in examples], max(lengths))
         targets = [len(example.labels) for example in examples]
         labels = torch.full((len(examples), max([1, *targets])), self.blank, dtype=torch.long)
@@ -231,7 +232,7 @@ class CTC(Family):
             **batch,
             "labels": labels,
             "label_lengths": torch.tensor(targets, dtype=torch.long),
-            "frames": self.frontend.encoder_frames(lengths),
+            "frames": frames,
             "weights": torch.tensor([example.weight for example in examples]),
         }
 

@@ -76,7 +76,7 @@ class Frontend:
 
     def output_length(self, samples: int) -> int:
         """Samples to encoder frames."""
-        return int(self.encoder_frames([self.feature_length(samples)])[0])
+        return _frames_of(self, self.feature_length(samples))
 
     def pad(self, features: Sequence[np.ndarray], length: int) -> dict[str, torch.Tensor]:
         """[batch, length, bins] with zeros behind each utterance, and the mask that says so."""
@@ -92,6 +92,12 @@ class Frontend:
         if self.masked:
             batch["attention_mask"] = torch.from_numpy(mask)
         return batch
+
+
+@functools.lru_cache(maxsize=65536)
+def _frames_of(frontend: Frontend, features: int) -> int:
+    """Encoder frames of one clip: asked for every utterance, and there are few lengths."""
+    return int(frontend.encoder_frames([features])[0])
 
 
 @functools.lru_cache(maxsize=65536)
