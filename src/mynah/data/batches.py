@@ -147,14 +147,19 @@ class BatchPlan:
         transcript of their bucket among them; no batch of any epoch is padded to more
         seconds than the first, or to more characters than the last.
         """
-        seconds, characters = [], []
-        for bucket in self._buckets:
-            rows, among = self._full_batch(bucket), self._among(bucket)
-            seconds.append(rows * float(self._lengths[among].max()))
-            if self._characters is not None:
-                characters.append(rows * int(self._characters[among].max()))
-        numbers = [int(np.argmax(sizes)) for sizes in (seconds, characters) if sizes]
-        return [self._worst_of(self._buckets[number]) for number in dict.fromkeys(numbers)]
+        measures = [self._lengths, *([] if self._characters is None else [self._characters])]
+        found = []
+        for measure in measures:
+            sizes = [
+                self._full_batch(b) * float(measure[self._among(b)].max()) for b in self._buckets
+            ]
+            bucket = self._buckets[int(np.argmax(sizes))]
+            among = self._among(bucket)
+            # The measure's own first: a batch of one row has no other.
+            worst = [among[int(np.argmax(one[among]))] for one in (measure, *measures)]
+            rows = list(dict.fromkeys([*worst, *among[: self._full_batch(bucket)]]))
+            found.append(self._taken(bucket, rows))
+        return found[:1] if set(found[0]) == set(found[-1]) else found
 
     def _cut(self, batch_seconds: float | None, batch_size: int | None) -> None:
         if batch_seconds is None and batch_size is None:
@@ -231,14 +236,6 @@ class BatchPlan:
             repeats = self._repeats[bucket.start : bucket.start + bucket.rows]
             places = -(-int(repeats.sum()) // _UNIT)
         return max(-(-places // (bucket.steps * self.world_size)), 1)
-
-    def _worst_of(self, bucket: Bucket) -> list[int]:
-        among = self._among(bucket)
-        worst = [among[int(np.argmax(self._lengths[among]))]]
-        if self._characters is not None:
-            worst.append(among[int(np.argmax(self._characters[among]))])
-        rows = self._full_batch(bucket)
-        return self._taken(bucket, list(dict.fromkeys([*worst, *among[: rows + 1]])))
 
     def _taken(self, bucket: Bucket, rows: Sequence[int] | np.ndarray) -> list[int]:
         """As many rows as a batch has: where there are fewer of them, repeated."""
