@@ -157,7 +157,7 @@ def train_recorded(
     assert training is not None
     if folders := augmentation.report():
         data.report["augmentation"] = folders
-    write_json(directory / "data.json", data.report)
+    write_account(directory, data)
 
     from mynah.runtime import describe_device, device_for, seed_everything, use_threads
 
@@ -179,7 +179,7 @@ def train_recorded(
     # Of a stream the first rows stand for all: what is checked and estimated is of them.
     corpus = training.head(seed=config.training.seed) if streaming else training
     corpus = without_impossible(corpus, family, config.data, report=data.report)
-    write_json(directory / "data.json", data.report)
+    write_account(directory, data)
     config = with_batch_size(config, family, corpus, resume=resume)
     plan: Any = batch_plan(corpus, config)
     effective = effective_yaml(config)
@@ -217,7 +217,7 @@ def train_recorded(
     )
     if streaming:
         data.report["splits"]["train"]["dropped"] = plan.left_out_counts
-        write_json(directory / "data.json", data.report)
+        write_account(directory, data)
     if outcome.interrupted:
         console.say("Stopped. To go on from here, add resume_from_checkpoint=last")
         if config.training.requeue and slurm.may_requeue(outcome.stopped_by):
@@ -264,7 +264,7 @@ def evaluate_checkpoint(
     data = prepare(
         config.data, offline=config.offline, working_directory=working_directory, train=False
     )
-    write_json(directory / "data.json", data.report)
+    write_account(directory, data)
     (directory / "config.yaml").write_text(effective_yaml(config), encoding="utf-8")
 
     from mynah.models import registry
@@ -428,8 +428,7 @@ def shown(path: Path | None, working_directory: Path) -> str:
         return str(path)
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file for people to read; of several processes the first does."""
-    if distributed.rank() > 0:
-        return
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def write_account(directory: Path, data: PreparedData) -> None:
+    """Write ``data.json`` and what belongs to it; of several processes the first does."""
+    if distributed.rank() == 0:
+        data.write(directory)

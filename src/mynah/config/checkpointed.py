@@ -29,6 +29,7 @@ _RUNTIME_SETTINGS = frozenset(
 )
 _PATHS = (
     "data.path",
+    "data.text_substitutions_file",
     "data.augmentation.noise_folder",
     "data.augmentation.room_folder",
     "data.dataset_cache_dir",
@@ -57,7 +58,22 @@ def with_absolute_paths(config: Config, working_directory: Path) -> Config:
         path = working_directory / Path(value).expanduser()
         if name in _PATHS or path.is_dir():
             config = _with(config, name.split("."), str(path.resolve()))
-    return config
+    mixture = _absolute_mixture(config.data.mixture, working_directory)
+    return _with(config, ["data", "mixture"], mixture)
+
+
+def _absolute_mixture(mixture: dict[str, Any], working_directory: Path) -> dict[str, Any]:
+    """The corpora of a mixture with every relative folder meant from the directory."""
+    absolute = {}
+    for name, entry in mixture.items():
+        changed = dict(entry) if isinstance(entry, dict) else dataclasses.asdict(entry)
+        for leaf in ("path", "dataset_name"):
+            if changed.get(leaf):
+                path = working_directory / Path(changed[leaf]).expanduser()
+                if leaf == "path" or path.is_dir():
+                    changed[leaf] = str(path.resolve())
+        absolute[name] = changed
+    return absolute
 
 
 def _with(section: Any, parts: list[str], value: Any) -> Any:

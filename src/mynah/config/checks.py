@@ -13,6 +13,7 @@ from typing import Any
 from mynah.config.augmentation import augmentation_notices, check_augmentation
 from mynah.config.durations import parse_duration
 from mynah.config.errors import ConfigError, ConfigErrors
+from mynah.config.mixture import check_mixture, mixture_notices
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
 from mynah.config.settings import Setting, all_settings
@@ -364,6 +365,7 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     _check_model_names,
     _check_ways,
     check_streaming,
+    check_mixture,
 )
 
 
@@ -398,6 +400,7 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
     if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
         yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."
     yield from augmentation_notices(config, asked)
+    yield from mixture_notices(config, asked)
     for size, seconds in (
         ("per_device_train_batch_size", "batch_seconds"),
         ("per_device_eval_batch_size", "eval_batch_seconds"),

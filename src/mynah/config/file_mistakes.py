@@ -173,13 +173,14 @@ class FileExamination:
             elif found is None:
                 self.errors.append(self._unknown_in_file(read, entry, name, prefix))
             elif mistake := value_mistake(found, name, entry.value):
+                fix = f"write  {entry.key}: {mistake.instead}" if mistake.instead else None
+                if mistake.name is not None:
+                    fix = f"write  {mistake.name.rpartition('.')[2]}:"
                 self.errors.append(
                     ConfigError(
                         mistake.what,
                         where=read.at(entry.line),
-                        fix=f"write  {entry.key}: {mistake.instead}"
-                        if mistake.instead is not None
-                        else "remove the line",
+                        fix=fix or "remove the line",
                         setting=name,
                     )
                 )

@@ -118,7 +118,9 @@ class Examination(FileExamination):
             self.errors.append(self._unknown_argument(name, typed, value))
             return typed
         self._value(name, value, typed, name)
-        if override.is_add() or (found.is_mapping and name != found.name):
+        if override.is_add() or (
+            found.is_mapping and (name != found.name or isinstance(value, dict))
+        ):
             return f"++{typed.lstrip('+')}"
         return typed
 
@@ -130,6 +132,8 @@ class Examination(FileExamination):
             self.errors.append(unknown)
         elif mistake := value_mistake(found, name, value):
             instead = f"{replace}={mistake.instead}" if replace and mistake.instead else None
+            if mistake.name is not None and _section(mistake.name) == _section(name):
+                instead = f"{mistake.name}={typed.partition('=')[2]}"
             if name == "training.resume_from_checkpoint":
                 instead = f"resume_from_checkpoint={typed.partition('=')[2]}"
             remove = replace is not None and mistake.instead is None
@@ -165,6 +169,10 @@ class Examination(FileExamination):
             typed,
             f"{near[0]}={written}",
         )
+
+
+def _section(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _argument_error(

@@ -68,10 +68,24 @@ def _sections(cls: type, prefix: str) -> Iterator[str]:
     if own:
         rows = [_row(setting) for setting in own]
         yield _table(["setting", "takes", "default", "meaning"], rows)
+    for setting in own:
+        if setting.record is not None:
+            yield _record_section(setting, f"{level}#")
     hints = typing.get_type_hints(cls)
     for found in dataclasses.fields(cls):
         if dataclasses.is_dataclass(hints[found.name]):
             yield from _sections(typing.cast(type, hints[found.name]), f"{prefix}{found.name}.")
+
+
+def _record_section(setting: Setting, level: str) -> str:
+    """The settings of each entry of a mapping."""
+    about = " ".join((setting.metadata["record"].__doc__ or "").split())
+    rows = [
+        _row(dataclasses.replace(found, name=f"{setting.name}.NAME.{name}"))
+        for name, found in (setting.record or {}).items()
+    ]
+    table = _table(["setting", "takes", "default", "meaning"], rows)
+    return f"{level} {setting.name}.NAME\n\n{about}\n\n{table}"
 
 
 def _only_upstream(prefix: str, found: dataclasses.Field[Any]) -> bool:

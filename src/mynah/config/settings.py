@@ -41,6 +41,12 @@ class Setting:
         return self.name.rpartition(".")[2]
 
     @property
+    def record(self) -> dict[str, Setting] | None:
+        """Of a mapping whose values are settings themselves those settings, by their names."""
+        record = self.metadata.get("record")
+        return None if record is None else {s.name: s for s in _walk(record, "")}
+
+    @property
     def is_mapping(self) -> bool:
         """Whether it takes keys of its own below it (a dict, or a value of any type)."""
         return self.type is Any or typing.get_origin(without_none(self.type)) is dict

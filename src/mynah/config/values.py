@@ -26,10 +26,12 @@ class ValueMistake:
         what: One sentence.
         instead: The nearest value that is right, as it is typed on a command line; None: the
             setting is to be left out.
+        name: The name that was meant, where it is the name that is wrong.
     """
 
     what: str
     instead: str | None
+    name: str | None = None
 
 
 @cache
@@ -111,6 +113,8 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
     """
     if is_reference(value):
         return None
+    if setting.record is not None:
+        return _record_mistake(setting, name, value)
     inside = name != setting.name
     refused = refusal(setting.leaf, value) if setting.section == "training" else None
     if refused:
@@ -141,6 +145,60 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
     )
 
 
+def _record_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | None:
+    """What is wrong inside a mapping whose values are settings themselves, or None.
+
+    Args:
+        setting: The mapping, as ``data.mixture``.
+        name: It, an entry of it, or a setting of an entry, as ``data.mixture.calls.weight``.
+        value: Its value.
+    """
+    fields = setting.record or {}
+    deep = name.removeprefix(setting.name).lstrip(".").split(".", 2) if name != setting.name else []
+    if len(deep) < 2:
+        if not isinstance(value, dict):
+            return ValueMistake(
+                f"{name} takes pairs, as {{name: value}}, not {shown(value)}.",
+                "{}" if name == setting.name else None,
+            )
+        for key, below in value.items():
+            if mistake := _record_mistake(setting, f"{name}.{key}", below):
+                return dataclasses.replace(mistake, instead=None)  # it is not the whole value
+        return None
+    entry, leaf = f"{setting.name}.{deep[0]}", deep[1]
+    if leaf not in fields:
+        near = difflib.get_close_matches(leaf, fields, n=1)
+        nearest = f" Nearest: {near[0]}." if near else ""
+        return ValueMistake(
+            f"{entry} has no {leaf}.{nearest} It takes: {', '.join(fields)}.",
+            None,
+            f"{entry}.{near[0]}" if near else None,
+        )
+    field = dataclasses.replace(fields[leaf], name=f"{entry}.{leaf}")
+    if len(deep) > 2:  # inside a mapping of the entry's own
+        return None
+    wrong = ValueMistake(
+        f"{field.name} takes {describe_values(field)}, not {shown(value)}.", _suggestion(field)
+    )
+    if isinstance(value, bool) and without_none(field.type) in (int, float, str):
+        return wrong
+    try:
+        tree = OmegaConf.structured(setting.metadata["record"])
+        OmegaConf.update(tree, leaf, value, merge=False)
+        converted = getattr(OmegaConf.to_object(tree), leaf)
+    except (OmegaConfBaseException, ValueError, TypeError):
+        return wrong
+    return limits_mistake(field, converted)
+
+
+def _plain_records(value: dict[str, Any]) -> dict[str, Any]:
+    """Entries that were written in Python as dataclasses, as the pairs that YAML gives."""
+    return {
+        name: entry if isinstance(entry, dict) else dataclasses.asdict(entry)
+        for name, entry in value.items()
+    }
+
+
 def shown(value: Any) -> str:
     """A value for a message; a text in quotes, so that it is not taken for what it looks like."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else typed(value)
@@ -157,6 +215,8 @@ def limits_mistake(setting: Setting, value: Any) -> ValueMistake | None:
     """What is wrong with the range or the choice of a value of the right type, or None."""
     if value is None:
         return None
+    if setting.record is not None:
+        return _record_mistake(setting, setting.name, _plain_records(value))
     words = setting.metadata.get("words")
     if words and isinstance(value, str) and value not in words:
         return ValueMistake(

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mynah.console import notice, say, table
+from mynah.console import notice, table
 from mynah.data.corpus import Corpus
 from mynah.data.filters import REASONS
 
@@ -60,7 +60,8 @@ def tell(report: Mapping[str, Any]) -> None:
             first = account["dropped_rows"][0]
             notice(
                 f"Left out of {name}: {counts}; the first is {first['id']} "
-                f"({' '.join([first['reason'], first['detail']]).strip()}). data.json lists them."
+                f"({' '.join([first['reason'], first['detail']]).strip()}). "
+                f"{account.get('dropped_file', 'data.json')} lists them."
             )
         if account.get("kept_unreadable"):
             first = account["kept_unreadable"][0]
@@ -142,6 +143,5 @@ def write_account(
     for name, account in report["splits"].items():
         if "dropped_file" in account and name in dropped_files:
             shutil.copyfile(dropped_files[name], directory / account["dropped_file"])
-            say(f"Rows left out of {name}: {directory / account['dropped_file']}")
     content = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     (directory / "data.json").write_text(content, encoding="utf-8")

@@ -246,8 +246,9 @@ def _texts(corpus: Corpus, policy: TextPolicy | None) -> _Texts:
             words[row], characters[row] = made.count(" ") + bool(made), len(made)
             if made != text:
                 count += 1
-                if len(examples) < _EXAMPLES:
-                    examples.append(_example(text, made))
+                example = _example(text, made)
+                if len(examples) < _EXAMPLES and example not in examples:
+                    examples.append(example)
         changes = {"policy": "set", "changed": count}
     changes |= {"of": len(corpus), "examples": examples}
     return _Texts(words, characters, changes)

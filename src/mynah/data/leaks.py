@@ -19,7 +19,7 @@ from mynah.data.duplicates import digests
 from mynah.data.tables import locked, write_whole
 
 _EXAMPLES = 3
-_VERSION = 1  # of how it is counted
+_VERSION = 2  # of how it is counted
 
 
 def known_leaks(train: Corpus, evaluation: Corpus, cache: Path) -> dict[str, Any]:
@@ -45,12 +45,14 @@ def find_leaks(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
     Returns:
         For each of ``speakers``, ``sentences`` and ``recordings``: ``shared`` (how many),
         ``utterances`` (of the evaluation that have one), ``examples``; ``utterances`` of the
-        evaluation; ``speakers_in_training``.
+        evaluation; ``speakers_to_learn_from``: how many the sources of the evaluation have in
+        training.
     """
     speakers = _unique(train, "speaker")
+    sources = pc.unique(pa.chunked_array(evaluation.arrays("source"), type=pa.string()))
     return {
         "utterances": len(evaluation),
-        "speakers_in_training": len(speakers),
+        "speakers_to_learn_from": _speakers_of(train, sources),
         "speakers": _shared(evaluation, "speaker", speakers),
         "sentences": _shared_sentences(train, evaluation),
         "recordings": _shared_recordings(train, evaluation),
@@ -78,32 +80,38 @@ def tell_leaks(name: str, found: dict[str, Any], policy: str) -> None:
             continue
         examples = ", ".join(map(repr, shared["examples"]))
         sentences.append(
-            f"{shared['shared']:,} {what} of {name} {_are(shared['shared'])} in training too "
+            f"{_several(shared['shared'], what)} of {name} "
             f"({shared['utterances']:,} of {total:,} utterances; {examples})"
         )
     if sentences and policy == "fail":
         raise UserError(
-            "; ".join(sentences) + ".",
+            f"Training and evaluation share {'; '.join(sentences)}.",
             where="data.on_leak=fail",
             fix="Take them out of one of the two, hold out by speaker (data.eval_splits=null), or "
             "accept it: data.on_leak=warn",
         )
     # Sentences are shared in every corpus of commands or digits, and a corpus of one speaker
     # shares that one: both are worth a line, and no alarm.
-    calm = not found["recordings"]["shared"] and (
-        not found["speakers"]["shared"] or found["speakers_in_training"] == 1
-    )
+    one_speaker = found["speakers_to_learn_from"] == 1
+    calm = not found["recordings"]["shared"] and (not found["speakers"]["shared"] or one_speaker)
     if sentences and calm:
-        say(f"Shared: {'; '.join(sentences)}")
+        say(f"Shared with training: {'; '.join(sentences)}")
     elif sentences:
         notice(
-            f"{'; '.join(sentences)}: the error rate will look better than on what is new. "
-            "data.on_leak=fail makes this an error."
+            f"Shared with training: {'; '.join(sentences)}: the error rate will look better "
+            "than on what is new. data.on_leak=fail makes this an error."
         )
 
 
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
+def _several(count: int, what: str) -> str:
+    return f"1 {what.removesuffix('s')}" if count == 1 else f"{count:,} {what}"
+
+
+def _speakers_of(corpus: Corpus, sources: pa.Array) -> int:
+    columns = zip(corpus.arrays("speaker"), corpus.arrays("source"), strict=True)
+    found = [pc.unique(names.filter(pc.is_in(source, sources))) for names, source in columns]
+    names = pc.unique(pa.chunked_array(found, type=pa.string()))
+    return len(names.filter(pc.and_(pc.is_valid(names), pc.not_equal(names, ""))))
 
 
 def _unique(corpus: Corpus, column: str) -> pa.Array:

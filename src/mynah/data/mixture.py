@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mynah.config.schema import DataConfig
+from mynah.config.schema import DataConfig, MixtureEntry
 from mynah.data.sources.base import Source
 
 
@@ -53,9 +53,16 @@ _OWN = (
 )  # fmt: skip
 
 
-def member_config(config: DataConfig, name: str) -> DataConfig:
-    """The settings of ``data`` as they are for one source of the mixture."""
-    entry = config.mixture[name]
+def entries(config: DataConfig) -> dict[str, MixtureEntry]:
+    """The corpora of ``data.mixture`` by name, with defaults for what is not said."""
+    return {
+        name: entry if isinstance(entry, MixtureEntry) else MixtureEntry(**entry)
+        for name, entry in config.mixture.items()
+    }
+
+
+def entry_config(config: DataConfig, entry: MixtureEntry) -> DataConfig:
+    """The settings of ``data`` as they are for one corpus of the mixture."""
     own = {field: getattr(entry, field) for field in _OWN}
     language = entry.language or config.language
     return dataclasses.replace(config, **own, language=language, mixture={})

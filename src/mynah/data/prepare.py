@@ -20,7 +20,7 @@ from mynah.data.candidates import Request, chosen_corpus
 from mynah.data.corpus import Corpus, Piece
 from mynah.data.held_out import HeldOut, hold_out
 from mynah.data.leaks import known_leaks, tell_leaks
-from mynah.data.mixture import Member, member_config
+from mynah.data.mixture import Member, entries, entry_config
 from mynah.data.selection import Stretch, joined_rows
 from mynah.data.sources import open_source
 from mynah.data.sources.base import Place, UnknownSplitError
@@ -120,8 +120,8 @@ def _members(config: DataConfig, place: Place) -> list[Member]:
     if not config.mixture:
         return [Member("", config, open_source(config, place))]
     members = []
-    for name, entry in config.mixture.items():
-        own = member_config(config, name)
+    for name, entry in entries(config).items():
+        own = entry_config(config, entry)
         try:
             source = open_source(own, place)
         except UserError as problem:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mynah.config.schema.augmentation import AugmentationConfig, SpecAugmentConfig
-from mynah.config.schema.data import DataConfig, SynthesisConfig
+from mynah.config.schema.data import DataConfig, MixtureEntry, SynthesisConfig
 from mynah.config.schema.evaluation import EvaluationConfig
 from mynah.config.schema.model import EncoderConfig, ModelConfig, ProjectorConfig
 from mynah.config.schema.setting import setting
@@ -23,6 +23,7 @@ __all__ = [
     "DataConfig",
     "EncoderConfig",
     "EvaluationConfig",
+    "MixtureEntry",
     "ModelConfig",
     "ProjectorConfig",
     "SpecAugmentConfig",

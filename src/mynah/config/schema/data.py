@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mynah.config.schema.augmentation import AugmentationConfig
 from mynah.config.schema.setting import setting
@@ -115,11 +116,11 @@ class DataConfig:
         "Transcripts that mean that nobody speaks, as [<noise>]: their rows are learned from as "
         "silence, beside those that a column no_speech marks.",
     )
-    mixture: dict[str, MixtureEntry] = setting(
+    mixture: dict[str, Any] = setting(
         {},
         "Several corpora in place of one, as {calls: {dataset_name: DIR, weight: 2}}: of each "
-        "its dataset_name, path, format, dataset_configs, revision, columns, train_splits, "
-        "eval_splits, language, weight, max_train_samples, max_train_hours.",
+        "what the table of a mixture's settings lists.",
+        record=MixtureEntry,
     )
     mixture_temperature: float = setting(
         1.0,

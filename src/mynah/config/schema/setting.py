@@ -16,6 +16,7 @@ def setting(
     maximum: float | None = None,
     choices: tuple[str, ...] | None = None,
     words: tuple[str, ...] | None = None,
+    record: type | None = None,
 ) -> Any:
     """A dataclass field that carries what a person and a check need to know of it.
 
@@ -26,6 +27,7 @@ def setting(
         minimum: Smallest value allowed, inclusive.
         maximum: Largest value allowed, inclusive.
         choices: The values allowed, for strings.
+        record: Of a mapping whose values are settings themselves the dataclass of those.
         words: The words that may stand in the place of a number, as ``auto``.
     """
     metadata = {
@@ -34,6 +36,7 @@ def setting(
         "minimum": minimum,
         "maximum": maximum,
         "choices": choices,
+        "record": record,
         "words": words,
     }
     if isinstance(default, list | dict):
