@@ -24,7 +24,6 @@ from mynah.data.audio import AUDIO_SUFFIXES
 from mynah.data.row import Row
 from mynah.data.sources import metadata, values
 from mynah.data.sources.base import WHOLE, Part, Place, RowSource, meant_splits, usual_split
-from mynah.data.sources.lines import read_whole
 from mynah.data.sources.listed import rows_of
 from mynah.data.sources.paths import AudioPaths
 
@@ -163,8 +162,7 @@ def _beside(root: Path) -> dict[str, list[Row]]:
         top = relative.parts[0] if len(relative.parts) > 1 else ""
         split = top if usual_split(top) else WHOLE
         within = relative.parts[1:-1] if split == top else relative.parts[:-1]
-        beside = file.with_suffix(".txt")
-        text = read_whole(beside) if beside.is_file() else ""
+        text = _transcript(file.with_suffix(".txt"))
         found.setdefault(split, []).append(
             Row(
                 id=relative.as_posix(),
@@ -175,6 +173,15 @@ def _beside(root: Path) -> dict[str, list[Row]]:
             )
         )
     return found
+
+
+def _transcript(path: Path) -> str:
+    """What a text file says, "" where none can be read. Bytes that are no UTF-8 become the sign
+    for lost letters, by which preparation knows and names the row."""
+    try:
+        return path.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError:
+        return ""
 
 
 def _nothing(root: Path) -> UserError:
