@@ -59,7 +59,7 @@ def find_format(config: DataConfig, working_directory: Path) -> str:
     if config.streaming and (config.path or (working_directory / name).expanduser().exists()):
         return "shards"
     if name in CORPORA:
-        if config.path is None:
+        if config.path is None and not (working_directory / name).exists():
             raise UserError(
                 f"{name} is not a part of Mynah: say where it lies on this machine.",
                 where=f"data.dataset_name={name}",

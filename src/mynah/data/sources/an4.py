@@ -29,7 +29,7 @@ class AN4Source(RowSource):
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> AN4Source:
-        root = (place.working_directory / Path(config.path or "an4").expanduser()).resolve()
+        root = (place.working_directory / Path(config.path or config.dataset_name).expanduser()).resolve()
         for candidate in (root, root / "an4"):
             if list((candidate / "etc").glob("*_train.fileids")):
                 return cls(candidate, config, place)

@@ -18,7 +18,7 @@ def mark_no_speech(rows: Sequence[Row], texts: Sequence[str]) -> Sequence[Row]:
     A row that a listing marks keeps the mark; its transcript becomes empty.
     """
     wanted = {" ".join(text.split()).casefold() for text in texts}
-    if not wanted and not any(row.no_speech and row.text for row in rows):
+    if not wanted and not any(row.no_speech and row.text != "" for row in rows):
         return rows
     return [
         replace(row, text="", no_speech=True) if row.no_speech or _is(row.text, wanted) else row

@@ -186,6 +186,7 @@ def _rows(
     kinds = {ours: dataset.features[name] for ours, name in held.items()}
     others = dataset.select_columns(list(held.values()))
     rows: list[Row] = []
+    files = _file_names(dataset, names["audio"])
     first = 0 if config.channels == "first" else None
     for batch in others.iter(_BATCH_ROWS):
         columns = {ours: _named(batch[name], kinds[ours]) for ours, name in held.items()}
@@ -199,7 +200,7 @@ def _rows(
             channel = row.get("channel")
             rows.append(
                 Row(
-                    id=told["id"] or f"{part.name}-{len(rows):07d}",
+                    id=told["id"] or files[len(rows)] or f"{part.name}-{len(rows):07d}",
                     path=None,
                     text=told["text"] or None,
                     channel=first if channel is None else values.channel(channel, where),
@@ -210,6 +211,17 @@ def _rows(
                 )
             )
     return rows
+
+
+def _file_names(dataset: datasets.Dataset, audio: str) -> Sequence[str | None]:
+    """What the recordings were called as files, None where that is not known."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = dataset.data.table.column(audio)
+    if not pa.types.is_struct(column.type) or column.type.get_field_index("path") < 0:
+        return [None] * len(dataset)
+    return pc.struct_field(column, "path").to_pylist()
 
 
 def _named(column: Sequence[Any], kind: Any) -> Sequence[Any]:

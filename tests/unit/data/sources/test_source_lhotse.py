@@ -1,0 +1,180 @@
+"""Lhotse's manifests, as it writes them, and against Lhotse itself where it is installed."""
+
+import numpy as np
+import pytest
+import soundfile
+from data_helpers import tone, write_tone
+from source_helpers import opened, rows_of, write_json_lines
+
+from mynah.config.errors import UserError
+from mynah.data import audio
+
+
+def recording(path, name="rec", seconds=4.0, channels=(0,), **more):
+    source = {"type": "file", "channels": list(channels), "source": str(path)}
+    return {
+        "id": name, "sources": [source], "sampling_rate": 16000,
+        "num_samples": round(seconds * 16000), "duration": seconds,
+        "channel_ids": list(channels), **more,
+    }  # fmt: skip
+
+
+def said(name, start, seconds, text, channel=0, **more):
+    return {
+        "id": name, "recording_id": "rec", "start": start, "duration": seconds,
+        "channel": channel, "text": text, **more,
+    }  # fmt: skip
+
+
+def cut(recorded, *supervisions, start=0.0, seconds=4.0, channel=0, type="MonoCut", **more):
+    return {
+        "id": "cut", "start": start, "duration": seconds, "channel": channel,
+        "supervisions": list(supervisions), "recording": recorded, "type": type, **more,
+    }  # fmt: skip
+
+
+def test_each_supervision_of_a_cut_is_an_utterance(tmp_path):
+    file = write_tone(tmp_path / "audio" / "a.flac", 4.0)
+    manifest = cut(
+        recording(file),
+        said("one", 0.5, 1.0, "hello", speaker="ann", language="en"),
+        said("over", 1.5, 9.0, "is clipped to the cut"),
+        said("before", -0.5, 1.0, "too"),
+        start=1.0, seconds=2.5,
+    )  # fmt: skip
+    whole = cut(recording(file), said("whole", 0, 4.0, "all of it"))
+    write_json_lines(tmp_path / "l" / "mine_cuts_train-clean-5.jsonl.gz", manifest, whole)
+    source = opened(tmp_path, "l")
+    assert source.format == "lhotse" and source.splits() == ["train-clean-5"]
+    rows = rows_of(source)
+    assert [(row.id, row.offset_seconds, row.duration_seconds) for row in rows] == [
+        ("one", 1.5, 1.0), ("over", 2.5, 1.0), ("before", 1.0, 0.5), ("whole", 0.0, None),
+    ]  # fmt: skip
+    assert (rows[0].text, rows[0].speaker, rows[0].language) == ("hello", "ann", "en")
+    assert rows[0].path == str(file)
+
+
+def test_recordings_and_supervisions_are_joined(tmp_path):
+    file = write_tone(tmp_path / "l" / "a.wav", 4.0)
+    write_json_lines(tmp_path / "l" / "recordings_dev.jsonl.gz", recording("a.wav"))
+    write_json_lines(
+        tmp_path / "l" / "supervisions_dev.jsonl.gz",
+        said("one", 0.5, 1.0, "hello"), said("two", 2.0, 1.0, "there"),
+    )  # fmt: skip
+    rows = rows_of(opened(tmp_path, "l"), "validation")
+    assert [(row.id, row.text, row.path) for row in rows] == [
+        ("one", "hello", str(file)), ("two", "there", str(file)),
+    ]  # fmt: skip
+    write_json_lines(
+        tmp_path / "l" / "supervisions_dev.jsonl.gz", {**said("x", 0, 1, "y"), "recording_id": "z"}
+    )
+    with pytest.raises(UserError, match=r"no recording 'z'[\s\S]*line 1"):
+        rows_of(opened(tmp_path, "l"), "validation")
+
+
+def test_a_supervision_is_heard_on_its_channel(tmp_path):
+    stereo = np.stack([tone(4.0, hertz=300), tone(4.0, hertz=600)], axis=1)
+    soundfile.write(tmp_path / "call.wav", stereo, 16000)
+    soundfile.write(tmp_path / "b.wav", stereo[:, 1], 16000)
+    sides = [said("a", 0, 1, "hello", 0), said("b", 1, 1, "hi", [1]), said("c", 2, 1, "x", [0, 1])]
+    one_file = recording(tmp_path / "call.wav", channels=(0, 1))
+    two_files = recording(tmp_path / "call.wav", channels=(0, 2))
+    two_files["sources"].append(recording(tmp_path / "b.wav", channels=(1,))["sources"][0])
+    write_json_lines(
+        tmp_path / "l" / "cuts.jsonl",
+        cut(one_file, *sides, channel=[0, 1], type="MultiCut"),
+        cut(two_files, *sides[:2], channel=[0, 1], type="MultiCut"),
+    )
+    rows = rows_of(opened(tmp_path, "l/cuts.jsonl"))
+    assert [(row.text, row.channel) for row in rows] == [
+        ("hello", 0), ("hi", 1), ("x", None), ("hello", 0), ("hi", None),
+    ]  # fmt: skip
+    assert rows[-1].path == str(tmp_path / "b.wav")
+    write_json_lines(
+        tmp_path / "l" / "cuts.jsonl", cut(two_files, sides[2], channel=[0, 1], type="MultiCut")
+    )
+    with pytest.raises(UserError, match="cannot be shared out"):
+        rows_of(opened(tmp_path, "l/cuts.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"sources": [{"type": "command", "channels": [0], "source": "touch PWNED"}]},
+         "runs no command"),
+        ({"sources": [{"type": "url", "channels": [0], "source": "https://x/a.wav"}]},
+         "nothing is fetched"),
+        ({"sources": [{"type": "memory", "channels": [0], "source": "UklGRg=="}]}, "in no file"),
+        ({"sources": []}, "no sources"),
+        ({"sources": "a.wav"}, "no list of objects"),
+        ({"transforms": [{"name": "Speed", "kwargs": {"factor": 1.1}}]}, "Speed is to change"),
+        ({"duration": None}, "no number of seconds"),
+    ],
+)  # fmt: skip
+def test_what_only_lhotse_can_read_is_refused_with_the_way_out(tmp_path, changed, message):
+    write_json_lines(
+        tmp_path / "l" / "cuts.jsonl.gz",
+        cut({**recording("a.wav"), **changed}, said("a", 0, 1, "x")),
+    )
+    with pytest.raises(UserError, match=message) as caught:
+        rows_of(opened(tmp_path, "l"))
+    assert "cuts.jsonl.gz, line 1" in str(caught.value)
+    assert not list(tmp_path.rglob("PWNED"))
+
+
+def test_a_mixed_cut_is_refused(tmp_path):
+    write_json_lines(tmp_path / "l" / "cuts.jsonl", {"id": "m", "tracks": [], "type": "MixedCut"})
+    with pytest.raises(UserError, match="put together by Lhotse") as caught:
+        rows_of(opened(tmp_path, "l"))
+    assert "save_audios" in str(caught.value)
+
+
+def test_rows_are_the_utterances_that_lhotse_itself_cuts(tmp_path):
+    lhotse = pytest.importorskip(
+        "lhotse", reason="compares with lhotse, which is not installed", exc_type=ImportError
+    )
+    generator = np.random.default_rng(0)
+    for name, channels in (("whole", 2), ("windows", 1)):
+        sound = generator.uniform(-0.5, 0.5, (16000 * 8, channels)).astype(np.float32)
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "call.wav", sound, 16000, subtype="FLOAT")
+        recorded = lhotse.Recording.from_file(tmp_path / name / "call.wav", recording_id="call")
+        supervisions = [
+            lhotse.SupervisionSegment(
+                id=f"u{number}", recording_id="call", start=number * 0.7,
+                duration=0.5 + number * 0.02, channel=number % channels, text=f"text {number}",
+                speaker=f"s{number % 2}", language="en",
+            )
+            for number in range(9)
+        ]  # fmt: skip
+        held = lhotse.CutSet.from_manifests(
+            lhotse.RecordingSet.from_recordings([recorded]),
+            lhotse.SupervisionSet.from_segments(supervisions),
+        )
+        if name == "windows":  # in which some supervisions begin before, or end after
+            held = held.cut_into_windows(2.5).to_eager()
+        held.to_file(tmp_path / name / "cuts_train.jsonl.gz")
+        rows = [row for row in rows_of(opened(tmp_path, name)) if row.text]
+        expected = []
+        for cut_ in held:
+            for supervision in cut_.supervisions:
+                part = supervision.trim(cut_.duration)
+                sound = cut_.truncate(offset=part.start, duration=part.duration).load_audio()
+                side = part.channel if len(sound) > 1 else 0
+                expected.append((part.text, part.speaker, part.language, sound[side]))
+        assert [(row.text, row.speaker, row.language) for row in rows] == [
+            one[:3] for one in expected
+        ]
+        assert len(rows) > 9 if name == "windows" else len(rows) == 9
+        for row, (*_, theirs) in zip(rows, expected, strict=True):
+            ours = heard(row)
+            assert abs(len(ours) - len(theirs)) <= 1  # the end falls between two samples
+            shared = min(len(ours), len(theirs))
+            assert np.array_equal(ours[:shared], theirs[:shared])
+
+
+def heard(row):
+    return audio.read(
+        row.path, 16000, offset_seconds=row.offset_seconds,
+        duration_seconds=row.duration_seconds, channel=row.channel,
+    )  # fmt: skip

@@ -1,0 +1,205 @@
+"""Recordings inside of tables and shards: save_to_disk, parquet files, WebDataset."""
+
+import io
+import json
+import tarfile
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from data_helpers import settings, tone, write_tone
+from source_helpers import opened, rows_of
+
+from mynah.config.errors import UserError
+from mynah.data import audio
+from mynah.data.prepare import prepare
+
+
+def sounds(tmp_path, count):
+    for number in range(count):
+        file = write_tone(tmp_path / "sounds" / f"{number}.flac", 0.5, hertz=300 + 50 * number)
+        yield number, file.read_bytes()
+
+
+def prepared(tmp_path, path, **changed):
+    config = settings(tmp_path, dataset_name=path, **{"eval_splits": ["test"], **changed})
+    return prepare(config, working_directory=tmp_path)
+
+
+# --- save_to_disk ---------------------------------------------------------------------------
+
+
+def saved(tmp_path, count=3):
+    held = {"audio": [], "sentence": [], "client_id": []}
+    for number, content in sounds(tmp_path, count):
+        held["audio"].append({"bytes": content, "path": None})
+        held["sentence"].append(f"text {number}")
+        held["client_id"].append(f"s{number}")
+    return datasets.Dataset.from_dict(held).cast_column("audio", datasets.Audio(decode=False))
+
+
+def test_a_saved_dataset_dict_is_heard(tmp_path):
+    whole = saved(tmp_path, 5)
+    splits = {"train": whole.select(range(3)), "test": whole.select([4, 3])}
+    datasets.DatasetDict(splits).save_to_disk(str(tmp_path / "mine"))
+    source = opened(tmp_path, "mine")
+    assert source.format == "disk" and source.splits() == ["train", "test"]
+    data = prepared(tmp_path, "mine")
+    test = data.evaluation["test"]
+    assert list(test.texts) == ["text 4", "text 3"] and list(test.speakers) == ["s4", "s3"]
+    assert np.allclose(test.read_audio(0), tone(0.5, hertz=500), atol=1e-3)
+    assert len(data.train) == 3
+
+
+def test_a_saved_dataset_alone_and_recordings_it_names_are_heard(tmp_path):
+    files = [write_tone(tmp_path / "wav" / f"{number}.wav") for number in range(2)]
+    held = {"audio": [str(file) for file in files], "text": ["a", "b"]}
+    dataset = datasets.Dataset.from_dict(held).cast_column("audio", datasets.Audio(decode=False))
+    dataset.save_to_disk(str(tmp_path / "mine"))
+    train = prepared(tmp_path, "mine", eval_splits=None, eval_fraction=0.0).train
+    assert len(train.read_audio(1)) == 16000
+
+
+def test_a_damaged_saved_dataset_is_named(tmp_path):
+    saved(tmp_path).save_to_disk(str(tmp_path / "mine"))
+    shard = next((tmp_path / "mine").glob("*.arrow"))
+    shard.write_bytes(shard.read_bytes()[:100])
+    with pytest.raises(UserError, match="cannot be read"):
+        prepared(tmp_path, "mine", eval_splits=None)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "dataset_dict.json").write_text('{"splits": ["../mine"]}')
+    with pytest.raises(UserError, match="no name of a split"):
+        opened(tmp_path, "other")
+
+
+# --- parquet --------------------------------------------------------------------------------
+
+
+def write_parquet(path, tmp_path, numbers, **columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = [
+        {"audio": {"bytes": content, "path": f"{number}.flac"}, "text": f"text {number}"}
+        | {name: values[number] for name, values in columns.items()}
+        for number, content in sounds(tmp_path, max(numbers) + 1)
+        if number in numbers
+    ]
+    pyarrow.parquet.write_table(pa.Table.from_pylist(held), path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet",
+         "data/test-00000-of-00001.parquet"),
+        ("train/0000.parquet", "train/0001.parquet", "test/0000.parquet"),
+    ],
+)  # fmt: skip
+def test_a_downloaded_folder_of_parquet_files_has_its_splits(tmp_path, names):
+    for position, name in enumerate(names):
+        write_parquet(tmp_path / "mine" / name, tmp_path, [position])
+    if names[0].startswith("data"):
+        assert opened(tmp_path, "mine").format == "parquet"
+        data = prepared(tmp_path, "mine")
+        assert list(data.train.texts) == ["text 0", "text 1"]
+        assert list(data.evaluation["test"].ids) == ["2.flac"]
+        assert np.allclose(data.train.read_audio(1), tone(0.5, hertz=350), atol=1e-3)
+
+
+def test_a_split_column_of_a_parquet_file_is_kept_to(tmp_path):
+    write_parquet(
+        tmp_path / "mine" / "metadata.parquet", tmp_path, [0, 1, 2],
+        split=["train", "test", "train"],
+    )  # fmt: skip
+    data = prepared(tmp_path, "mine")
+    assert list(data.train.texts) == ["text 0", "text 2"]
+    assert list(data.evaluation["test"].texts) == ["text 1"]
+    assert np.allclose(data.train.read_audio(1), tone(0.5, hertz=400), atol=1e-3)
+
+
+def test_a_parquet_listing_may_name_files_instead(tmp_path):
+    write_tone(tmp_path / "mine" / "a.wav")
+    table = pa.Table.from_pylist([{"file_name": "a.wav", "text": "hello", "is_silence": False}])
+    pyarrow.parquet.write_table(table, tmp_path / "mine" / "metadata.parquet")
+    source = opened(tmp_path, "mine")
+    assert source.format == "folder" and rows_of(source)[0].text == "hello"
+
+
+def test_a_table_names_no_file_outside_the_corpus(tmp_path):
+    write_tone(tmp_path / "secret.wav")
+    held = [{"audio": {"bytes": None, "path": "../secret.wav"}, "text": "x"}]
+    (tmp_path / "mine").mkdir()
+    schema = pa.schema(
+        [("audio", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+         ("text", pa.string())]
+    )  # fmt: skip
+    pyarrow.parquet.write_table(
+        pa.Table.from_pylist(held, schema=schema), tmp_path / "mine" / "train.parquet"
+    )
+    with pytest.raises(UserError, match="leads out of the corpus"):
+        prepared(tmp_path, "mine", eval_splits=None)
+
+
+def test_channels_of_a_table_cannot_be_split(tmp_path):
+    write_parquet(tmp_path / "mine" / "train.parquet", tmp_path, [0])
+    with pytest.raises(UserError, match="cannot share out") as caught:
+        prepared(tmp_path, "mine", eval_splits=None, channels="split")
+    assert "data.channels=mix" in str(caught.value)
+
+
+# --- WebDataset -----------------------------------------------------------------------------
+
+
+def write_tar(path, *files):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for name, content in files:
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            tar.addfile(about, io.BytesIO(content))
+
+
+def test_webdataset_shards_are_read_in_their_places(tmp_path):
+    held = dict(sounds(tmp_path, 4))
+    about = {"text": "two", "speaker": "ann", "lang": "en", "extra": [1, 2]}
+    write_tar(
+        tmp_path / "shards" / "train-000000.tar",
+        ("a/0.flac", held[0]), ("a/0.txt", b"zero\n"), ("a/1.flac", held[1]), ("a/1.txt", b"one"),
+    )  # fmt: skip
+    write_tar(
+        tmp_path / "shards" / "train-000001.tar",
+        ("2.json", json.dumps(about).encode()), ("2.flac", held[2]), ("readme.md", b"no sound"),
+    )  # fmt: skip
+    write_tar(tmp_path / "shards" / "test-000000.tar", ("3.flac", held[3]), ("3.txt", b"three"))
+    source = opened(tmp_path, "shards")
+    assert source.format == "webdataset" and source.splits() == ["test", "train"]
+    rows = rows_of(source)
+    assert [(row.id, row.text, row.speaker) for row in rows] == [
+        ("a/0", "zero", ""), ("a/1", "one", ""), ("2", "two", "ann"),
+    ]  # fmt: skip
+    for number, row in enumerate(rows):
+        heard = audio.read(
+            row.path, 16000, byte_offset=row.byte_offset, byte_length=row.byte_length
+        )
+        assert np.allclose(heard, tone(0.5, hertz=300 + 50 * number), atol=1e-3)
+    data = prepared(tmp_path, "shards")
+    assert np.allclose(data.train.read_audio(2), tone(0.5, hertz=400), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda tar: tar[: len(tar) // 3], "cut short|cannot be read"),
+        (lambda tar: b"\x1f\x8b" + tar, "is compressed"),
+        (lambda tar: b"no tar at all" * 100, "cannot be read"),
+    ],
+)
+def test_a_shard_that_is_broken_is_named(tmp_path, content, message):
+    held = dict(sounds(tmp_path, 1))
+    write_tar(tmp_path / "shards" / "a.tar", ("0.flac", held[0]), ("0.txt", b"zero"))
+    shard = tmp_path / "shards" / "a.tar"
+    shard.write_bytes(content(shard.read_bytes()))
+    with pytest.raises(UserError, match=message) as caught:
+        rows_of(opened(tmp_path, "shards"))
+    assert "a.tar" in str(caught.value)
