@@ -97,18 +97,21 @@ def _inspect(parsed: argparse.Namespace, settings: Sequence[str], arguments: Seq
     from mynah.inspection.terminal import show
     from mynah.inspection.write import write
 
+    threads = config.data.num_proc or os.cpu_count() or 1
     inspection = inspect(
         data,
         config,
         cache=tables.cache_directory(config.data.dataset_cache_dir, here),
-        threads=config.data.num_proc or os.cpu_count() or 1,
+        threads=threads,
         listen=not parsed.no_audio,
         sample=parsed.sample,
         family=None if checkpoint is None else _family(checkpoint, config),
         checkpoint=None if checkpoint is None else str(checkpoint),
     )
     show(inspection)
-    record = write(inspection, target, command=shlex.join([*_COMMAND.split(), *arguments]))
+    record = write(
+        inspection, target, command=shlex.join([*_COMMAND.split(), *arguments]), threads=threads
+    )
     console.say()
     console.say(f"Page: {display_path(target)}")
     console.say(f"Numbers: {display_path(record)}")

@@ -66,7 +66,7 @@ def histogram(values: np.ndarray, *, about: int = 30, from_zero: bool = True) ->
     low = 0.0 if from_zero else float(values.min())
     if largest - low <= 1.3 * (top - low):  # no tail to speak of
         top = largest
-    width = _round_up((top - low) / about) if top > low else _round_up(max(abs(low), 1.0) / about)
+    width = _round((top - low) / about) if top > low else _round(max(abs(low), 1.0) / about)
     first = math.floor(low / width + 1e-9) * width
     bins = max(math.floor((top - first) / width + 1e-9) + 1, 1)
     positions = np.floor((values - first) / width + 1e-9).astype(np.int64)
@@ -80,7 +80,7 @@ def histogram(values: np.ndarray, *, about: int = 30, from_zero: bool = True) ->
     )
 
 
-def _round_up(width: float) -> float:
-    """The next of 1, 2 or 5 times a power of ten."""
+def _round(width: float) -> float:
+    """The nearest of 1, 2 or 5 times a power of ten, by their ratio."""
     power = 10.0 ** math.floor(math.log10(width))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= width * (1 - 1e-9))
+    return min((step * power for step in (1, 2, 5, 10)), key=lambda w: abs(math.log(w / width)))

@@ -19,7 +19,9 @@ from mynah.pages.markup import Markup, join, tag
 _SAMPLE_SHARE, _DISAGREEMENT_SHARE = 0.15, 0.35
 
 
-def page(inspection: Inspection, *, created: datetime, command: str, record: str) -> str:
+def page(
+    inspection: Inspection, *, created: datetime, command: str, record: str, threads: int
+) -> str:
     """The whole page as text.
 
     Args:
@@ -27,12 +29,15 @@ def page(inspection: Inspection, *, created: datetime, command: str, record: str
         created: When, UTC.
         command: How it is made again.
         record: Name of the file with all numbers beside the page.
+        threads: How many recordings are read at once.
     """
     splits = list(inspection.splits.values())
     sections = [Section("At a glance", "glance", _glance(inspection))]
     room = MAX_BYTES // len(splits)
     for number, split in enumerate(splits):
-        sections.append(Section(split.name, f"split{number}", _split(split, number, room, record)))
+        sections.append(
+            Section(split.name, f"split{number}", _split(split, number, room, record, threads))
+        )
     sections.append(Section("About this page", "about", _about(inspection, command, record)))
     hours = sum(float(split.rows.durations.sum()) for split in splits) / 3600
     return document(
@@ -81,12 +86,20 @@ def _card(split: SplitInspection, anchor: str) -> Markup:
         "article",
         tag("h3", tag("a", split.name, href=f"#{anchor}")),
         tag("p", f"{seconds.sum() / 3600:,.2f}", tag("small", " hours"), class_="big"),
-        tag("dl", [[tag("dt", name), tag("dd", value)] for name, value in facts], class_="facts"),
+        tag(
+            "dl",
+            [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts],
+            class_="facts",
+        ),
         tag("ul", [tag("li", alert) for alert in alerts], class_="alerts")
         if alerts
         else tag("p", "Nothing looks wrong.", class_="quiet"),
         class_="card",
     )
+
+
+def _fact(name: str, value: str) -> Markup:
+    return tag("div", tag("dt", name), tag("dd", value))
 
 
 def _alerts(split: SplitInspection, anchor: str) -> list[Markup]:
@@ -105,13 +118,8 @@ def _alerts(split: SplitInspection, anchor: str) -> list[Markup]:
     if split.unseen is not None and split.unseen.words:
         link = tag("a", f"{split.unseen.running:.1%} of the words", href=f"#{anchor}-words")
         alerts.append([link, " never in training"])
-    both = split.shared
-    if both is not None and both.speakers:
-        alerts.append([f"{len(both.speakers):,} speakers also in training"])
-    if both is not None and both.sentences:
-        alerts.append([f"the sentences of {both.sentences:,} utterances also in training"])
-    if both is not None and both.recordings:
-        alerts.append([f"the recordings of {both.recordings:,} utterances also in training"])
+    if split.shared is not None:
+        alerts += [[f"{told} also in training"] for told in split.shared.told()]
     if split.disagreement is not None:
         found = split.disagreement
         link = tag("a", f"{found.striking:,} rows", href=f"#{anchor}-disagreement")
@@ -125,7 +133,7 @@ def _largest(split: SplitInspection) -> list:
     return sorted(split.suspicions, key=lambda one: -len(one))[:3]
 
 
-def _split(split: SplitInspection, number: int, room: int, record: str) -> Markup:
+def _split(split: SplitInspection, number: int, room: int, record: str, threads: int) -> Markup:
     anchor = f"split{number}"
     sample = ClipBudget(round(_SAMPLE_SHARE * room))
     share = _DISAGREEMENT_SHARE if split.disagreement is not None else 0.0
@@ -141,16 +149,16 @@ def _split(split: SplitInspection, number: int, room: int, record: str) -> Marku
         (
             "Rows that look wrong",
             "suspicious",
-            suspicious_section(split, anchor, suspicious, record)
+            suspicious_section(split, anchor, suspicious, record, threads)
             or tag("p", "None." if split.scan else "None; the audio was not listened to."),
         )
     )
     if split.disagreement is not None:
         body = disagreement_section(
-            split, split.disagreement, ClipBudget(round(share * room)), record
+            split, split.disagreement, ClipBudget(round(share * room)), record, threads
         )
         parts.append(("Where the model hears otherwise", "disagreement", body))
-    parts.append(("A sample", "sample", sample_section(split, sample)))
+    parts.append(("A sample", "sample", sample_section(split, sample, threads)))
     return join(
         [
             [tag("h3", title, id=f"{anchor}-{name}"), body]

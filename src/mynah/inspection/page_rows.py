@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from mynah import console
 from mynah.inspection.disagreement import MORE_THAN_USUAL, Disagreement
 from mynah.inspection.inspect import SplitInspection
-from mynah.inspection.page_recordings import recording
+from mynah.inspection.page_recordings import recordings
 from mynah.inspection.suspicions import Suspicion, by_row
 from mynah.pages.aligned import aligned, legend, spoken
 from mynah.pages.clips import ClipBudget
@@ -20,18 +19,19 @@ _HEARD = 12  # of them with a recording
 _DISAGREEING, _DISAGREEING_HEARD = 60, 30
 _SAMPLE = 12
 _SAMPLE_SEED = 0
-_LONGEST_TEXT = 600  # characters of a transcript on the page
+_LONGEST_TEXT = 320  # characters of a transcript on the page
 
 
 def suspicious_section(
-    split: SplitInspection, anchor: str, budget: ClipBudget, record: str
+    split: SplitInspection, anchor: str, budget: ClipBudget, record: str, threads: int
 ) -> Markup | None:
     """The rows that look wrong, by kind, the worst first; None where there is none."""
     found = split.suspicions
     if not found:
         return None
     listed = _in_turn([suspicion.rows[:_LISTED].tolist() for suspicion in found])
-    heard = set(_in_turn([suspicion.rows[:_HEARD].tolist() for suspicion in found]))
+    heard = _in_turn([suspicion.rows[:_HEARD].tolist() for suspicion in found])
+    clips = recordings(split.corpus, heard, budget, threads=threads)
     reasons = by_row(found)
     total = len(split.suspicious_rows)
     told = f"{total:,} of {len(split.rows):,} rows."
@@ -40,8 +40,7 @@ def suspicious_section(
     cards = _cards(
         split,
         listed,
-        heard,
-        budget,
+        clips,
         lambda row: join([_reason(one, row) for one in reasons[row]]),
         lambda row: " ".join(one.kind.key for one in reasons[row]),
     )
@@ -56,34 +55,37 @@ def suspicious_section(
 
 
 def disagreement_section(
-    split: SplitInspection, found: Disagreement, budget: ClipBudget, record: str
+    split: SplitInspection,
+    found: Disagreement,
+    budget: ClipBudget,
+    record: str,
+    threads: int,
 ) -> Markup:
     """Rows where the model hears something else than the transcript says."""
     scores = found.evaluation.scores
     order = [int(at) for at in found.order[:_DISAGREEING] if scores.per_utterance[int(at)].wrong]
+    rows = [int(found.rows[at]) for at in order]
+    clips = recordings(split.corpus, rows[:_DISAGREEING_HEARD], budget, threads=threads)
     cards = []
-    with console.progress("Recordings for the page", len(order), "clips") as done:
-        for number, at in enumerate(order):
-            row, score = int(found.rows[at]), scores.per_utterance[at]
-            facts = [*_facts(split, row), f"{found.excess[at]:+.1f} deviations"]
-            heard = recording(split.corpus, row, budget) if number < _DISAGREEING_HEARD else None
-            failure = f"Not decoded: {score.error}" if score.error else None
-            cards.append(
+    for row, at in zip(rows, order, strict=True):
+        score = scores.per_utterance[at]
+        facts = [*_facts(split, row), f"{found.excess[at]:+.1f} deviations"]
+        rate = f"CER {score.cer:.0%}" if score.characters else "nothing to say"
+        cards.append(
+            tag(
+                "article",
                 tag(
-                    "article",
-                    tag(
-                        "header",
-                        tag("strong", f"CER {score.cer:.0%}" if score.characters else "no words"),
-                        tag("span", " · ".join(facts), class_="quiet"),
-                    ),
-                    heard,
-                    tag("p", failure, class_="failure") if failure else None,
-                    spoken(score.reference, score.hypothesis),
-                    aligned(score.alignment),
-                    class_="utterance",
-                )
+                    "header",
+                    tag("strong", rate),
+                    tag("span", " · ".join(facts), class_="quiet"),
+                ),
+                clips.get(row),
+                tag("p", f"Not decoded: {score.error}", class_="failure") if score.error else None,
+                spoken(score.reference, score.hypothesis),
+                aligned(score.alignment),
+                class_="utterance",
             )
-            done()
+        )
     return join(
         [
             tag(
@@ -100,42 +102,38 @@ def disagreement_section(
     )
 
 
-def sample_section(split: SplitInspection, budget: ClipBudget) -> Markup:
+def sample_section(split: SplitInspection, budget: ClipBudget, threads: int) -> Markup:
     """A few rows drawn at random, so that one hears what the corpus is like."""
     count = len(split.rows)
     drawn = np.random.default_rng(_SAMPLE_SEED).permutation(count)[:_SAMPLE]
     rows = np.sort(drawn).tolist()
-    cards = _cards(split, rows, set(rows), budget, lambda row: None, lambda row: "")
+    clips = recordings(split.corpus, rows, budget, threads=threads)
+    cards = _cards(split, rows, clips, lambda row: None, lambda row: "")
     return tag("div", cards, class_="utterances")
 
 
 def _cards(
     split: SplitInspection,
     rows: Sequence[int],
-    heard: set[int],
-    budget: ClipBudget,
+    clips: Mapping[int, Markup],
     reasons: Callable[[int], Markup | None],
     kinds: Callable[[int], str],
 ) -> list[Markup]:
-    cards = []
-    with console.progress("Recordings for the page", len(rows), "clips") as done:
-        for row in rows:
-            cards.append(
-                tag(
-                    "article",
-                    tag(
-                        "header",
-                        reasons(row),
-                        tag("span", " · ".join(_facts(split, row)), class_="quiet"),
-                    ),
-                    recording(split.corpus, row, budget) if row in heard else None,
-                    tag("p", _text(split, row), class_="said", dir="auto"),
-                    class_="utterance",
-                    data_kinds=kinds(row) or None,
-                )
-            )
-            done()
-    return cards
+    return [
+        tag(
+            "article",
+            tag(
+                "header",
+                reasons(row),
+                tag("span", " · ".join(_facts(split, row)), class_="quiet"),
+            ),
+            clips.get(row),
+            tag("p", _text(split, row), class_="said", dir="auto"),
+            class_="utterance",
+            data_kinds=kinds(row) or None,
+        )
+        for row in rows
+    ]
 
 
 def _facts(split: SplitInspection, row: int) -> list[str]:

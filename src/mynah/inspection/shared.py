@@ -26,6 +26,19 @@ class Shared:
     sentences: int
     recordings: int
 
+    def told(self) -> list[str]:
+        """What is shared, in words; nothing where nothing is."""
+        counts = {
+            "speaker": len(self.speakers),
+            "sentence": self.sentences,
+            "recording": self.recordings,
+        }
+        return [
+            f"{count:,} {what}{'' if count == 1 else 's'}"
+            for what, count in counts.items()
+            if count
+        ]
+
     def as_dict(self) -> dict[str, Any]:
         """For the record."""
         return asdict(self)

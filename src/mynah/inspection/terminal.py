@@ -19,6 +19,7 @@ _HEIGHT = 4  # lines of a histogram
 _GAP = 4  # columns between two
 _SHOWN = ("duration_seconds", "characters_a_second", "level_db", "snr_db")
 _NAMED = 3
+_SPLITS_ABREAST = 4
 
 
 def show(inspection: Inspection) -> None:
@@ -60,30 +61,41 @@ def plot(figure: Figure, binned: Histogram, width: int = 32, blocks: str = _EIGH
 
 
 def _overview(inspection: Inspection) -> None:
-    rows = []
-    for split in inspection.splits.values():
-        table, words = split.rows, split.vocabulary
-        left_out = sum(split.account.get("dropped", {}).values())
-        rows.append(
-            [
-                split.name,
-                f"{len(table):,}",
-                f"{table.durations.sum() / 3600:,.2f}",
-                f"{len(table.speakers.known):,}" if table.speakers.known else "–",
-                f"{words.running_words:,}",
-                f"{len(words.words):,}",
-                "" if split.unseen is None else f"{100 * split.unseen.running:.1f}",
-                f"{left_out:,}",
-                f"{len(split.suspicious_rows):,}",
-            ]
+    """One column a split: there are few of them, and names of any length have room."""
+    splits = list(inspection.splits.values())
+    for start in range(0, len(splits), _SPLITS_ABREAST):
+        together = splits[start : start + _SPLITS_ABREAST]
+        facts = [_facts(split) for split in together]
+        rows = [[name, *(column[name] for column in facts)] for name in facts[0]]
+        console.table(inspection.name, ["", *(split.name for split in together)], rows)
+    if inspection.sample is not None:
+        heard = ", ".join(
+            f"{len(split.scan):,} of {len(split.rows):,} in {split.name}"
+            for split in splits
+            if split.scan is not None
         )
-    columns = ["split", "utts", "hours", "speakers", "words", "distinct", "OOV %", "left out"]
-    console.table(f"{inspection.name}", [*columns, "suspicious"], rows)
+        if heard:
+            console.say(f"Listened to a sample: {heard}; all else is of every row.")
+
+
+def _facts(split: SplitInspection) -> dict[str, str]:
+    rows, words = split.rows, split.vocabulary
+    return {
+        "hours": f"{rows.durations.sum() / 3600:,.2f}",
+        "utterances": f"{len(rows):,}",
+        "speakers": f"{len(rows.speakers.known):,}" if rows.speakers.known else "not known",
+        "running words": f"{words.running_words:,}",
+        "different words": f"{len(words.words):,}",
+        "never in training": "" if split.unseen is None else f"{split.unseen.running:.1%}",
+        "different characters": f"{len(words.characters):,}",
+        "left out": f"{sum(split.account.get('dropped', {}).values()):,}",
+        "looking wrong": f"{len(split.suspicious_rows):,}",
+    }
 
 
 def _split(split: SplitInspection) -> None:
     console.say()
-    console.console().print(Text(split.name, style="bold"))
+    console.console().rule(Text(f" {split.name} ", style="bold"), align="left", style="dim")
     _plots(split)
     _left_out(split)
     _groups(split)
@@ -119,20 +131,15 @@ def _left_out(split: SplitInspection) -> None:
     first: dict[str, dict[str, str]] = {}
     for row in split.account.get("dropped_rows", []):
         first.setdefault(row["reason"], row)
-    console.table(
-        "Left out by preparation",
-        ["reason", "rows", "the first"],
-        [
-            [reason, f"{count:,}", _first_of(first.get(reason))]
-            for reason, count in sorted(dropped.items(), key=lambda item: -item[1])
-        ],
-    )
+    _heading("Left out by preparation")
+    for reason, count in sorted(dropped.items(), key=lambda item: -item[1]):
+        console.say(f"  {count:>7,}  {reason:<16} {_first_of(first.get(reason))}".rstrip())
 
 
 def _first_of(row: dict[str, str] | None) -> str:
     if row is None:
         return ""
-    return f"{row['id']} {row['detail']}".strip()[:60]
+    return f"{row['id']} {_bracketed(row.get('detail', ''))}".strip()
 
 
 def _groups(split: SplitInspection) -> None:
@@ -181,20 +188,9 @@ def _words(split: SplitInspection) -> None:
 
 
 def _shared(split: SplitInspection) -> None:
-    both = split.shared
-    if both is None:
-        return
-    told = []
-    if both.speakers:
-        told.append(
-            f"{len(both.speakers):,} speakers ({both.utterances_of_speakers:,} utterances here)"
-        )
-    if both.sentences:
-        told.append(f"the sentences of {both.sentences:,} utterances")
-    if both.recordings:
-        told.append(f"the recordings of {both.recordings:,} utterances")
+    told = split.shared.told() if split.shared is not None else []
     if told:
-        console.notice(f"{split.name} shares with training: {', '.join(told)}")
+        console.notice(f"Of {split.name} also in training: {', '.join(told)}")
 
 
 def _suspicious(split: SplitInspection) -> None:
@@ -202,14 +198,12 @@ def _suspicious(split: SplitInspection) -> None:
         listened = "" if split.scan is not None else " (the audio was not listened to)"
         console.say(f"No row looks wrong{listened}.")
         return
-    rows = []
+    _heading("Rows that look wrong, the worst first")
     for found in split.suspicions:
-        named = [
-            f"{split.corpus.ids[row]} {_bracketed(found.describe(row))}".strip()
-            for row in found.rows[:_NAMED].tolist()
-        ]
-        rows.append([found.kind.title, f"{len(found):,}", "\n".join(named)])
-    console.table("Rows that look wrong, the worst first", ["what", "rows", "as"], rows)
+        for number, row in enumerate(found.rows[:_NAMED].tolist()):
+            begins = f"  {len(found):>7,}  {found.kind.title:<16}" if number == 0 else " " * 27
+            named = f"{split.corpus.ids[row]} {_bracketed(found.describe(row))}".rstrip()
+            console.say(f"{begins} {named}")
 
 
 def _disagreement(split: SplitInspection) -> None:
@@ -226,6 +220,11 @@ def _disagreement(split: SplitInspection) -> None:
         console.say(f"  {row.id}")
         console.say(f"    transcript: {row.reference}")
         console.say(f"    heard:      {row.error or row.hypothesis or '(nothing)'}")
+
+
+def _heading(text: str) -> None:
+    console.say()
+    console.console().print(Text(text, style="bold"))
 
 
 def _squeezed(counts: Sequence[int], width: int) -> list[int]:

@@ -12,13 +12,14 @@ from mynah.inspection.record import record
 from mynah.pages.document import write_whole
 
 
-def write(inspection: Inspection, target: Path, *, command: str) -> Path:
+def write(inspection: Inspection, target: Path, *, command: str, threads: int) -> Path:
     """Write the page and its record, each whole or not at all.
 
     Args:
         inspection: What was found.
         target: The page; its folder is there.
         command: How it is made again.
+        threads: How many recordings are read at once.
 
     Returns:
         The record: the page's name with ``.json``.
@@ -27,6 +28,6 @@ def write(inspection: Inspection, target: Path, *, command: str) -> Path:
     beside = target.with_suffix(".json")
     found = record(inspection, created)
     write_whole(beside, [results.to_json(found, indent=2), "\n"])
-    text = page(inspection, created=created, command=command, record=beside.name)
+    text = page(inspection, created=created, command=command, record=beside.name, threads=threads)
     write_whole(target, [text])
     return beside

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mynah.pages import plots
 from mynah.pages.markup import Markup, tag
 
+_WIDTH, _HEIGHT = 400, 240
 _GAP = 1.0  # between two bars, in the drawing's units
 
 
@@ -34,7 +35,7 @@ def bars(
         description: For who cannot see it.
     """
     high = low + width * len(counts)
-    frame = plots.Frame(low, high, float(max([*counts, 1])))
+    frame = plots.Frame(low, high, float(max([*counts, 1])), width=_WIDTH, height=_HEIGHT)
     floor = frame.y(0.0)
     drawn = [
         tag(
@@ -59,7 +60,7 @@ def bars(
             tag(
                 "line",
                 tag("title", f"median {plots.show_number(_round(median))}"),
-                class_="overall",
+                class_="median",
                 x1=frame.x(median),
                 x2=frame.x(median),
                 y1=plots.TOP,
@@ -74,7 +75,7 @@ def bars(
         told.append(tag("span", f"{beyond:,} above {plots.show_number(_round(high))}"))
     return tag(
         "figure",
-        plots.picture([axes, drawn], description),
+        plots.picture([axes, drawn], description, width=_WIDTH, height=_HEIGHT),
         tag("figcaption", told),
         class_="plot",
     )

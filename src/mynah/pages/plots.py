@@ -24,9 +24,18 @@ class Line:
 
 
 class Frame:
-    """Axes: maps values to places in the drawing."""
+    """Axes: maps values to places in the drawing, ``width`` × ``height`` of its own units."""
 
-    def __init__(self, x_low: float, x_high: float, y_high: float) -> None:
+    def __init__(
+        self,
+        x_low: float,
+        x_high: float,
+        y_high: float,
+        *,
+        width: int = WIDTH,
+        height: int = HEIGHT,
+    ) -> None:
+        self.width, self.height = width, height
         self.x_ticks = ticks(x_low, x_high)
         self.y_ticks = ticks(0.0, y_high)
         self._x = x_low, max(x_high, x_low + 1e-9)
@@ -35,11 +44,11 @@ class Frame:
     def x(self, value: float) -> float:
         """Place from the left."""
         low, high = self._x
-        return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
+        return round(LEFT + (value - low) / (high - low) * (self.width - LEFT - RIGHT), 1)
 
     def y(self, value: float) -> float:
         """Place from the top."""
-        return round(HEIGHT - BOTTOM - value / self._y * (HEIGHT - TOP - BOTTOM), 1)
+        return round(self.height - BOTTOM - value / self._y * (self.height - TOP - BOTTOM), 1)
 
     def draw(
         self,
@@ -50,7 +59,7 @@ class Frame:
         show_y: Callable[[float], str],
     ) -> Markup:
         """Grid, axes, their labels and the values at their ticks."""
-        right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+        right, bottom = self.width - RIGHT, self.height - BOTTOM
         middle = (TOP + bottom) / 2
         return join(
             [
@@ -67,7 +76,7 @@ class Frame:
             ]
             + [
                 tag("line", class_="axis", x1=LEFT, x2=right, y1=bottom, y2=bottom),
-                tag("text", x_label, class_="label", x=(LEFT + right) / 2, y=HEIGHT - 8),
+                tag("text", x_label, class_="label", x=(LEFT + right) / 2, y=self.height - 8),
                 tag(
                     "text",
                     y_label,
@@ -218,13 +227,15 @@ def _finite(
     return [points[i] for i in kept], None
 
 
-def picture(children: Sequence[object], description: str) -> Markup:
-    """A drawing of the frame's size; ``description`` says what it shows to who cannot see it."""
+def picture(
+    children: Sequence[object], description: str, *, width: int = WIDTH, height: int = HEIGHT
+) -> Markup:
+    """A drawing of a frame's size; ``description`` says what it shows to who cannot see it."""
     return tag(
         "svg",
         tag("title", description),
         children,
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        viewBox=f"0 0 {width} {height}",
         role="img",
         aria_label=description,
     )

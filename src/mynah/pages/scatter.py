@@ -8,6 +8,8 @@ from typing import NamedTuple
 from mynah.pages import plots
 from mynah.pages.markup import Markup, join, tag
 
+_WIDTH, _HEIGHT = 400, 240
+
 
 class Point(NamedTuple):
     """A point, with a name where it stands out."""
@@ -23,7 +25,13 @@ def scatter(
     """A point cloud from zero on; None where there is no point."""
     if not points:
         return None
-    frame = plots.Frame(0.0, max(p.x for p in points), max(p.y for p in points))
+    frame = plots.Frame(
+        0.0,
+        max(p.x for p in points),
+        max(p.y for p in points),
+        width=_WIDTH,
+        height=_HEIGHT,
+    )
     # Many points are one path of short strokes: a hundredth of what circles would take.
     path = "".join(f"M{frame.x(p.x)} {frame.y(p.y)}h0" for p in points if p.name is None)
     named = [
@@ -42,7 +50,9 @@ def scatter(
         x_label=x_label, y_label=y_label, show_x=plots.show_number, show_y=plots.show_number
     )
     drawn = join([axes, tag("path", class_="cloud", d=path) if path else None, named])
-    return tag("figure", plots.picture([drawn], description), class_="plot")
+    return tag(
+        "figure", plots.picture([drawn], description, width=_WIDTH, height=_HEIGHT), class_="plot"
+    )
 
 
 def waveform(peaks: Sequence[float], description: str) -> Markup:
