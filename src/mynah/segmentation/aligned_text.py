@@ -18,6 +18,8 @@ from mynah.segmentation.spelling import Spelling
 from mynah.segmentation.transcript import Transcript
 from mynah.segmentation.utterance import Utterance
 
+# A model that mishears so much text says nothing of the rest either.
+_MOST_HIDDEN_LABELS = 16
 _SHOWN_WORDS = 8  # of those that a reason names
 
 
@@ -129,8 +131,8 @@ class _AlignedText:
     def _cut_between(self, before: int, after: int, made: list[Cut | None]) -> None:
         """The cuts in the gap between two words that were heard.
 
-        Words between them that were not heard get a piece of their own, so that what is
-        beside them is not lost with them.
+        Words between them that were not heard get a piece of their own where they cannot be
+        what the words beside them sound of, so that these are not lost with them.
         """
         is_first, is_last = before < 0, after == len(self._starts)
         start = 0 if is_first else int(self._ends[before])
@@ -147,11 +149,14 @@ class _AlignedText:
             if is_first and after == 0:
                 made[0] = Cut(0.0, self._at(max(0, end - self._padding)))
             if is_last and before == after - 1:
-                ended = min(len(self._heard.levels), start + self._padding)
-                made[-1] = Cut(self._at(ended), self.seconds)
+                stop = min(len(self._heard.levels), start + self._padding)
+                made[-1] = Cut(self._at(stop), self.seconds)
             return
-        ended = self._at(found[0].start + self._kept(found[0]))
-        begun = self._at(found[-1].end - self._kept(found[-1]))
+        if after > before + 1 and not self._stand_alone(before + 1, after, start, end):
+            return
+        left, right = self._left_and_right(found, start, end)
+        ended = self._at(left.start + self._kept(left))
+        begun = self._at(right.end - self._kept(right))
         pause = sum(one.end - one.start for one in found) * self._heard.frame_seconds
         if after == before + 1:
             made[after] = Cut(ended, begun, pause, self._ends_sentence(before))
@@ -163,6 +168,25 @@ class _AlignedText:
         if is_last:
             made[-1] = Cut(self.seconds, self.seconds)
 
+    def _stand_alone(self, first: int, last: int, start: int, end: int) -> bool:
+        """Whether words that were not heard are surely not in the utterances beside them:
+        they are many, or something else is said in their place."""
+        labels = sum(len(self._spellings[number].labels) for number in range(first, last))
+        return labels > _MOST_HIDDEN_LABELS or not self._silent[start:end].all()
+
+    def _left_and_right(self, found: list[Pause], start: int, end: int) -> tuple[Pause, Pause]:
+        """The pause after the word before, and the one before the word after.
+
+        It is the same, the longest, where nothing is said in between: a sound before or after
+        it belongs to the word on its side. Else each is the longest on its side of that.
+        """
+        said = start + np.flatnonzero(~self._silent[start:end])
+        if not len(said):
+            return (longest := max(found, key=_length)), longest
+        left = [one for one in found if one.start < said[0]] or found[:1]
+        right = [one for one in found if one.end > said[-1]] or found[-1:]
+        return max(left, key=_length), max(right, key=_length)
+
     @property
     def _padding(self) -> int:
         """In frames."""
@@ -170,7 +194,7 @@ class _AlignedText:
 
     def _kept(self, pause: Pause) -> float:
         """Frames of a pause that stay with the utterance beside it."""
-        return min(self._padding, (pause.end - pause.start) / 2)
+        return min(self._padding, _length(pause) / 2)
 
     def _at(self, frame: float) -> float:
         return frame * self._heard.frame_seconds
@@ -223,6 +247,10 @@ class _AlignedText:
         if score < rules.least_score:
             return reasons.LOW_SCORE, f"{score:.2f}, below {rules.least_score:g}"
         return length_reason(made.duration_seconds, rules.lengths)
+
+
+def _length(pause: Pause) -> int:
+    return pause.end - pause.start
 
 
 def length_reason(seconds: float, lengths: Lengths) -> tuple[str, str]:

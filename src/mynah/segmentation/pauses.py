@@ -10,6 +10,7 @@ import numpy as np
 # where a word ends, so much beside its last label is not cut.
 _BESIDE_A_LABEL_SECONDS = 0.12
 _QUIETER_DECIBELS = 12.0  # than the words on both sides
+_EARLY_SECONDS = 0.5  # that a label may come before its sound
 _NEIGHBOUR_SECONDS = 1.0  # of each side whose loudness is compared
 
 
@@ -54,8 +55,14 @@ def pauses_between(
         rule: What counts as a pause.
     """
     least = max(1, round(rule.least_seconds / frame_seconds))
-    inside = silent[start:end]
-    quiet = inside & (levels[start:end] < _speech_level(start, end, levels, frame_seconds))
+    quiet_level = _speech_level(start, end, levels, frame_seconds) - _QUIETER_DECIBELS
+    # A model may say a label before its sound begins.
+    early = levels[end : end + round(_EARLY_SECONDS / frame_seconds)] < quiet_level
+    inside = np.concatenate(
+        [silent[start:end], np.ones(len(early) if early.all() else early.argmin(), dtype=bool)]
+    )
+    end = start + len(inside)
+    quiet = inside & (levels[start:end] < quiet_level)
     found = _runs(quiet, least)
     if not found:
         margin = round(_BESIDE_A_LABEL_SECONDS / frame_seconds)
@@ -68,11 +75,11 @@ def pauses_between(
 
 
 def _speech_level(start: int, end: int, levels: np.ndarray, frame_seconds: float) -> float:
-    """Decibels that a pause stays below: of the softer of the two sides."""
+    """Decibels of the softer of the two sides."""
     beside = max(1, round(_NEIGHBOUR_SECONDS / frame_seconds))
     sides = [levels[max(0, start - beside) : start], levels[end : end + beside]]
     loudness = [float(np.percentile(side, 80)) for side in sides if len(side)]
-    return min(loudness, default=0.0) - _QUIETER_DECIBELS
+    return min(loudness, default=0.0)
 
 
 def _runs(marked: np.ndarray, least: int) -> list[Pause]:

@@ -152,7 +152,7 @@ def _fingerprint(one: LongRecording, request: Request, aligner: Aligner | None) 
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _total_seconds(recordings: Sequence[LongRecording]) -> float | None:
+def _total_seconds(recordings: Sequence[LongRecording]) -> int | None:
     """Length of all recordings, or None where a header does not tell."""
     total = 0.0
     for one in recordings:

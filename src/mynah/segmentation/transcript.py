@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -105,4 +106,4 @@ def _characters(token: str, offset: int) -> Sequence[tuple[int, int]]:
     for match in _UNSPACED.finditer(token):
         edges |= {match.start(), match.end()}
     ordered = sorted(edges)
-    return [(offset + a, offset + b) for a, b in zip(ordered[:-1], ordered[1:], strict=True)]
+    return [(offset + a, offset + b) for a, b in itertools.pairwise(ordered)]
