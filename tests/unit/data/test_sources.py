@@ -39,8 +39,9 @@ def test_every_format_is_a_class_that_says_its_name():
         ("metadata.csv", "audio|transcript|client_id\na.wav|hello, you|ann\n"),
         ("anything.tsv", 'path\tsentence\tclient_id\na\thello, you\tann\n'),
         ("metadata.jsonl", '{"file_name": "a.wav", "text": "hello, you", "speaker": "ann"}\n'),
+        ("metadata.csv", "audio;transcript;client_id\r\na.wav;hello, you;ann\r\n"),
         ("manifest.json",
-         '{"audio_filepath": "a.wav", "text": "hello, you", "spk": "ann", "duration": 0.5}\n'),
+         '{"audio": "a.wav", "text": "hello, you", "spk": "ann", "duration": 0.5}\n'),
         ("metadata.json",
          '[{"audio": "a.wav", "transcription": "hello, you", "speaker_id": "ann"}]'),
     ],
@@ -138,7 +139,7 @@ def test_lj_speechs_own_listing_is_understood(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("file_name,text\na.wav,one, two\n", "line 2 has more fields"),
+        ("file_name,text\na.wav,one, two\n", "more than the header, which has 2"),
         ("file_name,speaker\na.wav,ann\n", "hold transcripts"),
         ("file_name,text\na.wav,\n", "no transcripts"),
     ],

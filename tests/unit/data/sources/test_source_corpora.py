@@ -133,6 +133,6 @@ def test_a_corpus_by_its_name_asks_where_it_lies(tmp_path, name):
 @pytest.mark.parametrize("format", ["nemo", "lhotse", "kaldi", "disk", "webdataset", "parquet"])
 def test_a_format_that_is_not_there_says_what_it_needs(tmp_path, format):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="There (is|are) no") as caught:
+    with pytest.raises(UserError, match=r"There (is|are) no") as caught:
         opened(tmp_path, "empty", format=format)
     assert "data.path=" in str(caught.value)
