@@ -91,24 +91,37 @@ def test_with_on_error_fail_the_first_of_them_ends_the_run_before_any_training(
 
 
 @pytest.fixture(scope="module")
-def broken_later(trained) -> tuple[Path, Path, list[str], list[str], str]:
-    """A training on a corpus that breaks when it is prepared: the folder, the run's directory,
-    the training and the evaluation recordings that are broken, and what was printed."""
+def broken_later(trained) -> tuple[Path, list[str], list[str], str]:
+    """A training by two processes, one utterance each a step, on a corpus that breaks when it is
+    prepared: the run's directory, the training and the evaluation recordings that are broken,
+    and what was printed."""
     folder = trained[0].parent / "later"
     shutil.copytree(trained[0], folder, symlinks=True, ignore=shutil.ignore_patterns("outputs"))
     corpus = folder / "corpus"
-    (corpus / "train/0005.wav").unlink()  # so that the tables are made of this folder's files
-    cache = {"MYNAH_CACHE": str(folder / "cache")}
     _prepare(folder, folder / "cache")
     names = broken_corpora.listed_names(corpus, "train")
     training = [name for name in names if int(name[-8:-4]) % 10 in (0, 1, 2, 3)]
     evaluated = broken_corpora.listed_names(corpus, "test")[2:4]
     for name in [*training, *evaluated]:
         broken_corpora.break_silently(corpus / name)
-    done = run(folder, TRAIN, SMALL, **cache)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--master-addr=127.0.0.1"]
+    launcher += ["--nproc-per-node=2", f"--master-port={port}", "src/train_hydra.py"]
+    settings = words(TRAIN, SMALL.replace("batch_size=8", "batch_size=1"))[4:]
+    done = subprocess.run(
+        [*launcher, *settings, "training.use_cpu=true"],
+        cwd=folder,
+        env=environment(MYNAH_CACHE=str(folder / "cache")),
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
     assert_trained(folder, done, utterances=MEASURED, settings={})
     (directory,) = run_directories(folder)
-    return folder, directory, training, evaluated, done.stdout + done.stderr
+    return directory, training, evaluated, done.stdout + done.stderr
 
 
 def _prepare(folder: Path, cache: Path, **settings):
@@ -118,25 +131,25 @@ def _prepare(folder: Path, cache: Path, **settings):
     return prepare(config, working_directory=folder)
 
 
-def test_a_recording_that_breaks_after_preparation_is_named_and_counted_and_the_step_goes_on(
+def test_a_recording_that_breaks_after_preparation_is_named_and_the_step_goes_on_without_it(
     broken_later,
 ):
-    _, directory, training, _, printed = broken_later
+    directory, broken, _, printed = broken_later
     assert "Traceback" not in printed
     assert json.loads((directory / "data.json").read_text())["splits"]["train"]["kept"] == 118
-    (checkpoint,) = (directory / "model").glob("checkpoint-6")
-    skipped = read_about(checkpoint)["training"]["skipped"]
-    assert 5 < len(skipped) <= len(training)
-    assert set(skipped) <= set(training)
+    skipped = read_about(directory / "model" / "checkpoint-6")["training"]["skipped"]
+    # Twelve utterances in six steps: a process that was given a broken one had no other.
+    assert 0 < len(skipped) < 12
+    assert set(skipped) <= set(broken)
     assert all(skipped.values())
-    assert f"{len(skipped)} training utterance(s) could not be used" in printed
-    assert next(iter(skipped)) in printed
+    assert "training utterance(s) could not be used" in printed
+    assert any(name in printed for name in skipped)
 
 
 def test_a_recording_that_an_evaluation_cannot_read_counts_as_fully_wrong_and_is_marked(
     broken_later, trained
 ):
-    _, directory, _, evaluated, printed = broken_later
+    directory, _, evaluated, printed = broken_later
     results = assert_measured(directory, MEASURED)["test"]
     (before,) = run_directories(trained[0])
     assert results["words"] == assert_measured(before, MEASURED)["test"]["words"]
@@ -151,36 +164,6 @@ def test_a_recording_that_an_evaluation_cannot_read_counts_as_fully_wrong_and_is
     page = (directory / "evaluation" / "report.html").read_text()
     assert all(rows[name]["error"] in page for name in evaluated)
     assert "2 " in printed and "could not be" in printed
-
-
-def test_a_batch_that_is_left_empty_on_one_rank_of_two_does_not_stop_the_other(
-    broken_later, tmp_path: Path
-):
-    folder = clone(tmp_path / "clone")
-    (folder / "corpus").symlink_to(broken_later[0] / "corpus")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--master-addr=127.0.0.1"]
-    launcher += ["--nproc-per-node=2", f"--master-port={port}", "src/train_hydra.py"]
-    data = words(TRAIN, SMALL)[4:]
-    data = [word for word in data if "per_device_train_batch_size" not in word]
-    done = subprocess.run(
-        [*launcher, *data, "training.per_device_train_batch_size=1", "training.use_cpu=true"],
-        cwd=folder,
-        env=environment(MYNAH_CACHE=str(broken_later[0] / "cache")),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (directory,) = run_directories(folder)
-    skipped = read_about(directory / "model" / "checkpoint-6")["training"]["skipped"]
-    # Twelve utterances in six steps: a rank with a broken one had nothing else.
-    assert 0 < len(skipped) < 12
-    assert set(skipped) <= set(broken_later[2])
-    assert_measured(directory, MEASURED)
 
 
 @pytest.mark.parametrize("damage", ["cut short", "table.json lost", "another version"])
