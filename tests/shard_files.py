@@ -49,7 +49,10 @@ def write_arrow(path: Path, ids: Sequence[str], texts: Sequence[str], **columns:
 
 def _table(ids: Sequence[str], texts: Sequence[str], columns: dict[str, list]) -> pa.Table:
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    audio = [{"bytes": encoded(text), "path": f"{one}.flac"} for one, text in zip(ids, texts)]
+    audio = [
+        {"bytes": encoded(text), "path": f"{one}.flac"}
+        for one, text in zip(ids, texts, strict=True)
+    ]
     held = {"id": list(ids), "audio": pa.array(audio, type=kind), "text": list(texts)}
     return pa.table(held | columns)
 
@@ -58,7 +61,7 @@ def write_tar(path: Path, ids: Sequence[str], texts: Sequence[str]) -> Path:
     """As WebDataset lays it out; transcripts in turn in .txt and in .json."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w:gz" if path.suffix in (".gz", ".tgz") else "w") as tar:
-        for number, (one, text) in enumerate(zip(ids, texts)):
+        for number, (one, text) in enumerate(zip(ids, texts, strict=True)):
             told = ("txt", text.encode())
             if number % 2:
                 told = ("json", json.dumps({"text": text}).encode())
@@ -73,7 +76,7 @@ def write_manifest(path: Path, ids: Sequence[str], texts: Sequence[str]) -> Path
     """As NeMo writes them, the recordings beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = []
-    for one, text in zip(ids, texts):
+    for one, text in zip(ids, texts, strict=True):
         recording = path.parent / "wavs" / f"{one}.wav"
         recording.parent.mkdir(exist_ok=True)
         recording.write_bytes(encoded(text, "WAV"))

@@ -69,6 +69,13 @@ def check_streaming(checker: Checker) -> None:
             "its channel is read from that one.",
             "data.channels=mix",
         )
+    if training.per_device_train_batch_size == "auto":
+        checker.wrong(
+            "training.per_device_train_batch_size",
+            "The largest batch that fits is found by the longest rows, which a stream does not "
+            "tell beforehand.",
+            "training.per_device_train_batch_size=null",
+        )
     for name in ("eval_strategy", "save_strategy"):
         if getattr(training, name) == "epoch":
             checker.wrong(

@@ -64,7 +64,9 @@ class StreamPlan:
         self.left_out_counts: dict[str, int] = {}
         self._windows = stream.windows(seed=training.seed, rank=rank, world_size=world_size)
         self._batch_seconds = training.batch_seconds
-        self._batch_size = training.per_device_train_batch_size
+        size = training.per_device_train_batch_size
+        self._batch_size = size if isinstance(size, int) else None
+        self._characters_a_second = training.batch_characters_a_second
         self._rank = rank
         self._world_size = world_size
         self._list = left_out
@@ -106,6 +108,7 @@ class StreamPlan:
             batch_seconds=self._batch_seconds if self._batch_size is None else None,
             batch_size=self._batch_size,
             text_lengths=[len(row.text) for row in window.rows],
+            characters_a_second=self._characters_a_second,
         )
         held: list[Any] = list(window.rows)
         window.rows.clear()

@@ -162,9 +162,9 @@ def test_a_missing_text_column_is_an_error_that_lists_the_columns(tmp_path, writ
         with pyarrow.OSFile(str(tmp_path / "kept")) as file:
             table = pyarrow.ipc.open_stream(file).read_all()
         table = table.rename_columns(["id", "audio", "spoken"])
-        with pyarrow.OSFile(str(path), "wb") as sink:
-            with pyarrow.ipc.new_stream(sink, table.schema) as writer:
-                writer.write_table(table)
+        sink = pyarrow.OSFile(str(path), "wb")
+        with sink, pyarrow.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
     with pytest.raises(UserError, match="no column for text; it has: id, audio, spoken") as caught:
         next(opened(tmp_path).reader.rows(0))
     assert caught.value.fix == "data.columns.text=NAME_OF_THE_COLUMN"

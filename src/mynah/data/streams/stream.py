@@ -180,6 +180,11 @@ class Head:
         """float64 [rows], seconds."""
         return np.asarray([row.duration_seconds for row in self._rows], dtype=np.float64)
 
+    @property
+    def text_lengths(self) -> np.ndarray:
+        """int32 [rows], characters of the transcripts."""
+        return np.asarray([len(row.text) for row in self._rows], dtype=np.int32)
+
     def read_audio(self, row: int) -> np.ndarray:
         """As :meth:`Stream.read_audio`."""
         return self._stream.read_audio(self._rows[row])
