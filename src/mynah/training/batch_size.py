@@ -39,12 +39,13 @@ _OVERHEAD = 2.0  # gradients of activations and workspace, beside the activation
 def batch_plan(corpus: Corpus, config: Config) -> BatchPlan:
     """The batches of a corpus under the settings; with ``auto``, as for ``batch_seconds``."""
     training = config.training
-    size = training.per_device_train_batch_size
+    asked = training.per_device_train_batch_size
+    size = asked if isinstance(asked, int) else None
     return BatchPlan(
         corpus.durations,
         seed=training.seed,
-        batch_seconds=training.batch_seconds,
-        batch_size=size if isinstance(size, int) else None,
+        batch_seconds=training.batch_seconds if size is None else None,
+        batch_size=size,
         world_size=distributed.world_size(),
         text_lengths=corpus.text_lengths,
         repeats=corpus.repeats,
