@@ -245,8 +245,7 @@ class Corpus:
     def arrays(self, column: str) -> Iterator[pa.Array]:
         """A column of the tables as it is stored, piece by piece, in the order of the tables:
         for what is counted over all rows."""
-        rows = None if self._rows is None else np.sort(self._rows)
-        yield from self._column(column).arrays(rows)
+        yield from self._column(column).arrays(self._ascending)
 
     def numbers(self, column: str, missing: float = 0) -> np.ndarray:
         """A column of numbers or truth values, [rows]; ``missing`` where there is none."""
@@ -268,6 +267,13 @@ class Corpus:
             repeats=None if self.repeats is None else self.repeats[chosen],
             fingerprint=digest.hexdigest(),
         )
+
+    @cached_property
+    def _ascending(self) -> np.ndarray | None:
+        rows = self._rows
+        if rows is None or (rows[1:] >= rows[:-1]).all():
+            return rows
+        return np.sort(rows)
 
     @cached_property
     def _table(self) -> pa.Table:

@@ -256,10 +256,9 @@ class CTC(Family):
                 reduction="none",
             )
         weights = batch["weights"].to(losses)
-        return LossSum(
-            total=(losses * weights).sum(),
-            count=(batch["label_lengths"].to(weights) * weights).sum(),
-        )
+        # Where nobody speaks there is no label, and the blanks are learned from all the same.
+        labels = batch["label_lengths"].clamp(min=1).to(weights)
+        return LossSum(total=(losses * weights).sum(), count=(labels * weights).sum())
 
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
         texts = [""] * len(audios)

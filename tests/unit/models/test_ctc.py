@@ -53,6 +53,14 @@ def test_the_loss_is_that_of_transformers(family, clips):
     assert own.count == sum(len(family.labels(text)) for text in TEXTS[: len(clips)])
 
 
+def test_clips_in_which_nobody_speaks_are_learned_from(family, clips):
+    batch = family.collate(examples(family, clips, texts=["" for _ in clips]))
+    loss = family.loss(family.model, batch)
+    assert loss.count == len(clips) and loss.total > 0
+    losses = train(family, batch)
+    assert losses[-1] < losses[0]
+
+
 def test_a_row_of_weight_zero_changes_nothing(family, clips):
     rows = examples(family, clips)
     filler = Example("filler", rows[0].features, rows[0].labels, weight=0.0)
