@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--min-score",
         type=_number(-math.inf, 0.0),
-        default=-2.0,
+        default=-1.2,
         metavar="SCORE",
         help="reject utterances with a lower score: the mean log posterior of their worst "
         "second, 0 at best (default: %(default)s)",

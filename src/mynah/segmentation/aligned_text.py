@@ -35,7 +35,7 @@ class Rules:
         star_cost: Cost of a frame that the transcript does not have, in nats.
     """
 
-    least_score: float = -2.0
+    least_score: float = -1.2
     lengths: Lengths = Lengths()
     pause: PauseRule = PauseRule()
     skip_cost: float = 3.0

@@ -71,10 +71,10 @@ def choose_cuts(
             cost = best[left] + _place_cost(cuts[places[right]])
             if is_long:
                 cost += _TOO_LONG
-            elif seconds < lengths.least_seconds:
-                cost += _TOO_SHORT
             if is_bad(places[left], places[right]):
                 cost += _BAD + _BAD_SECOND * seconds
+            elif seconds < lengths.least_seconds:
+                cost += _TOO_SHORT
             if cost < best[right]:
                 best[right], came_from[right] = cost, left
     utterances = []

@@ -9,9 +9,7 @@ DIR/.recordings/         a file for each recording that is done
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -26,10 +24,6 @@ from mynah.segmentation.utterance import Utterance
 
 _RECORD = "segmentation.json"
 _PARTS = ".recordings"
-_COLUMNS = (
-    "file_name", "offset_seconds", "duration_seconds", "text", "id", "recording", "speaker",
-    "language", "channel", "score",
-)  # fmt: skip
 
 
 class SegmentedFolder:
@@ -100,38 +94,50 @@ class SegmentedFolder:
         _write(self._part(recording), json.dumps(part, ensure_ascii=False))
 
     def write_listings(self, found: Sequence[tuple[LongRecording, Sequence[Utterance]]]) -> None:
-        """Write ``metadata.csv`` and ``rejected.jsonl`` of all recordings that are done."""
-        kept, rejected = io.StringIO(), io.StringIO()
-        writer = csv.DictWriter(kept, _COLUMNS, lineterminator="\n")
-        writer.writeheader()
+        """Write ``manifest.jsonl`` and ``rejected.jsonl`` of all recordings that are done."""
+        kept, rejected = [], []
         for recording, utterances in found:
             for number, one in enumerate(utterances, 1):
-                row = self._row(recording, number, one)
                 if one.rejected:
-                    row |= {"file_name": str(recording.path), "reason": one.rejected}
-                    row |= {"detail": one.detail, "offset_seconds": round(one.start_seconds, 3)}
-                    rejected.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    rejected.append(_line(self._rejected_row(recording, number, one)))
                 else:
-                    writer.writerow(row)
-        _write(self.directory / "metadata.csv", kept.getvalue())
-        _write(self.directory / "rejected.jsonl", rejected.getvalue())
+                    kept.append(_line(self._row(recording, number, one)))
+        _write(self.directory / "manifest.jsonl", "".join(kept))
+        _write(self.directory / "rejected.jsonl", "".join(rejected))
 
     def _row(self, recording: LongRecording, number: int, one: Utterance) -> dict[str, Any]:
-        row = {
-            "file_name": str(recording.path),
-            "offset_seconds": round(one.start_seconds, 3),
-            "duration_seconds": round(one.duration_seconds, 3),
+        place = {"audio_filepath": str(recording.path), "offset": round(one.start_seconds, 3)}
+        channel = one.channel
+        if self._write_audio:
+            place, channel = {"audio_filepath": _clip(recording, number)}, None
+        return {
+            **place,
+            "duration": round(one.duration_seconds, 3),
             "text": one.text,
             "id": _identifier(recording, number),
             "recording": recording.name,
             "speaker": one.speaker,
             "language": self._language,
-            "channel": one.channel,
+            "channel": channel,
             "score": one.score,
         }
-        if self._write_audio:
-            row |= {"file_name": _clip(recording, number), "offset_seconds": None, "channel": None}
-        return row
+
+    def _rejected_row(
+        self, recording: LongRecording, number: int, one: Utterance
+    ) -> dict[str, Any]:
+        # Not under a manifest's names: nothing is to take this for one.
+        return {
+            "id": _identifier(recording, number),
+            "reason": one.rejected,
+            "detail": one.detail,
+            "text": one.text,
+            "score": one.score,
+            "file": str(recording.path),
+            "start_seconds": round(one.start_seconds, 3),
+            "end_seconds": round(one.end_seconds, 3),
+            "speaker": one.speaker,
+            "channel": one.channel,
+        }
 
     def _write_clips(self, recording: LongRecording, utterances: Sequence[Utterance]) -> None:
         import soundfile
@@ -163,6 +169,11 @@ def _identifier(recording: LongRecording, number: int) -> str:
 
 def _clip(recording: LongRecording, number: int) -> str:
     return f"audio/{_identifier(recording, number)}.flac"
+
+
+def _line(row: dict[str, Any]) -> str:
+    there = {name: value for name, value in row.items() if value is not None and value != ""}
+    return json.dumps(there, ensure_ascii=False) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

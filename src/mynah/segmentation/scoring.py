@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 _WINDOW_SECONDS = 1.0  # about Kürzinger et al.'s 30 frames of 32 ms
-# A frame in which something else is said counts as much against an utterance as a letter
-# that was not heard at all.
-_PASSED_OVER = -6.0
+# What is said and not in the text shows in one frame of each letter alone: two letters of it
+# within a second outweigh all that is right there.
+_PASSED_OVER = -10.0
 
 
 class Scores:

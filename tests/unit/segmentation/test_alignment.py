@@ -86,7 +86,7 @@ def _best_monotone(scores: FrameScores, symbols: list[tuple[str | int, bool]]) -
 words_drawn = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=3), min_size=0, max_size=3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(
     st.integers(0, 10**6),
     st.integers(1, 7),
@@ -104,7 +104,7 @@ def test_no_path_is_better_than_the_one_found(seed, frames, words, skip_cost, bl
         assert found.score == pytest.approx(best, abs=1e-4)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(
     st.integers(0, 10**6),
     st.integers(5, 60),
