@@ -140,7 +140,7 @@ def _checked(row: Row, load: Callable[[], bytes] | None) -> dict[str, Any]:
             channel=row.channel,
             byte_offset=row.byte_offset,
             byte_length=row.byte_length,
-            may_be_silent=row.no_speech or not row.text,
+            may_be_silent=not row.text,
         )
     except (ValueError, OSError) as problem:
         error = str(problem)
