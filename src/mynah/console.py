@@ -24,6 +24,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from mynah.visible import visible
+
 _LOG = logging.getLogger("mynah")
 _LOG.addHandler(logging.NullHandler())  # else logging prints warnings a second time
 _PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
@@ -38,7 +40,8 @@ def console() -> Console:
 
 
 def say(text: str = "") -> None:
-    """Print one line, and log it."""
+    """Print one line, and log it; here as everywhere, control characters are made visible."""
+    text = visible(text)
     _console.print(text, markup=False)
     if text.strip():
         _LOG.info(text)
@@ -46,12 +49,14 @@ def say(text: str = "") -> None:
 
 def notice(text: str) -> None:
     """Print something the user should know that stops nothing."""
+    text = visible(text)
     _console.print(f"note: {text}", style="yellow", markup=False)
     _LOG.warning(text)
 
 
 def error(text: str) -> None:
     """Print an error message on standard error."""
+    text = visible(text)
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"error: {text}", style="bold red" if _console.is_terminal else "", markup=False
     )
@@ -60,6 +65,7 @@ def error(text: str) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; the first column is left-aligned, the others right-aligned."""
+    title, rows = visible(title), [[visible(cell) for cell in row] for row in rows]
     made = Table(title=title or None, title_justify="left", title_style="bold")
     for position, column in enumerate(columns):
         made.add_column(column, justify="left" if position == 0 else "right", overflow="fold")

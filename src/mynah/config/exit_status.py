@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mynah.config.errors import UserError
+from mynah.visible import visible
 
 DONE = 0
 OURS = 1
@@ -71,7 +72,7 @@ def show_error(problem: UserError) -> None:
     _log(str(problem))
     if not is_first_rank():
         return
-    text = f"error: {problem}"
+    text = visible(f"error: {problem}")
     if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
         first, newline, rest = text.partition("\n")
         text = f"\x1b[1;31m{first}\x1b[0m{newline}{rest}"
