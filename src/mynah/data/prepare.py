@@ -208,6 +208,14 @@ def _eval_splits(member: Member) -> list[str] | None:
     config, source = member.config, member.source
     if config.eval_splits is None or source.has_splits:
         return config.eval_splits
+    if config.streaming:
+        raise UserError(
+            f"{source.name} has no evaluation split, and nothing can be held out of a stream.",
+            where="data.eval_splits",
+            fix="put shards of a split beside those of training (validation-00000.parquet, "
+            "validation/0000.tar), or measure nothing: data.eval_splits=[] "
+            "training.eval_strategy=no training.load_best_model_at_end=false",
+        )
     if config.eval_splits == ["validation"]:  # the default: the corpus has no splits at all
         notice(
             f"{source.name} has no evaluation split: {config.eval_fraction:.0%} of it is held "
