@@ -43,8 +43,8 @@ _RATE = 16000
 _FILE_SECONDS = 600.0
 _PAUSE_SECONDS = (0.4, 2.5)
 _UNTRANSCRIBED = 0.1  # of the joins
-_SILENCE_DECIBELS = 30.0  # below an utterance's loud frames, what is silence at its ends
-_MARGIN_SECONDS = 0.1  # of that silence stays, not to cut off a soft sound
+_SPEECH_DECIBELS = 25.0  # below an utterance's loud frames: softer at its ends is breath
+_MARGIN_SECONDS = 0.15  # of what is softer stays, not to cut off a soft sound
 _TOLERANCE_SECONDS = 0.3
 
 
@@ -123,9 +123,11 @@ def without_silence(samples: np.ndarray) -> np.ndarray:
     hop = _RATE // 100
     frames = samples[: len(samples) // hop * hop].reshape(-1, hop)
     level = 10 * np.log10(np.square(frames).mean(axis=1) + 1e-12)
-    loud = np.flatnonzero(level > np.percentile(level, 95) - _SILENCE_DECIBELS)
+    loud = np.flatnonzero(level > np.percentile(level, 95) - _SPEECH_DECIBELS)
     margin = round(_MARGIN_SECONDS * _RATE)
-    return samples[max(0, loud[0] * hop - margin) : (loud[-1] + 1) * hop + margin]
+    silence = np.zeros(margin, dtype=np.float32)
+    padded = np.concatenate([silence, samples, silence])
+    return padded[loud[0] * hop : (loud[-1] + 1) * hop + 2 * margin]
 
 
 def join(

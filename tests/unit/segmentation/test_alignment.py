@@ -49,9 +49,11 @@ def best_by_trying(scores: FrameScores, words: list[list[int]], skip_cost: float
                     symbols.append(("blank", label == word[position - 1]))
                 symbols.append((label, True))
         symbols.append(("between", gap_needed or not symbols))
-        for position in range(2, len(symbols) - 1, 1):
-            name, needed = symbols[position]
-            if name == "between" and symbols[position - 1][0] == symbols[position + 1][0]:
+        for position in range(2, len(symbols) - 1):
+            if (
+                symbols[position][0] == "between"
+                and symbols[position - 1][0] == symbols[position + 1][0]
+            ):
                 symbols[position] = ("between", True)
         best = max(best, _best_monotone(scores, symbols) - cost)
     return best

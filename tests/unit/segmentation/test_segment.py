@@ -267,7 +267,7 @@ def test_recordings_without_a_transcript_are_passed_over_where_asked_and_listed(
     record(source / "a.wav", LINES[0])
     record(source / "b.wav", 0.4, LINES[0], 0.5)
     (source / "b.txt").write_text(LINES[0])
-    with pytest.raises(UserError, match="1 of 2 recordings have no transcript: a.wav") as caught:
+    with pytest.raises(UserError, match=r"1 of 2 recordings have no transcript: a\.wav") as caught:
         segment(Request(source, tmp_path / "to", "tones"), tmp_path)
     assert "--skip-missing" in caught.value.fix
     segment(Request(source, tmp_path / "to", "tones", skip_missing=True), tmp_path)
