@@ -171,6 +171,9 @@ class TinyPlan:
         rows = [(int(order[place]), 1.0) for place in places[: self.batch_size]]
         return rows + [(0, 0.0)] * (self.batch_size - len(rows))
 
+    def copies(self, epoch: int, index: int, rank: int = 0) -> list[int]:
+        return [0] * len(self.batch(epoch, index, rank))
+
     def padding_fraction(self, epoch: int) -> float:
         return 0.0
 

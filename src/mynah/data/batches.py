@@ -24,6 +24,9 @@ _UNIT = 1 << 32  # repeats are whole numbers of this: sums are exact on any mach
 # comes once in a period, so that a row's mean over the epochs is its repeats and no other.
 _GOLDEN = 0x9E3779B9
 
+# Rows in the order of their batches, and which copy of its row each is; None: all the first.
+Ordered = tuple[np.ndarray, np.ndarray | None]
+
 
 class BatchPlan:
     """The batches of every epoch.
@@ -70,7 +73,7 @@ class BatchPlan:
     ) -> None:
         self._epoch = -1
         self._order = np.empty(0, dtype=np.int64)
-        self._permuted: dict[int, np.ndarray] = {}
+        self._permuted: dict[int, Ordered] = {}
         self._lengths = _lengths(durations_seconds)
         self._seed = seed
         self.world_size = world_size
@@ -104,20 +107,22 @@ class BatchPlan:
         Raises:
             IndexError: ``index`` or ``rank`` is out of range.
         """
-        if not 0 <= index < self.batches_per_epoch or not 0 <= rank < self.world_size:
-            raise IndexError(f"batch {index} of rank {rank}")
-        if epoch != self._epoch:
-            self._hold(epoch)
-        step = int(self._order[index])
-        number = int(np.searchsorted(self._first_step, step, side="right")) - 1
-        bucket = self._buckets[number]
-        rows = self._rows(epoch, number)
-        place = (step - int(self._first_step[number])) * self.world_size + rank
-        batches = bucket.steps * self.world_size
-        low, high = (place * len(rows)) // batches, ((place + 1) * len(rows)) // batches
+        bucket, number, low, high = self._place(epoch, index, rank)
         if low == high:  # fewer rows than batches: this rank only keeps step
             return [(self._filler(bucket), 0.0)]
+        rows, _ = self._held(epoch, number)
         return [(int(row), 1.0) for row in rows[low:high]]
+
+    def copies(self, epoch: int, index: int, rank: int = 0) -> list[int]:
+        """Which copy of its row each place of a batch holds: 0, 1, … where a row is repeated.
+
+        Copies of one row are so told apart, and can be augmented each in its own way.
+        """
+        _, number, low, high = self._place(epoch, index, rank)
+        _, copies = self._held(epoch, number)
+        if copies is None or low == high:
+            return [0] * max(high - low, 1)
+        return [int(copy) for copy in copies[low:high]]
 
     def padded_seconds(self, epoch: int = 0) -> float:
         """Rows × longest over all batches of an epoch, of all ranks."""
@@ -190,19 +195,33 @@ class BatchPlan:
         self._permuted = {}
         self._epoch = epoch
 
+    def _place(self, epoch: int, index: int, rank: int) -> tuple[Bucket, int, int, int]:
+        """A batch's bucket, its number, and where in the bucket's order it begins and ends."""
+        if not 0 <= index < self.batches_per_epoch or not 0 <= rank < self.world_size:
+            raise IndexError(f"batch {index} of rank {rank}")
+        if epoch != self._epoch:
+            self._hold(epoch)
+        step = int(self._order[index])
+        number = int(np.searchsorted(self._first_step, step, side="right")) - 1
+        bucket = self._buckets[number]
+        rows, _ = self._held(epoch, number)
+        place = (step - int(self._first_step[number])) * self.world_size + rank
+        batches = bucket.steps * self.world_size
+        return bucket, number, place * len(rows) // batches, (place + 1) * len(rows) // batches
+
     def _among(self, bucket: Bucket) -> np.ndarray:
         return self._sorted[bucket.start : bucket.start + bucket.rows]
 
     def _filler(self, bucket: Bucket) -> int:
         return int(self._sorted[bucket.start + bucket.rows - 1])  # the shortest
 
-    def _rows(self, epoch: int, number: int) -> np.ndarray:
+    def _held(self, epoch: int, number: int) -> Ordered:
         if number not in self._permuted:
-            self._permuted[number] = self._rows_of(epoch, number)
+            self._permuted[number] = self._ordered(epoch, number)
         return self._permuted[number]
 
-    def _rows_of(self, epoch: int, number: int) -> np.ndarray:
-        """The rows of a bucket in the order of their batches, [places]."""
+    def _ordered(self, epoch: int, number: int) -> Ordered:
+        """The rows of a bucket in the order of their batches."""
         bucket = self._buckets[number]
         rows = self._among(bucket)
         generator = np.random.default_rng([self._seed, epoch, number])
@@ -210,16 +229,18 @@ class BatchPlan:
             repeats = self._repeats[bucket.start : bucket.start + bucket.rows]
             counts = drawn(repeats, seed=self._seed + number, epoch=epoch)
             if counts.max() > 1:
-                return rows[_spread(counts, generator)]
+                positions, copies = _spread(counts, generator)
+                return rows[positions], copies
             rows = rows[counts > 0]
         if bucket.drift is None:
-            return generator.permutation(rows)
-        return rows[np.argsort(np.arange(len(rows)) + bucket.drift * generator.random(len(rows)))]
+            return generator.permutation(rows), None
+        drifted = np.arange(len(rows)) + bucket.drift * generator.random(len(rows))
+        return rows[np.argsort(drifted)], None
 
     def _seconds_of(self, epoch: int, number: int) -> tuple[float, float]:
         """Padded seconds of a bucket's batches, and what is heard of them."""
         bucket = self._buckets[number]
-        lengths = self._lengths[self._rows_of(epoch, number)]
+        lengths = self._lengths[self._ordered(epoch, number)[0]]
         batches = bucket.steps * self.world_size
         bounds = np.arange(batches + 1) * len(lengths) // batches
         edges = np.unique(bounds[:-1][np.diff(bounds) > 0])
@@ -259,15 +280,15 @@ def drawn(repeats: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
     return np.diff(teeth, prepend=0)
 
 
-def _spread(counts: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Positions of rows that come ``counts`` times, mixed, the copies of each far apart.
+def _spread(counts: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of rows that come ``counts`` times, mixed, and which copy of its row each is.
 
-    The copies of a row then meet in no batch where they can do otherwise.
+    The copies of a row are far apart: they meet in no batch where they can do otherwise.
     """
     copies = np.repeat(counts, counts)
     number = np.arange(len(copies)) - np.repeat(np.cumsum(counts) - counts, counts)
     order = np.argsort((number + generator.random(len(copies))) / copies)
-    return np.repeat(np.arange(len(counts)), counts)[order]
+    return np.repeat(np.arange(len(counts)), counts)[order], number[order]
 
 
 def _lengths(durations_seconds: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from mynah.data.corpus import Corpus, Utterance
     from mynah.models.family import Family
 
-Position = tuple[int, int, float]  # epoch, row, weight
+# Epoch, row, weight. A row that comes twice in an epoch is augmented as in two epochs.
+Position = tuple[int, int, float]
 
 # What reading a file, or noise for it, can end in: our errors, the disk's, those of decoders.
 _READ_ERRORS = (UserError, OSError, EOFError, ValueError, RuntimeError)
+_COPY = 1 << 32  # what sets the epochs of a row's copies apart
 _STAND_IN_AMPLITUDE = 1e-3  # of the noise that stands in for a batch that cannot be read
 
 
@@ -152,7 +154,11 @@ class PlanSampler(Sampler[list[Position]]):
                 yield []
             else:
                 rows = self._plan.batch(epoch, index, self._rank)
-                yield [(epoch, row, weight) for row, weight in rows]
+                copies = self._plan.copies(epoch, index, self._rank)
+                yield [
+                    (epoch + copy * _COPY, row, weight)
+                    for (row, weight), copy in zip(rows, copies, strict=True)
+                ]
 
 
 def _leave_signals_to_training(worker: int) -> None:

@@ -102,7 +102,7 @@ def _too_large(
     tokens = max(one["tokens"] for one in utterances)
     content = {
         "utterances": utterances,
-        "padded_seconds": len(rows) * seconds,
+        "padded_seconds": round(len(rows) * seconds, 3),
         "padded_tokens": len(rows) * tokens,
         "speed_factors": list(config.data.augmentation.speed_factors),
         "training.batch_seconds": training.batch_seconds,

@@ -153,3 +153,28 @@ def test_padding_and_the_return_of_batches_stay_low_with_repeats():
 def test_repeats_that_mean_nothing_are_refused(wrong):
     with pytest.raises(ValueError):
         BatchPlan([1.0, 2.0], seed=0, batch_seconds=9.0, batch_size=None, repeats=wrong)
+
+
+def test_the_copies_of_a_row_in_an_epoch_are_numbered_without_a_gap():
+    durations = np.random.default_rng(0).uniform(1, 15, 200)
+    repeats = np.random.default_rng(1).choice([0.1, 1.0, 7.3], 200)
+    plan = BatchPlan(
+        durations, seed=3, batch_seconds=60, batch_size=None, world_size=2, repeats=repeats
+    )
+    for epoch in range(3):
+        numbers: dict[int, list[int]] = {}
+        for index in range(plan.batches_per_epoch):
+            for rank in range(2):
+                batch, copies = plan.batch(epoch, index, rank), plan.copies(epoch, index, rank)
+                for (row, weight), copy in zip(batch, copies, strict=True):
+                    if weight:
+                        numbers.setdefault(row, []).append(copy)
+        assert all(sorted(found) == list(range(len(found))) for found in numbers.values())
+        assert max(map(len, numbers.values())) == 8
+
+
+def test_without_repeats_every_row_is_its_only_copy():
+    plan = BatchPlan([3.0] * 10, seed=3, batch_seconds=6, batch_size=None, world_size=4)
+    for index in range(plan.batches_per_epoch):
+        for rank in range(4):
+            assert plan.copies(0, index, rank) == [0] * len(plan.batch(0, index, rank))
