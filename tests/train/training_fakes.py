@@ -172,7 +172,7 @@ class TinyPlan:
         return rows + [(0, 0.0)] * (self.batch_size - len(rows))
 
     def copies(self, epoch: int, index: int, rank: int = 0) -> list[int]:
-        return [0] * len(self.batch(epoch, index, rank))
+        return [0] * self.batch_size
 
     def padding_fraction(self, epoch: int) -> float:
         return 0.0
