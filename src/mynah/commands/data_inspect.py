@@ -29,13 +29,14 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.config.exit_status``).
     """
-    parsed, rest = _parser().parse_known_args(arguments)
-    return exit_status(lambda: _inspect(parsed, [*parsed.settings, *rest], arguments))
+    parsed = _parser().parse_intermixed_args(arguments)  # settings may stand between flags
+    return exit_status(lambda: _inspect(parsed, arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_COMMAND,
+        allow_abbrev=False,
         description="What is in a corpus as a training would have it, and what looks wrong: "
         "hours, speakers, rates, words, and rows to listen to. Writes one HTML page, and all "
         "numbers beside it as JSON.",
@@ -72,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _inspect(parsed: argparse.Namespace, settings: Sequence[str], arguments: Sequence[str]) -> None:
+def _inspect(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from mynah.commands.settings import read_settings
 
     if parsed.sample is not None and parsed.sample < 1:
@@ -81,7 +82,7 @@ def _inspect(parsed: argparse.Namespace, settings: Sequence[str], arguments: Seq
             where=f"--sample {parsed.sample}",
             fix="--sample 1000, or leave it out to listen to every row",
         )
-    composed = read_settings(settings, _COMMAND)
+    composed = read_settings(parsed.settings, _COMMAND)
     config = composed.config
     here = Path.cwd()
     checkpoint = _checkpoint(parsed.checkpoint, here)

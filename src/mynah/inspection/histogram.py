@@ -10,6 +10,8 @@ import numpy as np
 
 _TAIL = 0.998  # of the values lie below the last edge: a few long ones must not flatten the rest
 
+_NO_SPAN = 1e-9  # values that lie closer together are one
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -66,7 +68,8 @@ def histogram(values: np.ndarray, *, about: int = 30, from_zero: bool = True) ->
     low = 0.0 if from_zero else float(values.min())
     if largest - low <= 1.3 * (top - low):  # no tail to speak of
         top = largest
-    width = _round((top - low) / about) if top > low else _round(max(abs(low), 1.0) / about)
+    span = top - low if top - low > _NO_SPAN else max(abs(low), 1.0)
+    width = _round(span / about)
     first = math.floor(low / width + 1e-9) * width
     bins = max(math.floor((top - first) / width + 1e-9) + 1, 1)
     positions = np.floor((values - first) / width + 1e-9).astype(np.int64)

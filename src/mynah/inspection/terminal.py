@@ -100,7 +100,6 @@ def _split(split: SplitInspection) -> None:
     _left_out(split)
     _groups(split)
     _words(split)
-    _shared(split)
     _suspicious(split)
     _disagreement(split)
 
@@ -187,12 +186,6 @@ def _words(split: SplitInspection) -> None:
             )
 
 
-def _shared(split: SplitInspection) -> None:
-    told = split.shared.told() if split.shared is not None else []
-    if told:
-        console.notice(f"Of {split.name} also in training: {', '.join(told)}")
-
-
 def _suspicious(split: SplitInspection) -> None:
     if not split.suspicions:
         listened = "" if split.scan is not None else " (the audio was not listened to)"
@@ -211,12 +204,14 @@ def _disagreement(split: SplitInspection) -> None:
     if found is None:
         return
     scores = found.evaluation.scores
+    _heading("Where the model hears otherwise")
     console.say(
-        f"The model's word error rate on {len(found.rows):,} utterances: {scores.wer:.1%}; "
-        f"{found.striking:,} disagree strikingly. The first:"
+        f"  word error rate {scores.wer:.1%} on {len(found.rows):,} utterances; "
+        f"{found.striking:,} disagree more than that explains"
     )
-    for position in found.order[:_NAMED].tolist():
-        row = scores.per_utterance[position]
+    wrong = [at for at in found.order.tolist() if scores.per_utterance[at].wrong]
+    for at in wrong[:_NAMED]:
+        row = scores.per_utterance[at]
         console.say(f"  {row.id}")
         console.say(f"    transcript: {row.reference}")
         console.say(f"    heard:      {row.error or row.hypothesis or '(nothing)'}")

@@ -89,7 +89,8 @@ def measure_texts(texts: pa.Array) -> TextColumns:
     split = pc.list_value_length(pc.utf8_split_whitespace(trimmed))
     empty = pc.equal(pc.utf8_length(trimmed), 0)
     words = pc.if_else(empty, 0, split)
-    bare = pc.replace_substring_regex(pc.utf8_lower(trimmed), r"[^\pL\pM\pN]+", " ")
+    spaced = pc.replace_substring_regex(pc.utf8_lower(trimmed), r"[^\pL\pM\pN]+", " ")
+    bare = pc.utf8_trim_whitespace(spaced)
     keys = np.fromiter(map(hash, bare.to_pylist()), dtype=np.int64, count=len(bare))
     return TextColumns(
         characters=pc.utf8_length(trimmed).to_numpy(zero_copy_only=False),
@@ -118,5 +119,9 @@ def numbers_in(text: str) -> list[str]:
 
 def symbols_in(text: str) -> list[str]:
     """Symbols and control characters, each once, in order of appearance."""
-    found = [c for c in text if unicodedata.category(c)[0] in "SC" or c in "@#%&*_/\\<>[]{}"]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(c for c in text if _is_symbol(c)))
+
+
+def _is_symbol(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] == "S" or category in ("Cc", "Co") or character in "@#%&*_/\\<>[]{}"
