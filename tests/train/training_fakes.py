@@ -190,6 +190,7 @@ def tiny_config(**training: Any) -> Config:
         "save_steps": 100,
         "per_device_train_batch_size": 4,
         "disable_tqdm": True,
+        "dataloader_num_workers": 0,
         **training,
     }
     return replace(config, training=replace(config.training, **settings))

@@ -190,6 +190,8 @@ class Progress(TrainerCallback):
         if "grad_norm" in logs:
             parts.append(f"gradient {logs['grad_norm']:.3g}")
         parts += [f"{speed:,.0f} audio s/s", f"{duration(left)} left"]
+        if "loader_wait" in logs:
+            parts.append(f"{logs['loader_wait']:.1%} waiting for data")
         self._note = f"loss {logs['loss']:.3f}, {speed:,.0f} audio s/s"
         console.say("  ".join(parts))
 

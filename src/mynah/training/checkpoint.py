@@ -72,7 +72,7 @@ def commit(final: Path, *, expected_bytes: int | None = None) -> Iterator[Path]:
         _sync_tree(staging)
         _take_name(staging, final)
     except BaseException as error:
-        written = _size_bytes(staging)
+        written = size_bytes(staging)
         shutil.rmtree(staging, ignore_errors=True)
         if _is_full_disk(error):
             needed = max(expected_bytes or 0, written, _newest_size_bytes(final.parent))
@@ -164,10 +164,11 @@ def find_damage(directory: Path) -> str | None:
 
 def list_checkpoints(model_directory: Path) -> list[Path]:
     """The whole checkpoints of a model directory, by step, the newest last."""
-    return [path for path in _named_checkpoints(model_directory) if is_whole(path)]
+    return [path for path in named_checkpoints(model_directory) if is_whole(path)]
 
 
-def _named_checkpoints(model_directory: Path) -> list[Path]:
+def named_checkpoints(model_directory: Path) -> list[Path]:
+    """The checkpoints of a model directory by name, whole or not, by step, the newest last."""
     if not model_directory.is_dir():
         return []
     found = [
@@ -216,7 +217,7 @@ def retain(model_directory: Path, *, limit: int | None, best: Path | None) -> li
     """
     if limit is None:
         return []
-    named = _named_checkpoints(model_directory)
+    named = named_checkpoints(model_directory)
     if len(named) <= limit:
         return []
     newest_whole = next((path for path in reversed(named) if is_whole(path)), None)
@@ -319,7 +320,8 @@ def _sync_tree(directory: Path) -> None:
         _sync_directory(Path(parent))
 
 
-def _size_bytes(directory: Path) -> int:
+def size_bytes(directory: Path) -> int:
+    """What the files of a directory take; what cannot be read counts as nothing."""
     total = 0
     with suppress(OSError):
         for path in directory.rglob("*"):
@@ -329,8 +331,8 @@ def _size_bytes(directory: Path) -> int:
 
 
 def _newest_size_bytes(model_directory: Path) -> int:
-    named = _named_checkpoints(model_directory)
-    return _size_bytes(named[-1]) if named else 0
+    named = named_checkpoints(model_directory)
+    return size_bytes(named[-1]) if named else 0
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mynah.config.errors import UserError
 from mynah.models.family import Example
+from mynah.training.stops import SIGNALS
 
 if TYPE_CHECKING:
     from mynah.data.augmentation.chain import Augmentation
@@ -55,14 +56,14 @@ class TrainingRows(Dataset):
 
     def __init__(self, family: Family, corpus: Corpus, augmentation: Augmentation) -> None:
         self._family = family
-        self._corpus = corpus
+        self.corpus = corpus
         self._augmentation = augmentation
 
     def __len__(self) -> int:
-        return len(self._corpus)
+        return len(self.corpus)
 
     def __getitem__(self, position: Position) -> LoadedRow:
-        utterance = self._corpus[position[1]]
+        utterance = self.corpus[position[1]]
         try:
             return self._loaded(position, utterance)
         except _READ_ERRORS as error:
@@ -72,7 +73,7 @@ class TrainingRows(Dataset):
     def _loaded(self, position: Position, utterance: Utterance) -> LoadedRow:
         epoch, row, weight = position
         family, augmentation = self._family, self._augmentation
-        audio = self._corpus.read_audio(row)
+        audio = self.corpus.read_audio(row)
         labels = family.labels(utterance.text)
         drawn = augmentation.draw(epoch=epoch, utterance_id=utterance.id)
         heard = augmentation.waveform(audio, drawn)
@@ -89,7 +90,7 @@ class TrainingRows(Dataset):
         return LoadedRow(
             utterance.id,
             position,
-            seconds=len(heard) / self._corpus.sample_rate,
+            seconds=len(heard) / self.corpus.sample_rate,
             example=Example(utterance.id, features, labels, weight),
         )
 
@@ -110,8 +111,8 @@ class TrainingRows(Dataset):
 
     def _stand_in(self, row: LoadedRow) -> Example:
         """Faint noise of weight zero: every rank runs a step, whatever could be read."""
-        utterance = self._corpus[row.position[1]]
-        samples = max(1, round(utterance.duration_seconds * self._corpus.sample_rate))
+        utterance = self.corpus[row.position[1]]
+        samples = max(1, round(utterance.duration_seconds * self.corpus.sample_rate))
         noise = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
         labels = self._family.labels(utterance.text)
         if self._family.impossible(samples, labels) is not None:
@@ -162,8 +163,8 @@ class PlanSampler(Sampler[list[Position]]):
 
 
 def _leave_signals_to_training(worker: int) -> None:
-    """Ctrl-C and a cluster's SIGTERM reach the whole process group: the training decides."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Ctrl-C and a cluster's signals reach the whole process group: the training decides."""
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +19,20 @@ from transformers.trainer_callback import (
 
 from mynah import console
 from mynah.config.errors import UserError
+from mynah.runtime import device_for
 from mynah.training import distributed, muon, state
-from mynah.training.arguments import greater_is_better, loader_options, steps_total
+from mynah.training.arguments import greater_is_better, loader_options, steps_per_epoch, steps_total
 from mynah.training.callbacks import say_scores
 from mynah.training.dataset import PlanSampler, TrainingRows, make_loader
+from mynah.training.disk import DiskWatch
+from mynah.training.loader_wait import LoaderWait
 from mynah.training.loss_guard import Batch, LossGuard
 from mynah.training.running_statistics import RunningStatistics
 from mynah.training.saving import CommittingTrainer
 from mynah.training.stops import EvaluationStopped, StopRequest
 from mynah.training.stream_loader import StreamPlan, StreamSampler
 from mynah.training.trackers import log_directory
+from mynah.training.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -61,7 +65,9 @@ class MynahTrainer(CommittingTrainer):
         skipped: Utterances that could not be used, id to reason.
         guard: Judges the loss of every step.
         audio_seconds: Audio trained on in this call, by all ranks.
+        loader_wait: Measures how long the training waits for data.
         progress: What shows the progress, or None.
+        watchdog: Watches how long a batch is waited for, or None.
         time_limit: Told how long steps and saves take; None where there is no limit.
     """
 
@@ -101,8 +107,12 @@ class MynahTrainer(CommittingTrainer):
         self.interrupted = False
         self.skipped: dict[str, str] = {}
         self.audio_seconds = 0.0
+        self._loader_options = loader_options(config.training, device_for(config).type)
+        self.loader_wait = LoaderWait(self._loader_options["num_workers"])
         self.progress: Progress | None = None
         self.time_limit: TimeLimit | None = None
+        longest_wait = config.training.loader_timeout_seconds
+        self.watchdog = Watchdog(longest_wait, self.stop.fail) if longest_wait else None
         self._step_began = time.monotonic()
         self._stop_agreed = False
         self._pending_evaluation = False
@@ -133,6 +143,11 @@ class MynahTrainer(CommittingTrainer):
                 "torchrun --nproc-per-node=N trains on all of them."
             )
             self.args._n_gpu = 1  # nn.DataParallel would split the family's batch
+        self.disk = DiskWatch(
+            output_directory,
+            expected_bytes=self._expected_bytes(),
+            limit=config.training.save_total_limit,
+        )
         for unwanted in (DefaultFlowCallback, ProgressCallback, PrinterCallback):
             self.remove_callback(unwanted)
 
@@ -148,7 +163,7 @@ class MynahTrainer(CommittingTrainer):
             self._rows,
             self._sampler,
             pin_memory=self.args.dataloader_pin_memory and self.args.device.type == "cuda",
-            **loader_options(self._config.training),
+            **self._loader_options,
         )
 
     def _run_epoch(self, **arguments: Any) -> None:  # type: ignore[override]
@@ -160,6 +175,22 @@ class MynahTrainer(CommittingTrainer):
         skipped = arguments["steps_trained_in_current_epoch"] if first else 0
         self._sampler.begin(arguments["epoch"], skipped)
         super()._run_epoch(**arguments)
+
+    def get_batch_samples(self, *arguments: Any, **options: Any) -> Any:
+        """The batches of the next step, which are not waited for without end."""
+        watched = self.watchdog.waiting(self._awaited) if self.watchdog else nullcontext()
+        with watched, self.loader_wait.waiting():
+            return super().get_batch_samples(*arguments, **options)
+
+    def _awaited(self) -> list[str]:
+        """Utterances of the next step's first batch."""
+        if isinstance(self._plan, StreamPlan):
+            return []
+        step = self.state.global_step
+        epoch, done = divmod(step, steps_per_epoch(self._plan, self._config))
+        index = done * self._config.training.gradient_accumulation_steps
+        rows = self._plan.batch(epoch, index, distributed.rank())
+        return [self._rows.corpus[row].id for row, _ in rows]
 
     # Loss and gradient
 
@@ -280,7 +311,11 @@ class MynahTrainer(CommittingTrainer):
         if "loss" in logs:
             logs = logs | {"loss": self.running_loss}
             self._logged_total = self._logged_count = 0.0
+            self.loader_wait.advise()
+            logs = logs | {"loader_wait": self.loader_wait.since_last()}
         super().log(logs)
+        # Told to people and trackers, and not kept: no resumed training waits as long again.
+        self.state.log_history[-1].pop("loader_wait", None)
 
     def create_optimizer(self, model: Any = None) -> Any:
         """The optimizer that ``training.optim`` names; Muon is ours."""
@@ -412,5 +447,6 @@ class MynahTrainer(CommittingTrainer):
         try:
             yield
         finally:
+            self.loader_wait.add_pause(time.monotonic() - started)
             if self.progress is not None:
                 self.progress.add_pause(time.monotonic() - started)

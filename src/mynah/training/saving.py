@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.batches import BatchPlan
     from mynah.models.family import Family
+    from mynah.training.disk import DiskWatch
     from mynah.training.loss_guard import LossGuard
     from mynah.training.time_limit import TimeLimit
 
@@ -36,6 +37,7 @@ class CommittingTrainer(Trainer):
     Attributes:
         family: What is trained.
         skipped: Utterances that could not be used, id to reason.
+        disk: Sees that a checkpoint will fit before it is written.
         guard: Judges the loss of every step.
         time_limit: Told how long a save takes; None where there is no limit.
     """
@@ -56,6 +58,7 @@ class CommittingTrainer(Trainer):
     _logged_total: float
     _logged_count: float
     guard: LossGuard
+    disk: DiskWatch
     _pending_evaluation: bool
     _scores: dict[str, float]
     _scores_step: int
@@ -92,6 +95,7 @@ class CommittingTrainer(Trainer):
             began = time.monotonic()
             try:
                 with self._paused():
+                    self.disk.make_room(best=self._best_checkpoint())
                     self._commit(randoms)
             except UserError as error:
                 failure = error

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from mynah import console
+from mynah.config.errors import UserError
 
 # A launcher hands the signal on that the cluster, or the terminal, has sent to every process:
 # two within this time are one.
@@ -22,10 +23,19 @@ _LAUNCHER_SECONDS = 3.0
 _LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID")
 # SLURM's warning, as `sbatch --signal=USR1@120` asks for it; Windows has none.
 WARNING: int | None = getattr(signal, "SIGUSR1", None)
+SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, *((WARNING,) if WARNING else ()))
 
 
 class EvaluationStopped(Exception):  # noqa: N818 - it is no error
     """Raised inside an evaluation by the first signal: a step is short, an evaluation is not."""
+
+
+class Failed(BaseException):
+    """Raised in the main thread for another one; no reader may take it for a broken file."""
+
+    def __init__(self, problem: UserError) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 class StopRequest:
@@ -42,6 +52,7 @@ class StopRequest:
         self._evaluating = False
         self._listening = False
         self._limit_reached: str | None = None
+        self._problem: UserError | None = None
         self._first = 0.0
         launched = any(name in os.environ for name in _LAUNCHERS)
         self._same_seconds = _LAUNCHER_SECONDS if launched else 0.0
@@ -52,8 +63,7 @@ class StopRequest:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        numbers = [signal.SIGINT, signal.SIGTERM, *([WARNING] if WARNING else [])]
-        before: dict[int, Any] = {number: signal.signal(number, self._handle) for number in numbers}
+        before: dict[int, Any] = {number: signal.signal(number, self._handle) for number in SIGNALS}
         self._listening = True
         try:
             yield
@@ -85,8 +95,16 @@ class StopRequest:
         else:
             self._request(name)
 
+    def fail(self, problem: UserError) -> None:
+        """Raise :class:`Failed` in the main thread, whatever it is waiting for."""
+        if self._listening and WARNING is not None:
+            self._problem = problem
+            os.kill(os.getpid(), WARNING)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
+        if number == WARNING and self._problem is not None:
+            raise Failed(self._problem)
         if self.requested:
             # A warning is no impatience, and what follows one comes of itself.
             warned = number == WARNING or (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from mynah.data.augmentation.chain import Augmentation
 from mynah.training import checkpoint as checkpoints
 from mynah.training import distributed
 from mynah.training.arguments import (
+    interval,
     reporters,
     steps_per_epoch,
     steps_total,
@@ -22,6 +24,7 @@ from mynah.training.arguments import (
 )
 from mynah.training.distributed import world_size
 from mynah.training.resume import check_resume, fixed_settings
+from mynah.training.stops import Failed
 from mynah.training.time_limit import time_limit
 
 if TYPE_CHECKING:
@@ -131,9 +134,18 @@ def train(
             config.training, elapsed_seconds=elapsed_seconds, ask=trainer.stop.limit_reached
         )
         trainer.time_limit = limit
-        with trainer.stop.listening(), limit.watched() if limit else nullcontext():
+        watchdog = trainer.watchdog
+        others = set(multiprocessing.active_children())
+        with (
+            trainer.stop.listening(),
+            limit.watched() if limit else nullcontext(),
+            watchdog.watching() if watchdog else nullcontext(),
+        ):
             try:
                 trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+            except Failed as failed:
+                _kill(set(multiprocessing.active_children()) - others)
+                raise failed.problem from None
             except RuntimeError as error:
                 if "DataLoader worker" not in str(error):
                     raise
@@ -144,6 +156,8 @@ def train(
     interrupted = trainer.interrupted or trainer.stop.requested
     if chosen is not None and not interrupted and distributed.rank() == 0:
         checkpoints.publish(chosen, output_directory)
+    if distributed.rank() == 0:
+        console.say(f"Waited for data: {trainer.loader_wait.share:.1%} of the training's time")
     if trainer.skipped:
         console.notice(
             f"{len(trainer.skipped):,} training utterance(s) could not be used and were left out."
@@ -161,10 +175,19 @@ def train(
     )
 
 
+def _kill(workers: set[Any]) -> None:
+    """End data workers that may be stuck: they leave SIGTERM to the training, and would be
+    waited for when this process ends."""
+    for worker in workers:
+        with suppress(RuntimeError):  # torch's own report that a worker was killed
+            worker.kill()
+            worker.join()
+
+
 def _lost_worker(error: RuntimeError, config: Config) -> UserError:
     return UserError(
         f"A data worker was killed, most likely for want of memory: {str(error).splitlines()[0]}",
-        where=f"training.dataloader_num_workers={config.training.dataloader_num_workers}",
+        where="training.dataloader_num_workers",
         fix="use fewer workers, or go on from the last checkpoint with resume_from_checkpoint=last",
     )
 
@@ -200,6 +223,9 @@ def _make_trainer(
         )
     )
     if distributed.rank() == 0:
+        every = interval(config.training.save_steps, steps_total(plan, config))
+        left = steps_total(plan, config) - first_step
+        trainer.disk.warn_early(saves=max(1, left // every) if every else 1)
         trainer.progress = Progress(trainer, bar=config.training.disable_tqdm is not True)
         trainer.add_callback(trainer.progress)
         for tracker in trackers(

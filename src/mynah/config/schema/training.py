@@ -48,6 +48,13 @@ class TrainingConfig:
         "Save and stop in time before this much has passed since the start, as 90m, 11.5h or "
         "'1-12:00:00'; null: no limit but that of the SLURM job. A step and a save fit in.",
     )
+    loader_timeout_seconds: float = setting(
+        1800.0,
+        "Longest wait for one batch: a tenth of it is said, and after all of it the training "
+        "ends instead of hanging; 0: it waits for ever.",
+        unit="seconds",
+        minimum=0.0,
+    )
     max_bad_steps: int = setting(
         10,
         "Steps in a row whose loss or gradient is no number, infinite or exploded that end the "
@@ -155,7 +162,16 @@ class TrainingConfig:
         None, "Direction of metric_for_best_model; null: from its name."
     )
     seed: int = setting(42, "Seed of weights, order and augmentation.", minimum=0)
-    dataloader_num_workers: int = setting(0, "Processes that load and decode audio.", minimum=0)
+    dataloader_num_workers: int | None = setting(
+        None,
+        "Processes that load, augment and decode audio; 0: the training itself does; null: one "
+        "beside a CPU, up to eight beside a GPU as it has cores, none on Metal.",
+        unit="processes",
+        minimum=0,
+    )
+    dataloader_persistent_workers: bool = setting(
+        True, "Keep the data workers from epoch to epoch."
+    )
     gradient_checkpointing: bool = setting(
         False, "Less memory for more time: activations are computed again."
     )
