@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
     from mynah.models.family import Family
 
+WEAK = 0.5  # word error rate
 MORE_THAN_USUAL = 3.0  # standard deviations above the split's own error rate
 
 
@@ -36,6 +37,11 @@ class Disagreement:
     def order(self) -> np.ndarray:
         """Positions in :attr:`rows`, those that disagree most first."""
         return np.argsort(-self.excess, kind="stable")
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether the model is wrong so often that its disagreement says little."""
+        return self.evaluation.scores.wer > WEAK
 
     @property
     def striking(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -55,3 +56,12 @@ FIGURES = (
         note="The highest frequency with energy, 65 dB below the strongest.",
     ),
 )
+
+
+def show_rates(rates: Mapping[int, int]) -> str:
+    """Sample rates of files: ``16 kHz``, or ``16 kHz (900), 8 kHz (12)``."""
+    shown = [f"{rate / 1000:g} kHz" for rate in rates]
+    if len(rates) > 1:
+        counted = zip(shown, rates.values(), strict=True)
+        shown = [f"{rate} ({count:,})" for rate, count in counted]
+    return ", ".join(shown)

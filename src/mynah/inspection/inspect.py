@@ -64,6 +64,15 @@ class SplitInspection:
         return self.corpus.name
 
     @property
+    def file_rates(self) -> dict[int, int]:
+        """Hertz of the files that were listened to, with their number, most frequent first."""
+        if self.scan is None:
+            return {}
+        rates = self.scan.facts["file_rate"]
+        found, counts = np.unique(rates[np.isfinite(rates)].astype(int), return_counts=True)
+        return {int(found[at]): int(counts[at]) for at in np.argsort(-counts, kind="stable")}
+
+    @property
     def suspicious_rows(self) -> np.ndarray:
         """Every row that looks wrong in any way, once."""
         if not self.suspicions:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
+from mynah.inspection.figures import show_rates
 from mynah.inspection.inspect import Inspection, SplitInspection
 from mynah.inspection.page_rows import disagreement_section, sample_section, suspicious_section
 from mynah.inspection.page_split import groups_section, left_out_section, plots_section
@@ -81,6 +82,8 @@ def _card(split: SplitInspection, anchor: str) -> Markup:
         ("different transcripts", f"{len(np.unique(rows.texts.keys)):,}"),
         ("longest", f"{seconds.max():.1f} s" if len(seconds) else "–"),
     ]
+    if split.file_rates:
+        facts.append(("files", show_rates(split.file_rates)))
     alerts = _alerts(split, anchor)
     return tag(
         "article",

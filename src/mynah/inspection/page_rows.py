@@ -96,6 +96,13 @@ def disagreement_section(
                 f"deviations): read their transcripts first. All are in {record}.",
                 class_="quiet",
             ),
+            tag(
+                "p",
+                "A model that is wrong so often says little of the transcripts.",
+                class_="quiet",
+            )
+            if found.is_weak
+            else None,
             legend() if cards else None,
             tag("div", cards, class_="utterances") if cards else tag("p", "None: all are right."),
         ]

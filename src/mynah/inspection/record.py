@@ -60,7 +60,7 @@ def _split(split: SplitInspection) -> dict[str, Any]:
         "left_out_rows": list(split.account.get("dropped_rows", []))[:_LISTED_DROPPED],
         "out_of_vocabulary": split.unseen and split.unseen.as_dict(),
         "shared_with_training": split.shared and split.shared.as_dict(),
-        "audio": split.scan and _audio(split.scan),
+        "audio": split.scan and _audio(split.scan, split.file_rates),
         "suspicious_rows": len(split.suspicious_rows),
         "suspicious": {s.kind.key: _suspicion(split, s) for s in split.suspicions},
         "disagreement": split.disagreement and _disagreement(split.disagreement),
@@ -77,15 +77,10 @@ def quantiles(values: np.ndarray) -> dict[str, float]:
     return {"mean": float(values.mean()), **named}
 
 
-def _audio(scan: AudioScan) -> dict[str, Any]:
-    rates, counts = np.unique(
-        scan.facts["file_rate"][np.isfinite(scan.facts["file_rate"])], return_counts=True
-    )
+def _audio(scan: AudioScan, rates: dict[int, int]) -> dict[str, Any]:
     return {
         "recordings": len(scan),
-        "file_rates": {
-            str(int(rate)): int(count) for rate, count in zip(rates, counts, strict=True)
-        },
+        "file_rates": rates,
         **{name: quantiles(values) for name, values in scan.facts.items() if name != "file_rate"},
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 from rich.text import Text
 
 from mynah import console
-from mynah.inspection.figures import FIGURES, Figure
+from mynah.inspection.figures import FIGURES, Figure, show_rates
 from mynah.inspection.histogram import Histogram
 from mynah.inspection.inspect import Inspection, SplitInspection
 
@@ -84,6 +84,7 @@ def _facts(split: SplitInspection) -> dict[str, str]:
         "hours": f"{rows.durations.sum() / 3600:,.2f}",
         "utterances": f"{len(rows):,}",
         "speakers": f"{len(rows.speakers.known):,}" if rows.speakers.known else "not known",
+        "files": show_rates(split.file_rates) or "not listened to",
         "running words": f"{words.running_words:,}",
         "different words": f"{len(words.words):,}",
         "never in training": "" if split.unseen is None else f"{split.unseen.running:.1%}",
@@ -209,6 +210,8 @@ def _disagreement(split: SplitInspection) -> None:
         f"  word error rate {scores.wer:.1%} on {len(found.rows):,} utterances; "
         f"{found.striking:,} disagree more than that explains"
     )
+    if found.is_weak:
+        console.say("  (a model that is wrong so often says little of the transcripts)")
     wrong = [at for at in found.order.tolist() if scores.per_utterance[at].wrong]
     for at in wrong[:_NAMED]:
         row = scores.per_utterance[at]
