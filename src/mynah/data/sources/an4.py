@@ -1,5 +1,10 @@
 """CMU's AN4 as it is distributed: ``etc/an4_train.fileids`` and ``.transcription``, and
-NIST sphere files under ``wav/``."""
+NIST sphere files under ``wav/``.
+
+    an4/etc/an4_train.fileids          an4_clstk/fash/an251-fash-b
+    an4/etc/an4_train.transcription    <s> YES </s> (an251-fash-b)
+    python src/train_hydra.py data.path=an4 data.eval_splits=[test]
+"""
 
 from __future__ import annotations
 
@@ -29,7 +34,9 @@ class AN4Source(RowSource):
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> AN4Source:
-        root = (place.working_directory / Path(config.path or config.dataset_name).expanduser()).resolve()
+        root = (
+            place.working_directory / Path(config.path or config.dataset_name).expanduser()
+        ).resolve()
         for candidate in (root, root / "an4"):
             if list((candidate / "etc").glob("*_train.fileids")):
                 return cls(candidate, config, place)

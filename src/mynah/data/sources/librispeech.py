@@ -1,7 +1,11 @@
 """LibriSpeech's own tree: ``LibriSpeech/train-clean-100/SPEAKER/CHAPTER/*.trans.txt`` and flac.
 
 Splits have two names: those of the folders (openslr.org/12, /31), and those of the hub's
-``openslr/librispeech_asr``, where a configuration is ``clean`` or ``other``.
+``openslr/librispeech_asr``, where a configuration is ``clean`` or ``other``::
+
+    LibriSpeech/train-clean-100/103/1240/103-1240-0000.flac
+    LibriSpeech/train-clean-100/103/1240/103-1240.trans.txt   103-1240-0000 CHAPTER ONE …
+    python src/train_hydra.py data.path=LibriSpeech data.train_splits=[train-clean-100]
 """
 
 from __future__ import annotations
@@ -12,7 +16,9 @@ from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.base import Part, Place, RowSource
+from mynah.data.sources.lines import place as line_place
 from mynah.data.sources.lines import read_lines
+from mynah.data.sources.paths import AudioPaths
 
 _CONFIGS = ("clean", "other")
 
@@ -71,14 +77,16 @@ class LibriSpeechSource(RowSource):
 
     def rows(self, part: Part) -> list[Row]:
         rows = []
+        finder = AudioPaths(self._root, self._config, self._place)
         for listing in sorted((self._root / part.key).glob("*/*/*.trans.txt")):
-            for _, line in read_lines(listing):
+            for number, line in read_lines(listing):
                 name, _, text = line.strip().partition(" ")
                 if name:
+                    where = line_place(listing, number)
                     rows.append(
                         Row(
                             id=name,
-                            path=str(_audio_of(listing.parent / name)),
+                            path=finder.find(f"{listing.parent}/{name}", where),
                             text=text.strip() or None,
                             speaker=listing.parent.parent.name,
                             language="en",
@@ -97,14 +105,6 @@ def subsets_of(root: Path) -> list[str]:
         for folder in root.iterdir()
         if folder.is_dir() and next(folder.glob("*/*/*.trans.txt"), None)
     )
-
-
-def _audio_of(stem: Path) -> Path:
-    for suffix in (".flac", ".wav", ".ogg", ".opus"):
-        file = stem.with_name(stem.name + suffix)
-        if file.is_file():
-            return file
-    return stem.with_name(stem.name + ".flac")
 
 
 def _whole_name(subset: str) -> str:

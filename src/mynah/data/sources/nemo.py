@@ -110,7 +110,7 @@ class _Tars:
         Raises:
             UserError: There is no such shard, or it does not hold the recording.
         """
-        if isinstance(shard, bool) or not isinstance(shard, int) or shard < 0:
+        if isinstance(shard, bool) or not isinstance(shard, int) or not 0 <= shard < _MOST_FILES:
             raise UserError(f"{str(shard)[:80]!r} is no number of a shard.", where=where)
         if shard not in self._held:
             path = self._path(shard, where)

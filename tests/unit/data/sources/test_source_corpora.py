@@ -115,6 +115,32 @@ def test_speechocean762_never_runs_what_its_listing_says(tmp_path):
     assert row.path.endswith("|") and not list(tmp_path.rglob("PWNED"))
 
 
+# --- LibriSpeech and AN4 --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["../../../../../secret", "9" * 5000, "a\0b"])
+def test_a_transcript_of_librispeech_leads_nowhere_else(tmp_path, name):
+    write_tone(tmp_path / "secret.flac")
+    chapter = tmp_path / "mine" / "train-clean-5" / "1" / "10"
+    write_tone(chapter / "1-10-0000.flac")
+    write_lines(chapter / "1-10.trans.txt", "1-10-0000 HELLO", f"{name} THERE")
+    source = opened(tmp_path, "mine")
+    if name.startswith("9"):  # no file can be called that: it is missing
+        assert [row.text for row in rows_of(source)] == ["HELLO", "THERE"]
+        return
+    with pytest.raises(UserError, match=r"leads out of the corpus|names no audio file") as caught:
+        rows_of(source)
+    assert "1-10.trans.txt, line 2" in str(caught.value)
+
+
+def test_a_listing_of_an4_leads_nowhere_else(tmp_path):
+    write_tone(tmp_path / "secret.wav")
+    write_lines(tmp_path / "mine" / "etc" / "an4_train.fileids", "../../secret")
+    write_lines(tmp_path / "mine" / "etc" / "an4_train.transcription", "YES (secret)")
+    with pytest.raises(UserError, match=r"leads out of the corpus[\s\S]*line 1"):
+        rows_of(opened(tmp_path, "mine"))
+
+
 # --- all of them ----------------------------------------------------------------------------
 
 
