@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah import console, run_directory
+from mynah import console, distributed, run_directory
 from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
 from mynah.config.checks import notices
 from mynah.config.effective import effective_yaml
 from mynah.config.schema import Config
-from mynah.training import distributed, slurm
+from mynah.training import slurm
 
 if TYPE_CHECKING:
     from mynah.config.origins import Origin

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mynah import console
+from mynah import console, distributed
 from mynah.config.errors import UserError
 from mynah.data.batches import BatchPlan
-from mynah.training import distributed, memory
+from mynah.training import memory
 from mynah.training.dry_step import DrySteps
 from mynah.training.resume import read_about
 

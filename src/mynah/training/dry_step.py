@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from mynah import distributed
 from mynah.config.errors import UserError
 from mynah.models.family import Example
-from mynah.training import distributed, memory, state
+from mynah.training import memory, state
 from mynah.training.arguments import mixed_precision
 
 if TYPE_CHECKING:

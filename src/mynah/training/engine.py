@@ -17,10 +17,10 @@ from transformers.trainer_callback import (
     ProgressCallback,
 )
 
-from mynah import console
+from mynah import console, distributed
 from mynah.config.errors import UserError
 from mynah.runtime import device_for
-from mynah.training import distributed, muon, state
+from mynah.training import muon, state
 from mynah.training.arguments import greater_is_better, loader_options, steps_per_epoch, steps_total
 from mynah.training.callbacks import say_scores
 from mynah.training.dataset import PlanSampler, TrainingRows, make_loader

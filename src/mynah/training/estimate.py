@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from mynah import distributed
 from mynah.config.errors import UserError
-from mynah.training import distributed, memory
+from mynah.training import memory
 from mynah.training.dry_step import DrySteps
 
 if TYPE_CHECKING:

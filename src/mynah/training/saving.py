@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from transformers import Trainer
 
 import mynah
+from mynah import distributed
 from mynah.config.errors import UserError
 from mynah.training import checkpoint as checkpoints
-from mynah.training import distributed, state
+from mynah.training import state
 from mynah.training.resume import ABOUT_NAME, read_about
 from mynah.training.stream_loader import StreamPlan
 

@@ -7,8 +7,7 @@ import shutil
 import subprocess
 import time
 
-from mynah import console
-from mynah.training import distributed
+from mynah import console, distributed
 
 TIME_LIMIT = "the time limit of the SLURM job"
 _COMMAND_SECONDS = 60

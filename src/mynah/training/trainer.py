@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah import console
+from mynah import console, distributed
 from mynah.config.errors import UserError
 from mynah.data.augmentation.chain import Augmentation
+from mynah.distributed import world_size
 from mynah.training import checkpoint as checkpoints
-from mynah.training import distributed
 from mynah.training.arguments import (
     interval,
     reporters,
@@ -22,7 +22,6 @@ from mynah.training.arguments import (
     steps_total,
     training_arguments,
 )
-from mynah.training.distributed import world_size
 from mynah.training.resume import check_resume, fixed_settings
 from mynah.training.stops import Failed
 from mynah.training.time_limit import time_limit
