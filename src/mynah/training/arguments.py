@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from mynah.config.schema import Config, TrainingConfig
     from mynah.data.batches import BatchPlan
 
+_WORKERS_BESIDE_A_CPU = 1
+_WORKERS_BESIDE_A_GPU = 8  # at most, a rank
 _SHARDED = ("fsdp", "fsdp_config", "deepspeed")
 # Fields whose meaning is carried out in this package; Trainer gets what keeps it out of the way.
 _OURS = {
@@ -105,6 +108,7 @@ def training_arguments(
         "eval_on_start": bool(getattr(training, "eval_on_start", False)) and not resuming,
         "metric_for_best_model": training.metric_for_best_model or "wer",
         "greater_is_better": greater_is_better(training),
+        "dataloader_num_workers": data_workers(training, device_for(config).type),
         "report_to": "none",  # our own callbacks: a tracker of transformers can end a training
         "disable_tqdm": True,
         "remove_unused_columns": False,
@@ -172,9 +176,36 @@ def _cpu_has_bfloat16() -> bool:
     return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
 
 
-def loader_options(training: TrainingConfig) -> dict[str, Any]:
+def data_workers(training: TrainingConfig, device: str) -> int:
+    """How many processes load data: as set, else what feeds such a device.
+
+    A core decodes and makes features of hundreds of seconds of audio a second. The training
+    itself needs the cores of a CPU; a GPU takes thousands of seconds, and leaves them free.
+
+    Args:
+        training: The settings.
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    """
+    if training.dataloader_num_workers is not None:
+        return training.dataloader_num_workers
+    if device == "cpu":
+        return _WORKERS_BESIDE_A_CPU
+    if device != "cuda":
+        return 0  # Metal: workers would start anew, importing for seconds
+    ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return min(_WORKERS_BESIDE_A_GPU, max(1, _cores() // ranks - 1))
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def loader_options(training: TrainingConfig, device: str) -> dict[str, Any]:
     """The worker options of the dataloader."""
-    workers = training.dataloader_num_workers
+    workers = data_workers(training, device)
     if workers == 0:
         return {"num_workers": 0}
     return {

@@ -169,7 +169,7 @@ def _leave_signals_to_training(worker: int) -> None:
 
 
 def make_loader(
-    rows: TrainingRows, sampler: PlanSampler, *, pin_memory: bool, **worker_options: Any
+    rows: TrainingRows, sampler: Sampler[Any], *, pin_memory: bool, **worker_options: Any
 ) -> DataLoader:
     """A plain DataLoader over a plan; nothing in it touches the global random state."""
     return DataLoader(

@@ -12,6 +12,7 @@ from mynah.config.schema import Config
 from mynah.config.upstream import UPSTREAM_DISPOSITION
 from mynah.training import arguments
 from mynah.training.arguments import (
+    data_workers,
     interval,
     loader_options,
     steps_per_epoch,
@@ -135,7 +136,31 @@ def test_bf16_is_used_on_a_cpu_that_has_it(tmp_path, monkeypatch):
 
 
 def test_worker_options_are_those_of_a_loader_with_workers():
-    assert loader_options(configured(dataloader_num_workers=0).training) == {"num_workers": 0}
+    training = configured(dataloader_num_workers=0).training
+    assert loader_options(training, "cpu") == {"num_workers": 0}
     training = configured(dataloader_num_workers=3, dataloader_prefetch_factor=4).training
-    options = loader_options(training)
+    options = loader_options(training, "cpu")
     assert (options["num_workers"], options["prefetch_factor"]) == (3, 4)
+    assert options["persistent_workers"]
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "ranks", "workers"),
+    [
+        ("cpu", 64, 1, 1),
+        ("cuda", 2, 1, 1),
+        ("cuda", 6, 1, 5),
+        ("cuda", 64, 1, 8),
+        ("cuda", 16, 4, 3),
+        ("mps", 12, 1, 0),
+    ],
+)
+def test_unset_workers_are_as_many_as_feed_the_device(monkeypatch, device, cores, ranks, workers):
+    monkeypatch.setattr(arguments, "_cores", lambda: cores)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(ranks))
+    assert data_workers(configured().training, device) == workers
+    assert data_workers(configured(dataloader_num_workers=5).training, device) == 5
+
+
+def test_a_prefetch_factor_needs_no_number_of_workers(tmp_path):
+    assert translated(tmp_path, dataloader_prefetch_factor=4).dataloader_num_workers == 1
