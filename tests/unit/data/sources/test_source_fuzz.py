@@ -161,7 +161,7 @@ def outcome(format, files, changed, content):
 def test_any_bytes_of_a_listing_end_in_rows_or_a_message(name):
     format, files, changed = TARGETS[name]
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(damaged(files[changed]))
     def holds(content):
         outcome(format, files, changed, content)
@@ -201,7 +201,7 @@ def altered(draw, row):
 def test_any_values_of_a_listing_end_in_rows_or_a_message(name, row):
     format, files, changed = TARGETS[name]
 
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
     @given(altered(row))
     def holds(made):
         outcome(format, files, changed, json.dumps(made).encode() + b"\n")
