@@ -16,6 +16,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "inspect": ("mynah.commands.data_inspect", "what is in a corpus, and what looks wrong"),
     "segment": ("mynah.commands.data_segment", "cut long recordings into utterances"),
     "download": ("mynah.commands.data_download", "download a public corpus"),
+    "augment": ("mynah.commands.data_augment", "hear and see what augmentation makes of it"),
 }
 
 

@@ -121,5 +121,6 @@ def _policy(script: str) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return (
         "default-src 'none'; base-uri 'none'; form-action 'none'; media-src data:; "
+        "img-src data:; "
         f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     )
