@@ -66,13 +66,17 @@ def write_shard(path: Path, rows: Iterable[dict[str, Any] | pa.RecordBatch]) -> 
     """
     temporary = path.with_suffix(".writing")
     count = 0
-    with temporary.open("wb") as sink:
-        with pa.ipc.new_stream(sink, SCHEMA) as writer:
-            for batch in _batches(rows):
-                writer.write_batch(_measured(batch))
-                count += batch.num_rows
-        sink.flush()
-        os.fsync(sink.fileno())
+    try:
+        with temporary.open("wb") as sink:
+            with pa.ipc.new_stream(sink, SCHEMA) as writer:
+                for batch in _batches(rows):
+                    writer.write_batch(_measured(batch))
+                    count += batch.num_rows
+            sink.flush()
+            os.fsync(sink.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)  # on a full disk it takes what room there is
+        raise
     temporary.replace(path)
     return count
 
