@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mynah.config.errors import UserError, display_path
 from mynah.config.exit_status import exit_status
@@ -95,7 +95,8 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     )
     if config.data.eval_splits is not None:
         config.data.eval_splits = []  # an evaluation is never augmented
-    corpus = prepare(config.data, offline=config.offline, working_directory=here).train
+    data = prepare(config.data, offline=config.offline, working_directory=here)
+    corpus = data.train
     assert corpus is not None
     made = augment_some(
         corpus,
@@ -106,7 +107,9 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         mel_bins=config.model.encoder.mel_bins,
     )
     command = shlex.join([*_COMMAND.split(), *arguments])
-    _write(target, made, corpus, config, epoch=parsed.epoch, command=command)
+    about = {"command": command, "seed": config.training.seed, "epoch": parsed.epoch}
+    name = str(data.report.get("corpus") or corpus.name)
+    _write(target, made, corpus, config, about=about, name=name)
     _show(made)
     console.say(f"Page: {display_path(target / _PAGE)}")
     console.say(f"Clips, pictures and what was drawn: {display_path(target)}")
@@ -157,8 +160,8 @@ def _write(
     corpus: Corpus,
     config: Config,
     *,
-    epoch: int,
-    command: str,
+    about: dict[str, Any],
+    name: str,
 ) -> None:
     import dataclasses
     import json
@@ -177,8 +180,8 @@ def _write(
     for number, one in enumerate(made, 1):
         loudest = max(float(heard.decibels.max()) for heard in (one.before, one.after))
         stem = f"{number:04d}_{re.sub(r'[^A-Za-z0-9.-]+', '-', one.id)[-60:]}"
-        for name, heard in (("before", one.before), ("after", one.after)):
-            clip = target / f"{stem}_{name}.flac"
+        for when, heard in (("before", one.before), ("after", one.after)):
+            clip = target / f"{stem}_{when}.flac"
             soundfile.write(clip, heard.audio, corpus.sample_rate, subtype="PCM_16")
             shown = heard.decibels.copy()
             shown[heard.masked] = loudest - 40
@@ -192,17 +195,16 @@ def _write(
                 "drawn": one.drawn,
             }
         )
-    about = {"command": command, "seed": config.training.seed, "epoch": epoch}
     text = json.dumps(about | {"utterances": records}, indent=2, ensure_ascii=False)
     write_whole(target / _RECORD, [text, "\n"])
     settings = yaml.safe_dump(dataclasses.asdict(config.data.augmentation), sort_keys=False)
     made_page = page(
         made,
-        corpus=corpus.name,
+        corpus=name,
         sample_rate=corpus.sample_rate,
-        epoch=epoch,
+        epoch=about["epoch"],
         created=datetime.now(UTC),
-        command=command,
+        command=about["command"],
         settings=settings,
     )
     write_whole(target / _PAGE, [made_page])

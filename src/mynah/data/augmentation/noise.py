@@ -12,6 +12,7 @@ from mynah.data.augmentation.gain import level
 
 _BANK_SAMPLES = 1 << 20  # about a minute at 16 kHz
 _CROSSFADE_SECONDS = 0.05  # where a short recording begins again
+_SHORTEST_SECONDS = 0.05  # read at least: less than a sample of a file may be asked for
 _SILENCE = 1e-5  # level of a piece that is too quiet to be noise; full scale is 1
 
 
@@ -94,7 +95,8 @@ def looped(recording: np.ndarray, start: int, samples: int, sample_rate: int) ->
 
 def _cut(folder: AudioFolder, piece: Piece, samples: int, sample_rate: int) -> np.ndarray:
     path = folder.root / folder.files[piece.file]
-    needed, held = samples / sample_rate, float(folder.seconds[piece.file])
+    needed = max(samples / sample_rate, _SHORTEST_SECONDS)
+    held = float(folder.seconds[piece.file])
     if held <= needed:
         recording = read_file(path, sample_rate)
         return looped(recording, int(piece.place * len(recording)), samples, sample_rate)

@@ -29,6 +29,8 @@ def telephone(audio: np.ndarray, sample_rate: int, codec: str) -> np.ndarray:
     """
     rate = min(_RATE, sample_rate)
     narrow = resample(audio, sample_rate, rate)
+    if not len(narrow):  # of a few samples nothing is left at a lower rate
+        return audio
     narrow = np.convolve(narrow, _band_pass(rate), mode="full")[_TAPS // 2 :][: len(narrow)]
     heard = resample(companded(narrow.astype(np.float32), codec), rate, sample_rate)
     if len(heard) < len(audio):
