@@ -17,10 +17,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mynah import console, distributed
 from mynah.config import settings
 from mynah.config.compose import Composed, compose, from_hydra, parse, prepare_hydra
 from mynah.config.errors import ConfigError, ConfigErrors, UserError
-from mynah.config.exit_status import exit_status
+from mynah.config.exit_status import exit_status, is_first_rank
 from mynah.config.flags import parse_flags
 from mynah.config.search_path import config_directories, install_search_path
 from mynah.config.shown import help_text, hydra_help_text, job_yaml
@@ -40,6 +41,8 @@ def command_line(
     Returns:
         The exit status (see ``mynah.config.exit_status``).
     """
+    distributed.adopt_slurm()
+    console.hush(not is_first_rank())
     arguments = list(sys.argv[1:] if argv is None else argv)
     line = CommandLine(arguments, program or _program())
     return exit_status(lambda: line.run(task))

@@ -34,6 +34,11 @@ _PLAIN_SECONDS = 10.0  # between two progress lines where the output is no termi
 _console = Console(highlight=False, soft_wrap=True, quiet=int(os.environ.get("RANK", "0") or 0) > 0)
 
 
+def hush(quiet: bool) -> None:
+    """Say nothing on the screen from now on, or speak again."""
+    _console.quiet = quiet
+
+
 def console() -> Console:
     """The console that everything is printed to."""
     return _console

@@ -3,8 +3,55 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+from mynah.config.errors import UserError
+
+_FIRST_PORT, _LAST_PORT = 20_000, 30_000  # below those that systems give out by themselves
+_NODES = re.compile(r"(?P<before>[^,\[]*)\[(?P<numbers>[^\]]+)\](?P<after>[^,]*)")
+
+
+def adopt_slurm() -> None:
+    """Take rank and size from a job step of SLURM that was started as ``srun mynah train ...``.
+
+    Only from a step of several tasks: a batch script that asks for eight tasks and trains with
+    one has no step. What torchrun or accelerate launch have set stays as it is.
+    """
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if "RANK" in os.environ or "SLURM_PROCID" not in os.environ or not tasks.isdigit():
+        return
+    if int(tasks) < 2:
+        return
+    job = os.environ.get("SLURM_JOB_ID", "0")
+    step = os.environ.get("SLURM_STEP_ID", "0")
+    found = {
+        "RANK": os.environ["SLURM_PROCID"],
+        "WORLD_SIZE": tasks,
+        "LOCAL_RANK": os.environ.get("SLURM_LOCALID", "0"),
+        "MASTER_ADDR": first_host(os.environ.get("SLURM_STEP_NODELIST", "127.0.0.1")),
+        # The same on every task, and another one for each step on a node.
+        "MASTER_PORT": str(
+            _FIRST_PORT + (_number(job) * 7 + _number(step)) % (_LAST_PORT - _FIRST_PORT)
+        ),
+    }
+    for name, value in found.items():
+        os.environ.setdefault(name, value)
+
+
+def first_host(nodes: str) -> str:
+    """The first node of a list as SLURM writes it: ``gpu[03-05,9],cpu1`` begins with gpu03."""
+    match = _NODES.match(nodes)
+    if match is None:
+        return nodes.partition(",")[0]
+    return match["before"] + re.split("[-,]", match["numbers"])[0] + match["after"]
+
+
+def _number(text: str) -> int:
+    digits = re.sub(r"\D", "", text)
+    return int(digits) if digits else 0
 
 
 def world_size() -> int:
@@ -47,6 +94,90 @@ def sum_over_ranks(values: Sequence[float], device: Any) -> list[float]:
     return tensor.tolist()
 
 
+def gather(value: Any) -> list[Any]:
+    """One value of each rank, in their order, on every rank."""
+    if world_size() == 1:
+        return [value]
+    import torch.distributed as dist
+
+    gathered = [None] * world_size()
+    dist.all_gather_object(gathered, value)
+    return gathered
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What fails in the block on one rank fails on every rank, once all have left it.
+
+    Without it the others would wait for the one that is gone. What each of them raises is its
+    own; one where nothing failed raises a copy of the first failure.
+    """
+    if world_size() == 1:
+        yield
+        return
+    problem: BaseException | None = None
+    try:
+        yield
+    except BaseException as error:
+        problem = error
+    failures = [failed for failed in gather(_portable(problem)) if failed is not None]
+    if problem is not None:
+        raise problem
+    if failures:
+        _share(failures[0])
+        raise failures[0]
+
+
+def _share(problem: BaseException) -> None:
+    if isinstance(problem, UserError):
+        problem.shared = True
+
+
+def _portable(problem: BaseException | None) -> BaseException | None:
+    """An error as another process can have it."""
+    import pickle
+
+    if problem is None:
+        return None
+    try:
+        return pickle.loads(pickle.dumps(problem))
+    except Exception:
+        return RuntimeError(f"{type(problem).__name__}: {problem}")
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Mark what is this rank's own error, and say it where another rank is gone.
+
+    Raises:
+        UserError: Another process ended; the message that tells why is its own.
+    """
+    if world_size() == 1:
+        yield
+        return
+    try:
+        yield
+    except UserError as problem:
+        if rank() > 0 and not problem.shared:
+            problem.rank = rank()
+        raise
+    except RuntimeError as problem:
+        if not _is_lost_peer(problem):
+            raise
+        lost = UserError(
+            f"Another process of this training ended, so this one (rank {rank()}) does too.",
+            fix="its own message tells why; go on with resume_from_checkpoint=last",
+        )
+        raise lost from problem
+
+
+def _is_lost_peer(problem: RuntimeError) -> bool:
+    import torch.distributed as dist
+
+    signs = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "gloo")
+    return isinstance(problem, dist.DistError) or any(sign in str(problem) for sign in signs)
+
+
 def gather_to_first(value: Any) -> list[Any]:
     """One value of each rank, in their order, on rank 0; elsewhere an empty list."""
     if world_size() == 1:
@@ -71,6 +202,7 @@ def on_first(action: Callable[[], Any]) -> Any:
             problem = error
     found, problem = from_first((found, problem))
     if problem is not None:
+        _share(problem)
         raise problem
     return found
 

@@ -67,14 +67,15 @@ def run(
     config = with_absolute_paths(config, working_directory)
     for text in notices(config, origins):
         console.notice(text)
-    if config.eval_checkpoint is not None:
-        return evaluate_checkpoint(config, origins, run_directory, working_directory)
     if distributed.world_size() > 1:
         from mynah.runtime import device_for
 
         distributed.start(on_cpu=device_for(config).type == "cpu")
         run_directory = Path(distributed.from_first(str(run_directory)))
-    return train(config, run_directory, working_directory)
+    with distributed.own_errors():
+        if config.eval_checkpoint is not None:
+            return evaluate_checkpoint(config, origins, run_directory, working_directory)
+        return train(config, run_directory, working_directory)
 
 
 def train(config: Config, directory: Path, working_directory: Path) -> RunResult:
@@ -224,8 +225,6 @@ def train_recorded(
             slurm.requeue()
         return RunResult(directory, {}, None, interrupted=True)
 
-    if distributed.rank() > 0:
-        return RunResult(directory, {}, None)  # the first process measures
     if outcome.best_checkpoint is not None:
         family = registry.load(outcome.best_checkpoint, offline=config.offline)
         family.configure_decoding(config.model)
@@ -265,7 +264,8 @@ def evaluate_checkpoint(
         config.data, offline=config.offline, working_directory=working_directory, train=False
     )
     write_account(directory, data)
-    (directory / "config.yaml").write_text(effective_yaml(config), encoding="utf-8")
+    if distributed.rank() == 0:
+        (directory / "config.yaml").write_text(effective_yaml(config), encoding="utf-8")
 
     from mynah.models import registry
     from mynah.runtime import device_for, use_threads
@@ -321,8 +321,9 @@ def write_report(
     history: list[dict[str, Any]],
     checkpoint: Path | None,
 ) -> Path | None:
-    """Print the error rates and write ``evaluation/``; None where nothing was measured."""
-    if not evaluations:
+    """Print the error rates and write ``evaluation/``; None where nothing was measured, and on
+    all processes but the first."""
+    if not evaluations or distributed.rank() > 0:
         return None
     from mynah.evaluation import report
     from mynah.runtime import versions

@@ -21,9 +21,11 @@ class UserError(Exception):
         self.what = what
         self.where = where
         self.fix = fix
+        self.rank: int | None = None  # of several processes the one it happened to
+        self.shared = False  # whether every process raises it
 
     def __str__(self) -> str:
-        lines = [self.what]
+        lines = [self.what if self.rank is None else f"{self.what} (rank {self.rank})"]
         if self.where:
             lines.append(f"  where: {self.where}")
         if self.fix:

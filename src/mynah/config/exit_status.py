@@ -68,9 +68,9 @@ def is_first_rank() -> bool:
 
 
 def show_error(problem: UserError) -> None:
-    """Print a message on standard error, once in a distributed run, and log it."""
+    """Print a message on standard error and log it; what all ranks meet, only the first prints."""
     _log(str(problem))
-    if not is_first_rank():
+    if not is_first_rank() and problem.rank is None:
         return
     text = visible(f"error: {problem}")
     if sys.stderr.isatty() and "NO_COLOR" not in os.environ:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from mynah import console
+from mynah import console, distributed
 from mynah.config.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ def decode(
     and every module back into its former mode, and all random states are what they were, so
     that a training goes on as if nothing had been measured.
 
+    Where several processes train one model, all of them call this: each decodes its share of the
+    batches, which are those that one process would decode, and gets everybody's hypotheses.
+
     Args:
         family: The model.
         corpus: What to transcribe.
@@ -73,8 +76,13 @@ def decode(
     """
     results = _Results(corpus)
     batches = group_by_length(corpus.durations, batch_seconds=batch_seconds, batch_size=batch_size)
-    with evaluating(family.model), _progress(description or corpus.name, corpus, progress) as done:
-        for rows in batches:
+    mine = batches[distributed.rank() :: distributed.world_size()]
+    with (
+        distributed.together(),
+        evaluating(family.model),
+        _progress(description or corpus.name, sum(map(len, mine)), progress) as done,
+    ):
+        for rows in mine:
             audios = {}
             for row in rows:
                 try:
@@ -83,6 +91,7 @@ def decode(
                     results.fail(row, error)
             _transcribe(family, audios, results)
             done(len(rows))
+    results.gather()
     results.report_failures()
     return results.in_row_order()
 
@@ -162,6 +171,10 @@ def evaluating(model: Any) -> Iterator[None]:
             torch.mps.set_rng_state(mps)
 
 
+class _Told(Exception):  # noqa: N818 - what another process said of its error
+    pass
+
+
 class _Results:
     """Texts and failures by row, until all rows have one."""
 
@@ -175,6 +188,15 @@ class _Results:
 
     def fail(self, row: int, error: Exception) -> None:
         self._failures[row] = error
+
+    def gather(self) -> None:
+        """Add what the other processes found."""
+        if distributed.world_size() == 1:
+            return
+        failures = {row: _Told(_reason(error)) for row, error in self._failures.items()}
+        for texts, failed in distributed.gather((self._texts, failures)):
+            self._texts |= texts
+            self._failures = {**failed, **self._failures}
 
     def report_failures(self) -> None:
         if not self._failures:
@@ -242,13 +264,15 @@ def _transcribe(family: Family, audios: dict[int, np.ndarray], results: _Results
 def _reason(error: Exception) -> str:
     if isinstance(error, UserError):
         return error.what
+    if isinstance(error, _Told):
+        return str(error)
     return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 
 
 @contextmanager
-def _progress(description: str, corpus: Corpus, shown: bool) -> Iterator[console.Advance]:
+def _progress(description: str, total: int, shown: bool) -> Iterator[console.Advance]:
     if not shown:
         yield lambda amount=1, note="": None
         return
-    with console.progress(description, len(corpus), "utterances") as advance:
+    with console.progress(description, total, "utterances") as advance:
         yield advance

@@ -359,19 +359,18 @@ class MynahTrainer(CommittingTrainer):
         step = self.state.global_step
         before = state.random_state(self.args.device)
         metrics: dict[str, float] = {}
-        problem: BaseException | None = None
-        if distributed.rank() == 0:
-            try:
-                with self._paused(), self.stop.evaluating():
-                    self.model.eval()
-                    found = self._evaluate_model(step)
-                metrics = {
-                    name if name.startswith("eval_") else f"eval_{name}": float(value)
-                    for name, value in found.items()
-                }
-            except EvaluationStopped as stopped:
-                problem = stopped
-        metrics, stopped_early = distributed.from_first((metrics, problem is not None))
+        stopped_early = False
+        try:
+            with self._paused(), self.stop.evaluating():
+                self.model.eval()
+                found = self._evaluate_model(step)
+            metrics = {
+                name if name.startswith("eval_") else f"eval_{name}": float(value)
+                for name, value in found.items()
+            }
+        except EvaluationStopped:
+            stopped_early = True
+        metrics = distributed.from_first(metrics)
         self.model.train()
         state.set_random_state(before, self.args.device)
         if stopped_early:

@@ -104,6 +104,7 @@ class CommittingTrainer(Trainer):
                 self.time_limit.took(save_seconds=time.monotonic() - began)
         failure = distributed.from_first(failure)
         if failure is not None:
+            failure.shared = True
             raise failure
         if self._on_first_checkpoint is not None:
             announce, self._on_first_checkpoint = self._on_first_checkpoint, None

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from mynah import console
+from mynah import console, distributed
 from mynah.config.errors import UserError
 
 # A launcher hands the signal on that the cluster, or the terminal, has sent to every process:
@@ -74,10 +74,14 @@ class StopRequest:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Within the block the first request raises :class:`EvaluationStopped`."""
-        self._evaluating = True
+        """Within the block the first request raises :class:`EvaluationStopped`.
+
+        Of several processes none may leave the others alone in an evaluation: there it goes on
+        to its end first.
+        """
+        self._evaluating = distributed.world_size() == 1
         try:
-            if self.requested:
+            if self.requested and self._evaluating:
                 raise EvaluationStopped
             yield
         finally:

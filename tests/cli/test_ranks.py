@@ -1,0 +1,140 @@
+"""Several processes, however they are launched, are one run: one directory, one log, one report."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from workspaces import SMALL, clone, environment, run_directories, words
+
+from mynah.training.checkpoint import find_damage
+
+COMMAND = "python src/train_hydra.py model=small"
+SECONDS = 300
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def slurm(rank: int) -> dict[str, str]:
+    """What srun sets for a task; no torchrun is there."""
+    return {
+        "SLURM_PROCID": str(rank),
+        "SLURM_LOCALID": str(rank),
+        "SLURM_STEP_NUM_TASKS": "2",
+        "SLURM_STEP_NODELIST": "127.0.0.1",
+        "SLURM_JOB_ID": free_port(),
+        "SLURM_STEP_ID": "0",
+    }
+
+
+def start(folder, suffix, variables):
+    return subprocess.Popen(
+        words(COMMAND, suffix),
+        cwd=folder,
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(processes):
+    try:
+        return [process.communicate(timeout=SECONDS) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def test_two_tasks_of_srun_are_one_run(tmp_path):
+    folder = clone(tmp_path / "clone")
+    common = slurm(0)
+    processes = [
+        start(folder, SMALL, {**common, "SLURM_PROCID": str(r), "SLURM_LOCALID": str(r)})
+        for r in (0, 1)
+    ]
+    (first, _), (second, _) = finish(processes)
+    assert [process.returncode for process in processes] == [0, 0], first
+    assert second == ""
+    (directory,) = run_directories(folder)
+    assert first.count("Report:") == 1 and first.count("step 2/2") == 1
+    listed = (directory / "evaluation" / "utterances.jsonl").read_text().splitlines()
+    ids = [json.loads(line)["id"] for line in listed]
+    assert len(ids) == len(set(ids)) == 4
+    assert len(list(directory.glob("*.log"))) == 1
+    newest = directory / "model" / "checkpoint-2"
+    assert find_damage(newest) is None and (newest / "rng_state_1.json").exists()
+    assert not (folder / "data.json").exists() and not (folder / "config.yaml").exists()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
+def test_two_launched_processes_are_one_run(tmp_path, launcher):
+    folder = clone(tmp_path / "clone")
+    before = {
+        "torchrun": ["torch.distributed.run", "--nproc-per-node=2"],
+        "accelerate": ["accelerate.commands.launch", "--cpu", "--num_processes=2"],
+    }[launcher]
+    port = {"torchrun": "--master-port", "accelerate": "--main_process_port"}[launcher]
+    address = {"torchrun": "--master-addr", "accelerate": "--main_process_ip"}[launcher]
+    command = [sys.executable, "-m", *before, f"{port}={free_port()}", f"{address}=127.0.0.1"]
+    done = subprocess.run(
+        [*command, *words(COMMAND, SMALL)[1:]],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (directory,) = run_directories(folder)
+    assert done.stdout.count("Report:") == 1
+    results = json.loads((directory / "evaluation" / "results.json").read_text())["evaluations"]
+    assert {found["utterances"] for found in results.values()} == {4}
+
+
+@pytest.mark.long
+def test_the_rates_of_two_processes_are_those_of_one_over_uneven_shards(tmp_path):
+    folder = clone(tmp_path / "clone")
+    (alone,) = [start(folder, SMALL, {})]
+    finish([alone])
+    uneven = (
+        "eval_checkpoint=outputs/model data.max_eval_samples=7 "
+        "training.per_device_eval_batch_size=3 evaluation.bootstrap_samples=50"
+    )
+    one = start(folder, uneven, {})
+    finish([one])
+    common = slurm(0)
+    both = [start(folder, uneven, {**common, "SLURM_PROCID": str(rank)}) for rank in (0, 1)]
+    finish(both)
+    assert [process.returncode for process in (one, *both)] == [0, 0, 0]
+    *_, first, second = run_directories(folder)
+    lists = [(run / "evaluation" / "utterances.jsonl").read_text() for run in (first, second)]
+    assert lists[0] == lists[1] and len(lists[0].splitlines()) == 7
+
+
+@pytest.mark.long
+def test_a_process_that_is_killed_ends_the_run_and_does_not_hang_it(tmp_path):
+    folder = clone(tmp_path / "clone")
+    common = slurm(0)
+    many = SMALL.replace("max_steps=2", "max_steps=2000").replace("eval_steps=2", "eval_steps=500")
+    processes = [start(folder, many, {**common, "SLURM_PROCID": str(rank)}) for rank in (0, 1)]
+    deadline = time.monotonic() + SECONDS
+    log = None
+    while time.monotonic() < deadline and not (log and "step 25/" in log.read_text()):
+        time.sleep(0.5)
+        log = next(iter(folder.glob("outputs/*/*/train.log")), None)
+    processes[1].send_signal(signal.SIGKILL)
+    (_, error), _ = finish(processes)
+    assert processes[0].returncode == 2
+    assert "Another process of this training ended" in error and "Traceback" not in error
