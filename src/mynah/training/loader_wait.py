@@ -64,7 +64,7 @@ class LoaderWait:
         self._advised = True
         cores = os.cpu_count() or 1
         if self._workers < cores:
-            what = f"training.dataloader_num_workers={min(2 * max(self._workers, 1), cores)}"
+            what = f"training.dataloader_num_workers={min(max(2 * self._workers, 1), cores)}"
             advice = f"more processes can read ahead with {what}."
         else:
             advice = (

@@ -1,0 +1,89 @@
+"""Settings of augmentation that cannot be, and those that have no effect."""
+
+import pytest
+
+from mynah.config.augmentation import augmentation_notices
+from mynah.config.checks import check
+from mynah.config.errors import ConfigErrors
+from mynah.config.origins import Origin
+from mynah.config.schema import Config
+
+
+def config_with(**settings):
+    config = Config()
+    for name, value in settings.items():
+        setattr(config.data.augmentation, name, value)
+    return config
+
+
+def mistakes(origins=None, **settings):
+    config = config_with(**settings)
+    try:
+        check(config, origins or {})
+    except ConfigErrors as problem:
+        return problem.errors
+    return []
+
+
+@pytest.mark.parametrize(
+    ("name", "span", "instead"),
+    [
+        ("room_size_meters", [5.0], "[5,5]"),
+        ("room_size_meters", [], "[1,100]"),
+        ("room_size_meters", [9.0, 3.0], "[3,9]"),
+        ("room_rt60_seconds", [0.2, 9.0], "[0.2,3]"),
+        ("room_rt60_seconds", [0.0, 0.5], "[0.05,0.5]"),
+        ("room_distance_meters", [0.0, 1.0, 2.0], "[0.1,2]"),
+    ],
+)
+def test_a_span_that_is_none_is_told_with_the_nearest_one(name, span, instead):
+    (mistake,) = mistakes(**{name: span})
+    assert "[low, high]" in mistake.what
+    assert mistake.fix == f"set data.augmentation.{name}={instead}"
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_done(tmp_path):
+    for name in ("noise_folder", "room_folder"):
+        (mistake,) = mistakes(**{name: str(tmp_path / "nowhere")})
+        assert str(tmp_path / "nowhere") in mistake.what
+        assert f"{name}=null" in mistake.fix
+
+
+def test_noise_without_a_level_is_a_mistake_unless_it_was_turned_off(tmp_path):
+    (mistake,) = mistakes(noise_folder=str(tmp_path))
+    assert "noise_snr_db" in mistake.what
+    assert any("noise_snr_db=[5,25]" in argument for argument in mistake.instead)
+    assert not mistakes(noise_folder=str(tmp_path), noise_snr_db=[5.0, 20.0])
+    assert not mistakes(noise_folder=str(tmp_path), noise_probability=0.0)
+    typed = {"data.augmentation.noise_snr_db": Origin("command line")}
+    assert not mistakes(typed, noise_folder=str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["room", "noise", "gain", "speed", "telephone"])
+def test_a_probability_lies_between_nothing_and_one(name):
+    (mistake,) = mistakes(**{f"{name}_probability": 1.5})
+    assert "from 0 to 1" in mistake.what
+
+
+def test_an_evaluation_needs_no_folder_of_its_training():
+    config = config_with(noise_folder="/nowhere")
+    config.eval_checkpoint = "a"
+    check(config, {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked", "said"),
+    [
+        ({}, "noise_sources", "noise_sources has no effect"),
+        ({}, "simulated_rooms", "simulated_rooms has no effect"),
+        ({"room_probability": 0.0, "room_folder": "a"}, "room_folder", "room_folder has no effect"),
+        ({"room_folder": "a"}, "room_rt60_seconds", "rooms come from"),
+        ({"room_probability": 0.5}, "room_rt60_seconds", None),
+        ({"room_folder": "a"}, "room_folder", None),
+    ],
+)
+def test_what_has_no_effect_is_said(settings, asked, said):
+    config = config_with(**settings)
+    notices = list(augmentation_notices(config, lambda name: name == f"data.augmentation.{asked}"))
+    assert len(notices) == (said is not None)
+    assert all(said in notice for notice in notices)

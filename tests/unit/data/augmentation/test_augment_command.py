@@ -1,0 +1,94 @@
+"""``mynah data augment``: clips, pictures, what was drawn, and the page."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from data_helpers import write_folder, write_tone
+
+from mynah import cli
+
+ON = ("data.augmentation.room_probability=1", "data.augmentation.noise_snr_db=[5,20]")
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [(f"{number}.wav", f"word {number}", "s") for number in range(5)]
+    write_folder(tmp_path / "train", rows)
+    return "train"
+
+
+def augment(*arguments):
+    cache = "data.dataset_cache_dir=cache"
+    return cli.main(["data", "augment", *arguments, cache, "data.num_proc=1"])
+
+
+def test_before_and_after_are_written_with_what_was_drawn(corpus, tmp_path, capsys):
+    assert augment(corpus, *ON, "--to", "heard", "--utterances", "3", "--epoch", "2") == 0
+    told = json.loads((tmp_path / "heard" / "drawn.json").read_text())
+    assert told["epoch"] == 2 and len(told["utterances"]) == 3
+    for one in told["utterances"]:
+        before, rate = soundfile.read(tmp_path / "heard" / one["before"])
+        after, _ = soundfile.read(tmp_path / "heard" / one["after"])
+        assert rate == 16000 and len(before) == len(after)
+        assert not np.allclose(before, after, atol=1e-3)
+        assert 5 <= one["drawn"]["noise"]["snr_db"] <= 20
+        for name in (one["before"], one["after"]):
+            picture = (tmp_path / "heard" / name).with_suffix(".png")
+            assert picture.read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "heard" / "index.html").read_text()
+    assert page.count("<audio") == 6 and page.count("data:image/png;base64,") == 6
+    assert "img-src data:" in page
+    assert "heard/index.html" in capsys.readouterr().out
+
+
+def test_the_same_command_makes_the_same_and_another_epoch_does_not(corpus, tmp_path):
+    found = {}
+    for folder, epoch in (("a", "0"), ("b", "0"), ("c", "1")):
+        assert augment(corpus, *ON, "--to", folder, "--utterances", "2", "--epoch", epoch) == 0
+        utterances = json.loads((tmp_path / folder / "drawn.json").read_text())["utterances"]
+        found[folder] = [
+            (one["id"], (tmp_path / folder / one["after"]).read_bytes()) for one in utterances
+        ]
+    assert found["a"] == found["b"]
+    assert [one for one, _ in found["c"]] == [one for one, _ in found["a"]]
+    assert found["c"] != found["a"]
+
+
+def test_a_second_run_takes_the_place_of_the_first_and_of_nothing_else(corpus, tmp_path, capsys):
+    assert augment(corpus, *ON, "--to", "heard", "--utterances", "3") == 0
+    assert augment(corpus, *ON, "--to", "heard", "--utterances", "1") == 0
+    assert len(list((tmp_path / "heard").glob("*.flac"))) == 2
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    assert augment(corpus, *ON, "--to", "mine") == 2
+    assert "holds something else" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "No augmentation is on"),
+        ((*ON, "--utterances", "0"), "--utterances is at least 1"),
+        ((*ON, "--epoch", "-1"), "--epoch is at least 0"),
+        (("data.augmentation.noise_folder=nowhere",), "There is no folder"),
+        ((*ON, "data.augmentation.noise_folder=empty"), "There is no audio in"),
+    ],
+)
+def test_mistakes_are_told_with_what_mends_them(corpus, tmp_path, capsys, arguments, said):
+    (tmp_path / "empty").mkdir()
+    assert augment(corpus, *arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_an_utterance_that_broke_is_passed_over_by_name(corpus, tmp_path, capsys):
+    assert augment(corpus, *ON, "--to", "heard") == 0
+    broken = tmp_path / "train" / "1.wav"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    write_tone(tmp_path / "train" / "2.wav", 0.7, hertz=220)  # whole, with another sound
+    assert augment(corpus, *ON, "--to", "heard") == 0
+    told = json.loads((tmp_path / "heard" / "drawn.json").read_text())["utterances"]
+    assert len(told) == 4
