@@ -21,8 +21,13 @@ from mynah.data.account import LISTED_ROWS, split_account
 from mynah.data.corpus import Corpus
 from mynah.data.duplicates import digests, find_duplicates
 from mynah.data.filters import Measures
-from mynah.data.held_out import HeldOut
-from mynah.data.mixture import Member
+from mynah.data.requests import (
+    Request,
+    account_of_members,
+    distinct_members,
+    members_of,
+    repeats_of_members,
+)
 from mynah.data.scripts import strangers
 from mynah.data.selection import (
     Chosen,
@@ -43,25 +48,6 @@ _DECIDING = (
     "min_characters_a_second", "max_characters_a_second", "on_duplicates", "filter_eval",
     "on_other_script", "max_train_samples", "max_eval_samples", "mixture_temperature",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Request:
-    """One corpus that is wanted.
-
-    Attributes:
-        name: The split's name.
-        training: Whether it is learned from.
-        stretches: The rows it is made of.
-        members: The source that each stretch is of, beside ``stretches``.
-        held: Only what is held out is meant; None: all rows.
-    """
-
-    name: str
-    training: bool
-    stretches: Sequence[Stretch]
-    members: Sequence[Member]
-    held: HeldOut | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +154,7 @@ def _choose(
         words=texts.words,
         characters=texts.characters,
         scripts=scripts,
-        strange=_strange(corpus, scripts, _members_of(request)[numbers]),
+        strange=_strange(corpus, scripts, members_of(request)[numbers]),
     )
     filtering = request.training or config.filter_eval
     codes = filters.reasons(measures, config, filtering=filtering)
@@ -179,8 +165,8 @@ def _choose(
     kept, beyond = _limited(request, config, codes, measures.seconds, numbers)
     if not len(kept):
         raise _nothing_left(request, corpus, codes, measures, config)
-    each = _mixed(request, config, numbers[kept], measures.seconds[kept])
-    repeats = mixture.row_repeats(_members_of(request)[numbers[kept]], each)
+    each = repeats_of_members(request, config, numbers[kept], measures.seconds[kept])
+    repeats = mixture.row_repeats(members_of(request)[numbers[kept]], each)
     total = sum(len(stretch.piece.table) for stretch in stretches)
     chosen_rows = None if len(kept) == total else rows[kept]
     changed = request.training and bool(texts.changes["changed"])
@@ -206,7 +192,9 @@ def _choose(
     if request.training:
         account["duplicates"] = duplicates
         account["text_changes"] = texts.changes
-        account["sources"] = _of_members(request, numbers[kept], measures.seconds[kept], each)
+        account["sources"] = account_of_members(
+            request, numbers[kept], measures.seconds[kept], each
+        )
     else:
         # Kept, so that the denominator is the set's: their hypothesis is empty.
         broken = kept[measures.unreadable[kept]]
@@ -308,9 +296,9 @@ def _limited(
     staying = np.flatnonzero(codes == filters.KEPT)
     kept = staying
     if request.training and any(m.max_samples or m.max_hours for m in request.members):
-        members = _members_of(request)[numbers]
+        members = members_of(request)[numbers]
         parts = []
-        for number, member in enumerate(_distinct(request)):
+        for number, member in enumerate(distinct_members(request)):
             mine = staying[members[staying] == number]
             parts.append(
                 within_limits(
@@ -321,53 +309,6 @@ def _limited(
     limit = config.max_train_samples if request.training else config.max_eval_samples
     kept = within_limits(kept, seconds[kept], samples=limit)
     return kept, len(staying) - len(kept)
-
-
-def _distinct(request: Request) -> list[Member]:
-    return list({member.name: member for member in request.members}.values())
-
-
-def _members_of(request: Request) -> np.ndarray:
-    """Number of the source that each stretch is of."""
-    names = [member.name for member in _distinct(request)]
-    return np.asarray([names.index(member.name) for member in request.members], dtype=np.int32)
-
-
-def _hours(request: Request, numbers: np.ndarray, seconds: np.ndarray) -> dict[str, float]:
-    members = _members_of(request)[numbers]
-    sums = np.bincount(members, weights=seconds, minlength=len(_distinct(request))) / 3600
-    return {m.name: float(sums[number]) for number, m in enumerate(_distinct(request))}
-
-
-def _mixed(
-    request: Request, config: DataConfig, numbers: np.ndarray, seconds: np.ndarray
-) -> dict[int, float]:
-    """How often an utterance of each source is drawn in an epoch."""
-    distinct = _distinct(request)
-    if not request.training or len(distinct) < 2:
-        return dict.fromkeys(range(len(distinct)), 1.0)
-    hours = _hours(request, numbers, seconds)
-    weights = {member.name: member.weight for member in distinct}
-    share = mixture.shares(hours, weights, config.mixture_temperature)
-    each = mixture.repeats(hours, share)
-    return {number: each[member.name] for number, member in enumerate(distinct)}
-
-
-def _of_members(
-    request: Request, numbers: np.ndarray, seconds: np.ndarray, each: dict[int, float]
-) -> dict[str, Any]:
-    hours = _hours(request, numbers, seconds)
-    counts = np.bincount(_members_of(request)[numbers], minlength=len(hours))
-    total = sum(hours.values())
-    return {
-        name or "all": {
-            "utterances": int(counts[number]),
-            "hours": round(length, 4),
-            "share": round(each[number] * length / total, 6) if total else 0.0,
-            "repeats": round(each[number], 6),
-        }
-        for number, (name, length) in enumerate(hours.items())
-    }
 
 
 def _dropped(

@@ -16,11 +16,12 @@ from mynah.config.schema import DataConfig
 from mynah.console import notice, say
 from mynah.data import splits, tables
 from mynah.data.account import LISTED_ROWS, tell, write_account
-from mynah.data.candidates import Request, chosen_corpus
+from mynah.data.candidates import chosen_corpus
 from mynah.data.corpus import Corpus, Piece
 from mynah.data.held_out import HeldOut, hold_out
 from mynah.data.leaks import known_leaks, tell_leaks
 from mynah.data.mixture import Member, entries, entry_config
+from mynah.data.requests import Request
 from mynah.data.selection import Stretch, joined_rows
 from mynah.data.sources import open_source
 from mynah.data.sources.base import Place, UnknownSplitError
