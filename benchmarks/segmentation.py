@@ -1,10 +1,11 @@
 """How well long recordings are cut into utterances, on AN4's test set joined into long files.
 
-    python benchmarks/segmentation.py MODEL AN4 [--seeds 3] [--replaced 0.1] [--split test]
+    python benchmarks/segmentation.py MODEL AN4 [--seeds 3] [--replaced 0.1] [--split test] \
+        [--min-score -1.2] [--file-seconds 600]
 
 MODEL is a CTC model (a checkpoint or a hub name), AN4 the folder with etc/ and wav/. For each
 seed, the utterances of the split are put in a drawn order, freed of the silence at their ends,
-and joined into files of about ten minutes; between them lie 0.4 to 2.5 s of faint noise, and
+and joined into files of ten minutes; between them lie 0.4 to 2.5 s of faint noise, and
 at one join in ten an utterance of the training split that the transcript does not have. The
 transcript has no punctuation and no lines. In a second pass one transcript in ten is replaced
 by one of the training split, which is to be found out.
@@ -22,8 +23,10 @@ import argparse
 import contextlib
 import io
 import itertools
+import resource
 import statistics
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,15 +39,15 @@ from mynah.data import audio
 from mynah.data.row import Row
 from mynah.data.sources.an4 import AN4Source
 from mynah.data.sources.base import Part, Place
+from mynah.segmentation.aligned_text import Rules
 from mynah.segmentation.segment import Request, segment
 from mynah.segmentation.utterance import Utterance
 
 _RATE = 16000
-_FILE_SECONDS = 600.0
 _PAUSE_SECONDS = (0.4, 2.5)
 _UNTRANSCRIBED = 0.1  # of the joins
-_SPEECH_DECIBELS = 25.0  # below an utterance's loud frames: softer at its ends is breath
-_MARGIN_SECONDS = 0.15  # of what is softer stays, not to cut off a soft sound
+_SPEECH_DECIBELS = 20.0  # below an utterance's loud frames: softer at its ends is breath
+_MARGIN_SECONDS = 0.3  # of what is softer stays, not to cut off a soft sound
 _TOLERANCE_SECONDS = 0.3
 
 
@@ -77,6 +80,7 @@ class Measured:
     replaced_words: int = 0
     replaced_words_rejected: int = 0
     rejected_words: int = 0
+    speed: float = 0.0
 
 
 def main() -> None:
@@ -86,17 +90,21 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--replaced", type=float, default=0.1)
+    parser.add_argument("--min-score", type=float, default=Rules().least_score)
+    parser.add_argument("--file-seconds", type=float, default=600.0)
     arguments = parser.parse_args()
     spoken, others = read_corpus(arguments.corpus, arguments.split)
-    clean = [
-        measure(spoken, others, arguments.model, seed, replaced=0.0)
-        for seed in range(arguments.seeds)
-    ]
-    mixed = [
-        measure(spoken, others, arguments.model, seed, replaced=arguments.replaced)
-        for seed in range(arguments.seeds)
-    ]
+    rules = Rules(least_score=arguments.min_score)
+    clean, mixed = (
+        [
+            measure(spoken, others, arguments.model, seed, replaced, rules, arguments.file_seconds)
+            for seed in range(arguments.seeds)
+        ]
+        for replaced in (0.0, arguments.replaced)
+    )
     report(clean, mixed, arguments.replaced)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"most memory                         {peak:.2f} GiB")
 
 
 def read_corpus(
@@ -136,6 +144,7 @@ def join(
     draw: np.random.Generator,
     replaced: float,
     folder: Path,
+    file_seconds: float,
 ) -> dict[str, Truth]:
     """Write long files with their transcripts; what is true of each, by its name."""
     order = draw.permutation(len(spoken))
@@ -144,7 +153,7 @@ def join(
     waiting = list(order)
     while waiting:
         truth, pieces = Truth(), []
-        while waiting and truth.seconds < _FILE_SECONDS:
+        while waiting and truth.seconds < file_seconds:
             number = int(waiting.pop())
             text, samples = spoken[number]
             gap = [noise(draw.uniform(*_PAUSE_SECONDS), draw)]
@@ -183,15 +192,22 @@ def measure(
     model: str,
     seed: int,
     replaced: float,
+    rules: Rules,
+    file_seconds: float,
 ) -> Measured:
     """Join, cut, compare."""
     measured = Measured()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "joined"
         folder.mkdir()
-        files = join(spoken, others, np.random.default_rng(seed), replaced, folder)
+        files = join(spoken, others, np.random.default_rng(seed), replaced, folder, file_seconds)
+        started = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
-            found = segment(Request(folder, Path(temporary) / "cut", model), Path.cwd())
+            found = segment(
+                Request(folder, Path(temporary) / "cut", model, rules=rules), Path.cwd()
+            )
+        elapsed = time.perf_counter() - started
+    measured.speed = sum(truth.seconds for truth in files.values()) / elapsed
     for recording, utterances in found:
         compare(files[recording.name], utterances, measured)
     return measured
@@ -286,6 +302,7 @@ def report(clean: Sequence[Measured], mixed: Sequence[Measured], replaced: float
         f"words rejected                      "
         f"{middle([one.rejected_words / one.words for one in clean]):.1%}"
     )
+    print(f"times real time                     {middle([one.speed for one in clean]):.0f}")
     print(f"with {replaced:.0%} of the transcripts replaced:")
     print(
         f"  replaced words rejected (recall)  "

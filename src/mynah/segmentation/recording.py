@@ -46,14 +46,14 @@ class Recording:
         Raises:
             ValueError, OSError: It cannot be decoded.
         """
-        if self._whole is not None or audio.probe(self.path).duration_seconds is None:
+        last, seconds = end / sample_rate, self.duration_seconds
+        if self._whole is not None:
             return self._decoded(sample_rate)[start:end]
-        last = end / sample_rate
         return audio.read(
             self.path,
             sample_rate,
             offset_seconds=start / sample_rate,
-            duration_seconds=None if last >= self.duration_seconds else (end - start) / sample_rate,
+            duration_seconds=None if last >= seconds else (end - start) / sample_rate,
             channel=self.channel,
         )
 

@@ -98,6 +98,20 @@ def test_the_listing_is_a_corpus_that_training_reads(call, tones, tmp_path):
         np.testing.assert_array_equal(corpus.read_audio(row), expected)
 
 
+def test_a_part_of_a_single_recording_can_be_held_out(call, tones, tmp_path):
+    cut(call[0], tmp_path / "to")
+    config = DataConfig(
+        dataset_name=str(tmp_path / "to"),
+        dataset_cache_dir=str(tmp_path / "cache"),
+        num_proc=1,
+        eval_splits=None,
+    )
+    data = prepare(config, offline=True, working_directory=tmp_path)
+    (held_out,) = data.evaluation.values()
+    assert len(held_out) == 1
+    assert len(data.train) == 3
+
+
 def test_utterances_are_written_as_files_where_asked_for(call, tones, tmp_path):
     recording, _ = call
     found = cut(recording, tmp_path / "to", write_audio=True)
