@@ -152,9 +152,12 @@ class MynahTrainer(CommittingTrainer):
             self.remove_callback(unwanted)
 
     def close(self) -> None:
-        """Take the progress away, however the training ended."""
+        """Take the progress away and end the data workers, however the training ended."""
         if self.progress is not None:
             self.progress.close()
+        # Its workers end with it. Those that are still there when the process ends are sent a
+        # SIGTERM, which they leave to the training, and waited for without end.
+        self.callback_handler.train_dataloader = None
 
     # Data
 

@@ -1,0 +1,29 @@
+"""Data workers, which are kept from epoch to epoch, end with the training."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+
+import pytest
+from training_fakes import TinyCorpus, tiny_config, tiny_train
+
+from mynah.config.errors import UserError
+
+
+def _workers() -> set[int | None]:
+    return {process.pid for process in multiprocessing.active_children()}
+
+
+@pytest.mark.parametrize("on_error", ["skip", "fail"])
+def test_no_data_worker_is_left_when_a_training_is_done_or_has_failed(tmp_path, on_error):
+    before = _workers()
+    config = tiny_config(max_steps=12, dataloader_num_workers=1, dataloader_persistent_workers=True)
+    config = replace(config, data=replace(config.data, on_error=on_error))
+    corpus = TinyCorpus(unreadable=frozenset({3}))
+    if on_error == "fail":
+        with pytest.raises(UserError, match="cannot be read"):
+            tiny_train(tmp_path, config, corpus=corpus)
+    else:
+        tiny_train(tmp_path, config, corpus=corpus)
+    assert _workers() == before
