@@ -30,7 +30,9 @@ def make_family():
     return TinyFamily(dropout=0.0, dtype=torch.float64)
 
 
-def trained(tmp_path, batches, *, steps, accumulation, optim="sgd", clip=0.0, corpus=None):
+def trained(
+    tmp_path, batches, *, steps, accumulation, optim="sgd", clip=0.0, normalization="token"
+):
     config = tiny_config(
         max_steps=steps,
         gradient_accumulation_steps=accumulation,
@@ -42,26 +44,36 @@ def trained(tmp_path, batches, *, steps, accumulation, optim="sgd", clip=0.0, co
         max_grad_norm=clip,
         logging_steps=1,
         eval_strategy="no",
+        loss_normalization=normalization,
     )
-    return tiny_train(
-        tmp_path, config, family=make_family(), plan=FixedPlan(batches), corpus=corpus
-    )
+    return tiny_train(tmp_path, config, family=make_family(), plan=FixedPlan(batches))
 
 
-def full_gradient(rows):
-    """Gradient and mean loss over the target tokens of some rows, without any trainer."""
+def full_gradient(rows, normalization="token"):
+    """Gradient and mean loss of some rows by torch's own CTC loss, without any trainer."""
     family, corpus = make_family(), TinyCorpus()
-    total, count = 0.0, 0
+    losses, lengths = [], []
     for row in rows:
-        from mynah.models.family import Example
+        labels = torch.tensor(family.labels(corpus.texts[row]))
+        features = torch.from_numpy(family.features(corpus.read_audio(row)))[None]
+        logits = family.model(features.double())
+        sizes = (torch.tensor([logits.shape[1]]), torch.tensor([len(labels)]))
+        losses.append(
+            torch.nn.functional.ctc_loss(
+                logits.transpose(0, 1), labels[None], *sizes, reduction="sum"
+            )
+        )
+        lengths.append(len(labels))
+    if normalization == "token":
+        mean = torch.stack(losses).sum() / sum(lengths)
+    else:  # each utterance's mean over its tokens, as ctc_loss(reduction="mean") does it
+        mean = (torch.stack(losses) / torch.tensor(lengths)).mean()
+    mean.backward()
+    return family, mean.item()
 
-        labels = family.labels(corpus.texts[row])
-        example = Example(corpus.ids[row], family.features(corpus.read_audio(row)), labels)
-        loss = family.loss(family.model, family.collate([example]))
-        total = total + loss.total
-        count += len(labels)
-    (total / count).backward()
-    return family, (total / count).item()
+
+def norm_of(family):
+    return torch.cat([p.grad.flatten() for p in family.model.parameters()]).norm().item()
 
 
 SPLITS = {
@@ -73,18 +85,26 @@ SPLITS = {
 }
 
 
+@pytest.mark.parametrize("normalization", ["token", "utterance"])
 @pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
-def test_a_step_moves_by_the_mean_gradient_over_all_tokens(tmp_path, split):
+def test_a_step_moves_by_the_gradient_of_the_mean_loss(tmp_path, split, normalization):
     batches, accumulation = split
-    family, result = trained(tmp_path, batches, steps=1, accumulation=accumulation)
-    reference, loss = full_gradient(range(8))
+    family, result = trained(
+        tmp_path, batches, steps=1, accumulation=accumulation, normalization=normalization
+    )
+    reference, loss = full_gradient(range(8), normalization)
     start = make_family()
+    # Weights are float32, and so is one over a number of tokens.
+    exact = 1e-9 if normalization == "token" else 1e-7
     for name, parameter in reference.model.named_parameters():
         expected = dict(start.model.named_parameters())[name] - 0.01 * parameter.grad
-        torch.testing.assert_close(weights(family)[name], expected.detach(), rtol=1e-9, atol=1e-12)
-    assert result.history[0]["loss"] == pytest.approx(loss, rel=1e-9)
-    norm = torch.cat([p.grad.flatten() for p in reference.model.parameters()]).norm().item()
-    assert result.history[0]["grad_norm"] == pytest.approx(norm, rel=1e-6)
+        torch.testing.assert_close(weights(family)[name], expected.detach(), rtol=exact, atol=1e-9)
+    assert result.history[0]["loss"] == pytest.approx(loss, rel=exact)
+    assert result.history[0]["grad_norm"] == pytest.approx(norm_of(reference), rel=1e-6)
+
+
+def test_what_is_counted_makes_a_difference():
+    assert full_gradient(range(8))[1] != pytest.approx(full_gradient(range(8), "utterance")[1])
 
 
 def test_fifty_steps_end_in_the_same_place_for_every_split(tmp_path):
@@ -97,15 +117,26 @@ def test_fifty_steps_end_in_the_same_place_for_every_split(tmp_path):
             torch.testing.assert_close(other[name], value, rtol=1e-8, atol=1e-10)
 
 
-def test_clipping_sees_the_true_norm(tmp_path):
-    reference, _ = full_gradient(range(8))
-    norm = torch.cat([p.grad.flatten() for p in reference.model.parameters()]).norm().item()
-    family, _ = trained(
-        tmp_path, [[0, 1], [2, 3], [4, 5], [6, 7]], steps=1, accumulation=4, clip=norm / 2
-    )
+@pytest.mark.parametrize("normalization", ["token", "utterance"])
+def test_clipping_sees_the_true_norm_however_a_step_is_split(tmp_path, normalization):
+    reference, loss = full_gradient(range(8), normalization)
+    norm = norm_of(reference)
     start = weights(make_family())
-    moved = torch.cat([(weights(family)[n] - start[n]).flatten() for n in start]).norm().item()
-    assert moved == pytest.approx(0.01 * norm / 2, rel=1e-4)
+    splits = {1: [list(range(8))], 4: [[0, 1], [2, 3], [4, 5], [6, 7]]}
+    for share, clips in ((0.5, True), (1.01, False)):
+        for accumulation, batches in splits.items():
+            family, result = trained(
+                tmp_path / f"{share}-{accumulation}",
+                batches,
+                steps=1,
+                accumulation=accumulation,
+                clip=share * norm,
+                normalization=normalization,
+            )
+            moved = torch.cat([(weights(family)[n] - start[n]).flatten() for n in start]).norm()
+            expected = 0.01 * norm * (share if clips else 1.0)
+            assert moved.item() == pytest.approx(expected, rel=1e-5)
+            assert result.history[0]["loss"] == pytest.approx(loss, rel=1e-6)
 
 
 def test_the_logged_loss_of_an_interval_is_the_mean_over_its_tokens(tmp_path):

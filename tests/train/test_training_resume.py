@@ -160,6 +160,7 @@ def test_resuming_a_finished_training_does_no_further_step(tmp_path):
     ("change", "named"),
     [
         ({"seed": 7}, "training.seed: 42 in the checkpoint, 7 now"),
+        ({"loss_normalization": "utterance"}, 'training.loss_normalization: "token" in the'),
         ({"per_device_train_batch_size": 5}, "training.per_device_train_batch_size"),
         ({"learning_rate": 0.02}, "training.learning_rate: 0.01 in the checkpoint, 0.02 now"),
     ],

@@ -27,7 +27,8 @@ class Example:
         id: The utterance's id in its corpus.
         features: What :meth:`Family.features` made of the audio, [frames, bins] or [samples].
         labels: Token ids of the transcript.
-        weight: 1.0, or 0.0 for a row that fills a rank's tail.
+        weight: What each of its tokens counts: 1.0; one over their number where utterances are
+            to count alike (:func:`token_weight`); 0.0 for a row that fills a rank's tail.
     """
 
     id: str
@@ -40,13 +41,30 @@ class Example:
 class LossSum:
     """A loss before it is divided, so that any split of a batch gives the same gradient.
 
+    The mean loss of an optimizer step is the sum of the totals of all its batches, on all its
+    ranks, over the sum of their counts. No family divides by anything of its own.
+
     Attributes:
-        total: Sum of the weighted negative log-likelihoods over the batch, scalar tensor.
-        count: What to divide by (target tokens with weight), scalar tensor.
+        total: Sum over the batch of each utterance's negative log-likelihood by its weight,
+            scalar tensor.
+        count: Sum over the batch of each utterance's target tokens by its weight, scalar tensor:
+            tokens where every weight is 1, utterances where it is one over the tokens.
     """
 
     total: torch.Tensor
     count: torch.Tensor
+
+
+def token_weight(labels: Sequence[int], normalization: str) -> float:
+    """:attr:`Example.weight` of a row that counts.
+
+    Args:
+        labels: Its target tokens. One without any counts as one token, as in every family.
+        normalization: ``"token"``: every token counts alike, and :class:`LossSum` is a mean over
+            tokens; ``"utterance"``: every utterance does, whatever its length, and it is a mean
+            over utterances of the mean over their tokens.
+    """
+    return 1.0 if normalization == "token" else 1.0 / max(1, len(labels))
 
 
 class Family(ABC):

@@ -16,7 +16,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mynah.config.errors import UserError
-from mynah.models.family import Example
+from mynah.models.family import Example, token_weight
 from mynah.training.stops import SIGNALS
 
 if TYPE_CHECKING:
@@ -52,12 +52,21 @@ class TrainingRows(Dataset):
         family: Makes features and labels.
         corpus: Training utterances.
         augmentation: What becomes of the audio and of its features.
+        normalization: ``training.loss_normalization``.
     """
 
-    def __init__(self, family: Family, corpus: Corpus, augmentation: Augmentation) -> None:
+    def __init__(
+        self,
+        family: Family,
+        corpus: Corpus,
+        augmentation: Augmentation,
+        *,
+        normalization: str = "token",
+    ) -> None:
         self._family = family
         self.corpus = corpus
         self._augmentation = augmentation
+        self._normalization = normalization
 
     def __len__(self) -> int:
         return len(self.corpus)
@@ -91,7 +100,12 @@ class TrainingRows(Dataset):
             utterance.id,
             position,
             seconds=len(heard) / self.corpus.sample_rate,
-            example=Example(utterance.id, features, labels, weight),
+            example=Example(
+                utterance.id,
+                features,
+                labels,
+                weight * token_weight(labels, self._normalization),
+            ),
         )
 
     def collate(self, rows: Sequence[LoadedRow]) -> dict[str, Any]:

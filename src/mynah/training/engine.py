@@ -52,8 +52,9 @@ class MynahTrainer(CommittingTrainer):
 
     The loss: :meth:`Family.loss` gives a sum and a count, gradients are summed over every
     batch and rank of an optimizer step and divided by the whole count once, so that no way
-    to split a step changes its gradient. (Trainer divides by the number of batches, or not
-    at all where a model's forward takes keyword arguments; huggingface/transformers 47688.)
+    to split a step changes its gradient; ``training.loss_normalization`` says what is counted.
+    (Trainer divides by the number of batches, or not at all where a model's forward takes
+    keyword arguments; huggingface/transformers 47688.)
 
     The loader: a plain one over the batch plan, never resharded by Accelerate.
 
@@ -94,7 +95,9 @@ class MynahTrainer(CommittingTrainer):
         self._on_first_checkpoint: Callable[[], None] | None = on_first_checkpoint
         self._extra_files = extra_files
         self._steps_total = steps_total(plan, config)
-        self._rows = TrainingRows(family, corpus, augmentation)
+        self._rows = TrainingRows(
+            family, corpus, augmentation, normalization=config.training.loss_normalization
+        )
         self._plan = plan
         self._sampler = (
             StreamSampler(plan)
@@ -299,7 +302,7 @@ class MynahTrainer(CommittingTrainer):
 
     @property
     def running_loss(self) -> float:
-        """Loss a token since the last log line."""
+        """Mean loss since the last log line, by what ``training.loss_normalization`` counts."""
         return self._logged_total / self._logged_count if self._logged_count else math.nan
 
     @property

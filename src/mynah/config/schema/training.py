@@ -30,6 +30,13 @@ class TrainingConfig:
         unit="characters a second",
         minimum=0.1,
     )
+    loss_normalization: str = setting(
+        "token",
+        "What an optimizer step's loss and gradient are the mean over: token: all target tokens "
+        "of the step; utterance: its utterances, each with the mean over its own tokens, so that "
+        "a short one counts as much as a long one.",
+        choices=("token", "utterance"),
+    )
     eval_batch_seconds: float = setting(
         240.0,
         "Padded audio in an evaluation batch where per_device_eval_batch_size is null.",
