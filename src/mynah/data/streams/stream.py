@@ -113,9 +113,9 @@ class Stream:
         rows: list[StreamedUtterance] = []
         with closing(windows.iterate()) as passing:  # type: ignore[type-var]
             for window in passing:
-                rows += window.rows
-                if len(rows) >= _HEAD_ROWS or window.mark.epoch:
+                if len(rows) >= _HEAD_ROWS or (rows and window.mark.epoch):
                     break
+                rows += window.rows
         return Head(self, rows[:_HEAD_ROWS])
 
     def about(self) -> dict[str, Any]:
