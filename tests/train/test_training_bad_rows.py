@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from test_training_gradients import FixedPlan, make_family
+from test_training_ranks import free_port
 from training_fakes import TinyCorpus, TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
 from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.data.augmentation.chain import Augmentation
+from mynah.data.prepare import prepare
 from mynah.models.family import LossSum
+from mynah.training.dataset import PlanSampler, TrainingRows, make_loader
 
 
 def on_error(config, value):
@@ -122,3 +132,191 @@ def test_a_loss_that_stays_not_finite_ends_the_training(tmp_path):
         tiny_train(tmp_path, tiny_config(max_steps=100, save_steps=2), family=family)
     assert "learning_rate" in caught.value.fix
     assert all(torch.isfinite(value).all() for value in weights(family).values())
+
+
+def broken_in_turn(path: Path, way: str) -> None:
+    """Break a recording as recordings break."""
+    content = path.read_bytes()
+    samples, rate = soundfile.read(path, dtype="float32")
+    if way == "cut short":
+        path.write_bytes(content[: len(content) // 2])
+    elif way == "zero bytes":
+        path.write_bytes(b"")
+    elif way == "zeroes":
+        path.write_bytes(bytes(len(content)))
+    elif way == "text":
+        path.write_text("this was a recording once\n" * 40)
+    elif way == "no numbers":
+        samples[100] = np.nan
+        soundfile.write(path, samples, rate, subtype="FLOAT")
+    elif way == "shorter":
+        soundfile.write(path, samples[:100], rate)
+    elif way == "missing":
+        path.unlink()
+    elif way == "a folder":
+        path.unlink()
+        path.mkdir()
+
+
+WAYS = (
+    "cut short", "zero bytes", "zeroes", "text", "no numbers", "shorter", "missing", "a folder",
+)  # fmt: skip
+
+
+def spoken_folder(root: Path, rows: int):
+    """A prepared corpus of real files whose tones spell their transcripts."""
+    written = TinyCorpus(rows)
+    (root / "train").mkdir(parents=True)
+    lines = ["file_name,text"]
+    for row in range(rows):
+        soundfile.write(root / "train" / f"{row}.wav", written.read_audio(row) * 0.5, 8000)
+        lines.append(f"{row}.wav,{written.texts[row]}")
+    (root / "train" / "metadata.csv").write_text("\n".join(lines) + "\n")
+    config = DataConfig(
+        dataset_name=str(root), eval_splits=[], sample_rate=8000, num_proc=1,
+        dataset_cache_dir=str(root / "cache"),
+    )  # fmt: skip
+    return prepare(config, working_directory=root).train
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_files_that_break_after_preparation_are_named_and_the_rest_is_learned(
+    tmp_path, capsys, workers
+):
+    corpus = spoken_folder(tmp_path / "corpus", 20)
+    for row, way in enumerate(WAYS):
+        broken_in_turn(tmp_path / "corpus" / "train" / f"{row}.wav", way)
+    _, result = tiny_train(
+        tmp_path / "model",
+        tiny_config(max_steps=10, dataloader_num_workers=workers),
+        corpus=corpus,
+    )
+    assert result.steps == 10
+    assert set(result.skipped) == {corpus.ids[row] for row in range(len(WAYS))}
+    assert all(reason for reason in result.skipped.values())
+    said = capsys.readouterr().out
+    assert f"{len(WAYS)} training utterance(s) could not be used" in said
+    losses = [entry["loss"] for entry in result.history if "loss" in entry]
+    assert np.isfinite(losses).all()
+
+
+def test_a_batch_of_which_every_file_broke_leaves_the_model_as_it_was(tmp_path):
+    corpus = spoken_folder(tmp_path / "corpus", 8)
+    for row in (2, 3):
+        broken_in_turn(tmp_path / "corpus" / "train" / f"{row}.wav", "missing")
+    ends = []
+    for name, batches in (("with", [[0, 1], [2, 3]]), ("without", [[0, 1]])):
+        config = tiny_config(max_steps=len(batches), optim="sgd", lr_scheduler_type="constant")
+        family = make_family()
+        tiny_train(tmp_path / name, config, family=family, corpus=corpus, plan=FixedPlan(batches))
+        ends.append(weights(family))
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+def noisy(config, folder: Path):
+    augmentation = replace(
+        config.data.augmentation, noise_folder=str(folder), noise_snr_db=[10.0, 10.0]
+    )
+    return replace(config, data=replace(config.data, augmentation=augmentation))
+
+
+def test_an_utterance_whose_noise_vanished_is_left_out_by_name(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / "noise").mkdir(exist_ok=True)
+        noise = np.random.default_rng(0).uniform(-0.1, 0.1, 8000)
+        soundfile.write(tmp_path / "noise" / name, noise, 8000)
+    config = noisy(tiny_config(max_steps=10), tmp_path / "noise")
+    made = Augmentation.open(config.data.augmentation, sample_rate=8000, seed=42)
+    (tmp_path / "noise" / "a.wav").unlink()
+    _, result = tiny_train(tmp_path / "model", config, augmentation=made)
+    drawn = {
+        f"utterance-{row:03d}": {
+            made.draw(epoch=epoch, utterance_id=f"utterance-{row:03d}").noise_pieces[0].file
+            for epoch in (0, 1)
+        }
+        for row in range(20)
+    }
+    assert set(result.skipped) == {name for name, files in drawn.items() if 0 in files}
+    assert 0 < len(result.skipped) < 20
+    assert all("a.wav cannot be read" in reason for reason in result.skipped.values())
+
+
+def test_a_resumed_training_with_other_noise_is_refused(tmp_path):
+    (tmp_path / "noise").mkdir()
+    soundfile.write(tmp_path / "noise" / "a.wav", 0.1 * np.ones(8000), 8000)
+    config = noisy(tiny_config(max_steps=2, save_steps=2), tmp_path / "noise")
+    tiny_train(tmp_path / "model", config)
+    checkpoint = tmp_path / "model" / "checkpoint-2"
+    longer = replace(config, training=replace(config.training, max_steps=3))
+    moved = (tmp_path / "noise").rename(tmp_path / "elsewhere")
+    _, result = tiny_train(tmp_path / "model", noisy(longer, moved), resume=checkpoint)
+    assert result.steps == 3  # the same recordings, wherever they lie
+    soundfile.write(moved / "b.wav", 0.2 * np.ones(8000), 8000)
+    with pytest.raises(UserError, match="noise_folder \\(fingerprint\\)"):
+        tiny_train(tmp_path / "model", noisy(longer, moved), resume=checkpoint)
+
+
+class RanksPlan(FixedPlan):
+    """One epoch of given steps, each a batch a rank."""
+
+    def batch(self, epoch, index, rank=0):
+        return [(row, 1.0) for row in self.batches[index][rank]]
+
+    def copies(self, epoch, index, rank=0):
+        return [0] * len(self.batches[index][rank])
+
+
+RANKS_SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+sys.path.insert(0, sys.argv[1])
+from test_training_bad_rows import train_with_broken
+torch.set_num_threads(1)
+train_with_broken(Path(sys.argv[2]), [[[0, 1], [2, 3]], [[4, 5], [6, 7]], [[8, 9], [10, 11]]])
+"""
+
+
+def train_with_broken(directory: Path, steps: list[list[list[int]]]):
+    """Three steps; rows 6 and 7 cannot be read: of two ranks the second has nothing to learn."""
+    torch.manual_seed(5)
+    family = TinyFamily(dropout=0.0, dtype=torch.float64)
+    config = tiny_config(max_steps=3, optim="sgd", logging_steps=1)
+    corpus = TinyCorpus(unreadable=frozenset({6, 7}))
+    return tiny_train(directory, config, family=family, corpus=corpus, plan=RanksPlan(steps))
+
+
+def test_a_batch_left_empty_on_one_rank_of_two_costs_the_other_nothing(tmp_path):
+    alone, _ = train_with_broken(tmp_path / "one", [[[0, 1, 2, 3]], [[4, 5]], [[8, 9, 10, 11]]])
+    script = tmp_path / "script.py"
+    script.write_text(RANKS_SCRIPT)
+    launcher = ["-m", "torch.distributed.run", "--master-addr=127.0.0.1", "--nproc-per-node=2"]
+    here = str(Path(__file__).parent)
+    done = subprocess.run(
+        [sys.executable, *launcher, f"--master-port={free_port()}", str(script), here,
+         str(tmp_path / "two" / "model")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shared = weights(TinyFamily.load(tmp_path / "two" / "model" / "checkpoint-3"))
+    for name, value in weights(alone).items():
+        torch.testing.assert_close(shared[name], value, rtol=1e-9, atol=1e-12)
+
+
+def test_a_worker_gives_the_batch_that_the_training_itself_would_make(tmp_path):
+    corpus = spoken_folder(tmp_path / "corpus", 12)
+    config = noisy(tiny_config(), tmp_path / "corpus" / "train").data.augmentation
+    config = replace(
+        config, speed_factors=[0.9, 1.1], room_probability=0.5, simulated_rooms=2,
+        telephone_probability=0.5, room_rt60_seconds=[0.1, 0.2],
+    )  # fmt: skip
+    found = []
+    for workers in (0, 4):
+        augmentation = Augmentation.open(config, sample_rate=8000, seed=3)
+        rows = TrainingRows(TinyFamily(), corpus, augmentation)
+        sampler = PlanSampler(TinyPlan(12, 3))
+        sampler.begin(1, 0)
+        loader = make_loader(rows, sampler, pin_memory=False, num_workers=workers)
+        found.append([batch["tensors"]["features"].clone() for batch in loader])
+    assert len(found[0]) == 4
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))

@@ -107,6 +107,11 @@ def train(
             sample_rate=corpus.sample_rate,
             seed=config.training.seed,
         )
+    if augmentation.masks and family.feature_seconds is None:
+        console.notice(
+            "data.augmentation.spec_augment has no effect: this model takes samples, and masks "
+            "are for spectral features."
+        )
     settings = fixed_settings(config, corpus, augmentation)
     total = steps_total(plan, config)
     for name in checkpoints.clean(output_directory) if distributed.rank() == 0 else []:

@@ -96,6 +96,12 @@ class Augmentation:
             responses = open_folder(config.room_folder, "data.augmentation.room_folder", "room")
         return cls(config, sample_rate=sample_rate, seed=seed, noises=noises, responses=responses)
 
+    @property
+    def masks(self) -> bool:
+        """Whether SpecAugment is on."""
+        config = self.config.spec_augment
+        return bool((config.time_masks or config.frequency_masks) and config.probability)
+
     def fingerprints(self) -> dict[str, str]:
         """Of the folders, by the setting that names each."""
         return {name: folder.fingerprint for name, folder in self._folders().items()}
@@ -168,7 +174,7 @@ class Augmentation:
     def features(self, features: np.ndarray, *, epoch: int, utterance_id: str) -> np.ndarray:
         """SpecAugment, where it is on: float32 [frames, bins] to float32 [frames, bins]."""
         config = self.config.spec_augment
-        if not config.time_masks and not config.frequency_masks:
+        if not self.masks:
             return features
         one = self._generator("spec_augment", epoch, utterance_id)
         if one.random() >= config.probability:
