@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dry_step_fakes import HOP, RATE, FakeCorpus, FakeFamily, configured
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -82,6 +82,7 @@ def test_a_tokenizer_that_makes_more_of_a_text_than_it_has_characters_is_found_o
 
 @hypothesis_settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=8), st.integers(1, 3))
+@example(["\U00010410" * 20], 1)  # in UTF-8 one byte and the same one three times
 def test_no_way_to_cut_a_text_into_labels_needs_more_than_the_bound(texts, size):
     bounds = label_bounds(texts)
     for text, bound in zip(texts, bounds, strict=True):
