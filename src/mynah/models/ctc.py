@@ -20,6 +20,7 @@ from mynah.models import adapters, ctc_models, hub, word_decoding
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import frontend_for, group_by_length
 from mynah.models.parameters import hold_frozen_norms, parameter_table
+from mynah.models.spelling import Spelling
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +64,7 @@ class CTC(Family):
         self.tokenizer = tokenizer
         self.processor = ctc_models.make_processor(extractor, tokenizer)
         self.blank: int = base.config.pad_token_id
-        self._letter_case = _letter_case(tokenizer)
+        self._spelling = Spelling(tokenizer, self.blank)
         self._revisions = dict(revisions or {})
         self._words: word_decoding.WordDecoding | None = None
         self._decodes_words = False
@@ -78,7 +79,7 @@ class CTC(Family):
         texts = list(texts)
         family = cls._build_model(config, texts, sample_rate, offline=offline)
         if config.language_model == "words":
-            cased = map(family._cased, texts)
+            cased = map(family._spelling.cased, texts)
             family._words = word_decoding.WordDecoding.estimate(cased, family.tokenizer)
         family.configure_decoding(config)
         return family
@@ -114,7 +115,7 @@ class CTC(Family):
         family = cls(
             model, parts.extractor, parts.tokenizer, pretrained=True, revisions=parts.revisions
         )
-        family._say_what_is_unheard_of(texts)
+        family._spelling.say_what_is_missing(texts)
         return family
 
     @classmethod
@@ -191,9 +192,7 @@ class CTC(Family):
         return self.frontend.features(audio)
 
     def labels(self, text: str) -> list[int]:
-        ids = self.tokenizer(self._cased(text), add_special_tokens=False)["input_ids"]
-        unheard_of = (self.tokenizer.unk_token_id, self.blank)  # asked once: it takes a while
-        return [i for i in ids if i not in unheard_of]
+        return self._spelling.labels(text)
 
     def output_length(self, samples: int) -> int:
         return self.frontend.output_length(samples)
@@ -325,32 +324,8 @@ class CTC(Family):
     def _text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, group_tokens=False, skip_special_tokens=True).strip()
 
-    def _cased(self, text: str) -> str:
-        """The text in the one letter case that the tokenizer has, where it has one."""
-        if self._letter_case is None:
-            return text
-        return text.upper() if self._letter_case == "upper" else text.lower()
-
-    def _say_what_is_unheard_of(self, texts: Sequence[str]) -> None:
-        """Name the characters of the corpus that the tokenizer cannot spell."""
-        characters = sorted(set("".join(map(self._cased, texts))) - {" "})
-        unknown = [one for one in characters if not self.labels(one)]
-        if unknown:
-            console.notice(
-                "The model's tokenizer cannot spell these characters of the transcripts, which "
-                f"are left out of what it learns: {' '.join(unknown)}"
-            )
-
     def parameter_table(self) -> list[tuple[str, int, int]]:
         return parameter_table(self.model)
 
     def base_revisions(self) -> dict[str, str]:
         return dict(self._revisions)
-
-
-def _letter_case(tokenizer: Any) -> str | None:
-    """``"upper"`` or ``"lower"`` where the tokenizer spells in that case alone."""
-    pieces = "".join(set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens))
-    upper = any(letter.isupper() for letter in pieces)
-    lower = any(letter.islower() for letter in pieces)
-    return None if upper == lower else "upper" if upper else "lower"

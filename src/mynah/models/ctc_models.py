@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console
-from mynah.config.errors import UserError
-from mynah.models import adapters, hub
+from mynah.models import adapters, hub, scratch
 from mynah.models.tokenizers import train_tokenizer
 
 if TYPE_CHECKING:
@@ -34,38 +33,10 @@ class Parts:
 
 def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) -> Parts:
     """A FastConformer of the sizes in ``config.encoder``, its tokenizer trained on ``texts``."""
-    from transformers import (
-        ParakeetCTCConfig,
-        ParakeetEncoderConfig,
-        ParakeetFeatureExtractor,
-        ParakeetForCTC,
-    )
+    from transformers import ParakeetCTCConfig, ParakeetForCTC
 
-    sizes = config.encoder
-    if sizes.hidden_size % sizes.heads:
-        raise UserError(
-            f"A width of {sizes.hidden_size} cannot be shared by {sizes.heads} attention heads.",
-            where="model.encoder.heads",
-            fix="Make model.encoder.hidden_size a multiple of model.encoder.heads.",
-        )
+    encoder = scratch.fastconformer_config(config.encoder)
     tokenizer = train_tokenizer(texts, kind=config.tokenizer, vocab_size=config.vocab_size)
-    encoder = ParakeetEncoderConfig(
-        hidden_size=sizes.hidden_size,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        intermediate_size=sizes.feed_forward_size,
-        conv_kernel_size=sizes.conv_kernel_size,
-        subsampling_factor=sizes.subsampling_factor,
-        subsampling_conv_channels=sizes.subsampling_channels,
-        num_mel_bins=sizes.mel_bins,
-        dropout=sizes.dropout,
-        activation_dropout=sizes.dropout,
-        attention_dropout=sizes.dropout,
-        layerdrop=0.0,
-        attention_bias=False,
-        convolution_bias=False,
-        scale_input=False,
-    )
     model = ParakeetForCTC(
         ParakeetCTCConfig(
             vocab_size=len(tokenizer),
@@ -73,33 +44,9 @@ def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) ->
             encoder_config=encoder,
         )
     )
-    _spread_weights(model)
-    # 25 ms windows every 10 ms at any rate; the transform is the next power of two.
-    window = sample_rate // 40
-    extractor = ParakeetFeatureExtractor(
-        feature_size=sizes.mel_bins,
-        sampling_rate=sample_rate,
-        hop_length=sample_rate // 100,
-        win_length=window,
-        n_fft=1 << (window - 1).bit_length(),
-    )
+    scratch.spread_weights(model)
+    extractor = scratch.log_mel_extractor(config.encoder.mel_bins, sample_rate)
     return Parts(model, extractor, tokenizer, {})
-
-
-def _spread_weights(model: Any) -> None:
-    """Draw the weights so that a layer's output has the size of its input, whatever its width.
-
-    transformers draws all with one deviation, 0.02, meant for widths near 1,000: a narrow
-    encoder then starts with signals that fade from layer to layer, and learns late.
-    """
-    import torch
-
-    for module in model.modules():
-        if isinstance(module, torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d):
-            fan_in = module.weight[0].numel()
-            torch.nn.init.trunc_normal_(module.weight, std=fan_in**-0.5)
-            if module.bias is not None:
-                torch.nn.init.zeros_(module.bias)
 
 
 def from_pretrained(

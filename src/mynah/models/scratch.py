@@ -1,0 +1,73 @@
+"""What is drawn, not loaded: the FastConformer encoder, its features and its first weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mynah.config.errors import UserError
+
+if TYPE_CHECKING:
+    from mynah.config.schema import EncoderConfig
+
+
+def fastconformer_config(sizes: EncoderConfig) -> Any:
+    """transformers' configuration of an encoder of these sizes.
+
+    Raises:
+        UserError: The width cannot be shared by the attention heads.
+    """
+    from transformers import ParakeetEncoderConfig
+
+    if sizes.hidden_size % sizes.heads:
+        raise UserError(
+            f"A width of {sizes.hidden_size} cannot be shared by {sizes.heads} attention heads.",
+            where="model.encoder.heads",
+            fix="Make model.encoder.hidden_size a multiple of model.encoder.heads.",
+        )
+    return ParakeetEncoderConfig(
+        hidden_size=sizes.hidden_size,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        intermediate_size=sizes.feed_forward_size,
+        conv_kernel_size=sizes.conv_kernel_size,
+        subsampling_factor=sizes.subsampling_factor,
+        subsampling_conv_channels=sizes.subsampling_channels,
+        num_mel_bins=sizes.mel_bins,
+        dropout=sizes.dropout,
+        activation_dropout=sizes.dropout,
+        attention_dropout=sizes.dropout,
+        layerdrop=0.0,
+        attention_bias=False,
+        convolution_bias=False,
+        scale_input=False,
+    )
+
+
+def log_mel_extractor(mel_bins: int, sample_rate: int) -> Any:
+    """Log-mel features over windows of 25 ms every 10 ms, at any sample rate."""
+    from transformers import ParakeetFeatureExtractor
+
+    window = sample_rate // 40
+    return ParakeetFeatureExtractor(
+        feature_size=mel_bins,
+        sampling_rate=sample_rate,
+        hop_length=sample_rate // 100,
+        win_length=window,
+        n_fft=1 << (window - 1).bit_length(),  # the next power of two
+    )
+
+
+def spread_weights(model: Any) -> None:
+    """Draw the weights so that a layer's output has the size of its input, whatever its width.
+
+    transformers draws all with one deviation, 0.02, meant for widths near 1,000: a narrow
+    encoder then starts with signals that fade from layer to layer, and learns late.
+    """
+    import torch
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d):
+            fan_in = module.weight[0].numel()
+            torch.nn.init.trunc_normal_(module.weight, std=fan_in**-0.5)
+            if module.bias is not None:
+                torch.nn.init.zeros_(module.bias)
