@@ -1,0 +1,132 @@
+"""Processes that train together: shared evaluations, and an end for all when one is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+COMMON = """
+import json, os, signal, sys
+sys.path.insert(0, sys.argv[1])
+import torch
+torch.set_num_threads(1)
+import numpy as np
+from training_fakes import *
+from mynah import distributed
+from mynah.evaluation.decode import decode
+from mynah.config.errors import UserError
+from mynah.config.exit_status import exit_status
+
+class Hearing(TinyFamily):
+    '''Hears how long a clip is, and how long the longest of its batch.'''
+    def transcribe(self, audios):
+        longest = max(map(len, audios))
+        return [f"{len(audio)} of {longest}" for audio in audios]
+
+distributed.start(on_cpu=True)
+"""
+
+
+def together(folder: Path, body: str, world_size: int = 2) -> list[tuple[int, str, str]]:
+    """Run a script in several processes; exit status, output and errors of each."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    script = folder / "script.py"
+    script.write_text(COMMON + textwrap.dedent(body))
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(script), str(Path(__file__).parent), str(folder)],
+            env=os.environ
+            | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": str(rank)}
+            | {"WORLD_SIZE": str(world_size), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(world_size)
+    ]
+    try:
+        ended = [process.communicate(timeout=200) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [(p.returncode, *said) for p, said in zip(processes, ended, strict=True)]
+
+
+DECODE = """
+found = decode(Hearing(), TinyCorpus(7, unreadable=frozenset({5})), batch_seconds=9,
+               batch_size=2, progress=False)
+print("FOUND" + json.dumps([[h.id, h.text, h.error] for h in found]))
+"""
+
+
+def test_a_shared_evaluation_decodes_every_utterance_once_in_the_batches_of_one_process(tmp_path):
+    ((_, alone, _),) = together(tmp_path, DECODE, world_size=1)
+    both = together(tmp_path, DECODE)
+    lists = [json.loads(out.split("FOUND")[1]) for out in (alone, both[0][1], both[1][1])]
+    assert lists[0] == lists[1] == lists[2]
+    assert len({row[0] for row in lists[0]}) == 7
+    assert sum(row[2] is not None for row in lists[0]) == 1
+    # Seven utterances in pairs: the shards are uneven, and some batch is shared by nobody.
+    assert len({row[1].split()[-1] for row in lists[0] if row[1]}) > 1
+
+
+def test_an_evaluation_that_fails_on_one_process_fails_on_all_with_the_same_message(tmp_path):
+    ended = together(
+        tmp_path,
+        """
+        corpus = TinyCorpus(6)
+        if distributed.rank() == 1:
+            def gone(row):
+                raise KeyboardInterrupt
+            corpus.read_audio = gone
+        try:
+            decode(Hearing(), corpus, batch_seconds=9, batch_size=2, progress=False)
+        except KeyboardInterrupt:
+            print("INTERRUPTED")
+        """,
+    )
+    assert [code for code, _, _ in ended] == [0, 0], ended
+    assert all("INTERRUPTED" in out for _, out, _ in ended)
+
+
+TRAIN = """
+class Fateful(TinyPlan):
+    def batch(self, epoch, index, rank=0):
+        if (epoch, index) == (1, 1) and rank == 1:
+            fate()
+        return super().batch(epoch, index, rank)
+
+def run():
+    with distributed.own_errors():
+        config = tiny_config(max_steps=50, save_steps=2, eval_steps=2,
+                             per_device_train_batch_size=2)
+        tiny_train(Path(sys.argv[2]) / "model", config, plan=Fateful(20, 2, 42, world_size=2))
+
+status = exit_status(run)
+sys.stdout.flush(); sys.stderr.flush()
+os._exit(status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("fate", "code", "says"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", -9, ""),
+        ("raise UserError('This file is broken.', where='a.wav')", 2, "is broken. (rank 1)"),
+    ],
+)
+def test_a_process_that_ends_ends_the_others_with_a_message_and_no_hang(tmp_path, fate, code, says):
+    ended = together(tmp_path, f"def fate():\n    {fate}\n" + TRAIN)
+    (first, _, error), (second, _, own) = ended
+    assert second == code and says in own
+    assert first == 2
+    assert "Another process of this training ended" in error and "Traceback" not in error
