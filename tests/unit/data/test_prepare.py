@@ -224,3 +224,13 @@ def test_a_corpus_can_be_sent_to_a_worker(tmp_path):
     assert "ids" not in vars(sent)
     assert sent.texts == corpus.texts and sent.fingerprint == corpus.fingerprint
     assert np.array_equal(sent.read_audio(3), corpus.read_audio(3))
+
+
+def test_recordings_behind_a_slice_are_not_decoded(tmp_path):
+    folder = write_folder(tmp_path / "corpus", ROWS[:6])
+    (folder / ROWS[5][0]).write_bytes(b"broken")
+    config = settings(
+        tmp_path, path=str(folder), train_splits=["train[:3]"], eval_splits=[], on_error="fail"
+    )
+    data = prepare(config, working_directory=tmp_path)
+    assert len(data.train) == 3

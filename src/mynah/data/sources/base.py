@@ -161,8 +161,9 @@ class RowSource(Source):
     def table(self, part: Part, first_rows: int | None = None) -> Table:
         from mynah.data.checking import checked_table
 
+        rows = self.wanted_rows(part)
         return checked_table(
-            self.wanted_rows(part),
+            rows if first_rows is None else rows[:first_rows],
             name=f"{self.format}-{re.sub('[^A-Za-z0-9.]+', '-', part.name)}",
             description=part.name,
             cache=self._place.cache,
