@@ -42,6 +42,7 @@ def command_line(
         The exit status (see ``mynah.config.exit_status``).
     """
     distributed.adopt_slurm()
+    distributed.quiet_torch()
     console.hush(not is_first_rank())
     arguments = list(sys.argv[1:] if argv is None else argv)
     line = CommandLine(arguments, program or _program())

@@ -41,6 +41,17 @@ def adopt_slurm() -> None:
         os.environ.setdefault(name, value)
 
 
+def quiet_torch() -> None:
+    """Keep torch's C++ warnings off the screens of several processes; before torch is imported.
+
+    A pretrained model may drop layers, so DDP is told to look for weights without a gradient; in
+    a step that drops none it warns, on every process, that the looking was in vain. Errors are
+    printed as ever; TORCH_CPP_LOG_LEVEL wins where it is set.
+    """
+    if world_size() > 1:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+
+
 def first_host(nodes: str) -> str:
     """The first node of a list as SLURM writes it: ``gpu[03-05,9],cpu1`` begins with gpu03."""
     match = _NODES.match(nodes)

@@ -65,7 +65,13 @@ def interval(steps: float | None, total: int) -> int | None:
 
 
 def training_arguments(
-    config: Config, plan: BatchPlan, *, output_directory: Path, resuming: bool, rows: int
+    config: Config,
+    plan: BatchPlan,
+    *,
+    output_directory: Path,
+    resuming: bool,
+    rows: int,
+    pretrained: bool = True,
 ) -> TrainingArguments:
     """Every setting of ``training`` that transformers knows, by its name.
 
@@ -75,6 +81,8 @@ def training_arguments(
         output_directory: Where checkpoints go.
         resuming: Whether training goes on from a checkpoint.
         rows: Training utterances.
+        pretrained: Whether any weights were loaded. Such a model may leave weights out of a
+            step (dropped layers, a vector for masks), and the processes must look for them.
 
     Raises:
         UserError: transformers refuses a value, or a setting cannot be honoured.
@@ -115,6 +123,7 @@ def training_arguments(
         "activation_checkpointing": training.gradient_checkpointing,
         "activation_checkpointing_kwargs": getattr(training, "gradient_checkpointing_kwargs", None),
         "logging_nan_inf_filter": False,
+        "ddp_find_unused_parameters": _finds_unused(training, pretrained=pretrained),
         "bf16": bf16,
         "fp16": fp16,
         # Said outright, for transformers takes bfloat16 on a CPU for an oversight otherwise.
@@ -128,6 +137,16 @@ def training_arguments(
         raise UserError(
             f"transformers refuses these training settings: {error}", where="training"
         ) from error
+
+
+def _finds_unused(training: TrainingConfig, *, pretrained: bool) -> bool:
+    """Whether DDP looks for weights that a step left without a gradient; it costs a little."""
+    asked = getattr(training, "ddp_find_unused_parameters", None)
+    if asked is not None:
+        return asked
+    how = getattr(training, "gradient_checkpointing_kwargs", None) or {}
+    # Re-entrant checkpoints would report every weight twice.
+    return pretrained and not (training.gradient_checkpointing and how.get("use_reentrant"))
 
 
 def reporters(training: TrainingConfig) -> list[str]:

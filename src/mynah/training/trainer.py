@@ -213,7 +213,7 @@ def _make_trainer(
 
     arguments = training_arguments(
         config, plan, output_directory=output_directory, resuming=first_step > 0,
-        rows=0 if config.data.streaming else len(corpus),
+        rows=0 if config.data.streaming else len(corpus), pretrained=family.pretrained,
     )  # fmt: skip
     trainer = MynahTrainer(
         family, corpus, plan, config, arguments, output_directory=output_directory, **rest

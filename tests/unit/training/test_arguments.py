@@ -30,9 +30,14 @@ def configured(**training):
     return replace(config, training=replace(config.training, use_cpu=True, **training))
 
 
-def translated(tmp_path, resuming=False, **training):
+def translated(tmp_path, resuming=False, pretrained=True, **training):
     return training_arguments(
-        configured(**training), Plan(), output_directory=tmp_path, resuming=resuming, rows=80
+        configured(**training),
+        Plan(),
+        output_directory=tmp_path,
+        resuming=resuming,
+        rows=80,
+        pretrained=pretrained,
     )
 
 
@@ -164,3 +169,28 @@ def test_unset_workers_are_as_many_as_feed_the_device(monkeypatch, device, cores
 
 def test_a_prefetch_factor_needs_no_number_of_workers(tmp_path):
     assert translated(tmp_path, dataloader_prefetch_factor=4).dataloader_num_workers == 1
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "training", "looks"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (False, {"ddp_find_unused_parameters": True}, True),
+        (True, {"ddp_find_unused_parameters": False}, False),
+        (True, {"gradient_checkpointing": True}, True),
+        (
+            True,
+            {
+                "gradient_checkpointing": True,
+                "gradient_checkpointing_kwargs": {"use_reentrant": True},
+            },
+            False,
+        ),
+    ],
+)
+def test_processes_look_for_unused_weights_where_a_model_may_drop_some(
+    tmp_path, pretrained, training, looks
+):
+    found = translated(tmp_path, pretrained=pretrained, **training)
+    assert found.ddp_find_unused_parameters is looks
