@@ -11,7 +11,7 @@ measurement prints, for the part after the first twentieth, the ratio of the las
 and the slope of a line through all points. The baseline keeps decoded arrays in a list, as a
 Dataset that caches does, over the first rows; its ratio to the same line is printed.
 
-Linux only. 100,000 rows take about six minutes on two cores.
+Linux only. 100,000 rows take about six minutes a pass on two cores.
 """
 
 from __future__ import annotations
