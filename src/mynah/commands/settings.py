@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.command_line import CommandLine
 from mynah.config.checks import check
 from mynah.config.compose import Composed, compose
-from mynah.config.errors import ConfigErrors
+from mynah.config.errors import ConfigErrors, UserError
 from mynah.config.values import argument
 
 
@@ -25,7 +26,8 @@ def read_settings(arguments: Sequence[str], command: str) -> Composed:
         UserError: A mistake in the configuration.
     """
     overrides = [
-        argument("data.dataset_name", text) if _is_path(text) else text for text in arguments
+        argument("data.dataset_name", _there(text, command)) if _is_path(text) else text
+        for text in arguments
     ]
     try:
         composed = compose(overrides)
@@ -36,4 +38,21 @@ def read_settings(arguments: Sequence[str], command: str) -> Composed:
 
 
 def _is_path(text: str) -> bool:
-    return not text.startswith(("-", "+", "~")) and "=" not in text and Path(text).exists()
+    """Whether an argument can only be a path: every setting has a ``=``."""
+    is_home = text.startswith("~/")
+    return (is_home or not text.startswith(("-", "+", "~"))) and (
+        "=" not in text or Path(text).exists()
+    )
+
+
+def _there(text: str, command: str) -> str:
+    path = Path(text).expanduser()
+    if path.exists():
+        return str(path)
+    beside = sorted(found.name for found in path.parent.glob("*") if not found.name.startswith("."))
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    raise UserError(
+        f"There is no folder and no file {text}.",
+        where=f"{command} {text}",
+        fix=f"{command} {path.parent / near[0]}" if near else "a setting is written key=value",
+    )

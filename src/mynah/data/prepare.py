@@ -252,7 +252,11 @@ def _stretches(
 def _with_a_way_out(problem: UnknownSplitError, member: Member, setting: str) -> UnknownSplitError:
     problem.where = member.setting(setting)
     if problem.there:
-        problem.fix = f"{member.setting(setting)}=[{problem.there[0]}]"
+        # What is trained on is the last thing to propose for measuring.
+        trained = {text.partition("[")[0] for text in member.config.train_splits}
+        unseen = [name for name in problem.there if name not in trained]
+        likely = (unseen or problem.there) if setting == "eval_splits" else problem.there
+        problem.fix = f"{member.setting(setting)}=[{likely[0]}]"
         if setting == "eval_splits":
             problem.fix += ", or hold out a part of the training data: "
             problem.fix += f"{member.setting(setting)}=null"
