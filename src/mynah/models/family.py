@@ -29,12 +29,16 @@ class Example:
         labels: Token ids of the transcript.
         weight: What each of its tokens counts: 1.0; one over their number where utterances are
             to count alike (:func:`token_weight`); 0.0 for a row that fills a rank's tail.
+        language: ISO 639-1 code of what is spoken, "" where it is not known.
+        seconds: How long the audio is, padding apart; None where nobody asked.
     """
 
     id: str
     features: np.ndarray
     labels: list[int]
     weight: float = 1.0
+    language: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,21 @@ class Family(ABC):
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
         """Free-running transcripts of float32 [samples] clips, the same for any batching."""
 
+    def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
+        """:meth:`transcribe` where the language of each clip is known (ISO 639-1 code or "").
+
+        What a family that is not told a language makes of it is the same.
+        """
+        return self.transcribe(audios)
+
+    def check_languages(self, languages: Iterable[str]) -> None:
+        """Look at the languages of a corpus (ISO 639-1 codes, "" among them) before training.
+
+        Raises:
+            UserError: The model has to be told a language, and is not, or does not know one.
+        """
+        return
+
     def configure_decoding(self, config: ModelConfig) -> None:
         """Take the settings of decoding from ``config``; a family that has none takes nothing.
 
@@ -150,6 +169,10 @@ class Family(ABC):
             UserError: They ask for what the model does not have.
         """
         return
+
+    def describe_decoding(self) -> str:
+        """How transcripts are found, in a few words: an error rate means little without it."""
+        return "greedy: the likeliest token at each step"
 
     @abstractmethod
     def parameter_table(self) -> list[tuple[str, int, int]]:

@@ -94,17 +94,20 @@ class TrainingRows(Dataset):
         if reason is not None:
             return LoadedRow(utterance.id, position, problem=reason)
         features = family.features(heard)
+        seconds = len(heard) / self.corpus.sample_rate
         if family.feature_seconds is not None:
             features = augmentation.features(features, epoch=epoch, utterance_id=utterance.id)
         return LoadedRow(
             utterance.id,
             position,
-            seconds=len(heard) / self.corpus.sample_rate,
+            seconds=seconds,
             example=Example(
                 utterance.id,
                 features,
                 labels,
                 weight * token_weight(labels, self._normalization),
+                utterance.language,
+                seconds,
             ),
         )
 
@@ -132,7 +135,11 @@ class TrainingRows(Dataset):
         if self._family.impossible(samples, labels) is not None:
             labels = []
         return Example(
-            row.id, self._family.features(noise * _STAND_IN_AMPLITUDE), labels, weight=0.0
+            row.id,
+            self._family.features(noise * _STAND_IN_AMPLITUDE),
+            labels,
+            weight=0.0,
+            language=utterance.language,
         )
 
 

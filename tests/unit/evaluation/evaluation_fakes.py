@@ -30,6 +30,7 @@ class FakeCorpus:
         self.durations = np.asarray(self.durations, dtype=np.float64)
         self.speakers = self.speakers or [f"s{row % 2}" for row in range(len(self.texts))]
         self.ids = [f"utt-{row}" for row in range(len(self.texts))]
+        self.languages = ["en"] * len(self.texts)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -56,7 +57,8 @@ class FakeFamily:
         self.batches: list[list[int]] = []
         self.before = before or (lambda rows: None)
 
-    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
+    def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
+        assert len(languages) == len(audios)
         rows = [round(float(audio[0]) * 10000) - 1 for audio in audios]
         self.batches.append(rows)
         self.before(rows)
