@@ -123,6 +123,7 @@ class TinyUtterance:
     id: str
     text: str
     duration_seconds: float
+    language: str = ""
 
 
 class TinyCorpus:
