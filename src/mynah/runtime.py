@@ -44,6 +44,13 @@ def describe_device(model: Any) -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
+def describe_machine(model: Any) -> str:
+    """What decides in which order sums are rounded: device, threads, version of torch."""
+    import torch
+
+    return f"{describe_device(model)}, torch {torch.__version__}"
+
+
 def use_threads(config: Config) -> None:
     """Set torch's threads: ``training.cpu_threads``, or one a core this process may use."""
     import torch

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
 from training_fakes import TinyCorpus, TinyPlan, tiny_config, tiny_train, weights
 
 from mynah.config.errors import UserError
+from mynah.training import trainer
 from mynah.training.checkpoint import list_checkpoints
 from mynah.training.state import load_tree
 
@@ -163,6 +165,9 @@ def test_resuming_a_finished_training_does_no_further_step(tmp_path):
         ({"loss_normalization": "utterance"}, 'training.loss_normalization: "token" in the'),
         ({"per_device_train_batch_size": 5}, "training.per_device_train_batch_size"),
         ({"learning_rate": 0.02}, "training.learning_rate: 0.01 in the checkpoint, 0.02 now"),
+        ({"gradient_accumulation_steps": 2}, "training.gradient_accumulation_steps: 1 in the"),
+        ({"loss_normalization": "utterance"}, "training.loss_normalization"),
+        ({"metric_for_best_model": "cer"}, 'training.metric_for_best_model: "wer" in the'),
     ],
 )
 def test_a_resumed_training_with_another_setting_is_refused_by_name(tmp_path, change, named):
@@ -173,6 +178,72 @@ def test_a_resumed_training_with_another_setting_is_refused_by_name(tmp_path, ch
             tiny_config(max_steps=2, **change),
             resume=tmp_path / "model" / "checkpoint-1",
         )
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "named"),
+    [
+        ("encoder", {"dropout": 0.3}, "model.encoder.dropout: 0.1 in the checkpoint, 0.3 now"),
+        ("projector", {"stack": 4}, "model.projector.stack: 5 in the checkpoint, 4 now"),
+        (None, {"prompt": "Write."}, "model.prompt"),
+        (None, {"freeze_encoder": True}, "model.freeze_encoder: null in the checkpoint, true now"),
+        (None, {"pretrained": "/models/other"}, 'model.pretrained: "small" in the .*, "other" now'),
+        (None, {"use_lora": True, "lora_r": 8}, "model.lora_r: 32 in the checkpoint, 8 now"),
+    ],
+)
+def test_a_resumed_training_of_another_model_is_refused_by_name(tmp_path, section, change, named):
+    config = tiny_config(max_steps=1)
+    config = replace(config, model=replace(config.model, pretrained="/models/small"))
+    tiny_train(tmp_path / "model", config)
+    model = config.model
+    part = {section: replace(getattr(model, section), **change)} if section else change
+    changed = replace(tiny_config(max_steps=2), model=replace(model, **part))
+    with pytest.raises(UserError, match=named):
+        tiny_train(tmp_path / "model", changed, resume=tmp_path / "model" / "checkpoint-1")
+
+
+def test_a_resumed_training_with_other_augmentation_is_refused_by_name(tmp_path):
+    tiny_train(tmp_path / "model", tiny_config(max_steps=1))
+    config = tiny_config(max_steps=2)
+    louder = replace(config.data.augmentation, gain_db=6.0)
+    config = replace(config, data=replace(config.data, augmentation=louder))
+    with pytest.raises(UserError, match=r"data\.augmentation\.gain_db: 0\.0 in .*, 6\.0 now"):
+        tiny_train(tmp_path / "model", config, resume=tmp_path / "model" / "checkpoint-1")
+
+
+def test_what_does_not_change_the_course_may_change(tmp_path):
+    straight = tiny_train(tmp_path / "a", tiny_config(max_steps=6))
+    tiny_train(tmp_path / "b", tiny_config(max_steps=6, save_steps=3))
+    for path in (tmp_path / "b").glob("checkpoint-6"):
+        path.rename(tmp_path / "gone")
+    config = tiny_config(
+        max_steps=6, save_steps=2, dataloader_num_workers=1, save_total_limit=1, eval_steps=1,
+        logging_steps=1, max_bad_steps=3,
+    )  # fmt: skip
+    decoding = replace(config.model, beam_size=3, language_model="words", pretrained=None)
+    config = replace(config, model=decoding)
+    resumed, _ = tiny_train(tmp_path / "b", config, resume=tmp_path / "b" / "checkpoint-3")
+    assert all(torch.equal(weights(straight[0])[n], v) for n, v in weights(resumed).items())
+
+
+def test_a_plateau_schedule_is_not_resumed_with_other_evaluations(tmp_path):
+    plateau = {"lr_scheduler_type": "reduce_lr_on_plateau"}
+    tiny_train(tmp_path / "model", tiny_config(max_steps=1, **plateau))
+    with pytest.raises(UserError, match=r"training\.eval_steps: 4 in the checkpoint, 2 now"):
+        tiny_train(
+            tmp_path / "model",
+            tiny_config(max_steps=2, eval_steps=2, **plateau),
+            resume=tmp_path / "model" / "checkpoint-1",
+        )
+
+
+def test_another_machine_is_said(tmp_path, capsys, monkeypatch):
+    tiny_train(tmp_path / "model", tiny_config(max_steps=1))
+    monkeypatch.setattr(trainer, "describe_machine", lambda model: "CPU, 96 threads, torch 9.9")
+    checkpoint = tmp_path / "model" / "checkpoint-1"
+    tiny_train(tmp_path / "model", tiny_config(max_steps=2), resume=checkpoint)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "goes on on CPU, 96 threads, torch 9.9" in said and "not end bit for bit" in said
 
 
 def test_a_resumed_training_on_other_data_is_refused(tmp_path):

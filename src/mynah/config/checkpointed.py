@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "config.yaml"
 # How a model is run, not what it is: these may differ from the checkpoint's.
-_RUNTIME_SETTINGS = frozenset(
+RUNTIME_SETTINGS = frozenset(
     {
         "attn_implementation",
         "beam_size",
         "generation_max_length",
+        "language",
         "language_model",
         "language_model_weight",
+        "task",
         "trust_remote_code",
         "word_bonus",
     }
@@ -108,7 +110,7 @@ def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Or
         )
     saved = read_config(saved_file)
     _refuse_contradictions(checkpoint, saved, config, origins)
-    model = _with_typed(saved.model, config.model, "model", origins, only=_RUNTIME_SETTINGS)
+    model = _with_typed(saved.model, config.model, "model", origins, only=RUNTIME_SETTINGS)
     return dataclasses.replace(
         config,
         model=model,
@@ -150,7 +152,7 @@ def _refuse_contradictions(
         ("data.sample_rate", saved.data.sample_rate, config.data.sample_rate),
     ]
     for name, was, now in pairs:
-        runtime = name.rpartition(".")[2] in _RUNTIME_SETTINGS
+        runtime = name.rpartition(".")[2] in RUNTIME_SETTINGS
         if now != was and not runtime and _is_typed(name, origins):
             contradictions.append(f"{name}={now} ({origins[name].detail}), but it has {was}")
     if contradictions:

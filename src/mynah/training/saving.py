@@ -14,6 +14,7 @@ from transformers import Trainer
 import mynah
 from mynah import distributed
 from mynah.config.errors import UserError
+from mynah.runtime import describe_machine
 from mynah.training import checkpoint as checkpoints
 from mynah.training import state
 from mynah.training.resume import ABOUT_NAME, read_about
@@ -147,6 +148,7 @@ class CommittingTrainer(Trainer):
                 "settings": self._settings,
                 "steps_total": self._steps_total,
                 "world_size": distributed.world_size(),
+                "machine": describe_machine(self.family.model),
                 "logged_total": self._logged_total,
                 "logged_count": self._logged_count,
                 "guard": self.guard.state(),

@@ -14,6 +14,7 @@ from mynah import console, distributed
 from mynah.config.errors import UserError
 from mynah.data.augmentation.chain import Augmentation
 from mynah.distributed import world_size
+from mynah.runtime import describe_machine
 from mynah.training import checkpoint as checkpoints
 from mynah.training.arguments import (
     interval,
@@ -118,7 +119,13 @@ def train(
         console.notice(f"{name} was cut short while it was written; it is removed.")
     if resume is not None:
         checkpoints.verify(resume)
-        step = check_resume(resume, settings, world_size=world_size(), steps=total)
+        step = check_resume(
+            resume,
+            settings,
+            world_size=world_size(),
+            steps=total,
+            machine=describe_machine(family.model),
+        )
         console.say(f"Going on at step {step:,} of {total:,}")
     with quiet_transformers(config):
         trainer = _make_trainer(
