@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import torch
 from training_fakes import TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
+from mynah.distributed import rank
 from mynah.training.checkpoint import list_checkpoints
 
 SCRIPT = """
@@ -17,10 +19,39 @@ import sys
 from pathlib import Path
 import torch
 sys.path.insert(0, sys.argv[1])
-from test_training_ranks import train_shared
+from test_training_ranks import train_shared, train_with_batch_norm
 torch.set_num_threads(1)
 train_shared(Path(sys.argv[2]), world_size=2)
+train_with_batch_norm(Path(sys.argv[2]).parent / "normed")
 """
+
+
+class Normed(torch.nn.Module):
+    """BatchNorm over [batch, frames, 12]."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm1d(12)
+
+    def forward(self, hidden):
+        return self.norm(hidden.transpose(1, 2)).transpose(1, 2)
+
+
+def train_with_batch_norm(directory: Path):
+    """Two ranks; each writes down the statistics that it would decode with."""
+    torch.manual_seed(5)
+    family = TinyFamily(dropout=0.0)
+    family.model.dropout = Normed()
+
+    def evaluate(step):
+        mean = family.model.dropout.norm.running_mean.tolist()
+        (directory / f"rank-{rank()}-step-{step}.json").write_text(json.dumps(mean))
+        return {"eval_wer": 0.5, "eval_cer": 0.5}
+
+    directory.mkdir(exist_ok=True)
+    config = tiny_config(max_steps=2, eval_steps=1, per_device_train_batch_size=2)
+    plan = TinyPlan(20, 2, seed=42, world_size=2)
+    return tiny_train(directory / "model", config, family=family, plan=plan, evaluate=evaluate)
 
 
 def train_shared(directory: Path, world_size: int):
@@ -62,3 +93,6 @@ def test_two_ranks_train_what_one_process_does(tmp_path):
         torch.testing.assert_close(shared[name], value, rtol=1e-9, atol=1e-12)
     assert (newest / "rng_state_1.json").exists()
     assert alone.steps == 6
+    for step in (1, 2):  # every rank decodes with the statistics that are saved
+        first, second = (tmp_path / "two" / "normed" / f"rank-{r}-step-{step}.json" for r in (0, 1))
+        assert any(json.loads(first.read_text())) and first.read_text() == second.read_text()

@@ -369,6 +369,7 @@ class MynahTrainer(CommittingTrainer):
         try:
             with self._paused(), self.stop.evaluating():
                 self.model.eval()
+                self._statistics.take_from_first()
                 found = self._evaluate_model(step)
             metrics = {
                 name if name.startswith("eval_") else f"eval_{name}": float(value)
