@@ -96,3 +96,12 @@ def test_live_batch_norm_makes_a_gradient_depend_on_its_batch(folder):
         for frozen in (True, False)
     }
     assert cost[True] < EXACT and math.isfinite(cost[False]) and cost[False] > 1e-3
+
+
+def test_batch_norm_whose_weights_are_not_trained_costs_nothing(folder):
+    name = "ctc, Parakeet, LoRA"
+    whole, split = (
+        splits.outcome(splits.build(name, folder, torch.float64, frozen_norms=False), batches)
+        for batches in (splits.WHOLE, splits.SPLITS["uneven"])
+    )
+    assert splits.difference(split.gradients, whole.gradients) < EXACT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from mynah import distributed
@@ -106,3 +108,16 @@ def test_a_process_that_lost_another_says_so_without_a_traceback(monkeypatch):
         raise RuntimeError("[gloo/transport] Connection closed by peer [127.0.0.1]:55")
     with pytest.raises(RuntimeError, match="ours"), distributed.own_errors():
         raise RuntimeError("ours")
+
+
+@pytest.mark.parametrize(
+    ("ranks", "typed", "found"), [("1", None, None), ("2", None, "ERROR"), ("2", "INFO", "INFO")]
+)
+def test_several_processes_keep_torchs_warnings_to_themselves(monkeypatch, ranks, typed, found):
+    monkeypatch.setenv("WORLD_SIZE", ranks)
+    monkeypatch.delenv("TORCH_CPP_LOG_LEVEL", raising=False)
+    if typed:
+        monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", typed)
+    distributed.quiet_torch()
+    assert os.environ.get("TORCH_CPP_LOG_LEVEL") == found
+    monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", "")  # which is undone with the rest
