@@ -59,6 +59,7 @@ def test_a_step_in_fp32_has_nearly_one_gradient_for_every_split(name, folder):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_two_ranks_train_what_one_does_in_every_family(tmp_path):
     steps = 50
     for name in splits.FAMILIES:
