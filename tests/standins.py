@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import standins_seq2seq
+
 SENTENCES = (
     "turn on the kitchen lights",
     "set a timer for ten minutes",
@@ -117,7 +119,7 @@ def _llama(tokenizer: Any) -> list[Any]:
 
 def _chat_lm() -> list[Any]:
     """SmolLM2-Instruct: byte-level pieces, ChatML, the end of a turn ends the text."""
-    tokenizer = _byte_level_tokenizer(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
+    tokenizer = byte_level_tokenizer(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
     tokenizer.bos_token = "<|im_start|>"
     tokenizer.eos_token = tokenizer.pad_token = "<|im_end|>"
     tokenizer.chat_template = _CHAT_TEMPLATE
@@ -126,12 +128,12 @@ def _chat_lm() -> list[Any]:
 
 def _base_lm() -> list[Any]:
     """A base model: no chat template, no padding token."""
-    tokenizer = _byte_level_tokenizer(["<|endoftext|>"])
+    tokenizer = byte_level_tokenizer(["<|endoftext|>"])
     tokenizer.bos_token = tokenizer.eos_token = "<|endoftext|>"
     return _llama(tokenizer)
 
 
-def _byte_level_tokenizer(special: list[str]) -> Any:
+def byte_level_tokenizer(special: list[str]) -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -148,7 +150,7 @@ def _byte_level_tokenizer(special: list[str]) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
 
 
-_SMALL_WAV2VEC2 = {
+SMALL_WAV2VEC2 = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
@@ -167,7 +169,7 @@ def _wav2vec2_kin(family: str, *, head: bool = True, layer_norm: bool = False) -
     import transformers
 
     config = getattr(transformers, f"{family}Config")(
-        **_SMALL_WAV2VEC2,
+        **SMALL_WAV2VEC2,
         feat_extract_norm="layer" if layer_norm else "group",
         do_stable_layer_norm=layer_norm,
     )
@@ -244,6 +246,7 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "hubert_ctc": lambda: _wav2vec2_kin("Hubert", layer_norm=True),
     "wavlm_ctc": lambda: _wav2vec2_kin("WavLM", layer_norm=True),
     "w2v_bert": _w2v_bert,
+    **standins_seq2seq.KINDS,
     "parakeet_ctc": _parakeet_ctc,
 }
 

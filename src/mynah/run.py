@@ -179,6 +179,7 @@ def train_recorded(
 
     # Of a stream the first rows stand for all: what is checked and estimated is of them.
     corpus = training.head(seed=config.training.seed) if streaming else training
+    family.check_languages(set(corpus.languages))
     corpus = without_impossible(corpus, family, config.data, report=data.report)
     write_account(directory, data)
     config = with_batch_size(config, family, corpus, resume=resume)

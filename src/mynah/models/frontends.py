@@ -71,8 +71,9 @@ class Frontend:
         """Feature lengths to encoder frames by the model's own arithmetic, int64 [batch]."""
         import torch
 
-        counted = self._frames(torch.tensor(list(lengths), dtype=torch.long))
-        return counted.long().clamp_min(0)
+        heard = torch.tensor(list(lengths), dtype=torch.long)
+        # By the formula of some models even nothing has a frame.
+        return self._frames(heard).long().clamp_min(0).masked_fill(heard == 0, 0)
 
     def output_length(self, samples: int) -> int:
         """Samples to encoder frames."""
@@ -118,6 +119,13 @@ class LogMelFrontend(Frontend):
 
     def feature_length(self, samples: int) -> int:
         return self._log_mel.frames(samples)
+
+
+class StreamingLogMelFrontend(Frontend):
+    """Log-mel features that are not normalised, as streaming encoders take them."""
+
+    def feature_length(self, samples: int) -> int:
+        return samples // self.extractor.hop_length
 
 
 class FilterbankFrontend(Frontend):
@@ -172,6 +180,7 @@ class WhisperFrontend(Frontend):
 _FRONTENDS: dict[str, type[Frontend]] = {
     "ParakeetFeatureExtractor": LogMelFrontend,
     "LasrFeatureExtractor": Frontend,
+    "NemotronAsrStreamingFeatureExtractor": StreamingLogMelFrontend,
     "SeamlessM4TFeatureExtractor": FilterbankFrontend,
     "Wav2Vec2FeatureExtractor": WaveformFrontend,
     "WhisperFeatureExtractor": WhisperFrontend,
@@ -194,10 +203,10 @@ def frontend_for(extractor: Any, model: Any) -> Frontend:
             f"A model with a {kind} cannot be trained here.",
             fix="Use a model whose feature extractor is one of: " + ", ".join(sorted(_FRONTENDS)),
         )
-    return _FRONTENDS[kind](extractor, _length_function(model))
+    return _FRONTENDS[kind](extractor, length_function(model))
 
 
-def _length_function(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+def length_function(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
     """The model's length arithmetic, bound to its configuration alone."""
     if model.config.model_type == "whisper":
         return _whisper_frames

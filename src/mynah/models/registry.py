@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.config.errors import UserError
-from mynah.models import hub
+from mynah.models import hub, seq2seq_models
 from mynah.models.family import Family
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
 
             speech_encoders.encoder_config(loaded, source)
         hub.feature_extractor(source, sample_rate)
+        if setting == "pretrained" and loaded.model_type in seq2seq_models.SUPPORTED:
+            seq2seq_models.check_settings(config, source)
 
 
 def _source(
@@ -149,6 +151,10 @@ def _named(name: str) -> type[Family]:
         from mynah.models.speech_llm import SpeechLLMFamily
 
         return SpeechLLMFamily
+    if name == "seq2seq":
+        from mynah.models.seq2seq import Seq2Seq
+
+        return Seq2Seq
     from mynah.models.ctc import CTC
 
     return CTC
@@ -176,12 +182,14 @@ def _family_of(source: hub.Source) -> type[Family]:
             where=source.setting,
             fix="Use another model, as facebook/wav2vec2-base-960h.",
         )
-    if kind == "whisper":
+    if kind in seq2seq_models.SUPPORTED:
+        return _named("seq2seq")
+    if kind in seq2seq_models.UNSUPPORTED:
         raise UserError(
-            f"{source.name} is a Whisper; here it is the encoder before a language model.",
+            f"{source.name} is a {kind}, which cannot be trained here: "
+            f"{seq2seq_models.UNSUPPORTED[kind]}.",
             where=source.setting,
-            fix=f"model.encoder_model_name={source.name} "
-            "model.decoder_model_name=HuggingFaceTB/SmolLM2-360M-Instruct model.pretrained=null",
+            fix="Use another model, as openai/whisper-small.",
         )
     if _is_language_model(kind):
         raise UserError(
@@ -193,7 +201,9 @@ def _family_of(source: hub.Source) -> type[Family]:
     raise UserError(
         f"{source.name} is a {kind}, and no recognizer that can be trained here.",
         where=source.setting,
-        fix="Supported are " + ", ".join(sorted(trainable)) + "; and a speech encoder with a "
+        fix="Supported are "
+        + ", ".join(sorted([*trainable, *seq2seq_models.SUPPORTED]))
+        + "; and a speech encoder with a "
         "language model, by model.encoder_model_name and model.decoder_model_name.",
     )
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from mynah.config.errors import UserError
-from mynah.models import adapters, fastconformer, hub
+from mynah.models import adapters, fastconformer, hub, whisper_length
 
 # transformers' model types with an encoder that can be had alone.
 SUPPORTED = (
@@ -124,34 +123,9 @@ def encode(
         mask: [batch, frames], for encoders that are told of padding; None for the others.
     """
     if encoder.config.model_type == "whisper":
-        return _whisper_at_true_length(encoder, features, lengths)
+        frames = features.shape[1]
+        real = torch.arange(frames, device=features.device) < lengths[:, None]
+        padded = bool((lengths < frames).any())
+        return whisper_length.encode(encoder, features.transpose(1, 2), real if padded else None)
     name = encoder.main_input_name
     return encoder(**{name: features}, attention_mask=mask).last_hidden_state
-
-
-def _whisper_at_true_length(
-    encoder: Any, features: torch.Tensor, lengths: torch.Tensor
-) -> torch.Tensor:
-    """Whisper's encoder on clips shorter than its window: the first positions, padding unseen.
-
-    The weights are Whisper's, and a clip that fills the window comes out as from Whisper's
-    own forward pass; only that pass insists on 30 s.
-    """
-    frames = features.shape[1]
-    hidden = nn.functional.gelu(encoder.conv1(features.transpose(1, 2)))
-    padded = bool((lengths < frames).any())
-    if padded:
-        real = torch.arange(frames, device=features.device) < lengths[:, None]
-        hidden = hidden * real[:, None]
-    hidden = nn.functional.gelu(encoder.conv2(hidden)).transpose(1, 2)
-    hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
-    hidden = nn.functional.dropout(hidden, encoder.dropout, encoder.training)
-    bias = None
-    if padded:
-        heard = torch.arange(hidden.shape[1], device=hidden.device) < (lengths[:, None] + 1) // 2
-        lowest = torch.finfo(hidden.dtype).min
-        bias = torch.zeros(heard.shape, dtype=hidden.dtype, device=hidden.device)
-        bias = bias.masked_fill(~heard, lowest)[:, None, None]
-    for layer in encoder.layers:
-        hidden = layer(hidden, bias)
-    return encoder.layer_norm(hidden)

@@ -103,8 +103,8 @@ def test_a_language_model_is_no_encoder(checkpoints):
     assert "no speech encoder" in message and "whisper" in message
 
 
-def test_a_whisper_alone_is_pointed_to_where_it_fits(checkpoints):
-    assert "model.encoder_model_name=" in refusal(pretrained=str(checkpoints("whisper")))
+def test_a_whisper_without_a_tokenizer_is_no_recognizer(checkpoints):
+    assert "has no processor" in refusal(pretrained=str(checkpoints("whisper")))
 
 
 @pytest.mark.parametrize("kind", ["vit", "nonsense"])

@@ -45,7 +45,7 @@ class ModelConfig:
     family: str = setting(
         "auto",
         "Architecture family; auto: found from the names below.",
-        choices=("auto", "ctc", "speech_llm"),
+        choices=("auto", "ctc", "seq2seq", "speech_llm"),
     )
     pretrained: str | None = setting(
         None, "One whole pretrained recognizer: a hub name or a folder."
@@ -91,6 +91,27 @@ class ModelConfig:
     )
     prompt: str = setting(
         "Transcribe the speech.", "Instruction to the language model, never part of the loss."
+    )
+    language: str | None = setting(
+        None,
+        "Language that is spoken, as en, where the model is told it (Whisper, Canary, Cohere, "
+        "Speech2Text); null: each row's own.",
+    )
+    task: str | None = setting(
+        None,
+        "What the model is told to do; translate: write in English what is spoken in another "
+        "language (Whisper, Canary); null: transcribe.",
+        choices=("transcribe", "translate"),
+    )
+    timestamps: bool = setting(
+        False, "A pretrained Whisper learns, and writes, when each text begins and ends."
+    )
+    audio_window: str = setting(
+        "auto",
+        "What a pretrained Whisper hears; native: every clip padded to 30 s, as its weights were "
+        "trained; clip: as long as it is, a fraction of the work for short clips, for weights "
+        "trained so; auto: as its checkpoint was trained, native where that is not recorded.",
+        choices=("auto", "native", "clip"),
     )
     freeze_encoder: bool | None = setting(
         None,
