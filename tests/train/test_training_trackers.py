@@ -35,7 +35,8 @@ class Server(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         self._fail("log")
-        self.points[self.run].append((state.global_step, dict(logs)))
+        learned = {name: value for name, value in logs.items() if name != "loader_wait"}
+        self.points[self.run].append((state.global_step, learned))
 
     def on_train_end(self, args, state, control, **kwargs):
         self._fail("end")

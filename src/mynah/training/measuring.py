@@ -1,0 +1,133 @@
+"""The trainer's evaluations: when they are cut short, which is the best, what is left for later."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from mynah import distributed
+from mynah.config.errors import UserError
+from mynah.training import state
+from mynah.training.arguments import greater_is_better
+from mynah.training.callbacks import say_scores
+from mynah.training.saving import CommittingTrainer
+from mynah.training.stops import EvaluationStopped
+
+if TYPE_CHECKING:
+    from mynah.training.running_statistics import RunningStatistics
+    from mynah.training.stops import StopRequest
+
+_PLATEAU = torch.optim.lr_scheduler.ReduceLROnPlateau
+
+
+class MeasuringTrainer(CommittingTrainer):
+    """A Trainer that measures by free-running decoding and knows its best step.
+
+    An evaluation that a stop cuts short is done first by the training that is resumed, so that
+    its log is that of one that was never stopped.
+
+    Attributes:
+        stop: Whether somebody asked to stop.
+        interrupted: Whether the training stopped for that.
+    """
+
+    stop: StopRequest
+    interrupted: bool
+    _statistics: RunningStatistics
+    _evaluate_model: Callable[[int], Mapping[str, float]]
+
+    def _evaluate(
+        self, trial: Any, ignore_keys_for_eval: Any, skip_scheduler: bool = False
+    ) -> dict[str, float]:
+        metrics = self.evaluate()
+        if metrics and isinstance(self.lr_scheduler, _PLATEAU) and not skip_scheduler:
+            self.lr_scheduler.step(metrics[self._best_name(metrics)])
+        return metrics
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Measure the model; the random state is the same after as before.
+
+        Returns:
+            Metrics by name; empty where a signal cut the evaluation short.
+        """
+        step = self.state.global_step
+        before = state.random_state(self.args.device)
+        metrics: dict[str, float] = {}
+        stopped_early = False
+        try:
+            with self._paused(), self.stop.evaluating():
+                self.model.eval()
+                self._statistics.take_from_first()
+                found = self._evaluate_model(step)
+            metrics = {
+                name if name.startswith("eval_") else f"eval_{name}": float(value)
+                for name, value in found.items()
+            }
+        except EvaluationStopped:
+            stopped_early = True
+        metrics = distributed.from_first(metrics)
+        self.model.train()
+        state.set_random_state(before, self.args.device)
+        if stopped_early:
+            self._pending_evaluation = True
+            self.interrupt()
+            return {}
+        self._pending_evaluation = False
+        self._scores, self._scores_step = metrics, step
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def _best_name(self, metrics: Mapping[str, float]) -> str:
+        asked = self._config.training.metric_for_best_model or "wer"
+        name = asked if asked.startswith("eval_") else f"eval_{asked}"
+        if name not in metrics:
+            offered = sorted(key.removeprefix("eval_") for key in metrics)
+            raise UserError(
+                f"The evaluation gives no {asked}; it gives {', '.join(offered) or 'nothing'}.",
+                where="training.metric_for_best_model",
+                fix="training.metric_for_best_model=wer",
+            )
+        return name
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        if not metrics:
+            return False
+        value = metrics[self._best_name(metrics)]
+        best = self.state.best_metric
+        sign = -1.0 if greater_is_better(self._config.training) else 1.0
+        improved = not math.isnan(value) and (best is None or sign * value < sign * best)
+        if improved:
+            self.state.best_metric = value
+            self.state.best_global_step = self.state.global_step
+            if self._wants_best:
+                self.control.should_save = True
+        if distributed.rank() == 0:
+            say_scores(self.state.global_step, metrics, best=improved)
+        return improved
+
+    def interrupt(self) -> None:
+        """Save and stop here; an evaluation that is due is left to the resumed training."""
+        if self.control.should_evaluate:
+            self._pending_evaluation = True
+            self.control.should_evaluate = False
+        self.control.should_save = True
+        self.control.should_training_stop = True
+        self.interrupted = True
+
+    def catch_up(self) -> None:
+        """Do the evaluation that an interruption left out, as if it had never been."""
+        if not self._pending_evaluation or self._resumed_from is None:
+            return
+        self._load_rng_state(str(self._resumed_from))
+        self.control.should_evaluate = True
+        self.control.should_save = True
+        self._maybe_log_save_evaluate(
+            torch.zeros(()), None, self.model_wrapped, None, self.state.epoch, None, time.time()
+        )
