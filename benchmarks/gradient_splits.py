@@ -73,7 +73,7 @@ def on_two_ranks(families: Sequence[str], folder: Path, *, steps: int) -> dict[s
             *("--master-addr=127.0.0.1", f"--master-port={port}"),
             *(str(Path(__file__).resolve()), "--rank-of", request),
         ],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"},
         check=True,
     )
     return {file.stem: load_file(str(file)) for file in written.glob("*.safetensors")}
