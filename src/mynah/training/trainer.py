@@ -168,7 +168,7 @@ def train(
     if chosen is not None and not interrupted and distributed.rank() == 0:
         checkpoints.publish(chosen, output_directory)
     if distributed.rank() == 0:
-        console.say(f"Waited for data: {trainer.loader_wait.share:.1%} of the training's time")
+        console.say(f"Waited for data: {trainer.loader_wait.share:.1%} of the time")
     if trainer.skipped:
         console.notice(
             f"{len(trainer.skipped):,} training utterance(s) could not be used and were left out."
