@@ -236,6 +236,93 @@ def _parakeet_ctc() -> list[Any]:
     return [ParakeetForCTC(config), processor]
 
 
+def _transducer_sizes(encoder: Any) -> tuple[Any, dict[str, Any]]:
+    """A tokenizer with a blank behind its pieces, and the sizes that a configuration takes."""
+    from mynah.models.tokenizers import train_tokenizer
+
+    tokenizer = train_tokenizer(SENTENCES, kind="bpe", vocab_size=48)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<blank>"]})
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "subsampling_conv_channels": 8,
+        "layerdrop": 0.0,
+        "dropout": 0.0,
+        "activation_dropout": 0.0,
+        "attention_dropout": 0.0,
+    }
+    return tokenizer, {
+        "vocab_size": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "blank_token_id": tokenizer.convert_tokens_to_ids("<blank>"),
+        "decoder_hidden_size": 24,
+        "num_decoder_layers": 2,
+        "encoder_config": encoder(**sizes),
+    }
+
+
+def _begins_with_blank(model: Any) -> Any:
+    """What converted checkpoints tell ``generate``; durations are no tokens."""
+    config, told = model.config, model.generation_config
+    told.decoder_start_token_id = config.blank_token_id
+    if durations := getattr(config, "durations", ()):
+        told.suppress_tokens = [config.vocab_size + i for i in range(len(durations))]
+    return model
+
+
+def _parakeet_transducer(kind: str) -> list[Any]:
+    """Parakeet RNN-T or TDT."""
+    import transformers
+
+    tokenizer, sizes = _transducer_sizes(transformers.ParakeetEncoderConfig)
+    config = getattr(transformers, f"Parakeet{kind}Config")(**sizes)
+    processor = transformers.ParakeetProcessor(
+        transformers.ParakeetFeatureExtractor(), tokenizer, decoder_type=kind.lower()
+    )
+    return [_begins_with_blank(getattr(transformers, f"ParakeetFor{kind}")(config)), processor]
+
+
+def _nemotron_streaming() -> list[Any]:
+    """A streaming FastConformer, which looks a few frames ahead."""
+    import transformers
+
+    tokenizer, sizes = _transducer_sizes(transformers.NemotronAsrStreamingEncoderConfig)
+    sizes["encoder_config"].sliding_window = 8
+    sizes["encoder_config"].default_num_lookahead_tokens = 1
+    model = transformers.NemotronAsrStreamingForRNNT(
+        transformers.NemotronAsrStreamingConfig(**sizes)
+    )
+    extractor = transformers.NemotronAsrStreamingFeatureExtractor()
+    processor = transformers.NemotronAsrStreamingProcessor(
+        extractor, tokenizer, supported_num_lookahead_tokens=[1, 0]
+    )
+    return [_begins_with_blank(model), processor]
+
+
+def _nemotron_multilingual() -> list[Any]:
+    """The same with a language that it is told."""
+    import transformers
+
+    tokenizer, sizes = _transducer_sizes(transformers.NemotronAsrStreamingEncoderConfig)
+    sizes["encoder_config"].sliding_window = 8
+    sizes["encoder_config"].default_num_lookahead_tokens = 1
+    languages = {"en": 0, "de": 1, "auto": 2}
+    config = transformers.Nemotron3_5AsrConfig(
+        **sizes, num_prompts=4, prompt_intermediate_size=48, default_prompt_id=2
+    )
+    processor = transformers.Nemotron3_5AsrProcessor(
+        transformers.NemotronAsrStreamingFeatureExtractor(),
+        tokenizer,
+        supported_num_lookahead_tokens=[1, 0],
+        prompt_dictionary=languages,
+        num_prompts=4,
+    )
+    model = _begins_with_blank(transformers.Nemotron3_5AsrForRNNT(config))
+    return [model, processor]
+
+
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "whisper": _whisper,
     "chat_lm": _chat_lm,
@@ -248,6 +335,10 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "w2v_bert": _w2v_bert,
     **standins_seq2seq.KINDS,
     "parakeet_ctc": _parakeet_ctc,
+    "parakeet_rnnt": lambda: _parakeet_transducer("RNNT"),
+    "parakeet_tdt": lambda: _parakeet_transducer("TDT"),
+    "nemotron_streaming": _nemotron_streaming,
+    "nemotron_multilingual": _nemotron_multilingual,
 }
 
 

@@ -238,6 +238,7 @@ def train_recorded(
         data,
         history=outcome.history,
         checkpoint=outcome.best_checkpoint,
+        decoding=family.describe_decoding(),
     )
     return RunResult(directory, evaluations, report)
 
@@ -276,7 +277,15 @@ def evaluate_checkpoint(
     family.configure_decoding(config.model)
     family.model.to(device_for(config))
     evaluations = measure(config, family, data.evaluation)
-    report = write_report(config, directory, evaluations, data, history=[], checkpoint=checkpoint)
+    report = write_report(
+        config,
+        directory,
+        evaluations,
+        data,
+        history=[],
+        checkpoint=checkpoint,
+        decoding=family.describe_decoding(),
+    )
     record.finish("done")
     console.say(f"Report: {shown(report, working_directory)}")
     return RunResult(directory, evaluations, report)
@@ -321,6 +330,7 @@ def write_report(
     *,
     history: list[dict[str, Any]],
     checkpoint: Path | None,
+    decoding: str,
 ) -> Path | None:
     """Print the error rates and write ``evaluation/``; None where nothing was measured, and on
     all processes but the first."""
@@ -330,13 +340,13 @@ def write_report(
     from mynah.runtime import versions
 
     report.console_summary(evaluations)
-    console.say(f"Decoding: {describe_decoding(config)}")
+    console.say(f"Decoding: {decoding}")
     about = {
         "checkpoint": str(checkpoint) if checkpoint else None,
         "config": effective_yaml(config),
         "data": data.report,
         "statement": (data.report.get("statement") or {}).get("text"),
-        "decoding": describe_decoding(config),
+        "decoding": decoding,
         "versions": versions(),
     }
     return report.write(
@@ -347,19 +357,6 @@ def write_report(
         corpora=data.evaluation,
         worst=config.evaluation.report_utterances,
     )
-
-
-def describe_decoding(config: Config) -> str:
-    """How transcripts were found: an error rate means little without it."""
-    model = config.model
-    if model.decoder_model_name:
-        return "greedy generation by the language model"
-    if model.language_model == "words":
-        return (
-            "CTC beam search with word n-grams of the training transcripts "
-            f"(weight {model.language_model_weight:g}, beam {model.beam_size})"
-        )
-    return "greedy CTC: the best label of each frame"
 
 
 def summarize(

@@ -22,6 +22,7 @@ from mynah.config.training_arguments import optimizer_names, upstream_fields
 from mynah.config.upstream import UPSTREAM_DISPOSITION, refusal
 from mynah.config.values import argument, limits_mistake, shown, typed
 
+_ASKED = ("experiment", "command line")  # layers of what a person asked for
 LORA = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules")
 
 # Trackers of transformers whose package has another name than the tracker, or needs an extra.
@@ -345,6 +346,28 @@ def _check_model_names(checker: Checker) -> None:
         )
 
 
+def _check_language_model(checker: Checker) -> None:
+    """Only CTC's labels are joined by a language model of words in decoding."""
+    asked = checker.origins.get("model.language_model", SCHEMA).layer in _ASKED
+    if asked and _words_unused(checker.config):
+        checker.wrong(
+            "model.language_model",
+            "A language model of words joins CTC models alone in decoding, and this model is a "
+            f"{_family_named(checker.config)}.",
+            "model.language_model=none",
+        )
+
+
+def _family_named(config: Config) -> str:
+    """The family, as far as the settings tell it."""
+    model = config.model
+    return "speech_llm" if model.family == "auto" and model.decoder_model_name else model.family
+
+
+def _words_unused(config: Config) -> bool:
+    return config.model.language_model == "words" and _family_named(config) not in ("auto", "ctc")
+
+
 def _check_ways(checker: Checker) -> None:
     config = checker.config
     if config.eval_checkpoint is not None and config.resume_from_checkpoint is not None:
@@ -363,6 +386,7 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     check_augmentation,
     _check_encoder,
     _check_model_names,
+    _check_language_model,
     _check_ways,
     check_streaming,
     check_mixture,
@@ -381,7 +405,7 @@ def notices(config: Config, origins: Mapping[str, Origin]) -> list[str]:
 
 def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
     def asked(name: str) -> bool:
-        return origins.get(name, SCHEMA).layer in ("experiment", "command line")
+        return origins.get(name, SCHEMA).layer in _ASKED
 
     model, training, data = config.model, config.training, config.data
     named = model.pretrained or model.encoder_model_name or model.decoder_model_name
@@ -396,6 +420,14 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
         sizes = [n for n in all_settings() if n.startswith("model.encoder.") and asked(n)]
         if sizes and named:
             yield f"{_several(sizes)} no effect: the encoder is a pretrained one."
+        sizes = [n for n in all_settings() if n.startswith("model.transducer.") and asked(n)]
+        if sizes and (named or model.family != "transducer"):
+            yield f"{_several(sizes)} no effect: no transducer is built from scratch."
+        if _words_unused(config):
+            yield (
+                "model.language_model=words has no effect: it joins CTC models alone in "
+                f"decoding, and this model is a {_family_named(config)}."
+            )
     synthesis = [n for n in all_settings() if n.startswith("data.synthesis.") and asked(n)]
     if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
         yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."

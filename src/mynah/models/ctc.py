@@ -324,6 +324,11 @@ class CTC(Family):
     def _text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, group_tokens=False, skip_special_tokens=True).strip()
 
+    def describe_decoding(self) -> str:
+        if self._words is not None and self._decodes_words:
+            return self._words.describe()
+        return "greedy CTC: the best label of each frame"
+
     def parameter_table(self) -> list[tuple[str, int, int]]:
         return parameter_table(self.model)
 

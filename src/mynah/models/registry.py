@@ -73,7 +73,7 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
             supported, with weights in pickle files alone, or of another sample rate.
     """
     config = _without_lone_encoder(config)
-    _family(config, offline)
+    _check_told(config, _family(config, offline).name)
     names = [
         (config.pretrained, config.revision, "pretrained"),
         (config.encoder_model_name, config.revision, "encoder_model_name"),
@@ -97,6 +97,19 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
         hub.feature_extractor(source, sample_rate)
         if setting == "pretrained" and loaded.model_type in seq2seq_models.SUPPORTED:
             seq2seq_models.check_settings(config, source)
+
+
+def _check_told(config: ModelConfig, family: str) -> None:
+    """Raise where a model is to be told what no model of its family is told."""
+    if family not in ("ctc", "speech_llm"):
+        return
+    for name in ("language", "task", "timestamps"):
+        if value := getattr(config, name):
+            raise UserError(
+                f"A model of the family {family} is told no {name}.",
+                where=f"model.{name}={value}",
+                fix=f"leave model.{name} out",
+            )
 
 
 def _source(
@@ -155,6 +168,10 @@ def _named(name: str) -> type[Family]:
         from mynah.models.seq2seq import Seq2Seq
 
         return Seq2Seq
+    if name == "transducer":
+        from mynah.models.transducer import Transducer
+
+        return Transducer
     from mynah.models.ctc import CTC
 
     return CTC
@@ -168,6 +185,7 @@ def _family_of(source: hub.Source) -> type[Family]:
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES
 
+    from mynah.models import transducer_models
     from mynah.models.ctc_models import UNSUPPORTED
 
     kind = hub.model_type(source)
@@ -176,6 +194,8 @@ def _family_of(source: hub.Source) -> type[Family]:
     trainable = [one for one in MODEL_FOR_CTC_MAPPING_NAMES if one not in UNSUPPORTED]
     if kind in trainable:
         return _named("ctc")
+    if kind in transducer_models.kinds():
+        return _named("transducer")
     if kind in UNSUPPORTED:
         raise UserError(
             f"{source.name} is a {kind}, which cannot be trained here: {UNSUPPORTED[kind]}.",
@@ -202,9 +222,9 @@ def _family_of(source: hub.Source) -> type[Family]:
         f"{source.name} is a {kind}, and no recognizer that can be trained here.",
         where=source.setting,
         fix="Supported are "
-        + ", ".join(sorted([*trainable, *seq2seq_models.SUPPORTED]))
-        + "; and a speech encoder with a "
-        "language model, by model.encoder_model_name and model.decoder_model_name.",
+        + ", ".join(sorted([*trainable, *transducer_models.kinds(), *seq2seq_models.SUPPORTED]))
+        + "; and a speech encoder with a language model, by model.encoder_model_name and "
+        "model.decoder_model_name.",
     )
 
 

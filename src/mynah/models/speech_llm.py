@@ -269,6 +269,9 @@ class SpeechLLMFamily(Family):
             rows = self.model.greedy(embedded, end=self._end, max_tokens=self._max_tokens)
         return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
 
+    def describe_decoding(self) -> str:
+        return "greedy generation by the language model"
+
     def parameter_table(self) -> list[tuple[str, int, int]]:
         return parameter_table(self.model)
 

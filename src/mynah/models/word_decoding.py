@@ -47,6 +47,13 @@ class WordDecoding:
             self._ngrams, self._spellings, weight=weight, word_bonus=word_bonus
         )
 
+    def describe(self) -> str:
+        """What joins in, with its settings."""
+        return (
+            "CTC beam search with word n-grams of the training transcripts "
+            f"(weight {self._settings['weight']:g}, beam {self._beam_size})"
+        )
+
     def labels(self, log_probabilities: np.ndarray, *, blank: int) -> list[int]:
         """The labels heard in one utterance, from log probabilities [frames, labels]."""
         return beam_search.search(

@@ -193,6 +193,26 @@ def test_lora_on_something_pretrained_gets_no_notice():
     assert notices(config, {"model.lora_r": TYPED, "model.use_lora": TYPED}) == []
 
 
+@pytest.mark.parametrize("layer", ["group", "command line"])
+def test_words_join_ctc_alone_which_is_an_error_where_they_were_asked_for(layer):
+    config = config_with(model__family="transducer", model__language_model="words")
+    origins = {"model.language_model": Origin(layer, "model.language_model=words")}
+    if layer == "group":  # a default of a shipped model
+        check(config, origins)
+        assert ["joins CTC models alone" in text for text in notices(config, origins)] == [True]
+        return
+    with pytest.raises(ConfigErrors) as caught:
+        check(config, origins)
+    assert "joins CTC models alone" in caught.value.errors[0].what
+    assert caught.value.errors[0].instead == "model.language_model=none"
+
+
+def test_sizes_of_a_transducer_that_is_not_built_have_no_effect_and_that_is_said():
+    config = config_with(model__transducer__max_duration=4)
+    said = notices(config, {"model.transducer.max_duration": TYPED})
+    assert len(said) == 1 and "no transducer is built from scratch" in said[0]
+
+
 def test_defaults_that_have_no_effect_get_no_notice():
     assert notices(Config(), {}) == []
 

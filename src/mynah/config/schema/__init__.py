@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 from mynah.config.schema.augmentation import AugmentationConfig, SpecAugmentConfig
 from mynah.config.schema.data import DataConfig, MixtureEntry, SynthesisConfig
 from mynah.config.schema.evaluation import EvaluationConfig
-from mynah.config.schema.model import EncoderConfig, ModelConfig, ProjectorConfig
+from mynah.config.schema.model import (
+    EncoderConfig,
+    ModelConfig,
+    ProjectorConfig,
+    TransducerConfig,
+)
 from mynah.config.schema.setting import setting
 from mynah.config.schema.training import TrainingConfig
 
@@ -29,6 +34,7 @@ __all__ = [
     "SpecAugmentConfig",
     "SynthesisConfig",
     "TrainingConfig",
+    "TransducerConfig",
     "setting",
 ]
 

@@ -28,6 +28,26 @@ class EncoderConfig:
 
 
 @dataclass
+class TransducerConfig:
+    """What follows the encoder of a transducer built from scratch."""
+
+    hidden_size: int = setting(
+        256, "Width of the prediction network and of the joint network.", minimum=8
+    )
+    prediction_layers: int = setting(
+        1, "LSTM layers of the prediction network, which reads the labels so far.", minimum=1
+    )
+    max_duration: int = setting(
+        0,
+        "0: an RNN-T; otherwise a TDT, whose labels and blanks last up to so many encoder "
+        "frames, as 4: faster to decode.",
+        unit="encoder frames",
+        minimum=0,
+        maximum=32,
+    )
+
+
+@dataclass
 class ProjectorConfig:
     """What joins a speech encoder to a language model."""
 
@@ -45,7 +65,7 @@ class ModelConfig:
     family: str = setting(
         "auto",
         "Architecture family; auto: found from the names below.",
-        choices=("auto", "ctc", "seq2seq", "speech_llm"),
+        choices=("auto", "ctc", "transducer", "seq2seq", "speech_llm"),
     )
     pretrained: str | None = setting(
         None, "One whole pretrained recognizer: a hub name or a folder."
@@ -67,6 +87,9 @@ class ModelConfig:
         None, "Attention kernel, as sdpa or eager; null: the library's choice."
     )
     encoder: EncoderConfig = setting(EncoderConfig, "Sizes of an encoder built from scratch.")
+    transducer: TransducerConfig = setting(
+        TransducerConfig, "Sizes of a transducer built from scratch, beside its encoder's."
+    )
     tokenizer: str = setting(
         "bpe",
         "Tokenizer of a model built from scratch, trained on the corpus.",
@@ -110,7 +133,8 @@ class ModelConfig:
         "auto",
         "What a pretrained Whisper hears; native: every clip padded to 30 s, as its weights were "
         "trained; clip: as long as it is, a fraction of the work for short clips, for weights "
-        "trained so; auto: as its checkpoint was trained, native where that is not recorded.",
+        "trained so; auto: as its checkpoint was trained, native where that is not recorded, "
+        "and clip before a language model.",
         choices=("auto", "native", "clip"),
     )
     freeze_encoder: bool | None = setting(
