@@ -67,17 +67,26 @@ class Frontend:
         """Features that ``samples`` samples become, by making them of silence."""
         return _length_by_trial(self, samples)
 
+    def heard(self, lengths: Sequence[int]) -> list[int]:
+        """Features of each row of a batch that the encoder hears, and does not take for padding."""
+        return list(lengths)
+
     def encoder_frames(self, lengths: Sequence[int]) -> torch.Tensor:
         """Feature lengths to encoder frames by the model's own arithmetic, int64 [batch]."""
         import torch
 
-        heard = torch.tensor(list(lengths), dtype=torch.long)
+        return torch.tensor([_frames_of(self, length) for length in lengths], dtype=torch.long)
+
+    def count_frames(self, features: int) -> int:
+        """What the model's own arithmetic makes of one length."""
+        import torch
+
         # By the formula of some models even nothing has a frame.
-        return self._frames(heard).long().clamp_min(0).masked_fill(heard == 0, 0)
+        return max(0, int(self._frames(torch.tensor([features]))[0])) if features else 0
 
     def output_length(self, samples: int) -> int:
         """Samples to encoder frames."""
-        return _frames_of(self, self.feature_length(samples))
+        return _output_length(self, self.feature_length(samples))
 
     def pad(self, features: Sequence[np.ndarray], length: int) -> dict[str, torch.Tensor]:
         """[batch, length, bins] with zeros behind each utterance, and the mask that says so."""
@@ -96,9 +105,14 @@ class Frontend:
 
 
 @functools.lru_cache(maxsize=65536)
+def _output_length(frontend: Frontend, features: int) -> int:
+    return int(frontend.encoder_frames([features])[0])
+
+
+@functools.lru_cache(maxsize=65536)
 def _frames_of(frontend: Frontend, features: int) -> int:
     """Encoder frames of one clip: asked for every utterance, and there are few lengths."""
-    return int(frontend.encoder_frames([features])[0])
+    return frontend.count_frames(features)
 
 
 @functools.lru_cache(maxsize=65536)

@@ -48,8 +48,11 @@ class WhisperWindowFrontend(WhisperFrontend):
         padded = min(samples + self.extractor.n_fft, max(samples, self.extractor.n_samples))
         return super().feature_length(padded)
 
+    def heard(self, lengths: Sequence[int]) -> list[int]:
+        return [self.extractor.nb_max_frames] * len(lengths)
+
     def encoder_frames(self, lengths: Sequence[int]) -> torch.Tensor:
-        return super().encoder_frames([self.extractor.nb_max_frames] * len(lengths))
+        return super().encoder_frames(self.heard(lengths))
 
     def pad(self, features: Sequence[np.ndarray], length: int) -> dict[str, torch.Tensor]:
         batch = super().pad(features, self.extractor.nb_max_frames)

@@ -132,6 +132,19 @@ def processor(source: hub.Source, kind: str) -> Any:
     Raises:
         UserError: It has none.
     """
+    found = _load_processor(source, kind)
+    tokenizer = getattr(found, "tokenizer", None)
+    # Where there are no files of one, transformers makes a tokenizer without any pieces.
+    if tokenizer is None or not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
+        raise UserError(
+            f"{source.name} has no tokenizer.",
+            where=source.setting,
+            fix="Name a recognizer with its tokenizer.json.",
+        )
+    return found
+
+
+def _load_processor(source: hub.Source, kind: str) -> Any:
     from transformers import AutoFeatureExtractor, AutoProcessor, AutoTokenizer, Wav2Vec2Processor
 
     try:

@@ -11,8 +11,9 @@ import numpy as np
 from mynah.config.errors import UserError
 from mynah.models import adapters, hub
 from mynah.models.family import Example, Family, LossSum
-from mynah.models.frontends import frontend_for, group_by_length
+from mynah.models.frontends import Frontend, frontend_for, group_by_length, length_function
 from mynah.models.parameters import hold_frozen_norms, parameter_table
+from mynah.models.seq2seq_frontends import WhisperWindowFrontend
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +42,11 @@ class SpeechLLMFamily(Family):
         self.pretrained = True
         self.extractor = extractor
         self.tokenizer = tokenizer
-        self.frontend = frontend_for(extractor, model.encoder)
+        self.frontend: Frontend
+        if model.config.audio_window == "native" and model.encoder.config.model_type == "whisper":
+            self.frontend = WhisperWindowFrontend(extractor, length_function(model.encoder))
+        else:
+            self.frontend = frontend_for(extractor, model.encoder)
         self.sample_rate = self.frontend.sample_rate
         self.feature_seconds = self.frontend.feature_seconds
         self._stack: int = model.config.projector_stack
@@ -109,6 +114,7 @@ class SpeechLLMFamily(Family):
                 bases=bases,
                 saved_parts=saved,
                 generation_max_length=config.generation_max_length,
+                audio_window="native" if config.audio_window == "native" else "clip",
             ),
             encoder,
             language_model,
@@ -202,7 +208,7 @@ class SpeechLLMFamily(Family):
         padded = self.frontend.pad(features, max(lengths))
         batch = {
             "input_features": padded[self.frontend.input_name],
-            "feature_lengths": torch.tensor(lengths, dtype=torch.long),
+            "feature_lengths": torch.tensor(self.frontend.heard(lengths), dtype=torch.long),
             "audio_frames": self.frontend.encoder_frames(lengths),
         }
         if "attention_mask" in padded:

@@ -45,6 +45,7 @@ class SpeechLLMConfig(PreTrainedConfig):
         saved_parts: Parts that a checkpoint holds itself, in folders of these names, because
             they were trained; the others are loaded from their bases.
         generation_max_length: Most tokens of a transcript.
+        audio_window: ``"native"`` where a Whisper encoder hears every clip in its window.
     """
 
     model_type = "mynah_speech_llm"
@@ -59,6 +60,7 @@ class SpeechLLMConfig(PreTrainedConfig):
         bases: dict[str, list[str]] | None = None,
         saved_parts: list[str] | None = None,
         generation_max_length: int = 256,
+        audio_window: str = "clip",
         **kwargs: Any,
     ) -> None:
         self.encoder_config = _as_config(encoder_config)
@@ -69,6 +71,7 @@ class SpeechLLMConfig(PreTrainedConfig):
         self.bases = dict(bases or {})
         self.saved_parts = list(saved_parts or [])
         self.generation_max_length = generation_max_length
+        self.audio_window = audio_window
         super().__init__(**kwargs)
 
 

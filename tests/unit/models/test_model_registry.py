@@ -104,7 +104,7 @@ def test_a_language_model_is_no_encoder(checkpoints):
 
 
 def test_a_whisper_without_a_tokenizer_is_no_recognizer(checkpoints):
-    assert "has no processor" in refusal(pretrained=str(checkpoints("whisper")))
+    assert "has no tokenizer" in refusal(pretrained=str(checkpoints("whisper")))
 
 
 @pytest.mark.parametrize("kind", ["vit", "nonsense"])

@@ -242,3 +242,28 @@ def test_silence_behind_a_clip_fills_its_half_second(checkpoints, clips):
     assert len(family.features(clips[1])) == 200  # 1.82 s: two whole seconds
     assert family.output_length(len(clips[1])) == 100
     assert family.transcribe([clips[0][:0]]) == [""]
+
+
+def test_a_whisper_may_hear_every_clip_in_its_window(checkpoints, clips, tmp_path):
+    native = build(checkpoints, use_lora=True, audio_window="native")
+    short = build(checkpoints, use_lora=True)
+    assert native.output_length(16000) == 1500 and short.output_length(16000) == 50
+    batch = native.collate(examples(native, clips[:1]))
+    theirs = native.extractor(clips[0], sampling_rate=16000, return_tensors="pt").input_features
+    with torch.no_grad():
+        ours = speech_encoders.encode(
+            native.model.encoder, batch["input_features"], batch["feature_lengths"], None
+        )
+        whole = native.model.encoder(theirs).last_hidden_state
+    torch.testing.assert_close(ours, whole, rtol=1e-4, atol=1e-4)
+    native.save(tmp_path)
+    assert registry.load(tmp_path).output_length(16000) == 1500
+
+
+def test_what_a_model_is_never_told_is_refused(checkpoints):
+    with pytest.raises(UserError, match="told no language"):
+        registry.check(
+            tiny(pretrained=str(checkpoints("hubert_ctc")), language="en"),
+            sample_rate=16000,
+            offline=True,
+        )
