@@ -112,19 +112,6 @@ def _check_told(config: ModelConfig, family: str) -> None:
             )
 
 
-def _check_told(config: ModelConfig, family: str) -> None:
-    """Raise where a model is to be told what no model of its family is told."""
-    if family not in ("ctc", "speech_llm"):
-        return
-    for name in ("language", "task", "timestamps"):
-        if value := getattr(config, name):
-            raise UserError(
-                f"A model of the family {family} is told no {name}.",
-                where=f"model.{name}={value}",
-                fix=f"leave model.{name} out",
-            )
-
-
 def _source(
     config: ModelConfig, name: str, revision: str | None, setting: str, offline: bool
 ) -> hub.Source:
