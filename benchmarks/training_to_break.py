@@ -256,6 +256,7 @@ class Training:
         descriptor = os.open(_PRINTED, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for stream in (1, 2):
             os.dup2(descriptor, stream)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # a test replaces them
         os.environ |= {"MYNAH_CACHE": str(self.data / "cache"), "COLUMNS": "200"}
         status = 70
         try:
@@ -317,7 +318,9 @@ def differing(left: dict[str, str], right: dict[str, str]) -> list[str]:
 
 
 def spread(number: int, last: int, first: int = 1) -> list[int]:
-    """So many whole numbers, evenly over [first, last]."""
+    """So many whole numbers, evenly over [first, last]; a single one lies in the middle."""
+    if number == 1:
+        return [(first + last) // 2]
     return [int(value) for value in np.linspace(first, last, number).round()]
 
 
