@@ -56,11 +56,13 @@ def _check_places(composed: Composed, directory: Path | None) -> Path | None:
     """
     from mynah import run_directory
     from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
+    from mynah.training.checkpoint import verify
 
     here = Path.cwd()
     config = with_absolute_paths(composed.config, here)
     if config.eval_checkpoint is not None:
         checkpoint = run_directory.resolve_checkpoint(config.eval_checkpoint, here)
+        verify(checkpoint)
         checkpoint_config(checkpoint, config, composed.origins)
         return None
     output = Path(config.training.output_dir) if config.training.output_dir else None
@@ -70,9 +72,16 @@ def _check_places(composed: Composed, directory: Path | None) -> Path | None:
         resume = run_directory.resolve_resume(
             config, working_directory=here, output_directory=own, quiet=True
         )
+    if resume is not None:
+        verify(resume)
     if output is not None:
         run_directory.check_output_directory(output, resume=resume)
-    return run_directory.run_directory_of(resume, here / "outputs") if resume else None
+        run_directory.check_writable(output)
+    resumed = run_directory.run_directory_of(resume, here / "outputs") if resume else None
+    if resumed is not None:
+        run_directory.check_writable(resumed)
+        run_directory.check_writable(run_directory.model_directory_of(resumed))
+    return resumed
 
 
 def run_job(config: DictConfig) -> Any:

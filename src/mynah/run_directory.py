@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from mynah.run_record import RECORD, RunRecord, identity, read_record, record
 __all__ = [
     "RunRecord",
     "check_output_directory",
+    "check_writable",
     "checkpoints",
     "claim",
     "find_last",
@@ -292,6 +294,26 @@ def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
         where=where,
         fix=f"{go_on}leave training.output_dir away: every run gets a directory of its own",
     )
+
+
+def check_writable(directory: Path) -> None:
+    """See that files can be made in a directory, or in the nearest one above it that is there.
+
+    Raises:
+        UserError: It is read-only, or the disk is full.
+    """
+    place = directory
+    while not place.is_dir() and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place) as probe:
+            probe.write(b"\0")
+    except OSError as problem:
+        raise UserError(
+            f"Nothing can be saved there: {problem.strerror or problem}.",
+            where=str(place),
+            fix="make the folder writable, or let the run save elsewhere with training.output_dir",
+        ) from problem
 
 
 def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -> Path:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from workspaces import SMALL, assert_refused, run
+from workspaces import SMALL, assert_refused, run, run_directories
 
 pytestmark = pytest.mark.trains("default")
 EVAL = "python src/train_hydra.py eval_checkpoint="
@@ -66,7 +66,9 @@ def test_a_checkpoint_with_an_altered_file_is_not_used(folder, setting):
     content = bytearray((altered / "model.safetensors").read_bytes())
     content[-1] ^= 1
     (altered / "model.safetensors").write_bytes(content)
+    runs = run_directories(folder)
     assert_refused_and_nothing_lost(folder, f"{setting}altered", "model.safetensors", "fix:")
+    assert run_directories(folder) == runs and len(list(folder.glob("outputs/*/*"))) == len(runs)
 
 
 def test_a_model_setting_that_contradicts_the_checkpoint_is_refused(folder):

@@ -12,8 +12,10 @@ import torch
 from training_fakes import TinyCorpus, TinyPlan, tiny_config, tiny_train, weights
 
 from mynah.config.errors import UserError
+from mynah.data.augmentation.chain import Augmentation
 from mynah.training import trainer
 from mynah.training.checkpoint import list_checkpoints
+from mynah.training.resume import check_resume, fixed_settings
 from mynah.training.state import load_tree
 
 
@@ -271,3 +273,37 @@ def test_the_published_model_cannot_be_resumed_and_says_what_can(tmp_path):
     tiny_train(tmp_path / "model", tiny_config(max_steps=1))
     with pytest.raises(UserError, match="without its training state"):
         tiny_train(tmp_path / "b", tiny_config(max_steps=2), resume=tmp_path / "model")
+
+
+def resumed_on(tmp_path, world_size, *, steps, **training):
+    """The checkpoint of step 4 of 8, checked for as many processes."""
+    config = tiny_config(gradient_accumulation_steps=2, save_steps=4)
+    if not (tmp_path / "model").exists():
+        tiny_train(tmp_path / "model", config)
+    corpus = TinyCorpus()
+    config = replace(config, training=replace(config.training, **training))
+    noiseless = Augmentation.open(config.data.augmentation, sample_rate=8000, seed=42)
+    checkpoint = tmp_path / "model" / "checkpoint-4"
+    machine = json.loads((checkpoint / "mynah.json").read_text())["training"]["machine"]
+    return check_resume(
+        checkpoint,
+        fixed_settings(config, corpus, noiseless),
+        world_size=world_size,
+        steps=steps,
+        machine=machine,
+    )
+
+
+def test_another_number_of_processes_is_said_with_what_it_means(tmp_path, capsys):
+    assert resumed_on(tmp_path, 2, steps=8) == 4
+    said = " ".join(capsys.readouterr().out.split())
+    assert "every step takes 4 batch(es) in place of 2" in said
+    assert "training.gradient_accumulation_steps=1 keeps both" in said
+    assert resumed_on(tmp_path, 2, steps=8, gradient_accumulation_steps=1) == 4
+    assert "every step takes 2 batches as before" in " ".join(capsys.readouterr().out.split())
+
+
+def test_more_processes_that_leave_no_step_to_do_are_refused(tmp_path):
+    with pytest.raises(UserError, match="4 of 8 with 1") as caught:
+        resumed_on(tmp_path, 2, steps=4)
+    assert "training.max_steps=8" in caught.value.fix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import multiprocessing
@@ -356,3 +357,16 @@ def test_last_and_a_run_pass_over_a_checkpoint_that_was_cut_short(tmp_path):
     wanted = run / "model" / "checkpoint-1"
     assert run_directory.find_last(outputs, {"seed": 1}) == wanted
     assert run_directory.resolve_checkpoint("outputs/day/1", tmp_path) == wanted
+
+
+def test_a_place_where_nothing_can_be_saved_is_told_at_the_start(tmp_path, monkeypatch):
+    run_directory.check_writable(tmp_path / "not" / "yet" / "there")
+    assert list(tmp_path.iterdir()) == []
+
+    def refuse(**options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(run_directory.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(UserError, match="Read-only file system") as caught:
+        run_directory.check_writable(tmp_path / "not" / "yet" / "there")
+    assert caught.value.where == str(tmp_path) and "training.output_dir" in caught.value.fix

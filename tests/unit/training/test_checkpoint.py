@@ -8,6 +8,8 @@ import os
 import subprocess
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mynah.config.errors import UserError
 from mynah.training import checkpoint as checkpoints
@@ -252,3 +254,30 @@ def test_a_damaged_checkpoint_is_not_published(tmp_path):
     with pytest.raises(UserError, match="not whole"):
         publish(final, tmp_path)
     assert names(tmp_path) == ["checkpoint-1"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    damaged=st.lists(st.booleans(), min_size=1, max_size=6),
+    limit=st.integers(1, 4),
+    best=st.integers(0, 6),
+)
+def test_retention_keeps_the_newest_whole_one_and_the_best_whatever_is_damaged(
+    tmp_path_factory, damaged, limit, best
+):
+    model = tmp_path_factory.mktemp("model")
+    for step, is_damaged in enumerate(damaged):
+        with commit(model / f"checkpoint-{step}") as staging:
+            (staging / "weights").write_text(str(step))
+        if is_damaged:
+            (model / f"checkpoint-{step}" / "weights").write_text("other")
+    chosen = model / f"checkpoint-{best}" if best < len(damaged) else None
+    whole = list_checkpoints(model)
+    retain(model, limit=limit, best=chosen)
+    left = {path.name for path in model.iterdir()}
+    if whole:
+        assert whole[-1].name in left
+    if chosen is not None:
+        assert chosen.name in left
+    protected = {path.name for path in [*whole[-1:], chosen] if path is not None}
+    assert len(left) == min(len(damaged), max(limit, len(protected)))
