@@ -21,13 +21,16 @@ class StoredColumn:
         sizes = [len(chunk) for chunk in self._chunks]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self._listed_starts: list[int] = self._starts.tolist()  # quicker to look one row up in
+        self._quick: dict[int, Callable[[int], Any]] = {}
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
     def __getitem__(self, row: int) -> Any:
         number = bisect.bisect_right(self._listed_starts, row) - 1
-        return self._chunks[number][row - self._listed_starts[number]].as_py()
+        if number not in self._quick:
+            self._quick[number] = _reader(self._chunks[number])
+        return self._quick[number](row - self._listed_starts[number])
 
     def arrays(self, rows: np.ndarray | None = None) -> Iterator[pa.Array]:
         """The values of ascending rows as Arrow arrays, one after the other; None: of all."""
@@ -57,6 +60,19 @@ class StoredColumn:
             local = rows[part] - self._starts[number]
             values += self._chunks[number].take(pa.array(local)).to_pylist()
         return values
+
+
+def _reader(chunk: pa.Array) -> Callable[[int], Any]:
+    """Reads one value: where there are only numbers, or nothing, without a scalar of Arrow."""
+    if chunk.null_count == len(chunk):
+        return lambda row: None
+    if chunk.null_count == 0 and pa.types.is_primitive(chunk.type) and _is_number(chunk.type):
+        return chunk.to_numpy(zero_copy_only=True).item
+    return lambda row: chunk[row].as_py()
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
 
 
 def numbers(column: pa.ChunkedArray, missing: float = 0) -> np.ndarray:
