@@ -1,0 +1,46 @@
+"""A Whisper from the command line: tuned at its true length, and measured again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from workspaces import SMALL, assert_trained, clone, run
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import standins
+
+
+def test_a_whisper_is_tuned_at_its_true_length_and_measured_as_it_was_tuned(tmp_path):
+    folder = clone(tmp_path)
+    standins.write(folder / "whisper", "whisper_asr")
+    done = run(folder, f"mynah train model.pretrained=whisper model.audio_window=clip {SMALL}")
+    settings = {"model.audio_window": "clip"}
+    directory = assert_trained(folder, done, utterances={"validation": 4}, settings=settings)
+    assert "clips as long as they are" in done.stdout
+    written = json.loads((folder / "outputs" / "model" / "config.json").read_text())
+    assert written["mynah"]["audio_window"] == "clip"
+    measured = run(folder, "mynah eval outputs/model evaluation.bootstrap_samples=50")
+    assert measured.returncode == 0, measured.stdout + measured.stderr
+    assert "clips as long as they are" in measured.stdout
+    (again,) = (
+        path for path in folder.glob("outputs/*/*/evaluation/results.json")
+        if directory not in path.parents
+    )  # fmt: skip
+    before, after = (
+        json.loads(path.read_text())["evaluations"]["validation"]
+        for path in (directory / "evaluation" / "results.json", again)
+    )
+    for count in ("words", "hits", "substitutions", "deletions", "insertions", "confusions"):
+        assert before[count] == after[count], count
+
+
+def test_timestamps_of_a_model_that_has_none_are_an_error_before_anything_is_done(tmp_path):
+    folder = clone(tmp_path)
+    standins.write(folder / "moonshine", "moonshine")
+    done = run(folder, "mynah train model.pretrained=moonshine model.timestamps=true")
+    assert done.returncode == 2
+    assert "writes no timestamps" in done.stderr and "Traceback" not in done.stderr
+    assert "model.timestamps=false" in done.stderr
