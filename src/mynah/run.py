@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from mynah import console, distributed, run_directory
 from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
-from mynah.config.checks import notices
 from mynah.config.effective import effective_yaml
+from mynah.config.notices import notices
 from mynah.config.schema import Config
 from mynah.training import slurm
 

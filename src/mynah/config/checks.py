@@ -1,4 +1,4 @@
-"""Ranges, choices and the rules between settings; what is only worth a notice.
+"""Ranges, choices and the rules between settings.
 
 Everything here reads the finished ``Config``, wherever it came from: files and command line,
 legacy JSON, the Python API.
@@ -7,22 +7,22 @@ legacy JSON, the Python API.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mynah.config.augmentation import augmentation_notices, check_augmentation
+from mynah.config.augmentation import check_augmentation
 from mynah.config.durations import parse_duration
 from mynah.config.errors import ConfigError, ConfigErrors
-from mynah.config.mixture import check_mixture, mixture_notices
+from mynah.config.mixture import check_mixture
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
 from mynah.config.settings import Setting, all_settings
 from mynah.config.streaming import check_streaming
-from mynah.config.training_arguments import optimizer_names, upstream_fields
+from mynah.config.training_arguments import optimizer_names
 from mynah.config.upstream import UPSTREAM_DISPOSITION, refusal
 from mynah.config.values import argument, limits_mistake, shown, typed
 
-_ASKED = ("experiment", "command line")  # layers of what a person asked for
+ASKED = ("experiment", "command line")  # layers of what a person asked for
 LORA = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules")
 
 # Trackers of transformers whose package has another name than the tracker, or needs an extra.
@@ -244,7 +244,7 @@ def _check_best_model(checker: Checker) -> None:
                 "The best checkpoint is wanted, so each one saved must be measured: "
                 f"training.save_steps={typed(saved)} is no multiple of "
                 f"training.eval_steps={typed(measured)}.",
-                f"training.save_steps={_steps(nearest)}",
+                f"training.save_steps={steps_text(nearest)}",
             )
 
 
@@ -253,7 +253,7 @@ def _is_multiple(saved: float, measured: float) -> bool:
     return times >= 1 - 1e-9 and abs(times - round(times)) < 1e-9
 
 
-def _steps(value: float) -> str:
+def steps_text(value: float) -> str:
     return str(int(value)) if value == int(value) else typed(value)
 
 
@@ -348,24 +348,24 @@ def _check_model_names(checker: Checker) -> None:
 
 def _check_language_model(checker: Checker) -> None:
     """Only CTC's labels are joined by a language model of words in decoding."""
-    asked = checker.origins.get("model.language_model", SCHEMA).layer in _ASKED
-    if asked and _words_unused(checker.config):
+    asked = checker.origins.get("model.language_model", SCHEMA).layer in ASKED
+    if asked and words_unused(checker.config):
         checker.wrong(
             "model.language_model",
             "A language model of words joins CTC models alone in decoding, and this model is a "
-            f"{_family_named(checker.config)}.",
+            f"{family_named(checker.config)}.",
             "model.language_model=none",
         )
 
 
-def _family_named(config: Config) -> str:
+def family_named(config: Config) -> str:
     """The family, as far as the settings tell it."""
     model = config.model
     return "speech_llm" if model.family == "auto" and model.decoder_model_name else model.family
 
 
-def _words_unused(config: Config) -> bool:
-    return config.model.language_model == "words" and _family_named(config) not in ("auto", "ctc")
+def words_unused(config: Config) -> bool:
+    return config.model.language_model == "words" and family_named(config) not in ("auto", "ctc")
 
 
 def _check_ways(checker: Checker) -> None:
@@ -391,68 +391,3 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     check_streaming,
     check_mixture,
 )
-
-
-def notices(config: Config, origins: Mapping[str, Origin]) -> list[str]:
-    """What a person should know of their settings and that stops nothing, one sentence each.
-
-    Args:
-        config: The checked settings.
-        origins: The layer that set each of them, by dotted name.
-    """
-    return list(_notices(config, origins))
-
-
-def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
-    def asked(name: str) -> bool:
-        return origins.get(name, SCHEMA).layer in _ASKED
-
-    model, training, data = config.model, config.training, config.data
-    named = model.pretrained or model.encoder_model_name or model.decoder_model_name
-    lora = [f"model.{name}" for name in LORA if asked(f"model.{name}")]
-    if config.eval_checkpoint is None:
-        if model.use_lora and not named and asked("model.use_lora"):
-            yield "model.use_lora has no effect: nothing pretrained is there to adapt."
-        if lora and not named:
-            yield f"{_several(lora)} no effect: nothing pretrained is there to adapt."
-        elif lora and not model.use_lora:
-            yield f"{_several(lora)} no effect: model.use_lora is false."
-        sizes = [n for n in all_settings() if n.startswith("model.encoder.") and asked(n)]
-        if sizes and named:
-            yield f"{_several(sizes)} no effect: the encoder is a pretrained one."
-        sizes = [n for n in all_settings() if n.startswith("model.transducer.") and asked(n)]
-        if sizes and (named or model.family != "transducer"):
-            yield f"{_several(sizes)} no effect: no transducer is built from scratch."
-        if _words_unused(config):
-            yield (
-                "model.language_model=words has no effect: it joins CTC models alone in "
-                f"decoding, and this model is a {_family_named(config)}."
-            )
-    synthesis = [n for n in all_settings() if n.startswith("data.synthesis.") and asked(n)]
-    if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
-        yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."
-    yield from augmentation_notices(config, asked)
-    yield from mixture_notices(config, asked)
-    for size, seconds in (
-        ("per_device_train_batch_size", "batch_seconds"),
-        ("per_device_eval_batch_size", "eval_batch_seconds"),
-    ):
-        if asked(f"training.{seconds}") and getattr(training, size) not in (None, "auto"):
-            yield f"training.{seconds} has no effect: training.{size} is set."
-    if 1 <= training.max_steps <= training.warmup_steps and config.eval_checkpoint is None:
-        yield (
-            f"training.warmup_steps={_steps(training.warmup_steps)} is no shorter than "
-            f"training.max_steps={training.max_steps}: the learning rate never reaches its peak."
-        )
-    defaults = upstream_fields()
-    for name, disposition in UPSTREAM_DISPOSITION.items():
-        if (
-            disposition.reason.startswith("no effect")
-            and asked(f"training.{name}")
-            and getattr(training, name) != defaults[name].default
-        ):
-            yield f"training.{name} has {disposition.reason}."
-
-
-def _several(names: list[str]) -> str:
-    return f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"

@@ -91,10 +91,10 @@ def augment_some(
         except (UserError, ValueError, OSError) as problem:
             console.notice(f"Utterance {utterance.id} is passed over: {problem}")
             continue
-        place = {"epoch": epoch, "utterance_id": utterance.id}
         after = log_mel(heard, corpus.sample_rate, mel_bins)
         # The mean of what is given stands where something is masked.
-        masked = augmentation.features(_ramp(after.shape), **place) != _ramp(after.shape)
+        ramp = _ramp(after.shape)
+        masked = augmentation.features(ramp, epoch=epoch, utterance_id=utterance.id) != ramp
         described = augmentation.describe(drawn)
         if masked.any():
             described["spec_augment"] = {

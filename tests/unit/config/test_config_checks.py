@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from mynah.config.checks import check, notices
+from mynah.config.checks import check
 from mynah.config.errors import ConfigErrors
+from mynah.config.notices import notices
 from mynah.config.origins import Origin
 from mynah.config.schema import Config, TrainingConfig
 from mynah.config.settings import all_settings

@@ -1,0 +1,79 @@
+"""What a person should know of their settings and that stops nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mynah.config.augmentation import augmentation_notices
+from mynah.config.checks import ASKED, LORA, family_named, steps_text, words_unused
+from mynah.config.mixture import mixture_notices
+from mynah.config.origins import SCHEMA, Origin
+from mynah.config.schema import Config
+from mynah.config.settings import all_settings
+from mynah.config.training_arguments import upstream_fields
+from mynah.config.upstream import UPSTREAM_DISPOSITION
+
+
+def notices(config: Config, origins: Mapping[str, Origin]) -> list[str]:
+    """What a person should know of their settings and that stops nothing, one sentence each.
+
+    Args:
+        config: The checked settings.
+        origins: The layer that set each of them, by dotted name.
+    """
+    return list(_notices(config, origins))
+
+
+def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
+    def asked(name: str) -> bool:
+        return origins.get(name, SCHEMA).layer in ASKED
+
+    model, training, data = config.model, config.training, config.data
+    named = model.pretrained or model.encoder_model_name or model.decoder_model_name
+    lora = [f"model.{name}" for name in LORA if asked(f"model.{name}")]
+    if config.eval_checkpoint is None:
+        if model.use_lora and not named and asked("model.use_lora"):
+            yield "model.use_lora has no effect: nothing pretrained is there to adapt."
+        if lora and not named:
+            yield f"{_several(lora)} no effect: nothing pretrained is there to adapt."
+        elif lora and not model.use_lora:
+            yield f"{_several(lora)} no effect: model.use_lora is false."
+        sizes = [n for n in all_settings() if n.startswith("model.encoder.") and asked(n)]
+        if sizes and named:
+            yield f"{_several(sizes)} no effect: the encoder is a pretrained one."
+        sizes = [n for n in all_settings() if n.startswith("model.transducer.") and asked(n)]
+        if sizes and (named or model.family != "transducer"):
+            yield f"{_several(sizes)} no effect: no transducer is built from scratch."
+        if words_unused(config):
+            yield (
+                "model.language_model=words has no effect: it joins CTC models alone in "
+                f"decoding, and this model is a {family_named(config)}."
+            )
+    synthesis = [n for n in all_settings() if n.startswith("data.synthesis.") and asked(n)]
+    if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
+        yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."
+    yield from augmentation_notices(config, asked)
+    yield from mixture_notices(config, asked)
+    for size, seconds in (
+        ("per_device_train_batch_size", "batch_seconds"),
+        ("per_device_eval_batch_size", "eval_batch_seconds"),
+    ):
+        if asked(f"training.{seconds}") and getattr(training, size) not in (None, "auto"):
+            yield f"training.{seconds} has no effect: training.{size} is set."
+    if 1 <= training.max_steps <= training.warmup_steps and config.eval_checkpoint is None:
+        yield (
+            f"training.warmup_steps={steps_text(training.warmup_steps)} is no shorter than "
+            f"training.max_steps={training.max_steps}: the learning rate never reaches its peak."
+        )
+    defaults = upstream_fields()
+    for name, disposition in UPSTREAM_DISPOSITION.items():
+        if (
+            disposition.reason.startswith("no effect")
+            and asked(f"training.{name}")
+            and getattr(training, name) != defaults[name].default
+        ):
+            yield f"training.{name} has {disposition.reason}."
+
+
+def _several(names: list[str]) -> str:
+    return f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"
