@@ -10,6 +10,7 @@ from mynah.config.compose import compose
 from mynah.config.effective import effective_yaml
 from mynah.config.errors import UserError
 from mynah.job import run_overrides
+from mynah.training.checkpoint import write_sums
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +24,10 @@ def directory_of(overrides: list[str]) -> Path:
 
 
 def checkpoint(folder: Path, *settings: str) -> Path:
-    """What counts as a whole checkpoint to whoever reads no weights."""
+    """What counts as a whole checkpoint to whoever loads no weights."""
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(effective_yaml(compose(settings).config))
-    (folder / "SHA256SUMS").write_text("0  config.yaml\n")
+    write_sums(folder)
     return folder
 
 
