@@ -31,7 +31,7 @@ SETTINGS = (
 )  # fmt: skip
 
 
-class StepsDone(BaseException):  # noqa: N818 - it is no error
+class StepsDoneError(BaseException):
     """Raised at the last step: its checkpoint is written in any case."""
 
 
@@ -55,7 +55,7 @@ def main() -> None:
         finish(*positional)
         times.append(time.monotonic())
         if len(times) > arguments.steps + 1:  # so that the save after the last step counts
-            raise StepsDone
+            raise StepsDoneError
 
     engine.MynahTrainer._save_checkpoint = timed_save  # type: ignore[method-assign]
     engine.MynahTrainer._finish_gradient = counted  # type: ignore[method-assign]
@@ -63,7 +63,7 @@ def main() -> None:
     corpus = prepare(config.data, working_directory=Path.cwd()).train
     assert corpus is not None
     plan = batch_plan(corpus, config)
-    seconds: dict[str, list[float]] = {"none": [], "steps": []}
+    seconds: dict[str, list[float]] = {"no": [], "steps": []}
     shares = []
     for number in range(2 * arguments.repeats):
         strategy = list(seconds)[number % 2]
@@ -82,7 +82,7 @@ def main() -> None:
                     family, corpus, plan, chosen, output_directory=Path(folder) / "model",
                     evaluate=lambda step: {},
                 )  # fmt: skip
-            except StepsDone:
+            except StepsDoneError:
                 whole = times[-1] - times[0]
         seconds[strategy].append(whole / (len(times) - 1))
         if strategy == "steps":

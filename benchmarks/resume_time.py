@@ -5,7 +5,8 @@
 The rows of the embedded corpus are repeated to a million, and the smallest model is trained on
 them with two data workers: from the beginning, and from a checkpoint at that step (one of step 1
 with its number written over). Measured is the time from the start of the training loop, loading
-the checkpoint included, to the end of the first step; the median of each, and their ratio.
+the optimizer included and the model not, to the end of the first step; the median of each, and
+their ratio.
 """
 
 from __future__ import annotations
