@@ -32,7 +32,8 @@ from mynah.data.corpus import Corpus
 from mynah.data.prepare import prepare
 from mynah.models import registry
 from mynah.runtime import seed_everything
-from mynah.training.dataset import PlanSampler, TrainingRows, make_loader
+from mynah.training.dataset import PlanSampler, TrainingRows
+from mynah.training.loader import make_loader
 
 # What a person would turn on for hours of training; AN4's settings with rooms beside them.
 AUGMENTED = AugmentationConfig(

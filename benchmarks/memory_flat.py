@@ -41,7 +41,8 @@ from mynah.data.batches import BatchPlan
 from mynah.data.prepare import prepare
 from mynah.data.streams.stream import open_stream
 from mynah.models import registry
-from mynah.training.dataset import PlanSampler, TrainingRows, make_loader
+from mynah.training.dataset import PlanSampler, TrainingRows
+from mynah.training.loader import make_loader
 from mynah.training.stream_loader import StreamPlan, StreamSampler
 
 RATE = 16000

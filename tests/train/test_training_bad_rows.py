@@ -20,7 +20,8 @@ from mynah.config.schema import DataConfig
 from mynah.data.augmentation.chain import Augmentation
 from mynah.data.prepare import prepare
 from mynah.models.family import LossSum
-from mynah.training.dataset import PlanSampler, TrainingRows, make_loader
+from mynah.training.dataset import PlanSampler, TrainingRows
+from mynah.training.loader import make_loader
 
 
 def on_error(config, value):
@@ -317,6 +318,9 @@ def test_a_worker_gives_the_batch_that_the_training_itself_would_make(tmp_path):
         sampler = PlanSampler(TinyPlan(12, 3))
         sampler.begin(1, 0)
         loader = make_loader(rows, sampler, pin_memory=False, num_workers=workers)
-        found.append([batch["tensors"]["features"].clone() for batch in loader])
+        found.append([batch["tensors"] for batch in loader])
     assert len(found[0]) == 4
-    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    for one, other in zip(*found, strict=True):
+        assert one.keys() == other.keys()
+        for name, tensor in one.items():
+            assert tensor.dtype == other[name].dtype and torch.equal(tensor, other[name]), name

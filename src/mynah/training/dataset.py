@@ -6,18 +6,15 @@ of its own: where training stands is arithmetic, with any number of workers.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from mynah.config.errors import UserError
 from mynah.models.family import Example, token_weight
-from mynah.training.stops import SIGNALS
 
 if TYPE_CHECKING:
     from mynah.data.augmentation.chain import Augmentation
@@ -198,25 +195,3 @@ class PlanSampler(Sampler[list[Position]]):
                     (epoch + copy * _COPY, row, weight)
                     for (row, weight), copy in zip(rows, copies, strict=True)
                 ]
-
-
-def _leave_signals_to_training(worker: int) -> None:
-    """Ctrl-C and a cluster's signals reach the whole process group: the training decides."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-def make_loader(
-    rows: TrainingRows, sampler: Sampler[Any], *, pin_memory: bool, **worker_options: Any
-) -> DataLoader:
-    """A plain DataLoader over a plan; nothing in it touches the global random state."""
-    return DataLoader(
-        rows,
-        batch_sampler=sampler,
-        collate_fn=rows.collate,
-        pin_memory=pin_memory,
-        worker_init_fn=_leave_signals_to_training,
-        # Drawing the workers' seeds from the global generator would move it once an epoch.
-        generator=torch.Generator().manual_seed(0),
-        **worker_options,
-    )

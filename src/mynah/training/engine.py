@@ -22,8 +22,9 @@ from mynah.config.errors import UserError
 from mynah.runtime import device_for
 from mynah.training import muon
 from mynah.training.arguments import loader_options, steps_per_epoch, steps_total
-from mynah.training.dataset import PlanSampler, TrainingRows, make_loader
+from mynah.training.dataset import PlanSampler, TrainingRows
 from mynah.training.disk import DiskWatch
+from mynah.training.loader import make_loader
 from mynah.training.loader_wait import LoaderWait
 from mynah.training.loss_guard import Batch, LossGuard
 from mynah.training.measuring import MeasuringTrainer
