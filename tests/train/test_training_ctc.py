@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import standins
 import torch
 from test_training_resume import assert_same_end
 from training_fakes import TinyCorpus, tiny_config, tiny_train
@@ -65,13 +66,11 @@ def make_config(**training):
     return replace(config, data=replace(config.data, augmentation=augmentation))
 
 
-def run(directory, config, at=None, **options):
+def run(directory, config, at=None, make=make_family, **options):
     corpus = SpokenCorpus()
     made = StoppingBatchPlan(corpus.durations, seed=42, batch_seconds=8.0, batch_size=None)
     made.at = at
-    return tiny_train(
-        directory, config, family=make_family(corpus), corpus=corpus, plan=made, **options
-    )
+    return tiny_train(directory, config, family=make(corpus), corpus=corpus, plan=made, **options)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -81,6 +80,23 @@ def test_a_ctc_training_with_augmentation_resumes_bit_for_bit(tmp_path, workers)
     _, stopped = run(tmp_path / "b", config, at=(1, 3))
     assert stopped.interrupted and 3 <= stopped.steps < 8
     resumed = run(tmp_path / "b", config, resume=tmp_path / "b" / f"checkpoint-{stopped.steps}")
+    assert_same_end(straight, resumed, tmp_path / "a", tmp_path / "b")
+
+
+def test_a_training_of_adapters_resumes_bit_for_bit(tmp_path):
+    standin = standins.write(tmp_path / "wav2vec2", "wav2vec2_ctc")
+
+    def make(corpus):
+        torch.manual_seed(1)
+        config = ModelConfig(pretrained=str(standin), use_lora=True, lora_r=4, lora_alpha=8)
+        return registry.build(config, texts=corpus.texts, sample_rate=RATE, offline=True)
+
+    config = make_config(gradient_accumulation_steps=2)
+    straight = run(tmp_path / "a", config, make=make)
+    _, stopped = run(tmp_path / "b", config, at=(1, 3), make=make)
+    assert stopped.interrupted and 3 <= stopped.steps < 8
+    checkpoint = tmp_path / "b" / f"checkpoint-{stopped.steps}"
+    resumed = run(tmp_path / "b", config, make=make, resume=checkpoint)
     assert_same_end(straight, resumed, tmp_path / "a", tmp_path / "b")
 
 

@@ -130,3 +130,61 @@ def test_a_process_that_ends_ends_the_others_with_a_message_and_no_hang(tmp_path
     assert second == code and says in own
     assert first == 2
     assert "Another process of this training ended" in error and "Traceback" not in error
+
+
+RESUME = """
+folder = Path(sys.argv[2])
+
+class Stopping(TinyPlan):
+    def batch(self, epoch, index, rank=0):
+        if (epoch, index) == (2, 1) and rank == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().batch(epoch, index, rank)
+
+def go(name, plan=TinyPlan, resume=None):
+    config = tiny_config(max_steps=18, save_steps=6, eval_steps=6, logging_steps=1,
+                         per_device_train_batch_size=2)
+    return tiny_train(folder / name, config, resume=resume,
+                      plan=plan(20, 2, 42, world_size=distributed.world_size()))[1]
+"""
+
+
+def test_ranks_that_were_stopped_in_epoch_three_end_as_untouched_ones(tmp_path):
+    from mynah.training.checkpoint import find_damage
+
+    first, second = together(
+        tmp_path,
+        RESUME
+        + """
+go("straight")
+stopped = go("stopped", plan=Stopping)
+assert stopped.interrupted and 10 <= stopped.steps < 15, stopped.steps
+resumed = go("stopped", resume=folder / "stopped" / f"checkpoint-{stopped.steps}")
+assert resumed.steps == 18
+print("ENDED")
+""",
+    )
+    assert first[0] == second[0] == 0, first[2] + second[2]
+    straight, resumed = (tmp_path / name / "checkpoint-18" for name in ("straight", "stopped"))
+    assert find_damage(straight) is None and find_damage(resumed) is None
+    names = {path.name for path in straight.iterdir()} - {"SHA256SUMS", "mynah.json"}
+    assert {"model.safetensors", "optimizer.safetensors", "rng_state_1.safetensors"} <= names
+    for name in names:
+        assert (straight / name).read_bytes() == (resumed / name).read_bytes(), name
+
+
+def test_a_training_of_two_ranks_goes_on_with_one_and_says_what_that_means(tmp_path):
+    both = together(tmp_path, RESUME + "\ngo('model', plan=Stopping)\n")
+    assert [code for code, _, _ in both] == [0, 0]
+    ((code, said, error),) = together(
+        tmp_path,
+        RESUME
+        + """
+from mynah.training.checkpoint import list_checkpoints
+result = go("model", resume=list_checkpoints(folder / "model")[-1])
+print("STEPS", result.steps)
+""",
+        world_size=1,
+    )
+    assert code == 0, error
+    assert "ran on 2 process(es) and goes on with 1" in said and "STEPS 18" in said
