@@ -220,6 +220,51 @@ def test_out_of_memory_names_the_batch_and_what_to_change(tmp_path):
     assert "batch_seconds" in caught.value.fix and "utterance-0" in caught.value.where
 
 
+class Narrow(TinyFamily):
+    """Memory holds two utterances; a larger batch fails when some gradients are there already."""
+
+    most = 2
+
+    def loss(self, model, batch):
+        found = super().loss(model, batch)
+        if self.most and len(batch["frames"]) > self.most:
+            found.total.backward()
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return found
+
+
+def test_a_batch_that_memory_does_not_hold_goes_in_pieces_with_the_same_gradient(tmp_path, capsys):
+    def trained(name, most):
+        torch.manual_seed(3)
+        family = Narrow(dropout=0.0, dtype=torch.float64)
+        family.most = most
+        config = tiny_config(optim="sgd", eval_strategy="no", logging_steps=1)
+        return tiny_train(tmp_path / name, config, family=family)
+
+    (whole, expected), (split, found) = trained("whole", 0), trained("split", 2)
+    said = capsys.readouterr().out
+    assert said.count("goes in 2 pieces") == 1 and "a batch of 4 utterances" in said
+    for name, value in weights(whole).items():
+        torch.testing.assert_close(weights(split)[name], value, rtol=1e-12, atol=1e-14)
+    losses = [[entry["loss"] for entry in result.history] for result in (expected, found)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+
+
+def test_memory_that_fails_in_the_middle_of_a_step_costs_that_step(tmp_path, capsys):
+    class Later(Narrow):
+        calls = 0
+
+        def loss(self, model, batch):
+            self.calls += 1
+            self.most = 2 if self.calls == 4 else 0
+            return super().loss(model, batch)
+
+    config = tiny_config(gradient_accumulation_steps=2, max_steps=3)
+    _, result = tiny_train(tmp_path / "model", config, family=Later())
+    assert result.steps == 3
+    assert "Step 2 is left out" in capsys.readouterr().out
+
+
 class DeadlyCorpus(TinyCorpus):
     """Its reader is killed, as by the system when memory runs out."""
 

@@ -130,13 +130,15 @@ class TrainingRows(Dataset):
         """A batch: ``tensors`` for the family's loss, and what is said about it.
 
         Returns:
-            ``tensors``; ``ids`` of the utterances in it; ``seconds`` of audio before
-            padding; ``skipped`` as (id, reason) of the rows that are missing.
+            ``tensors``; ``ids`` of the utterances in it and the ``positions`` of all its rows;
+            ``seconds`` of audio before padding; ``skipped`` as (id, reason) of the rows that
+            are missing.
         """
         examples = [row.example for row in rows if row.example is not None]
         return {
             "tensors": self._family.collate(examples or [self._stand_in(rows[0])]),
             "ids": [example.id for example in examples],
+            "positions": [row.position for row in rows],
             "seconds": sum(row.seconds for row in rows),
             "skipped": [(row.id, row.problem) for row in rows if row.problem is not None],
         }

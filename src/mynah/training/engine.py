@@ -124,6 +124,7 @@ class MynahTrainer(MeasuringTrainer):
             factor=config.training.exploding_loss_factor,
         )
         self._step_batches: list[Batch] = []
+        self._pieces = 1  # of a batch, since memory did not hold one
         self._statistics = RunningStatistics(family.model)
         self._step_total = 0.0  # undivided loss of this optimizer step, this rank
         self._step_count = 0.0  # what it is to be divided by
@@ -210,20 +211,7 @@ class MynahTrainer(MeasuringTrainer):
         model.train()
         if callable(getattr(self.optimizer, "train", None)):
             self.optimizer.train()  # schedule-free optimizers have two modes
-        tensors = self._prepare_inputs(inputs["tensors"])
-        try:
-            with self.compute_loss_context_manager():
-                loss = self.family.loss(model, tensors)
-            self.accelerator.backward(loss.total)
-        except torch.OutOfMemoryError as error:
-            raise UserError(
-                f"The device's memory is too small for a batch of {len(inputs['ids'])} "
-                f"utterances and {inputs['seconds']:.0f} seconds of audio.",
-                where=f"step {self.state.global_step + 1}, {', '.join(inputs['ids'][:_NAMED])}",
-                fix="lower training.batch_seconds (and raise gradient_accumulation_steps by as "
-                "much), or set training.gradient_checkpointing=true",
-            ) from error
-        total, count = float(loss.total.detach()), float(loss.count)
+        total, count = self._learn(model, inputs)
         self._step_total += total
         self._step_count += count
         self._step_seconds += inputs["seconds"]
@@ -234,6 +222,59 @@ class MynahTrainer(MeasuringTrainer):
             self._finish_gradient(model)
         # Trainer's own sum is not used: ours is weighted by tokens, and survives a resume.
         return torch.zeros((), device=self.args.device)
+
+    def _learn(self, model: Any, inputs: dict[str, Any]) -> tuple[float, float]:
+        """Add a batch's gradient; where memory does not hold the batch, in pieces from then on.
+
+        The gradient is the same: a loss is summed over the pieces and divided once.
+
+        Returns:
+            The undivided loss, and what it is to be divided by.
+        """
+        positions = inputs["positions"]
+        while True:
+            try:
+                if self._pieces == 1:
+                    return self._learn_piece(model, inputs["tensors"])
+                size = -(-len(positions) // self._pieces)
+                parts = [
+                    self._learn_piece(model, self._loaded(positions[first : first + size]))
+                    for first in range(0, len(positions), size)
+                ]
+                return sum(part[0] for part in parts), sum(part[1] for part in parts)
+            except torch.OutOfMemoryError as error:
+                # Of several ranks none can take a gradient back that the others have summed.
+                if self._pieces >= len(positions) or distributed.world_size() > 1:
+                    raise self._too_large(inputs) from error
+            self._pieces = min(2 * self._pieces, len(positions))
+            console.notice(
+                f"{self._too_large(inputs).what} It goes in {self._pieces} pieces from here on, "
+                "which is slower; a smaller training.batch_seconds is better."
+            )
+            model.zero_grad(set_to_none=True)
+            if self.args.device.type == "cuda":
+                torch.cuda.empty_cache()
+            if self._step_batches:  # what the batches before it had added is gone too
+                return math.nan, 1.0
+
+    def _loaded(self, positions: list[Any]) -> dict[str, Any]:
+        return self._rows.collate([self._rows[position] for position in positions])["tensors"]
+
+    def _learn_piece(self, model: Any, tensors: dict[str, Any]) -> tuple[float, float]:
+        tensors = self._prepare_inputs(tensors)
+        with self.compute_loss_context_manager():
+            loss = self.family.loss(model, tensors)
+        self.accelerator.backward(loss.total)
+        return float(loss.total.detach()), float(loss.count)
+
+    def _too_large(self, inputs: dict[str, Any]) -> UserError:
+        return UserError(
+            f"The device's memory is too small for a batch of {len(inputs['ids'])} "
+            f"utterances and {inputs['seconds']:.0f} seconds of audio.",
+            where=f"step {self.state.global_step + 1}, {', '.join(inputs['ids'][:_NAMED])}",
+            fix="lower training.batch_seconds (and raise gradient_accumulation_steps by as "
+            "much), or set training.gradient_checkpointing=true",
+        )
 
     def _finish_gradient(self, model: Any) -> None:
         if self.time_limit is not None:
