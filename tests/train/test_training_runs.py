@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import multiprocessing
 import os
 import signal
 
@@ -278,3 +279,17 @@ def test_a_worker_that_was_killed_is_said_with_what_to_do(tmp_path):
     with pytest.raises(UserError, match="data worker was killed") as caught:
         tiny_train(tmp_path, tiny_config(dataloader_num_workers=1), corpus=DeadlyCorpus())
     assert "fewer workers" in caught.value.fix
+
+
+def test_a_training_that_ends_with_an_error_leaves_no_worker_to_wait_for(tmp_path):
+    # The error holds the frames, and they hold the loader: nothing else ends its workers, which
+    # leave SIGTERM to the training.
+    config = tiny_config(dataloader_num_workers=2, save_steps=2)
+
+    def full():
+        raise UserError("The disk is full.", where="here", fix="free some space")
+
+    with pytest.raises(UserError, match="disk is full") as caught:
+        tiny_train(tmp_path / "model", config, on_first_checkpoint=full)
+    assert caught.value.__traceback__ is not None
+    assert not multiprocessing.active_children()

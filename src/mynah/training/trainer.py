@@ -155,13 +155,13 @@ def train(
             try:
                 trainer.train(resume_from_checkpoint=str(resume) if resume else None)
             except Failed as failed:
-                _kill(set(multiprocessing.active_children()) - others)
                 raise failed.problem from None
             except RuntimeError as error:
                 if "DataLoader worker" not in str(error):
                     raise
                 raise _lost_worker(error, config) from error
             finally:
+                _kill(set(multiprocessing.active_children()) - others)
                 trainer.close()
     chosen = trainer.chosen_checkpoint()
     interrupted = trainer.interrupted or trainer.stop.requested
@@ -187,8 +187,8 @@ def train(
 
 
 def _kill(workers: set[Any]) -> None:
-    """End data workers that may be stuck: they leave SIGTERM to the training, and would be
-    waited for when this process ends."""
+    """End data workers, however the training ended: they leave SIGTERM to the training, so that
+    this process would wait for them for ever at its end."""
     for worker in workers:
         with suppress(RuntimeError):  # torch's own report that a worker was killed
             worker.kill()
