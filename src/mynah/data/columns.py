@@ -68,7 +68,26 @@ def _reader(chunk: pa.Array) -> Callable[[int], Any]:
         return lambda row: None
     if chunk.null_count == 0 and pa.types.is_primitive(chunk.type) and _is_number(chunk.type):
         return chunk.to_numpy(zero_copy_only=True).item
+    if chunk.null_count == 0 and chunk.type in _OFFSETS:
+        return _text_reader(chunk)
     return lambda row: chunk[row].as_py()
+
+
+# How wide the offsets are between the texts of a column.
+_OFFSETS = {pa.string(): np.int32, pa.large_string(): np.int64}
+
+
+def _text_reader(chunk: pa.Array) -> Callable[[int], str]:
+    """Reads one text from Arrow's buffers: a scalar of Arrow takes ten times as long."""
+    _, offsets, letters = chunk.buffers()
+    edges = np.frombuffer(offsets, dtype=_OFFSETS[chunk.type])[chunk.offset :]
+    # Of a column of empty texts there may be no letters at all.
+    held = memoryview(letters) if letters is not None else memoryview(b"")
+
+    def read(row: int) -> str:
+        return str(held[edges[row] : edges[row + 1]], "utf-8")
+
+    return read
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -1,0 +1,19 @@
+"""Values of a stored column, one at a time and as Arrow itself gives them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from mynah.data.columns import StoredColumn
+
+TEXTS = ["", "é", "abc", "日本 words", "", "z"]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("texts", [TEXTS, ["", ""], [*TEXTS, None]])
+def test_texts_are_those_of_arrow_in_whole_chunks_and_in_slices(kind, texts):
+    whole = pa.array(texts, kind)
+    chunks = pa.chunked_array([whole, whole[1:], whole[2:4], whole[len(texts) :]])
+    column = StoredColumn(chunks)
+    assert [column[row] for row in range(len(column))] == chunks.to_pylist()
