@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import standins_audio_llm
 import standins_seq2seq
 
 SENTENCES = (
@@ -334,6 +335,7 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "wavlm_ctc": lambda: _wav2vec2_kin("WavLM", layer_norm=True),
     "w2v_bert": _w2v_bert,
     **standins_seq2seq.KINDS,
+    **standins_audio_llm.KINDS,
     "parakeet_ctc": _parakeet_ctc,
     "parakeet_rnnt": lambda: _parakeet_transducer("RNNT"),
     "parakeet_tdt": lambda: _parakeet_transducer("TDT"),
