@@ -51,7 +51,8 @@ class LogMel:
         )
         with torch.no_grad():
             spectrum = torch.view_as_real(torch.fft.rfft(torch.from_numpy(windows * self._window)))
-            power = spectrum.square_().sum(-1)
+            squares = spectrum.square_()
+            power = squares[..., 0] + squares[..., 1]  # sum(-1) over two takes ten times as long
             mel = (power @ self._filters).add_(_LOG_GUARD).log_()
             centred = mel - mel.mean(0)
             std = (centred.square().sum(0) / max(frames - 1, 1)).sqrt_()
