@@ -63,13 +63,16 @@ class StoredColumn:
 
 
 def _reader(chunk: pa.Array) -> Callable[[int], Any]:
-    """Reads one value: where there are only numbers, or nothing, without a scalar of Arrow."""
+    """Reads one value: of numbers, texts and nothing without a scalar of Arrow."""
     if chunk.null_count == len(chunk):
         return lambda row: None
     if chunk.null_count == 0 and pa.types.is_primitive(chunk.type) and _is_number(chunk.type):
         return chunk.to_numpy(zero_copy_only=True).item
     if chunk.null_count == 0 and chunk.type in _OFFSETS:
         return _text_reader(chunk)
+    if chunk.null_count == 0 and pa.types.is_struct(chunk.type):
+        parts = {field.name: _reader(chunk.field(field.name)) for field in chunk.type}
+        return lambda row: {name: read(row) for name, read in parts.items()}
     return lambda row: chunk[row].as_py()
 
 
