@@ -6,7 +6,10 @@ their processors count audio tokens by it; widths, depths and vocabularies are t
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 _WIDTH = 32
@@ -20,6 +23,22 @@ _LAYERS = {
     "num_key_value_heads": 2,
     "head_dim": 8,
     "initializer_range": _SPREAD,
+}
+# Ranks that Voxtral's processor and configuration count on.
+_MISTRAL_SPECIAL = {
+    0: "<unk>",
+    1: "<s>",
+    2: "</s>",
+    3: "[INST]",
+    4: "[/INST]",
+    11: "<pad>",
+    17: "[SYSTEM_PROMPT]",
+    18: "[/SYSTEM_PROMPT]",
+    24: "[AUDIO]",
+    25: "[BEGIN_AUDIO]",
+    32: "[STREAMING_PAD]",
+    33: "[STREAMING_WORD]",
+    34: "[TRANSCRIBE]",
 }
 # A conversation as Qwen's: a system turn that is always there, the user's is audio alone.
 _QWEN3_ASR_TEMPLATE = (
@@ -87,6 +106,88 @@ def _qwen3_asr() -> list[Any]:
     return [model, processor]
 
 
+def _voxtral() -> list[Any]:
+    """Whisper's encoder behind Mistral's own tokenizer file, as it lies on the hub.
+
+    There is no tokenizer.json, and ``apply_transcription_request`` needs mistral-common;
+    plain transformers converts tekken.json by itself. The request's prompt is
+    ``<s>[INST][BEGIN_AUDIO][AUDIO]...[/INST]lang:en[TRANSCRIBE]``, or without the language.
+    """
+    from transformers import (
+        GenerationConfig,
+        VoxtralConfig,
+        VoxtralForConditionalGeneration,
+        WhisperFeatureExtractor,
+    )
+
+    tekken = _tekken()
+    ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 11}
+    config = VoxtralConfig(
+        audio_config={
+            "hidden_size": _WIDTH,
+            "intermediate_size": 4 * _WIDTH,  # four encoder frames become one token
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+        },
+        text_config={"model_type": "llama", **_LAYERS, "vocab_size": tekken.vocab_size},
+        audio_token_id=24,
+        **ends,
+    )
+    model = VoxtralForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(**ends)
+    extractor = WhisperFeatureExtractor(feature_size=128)
+    extractor._processor_class = "VoxtralProcessor"
+    return [model, extractor, tekken]
+
+
+class _Tekken:
+    """Mistral's tokenizer file: special tokens by rank, then pieces as bytes by rank."""
+
+    def __init__(self, special: dict[int, str], count: int, pieces: list[bytes]) -> None:
+        self.special, self.count, self.pieces = special, count, pieces
+        self.vocab_size = count + len(pieces)
+
+    def save_pretrained(self, directory: Path) -> None:
+        named = [self.special.get(rank, f"<SPECIAL_{rank}>") for rank in range(self.count)]
+        written = {
+            "config": {
+                "pattern": r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+",
+                "num_vocab_tokens": len(self.pieces),
+                "default_vocab_size": self.vocab_size,
+                "default_num_special_tokens": self.count,
+                "version": "v7",
+            },
+            "vocab": [
+                {"rank": rank, "token_bytes": base64.b64encode(piece).decode(), "token_str": None}
+                for rank, piece in enumerate(self.pieces)
+            ],
+            "special_tokens": [
+                {"rank": rank, "token_str": name, "is_control": True}
+                for rank, name in enumerate(named)
+            ],
+            "audio": {
+                "sampling_rate": 16000,
+                "frame_rate": 12.5,
+                "audio_encoding_config": {
+                    "num_mel_bins": 128,
+                    "hop_length": 160,
+                    "window_size": 400,
+                },
+                "chunk_length_s": 30.0,
+            },
+        }
+        (directory / "tekken.json").write_text(json.dumps(written))
+
+
+def _tekken() -> _Tekken:
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    byte = {shown: value for value, shown in bytes_to_unicode().items()}
+    by_rank = sorted(_byte_level([])["vocab"].items(), key=lambda item: item[1])
+    pieces = [bytes(byte[shown] for shown in piece) for piece, _ in by_rank]
+    return _Tekken(_MISTRAL_SPECIAL, 40, pieces)
+
+
 def _qwen_tokenizer(**named: str) -> Any:
     """Qwen's byte-level pieces; its texts end at ``<|im_end|>``, its padding is the other end.
 
@@ -111,8 +212,6 @@ def _qwen_tokenizer(**named: str) -> Any:
 
 
 def _byte_level(special: list[str]) -> dict[str, Any]:
-    import json
-
     from standins import byte_level_tokenizer
 
     written = byte_level_tokenizer(special).backend_tokenizer.to_str()
@@ -121,4 +220,5 @@ def _byte_level(special: list[str]) -> dict[str, Any]:
 
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "qwen3_asr": _qwen3_asr,
+    "voxtral": _voxtral,
 }
