@@ -44,15 +44,15 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "ctc, Parakeet": {"pretrained": "parakeet_ctc"},
     "ctc, Parakeet, LoRA": {"pretrained": "parakeet_ctc", "use_lora": True},
     "speech_llm, Whisper, LoRA": {"encoder_model_name": "whisper", "use_lora": True},
-    "speech_llm, Whisper, all trained": {"encoder_model_name": "whisper", "freeze_encoder": False},
+    "speech_llm, Whisper, all trained": {"encoder_model_name": "whisper", "encoder_tuning": "full"},
     "speech_llm, wav2vec2, all trained": {
         "encoder_model_name": "wav2vec2_base",
-        "freeze_encoder": False,
+        "encoder_tuning": "full",
     },
     "speech_llm, w2v-BERT, LoRA": {"encoder_model_name": "w2v_bert", "use_lora": True},
     "speech_llm, Parakeet, all trained": {
         "encoder_model_name": "parakeet_ctc",
-        "freeze_encoder": False,
+        "encoder_tuning": "full",
     },
 }
 

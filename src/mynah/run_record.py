@@ -17,6 +17,7 @@ from mynah.config.derived import is_pretrained
 from mynah.config.errors import UserError
 from mynah.config.exit_status import is_first_rank
 from mynah.config.schema import Config
+from mynah.config.tuning import tuning
 
 RECORD = "run.json"
 # Settings that change how data is prepared or measured, and nothing that is learned from it.
@@ -38,7 +39,7 @@ def identity(config: Config) -> dict[str, Any]:
     for name in _WITHOUT_MEANING:
         data.pop(name, None)
     model = _changed(config.model)
-    if not (is_pretrained(config.model) and config.model.use_lora):
+    if not (is_pretrained(config.model) and tuning(config.model).adapts):
         model = {name: value for name, value in model.items() if not name.startswith("lora_")}
     return {"data": _digest(data), "model": _digest(model), "seed": config.training.seed}
 

@@ -188,7 +188,11 @@ def test_a_resumed_training_with_another_setting_is_refused_by_name(tmp_path, ch
         ("encoder", {"dropout": 0.3}, "model.encoder.dropout: 0.1 in the checkpoint, 0.3 now"),
         ("projector", {"stack": 4}, "model.projector.stack: 5 in the checkpoint, 4 now"),
         (None, {"prompt": "Write."}, "model.prompt"),
-        (None, {"freeze_encoder": True}, "model.freeze_encoder: null in the checkpoint, true now"),
+        (
+            None,
+            {"encoder_tuning": "frozen"},
+            'model.encoder_tuning: null in the checkpoint, "frozen" now',
+        ),
         (None, {"pretrained": "/models/other"}, 'model.pretrained: "small" in the .*, "other" now'),
         (None, {"use_lora": True, "lora_r": 8}, "model.lora_r: 32 in the checkpoint, 8 now"),
     ],

@@ -19,6 +19,7 @@ from mynah.config.schema import Config
 from mynah.config.settings import Setting, all_settings
 from mynah.config.streaming import check_streaming
 from mynah.config.training_arguments import optimizer_names
+from mynah.config.tuning import check_tuning
 from mynah.config.upstream import UPSTREAM_DISPOSITION, refusal
 from mynah.config.values import argument, limits_mistake, shown, typed
 
@@ -390,4 +391,5 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     _check_ways,
     check_streaming,
     check_mixture,
+    check_tuning,
 )

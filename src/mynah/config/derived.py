@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 
 from mynah.config.schema import Config, ModelConfig
+from mynah.config.tuning import FROZEN, tuning
 
 _LEARNING_RATE_FROM_SCRATCH = 2e-3
 _LEARNING_RATE_OF_PARTS = 1e-4
@@ -40,5 +41,6 @@ def learning_rate(model: ModelConfig) -> float:
     """The peak learning rate that suits a model where none is given."""
     if not is_pretrained(model):
         return _LEARNING_RATE_FROM_SCRATCH
-    in_parts = model.use_lora or model.decoder_model_name or model.freeze_encoder
+    parts = tuning(model)
+    in_parts = parts.adapts or model.decoder_model_name or FROZEN in (parts.encoder, parts.decoder)
     return _LEARNING_RATE_OF_PARTS if in_parts else _LEARNING_RATE_OF_ALL

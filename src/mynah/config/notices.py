@@ -11,6 +11,7 @@ from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
 from mynah.config.settings import all_settings
 from mynah.config.training_arguments import upstream_fields
+from mynah.config.tuning import tuning, tuning_notices
 from mynah.config.upstream import UPSTREAM_DISPOSITION
 
 
@@ -36,8 +37,9 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
             yield "model.use_lora has no effect: nothing pretrained is there to adapt."
         if lora and not named:
             yield f"{_several(lora)} no effect: nothing pretrained is there to adapt."
-        elif lora and not model.use_lora:
+        elif lora and not model.use_lora and not tuning(model).adapts:
             yield f"{_several(lora)} no effect: model.use_lora is false."
+        yield from tuning_notices(model)
         sizes = [n for n in all_settings() if n.startswith("model.encoder.") and asked(n)]
         if sizes and named:
             yield f"{_several(sizes)} no effect: the encoder is a pretrained one."

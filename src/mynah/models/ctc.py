@@ -16,6 +16,7 @@ import numpy as np
 
 from mynah import console
 from mynah.config.errors import UserError
+from mynah.config.tuning import FROZEN, LORA, tuning_of_recognizer
 from mynah.models import adapters, ctc_models, hub, word_decoding
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import frontend_for, group_by_length
@@ -101,17 +102,18 @@ class CTC(Family):
             return cls._continued(config, Path(source.name), offline=offline)
         parts = ctc_models.from_pretrained(config, source, texts, sample_rate)
         model = parts.model
-        if config.use_lora:
+        learns = tuning_of_recognizer(config)
+        if learns.encoder == LORA:
             (name, commit), *_ = parts.revisions.items()
             model = adapters.add_lora(
                 model,
                 config,
-                heads=[ctc_models.head_of(model)],
+                heads=[] if learns.decoder == FROZEN else [ctc_models.head_of(model)],
                 base=str(Path(name).resolve()) if source.is_folder else name,
                 revision=None if source.is_folder else commit,
             )
         else:
-            ctc_models.freeze(model, encoder=bool(config.freeze_encoder))
+            ctc_models.freeze(model, learns)
         family = cls(
             model, parts.extractor, parts.tokenizer, pretrained=True, revisions=parts.revisions
         )
@@ -122,12 +124,13 @@ class CTC(Family):
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> CTC:
         """From our own adapter: trained on as it is, or merged and then trained whole."""
         family = cls.load(directory, offline=offline)
-        if config.use_lora:
+        learns = tuning_of_recognizer(config)
+        if learns.adapts:
             console.notice(f"Going on with the LoRA matrices in {directory}, of their own rank.")
             return family
         console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
         model = family.model.merge_and_unload().requires_grad_(True)
-        ctc_models.freeze(model, encoder=bool(config.freeze_encoder))
+        ctc_models.freeze(model, learns)
         return cls(
             model,
             family.processor.feature_extractor,

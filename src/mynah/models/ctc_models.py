@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console
+from mynah.config.tuning import FROZEN
 from mynah.models import adapters, hub, scratch
 from mynah.models.tokenizers import train_tokenizer
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
+    from mynah.config.tuning import Tuning
 
 # Architectures of AutoModelForCTC that cannot be trained here, and why.
 UNSUPPORTED = {"granite_speech5_ctc": "its feature extractor needs torchaudio"}
@@ -114,20 +116,21 @@ def head_of(model: Any) -> str:
     return next(name for name in HEADS if hasattr(model, name))
 
 
-def freeze(model: Any, *, encoder: bool) -> None:
+def freeze(model: Any, learns: Tuning) -> None:
     """Choose what of a pretrained model is trained.
 
     Args:
         model: A CTC model.
-        encoder: Train the head alone. Otherwise all is trained but the convolutions over
-            samples, which wav2vec2's authors leave as they are (arXiv 2006.11477).
+        learns: What is done with its encoder and with its head (``decoder``). A trained encoder
+            keeps the convolutions over samples, as wav2vec2's authors do (arXiv 2006.11477).
     """
-    if encoder:
-        head = head_of(model)
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name.startswith(f"{head}."))
-    elif hasattr(model, "freeze_feature_encoder"):
+    head = head_of(model)
+    if hasattr(model, "freeze_feature_encoder"):
         model.freeze_feature_encoder()
+    for name, parameter in model.named_parameters():
+        part = learns.decoder if name.startswith(f"{head}.") else learns.encoder
+        if part == FROZEN:
+            parameter.requires_grad_(False)
 
 
 def recognizes(source: hub.Source) -> bool:

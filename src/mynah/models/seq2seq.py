@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mynah import console
+from mynah.config.tuning import tuning_of_recognizer
 from mynah.models import adapters, hub, seq2seq_generation, seq2seq_models
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import group_by_length
@@ -116,8 +117,9 @@ class Seq2Seq(Family):
         model: Any = seq2seq_models.load(source, written, config.attn_implementation)
         usage = _usage(config, Usage.of(written))
         commit = hub.commit_of(source)
-        seq2seq_models.freeze(model, encoder=bool(config.freeze_encoder))
-        if config.use_lora:
+        learns = tuning_of_recognizer(config)
+        seq2seq_models.freeze(model, learns)
+        if learns.adapts:
             targets = seq2seq_models.lora_targets(model, config)
             model = adapters.add_lora(
                 model,
@@ -133,12 +135,13 @@ class Seq2Seq(Family):
         family = cls.load(directory, offline=offline)
         usage = _usage(config, family.usage)
         model = family.model
-        if config.use_lora:
+        learns = tuning_of_recognizer(config)
+        if learns.adapts:
             console.notice(f"Going on with the LoRA matrices in {directory}, of their own rank.")
         else:
             console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
             model = model.merge_and_unload().requires_grad_(True)
-            seq2seq_models.freeze(model, encoder=bool(config.freeze_encoder))
+            seq2seq_models.freeze(model, learns)
         return cls(model, family.processor, usage, revisions=family.base_revisions())
 
     @classmethod

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.errors import UserError
+from mynah.config.tuning import FROZEN, tuning_of_recognizer
 from mynah.models import adapters, hub
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
+    from mynah.config.tuning import Tuning
 
 SUPPORTED = (
     "whisper",
@@ -171,29 +173,38 @@ def _load_processor(source: hub.Source, kind: str) -> Any:
         ) from None
 
 
-def freeze(model: Any, *, encoder: bool) -> None:
+def freeze(model: Any, learns: Tuning) -> None:
     """Choose what of a pretrained model is trained.
 
     Args:
         model: The model, all of it trainable or as it was loaded.
-        encoder: Leave the encoder as it is. Otherwise all is trained but what its authors keep:
-            Whisper's sinusoids, and wav2vec2's convolutions over samples (arXiv 2006.11477).
+        learns: What is done with its encoder and its decoder. A trained encoder keeps what its
+            authors keep: Whisper's sinusoids, and wav2vec2's convolutions over samples
+            (arXiv 2006.11477).
     """
     if model.config.model_type == "whisper":
         model.get_encoder().embed_positions.requires_grad_(False)
-    if encoder:
-        model.get_encoder().requires_grad_(False)
-    elif hasattr(model, "freeze_feature_encoder"):
+    if hasattr(model, "freeze_feature_encoder"):
         model.freeze_feature_encoder()
+    inside = {id(parameter) for parameter in model.get_encoder().parameters()}
+    for parameter in model.parameters():
+        part = learns.encoder if id(parameter) in inside else learns.decoder
+        if part == FROZEN:
+            parameter.requires_grad_(False)
 
 
 def lora_targets(model: Any, config: ModelConfig) -> list[str] | None:
-    """``lora_target_modules``, or with ``freeze_encoder`` the linear layers behind the encoder."""
-    if config.lora_target_modules is not None or not config.freeze_encoder:
+    """``lora_target_modules``, or the linear layers of the part that is not frozen."""
+    learns = tuning_of_recognizer(config)
+    if config.lora_target_modules is not None or FROZEN not in (learns.encoder, learns.decoder):
         return config.lora_target_modules
     inside = {id(module) for module in model.get_encoder().modules()}
     modules = dict(model.named_modules())
-    return [path for path in adapters.adaptable_modules(model) if id(modules[path]) not in inside]
+    return [
+        path
+        for path in adapters.adaptable_modules(model)
+        if (id(modules[path]) in inside) == (learns.decoder == FROZEN)
+    ]
 
 
 def target_positions(config: Any) -> int | None:

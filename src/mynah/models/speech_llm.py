@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mynah.config.errors import UserError
+from mynah.config.tuning import FROZEN, FULL, LORA, tuning_of_parts
 from mynah.models import adapters, hub
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import Frontend, frontend_for, group_by_length, length_function
@@ -92,8 +93,9 @@ class SpeechLLMFamily(Family):
             network.ENCODER: [_lasting(hearing), hub.commit_of(hearing)],
             network.DECODER: [_lasting(speaking), hub.commit_of(speaking)],
         }
-        saved = [] if config.freeze_encoder in (None, True) else [network.ENCODER]
-        if config.use_lora:
+        learns = tuning_of_parts(config)
+        saved = [] if learns.encoder == FROZEN else [network.ENCODER]
+        if learns.decoder == LORA:
             name, commit = bases[network.DECODER]
             language_model = adapters.add_lora(
                 language_model,
@@ -102,7 +104,7 @@ class SpeechLLMFamily(Family):
                 revision=None if speaking.is_folder else commit,
             )
             saved.append(network.ADAPTER)
-        elif not config.freeze_decoder:
+        elif learns.decoder == FULL:
             saved.append(network.DECODER)
         model = network.SpeechLLM(
             network.SpeechLLMConfig(

@@ -17,6 +17,7 @@ import numpy as np
 
 from mynah import console
 from mynah.config.errors import UserError
+from mynah.config.tuning import FROZEN, tuning_of_recognizer
 from mynah.models import adapters, hub, transducer_models
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import frontend_for, group_by_length
@@ -104,18 +105,19 @@ class Transducer(Family):
             return cls._continued(config, Path(source.name), offline=source.offline)
         parts = transducer_models.from_pretrained(config, source, sample_rate)
         model = parts.model
-        if config.use_lora:
+        learns = tuning_of_recognizer(config)
+        if learns.adapts:
             (name, commit), *_ = parts.revisions.items()
             targets = transducer_models.lora_targets(config)
             model = adapters.add_lora(
                 model,
                 dataclasses.replace(config, lora_target_modules=targets),
-                heads=[transducer_models.HEAD],
+                heads=[] if learns.decoder == FROZEN else [transducer_models.HEAD],
                 base=str(Path(name).resolve()) if source.is_folder else name,
                 revision=None if source.is_folder else commit,
             )
         else:
-            transducer_models.freeze(model, encoder=bool(config.freeze_encoder))
+            transducer_models.freeze(model, learns)
         family = cls(model, parts.processor, pretrained=True, revisions=parts.revisions)
         family._spelling.say_what_is_missing(texts)
         return family
@@ -124,12 +126,13 @@ class Transducer(Family):
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Transducer:
         """From our own adapter: trained on as it is, or merged and then trained whole."""
         family = cls.load(directory, offline=offline)
-        if config.use_lora:
+        learns = tuning_of_recognizer(config)
+        if learns.adapts:
             console.notice(f"Going on with the LoRA matrices in {directory}, of their own rank.")
             return family
         console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
         model = family.model.merge_and_unload().requires_grad_(True)
-        transducer_models.freeze(model, encoder=bool(config.freeze_encoder))
+        transducer_models.freeze(model, learns)
         return cls(model, family.processor, pretrained=True, revisions=family.base_revisions())
 
     @classmethod

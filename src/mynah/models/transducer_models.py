@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.errors import UserError
+from mynah.config.tuning import FROZEN, tuning_of_recognizer
 from mynah.models import adapters, hub, scratch
 from mynah.models.tokenizers import train_tokenizer
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
+    from mynah.config.tuning import Tuning
 
 HEAD = "joint.head"  # the layer that scores tokens (and durations), in all of transformers' classes
 # What LoRA adapts unasked: the encoder's attention and feed-forward blocks, and what carries
 # encoder and prediction network into the joint. There is no LoRA of an LSTM.
-_LORA_TARGETS = ("encoder.layers.*", "encoder_projector", "decoder.decoder_projector")
+_LORA_INSIDE = ("encoder.layers.*",)
+_LORA_BEHIND = ("encoder_projector", "decoder.decoder_projector")
 
 
 @dataclass(frozen=True)
@@ -151,11 +154,17 @@ def load_base(source: hub.Source, *, attention: str | None = None) -> Any:
 
 
 def lora_targets(config: ModelConfig) -> list[str]:
-    """Modules that get LoRA: those named, or what suits a transducer."""
-    return config.lora_target_modules or list(_LORA_TARGETS)
+    """Modules that get LoRA: those named, or what suits the parts that are not frozen."""
+    if config.lora_target_modules:
+        return config.lora_target_modules
+    learns = tuning_of_recognizer(config)
+    inside = () if learns.encoder == FROZEN else _LORA_INSIDE
+    return [*inside, *(() if learns.decoder == FROZEN else _LORA_BEHIND)]
 
 
-def freeze(model: Any, *, encoder: bool) -> None:
-    """Leave the encoder as it is, where asked; all that follows it is trained."""
-    if encoder:
-        model.encoder.requires_grad_(False)
+def freeze(model: Any, learns: Tuning) -> None:
+    """Leave as they are the encoder, or all that follows it, where they are frozen."""
+    for name, parameter in model.named_parameters():
+        part = learns.encoder if name.startswith("encoder.") else learns.decoder
+        if part == FROZEN:
+            parameter.requires_grad_(False)

@@ -13,6 +13,7 @@ from mynah.config.checkpointed import RUNTIME_SETTINGS
 from mynah.config.derived import is_pretrained
 from mynah.config.errors import UserError
 from mynah.config.settings import all_settings
+from mynah.config.tuning import tuning
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -80,7 +81,7 @@ def _model_settings(config: Config) -> dict[str, Any]:
     settings = _flat(model, "model")
     for name in RUNTIME_SETTINGS - _ASKED_IN_TRAINING:
         del settings[f"model.{name}"]
-    if not (is_pretrained(model) and model.use_lora):
+    if not (is_pretrained(model) and tuning(model).adapts):
         settings = {name: v for name, v in settings.items() if not name.startswith("model.lora_")}
     for name in _PRETRAINED:
         folder = Path(getattr(model, name) or "")

@@ -109,7 +109,7 @@ def test_a_target_that_matches_nothing_is_an_error_that_lists_what_could(checkpo
 
 
 def test_a_frozen_encoder_leaves_the_head_alone_to_learn(checkpoints, clips):
-    family = build(checkpoints("parakeet_ctc"), freeze_encoder=True)
+    family = build(checkpoints("parakeet_ctc"), encoder_tuning="frozen")
     before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
     train(family, family.collate(rows(family, clips)))
     changed = {n for n, t in family.model.state_dict().items() if not torch.equal(t, before[n])}

@@ -161,7 +161,7 @@ def test_lora_trains_its_matrices_alone_and_merges_into_the_same_model(kind, bui
 @pytest.mark.parametrize("kind", ["whisper_asr", "canary", "speech_encoder_decoder"])
 def test_a_frozen_encoder_stays_as_it_is_to_the_bit(kind, build, clips):
     for lora in (False, True):
-        family = build(kind, freeze_encoder=True, use_lora=lora)
+        family = build(kind, encoder_tuning="frozen", use_lora=lora)
         base = family.model.get_base_model() if lora else family.model
         before = {n: t.clone() for n, t in base.get_encoder().state_dict().items()}
         train(family, family.collate(examples(family, clips)))

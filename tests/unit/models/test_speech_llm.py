@@ -42,7 +42,7 @@ def test_any_encoder_trains_decodes_and_comes_back(encoder, checkpoints, clips, 
 
 @pytest.mark.parametrize("decoder", ["chat_lm", "base_lm"])
 def test_a_model_trained_whole_comes_back_without_its_bases(decoder, checkpoints, clips, tmp_path):
-    family = build(checkpoints, decoder=decoder, freeze_encoder=False)
+    family = build(checkpoints, decoder=decoder, encoder_tuning="full")
     losses = train(family, family.collate(examples(family, clips)))
     assert losses == sorted(losses, reverse=True)
     family.model.config.bases = {}  # nothing is looked up there
@@ -106,7 +106,7 @@ def test_a_chat_model_is_asked_by_its_template_and_a_base_model_in_plain_lines(c
 
 
 def test_the_gradient_does_not_depend_on_how_a_batch_is_split(checkpoints, clips):
-    family = build(checkpoints, freeze_encoder=False)
+    family = build(checkpoints, encoder_tuning="full")
     family.model.double().eval()
     rows = examples(family, clips)
     whole = gradients(family, [doubled(family.collate(rows))])
@@ -132,8 +132,8 @@ def test_a_row_of_weight_zero_changes_nothing(checkpoints, clips):
     "settings, learning",
     [
         ({"use_lora": True}, {"projector", "lora"}),
-        ({"freeze_decoder": True}, {"projector"}),
-        ({"freeze_decoder": True, "freeze_encoder": False}, {"projector", "encoder"}),
+        ({"decoder_tuning": "frozen"}, {"projector"}),
+        ({"decoder_tuning": "frozen", "encoder_tuning": "full"}, {"projector", "encoder"}),
         ({}, {"projector", "language_model"}),
     ],
 )

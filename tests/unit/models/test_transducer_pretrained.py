@@ -186,7 +186,7 @@ def test_training_goes_on_from_an_adapter_of_ours(talking, clips, tmp_path):
 
 
 def test_a_frozen_encoder_stays_as_it_is_and_what_follows_learns(checkpoints, clips):
-    family = build(checkpoints("parakeet_rnnt"), freeze_encoder=True)
+    family = build(checkpoints("parakeet_rnnt"), encoder_tuning="frozen")
     before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
     train(family, family.collate(examples(family, clips)))
     changed = {n for n, t in family.model.state_dict().items() if not torch.equal(t, before[n])}

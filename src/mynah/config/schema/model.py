@@ -137,17 +137,29 @@ class ModelConfig:
         "and clip before a language model.",
         choices=("auto", "native", "clip"),
     )
-    freeze_encoder: bool | None = setting(
+    encoder_tuning: str | None = setting(
         None,
-        "Leave a pretrained encoder as it is and train what follows it; null: yes before a "
-        "language model, no where a whole recognizer is pretrained.",
+        "How the encoder learns; frozen: not at all; lora: by LoRA; full: every weight; null: "
+        "frozen before a language model, otherwise lora with use_lora and full without; full "
+        "where it is built from scratch.",
+        choices=("frozen", "lora", "full"),
     )
-    freeze_decoder: bool = setting(
+    projector_tuning: str | None = setting(
+        None,
+        "Whether the projector before a language model learns; null: full.",
+        choices=("frozen", "full"),
+    )
+    decoder_tuning: str | None = setting(
+        None,
+        "How the language model learns, or what else follows a pretrained encoder; frozen, lora "
+        "or full, as encoder_tuning; null: lora with use_lora, otherwise full.",
+        choices=("frozen", "lora", "full"),
+    )
+    use_lora: bool = setting(
         False,
-        "Leave the language model as it is, without LoRA too: the projector alone learns, and "
-        "the encoder where it is not frozen.",
+        "Adapt pretrained weights with LoRA instead of training them: a whole recognizer's, or "
+        "the language model's; encoder_tuning and decoder_tuning say it of each part.",
     )
-    use_lora: bool = setting(False, "Adapt pretrained weights with LoRA instead of training them.")
     lora_r: int = setting(32, "Rank of the LoRA matrices.", minimum=1)
     lora_alpha: int = setting(64, "LoRA scale; the update is scaled by alpha / r.", minimum=1)
     lora_dropout: float = setting(

@@ -1,0 +1,136 @@
+"""How each part of a model learns: left as it is, adapted with LoRA, or trained in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mynah.config.checks import Checker
+    from mynah.config.schema import ModelConfig
+
+FROZEN = "frozen"
+LORA = "lora"
+FULL = "full"
+PARTS = ("encoder", "projector", "decoder")
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is done with each part of a model.
+
+    Attributes:
+        encoder: ``"frozen"``, ``"lora"`` or ``"full"``: what hears.
+        projector: ``"frozen"`` or ``"full"``: what joins it to a language model.
+        decoder: ``"frozen"``, ``"lora"`` or ``"full"``: what writes, be it a language model, the
+            decoder of a recognizer or the head behind its encoder.
+    """
+
+    encoder: str
+    projector: str
+    decoder: str
+
+    @property
+    def adapts(self) -> bool:
+        """Whether any part gets LoRA."""
+        return LORA in (self.encoder, self.decoder)
+
+
+def tuning_of_recognizer(model: ModelConfig) -> Tuning:
+    """What is done with the parts of one whole pretrained recognizer."""
+    adapts = model.use_lora or LORA in (model.encoder_tuning, model.decoder_tuning)
+    rest = LORA if adapts else FULL
+    return Tuning(model.encoder_tuning or rest, FULL, model.decoder_tuning or rest)
+
+
+def tuning_of_parts(model: ModelConfig) -> Tuning:
+    """What is done with speech encoder, projector and language model of a ``speech_llm``."""
+    hears = model.pretrained or model.encoder_model_name
+    return Tuning(
+        encoder=model.encoder_tuning or (FROZEN if hears else FULL),
+        projector=model.projector_tuning or FULL,
+        decoder=model.decoder_tuning or (LORA if model.use_lora else FULL),
+    )
+
+
+def tuning(model: ModelConfig) -> Tuning:
+    """What is done with the parts of the model that the settings name."""
+    return tuning_of_parts(model) if model.decoder_model_name else tuning_of_recognizer(model)
+
+
+def check_tuning(checker: Checker) -> None:
+    """Report what is asked of parts that are not there, or that contradicts itself."""
+    model = checker.config.model
+    if checker.config.eval_checkpoint is not None:
+        return
+    # A folder may be a speech_llm of our own, which has every part.
+    in_parts = bool(model.decoder_model_name)
+    may_have_parts = in_parts or bool(model.pretrained and Path(model.pretrained).is_dir())
+    if model.projector_tuning and not may_have_parts:
+        checker.wrong(
+            "model.projector_tuning",
+            "Only a speech encoder before a language model has a projector: "
+            "model.decoder_model_name names none.",
+            "model.projector_tuning=null",
+        )
+    named = model.pretrained or model.encoder_model_name
+    if model.encoder_tuning == FROZEN and not named:
+        checker.wrong(
+            "model.encoder_tuning",
+            "The encoder is drawn at random, so it has to learn: nothing pretrained is named.",
+            "model.encoder_tuning=full",
+        )
+    if in_parts and not model.encoder_model_name and model.encoder_tuning == LORA:
+        checker.wrong(
+            "model.encoder_tuning",
+            "LoRA adapts pretrained weights, and the encoder is drawn at random: "
+            "model.encoder_model_name is null.",
+            "model.encoder_tuning=full",
+        )
+    if in_parts:
+        if _all_frozen(tuning_of_parts(model)):
+            checker.wrong(
+                "model.decoder_tuning",
+                "Nothing would be trained: encoder, projector and language model are frozen.",
+                "model.projector_tuning=full",
+            )
+    elif named and not may_have_parts:
+        _check_recognizer(checker)
+
+
+def _all_frozen(parts: Tuning) -> bool:
+    return parts.encoder == parts.projector == parts.decoder == FROZEN
+
+
+def _check_recognizer(checker: Checker) -> None:
+    """A whole recognizer has two parts, and no adapter keeps what is trained in full."""
+    model = checker.config.model
+    parts = tuning_of_recognizer(model)
+    if parts.encoder == parts.decoder == FROZEN:
+        checker.wrong(
+            "model.decoder_tuning",
+            "Nothing would be trained: the encoder and what follows it are frozen.",
+            "model.decoder_tuning=full",
+        )
+    elif {parts.encoder, parts.decoder} == {LORA, FULL}:
+        name = "encoder_tuning" if parts.encoder == FULL else "decoder_tuning"
+        checker.wrong(
+            f"model.{name}",
+            "A whole recognizer is adapted with LoRA or trained in full, not one part so and the "
+            f"other so: model.encoder_tuning is {parts.encoder}, model.decoder_tuning "
+            f"{parts.decoder}.",
+            f"model.{name}=lora",
+        )
+
+
+def tuning_notices(model: ModelConfig) -> Iterator[str]:
+    """What a person should know of how the parts learn, one sentence each."""
+    named = model.pretrained or model.encoder_model_name or model.decoder_model_name
+    if not named:
+        for part in PARTS:
+            if getattr(model, f"{part}_tuning") == LORA:
+                yield f"model.{part}_tuning=lora has no effect: nothing pretrained is there."
+    elif model.use_lora and not tuning(model).adapts:
+        yield "model.use_lora has no effect: model.*_tuning says otherwise of each part."

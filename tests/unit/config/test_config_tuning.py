@@ -1,0 +1,96 @@
+"""How each part of a model learns: what suits unasked, and what contradicts itself."""
+
+import pytest
+
+from mynah.config.checks import check
+from mynah.config.derived import learning_rate
+from mynah.config.errors import ConfigErrors
+from mynah.config.notices import notices
+from mynah.config.schema import Config, ModelConfig
+from mynah.config.tuning import Tuning, tuning
+
+PARTS = {"encoder_model_name": "openai/whisper-small", "decoder_model_name": "org/lm"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (PARTS, Tuning("frozen", "full", "full")),
+        ({**PARTS, "use_lora": True}, Tuning("frozen", "full", "lora")),
+        ({**PARTS, "decoder_tuning": "lora"}, Tuning("frozen", "full", "lora")),
+        ({**PARTS, "use_lora": True, "encoder_tuning": "lora"}, Tuning("lora", "full", "lora")),
+        ({"decoder_model_name": "org/lm"}, Tuning("full", "full", "full")),
+        ({"pretrained": "a"}, Tuning("full", "full", "full")),
+        ({"pretrained": "a", "use_lora": True}, Tuning("lora", "full", "lora")),
+        ({"pretrained": "a", "encoder_tuning": "lora"}, Tuning("lora", "full", "lora")),
+        ({"pretrained": "a", "encoder_tuning": "frozen"}, Tuning("frozen", "full", "full")),
+        (
+            {"pretrained": "a", "use_lora": True, "encoder_tuning": "frozen"},
+            Tuning("frozen", "full", "lora"),
+        ),
+    ],
+    ids=str,
+)
+def test_each_part_learns_as_it_is_told_and_else_as_it_suits(settings, expected):
+    assert tuning(ModelConfig(**settings)) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "what", "instead"),
+    [
+        (
+            {"pretrained": "org/whole", "projector_tuning": "full"},
+            "has a projector",
+            "model.projector_tuning=null",
+        ),
+        (
+            {"encoder_tuning": "frozen"},
+            "drawn at random, so it has to learn",
+            "model.encoder_tuning=full",
+        ),
+        (
+            {**PARTS, "projector_tuning": "frozen", "decoder_tuning": "frozen"},
+            "Nothing would be trained",
+            "model.projector_tuning=full",
+        ),
+        (
+            {"pretrained": "a", "encoder_tuning": "frozen", "decoder_tuning": "frozen"},
+            "Nothing would be trained",
+            "model.decoder_tuning=full",
+        ),
+        (
+            {"pretrained": "a", "encoder_tuning": "full", "use_lora": True},
+            "not one part so and the other so",
+            "model.encoder_tuning=lora",
+        ),
+    ],
+    ids=str,
+)
+def test_a_part_that_cannot_learn_so_is_an_error_with_what_to_set(settings, what, instead):
+    with pytest.raises(ConfigErrors) as caught:
+        check(Config(model=ModelConfig(**settings)))
+    (error,) = caught.value.errors
+    assert what in error.what
+    assert error.instead == instead
+    part, value = instead.removeprefix("model.").split("=")
+    mended = settings | {part: None if value == "null" else value}
+    check(Config(model=ModelConfig(**mended)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"encoder_tuning": "lora"}, "model.encoder_tuning=lora has no effect: nothing pretrained"),
+        ({**PARTS, "use_lora": True, "decoder_tuning": "full"}, "model.use_lora has no effect"),
+    ],
+)
+def test_lora_that_nothing_gets_is_a_notice(settings, part):
+    config = Config(model=ModelConfig(**settings))
+    check(config)
+    assert any(part in text for text in notices(config, {}))
+
+
+def test_the_learning_rate_follows_what_is_trained():
+    whole = learning_rate(ModelConfig(pretrained="a"))
+    assert learning_rate(ModelConfig(pretrained="a", encoder_tuning="lora")) > whole
+    assert learning_rate(ModelConfig(pretrained="a", encoder_tuning="frozen")) > whole
