@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import standins_audio_llm
+import standins_ctc
 import standins_seq2seq
 
 SENTENCES = (
@@ -151,92 +152,6 @@ def byte_level_tokenizer(special: list[str]) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
 
 
-SMALL_WAV2VEC2 = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 64,
-    "conv_dim": (16,) * 7,
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 4,
-    "mask_time_prob": 0.0,
-    "pad_token_id": 0,
-    "vocab_size": 32,
-}
-
-
-def _wav2vec2_kin(family: str, *, head: bool = True, layer_norm: bool = False) -> list[Any]:
-    """wav2vec2, HuBERT or WavLM; with layer norm they are told what is padding."""
-    import transformers
-
-    config = getattr(transformers, f"{family}Config")(
-        **SMALL_WAV2VEC2,
-        feat_extract_norm="layer" if layer_norm else "group",
-        do_stable_layer_norm=layer_norm,
-    )
-    model = getattr(transformers, f"{family}{'ForCTC' if head else 'Model'}")(config)
-    extractor = transformers.Wav2Vec2FeatureExtractor(return_attention_mask=layer_norm)
-    return [model, extractor] + ([_capital_letters()] if head else [])
-
-
-def _capital_letters() -> Any:
-    """The vocabulary of wav2vec2-base-960h: capitals, apostrophe, a bar between words."""
-    import json
-    import tempfile
-
-    from transformers import Wav2Vec2CTCTokenizer
-
-    pieces = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
-    with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / "vocab.json"
-        file.write_text(json.dumps({piece: i for i, piece in enumerate(pieces)}))
-        return Wav2Vec2CTCTokenizer(str(file), do_lower_case=False)
-
-
-def _w2v_bert() -> list[Any]:
-    """w2v-BERT 2.0 as it is published: an encoder without head or tokenizer."""
-    from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2BertConfig, Wav2Vec2BertModel
-
-    config = Wav2Vec2BertConfig(
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        conv_depthwise_kernel_size=7,
-        apply_spec_augment=False,
-        mask_time_prob=0.0,
-        vocab_size=None,
-    )
-    return [Wav2Vec2BertModel(config), SeamlessM4TFeatureExtractor()]
-
-
-def _parakeet_ctc() -> list[Any]:
-    from transformers import (
-        ParakeetCTCConfig,
-        ParakeetEncoderConfig,
-        ParakeetFeatureExtractor,
-        ParakeetForCTC,
-        ParakeetProcessor,
-    )
-
-    from mynah.models.tokenizers import train_tokenizer
-
-    tokenizer = train_tokenizer(SENTENCES, kind="bpe", vocab_size=48)
-    encoder = ParakeetEncoderConfig(
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        subsampling_conv_channels=8,
-        layerdrop=0.0,
-    )
-    config = ParakeetCTCConfig(
-        vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, encoder_config=encoder
-    )
-    processor = ParakeetProcessor(ParakeetFeatureExtractor(), tokenizer)
-    return [ParakeetForCTC(config), processor]
-
-
 def _transducer_sizes(encoder: Any) -> tuple[Any, dict[str, Any]]:
     """A tokenizer with a blank behind its pieces, and the sizes that a configuration takes."""
     from mynah.models.tokenizers import train_tokenizer
@@ -328,15 +243,9 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "whisper": _whisper,
     "chat_lm": _chat_lm,
     "base_lm": _base_lm,
-    "wav2vec2_ctc": lambda: _wav2vec2_kin("Wav2Vec2"),
-    "wav2vec2_ctc_layer_norm": lambda: _wav2vec2_kin("Wav2Vec2", layer_norm=True),
-    "wav2vec2_base": lambda: _wav2vec2_kin("Wav2Vec2", head=False),
-    "hubert_ctc": lambda: _wav2vec2_kin("Hubert", layer_norm=True),
-    "wavlm_ctc": lambda: _wav2vec2_kin("WavLM", layer_norm=True),
-    "w2v_bert": _w2v_bert,
+    **standins_ctc.KINDS,
     **standins_seq2seq.KINDS,
     **standins_audio_llm.KINDS,
-    "parakeet_ctc": _parakeet_ctc,
     "parakeet_rnnt": lambda: _parakeet_transducer("RNNT"),
     "parakeet_tdt": lambda: _parakeet_transducer("TDT"),
     "nemotron_streaming": _nemotron_streaming,

@@ -294,7 +294,7 @@ def _speech_to_text() -> list[Any]:
 
 def _speech_encoder_decoder() -> list[Any]:
     """A wav2vec2 that is told what is padding, and a BART's decoder."""
-    from standins import SMALL_WAV2VEC2
+    from standins_ctc import SMALL_WAV2VEC2
     from transformers import (
         BartConfig,
         SpeechEncoderDecoderConfig,

@@ -1,0 +1,169 @@
+"""Granite Speech 5's features without torchaudio, which transformers' own extractor imports.
+
+The same settings, files and numbers as ``GraniteSpeech5FeatureExtractor`` in transformers'
+feature_extraction_granite_speech5.py, whose spectrogram and deltas are those of torchaudio's
+``MelSpectrogram`` and ``compute_deltas``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from transformers import BatchFeature, SequenceFeatureExtractor
+
+_POWER_FLOOR = 1e-10  # of a mel bin, before the logarithm
+
+MODEL_TYPE = "granite_speech5_ctc"
+
+
+class GraniteSpeech5FeatureExtractor(SequenceFeatureExtractor):
+    """Log-mel features with their deltas, two frames stacked into one.
+
+    It has the name of transformers' class, which is what its configuration file says.
+
+    Args:
+        num_mel_bins: Mel filters.
+        sampling_rate: Hertz of the audio.
+        n_fft: Samples of the Fourier transform.
+        win_length: Samples of the Hann window.
+        hop_length: Samples from one frame to the next.
+        delta_win_length: Frames that a delta looks at, odd.
+        logmel_floor_db: How far below the clip's loudest bin the quietest may lie, in powers
+            of ten (the name is transformers' own).
+        padding_value: What the audio is padded with.
+    """
+
+    model_input_names = ("input_features", "attention_mask")
+    frame_stacking = 2
+    delta_expansion = 2
+
+    def __init__(
+        self,
+        num_mel_bins: int = 80,
+        sampling_rate: int = 16000,
+        n_fft: int = 512,
+        win_length: int = 400,
+        hop_length: int = 160,
+        delta_win_length: int = 3,
+        logmel_floor_db: float = 8.0,
+        padding_value: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("feature_size", None)
+        super().__init__(
+            feature_size=num_mel_bins * self.delta_expansion * self.frame_stacking,
+            sampling_rate=sampling_rate,
+            padding_value=padding_value,
+            **kwargs,
+        )
+        self.num_mel_bins = num_mel_bins
+        self.n_fft = n_fft
+        self.win_length = win_length
+        self.hop_length = hop_length
+        self.delta_win_length = delta_win_length
+        self.logmel_floor_db = logmel_floor_db
+
+    def frames(self, samples: int) -> int:
+        """Feature frames of a clip: a pair of hops each, a single last one filled up."""
+        return -(-(samples // self.hop_length) // self.frame_stacking)
+
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        """float32 [samples] to float32 [frames, 4 * num_mel_bins]."""
+        import torch
+
+        count = self.frame_stacking * self.frames(len(audio))
+        if not count:
+            return np.zeros((0, self.feature_size), dtype=np.float32)
+        waveform = torch.from_numpy(np.asarray(audio, dtype=np.float32).copy())
+        # Enough for the last frame, and for the reflection at both ends.
+        missing = max((count - 1) * self.hop_length, self.n_fft // 2) + 1 - len(waveform)
+        with torch.no_grad():
+            if missing > 0:
+                waveform = torch.nn.functional.pad(waveform, (0, missing))
+            spectrum = torch.stft(
+                waveform,
+                self.n_fft,
+                self.hop_length,
+                self.win_length,
+                torch.hann_window(self.win_length),
+                center=True,
+                pad_mode="reflect",
+                return_complex=True,
+            )
+            power = spectrum[:, :count].abs().square_()  # [fft/2 + 1, frames]
+            filters = _mel_filters(self.num_mel_bins, self.n_fft // 2 + 1, self.sampling_rate)
+            logmel = (filters.T @ power).clamp_min_(_POWER_FLOOR).log10_()
+            logmel = logmel.clamp_min_(logmel.max() - self.logmel_floor_db).div_(4).add_(1)
+            both = torch.cat((logmel, _deltas(logmel, self.delta_win_length)))
+            return both.T.reshape(-1, self.feature_size).contiguous().numpy()
+
+    def __call__(
+        self,
+        raw_speech: np.ndarray | Sequence[np.ndarray],
+        sampling_rate: int | None = None,
+        return_tensors: str | None = None,
+        return_attention_mask: bool = True,
+        **kwargs: Any,
+    ) -> BatchFeature:
+        """Features of clips, each of its own length and zeros behind it.
+
+        transformers makes a batch's spectrogram of the padded waveforms, so that the last two
+        frames of a clip depend on the clips beside it; alone a clip has the same numbers.
+
+        Args:
+            raw_speech: One clip [samples], or several.
+            sampling_rate: Hertz of ``raw_speech``.
+            return_tensors: As ``"pt"`` or ``"np"``.
+            return_attention_mask: Whether to say which frames are real.
+
+        Returns:
+            ``input_features`` [batch, frames, bins] and ``attention_mask`` [batch, frames].
+
+        Raises:
+            ValueError: The audio is of another rate.
+        """
+        if sampling_rate not in (None, self.sampling_rate):
+            raise ValueError(f"The audio has {sampling_rate} Hz, and not {self.sampling_rate}.")
+        one = isinstance(raw_speech, np.ndarray) and raw_speech.ndim == 1
+        rows = [self.features(np.asarray(clip)) for clip in ([raw_speech] if one else raw_speech)]
+        padded = np.zeros((len(rows), max(map(len, rows)), self.feature_size), dtype=np.float32)
+        mask = np.zeros(padded.shape[:2], dtype=np.int64)
+        for row, made in enumerate(rows):
+            padded[row, : len(made)] = made
+            mask[row, : len(made)] = 1
+        data = {"input_features": padded}
+        if return_attention_mask:
+            data["attention_mask"] = mask
+        return BatchFeature(data=data, tensor_type=return_tensors)
+
+
+def _mel_filters(bins: int, frequencies: int, sample_rate: int) -> Any:
+    """Triangles on the HTK mel scale, each one high, float32 [frequencies, bins].
+
+    torchaudio's ``melscale_fbanks`` with its defaults.
+    """
+    import torch
+
+    hertz = torch.linspace(0, sample_rate // 2, frequencies)
+    highest = 2595.0 * np.log10(1.0 + sample_rate / 2 / 700.0)
+    corners = 700.0 * (10.0 ** (torch.linspace(0.0, highest, bins + 2) / 2595.0) - 1.0)
+    width = corners.diff()
+    distance = corners[None] - hertz[:, None]  # [frequencies, bins + 2]
+    falling, rising = -distance[:, :-2] / width[:-1], distance[:, 2:] / width[1:]
+    return torch.minimum(falling, rising).clamp_min_(0.0)
+
+
+def _deltas(values: Any, window: int) -> Any:
+    """Slope of each row over a window of frames, [rows, frames] both; the ends are repeated."""
+    import torch
+
+    reach = (window - 1) // 2
+    frames = values.shape[1]
+    padded = torch.nn.functional.pad(values[None], (reach, reach), mode="replicate")[0]
+    slope = torch.zeros_like(values)
+    for step in range(1, reach + 1):
+        ahead = padded[:, reach + step : reach + step + frames]
+        slope += step * (ahead - padded[:, reach - step : reach - step + frames])
+    return slope / (2 * sum(step * step for step in range(1, reach + 1)))
