@@ -25,21 +25,13 @@ _LAYERS = {
     "initializer_range": _SPREAD,
 }
 # Ranks that Voxtral's processor and configuration count on.
-_MISTRAL_SPECIAL = {
-    0: "<unk>",
-    1: "<s>",
-    2: "</s>",
-    3: "[INST]",
-    4: "[/INST]",
-    11: "<pad>",
-    17: "[SYSTEM_PROMPT]",
-    18: "[/SYSTEM_PROMPT]",
-    24: "[AUDIO]",
-    25: "[BEGIN_AUDIO]",
-    32: "[STREAMING_PAD]",
-    33: "[STREAMING_WORD]",
-    34: "[TRANSCRIBE]",
-}
+_MISTRAL_SPECIAL = (
+    "<unk> <s> </s> [INST] [/INST] [AVAILABLE_TOOLS] [/AVAILABLE_TOOLS] [TOOL_RESULTS]"
+    " [/TOOL_RESULTS] [TOOL_CALLS] [IMG] <pad> [IMG_BREAK] [IMG_END] [PREFIX] [MIDDLE] [SUFFIX]"
+    " [SYSTEM_PROMPT] [/SYSTEM_PROMPT] [TOOL_CONTENT] <SPECIAL_20> <SPECIAL_21> <SPECIAL_22>"
+    " <SPECIAL_23> [AUDIO] [BEGIN_AUDIO] <SPECIAL_26> <SPECIAL_27> <SPECIAL_28> <SPECIAL_29>"
+    " <SPECIAL_30> <SPECIAL_31> [STREAMING_PAD] [STREAMING_WORD] [TRANSCRIBE] <SPECIAL_35>"
+)
 # A conversation as Qwen's: a system turn that is always there, the user's is audio alone.
 _QWEN3_ASR_TEMPLATE = (
     "{%- set said = namespace(system='', audio='') -%}"
@@ -143,18 +135,17 @@ def _voxtral() -> list[Any]:
 class _Tekken:
     """Mistral's tokenizer file: special tokens by rank, then pieces as bytes by rank."""
 
-    def __init__(self, special: dict[int, str], count: int, pieces: list[bytes]) -> None:
-        self.special, self.count, self.pieces = special, count, pieces
-        self.vocab_size = count + len(pieces)
+    def __init__(self, special: list[str], pieces: list[bytes]) -> None:
+        self.special, self.pieces = special, pieces
+        self.vocab_size = len(special) + len(pieces)
 
     def save_pretrained(self, directory: Path) -> None:
-        named = [self.special.get(rank, f"<SPECIAL_{rank}>") for rank in range(self.count)]
         written = {
             "config": {
                 "pattern": r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+",
                 "num_vocab_tokens": len(self.pieces),
                 "default_vocab_size": self.vocab_size,
-                "default_num_special_tokens": self.count,
+                "default_num_special_tokens": len(self.special),
                 "version": "v7",
             },
             "vocab": [
@@ -163,7 +154,7 @@ class _Tekken:
             ],
             "special_tokens": [
                 {"rank": rank, "token_str": name, "is_control": True}
-                for rank, name in enumerate(named)
+                for rank, name in enumerate(self.special)
             ],
             "audio": {
                 "sampling_rate": 16000,
@@ -185,7 +176,9 @@ def _tekken() -> _Tekken:
     byte = {shown: value for value, shown in bytes_to_unicode().items()}
     by_rank = sorted(_byte_level([])["vocab"].items(), key=lambda item: item[1])
     pieces = [bytes(byte[shown] for shown in piece) for piece, _ in by_rank]
-    return _Tekken(_MISTRAL_SPECIAL, 40, pieces)
+    # The single bytes come first and in order, which mistral-common insists on.
+    pieces = [bytes([value]) for value in range(256)] + [one for one in pieces if len(one) > 1]
+    return _Tekken(_MISTRAL_SPECIAL.split(), pieces)
 
 
 def _qwen_tokenizer(**named: str) -> Any:
