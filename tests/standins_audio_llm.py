@@ -32,6 +32,35 @@ _MISTRAL_SPECIAL = (
     " <SPECIAL_23> [AUDIO] [BEGIN_AUDIO] <SPECIAL_26> <SPECIAL_27> <SPECIAL_28> <SPECIAL_29>"
     " <SPECIAL_30> <SPECIAL_31> [STREAMING_PAD] [STREAMING_WORD] [TRANSCRIBE] <SPECIAL_35>"
 )
+_GRANITE_ENCODER = {
+    "num_layers": 2,
+    "hidden_dim": _WIDTH,
+    "num_heads": 4,
+    "feedforward_mult": 2,
+    "output_dim": 10,
+    "dropout": 0.0,
+}
+_GRANITE_PROJECTOR = {
+    "model_type": "blip_2_qformer",
+    "hidden_size": _WIDTH,
+    "encoder_hidden_size": _WIDTH,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "cross_attention_frequency": 1,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+}
+_GRANITE_TEMPLATE = (
+    "{%- for turn in messages -%}"
+    "{{- '<|start_of_role|>' + turn.role + '<|end_of_role|>' -}}"
+    "{%- if turn.content is string -%}{{- turn.content -}}{%- else -%}"
+    "{%- for part in turn.content -%}"
+    "{{- '<|audio|>' if part.type == 'audio' else part.text -}}"
+    "{%- endfor -%}{%- endif -%}{{- '<|end_of_text|>\n' -}}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}"
+    "{{- '<|start_of_role|>assistant<|end_of_role|>' -}}{%- endif -%}"
+)
 # A conversation as Qwen's: a system turn that is always there, the user's is audio alone.
 _QWEN3_ASR_TEMPLATE = (
     "{%- set said = namespace(system='', audio='') -%}"
@@ -181,6 +210,90 @@ def _tekken() -> _Tekken:
     return _Tekken(_MISTRAL_SPECIAL.split(), pieces)
 
 
+def _granite_speech() -> list[Any]:
+    """A conformer whose windows a Q-Former shortens, before a Granite with tied embeddings.
+
+    Its feature extractor cannot be made without torchaudio, so that its files are written as
+    they lie on the hub. What it computes is plain: the power spectrum of ``torch.stft`` (512
+    points, periodic Hann window of 400, step 160, centred, reflected), 80 HTK mel bands without
+    a norm up to 8 kHz (``mel_filter_bank(257, 80, 0, 8000, 16000, None, "htk")``), then log10 of
+    at least 1e-10, at least the clip's maximum - 8, / 4 + 1, an odd last frame dropped, frames
+    paired. ``s`` samples are ``ceil(((s // 160 + 1) // 2) / 15) * 3`` tokens.
+    """
+    from transformers import (
+        GenerationConfig,
+        GraniteSpeechConfig,
+        GraniteSpeechForConditionalGeneration,
+    )
+
+    tokenizer = _granite_tokenizer()
+    ids = tokenizer.get_vocab()
+    end, pad = ids["<|end_of_text|>"], ids["<|pad|>"]
+    ends = {"bos_token_id": end, "eos_token_id": end, "pad_token_id": pad}
+    config = GraniteSpeechConfig(
+        encoder_config=_GRANITE_ENCODER,
+        projector_config=_GRANITE_PROJECTOR,
+        text_config={
+            "model_type": "granite",
+            **{name: size for name, size in _LAYERS.items() if name != "head_dim"},
+            "vocab_size": len(tokenizer),
+            "tie_word_embeddings": True,
+            "embedding_multiplier": 2.0,
+            "logits_scaling": 2.0,
+            **ends,
+        },
+        audio_token_index=ids["<|audio|>"],
+        has_lora_adapter=False,
+    )
+    model = GraniteSpeechForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(**ends)
+    files = {
+        "preprocessor_config.json": {
+            "feature_extractor_type": "GraniteSpeechFeatureExtractor",
+            "melspec_kwargs": {
+                "hop_length": 160,
+                "n_fft": 512,
+                "n_mels": 80,
+                "sample_rate": 16000,
+                "win_length": 400,
+            },
+            "processor_class": "GraniteSpeechProcessor",
+            "projector_downsample_rate": 5,
+            "projector_window_size": 15,
+            "sampling_rate": 16000,
+        },
+        "processor_config.json": {
+            "audio_token": "<|audio|>",
+            "processor_class": "GraniteSpeechProcessor",
+        },
+    }
+    return [model, tokenizer, _Files(files)]
+
+
+def _granite_tokenizer() -> Any:
+    from standins import byte_level_tokenizer
+
+    tokenizer = byte_level_tokenizer(
+        ["<|end_of_text|>", "<|pad|>", "<|start_of_role|>", "<|end_of_role|>", "<|audio|>"]
+    )
+    tokenizer.bos_token = tokenizer.eos_token = "<|end_of_text|>"
+    tokenizer.pad_token = "<|pad|>"
+    tokenizer.padding_side = tokenizer.init_kwargs["padding_side"] = "left"
+    tokenizer.chat_template = _GRANITE_TEMPLATE
+    return tokenizer
+
+
+class _Files:
+    """JSON files that no class at hand writes."""
+
+    def __init__(self, files: dict[str, dict[str, Any]]) -> None:
+        self.files = files
+
+    def save_pretrained(self, directory: Path) -> None:
+        for name, content in self.files.items():
+            (directory / name).write_text(json.dumps(content, indent=2))
+
+
 def _qwen_tokenizer(**named: str) -> Any:
     """Qwen's byte-level pieces; its texts end at ``<|im_end|>``, its padding is the other end.
 
@@ -214,4 +327,5 @@ def _byte_level(special: list[str]) -> dict[str, Any]:
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "qwen3_asr": _qwen3_asr,
     "voxtral": _voxtral,
+    "granite_speech": _granite_speech,
 }
