@@ -164,13 +164,13 @@ class CTC(Family):
 
     @classmethod
     def _load_model(cls, directory: Path, *, offline: bool) -> CTC:
-        from transformers import AutoConfig, AutoFeatureExtractor, AutoTokenizer
+        from transformers import AutoConfig, AutoTokenizer
 
+        here = hub.Source(str(directory), offline=True, setting=str(directory))
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
-        extractor = AutoFeatureExtractor.from_pretrained(directory, local_files_only=True)
+        extractor = hub.feature_extractor(here)
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
         if not (directory / "adapter_config.json").exists():
-            here = hub.Source(str(directory), offline=True, setting=str(directory))
             model = ctc_models.load_base(here, config, new_head=False)
             return cls(model, extractor, tokenizer, pretrained=True)
         base = adapters.base_of(directory, offline=offline)

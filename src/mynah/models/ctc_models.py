@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
     from mynah.config.tuning import Tuning
 
-# Architectures of AutoModelForCTC that cannot be trained here, and why.
-UNSUPPORTED = {"granite_speech5_ctc": "its feature extractor needs torchaudio"}
-
 HEADS = ("lm_head", "ctc_head", "ctc")  # names of the last layer in transformers' CTC classes
 
 
@@ -149,6 +146,7 @@ def make_processor(extractor: Any, tokenizer: Any) -> Any:
     kinds = {
         "ParakeetFeatureExtractor": "ParakeetProcessor",
         "LasrFeatureExtractor": "LasrProcessor",
+        "GraniteSpeech5FeatureExtractor": "GraniteSpeech5Processor",
         "SeamlessM4TFeatureExtractor": "Wav2Vec2BertProcessor",
         "Wav2Vec2FeatureExtractor": "Wav2Vec2Processor",
     }

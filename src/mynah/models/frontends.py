@@ -150,6 +150,28 @@ class FilterbankFrontend(Frontend):
         return max(0, 1 + (samples - frame) // hop) // self.extractor.stride
 
 
+class LasrFrontend(Frontend):
+    """Log-mel features over whole windows alone, not normalised."""
+
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        if not self.feature_length(len(audio)):  # the extractor takes no less than a window
+            return np.zeros((0, self.extractor.feature_size), dtype=np.float32)
+        return super().features(audio)
+
+    def feature_length(self, samples: int) -> int:
+        return max(0, 1 + (samples - self.extractor.win_length) // self.extractor.hop_length)
+
+
+class GraniteFrontend(Frontend):
+    """Granite Speech 5's log-mel features with deltas, two frames stacked into one."""
+
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        return self.extractor.features(audio)
+
+    def feature_length(self, samples: int) -> int:
+        return self.extractor.frames(samples)
+
+
 class WaveformFrontend(Frontend):
     """Samples as they are, or with zero mean and unit variance: wav2vec2 and its kin."""
 
@@ -193,7 +215,8 @@ class WhisperFrontend(Frontend):
 
 _FRONTENDS: dict[str, type[Frontend]] = {
     "ParakeetFeatureExtractor": LogMelFrontend,
-    "LasrFeatureExtractor": Frontend,
+    "LasrFeatureExtractor": LasrFrontend,
+    "GraniteSpeech5FeatureExtractor": GraniteFrontend,
     "NemotronAsrStreamingFeatureExtractor": StreamingLogMelFrontend,
     "SeamlessM4TFeatureExtractor": FilterbankFrontend,
     "Wav2Vec2FeatureExtractor": WaveformFrontend,

@@ -279,23 +279,25 @@ def check_weights(source: Source) -> None:
     )
 
 
-def feature_extractor(source: Source, sample_rate: int) -> Any:
+def feature_extractor(source: Source, sample_rate: int | None = None) -> Any:
     """The part's feature extractor.
 
-    Raises:
-        UserError: It has none, or hears another rate than ``sample_rate``.
-    """
-    from transformers import AutoFeatureExtractor
+    Args:
+        source: The part.
+        sample_rate: Hertz that it has to hear; None: whatever it does.
 
+    Raises:
+        UserError: It has none, or hears another rate.
+    """
     try:
-        extractor = AutoFeatureExtractor.from_pretrained(source.name, **source.options())
+        extractor = _extractor_class(source).from_pretrained(source.name, **source.options())
     except (OSError, ValueError) as error:
         raise UserError(
             f"{source.name} has no feature extractor: {str(error).splitlines()[0]}",
             where=source.setting,
             fix="Name a speech model with a preprocessor_config.json.",
         ) from None
-    if extractor.sampling_rate != sample_rate:
+    if sample_rate not in (None, extractor.sampling_rate):
         raise UserError(
             f"{source.name} hears {extractor.sampling_rate} Hz, and data.sample_rate is "
             f"{sample_rate}.",
@@ -303,3 +305,14 @@ def feature_extractor(source: Source, sample_rate: int) -> Any:
             fix=f"data.sample_rate={extractor.sampling_rate}",
         )
     return extractor
+
+
+def _extractor_class(source: Source) -> Any:
+    """What loads the part's feature extractor: transformers' own asks for torchaudio in one."""
+    from mynah.models import granite_features
+
+    if model_type(source) == granite_features.MODEL_TYPE:
+        return granite_features.GraniteSpeech5FeatureExtractor
+    from transformers import AutoFeatureExtractor
+
+    return AutoFeatureExtractor

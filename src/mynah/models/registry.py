@@ -186,22 +186,14 @@ def _family_of(source: hub.Source) -> type[Family]:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES
 
     from mynah.models import transducer_models
-    from mynah.models.ctc_models import UNSUPPORTED
 
     kind = hub.model_type(source)
     if kind == _SPEECH_LLM:
         return _named("speech_llm")
-    trainable = [one for one in MODEL_FOR_CTC_MAPPING_NAMES if one not in UNSUPPORTED]
-    if kind in trainable:
+    if kind in MODEL_FOR_CTC_MAPPING_NAMES:
         return _named("ctc")
     if kind in transducer_models.kinds():
         return _named("transducer")
-    if kind in UNSUPPORTED:
-        raise UserError(
-            f"{source.name} is a {kind}, which cannot be trained here: {UNSUPPORTED[kind]}.",
-            where=source.setting,
-            fix="Use another model, as facebook/wav2vec2-base-960h.",
-        )
     if kind in seq2seq_models.SUPPORTED:
         return _named("seq2seq")
     if kind in seq2seq_models.UNSUPPORTED:
@@ -222,7 +214,15 @@ def _family_of(source: hub.Source) -> type[Family]:
         f"{source.name} is a {kind}, and no recognizer that can be trained here.",
         where=source.setting,
         fix="Supported are "
-        + ", ".join(sorted([*trainable, *transducer_models.kinds(), *seq2seq_models.SUPPORTED]))
+        + ", ".join(
+            sorted(
+                [
+                    *MODEL_FOR_CTC_MAPPING_NAMES,
+                    *transducer_models.kinds(),
+                    *seq2seq_models.SUPPORTED,
+                ]
+            )
+        )
         + "; and a speech encoder with a language model, by model.encoder_model_name and "
         "model.decoder_model_name.",
     )
