@@ -306,7 +306,7 @@ def to_config(composed: Any, origins: Mapping[str, Origin]) -> Config:
                 )
             ]
         ) from problem
-    return with_derived(config)
+    return with_derived(config, origins)
 
 
 def _unresolved(composed: Any) -> str:

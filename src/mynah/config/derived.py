@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+from collections.abc import Mapping
 
+from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config, ModelConfig
 from mynah.config.tuning import FROZEN, tuning
 
 _LEARNING_RATE_FROM_SCRATCH = 2e-3
 _LEARNING_RATE_OF_PARTS = 1e-4
 _LEARNING_RATE_OF_ALL = 3e-5
+_WAYS = ("model.use_lora", "model.encoder_tuning", "model.decoder_tuning")
 
 
-def with_derived(config: Config) -> Config:
+def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) -> Config:
     """The settings with optimizer, learning rate and trackers filled in, so that what is
-    written to a run is what the run did."""
+    written to a run is what the run did.
+
+    Args:
+        config: The settings.
+        origins: The layer that set each of them, by dotted name.
+    """
     training = config.training
     optim = training.optim
     if optim is None:
         optim = "adamw_torch" if is_pretrained(config.model) else "muon"
     rate = training.learning_rate
+    if rate is None and _is_tuned_as_recommended(origins or {}):
+        rate = config.model.recommended_learning_rate
     if rate is None:
         rate = learning_rate(config.model)
     trackers = training.report_to
@@ -30,6 +40,17 @@ def with_derived(config: Config) -> Config:
         config,
         training=dataclasses.replace(training, optim=optim, learning_rate=rate, report_to=trackers),
     )
+
+
+def _is_tuned_as_recommended(origins: Mapping[str, Origin]) -> bool:
+    """Whether the recommended rate still counts: a preset's is for the way that it tunes, and
+    LoRA takes ten times or more of what suits all weights."""
+    if origins.get("model.recommended_learning_rate", SCHEMA).layer in (
+        "experiment",
+        "command line",
+    ):
+        return True
+    return all(origins.get(name, SCHEMA).layer in ("schema", "group") for name in _WAYS)
 
 
 def is_pretrained(model: ModelConfig) -> bool:

@@ -18,8 +18,10 @@ from mynah.config.search_path import shipped_configs
 from mynah.config.settings import all_settings
 from mynah.config.yaml_file import load_yaml, read_header, read_yaml
 
+PRESETS = sorted(path.stem for path in (shipped_configs() / "model").glob("*.yaml"))
+OWN = ("default", "large", "small")  # whose settings are Mynah's own
 GROUPS = {
-    "model": ["default", "large", "small"],
+    "model": PRESETS,
     "data": ["an4", "default", "full", "small"],
     "training": ["default", "mac", "production"],
 }
@@ -37,6 +39,15 @@ def test_every_shipped_experiment_composes_and_names_its_command_in_its_header(n
     assert isinstance(composed(None, f"+experiments={name}").config, Config)
     text = (shipped_configs() / "experiments" / f"{name}.yaml").read_text()
     assert f"python src/train_hydra.py +experiments={name}" in text.split("defaults:")[0]
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name not in OWN])
+def test_every_preset_names_its_command_and_where_its_settings_are_from(name):
+    header = (shipped_configs() / "model" / f"{name}.yaml").read_text().split("\n\n")[0]
+    assert f"python src/train_hydra.py model={name} " in header
+    assert "https://" in header
+    model = composed(None, f"model={name}").config.model
+    assert model.pretrained or (model.encoder_model_name and model.decoder_model_name)
 
 
 def test_every_key_of_every_shipped_file_has_a_comment():

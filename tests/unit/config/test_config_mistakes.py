@@ -47,7 +47,7 @@ MENDED = [
     ("++training.lerning_rate=1e-3", "training.learning_rate=1e-3", "lerning_rate"),
     ("+training.lerning_rate=1e-3", "training.learning_rate=1e-3", "lerning_rate"),
     ("modle=large", "model=large", "Nearest: model"),
-    ("model=larg", "model=large", "There are: default, large, small"),
+    ("model=larg", "model=large", "There are: canary, default, "),
     ("training=prod", "training=production", "There is no training prod"),
     ("+experiments=tset", "+experiments=test", "There is no experiment tset"),
     ("+expriments=test", "+experiments=test", "Nearest: experiments"),

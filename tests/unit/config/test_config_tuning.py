@@ -1,6 +1,7 @@
 """How each part of a model learns: what suits unasked, and what contradicts itself."""
 
 import pytest
+from config_files import composed
 
 from mynah.config.checks import check
 from mynah.config.derived import learning_rate
@@ -94,3 +95,21 @@ def test_the_learning_rate_follows_what_is_trained():
     whole = learning_rate(ModelConfig(pretrained="a"))
     assert learning_rate(ModelConfig(pretrained="a", encoder_tuning="lora")) > whole
     assert learning_rate(ModelConfig(pretrained="a", encoder_tuning="frozen")) > whole
+
+
+@pytest.mark.parametrize(
+    ("typed", "rate"),
+    [
+        ([], 1e-5),
+        (["training=production"], 1e-5),
+        (["model.language=de"], 1e-5),
+        (["training.learning_rate=7e-5"], 7e-5),
+        (["model.use_lora=true"], 1e-4),
+        (["model.encoder_tuning=frozen"], 1e-4),
+        (["model.use_lora=true", "model.recommended_learning_rate=2e-4"], 2e-4),
+    ],
+    ids=str,
+)
+def test_a_presets_rate_counts_while_the_model_is_tuned_as_the_preset_tunes_it(typed, rate):
+    config = composed(None, "model=whisper_small", *typed).config
+    assert config.training.learning_rate == rate

@@ -83,8 +83,27 @@ class ModelConfig:
     trust_remote_code: bool = setting(
         False, "Run code that a model's repository brings along. Leave it off unless you read it."
     )
+    recommended_learning_rate: float | None = setting(
+        None,
+        "Peak rate that this model is known to be tuned well with, the way its preset tunes it; "
+        "taken where training.learning_rate is null.",
+        minimum=0.0,
+        maximum=1.0,
+    )
     attn_implementation: str | None = setting(
         None, "Attention kernel, as sdpa or eager; null: the library's choice."
+    )
+    dtype: str | None = setting(
+        None,
+        "What frozen weights are held and computed in; what is trained is always float32, "
+        "whatever its file holds; null: float32.",
+        choices=("float32", "bfloat16", "float16"),
+    )
+    quantization: str | None = setting(
+        None,
+        "4bit: hold the linear layers that LoRA adapts, or that are frozen, in four bits (NF4, "
+        "QLoRA); for LoRA on a CUDA GPU alone.",
+        choices=("4bit",),
     )
     encoder: EncoderConfig = setting(EncoderConfig, "Sizes of an encoder built from scratch.")
     transducer: TransducerConfig = setting(
