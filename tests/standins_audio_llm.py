@@ -61,6 +61,16 @@ _GRANITE_TEMPLATE = (
     "{%- if add_generation_prompt -%}"
     "{{- '<|start_of_role|>assistant<|end_of_role|>' -}}{%- endif -%}"
 )
+_GLM_TEMPLATE = (
+    "{%- for turn in messages -%}{{- '<|' + turn.role + '|>\\n' -}}"
+    "{%- if turn.content is string -%}{{- turn.content -}}{%- else -%}"
+    "{%- for part in turn.content -%}"
+    "{%- if part.type == 'audio' -%}"
+    "{{- '<|begin_of_audio|><|pad|><|end_of_audio|><|user|>\\n' -}}"
+    "{%- else -%}{{- part.text -}}{%- endif -%}"
+    "{%- endfor -%}{%- endif -%}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|assistant|>\\n' -}}{%- endif -%}"
+)
 # A conversation as Qwen's: a system turn that is always there, the user's is audio alone.
 _QWEN3_ASR_TEMPLATE = (
     "{%- set said = namespace(system='', audio='') -%}"
@@ -283,6 +293,88 @@ def _granite_tokenizer() -> Any:
     return tokenizer
 
 
+def _glmasr() -> list[Any]:
+    """Windows of 30 s, always full; four of a rotary encoder's frames become one token."""
+    from standins import byte_level_tokenizer
+    from transformers import (
+        GenerationConfig,
+        GlmAsrConfig,
+        GlmAsrForConditionalGeneration,
+        GlmAsrProcessor,
+        WhisperFeatureExtractor,
+    )
+
+    ends = ["<|endoftext|>", "<|user|>", "<|observation|>"]
+    tokenizer = byte_level_tokenizer(
+        [*ends, "<|assistant|>", "<|begin_of_audio|>", "<|end_of_audio|>", "<|pad|>"]
+    )
+    tokenizer.eos_token = tokenizer.pad_token = "<|endoftext|>"
+    ids = tokenizer.get_vocab()
+    config = GlmAsrConfig(
+        audio_config={
+            "hidden_size": _WIDTH,
+            "intermediate_size": 4 * _WIDTH,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+        },
+        text_config={
+            "model_type": "llama",
+            **_LAYERS,
+            "vocab_size": len(tokenizer),
+            "eos_token_id": [ids[one] for one in ends],
+            "pad_token_id": ids[ends[0]],
+        },
+        audio_token_id=ids["<|pad|>"],
+    )
+    model = GlmAsrForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(
+        eos_token_id=[ids[one] for one in ends], pad_token_id=ids[ends[0]]
+    )
+    processor = GlmAsrProcessor(
+        WhisperFeatureExtractor(feature_size=128), tokenizer, chat_template=_GLM_TEMPLATE
+    )
+    return [model, processor]
+
+
+def _qwen2_audio() -> list[Any]:
+    """One window of Whisper's 30 s, what is behind it is cut; two encoder frames are pooled."""
+    from transformers import (
+        GenerationConfig,
+        Qwen2AudioConfig,
+        Qwen2AudioForConditionalGeneration,
+        Qwen2AudioProcessor,
+        WhisperFeatureExtractor,
+    )
+
+    tokenizer = _qwen_tokenizer(
+        audio_token="<|AUDIO|>",
+        audio_bos_token="<|audio_bos|>",
+        audio_eos_token="<|audio_eos|>",
+    )
+    ids = tokenizer.get_vocab()
+    config = Qwen2AudioConfig(
+        audio_config={
+            "d_model": _WIDTH,
+            "encoder_layers": 1,
+            "encoder_attention_heads": 2,
+            "encoder_ffn_dim": 64,
+        },
+        text_config={
+            "model_type": "qwen2",
+            **{name: size for name, size in _LAYERS.items() if name != "head_dim"},
+            "vocab_size": len(tokenizer),
+        },
+        audio_token_index=ids["<|AUDIO|>"],
+    )
+    model = Qwen2AudioForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(
+        eos_token_id=[ids["<|im_end|>"], ids["<|endoftext|>"]],
+        pad_token_id=ids["<|endoftext|>"],
+    )
+    processor = Qwen2AudioProcessor(WhisperFeatureExtractor(feature_size=128), tokenizer)
+    return [model, processor]
+
+
 class _Files:
     """JSON files that no class at hand writes."""
 
@@ -328,4 +420,6 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "qwen3_asr": _qwen3_asr,
     "voxtral": _voxtral,
     "granite_speech": _granite_speech,
+    "glmasr": _glmasr,
+    "qwen2_audio": _qwen2_audio,
 }
