@@ -92,12 +92,12 @@ class Frontend:
         """[batch, length, bins] with zeros behind each utterance, and the mask that says so."""
         import torch
 
-        shape = (len(features), length, *features[0].shape[1:])
-        padded = np.zeros(shape, dtype=np.float32)
-        mask = np.zeros(shape[:2], dtype=bool)
+        # Zeros only where they stay: a batch is large enough for every page of it to cost.
+        padded = np.empty((len(features), length, *features[0].shape[1:]), dtype=np.float32)
         for row, one in enumerate(features):
             padded[row, : len(one)] = one
-            mask[row, : len(one)] = True
+            padded[row, len(one) :] = 0.0
+        mask = np.arange(length) < np.array([len(one) for one in features])[:, None]
         batch = {self.input_name: torch.from_numpy(padded)}
         if self.masked:
             batch["attention_mask"] = torch.from_numpy(mask)
