@@ -15,6 +15,7 @@ from mynah.config.durations import parse_duration
 from mynah.config.errors import ConfigError, ConfigErrors
 from mynah.config.mixture import check_mixture
 from mynah.config.origins import SCHEMA, Origin
+from mynah.config.precision import check_precision
 from mynah.config.schema import Config
 from mynah.config.settings import Setting, all_settings
 from mynah.config.streaming import check_streaming
@@ -389,6 +390,7 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     _check_model_names,
     _check_language_model,
     _check_ways,
+    check_precision,
     check_streaming,
     check_mixture,
     check_tuning,

@@ -8,6 +8,7 @@ from mynah.config.augmentation import augmentation_notices
 from mynah.config.checks import ASKED, LORA, family_named, steps_text, words_unused
 from mynah.config.mixture import mixture_notices
 from mynah.config.origins import SCHEMA, Origin
+from mynah.config.precision import precision_notices
 from mynah.config.schema import Config
 from mynah.config.settings import all_settings
 from mynah.config.training_arguments import upstream_fields
@@ -54,6 +55,7 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
     synthesis = [n for n in all_settings() if n.startswith("data.synthesis.") and asked(n)]
     if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
         yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."
+    yield from precision_notices(config)
     yield from augmentation_notices(config, asked)
     yield from mixture_notices(config, asked)
     for size, seconds in (

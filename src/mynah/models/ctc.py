@@ -92,37 +92,44 @@ class CTC(Family):
         if config.pretrained is None:
             parts = ctc_models.from_scratch(config, texts, sample_rate)
             return cls(parts.model, parts.extractor, parts.tokenizer, pretrained=False)
-        source = hub.Source(
-            config.pretrained,
-            config.revision,
-            offline=offline,
-            trust_remote_code=config.trust_remote_code,
-        )
+        source = hub.Source.of(config, "pretrained", offline=offline)
         if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
             return cls._continued(config, Path(source.name), offline=offline)
         parts = ctc_models.from_pretrained(config, source, texts, sample_rate)
         model = parts.model
         learns = tuning_of_recognizer(config)
+        if parts.new_head and learns.decoder == FROZEN:
+            raise UserError(
+                "The last layer is drawn anew, so it has to learn.",
+                where="model.decoder_tuning=frozen",
+                fix="model.decoder_tuning=null",
+            )
         if learns.encoder == LORA:
             (name, commit), *_ = parts.revisions.items()
+            ctc_models.untie(model)
+            heads = ctc_models.label_layers(model)
             model = adapters.add_lora(
                 model,
                 config,
-                heads=[] if learns.decoder == FROZEN else [ctc_models.head_of(model)],
+                heads=[] if learns.decoder == FROZEN else heads if parts.new_head else heads[:1],
                 base=str(Path(name).resolve()) if source.is_folder else name,
                 revision=None if source.is_folder else commit,
             )
         else:
             ctc_models.freeze(model, learns)
-        family = cls(
+        return cls(
             model, parts.extractor, parts.tokenizer, pretrained=True, revisions=parts.revisions
         )
-        family._spelling.say_what_is_missing(texts)
-        return family
 
     @classmethod
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> CTC:
         """From our own adapter: trained on as it is, or merged and then trained whole."""
+        if config.new_tokenizer:
+            raise UserError(
+                f"{directory} is an adapter, whose head belongs to its tokenizer.",
+                where=f"model.new_tokenizer={config.new_tokenizer}",
+                fix="Merge it first (`mynah merge`), and name what comes of it.",
+            )
         family = cls.load(directory, offline=offline)
         learns = tuning_of_recognizer(config)
         if learns.adapts:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console
 from mynah.config.tuning import FROZEN
-from mynah.models import adapters, hub, scratch
+from mynah.models import hub, scratch, weights
 from mynah.models.tokenizers import train_tokenizer
 
 if TYPE_CHECKING:
@@ -57,7 +56,6 @@ def from_pretrained(
     tokenizer, gets a tokenizer trained on ``texts`` and a head to match, and says so.
     """
     extractor = hub.feature_extractor(source, sample_rate)
-    hub.check_weights(source)
     written = hub.load_config(source)
     tokenizer = _own_tokenizer(source) if _has_head(written) else None
     if new_head := tokenizer is None:
@@ -68,44 +66,28 @@ def from_pretrained(
             f"{source.name} has no head that recognizes: it gets a new one, over "
             f"{len(tokenizer)} {config.tokenizer} pieces trained on this corpus."
         )
-    model = load_base(source, written, new_head=new_head, attention=config.attn_implementation)
+    model = load_base(source, written, new_head=new_head)
     return Parts(model, extractor, tokenizer, {source.name: hub.commit_of(source)})
 
 
-def load_base(
-    source: hub.Source, config: Any, *, new_head: bool, attention: str | None = None
-) -> Any:
+def load_base(source: hub.Source, config: Any, *, new_head: bool) -> Any:
     """A CTC model with pretrained weights in fp32, whatever precision they are stored in.
 
     Args:
         source: Where the weights are.
         config: Its configuration, possibly with another vocabulary.
         new_head: Whether the last layer may be missing in the file, and is drawn.
-        attention: Attention kernel, or None for the library's choice.
 
     Raises:
         UserError: Other weights than the head are missing.
     """
-    import torch
     from transformers import AutoModelForCTC
 
-    with hub.quiet():
-        model, report = AutoModelForCTC.from_pretrained(
-            source.name,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=new_head,
-            attn_implementation=attention,
-            **source.model_options(),
-        )
-    # The mask vector of wav2vec2 is drawn anew where a checkpoint was saved without it.
-    drawn = ("masked_spec_embed", *((head_of(model),) if new_head else ()))
-    missing = [key for key in report["missing_keys"] if not any(part in key for part in drawn)]
-    if missing or (report["unexpected_keys"] and not new_head):
-        adapters.check_keys(missing, report["unexpected_keys"], where=Path(source.name))
-    return model
+    if not new_head:
+        return weights.load(AutoModelForCTC, source, config=config)
+    # What a checkpoint that never recognized has behind its encoder is of no use.
+    drawn = (*HEADS, *_IN_THE_MIDDLE)
+    return weights.load(AutoModelForCTC, source, config=config, drawn=drawn, dropped=("",))
 
 
 def head_of(model: Any) -> str:

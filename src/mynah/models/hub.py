@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mynah import console
 from mynah.config.errors import UserError
+from mynah.models import hub_errors, weight_files
 
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+if TYPE_CHECKING:
+    from mynah.config.schema import ModelConfig
+
+_WEIGHTS = (weight_files.WHOLE, weight_files.INDEX)
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _COMMIT = re.compile(r"/snapshots/([0-9a-f]{40})/")
 
@@ -29,6 +33,8 @@ class Source:
         offline: Use nothing that is not on this machine.
         setting: The setting that named it, for messages.
         trust_remote_code: Run code that comes with it.
+        attention: Attention kernel of its model, or None for the library's choice.
+        quantization: ``"4bit"``: the linear layers of its model are held in four bits.
     """
 
     name: str
@@ -36,6 +42,28 @@ class Source:
     offline: bool = False
     setting: str = "model.pretrained"
     trust_remote_code: bool = False
+    attention: str | None = None
+    quantization: str | None = None
+
+    @classmethod
+    def of(cls, config: ModelConfig, setting: str, *, offline: bool) -> Source:
+        """The part that ``model.SETTING`` names.
+
+        Args:
+            config: The ``model`` section, in which the setting is not null.
+            setting: ``pretrained``, ``encoder_model_name`` or ``decoder_model_name``.
+            offline: Use nothing that is not on this machine.
+        """
+        of_decoder = setting == "decoder_model_name"
+        return cls(
+            getattr(config, setting),
+            config.decoder_revision if of_decoder else config.revision,
+            offline,
+            f"model.{setting}",
+            config.trust_remote_code,
+            config.attn_implementation,
+            config.quantization,
+        )
 
     @property
     def is_folder(self) -> bool:
@@ -84,36 +112,14 @@ def fetch(source: Source, filename: str) -> Path | None:
                 local_files_only=source.is_local,
             )
         )
-    except hub.GatedRepoError:
-        raise UserError(
-            f"{source.name} asks for its licence to be accepted first.",
-            where=source.setting,
-            fix=f"Accept it at https://huggingface.co/{source.name}, then `hf auth login`.",
-        ) from None
-    except hub.RepositoryNotFoundError:
-        raise UserError(
-            f"There is no model {source.name!r} on the Hugging Face hub (or it is private).",
-            where=source.setting,
-            fix="Check the name; for a private model, `hf auth login` first.",
-        ) from None
-    except hub.RevisionNotFoundError:
-        raise UserError(
-            f"{source.name} has no revision {source.revision!r}.",
-            where=source.setting,
-            fix="Name a branch, tag or commit that its page lists, or none.",
-        ) from None
     except hub.RemoteEntryNotFoundError:
         return None
-    except (hub.HFValidationError, hub.HfUriError):
-        raise UserError(
-            f"{source.name!r} is neither a folder on this machine nor a name on the hub.",
-            where=source.setting,
-            fix="A hub name looks like facebook/wav2vec2-base-960h.",
-        ) from None
-    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, OSError):
+    except (hub.HFValidationError, hub.HfUriError) as error:
+        raise hub_errors.refusal(source, error) from None
+    except OSError as error:  # all others of huggingface_hub are of this kind
         if _is_cached(source):
             return None
-        raise _not_here(source) from None
+        raise hub_errors.refusal(source, error) from None
 
 
 @functools.cache
@@ -139,19 +145,6 @@ def _is_cached(source: Source) -> bool:
 
     found = try_to_load_from_cache(source.name, "config.json", revision=source.revision)
     return isinstance(found, str)
-
-
-def _not_here(source: Source) -> UserError:
-    prefetch = f"hf download {source.name}"
-    if source.revision:
-        prefetch += f" --revision {source.revision}"
-    why = "offline=true forbids the network" if source.offline else "the hub cannot be reached"
-    return UserError(
-        f"{source.name} is not on this machine, and {why}.",
-        where=source.setting,
-        fix=f"Where there is a network, `{prefetch}`; it is found afterwards. Without one, "
-        "model=default and model=small need no download.",
-    )
 
 
 def exists(source: Source, filename: str) -> bool:
@@ -230,11 +223,7 @@ def load_config(source: Source) -> Any:
     written = _written_config(source)
     kind = model_type(source)
     if kind not in CONFIG_MAPPING and "auto_map" in written and not source.trust_remote_code:
-        raise UserError(
-            f"{source.name} brings its own code, which is not run unasked.",
-            where=source.setting,
-            fix="Read that code, then set model.trust_remote_code=true.",
-        )
+        raise hub_errors.brings_code(source)
     try:
         return AutoConfig.from_pretrained(source.name, **source.options())
     except (ValueError, OSError, KeyError):
@@ -246,19 +235,23 @@ def load_config(source: Source) -> Any:
 
 
 def commit_of(source: Source) -> str:
-    """The commit that a part was loaded at, or ``"local"`` for a folder."""
+    """What tells a part's weights from others: the commit it was loaded at, of a folder the
+    ``sha256:`` digest of its weights (``"local"`` where it has no safetensors)."""
+    if source.is_folder:
+        return weight_files.digest(Path(source.name)) or "local"
     path = fetch(source, "config.json") or Path()
     found = _COMMIT.search(path.as_posix())
     return found[1] if found else "local"
 
 
 def check_weights(source: Source) -> None:
-    """Raise where a part's weights are in pickle files alone, or missing.
+    """Raise where a part's weights are in pickle files alone, missing, or cut short.
 
     Raises:
         UserError: With how to convert them.
     """
     if any(exists(source, name) for name in _WEIGHTS):
+        _check_whole(source)
         return
     fetch(source, "config.json")  # raises where nothing of it is to be had
     if not any(exists(source, name) for name in _PICKLED):
@@ -277,6 +270,24 @@ def check_weights(source: Source) -> None:
         "w = torch.load('pytorch_model.bin', weights_only=True); "
         "save_file({k: v.clone() for k, v in w.items()}, 'model.safetensors', {'format': 'pt'})\"",
     )
+
+
+def _check_whole(source: Source) -> None:
+    """Look at the weight files that are on this machine already."""
+    folder = Path(source.name)
+    if not source.is_folder:
+        found = fetch(source, "config.json")
+        if found is None or not any((found.parent / name).exists() for name in _WEIGHTS):
+            return  # to be downloaded yet
+        folder = found.parent
+    if problem := weight_files.damage_in(folder):
+        raise UserError(
+            f"The weights of {source.name} are not whole: {problem}.",
+            where=source.setting,
+            fix="Copy the folder again from where it is whole."
+            if source.is_folder
+            else f"hf download {source.name} --force-download",
+        )
 
 
 def feature_extractor(source: Source, sample_rate: int | None = None) -> Any:

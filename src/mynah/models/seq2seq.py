@@ -96,12 +96,7 @@ class Seq2Seq(Family):
         cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
     ) -> Seq2Seq:
         assert config.pretrained is not None
-        source = hub.Source(
-            config.pretrained,
-            config.revision,
-            offline=offline,
-            trust_remote_code=config.trust_remote_code,
-        )
+        source = hub.Source.of(config, "pretrained", offline=offline)
         if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
             family = cls._continued(config, Path(source.name), offline=offline)
         else:
@@ -114,7 +109,7 @@ class Seq2Seq(Family):
         hub.feature_extractor(source, sample_rate)
         written = hub.load_config(source)
         processor = seq2seq_models.processor(source, written.model_type)
-        model: Any = seq2seq_models.load(source, written, config.attn_implementation)
+        model: Any = seq2seq_models.load(source, written)
         usage = _usage(config, Usage.of(written))
         commit = hub.commit_of(source)
         learns = tuning_of_recognizer(config)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.errors import UserError
 from mynah.config.tuning import FROZEN, tuning_of_recognizer
-from mynah.models import adapters, hub
+from mynah.models import adapters, hub, weights
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -93,36 +92,21 @@ def check_settings(config: ModelConfig, source: hub.Source) -> None:
         )
 
 
-def load(source: hub.Source, config: Any, attention: str | None = None) -> Any:
+def load(source: hub.Source, config: Any) -> Any:
     """The model in fp32, whatever precision its file has, every weight accounted for.
 
     Args:
         source: Where it is.
         config: Its configuration.
-        attention: Attention kernel, or None for the library's choice.
 
     Raises:
         UserError: It is not to be had, or its weights are not whole.
     """
-    import torch
     from transformers import AutoModelForSpeechSeq2Seq
 
     from mynah.models import fastconformer, whisper_length
 
-    hub.check_weights(source)
-    with hub.quiet():
-        model, report = AutoModelForSpeechSeq2Seq.from_pretrained(
-            source.name,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            output_loading_info=True,
-            attn_implementation=attention,
-            **source.model_options(),
-        )
-    # The mask vector of wav2vec2 is drawn anew where a checkpoint was saved without it.
-    missing = [key for key in report["missing_keys"] if "masked_spec_embed" not in key]
-    adapters.check_keys(missing, report["unexpected_keys"], where=Path(source.name))
+    model = weights.load(AutoModelForSpeechSeq2Seq, source, config=config)
     fastconformer.install(model)
     whisper_length.install(model)
     return model

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mynah.config.errors import UserError
-from mynah.models import adapters, fastconformer, hub, whisper_length
+from mynah.models import fastconformer, hub, weights, whisper_length
 
 # transformers' model types with an encoder that can be had alone.
 SUPPORTED = (
@@ -55,13 +55,12 @@ def draw(config: Any) -> Any:
     return encoder
 
 
-def load(source: hub.Source, config: Any, attention: str | None = None) -> Any:
+def load(source: hub.Source, config: Any) -> Any:
     """The pretrained encoder in fp32; the rest of its checkpoint is dropped.
 
     Args:
         source: A whole recognizer or an encoder alone.
         config: What :func:`encoder_config` made of its configuration.
-        attention: Attention kernel, or None for the library's choice.
 
     Raises:
         UserError: It is not to be had, or its weights are not whole.
@@ -69,7 +68,6 @@ def load(source: hub.Source, config: Any, attention: str | None = None) -> Any:
     from transformers import AutoModel, AutoModelForCTC, WhisperForConditionalGeneration
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-    hub.check_weights(source)
     whole = hub.load_config(source)
     alone = (Path(source.name) / "config.json").exists() and _is_encoder_alone(whole)
     kind: Any = AutoModel
@@ -77,18 +75,7 @@ def load(source: hub.Source, config: Any, attention: str | None = None) -> Any:
         kind = WhisperEncoder if alone else WhisperForConditionalGeneration
     elif whole.model_type == "parakeet_ctc":
         kind = AutoModelForCTC
-    with hub.quiet():
-        model, report = kind.from_pretrained(
-            source.name,
-            dtype=torch.float32,
-            use_safetensors=True,
-            output_loading_info=True,
-            attn_implementation=attention,
-            **source.model_options(),
-        )
-    missing = {key for key in report["missing_keys"] if "masked_spec_embed" not in key}
-    left_over = {key for key in report["unexpected_keys"] if not key.startswith(_NOT_ENCODER)}
-    adapters.check_keys(missing, left_over, where=Path(source.name))
+    model = weights.load(kind, source, dropped=_NOT_ENCODER)
     if kind is WhisperForConditionalGeneration:
         model = model.model.encoder
     elif kind is AutoModelForCTC:

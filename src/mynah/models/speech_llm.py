@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # A clip is followed by silence, alone, up to a multiple of this: clips of one length decode in
 # one batch without padding, so that a transcript does not depend on its neighbours.
 _QUANTUM_SECONDS = 0.5
+_PROMPT = "Transcribe the speech."  # where model.prompt is null
 _PLACE = "<|audio|>"  # where the audio goes in a prompt before it is cut there; never a token
 
 
@@ -68,26 +69,14 @@ class SpeechLLMFamily(Family):
         if config.pretrained is not None:
             return cls.load(Path(config.pretrained), offline=offline)
         assert config.encoder_model_name and config.decoder_model_name
-        hearing = hub.Source(
-            config.encoder_model_name,
-            config.revision,
-            offline,
-            "model.encoder_model_name",
-            config.trust_remote_code,
-        )
-        speaking = hub.Source(
-            config.decoder_model_name,
-            config.decoder_revision,
-            offline,
-            "model.decoder_model_name",
-            config.trust_remote_code,
-        )
+        hearing = hub.Source.of(config, "encoder_model_name", offline=offline)
+        speaking = hub.Source.of(config, "decoder_model_name", offline=offline)
         heard = speech_encoders.encoder_config(hub.load_config(hearing), hearing)
         spoken = hub.load_config(speaking)
         extractor = hub.feature_extractor(hearing, sample_rate)
         tokenizer = _tokenizer(speaking)
-        encoder = speech_encoders.load(hearing, heard, config.attn_implementation)
-        language_model = network.load_language_model(speaking, config.attn_implementation)
+        encoder = speech_encoders.load(hearing, heard)
+        language_model = network.load_language_model(speaking)
 
         bases = {
             network.ENCODER: [_lasting(hearing), hub.commit_of(hearing)],
@@ -112,7 +101,7 @@ class SpeechLLMFamily(Family):
                 text_config=spoken,
                 projector_stack=config.projector.stack,
                 projector_hidden_size=config.projector.hidden_size,
-                prompt=config.prompt,
+                prompt=config.prompt or _PROMPT,
                 bases=bases,
                 saved_parts=saved,
                 generation_max_length=config.generation_max_length,

@@ -21,7 +21,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from mynah.models import adapters, hub, speech_encoders
+from mynah.models import adapters, hub, speech_encoders, weights
 
 AUDIO_TOKEN = -200  # stands for one projected vector; no text has a negative token
 IGNORED = -100  # label of a position that is no target, as everywhere in transformers
@@ -286,25 +286,13 @@ class SpeechLLM(PreTrainedModel):
         return model.eval()
 
 
-def load_language_model(source: hub.Source, attention: str | None = None) -> Any:
+def load_language_model(source: hub.Source) -> Any:
     """A causal language model in fp32.
 
     Raises:
         UserError: It is not to be had, or its weights are not whole.
     """
-    hub.check_weights(source)
-    with hub.quiet():
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            source.name,
-            dtype=torch.float32,
-            use_safetensors=True,
-            output_loading_info=True,
-            attn_implementation=attention,
-            **source.model_options(),
-        )
-    model, report = loaded
-    adapters.check_keys(report["missing_keys"], report["unexpected_keys"], where=Path(source.name))
-    return model
+    return weights.load(AutoModelForCausalLM, source)
 
 
 def freeze(model: SpeechLLM) -> None:

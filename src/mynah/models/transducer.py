@@ -87,12 +87,7 @@ class Transducer(Family):
             family = cls(parts.model, parts.processor, pretrained=False)
             family.configure_decoding(config)
             return family
-        source = hub.Source(
-            config.pretrained,
-            config.revision,
-            offline=offline,
-            trust_remote_code=config.trust_remote_code,
-        )
+        source = hub.Source.of(config, "pretrained", offline=offline)
         family = cls._from_pretrained(config, source, texts, sample_rate)
         family.configure_decoding(config)
         return family

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.errors import UserError
 from mynah.config.tuning import FROZEN, tuning_of_recognizer
-from mynah.models import adapters, hub, scratch
+from mynah.models import hub, scratch, weights
 from mynah.models.tokenizers import train_tokenizer
 
 if TYPE_CHECKING:
@@ -95,9 +94,8 @@ def from_pretrained(config: ModelConfig, source: hub.Source, sample_rate: int) -
             are not whole.
     """
     hub.feature_extractor(source, sample_rate)
-    hub.check_weights(source)
     processor = load_processor(source)
-    model = load_base(source, attention=config.attn_implementation)
+    model = load_base(source)
     return Parts(model, processor, {source.name: hub.commit_of(source)})
 
 
@@ -123,34 +121,20 @@ def load_processor(source: hub.Source) -> Any:
     return processor
 
 
-def load_base(source: hub.Source, *, attention: str | None = None) -> Any:
+def load_base(source: hub.Source) -> Any:
     """A transducer with pretrained weights in fp32, whatever precision they are stored in.
 
     Args:
         source: Where the weights are.
-        attention: Attention kernel, or None for the library's choice.
 
     Raises:
         UserError: Weights are missing or left over.
     """
-    import torch
     from transformers import AutoModelForRNNT, AutoModelForTDT
     from transformers.models.auto.modeling_auto import MODEL_FOR_TDT_MAPPING_NAMES
 
     is_tdt = hub.model_type(source) in MODEL_FOR_TDT_MAPPING_NAMES
-    kind = AutoModelForTDT if is_tdt else AutoModelForRNNT
-    with hub.quiet():
-        model, report = kind.from_pretrained(
-            source.name,
-            dtype=torch.float32,
-            use_safetensors=True,
-            output_loading_info=True,
-            attn_implementation=attention,
-            **source.model_options(),
-        )
-    wrong = report["missing_keys"], report["unexpected_keys"]
-    adapters.check_keys(*wrong, where=Path(source.name))
-    return model
+    return weights.load(AutoModelForTDT if is_tdt else AutoModelForRNNT, source)
 
 
 def lora_targets(config: ModelConfig) -> list[str]:

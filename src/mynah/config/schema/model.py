@@ -105,6 +105,18 @@ class ModelConfig:
         "QLoRA); for LoRA on a CUDA GPU alone.",
         choices=("4bit",),
     )
+    dtype: str | None = setting(
+        None,
+        "What frozen weights are held and computed in; what is trained is always float32, "
+        "whatever its file holds; null: float32.",
+        choices=("float32", "bfloat16", "float16"),
+    )
+    quantization: str | None = setting(
+        None,
+        "4bit: hold the linear layers that LoRA adapts, or that are frozen, in four bits (NF4, "
+        "QLoRA); for LoRA on a CUDA GPU alone.",
+        choices=("4bit",),
+    )
     encoder: EncoderConfig = setting(EncoderConfig, "Sizes of an encoder built from scratch.")
     transducer: TransducerConfig = setting(
         TransducerConfig, "Sizes of a transducer built from scratch, beside its encoder's."

@@ -1,0 +1,112 @@
+"""Weights on disk: whether their files are whole, and by which digest they are known again.
+
+Nothing here imports torch: a safetensors file begins with a list of what is in it
+(https://github.com/huggingface/safetensors, format).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+WHOLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+
+DIGEST_PREFIX = "sha256:"
+_HEADER_LENGTH_BYTES = 8
+_MOST_HEADER_BYTES = 100_000_000  # what the safetensors library takes
+_CHUNK_BYTES = 1 << 20
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The weight files of a model in a folder, there or not; empty where it has no safetensors.
+
+    Raises:
+        ValueError: Its index cannot be read.
+    """
+    if (folder / WHOLE).is_file():
+        return [folder / WHOLE]
+    index = folder / INDEX
+    if not index.is_file():
+        return []
+    try:
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{INDEX} is no list of weights") from None
+    return [folder / name for name in sorted(shards)]
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a safetensors file, as the end of a sentence; None where it is whole.
+
+    Only its beginning and its size are looked at, so that it costs nothing.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(_HEADER_LENGTH_BYTES), "little")
+            if not 0 < length <= min(_MOST_HEADER_BYTES, size):
+                return "is no safetensors file"
+            header = json.loads(file.read(length))
+            entries = [entry for name, entry in header.items() if name != "__metadata__"]
+            ends = [entry["data_offsets"][1] for entry in entries]
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return "is no safetensors file"
+    wanted = _HEADER_LENGTH_BYTES + length + max(ends, default=0)
+    if size < wanted:
+        return f"is cut short: it has {size:,} of {wanted:,} bytes"
+    return None
+
+
+def damage_in(folder: Path) -> str | None:
+    """What is wrong with the weight files of a folder, as a sentence's end, or None."""
+    try:
+        paths = files_of(folder)
+    except ValueError as error:
+        return str(error)
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        return f"{', '.join(missing[:3])} of {len(paths)} files in {INDEX} is missing"
+    for path in paths:
+        if problem := damage(path):
+            return f"{path.name} {problem}"
+    return None
+
+
+def digest(folder: Path) -> str | None:
+    """``sha256:`` and the digest of a folder's weights; None where it has no safetensors.
+
+    Of one file it is what ``sha256sum model.safetensors`` prints; of several that of the list
+    of their digests and names, as ``sha256sum`` writes it.
+    """
+    try:
+        paths = files_of(folder)
+        sums = [(_sha256(path), path.name) for path in paths]
+    except (OSError, ValueError):
+        return None
+    if not sums:
+        return None
+    if len(sums) == 1:
+        return DIGEST_PREFIX + sums[0][0]
+    lines = "".join(f"{value}  {name}\n" for value, name in sums)
+    return DIGEST_PREFIX + hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    found = path.stat()
+    return _sha256_of(str(path.resolve()), found.st_size, found.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)  # a training asks at its start and loads its best model at the end
+def _sha256_of(path: str, size: int, modified_ns: int) -> str:
+    value = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            value.update(chunk)
+    return value.hexdigest()

@@ -1,0 +1,257 @@
+"""Pretrained weights: read strictly, trained in float32 whatever their file holds, and held in
+less where they are frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah.config.errors import UserError
+from mynah.models import adapters, hub, hub_errors
+from mynah.models.attention import check_attention
+
+if TYPE_CHECKING:
+    import torch
+
+# The mask vector of wav2vec2 and its kin is drawn anew where a checkpoint was saved without it.
+_DRAWN_ANEW = ("masked_spec_embed",)
+_RECORD = "mynah_dtype"  # the key of config.json that says what frozen weights were held in
+
+# What is never held in four bits: heads, and what joins an encoder to what follows it. It is
+# small, and what it scores or hands on would be all the coarser.
+_NEVER_QUANTIZED = (
+    "lm_head", "ctc_head", "ctc", "proj_out", "joint", "encoder_projector", "decoder_projector",
+    "projector", "multi_modal_projector", "audio_projector", "classifier",
+)  # fmt: skip
+
+
+def load(
+    kind: Any,
+    source: hub.Source,
+    *,
+    config: Any = None,
+    drawn: Sequence[str] = (),
+    dropped: Sequence[str] = (),
+) -> Any:
+    """A pretrained model in float32, whatever precision its file has, every weight accounted for.
+
+    Args:
+        kind: A class of transformers with ``from_pretrained``, or an auto class.
+        source: Where the weights are, which attention they run with, and whether their linear
+            layers are held in four bits.
+        config: The model's configuration, or None for the one beside the weights.
+        drawn: Beginnings of the names of weights that may be missing, or of another shape, in
+            the file: they are drawn at random.
+        dropped: Beginnings of the names of weights that the model does not have and need not.
+
+    Raises:
+        UserError: The weights are not to be had, not whole, or not those of the model; or it
+            does not have the attention that is asked for.
+    """
+    import torch
+
+    hub.check_weights(source)
+    check_attention(kind, source, config)
+    options = source.model_options()
+    if config is not None:
+        options["config"] = config
+    if source.quantization is not None:
+        options["quantization_config"] = quantization_config()
+    try:
+        with hub.quiet():
+            model, report = kind.from_pretrained(
+                source.name,
+                dtype=torch.float32,
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # ours is the message that names them
+                attn_implementation=source.attention,
+                **options,
+            )
+    except Exception as error:
+        refusal = _refusal(source, error)
+        if refusal is None:
+            raise
+        raise refusal from error
+    _check_shapes(report["mismatched_keys"], drawn, source)
+    missing = [
+        key
+        for key in report["missing_keys"]
+        if not key.startswith(tuple(drawn)) and not key.endswith(_DRAWN_ANEW)
+    ]
+    left_over = [key for key in report["unexpected_keys"] if not key.startswith(tuple(dropped))]
+    adapters.check_keys(missing, left_over, where=Path(source.name))
+    if source.quantization is not None:
+        model = _prepared_for_lora(model)
+    return model
+
+
+def _refusal(source: hub.Source, error: Exception) -> UserError | None:
+    """What transformers raised, as an error that says how to mend it; None where it is ours."""
+    from safetensors import SafetensorError
+
+    text = str(error).strip()
+    if "trust_remote_code" in text:
+        return hub_errors.brings_code(source)
+    if isinstance(error, SafetensorError):
+        return UserError(
+            f"The weights of {source.name} cannot be read: {text}.",
+            where=source.setting,
+            fix="Copy or download them again; the file is damaged.",
+        )
+    if isinstance(error, ImportError) and source.quantization is not None:
+        return UserError(
+            f"Weights in four bits need the package bitsandbytes: {text.splitlines()[0]}",
+            where="model.quantization=4bit",
+            fix="pip install 'mynah-asr[quantization]'",
+        )
+    if isinstance(error, OSError):
+        return UserError(
+            f"{source.name} cannot be loaded: {text.splitlines()[0]}",
+            where=source.setting,
+            fix="Check the name, and that the model has its weights as safetensors.",
+        )
+    return None
+
+
+def _check_shapes(mismatched: Sequence[Any], drawn: Sequence[str], source: hub.Source) -> None:
+    """Raise where a weight has another shape in the file than the configuration says."""
+    wrong = sorted(one for one in mismatched if not one[0].startswith(tuple(drawn)))
+    if wrong:
+        name, stored, needed = wrong[0]
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise UserError(
+            f"The weights of {source.name} do not fit its configuration: {name} is "
+            f"{list(stored)} in the file, and {list(needed)} by config.json{more}.",
+            where=source.setting,
+            fix="Use the config.json that belongs to these weights.",
+        )
+
+
+def quantization_config() -> Any:
+    """NF4 with double quantization, as QLoRA has it (arXiv 2305.14314, section 3)."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    on_gpu = torch.cuda.is_available()
+    computed = torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float16
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=computed if on_gpu else torch.float32,
+        llm_int8_skip_modules=list(_NEVER_QUANTIZED),
+    )
+
+
+def _prepared_for_lora(model: Any) -> Any:
+    """A quantized model, frozen, with all that is not quantized in float32."""
+    from peft import prepare_model_for_kbit_training
+
+    model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    # What was quantized here is not stored so: a checkpoint's configuration must not say it is.
+    for module in [model, *model.modules()]:
+        config = getattr(module, "config", None)
+        if config is not None and hasattr(config, "quantization_config"):
+            del config.quantization_config
+    return model
+
+
+def hold_frozen(model: Any, dtype: str | None) -> None:
+    """Hold what is frozen in ``dtype``, and compute in it; what is trained stays float32.
+
+    Matrices of linear, convolutional and embedding layers are converted. Norms, biases and
+    recurrent layers stay: they are small, and are computed in float32 by autocast as well. The
+    model's configuration remembers the choice, for who loads its checkpoint
+    (:func:`hold_as_recorded`).
+
+    Args:
+        model: What is trained, which parameters are already chosen.
+        dtype: ``model.dtype``.
+    """
+    import torch
+
+    config = _own(model).config
+    if dtype in (None, "float32"):
+        if hasattr(config, _RECORD):
+            delattr(config, _RECORD)
+        return
+    assert dtype is not None
+    setattr(config, _RECORD, dtype)
+    held: torch.dtype = getattr(torch, dtype)
+    kinds = (torch.nn.Linear, torch.nn.modules.conv._ConvNd, torch.nn.Embedding)
+    for module in model.modules():
+        if not isinstance(module, kinds):
+            continue
+        for parameter in module.parameters(recurse=False):
+            matrix = parameter.ndim >= 2 and parameter.dtype == torch.float32
+            if matrix and not parameter.requires_grad:
+                parameter.data = parameter.data.to(held)
+    _compute_in(model, held)
+
+
+def hold_as_recorded(model: Any) -> None:
+    """:func:`hold_frozen` of a loaded checkpoint, as it was when it was trained."""
+    hold_frozen(model, getattr(_own(model).config, _RECORD, None))
+
+
+def _own(model: Any) -> Any:
+    return model.get_base_model() if adapters.is_adapted(model) else model
+
+
+def _compute_in(model: Any, dtype: torch.dtype) -> None:
+    """Let every part of a model that is called by itself run in ``dtype``."""
+    from transformers import PreTrainedModel
+
+    own = _own(model)
+    called = [own, *own.children(), *(m for m in own.modules() if isinstance(m, PreTrainedModel))]
+    for module in {id(one): one for one in called}.values():
+        if any(True for _ in module.parameters()):
+            autocast = _Autocast(dtype)
+            module.register_forward_pre_hook(autocast.enter)
+            module.register_forward_hook(autocast.leave, always_call=True)
+
+
+class _Autocast:
+    """Around a module's forward pass: autocast, unless there is one around it already.
+
+    Args:
+        dtype: What is computed in.
+    """
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self._open: list[Any] = []
+
+    def enter(self, module: Any, _: Any) -> None:
+        import torch
+
+        device = next(module.parameters()).device.type
+        # What training.bf16 or fp16 asks for counts, and the loss's own float32.
+        enabled = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if enabled else self.dtype
+        context = torch.autocast(device, dtype=dtype)
+        context.__enter__()
+        self._open.append(context)
+
+    def leave(self, module: Any, _: Any, output: Any) -> None:
+        if self._open:
+            self._open.pop().__exit__(None, None, None)
+
+
+def save_whole(model: Any, directory: Path) -> None:
+    """Write all weights of a model, each in the precision that it is held in.
+
+    The configuration says float32 where any is: what plain transformers load then is what was
+    trained, and not rounded to what the frozen part was held in.
+    """
+    import torch
+
+    with hub.quiet():
+        model.save_pretrained(directory)
+    kinds = {parameter.dtype for parameter in model.parameters()}
+    if len(kinds) > 1 and torch.float32 in kinds:
+        config = type(model.config).from_pretrained(directory)
+        config.dtype = torch.float32
+        config.save_pretrained(directory)
