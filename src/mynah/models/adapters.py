@@ -53,7 +53,7 @@ def add_lora(
     if config.lora_target_modules is None:
         chosen = [path for path in candidates if _IN_A_BLOCK.search(path)] or candidates
     else:
-        chosen = _matching(config.lora_target_modules, candidates)
+        chosen = matching(config.lora_target_modules, candidates)
     lora = LoraConfig(
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
@@ -130,17 +130,24 @@ def check_keys(needed: Iterable[str], held: Iterable[str], *, where: Path) -> No
 def adaptable_modules(model: Any, *, exclude: Sequence[str] = ()) -> list[str]:
     """Paths of the linear layers of ``model`` that LoRA can adapt, heads left out."""
     import torch
+    from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer
 
     output = getattr(model, "get_output_embeddings", lambda: None)()
     return [
         path
         for path, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and module is not output and path not in exclude
+        if isinstance(module, torch.nn.Linear | Conv1D)
+        and module is not output
+        and path not in exclude
     ]
 
 
-def _matching(targets: Sequence[str], candidates: Sequence[str]) -> list[str]:
-    """Candidates that a target names: by last part, by trailing path, or with ``*``."""
+def matching(targets: Sequence[str], candidates: Sequence[str]) -> list[str]:
+    """Candidates that a target names: by last part, by trailing path, or with ``*``.
+
+    Raises:
+        UserError: A target names none.
+    """
     chosen: list[str] = []
     for target in targets:
         if target == "all-linear":
