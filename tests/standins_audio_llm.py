@@ -6,35 +6,15 @@ their processors count audio tokens by it; widths, depths and vocabularies are t
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-_WIDTH = 32
-# Large enough that a decoder's next token depends on more than the last one.
-_SPREAD = 0.3
-_LAYERS = {
-    "hidden_size": _WIDTH,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "initializer_range": _SPREAD,
-}
-# Ranks that Voxtral's processor and configuration count on.
-_MISTRAL_SPECIAL = (
-    "<unk> <s> </s> [INST] [/INST] [AVAILABLE_TOOLS] [/AVAILABLE_TOOLS] [TOOL_RESULTS]"
-    " [/TOOL_RESULTS] [TOOL_CALLS] [IMG] <pad> [IMG_BREAK] [IMG_END] [PREFIX] [MIDDLE] [SUFFIX]"
-    " [SYSTEM_PROMPT] [/SYSTEM_PROMPT] [TOOL_CONTENT] <SPECIAL_20> <SPECIAL_21> <SPECIAL_22>"
-    " <SPECIAL_23> [AUDIO] [BEGIN_AUDIO] <SPECIAL_26> <SPECIAL_27> <SPECIAL_28> <SPECIAL_29>"
-    " <SPECIAL_30> <SPECIAL_31> [STREAMING_PAD] [STREAMING_WORD] [TRANSCRIBE] <SPECIAL_35>"
-)
+import standins_audio_rare
+from standins_audio_parts import LAYERS, PLAIN_LAYERS, WIDTH, Files, qwen_tokenizer, tekken
+
 _GRANITE_ENCODER = {
     "num_layers": 2,
-    "hidden_dim": _WIDTH,
+    "hidden_dim": WIDTH,
     "num_heads": 4,
     "feedforward_mult": 2,
     "output_dim": 10,
@@ -42,8 +22,8 @@ _GRANITE_ENCODER = {
 }
 _GRANITE_PROJECTOR = {
     "model_type": "blip_2_qformer",
-    "hidden_size": _WIDTH,
-    "encoder_hidden_size": _WIDTH,
+    "hidden_size": WIDTH,
+    "encoder_hidden_size": WIDTH,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "intermediate_size": 64,
@@ -70,6 +50,15 @@ _GLM_TEMPLATE = (
     "{%- else -%}{{- part.text -}}{%- endif -%}"
     "{%- endfor -%}{%- endif -%}{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- '<|assistant|>\\n' -}}{%- endif -%}"
+)
+_FLAMINGO_TEMPLATE = (
+    "{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' -}}"
+    "{%- for turn in messages -%}{{- '<|im_start|>' + turn.role + '\\n' -}}"
+    "{%- if turn.content is string -%}{{- turn.content -}}{%- else -%}"
+    "{%- for part in turn.content if part.type == 'audio' -%}{{- '<sound>' -}}{%- endfor -%}"
+    "{%- for part in turn.content if part.type == 'text' -%}{{- part.text -}}{%- endfor -%}"
+    "{%- endif -%}{{- '<|im_end|>\\n' -}}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"
 )
 # A conversation as Qwen's: a system turn that is always there, the user's is audio alone.
 _QWEN3_ASR_TEMPLATE = (
@@ -98,7 +87,7 @@ def _qwen3_asr() -> list[Any]:
         Qwen3ASRProcessor,
     )
 
-    tokenizer = _qwen_tokenizer(
+    tokenizer = qwen_tokenizer(
         audio_token="<|audio_pad|>",
         audio_bos_token="<|audio_start|>",
         audio_eos_token="<|audio_end|>",
@@ -115,13 +104,13 @@ def _qwen3_asr() -> list[Any]:
             "encoder_layers": 2,
             "encoder_attention_heads": 4,
             "encoder_ffn_dim": 64,
-            "d_model": _WIDTH,
+            "d_model": WIDTH,
             "downsample_hidden_size": 8,
-            "output_dim": _WIDTH,
+            "output_dim": WIDTH,
         },
         text_config={
             "model_type": "qwen3",
-            **_LAYERS,
+            **LAYERS,
             "vocab_size": len(tokenizer),
             "tie_word_embeddings": True,
         },
@@ -151,16 +140,16 @@ def _voxtral() -> list[Any]:
         WhisperFeatureExtractor,
     )
 
-    tekken = _tekken()
+    tokenizer = tekken()
     ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 11}
     config = VoxtralConfig(
         audio_config={
-            "hidden_size": _WIDTH,
-            "intermediate_size": 4 * _WIDTH,  # four encoder frames become one token
+            "hidden_size": WIDTH,
+            "intermediate_size": 4 * WIDTH,  # four encoder frames become one token
             "num_hidden_layers": 1,
             "num_attention_heads": 2,
         },
-        text_config={"model_type": "llama", **_LAYERS, "vocab_size": tekken.vocab_size},
+        text_config={"model_type": "llama", **LAYERS, "vocab_size": tokenizer.vocab_size},
         audio_token_id=24,
         **ends,
     )
@@ -168,56 +157,7 @@ def _voxtral() -> list[Any]:
     model.generation_config = GenerationConfig(**ends)
     extractor = WhisperFeatureExtractor(feature_size=128)
     extractor._processor_class = "VoxtralProcessor"
-    return [model, extractor, tekken]
-
-
-class _Tekken:
-    """Mistral's tokenizer file: special tokens by rank, then pieces as bytes by rank."""
-
-    def __init__(self, special: list[str], pieces: list[bytes]) -> None:
-        self.special, self.pieces = special, pieces
-        self.vocab_size = len(special) + len(pieces)
-
-    def save_pretrained(self, directory: Path) -> None:
-        written = {
-            "config": {
-                "pattern": r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+",
-                "num_vocab_tokens": len(self.pieces),
-                "default_vocab_size": self.vocab_size,
-                "default_num_special_tokens": len(self.special),
-                "version": "v7",
-            },
-            "vocab": [
-                {"rank": rank, "token_bytes": base64.b64encode(piece).decode(), "token_str": None}
-                for rank, piece in enumerate(self.pieces)
-            ],
-            "special_tokens": [
-                {"rank": rank, "token_str": name, "is_control": True}
-                for rank, name in enumerate(self.special)
-            ],
-            "audio": {
-                "sampling_rate": 16000,
-                "frame_rate": 12.5,
-                "audio_encoding_config": {
-                    "num_mel_bins": 128,
-                    "hop_length": 160,
-                    "window_size": 400,
-                },
-                "chunk_length_s": 30.0,
-            },
-        }
-        (directory / "tekken.json").write_text(json.dumps(written))
-
-
-def _tekken() -> _Tekken:
-    from transformers.convert_slow_tokenizer import bytes_to_unicode
-
-    byte = {shown: value for value, shown in bytes_to_unicode().items()}
-    by_rank = sorted(_byte_level([])["vocab"].items(), key=lambda item: item[1])
-    pieces = [bytes(byte[shown] for shown in piece) for piece, _ in by_rank]
-    # The single bytes come first and in order, which mistral-common insists on.
-    pieces = [bytes([value]) for value in range(256)] + [one for one in pieces if len(one) > 1]
-    return _Tekken(_MISTRAL_SPECIAL.split(), pieces)
+    return [model, extractor, tokenizer]
 
 
 def _granite_speech() -> list[Any]:
@@ -245,7 +185,7 @@ def _granite_speech() -> list[Any]:
         projector_config=_GRANITE_PROJECTOR,
         text_config={
             "model_type": "granite",
-            **{name: size for name, size in _LAYERS.items() if name != "head_dim"},
+            **PLAIN_LAYERS,
             "vocab_size": len(tokenizer),
             "tie_word_embeddings": True,
             "embedding_multiplier": 2.0,
@@ -277,7 +217,7 @@ def _granite_speech() -> list[Any]:
             "processor_class": "GraniteSpeechProcessor",
         },
     }
-    return [model, tokenizer, _Files(files)]
+    return [model, tokenizer, Files(files)]
 
 
 def _granite_tokenizer() -> Any:
@@ -312,14 +252,14 @@ def _glmasr() -> list[Any]:
     ids = tokenizer.get_vocab()
     config = GlmAsrConfig(
         audio_config={
-            "hidden_size": _WIDTH,
-            "intermediate_size": 4 * _WIDTH,
+            "hidden_size": WIDTH,
+            "intermediate_size": 4 * WIDTH,
             "num_hidden_layers": 1,
             "num_attention_heads": 2,
         },
         text_config={
             "model_type": "llama",
-            **_LAYERS,
+            **LAYERS,
             "vocab_size": len(tokenizer),
             "eos_token_id": [ids[one] for one in ends],
             "pad_token_id": ids[ends[0]],
@@ -346,7 +286,7 @@ def _qwen2_audio() -> list[Any]:
         WhisperFeatureExtractor,
     )
 
-    tokenizer = _qwen_tokenizer(
+    tokenizer = qwen_tokenizer(
         audio_token="<|AUDIO|>",
         audio_bos_token="<|audio_bos|>",
         audio_eos_token="<|audio_eos|>",
@@ -354,14 +294,14 @@ def _qwen2_audio() -> list[Any]:
     ids = tokenizer.get_vocab()
     config = Qwen2AudioConfig(
         audio_config={
-            "d_model": _WIDTH,
+            "d_model": WIDTH,
             "encoder_layers": 1,
             "encoder_attention_heads": 2,
             "encoder_ffn_dim": 64,
         },
         text_config={
             "model_type": "qwen2",
-            **{name: size for name, size in _LAYERS.items() if name != "head_dim"},
+            **PLAIN_LAYERS,
             "vocab_size": len(tokenizer),
         },
         audio_token_index=ids["<|AUDIO|>"],
@@ -375,45 +315,45 @@ def _qwen2_audio() -> list[Any]:
     return [model, processor]
 
 
-class _Files:
-    """JSON files that no class at hand writes."""
-
-    def __init__(self, files: dict[str, dict[str, Any]]) -> None:
-        self.files = files
-
-    def save_pretrained(self, directory: Path) -> None:
-        for name, content in self.files.items():
-            (directory / name).write_text(json.dumps(content, indent=2))
-
-
-def _qwen_tokenizer(**named: str) -> Any:
-    """Qwen's byte-level pieces; its texts end at ``<|im_end|>``, its padding is the other end.
-
-    Args:
-        named: What a processor asks the tokenizer for by name, as ``audio_token``.
-    """
-    from transformers import Qwen2Tokenizer
-
-    pieces = _byte_level(["<|endoftext|>"])
-    tokenizer = Qwen2Tokenizer(
-        vocab=pieces["vocab"],
-        merges=[tuple(one) for one in pieces["merges"]],
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        extra_special_tokens=named,
+def _audioflamingo3() -> list[Any]:
+    """Windows of 30 s whose padding is masked; two encoder frames are pooled to a token."""
+    from transformers import (
+        AudioFlamingo3Config,
+        AudioFlamingo3ForConditionalGeneration,
+        AudioFlamingo3Processor,
+        GenerationConfig,
+        WhisperFeatureExtractor,
     )
-    tokenizer.add_special_tokens(
-        {"additional_special_tokens": ["<|im_start|>", *named.values()]},
-        replace_extra_special_tokens=False,
+
+    tokenizer = qwen_tokenizer("<sound>")
+    ids = tokenizer.get_vocab()
+    config = AudioFlamingo3Config(
+        audio_config={
+            "hidden_size": WIDTH,
+            "intermediate_size": 64,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+        },
+        text_config={"model_type": "qwen2", **PLAIN_LAYERS, "vocab_size": len(tokenizer)},
+        audio_token_id=ids["<sound>"],
     )
-    return tokenizer
-
-
-def _byte_level(special: list[str]) -> dict[str, Any]:
-    from standins import byte_level_tokenizer
-
-    written = byte_level_tokenizer(special).backend_tokenizer.to_str()
-    return json.loads(written)["model"]
+    model = AudioFlamingo3ForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(
+        eos_token_id=[ids["<|im_end|>"], ids["<|endoftext|>"]],
+        pad_token_id=ids["<|endoftext|>"],
+        # As published: what is recognized must not be left to chance all the same.
+        do_sample=True,
+        repetition_penalty=1.05,
+        temperature=0.7,
+        top_k=20,
+        top_p=0.8,
+    )
+    processor = AudioFlamingo3Processor(
+        WhisperFeatureExtractor(feature_size=128, return_attention_mask=True),
+        tokenizer,
+        chat_template=_FLAMINGO_TEMPLATE,
+    )
+    return [model, processor]
 
 
 KINDS: dict[str, Callable[[], list[Any]]] = {
@@ -422,4 +362,6 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "granite_speech": _granite_speech,
     "glmasr": _glmasr,
     "qwen2_audio": _qwen2_audio,
+    "audioflamingo3": _audioflamingo3,
+    **standins_audio_rare.KINDS,
 }
