@@ -31,6 +31,7 @@ class Example:
             to count alike (:func:`token_weight`); 0.0 for a row that fills a rank's tail.
         language: ISO 639-1 code of what is spoken, "" where it is not known.
         seconds: How long the audio is, padding apart; None where nobody asked.
+        context: Names and terms that may be said in it, "" where there are none.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Example:
     weight: float = 1.0
     language: str = ""
     seconds: float | None = None
+    context: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,15 @@ class Family(ABC):
         What a family that is not told a language makes of it is the same.
         """
         return self.transcribe(audios)
+
+    def transcribe_in_context(
+        self, audios: Sequence[np.ndarray], languages: Sequence[str], contexts: Sequence[str]
+    ) -> list[str]:
+        """:meth:`transcribe_in` where names and terms that may be said are known, or "".
+
+        What a family that is not told them makes of it is the same.
+        """
+        return self.transcribe_in(audios, languages)
 
     def check_languages(self, languages: Iterable[str]) -> None:
         """Look at the languages of a corpus (ISO 639-1 codes, "" among them) before training.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.config.errors import UserError
-from mynah.models import hub, seq2seq_models
+from mynah.models import audio_llm_models, hub, seq2seq_models
 from mynah.models.family import Family
 
 if TYPE_CHECKING:
@@ -94,6 +94,9 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
             from mynah.models import speech_encoders
 
             speech_encoders.encoder_config(loaded, source)
+        if setting == "pretrained" and loaded.model_type in audio_llm_models.SUPPORTED:
+            audio_llm_models.check_settings(config, source, sample_rate)
+            continue
         hub.feature_extractor(source, sample_rate)
         if setting == "pretrained" and loaded.model_type in seq2seq_models.SUPPORTED:
             seq2seq_models.check_settings(config, source)
@@ -101,10 +104,14 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
 
 def _check_told(config: ModelConfig, family: str) -> None:
     """Raise where a model is to be told what no model of its family is told."""
-    if family not in ("ctc", "speech_llm"):
-        return
-    for name in ("language", "task", "timestamps"):
-        if value := getattr(config, name):
+    never = {
+        "ctc": ("language", "task", "timestamps"),
+        "speech_llm": ("language", "task", "timestamps"),
+        "audio_llm": ("task", "timestamps"),
+    }
+    for name in never.get(family, ()):
+        value = getattr(config, name)
+        if value and (name, value) != ("task", "transcribe"):
             raise UserError(
                 f"A model of the family {family} is told no {name}.",
                 where=f"model.{name}={value}",
@@ -164,6 +171,10 @@ def _named(name: str) -> type[Family]:
         from mynah.models.speech_llm import SpeechLLMFamily
 
         return SpeechLLMFamily
+    if name == "audio_llm":
+        from mynah.models.audio_llm import AudioLLM
+
+        return AudioLLM
     if name == "seq2seq":
         from mynah.models.seq2seq import Seq2Seq
 
@@ -194,12 +205,14 @@ def _family_of(source: hub.Source) -> type[Family]:
         return _named("ctc")
     if kind in transducer_models.kinds():
         return _named("transducer")
+    if kind in audio_llm_models.SUPPORTED:
+        return _named("audio_llm")
     if kind in seq2seq_models.SUPPORTED:
         return _named("seq2seq")
-    if kind in seq2seq_models.UNSUPPORTED:
+    unsupported = {**seq2seq_models.UNSUPPORTED, **audio_llm_models.UNSUPPORTED}
+    if kind in unsupported:
         raise UserError(
-            f"{source.name} is a {kind}, which cannot be trained here: "
-            f"{seq2seq_models.UNSUPPORTED[kind]}.",
+            f"{source.name} is a {kind}, which cannot be trained here: {unsupported[kind]}.",
             where=source.setting,
             fix="Use another model, as openai/whisper-small.",
         )
@@ -220,6 +233,7 @@ def _family_of(source: hub.Source) -> type[Family]:
                     *MODEL_FOR_CTC_MAPPING_NAMES,
                     *transducer_models.kinds(),
                     *seq2seq_models.SUPPORTED,
+                    *audio_llm_models.SUPPORTED,
                 ]
             )
         )

@@ -65,7 +65,7 @@ class ModelConfig:
     family: str = setting(
         "auto",
         "Architecture family; auto: found from the names below.",
-        choices=("auto", "ctc", "transducer", "seq2seq", "speech_llm"),
+        choices=("auto", "ctc", "transducer", "seq2seq", "audio_llm", "speech_llm"),
     )
     pretrained: str | None = setting(
         None, "One whole pretrained recognizer: a hub name or a folder."
@@ -143,13 +143,22 @@ class ModelConfig:
     projector: ProjectorConfig = setting(
         ProjectorConfig, "Projector between encoder and language model."
     )
-    prompt: str = setting(
-        "Transcribe the speech.", "Instruction to the language model, never part of the loss."
+    prompt: str | None = setting(
+        None,
+        "Instruction to the language model, never part of the loss; null: that of its authors, "
+        "or `Transcribe the speech.` where there is none.",
+    )
+    context_dropout: float = setting(
+        0.5,
+        "How likely a row's context (names and terms, column `context`) is left out in training, "
+        "so that a speech LLM also hears without; drawn anew each epoch.",
+        minimum=0.0,
+        maximum=1.0,
     )
     language: str | None = setting(
         None,
         "Language that is spoken, as en, where the model is told it (Whisper, Canary, Cohere, "
-        "Speech2Text); null: each row's own.",
+        "Speech2Text, Qwen3-ASR, Voxtral, Fun-ASR); null: each row's own.",
     )
     task: str | None = setting(
         None,
