@@ -54,14 +54,14 @@ def _check_places(composed: Composed, directory: Path | None) -> Path | None:
         composed: The configuration.
         directory: The run's directory where it is settled already.
     """
-    from mynah import run_directory
+    from mynah import checkpoint_search, run_directory
     from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
     from mynah.training.checkpoint import verify
 
     here = Path.cwd()
     config = with_absolute_paths(composed.config, here)
     if config.eval_checkpoint is not None:
-        checkpoint = run_directory.resolve_checkpoint(config.eval_checkpoint, here)
+        checkpoint = checkpoint_search.resolve_checkpoint(config.eval_checkpoint, here)
         verify(checkpoint)
         checkpoint_config(checkpoint, config, composed.origins)
         return None
@@ -69,7 +69,7 @@ def _check_places(composed: Composed, directory: Path | None) -> Path | None:
     resume = None
     if config.resume_from_checkpoint is not None:
         own = output or (here / directory / run_directory.MODEL if directory else None)
-        resume = run_directory.resolve_resume(
+        resume = checkpoint_search.resolve_resume(
             config, working_directory=here, output_directory=own, quiet=True
         )
     if resume is not None:

@@ -6,19 +6,19 @@ Config -> corpus -> batch plan -> family -> trainer -> checkpoint -> evaluation 
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah import console, distributed, run_directory
+from mynah import checkpoint_search, console, distributed, run_directory
 from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
 from mynah.config.effective import effective_yaml
 from mynah.config.notices import notices
 from mynah.config.schema import Config
+from mynah.run_record import RunRecord
+from mynah.run_summary import eval_command, shown, summarize, write_report
 from mynah.training import slurm
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
     resume = None
     if config.resume_from_checkpoint is not None:
         resume = distributed.on_first(
-            lambda: run_directory.resolve_resume(
+            lambda: checkpoint_search.resolve_resume(
                 config, working_directory=working_directory, output_directory=output
             )
         )
@@ -97,7 +97,7 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
         verify(resume)  # before hours may go into preparing data
         console.say(f"Going on from {resume}")
     run_directory.check_output_directory(output, resume=resume)
-    record = run_directory.RunRecord.start(directory, config)
+    record = RunRecord.start(directory, config)
     try:
         result = train_recorded(
             config, directory, working_directory, output, resume, started=started
@@ -251,14 +251,14 @@ def evaluate_checkpoint(
 ) -> RunResult:
     """Measure a checkpoint with its own model, tokenizer and (unless typed) data settings."""
     assert config.eval_checkpoint is not None
-    checkpoint = run_directory.resolve_checkpoint(config.eval_checkpoint, working_directory)
+    checkpoint = checkpoint_search.resolve_checkpoint(config.eval_checkpoint, working_directory)
 
     from mynah.training.checkpoint import verify
 
     verify(checkpoint)
     config = checkpoint_config(checkpoint, config, origins)
     console.say(f"Evaluating {checkpoint}")
-    record = run_directory.RunRecord.start(directory, config)
+    record = RunRecord.start(directory, config)
 
     from mynah.data.prepare import prepare
 
@@ -322,109 +322,11 @@ def measure(config: Config, family: Family, corpora: Mapping[str, Corpus]) -> di
     return {name: evaluate(family, corpus, config, name=name) for name, corpus in corpora.items()}
 
 
-def write_report(
-    config: Config,
-    directory: Path,
-    evaluations: dict[str, Evaluation],
-    data: PreparedData,
-    *,
-    history: list[dict[str, Any]],
-    checkpoint: Path | None,
-    decoding: str,
-) -> Path | None:
-    """Print the error rates and write ``evaluation/``; None where nothing was measured, and on
-    all processes but the first."""
-    if not evaluations or distributed.rank() > 0:
-        return None
-    from mynah.evaluation import report
-    from mynah.runtime import versions
-
-    report.console_summary(evaluations)
-    console.say(f"Decoding: {decoding}")
-    about = {
-        "checkpoint": str(checkpoint) if checkpoint else None,
-        "config": effective_yaml(config),
-        "data": data.report,
-        "statement": (data.report.get("statement") or {}).get("text"),
-        "decoding": decoding,
-        "versions": versions(),
-    }
-    return report.write(
-        directory / "evaluation",
-        evaluations,
-        history=history,
-        about=about,
-        corpora=data.evaluation,
-        worst=config.evaluation.report_utterances,
-    )
-
-
-def summarize(
-    config: Config,
-    data: PreparedData,
-    corpus: Corpus,
-    family: Family,
-    plan: Any,
-    device: str,
-    directory: Path,
-) -> None:
-    """Print what is about to be spent, before it is."""
-    from mynah.training.arguments import steps_total
-    from mynah.training.estimate import estimate
-
-    cost = estimate(family, corpus, plan, config, directory=directory)
-    steps = steps_total(plan, config)
-    parameters = family.parameter_table()
-    total = sum(row[1] for row in parameters)
-    trainable = sum(row[2] for row in parameters)
-    rows = [
-        ["model", f"{family.name}: {total:,} parameters, {trainable:,} trained"],
-        ["training", f"{len(corpus):,} utterances, {corpus.durations.sum() / 3600:.2f} h"],
-    ]
-    batches = f"of {plan.batches_per_epoch:,} batches an epoch, "
-    if config.data.streaming:
-        rows[-1] = ["training", f"streamed; estimated on its first {len(corpus):,} utterances"]
-        batches = "(training.max_steps), "
-    rows += [
-        [f"evaluation: {name}", f"{len(split):,} utterances, {split.durations.sum() / 3600:.2f} h"]
-        for name, split in data.evaluation.items()
-    ]
-    rows += [
-        [
-            "steps",
-            f"{steps:,} {batches}{plan.padding_fraction(0):.1%} padding",
-        ],
-        ["device", device],
-        ["estimated time", f"{cost.seconds_per_step * steps / 60:.1f} minutes of training"],
-        ["estimated memory", f"{cost.peak_bytes / 2**30:.1f} GiB"],
-    ]
-    console.table("This run", ["what", "how much"], rows)
-
-
-def eval_command(checkpoint: str) -> str:
-    """The command that measures a checkpoint, in the way this run was started."""
-    if "HATCH_ENV_ACTIVE" in os.environ:
-        return f"hatch run eval {checkpoint}"
-    if Path(sys.argv[0]).suffix == ".py":
-        return f"python src/train_hydra.py eval_checkpoint={checkpoint}"
-    return f"mynah eval {checkpoint}"
-
-
 def announce_model(working_directory: Path, output: Path) -> None:
     """Point ``outputs/model`` to this run's model, now that it holds a checkpoint."""
     outputs = working_directory / "outputs"
     if run_directory.link_newest_model(outputs, output):
         console.say(f"outputs/model -> {shown(output, working_directory)}")
-
-
-def shown(path: Path | None, working_directory: Path) -> str:
-    """A path as a person would type it: relative where it lies below the working directory."""
-    if path is None:
-        return "none"
-    try:
-        return str(path.resolve().relative_to(working_directory.resolve()))
-    except ValueError:
-        return str(path)
 
 
 def write_account(directory: Path, data: PreparedData) -> None:

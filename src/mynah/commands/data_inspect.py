@@ -146,7 +146,7 @@ def _checkpoint(asked: str | None, here: Path) -> Path | None:
     """
     if asked is None:
         return None
-    from mynah.run_directory import resolve_checkpoint
+    from mynah.checkpoint_search import resolve_checkpoint
     from mynah.training.checkpoint import verify
 
     try:

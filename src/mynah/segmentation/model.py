@@ -99,7 +99,7 @@ def find_aligner(
 
 def _folder(name: str, working_directory: Path) -> Path | None:
     """The folder that a name means, or None where it is one of the hub."""
-    from mynah.run_directory import resolve_checkpoint
+    from mynah.checkpoint_search import resolve_checkpoint
 
     asked = working_directory / Path(name).expanduser()
     if (asked / "config.json").is_file():

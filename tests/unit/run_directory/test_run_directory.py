@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mynah import run_directory
+from mynah import checkpoint_search, run_directory, run_record
 from mynah.config.errors import UserError
 from mynah.config.schema import Config
 
@@ -31,7 +31,7 @@ def make_checkpoint(directory: Path, committed: float = 1000.0) -> Path:
 def make_run(outputs: Path, name: str, identity: dict, steps: dict[int, float]) -> Path:
     run = outputs / name
     run.mkdir(parents=True)
-    run_directory.record(run, identity=identity, status="running")
+    run_record.record(run, identity=identity, status="running")
     for step, committed in steps.items():
         make_checkpoint(run / "model" / f"checkpoint-{step}", committed)
     return run
@@ -124,7 +124,7 @@ def test_what_is_no_link_is_never_replaced(tmp_path, kind):
 
 def test_a_checkpoint_directory_is_itself_and_relative_to_where_the_command_was_typed(tmp_path):
     checkpoint = make_checkpoint(tmp_path / "here" / "checkpoint-100")
-    found = run_directory.resolve_checkpoint("./checkpoint-100", tmp_path / "here")
+    found = checkpoint_search.resolve_checkpoint("./checkpoint-100", tmp_path / "here")
     assert found == checkpoint.resolve()
 
 
@@ -132,7 +132,7 @@ def test_the_guides_path_through_the_link_resolves_to_the_real_checkpoint(tmp_pa
     outputs = tmp_path / "outputs"
     run = make_run(outputs, "2026-11-22/14-03-11", {}, {1000: 1.0})
     run_directory.link_newest_model(outputs, run / "model")
-    found = run_directory.resolve_checkpoint("./outputs/model/checkpoint-1000", tmp_path)
+    found = checkpoint_search.resolve_checkpoint("./outputs/model/checkpoint-1000", tmp_path)
     assert found == run / "model" / "checkpoint-1000"
 
 
@@ -140,18 +140,18 @@ def test_the_guides_path_through_the_link_resolves_to_the_real_checkpoint(tmp_pa
 def test_a_run_means_its_best_model_to_measure_and_its_newest_checkpoint_to_resume(tmp_path, typed):
     run = make_run(tmp_path / "outputs", "day/time", {}, {90: 5.0, 100: 4.0})
     newest = run / "model" / "checkpoint-100"
-    assert run_directory.resolve_checkpoint(typed, tmp_path) == newest
+    assert checkpoint_search.resolve_checkpoint(typed, tmp_path) == newest
     make_checkpoint(run / "model")
-    assert run_directory.resolve_checkpoint(typed, tmp_path) == run / "model"
-    assert run_directory.resolve_checkpoint(typed, tmp_path, resume=True) == newest
+    assert checkpoint_search.resolve_checkpoint(typed, tmp_path) == run / "model"
+    assert checkpoint_search.resolve_checkpoint(typed, tmp_path, resume=True) == newest
 
 
 def test_a_run_with_an_explicit_output_dir_finds_its_checkpoints_there(tmp_path):
     run = make_run(tmp_path / "outputs", "day/time", {"seed": 1}, {})
-    run_directory.record(run, output_dir=str(tmp_path / "mine"))
+    run_record.record(run, output_dir=str(tmp_path / "mine"))
     checkpoint = make_checkpoint(tmp_path / "mine" / "checkpoint-7")
-    assert run_directory.resolve_checkpoint("outputs/day/time", tmp_path) == checkpoint
-    assert run_directory.find_last(tmp_path / "outputs", {"seed": 1}) == checkpoint
+    assert checkpoint_search.resolve_checkpoint("outputs/day/time", tmp_path) == checkpoint
+    assert checkpoint_search.find_last(tmp_path / "outputs", {"seed": 1}) == checkpoint
     assert run_directory.run_directory_of(checkpoint, tmp_path / "outputs") == run
 
 
@@ -168,7 +168,7 @@ def test_a_missing_checkpoint_names_those_that_exist_newest_first(tmp_path):
     run = make_run(tmp_path / "outputs", "day/new", {}, {200: 20.0, 300: 30.0})
     run_directory.link_newest_model(tmp_path / "outputs", run / "model")
     with pytest.raises(UserError) as caught:
-        run_directory.resolve_checkpoint("outputs/model/checkpoint-1000", tmp_path)
+        checkpoint_search.resolve_checkpoint("outputs/model/checkpoint-1000", tmp_path)
     assert "no checkpoint outputs/model/checkpoint-1000" in caught.value.what
     assert caught.value.where == "outputs/model is outputs/day/new/model"
     assert [line.split("=")[1] for line in caught.value.fix.splitlines()[1:]] == [
@@ -180,7 +180,7 @@ def test_a_missing_checkpoint_names_those_that_exist_newest_first(tmp_path):
 
 def test_before_any_training_the_message_says_what_makes_outputs_model(tmp_path):
     with pytest.raises(UserError) as caught:
-        run_directory.resolve_checkpoint("./outputs/model/checkpoint-1000", tmp_path)
+        checkpoint_search.resolve_checkpoint("./outputs/model/checkpoint-1000", tmp_path)
     assert "does not exist yet" in caught.value.where
     assert "train first" in caught.value.fix
 
@@ -190,7 +190,7 @@ def test_a_checkpoint_that_lost_a_file_is_named_with_the_file(tmp_path):
     (broken / "model.safetensors").unlink()
     make_checkpoint(tmp_path / "checkpoint-1")
     with pytest.raises(UserError) as caught:
-        run_directory.resolve_checkpoint("checkpoint-2", tmp_path)
+        checkpoint_search.resolve_checkpoint("checkpoint-2", tmp_path)
     assert "missing in it: model.safetensors" in caught.value.what
     assert "eval_checkpoint=checkpoint-1" in caught.value.fix
 
@@ -199,16 +199,16 @@ def test_a_checkpoint_without_its_sums_is_not_taken_for_whole(tmp_path):
     broken = make_checkpoint(tmp_path / "checkpoint-2")
     (broken / "SHA256SUMS").unlink()
     with pytest.raises(UserError, match="no whole checkpoint"):
-        run_directory.resolve_checkpoint("checkpoint-2", tmp_path)
+        checkpoint_search.resolve_checkpoint("checkpoint-2", tmp_path)
 
 
 def test_a_folder_without_checkpoints_and_a_file_are_told_apart(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "note.txt").write_text("")
     with pytest.raises(UserError, match="holds no checkpoint"):
-        run_directory.resolve_checkpoint("empty", tmp_path)
+        checkpoint_search.resolve_checkpoint("empty", tmp_path)
     with pytest.raises(UserError, match="this is a file"):
-        run_directory.resolve_checkpoint("note.txt", tmp_path, resume=True)
+        checkpoint_search.resolve_checkpoint("note.txt", tmp_path, resume=True)
 
 
 def test_an_output_dir_that_holds_another_run_is_refused_and_resuming_is_named(tmp_path):
@@ -245,7 +245,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from mynah.config.schema import Config
-from mynah.run_directory import RunRecord
+from mynah.run_record import RunRecord
 run, output = map(Path, sys.argv[1:])
 run.mkdir()
 config = Config()
@@ -265,16 +265,16 @@ def test_two_runs_cannot_write_to_one_output_dir_at_the_same_time(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout.readline() == "held\n"
         with pytest.raises(UserError, match="right now"):
-            run_directory.RunRecord.start(tmp_path / "second", config)
+            run_record.RunRecord.start(tmp_path / "second", config)
         assert not (tmp_path / "second" / "run.json").exists()
         first.kill()
-    run_directory.RunRecord.start(tmp_path / "second", config).finish("done")
-    assert run_directory.read_record(tmp_path / "second")["status"] == "done"
+    run_record.RunRecord.start(tmp_path / "second", config).finish("done")
+    assert run_record.read_record(tmp_path / "second")["status"] == "done"
 
 
 def test_only_the_first_rank_keeps_the_record(tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "1")
-    run_directory.RunRecord.start(tmp_path, Config()).finish("done")
+    run_record.RunRecord.start(tmp_path, Config()).finish("done")
     assert not list(tmp_path.iterdir())
 
 
@@ -285,29 +285,29 @@ def test_last_is_the_newest_whole_checkpoint_of_the_same_data_model_and_seed(tmp
     make_run(tmp_path, "day/3", mine | {"seed": 8}, {999: 30.0})
     torn = make_checkpoint(wanted / "model" / "checkpoint-150", 40.0)
     (torn / "model.safetensors").unlink()
-    assert run_directory.find_last(tmp_path, mine) == wanted / "model" / "checkpoint-100"
+    assert checkpoint_search.find_last(tmp_path, mine) == wanted / "model" / "checkpoint-100"
 
 
 def test_last_looks_into_sweeps_too(tmp_path):
     job = make_run(tmp_path, "sweeps/grid-1a2b/job-3c4d", {"seed": 1}, {5: 1.0})
-    found = run_directory.find_last(tmp_path, {"seed": 1})
+    found = checkpoint_search.find_last(tmp_path, {"seed": 1})
     assert found == job / "model" / "checkpoint-5"
 
 
 def test_last_says_what_differs_where_no_run_is_the_same(tmp_path):
     make_run(tmp_path, "day/1", {"data": "d1", "model": "m1", "seed": 7}, {10: 1.0})
     with pytest.raises(UserError, match=r"differs in: model, seed\."):
-        run_directory.find_last(tmp_path, {"data": "d1", "model": "m2", "seed": 8})
+        checkpoint_search.find_last(tmp_path, {"data": "d1", "model": "m2", "seed": 8})
 
 
 def test_last_without_any_run_says_so(tmp_path):
     with pytest.raises(UserError, match="nothing to resume"):
-        run_directory.find_last(tmp_path, {"seed": 1})
+        checkpoint_search.find_last(tmp_path, {"seed": 1})
 
 
 def test_the_record_keeps_what_is_not_changed(tmp_path):
-    run_directory.record(tmp_path, identity={"seed": 1}, status="running")
-    run_directory.record(tmp_path, status="done")
+    run_record.record(tmp_path, identity={"seed": 1}, status="running")
+    run_record.record(tmp_path, status="done")
     assert json.loads((tmp_path / "run.json").read_text()) == {
         "identity": {"seed": 1},
         "status": "done",
@@ -329,20 +329,20 @@ def test_a_started_run_can_be_resumed_as_last_by_the_same_settings_alone(tmp_pat
     config = Config(resume_from_checkpoint="last")
     run = tmp_path / "outputs" / "day" / "1"
     run.mkdir(parents=True)
-    run_directory.RunRecord.start(run, config).finish("interrupted")
+    run_record.RunRecord.start(run, config).finish("interrupted")
     checkpoint = make_checkpoint(run / "model" / "checkpoint-9")
-    assert run_directory.read_record(run)["status"] == "interrupted"
-    assert run_directory.resolve_resume(config, working_directory=tmp_path) == checkpoint
+    assert run_record.read_record(run)["status"] == "interrupted"
+    assert checkpoint_search.resolve_resume(config, working_directory=tmp_path) == checkpoint
     config.data.num_proc = 7  # changes nothing that is learned
-    assert run_directory.resolve_resume(config, working_directory=tmp_path) == checkpoint
+    assert checkpoint_search.resolve_resume(config, working_directory=tmp_path) == checkpoint
     config.training.seed += 1
     with pytest.raises(UserError, match=r"differs in: seed\."):
-        run_directory.resolve_resume(config, working_directory=tmp_path)
+        checkpoint_search.resolve_resume(config, working_directory=tmp_path)
 
 
 def test_last_prefers_the_checkpoints_of_the_output_directory_at_hand(tmp_path):
     own = make_checkpoint(tmp_path / "mine" / "checkpoint-2")
-    found = run_directory.resolve_resume(
+    found = checkpoint_search.resolve_resume(
         Config(resume_from_checkpoint="last"),
         working_directory=tmp_path,
         output_directory=tmp_path / "mine",
@@ -355,8 +355,8 @@ def test_last_and_a_run_pass_over_a_checkpoint_that_was_cut_short(tmp_path):
     run = make_run(outputs, "day/1", {"seed": 1}, {1: 10.0, 2: 20.0})
     (run / "model" / "checkpoint-2" / "model.safetensors").write_bytes(b"wei")
     wanted = run / "model" / "checkpoint-1"
-    assert run_directory.find_last(outputs, {"seed": 1}) == wanted
-    assert run_directory.resolve_checkpoint("outputs/day/1", tmp_path) == wanted
+    assert checkpoint_search.find_last(outputs, {"seed": 1}) == wanted
+    assert checkpoint_search.resolve_checkpoint("outputs/day/1", tmp_path) == wanted
 
 
 def test_a_place_where_nothing_can_be_saved_is_told_at_the_start(tmp_path, monkeypatch):
