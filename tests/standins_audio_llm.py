@@ -23,7 +23,6 @@ _GRANITE_ENCODER = {
 _GRANITE_PROJECTOR = {
     "model_type": "blip_2_qformer",
     "hidden_size": WIDTH,
-    "encoder_hidden_size": WIDTH,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "intermediate_size": 64,
@@ -160,7 +159,7 @@ def _voxtral() -> list[Any]:
     return [model, extractor, tokenizer]
 
 
-def _granite_speech() -> list[Any]:
+def _granite_speech(*, plus: bool = False) -> list[Any]:
     """A conformer whose windows a Q-Former shortens, before a Granite with tied embeddings.
 
     Its feature extractor cannot be made without torchaudio, so that its files are written as
@@ -170,19 +169,19 @@ def _granite_speech() -> list[Any]:
     at least 1e-10, at least the clip's maximum - 8, / 4 + 1, an odd last frame dropped, frames
     paired. ``s`` samples are ``ceil(((s // 160 + 1) // 2) / 15) * 3`` tokens.
     """
-    from transformers import (
-        GenerationConfig,
-        GraniteSpeechConfig,
-        GraniteSpeechForConditionalGeneration,
-    )
+    import transformers
 
     tokenizer = _granite_tokenizer()
     ids = tokenizer.get_vocab()
     end, pad = ids["<|end_of_text|>"], ids["<|pad|>"]
     ends = {"bos_token_id": end, "eos_token_id": end, "pad_token_id": pad}
-    config = GraniteSpeechConfig(
-        encoder_config=_GRANITE_ENCODER,
-        projector_config=_GRANITE_PROJECTOR,
+    name = "GraniteSpeechPlus" if plus else "GraniteSpeech"
+    # Plus: the projector sees an inner layer beside the last one.
+    encoder = {**_GRANITE_ENCODER, **({"cat_hidden_layers": [1]} if plus else {})}
+    projector = {**_GRANITE_PROJECTOR, "encoder_hidden_size": (2 if plus else 1) * WIDTH}
+    config = getattr(transformers, f"{name}Config")(
+        encoder_config=encoder,
+        projector_config=projector,
         text_config={
             "model_type": "granite",
             **PLAIN_LAYERS,
@@ -195,8 +194,8 @@ def _granite_speech() -> list[Any]:
         audio_token_index=ids["<|audio|>"],
         has_lora_adapter=False,
     )
-    model = GraniteSpeechForConditionalGeneration(config)
-    model.generation_config = GenerationConfig(**ends)
+    model = getattr(transformers, f"{name}ForConditionalGeneration")(config)
+    model.generation_config = transformers.GenerationConfig(**ends)
     files = {
         "preprocessor_config.json": {
             "feature_extractor_type": "GraniteSpeechFeatureExtractor",
@@ -360,6 +359,7 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "qwen3_asr": _qwen3_asr,
     "voxtral": _voxtral,
     "granite_speech": _granite_speech,
+    "granite_speech_plus": lambda: _granite_speech(plus=True),
     "glmasr": _glmasr,
     "qwen2_audio": _qwen2_audio,
     "audioflamingo3": _audioflamingo3,

@@ -29,6 +29,13 @@ _MISTRAL_SPECIAL = (
     " <SPECIAL_23> [AUDIO] [BEGIN_AUDIO] <SPECIAL_26> <SPECIAL_27> <SPECIAL_28> <SPECIAL_29>"
     " <SPECIAL_30> <SPECIAL_31> [STREAMING_PAD] [STREAMING_WORD] [TRANSCRIBE] <SPECIAL_35>"
 )
+_STREAMING = {
+    "transcription_format": "streaming",
+    "transcription_delay_ms": 480.0,
+    "streaming_look_ahead_ms": 2.5,
+    "streaming_look_back_ms": 52.5,
+    "streaming_n_left_pad_tokens": 32,
+}
 
 
 class Files:
@@ -46,8 +53,8 @@ class Files:
 class Tekken:
     """Mistral's tokenizer file: special tokens by rank, then pieces as bytes by rank."""
 
-    def __init__(self, special: list[str], pieces: list[bytes]) -> None:
-        self.special, self.pieces = special, pieces
+    def __init__(self, special: list[str], pieces: list[bytes], audio: dict[str, Any]) -> None:
+        self.special, self.pieces, self.audio = special, pieces, audio
         self.vocab_size = len(special) + len(pieces)
 
     def save_pretrained(self, directory: Path) -> None:
@@ -75,13 +82,13 @@ class Tekken:
                     "hop_length": 160,
                     "window_size": 400,
                 },
-                "chunk_length_s": 30.0,
+                **self.audio,
             },
         }
         (directory / "tekken.json").write_text(json.dumps(written))
 
 
-def tekken() -> Tekken:
+def tekken(*, streaming: bool = False) -> Tekken:
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     byte = {shown: value for value, shown in bytes_to_unicode().items()}
@@ -89,7 +96,8 @@ def tekken() -> Tekken:
     pieces = [bytes(byte[shown] for shown in piece) for piece, _ in by_rank]
     # The single bytes come first and in order, which mistral-common insists on.
     pieces = [bytes([value]) for value in range(256)] + [one for one in pieces if len(one) > 1]
-    return Tekken(_MISTRAL_SPECIAL.split(), pieces)
+    audio = _STREAMING if streaming else {"chunk_length_s": 30.0}
+    return Tekken(_MISTRAL_SPECIAL.split(), pieces, audio)
 
 
 def qwen_tokenizer(*special: str, **named: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from standins_audio_parts import LAYERS, PLAIN_LAYERS, WIDTH, Files, qwen_tokenizer
+from standins_audio_parts import LAYERS, PLAIN_LAYERS, WIDTH, Files, qwen_tokenizer, tekken
 
 # Asks in Chinese, in which the model is told of context, keywords and language.
 _FUN_TEMPLATE = (
@@ -168,7 +168,97 @@ def _vibevoice_asr() -> list[Any]:
     return [model, processor]
 
 
+def _voxtral_realtime() -> list[Any]:
+    """Writes as it listens: each token is added to the audio of its frame, words come delayed.
+
+    Its processor cannot be made without mistral-common.
+    """
+    from transformers import (
+        GenerationConfig,
+        VoxtralRealtimeConfig,
+        VoxtralRealtimeFeatureExtractor,
+        VoxtralRealtimeForConditionalGeneration,
+    )
+
+    tokenizer = tekken(streaming=True)
+    ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 11}
+    config = VoxtralRealtimeConfig(
+        audio_config={
+            "hidden_size": WIDTH,
+            "intermediate_size": 64,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "head_dim": 16,
+        },
+        text_config={
+            "model_type": "voxtral_realtime_text",
+            **LAYERS,
+            "vocab_size": tokenizer.vocab_size,
+            **ends,
+        },
+    )
+    model = VoxtralRealtimeForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(**ends)
+    return [model, VoxtralRealtimeFeatureExtractor(), tokenizer]
+
+
+def _kyutai_speech_to_text() -> list[Any]:
+    """Writes as it listens: a token for each frame of Mimi's codes, words come delayed."""
+    from standins import byte_level_tokenizer
+    from transformers import (
+        GenerationConfig,
+        KyutaiSpeechToTextConfig,
+        KyutaiSpeechToTextFeatureExtractor,
+        KyutaiSpeechToTextForConditionalGeneration,
+        KyutaiSpeechToTextProcessor,
+    )
+
+    tokenizer = byte_level_tokenizer(["<unk>", "<s>", "</s>", "<pad>"])
+    tokenizer.pad_token = "<pad>"
+    codes = 2
+    config = KyutaiSpeechToTextConfig(
+        vocab_size=len(tokenizer),
+        codebook_vocab_size=17,
+        num_codebooks=codes,
+        hidden_size=WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        ffn_dim=64,
+        audio_bos_token_id=16,
+        audio_pad_token_id=len(tokenizer) + codes * 17,
+        pad_token_id=3,
+        bos_token_id=len(tokenizer) - 1,
+        codec_config={
+            "model_type": "mimi",
+            "hidden_size": WIDTH,
+            "num_filters": 2,
+            "num_residual_layers": 1,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+            "intermediate_size": 64,
+            "codebook_size": 16,
+            "codebook_dim": 8,
+            "vector_quantization_hidden_dimension": 8,
+            "num_quantizers": codes,
+            "num_semantic_quantizers": 1,
+            "upsample_groups": WIDTH,
+        },
+    )
+    model = KyutaiSpeechToTextForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(
+        bos_token_id=len(tokenizer) - 1, pad_token_id=3, audio_window_size=25
+    )
+    extractor = KyutaiSpeechToTextFeatureExtractor(
+        audio_delay_seconds=0.5, audio_silence_prefix_seconds=1.0
+    )
+    return [model, KyutaiSpeechToTextProcessor(extractor, tokenizer)]
+
+
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "fun_asr_nano": _fun_asr_nano,
     "vibevoice_asr": _vibevoice_asr,
+    "voxtral_realtime": _voxtral_realtime,
+    "kyutai_speech_to_text": _kyutai_speech_to_text,
 }
