@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mynah.config.architectures import check_architecture, check_new_tokenizer
 from mynah.config.augmentation import check_augmentation
 from mynah.config.durations import parse_duration
 from mynah.config.errors import ConfigError, ConfigErrors
@@ -394,4 +395,6 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     check_streaming,
     check_mixture,
     check_tuning,
+    check_architecture,
+    check_new_tokenizer,
 )

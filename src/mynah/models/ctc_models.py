@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mynah import console
 from mynah.config.tuning import FROZEN
-from mynah.models import hub, scratch, weights
+from mynah.models import ctc_scratch, hub, weights
+from mynah.models.spelling import Spelling
 from mynah.models.tokenizers import train_tokenizer
 
 if TYPE_CHECKING:
@@ -17,33 +18,37 @@ if TYPE_CHECKING:
     from mynah.config.tuning import Tuning
 
 HEADS = ("lm_head", "ctc_head", "ctc")  # names of the last layer in transformers' CTC classes
+# Granite Speech 5 reads its labels in the middle of its encoder, by its last layer's weights,
+# and hears them back.
+_IN_THE_MIDDLE = ("encoder.out", "encoder.out_mid")
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A CTC model, what prepares its input, and where its weights are from."""
+    """A CTC model, what prepares its input, and where its weights are from.
+
+    Attributes:
+        new_head: Whether its last layer was drawn behind pretrained ones.
+    """
 
     model: Any
     extractor: Any
     tokenizer: Any
     revisions: dict[str, str]
+    new_head: bool = False
 
 
 def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) -> Parts:
-    """A FastConformer of the sizes in ``config.encoder``, its tokenizer trained on ``texts``."""
-    from transformers import ParakeetCTCConfig, ParakeetForCTC
-
-    encoder = scratch.fastconformer_config(config.encoder)
+    """``config.architecture`` of the sizes in ``config.encoder``, its tokenizer trained on
+    ``texts``."""
     tokenizer = train_tokenizer(texts, kind=config.tokenizer, vocab_size=config.vocab_size)
-    model = ParakeetForCTC(
-        ParakeetCTCConfig(
-            vocab_size=len(tokenizer),
-            pad_token_id=tokenizer.pad_token_id,
-            encoder_config=encoder,
-        )
+    model, extractor = ctc_scratch.build(
+        config.architecture,
+        config.encoder,
+        labels=len(tokenizer),
+        blank=tokenizer.pad_token_id,
+        sample_rate=sample_rate,
     )
-    scratch.spread_weights(model)
-    extractor = scratch.log_mel_extractor(config.encoder.mel_bins, sample_rate)
     return Parts(model, extractor, tokenizer, {})
 
 
@@ -52,22 +57,43 @@ def from_pretrained(
 ) -> Parts:
     """Any checkpoint of AutoModelForCTC, or a speech encoder that gets a new head.
 
-    A checkpoint that was never trained to recognize (as wav2vec2-base), or has no
-    tokenizer, gets a tokenizer trained on ``texts`` and a head to match, and says so.
+    A checkpoint that was never trained to recognize (as wav2vec2-base), has no tokenizer, or is
+    to have another (``model.new_tokenizer``), gets a tokenizer trained on ``texts`` and a head
+    to match, and says so.
+
+    Raises:
+        UserError: It cannot be had, hears another sample rate, or can write no transcript.
     """
     extractor = hub.feature_extractor(source, sample_rate)
     written = hub.load_config(source)
-    tokenizer = _own_tokenizer(source) if _has_head(written) else None
-    if new_head := tokenizer is None:
-        tokenizer = train_tokenizer(texts, kind=config.tokenizer, vocab_size=config.vocab_size)
-        written.vocab_size = len(tokenizer)
-        written.pad_token_id = tokenizer.pad_token_id
+    own = _own_tokenizer(source) if _has_head(written) else None
+    revisions = {source.name: hub.commit_of(source)}
+    if own is not None and config.new_tokenizer is None:
+        Spelling(own, written.pad_token_id).say_what_is_missing(
+            texts, instead="model.new_tokenizer=character"
+        )
+        return Parts(load_base(source, written, new_head=False), extractor, own, revisions)
+    kind = config.new_tokenizer or config.tokenizer
+    tokenizer = train_tokenizer(texts, kind=kind, vocab_size=config.vocab_size)
+    if own is None:
         console.notice(
             f"{source.name} has no head that recognizes: it gets a new one, over "
-            f"{len(tokenizer)} {config.tokenizer} pieces trained on this corpus."
+            f"{len(tokenizer)} {kind} pieces trained on this corpus."
         )
-    model = load_base(source, written, new_head=new_head)
-    return Parts(model, extractor, tokenizer, {source.name: hub.commit_of(source)})
+    else:
+        console.notice(
+            f"{source.name} gets a new tokenizer of {len(tokenizer)} {kind} pieces trained on "
+            f"this corpus, in place of its own of {len(own)}, and a last layer drawn anew over "
+            "them: it keeps how it hears and learns again how to write, for a language or script "
+            "that its own cannot."
+        )
+    for one in (written, getattr(written, "encoder_config", None)):
+        if one is not None and hasattr(one, "vocab_size"):
+            one.vocab_size = len(tokenizer)
+    written.pad_token_id = tokenizer.pad_token_id
+    model = load_base(source, written, new_head=True)
+    _draw(model, label_layers(model))
+    return Parts(model, extractor, tokenizer, revisions, new_head=True)
 
 
 def load_base(source: hub.Source, config: Any, *, new_head: bool) -> Any:
@@ -95,6 +121,44 @@ def head_of(model: Any) -> str:
     return next(name for name in HEADS if hasattr(model, name))
 
 
+def label_layers(model: Any) -> list[str]:
+    """Paths of all layers that are as wide as there are labels, the head first."""
+    return [head_of(model), *(path for path in _IN_THE_MIDDLE if _submodule(model, path))]
+
+
+def untie(model: Any) -> None:
+    """Give the head weights of its own where it shares them with a layer in the middle.
+
+    Where it is trained whole beside LoRA, it leaves the frozen one behind, and must not be
+    taken for the same when the model is saved.
+    """
+    from torch import nn
+
+    if len(label_layers(model)) == 1 or not model.config.tie_word_embeddings:
+        return
+    head = model.get_submodule(head_of(model))
+    for name, parameter in list(head.named_parameters()):
+        setattr(head, name, nn.Parameter(parameter.detach().clone()))
+    model.config.tie_word_embeddings = False
+
+
+def _submodule(model: Any, path: str) -> Any:
+    try:
+        return model.get_submodule(path)
+    except AttributeError:
+        return None
+
+
+def _draw(model: Any, paths: Sequence[str]) -> None:
+    """Draw layers anew, as wide as the file's by chance though they may be."""
+    from torch import nn
+
+    for path in paths:
+        layer = model.get_submodule(path)
+        nn.init.normal_(layer.weight, std=model.config.initializer_range)
+        nn.init.zeros_(layer.bias)
+
+
 def freeze(model: Any, learns: Tuning) -> None:
     """Choose what of a pretrained model is trained.
 
@@ -103,11 +167,11 @@ def freeze(model: Any, learns: Tuning) -> None:
         learns: What is done with its encoder and with its head (``decoder``). A trained encoder
             keeps the convolutions over samples, as wav2vec2's authors do (arXiv 2006.11477).
     """
-    head = head_of(model)
+    heads = tuple(f"{path}." for path in label_layers(model))
     if hasattr(model, "freeze_feature_encoder"):
         model.freeze_feature_encoder()
     for name, parameter in model.named_parameters():
-        part = learns.decoder if name.startswith(f"{head}.") else learns.encoder
+        part = learns.decoder if name.startswith(heads) else learns.encoder
         if part == FROZEN:
             parameter.requires_grad_(False)
 

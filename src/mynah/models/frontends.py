@@ -249,11 +249,21 @@ def length_function(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
         return _whisper_frames
     for method in _LENGTH_METHODS:
         if function := getattr(type(model), method, None):
-            return functools.partial(function, SimpleNamespace(config=model.config))
+            bound = functools.partial(function, SimpleNamespace(config=model.config))
+            squeezed = getattr(model.config, "squeeze_factor", 1)
+            return bound if squeezed == 1 else functools.partial(_squeezed_frames, bound, squeezed)
     raise UserError(
         f"transformers' {type(model).__name__} does not say how many frames it puts out.",
         fix="Use another speech encoder, as openai/whisper-small or facebook/hubert-base-ls960.",
     )
+
+
+def _squeezed_frames(
+    frames: Callable[[torch.Tensor], torch.Tensor], factor: int, lengths: torch.Tensor
+) -> torch.Tensor:
+    """SEW folds frames on the way and unfolds them again, and cannot do so with fewer."""
+    found = frames(lengths)
+    return found * (found >= factor)
 
 
 def _whisper_frames(lengths: torch.Tensor) -> torch.Tensor:

@@ -103,7 +103,13 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
 
 
 def _check_told(config: ModelConfig, family: str) -> None:
-    """Raise where a model is to be told what no model of its family is told."""
+    """Raise where a model is to be told, or given, what no model of its family is."""
+    if config.new_tokenizer and family != "ctc":
+        raise UserError(
+            f"A new tokenizer is for CTC models alone, and this one is a {family}.",
+            where=f"model.new_tokenizer={config.new_tokenizer}",
+            fix="model.new_tokenizer=null",
+        )
     never = {
         "ctc": ("language", "task", "timestamps"),
         "speech_llm": ("language", "task", "timestamps"),

@@ -9,7 +9,8 @@ from mynah.config.schema.setting import setting
 
 @dataclass
 class EncoderConfig:
-    """Sizes of an encoder built from scratch (FastConformer, arXiv 2305.05084)."""
+    """Sizes of an encoder built from scratch: a FastConformer (arXiv 2305.05084), or what
+    `architecture` says."""
 
     hidden_size: int = setting(176, "Width of a layer.", minimum=8)
     layers: int = setting(8, "Conformer layers.", minimum=1)
@@ -117,6 +118,27 @@ class ModelConfig:
         "QLoRA); for LoRA on a CUDA GPU alone.",
         choices=("4bit",),
     )
+    architecture: str = setting(
+        "fastconformer",
+        "What a CTC model that is built from scratch is, by transformers' names; `encoder` gives "
+        "its sizes.",
+        choices=(
+            "fastconformer",
+            "parakeet_ctc",
+            "wav2vec2",
+            "hubert",
+            "wavlm",
+            "unispeech",
+            "unispeech-sat",
+            "data2vec-audio",
+            "sew",
+            "sew-d",
+            "wav2vec2-conformer",
+            "wav2vec2-bert",
+            "lasr_ctc",
+            "granite_speech5_ctc",
+        ),
+    )
     encoder: EncoderConfig = setting(EncoderConfig, "Sizes of an encoder built from scratch.")
     transducer: TransducerConfig = setting(
         TransducerConfig, "Sizes of a transducer built from scratch, beside its encoder's."
@@ -124,6 +146,12 @@ class ModelConfig:
     tokenizer: str = setting(
         "bpe",
         "Tokenizer of a model built from scratch, trained on the corpus.",
+        choices=("bpe", "character"),
+    )
+    new_tokenizer: str | None = setting(
+        None,
+        "A pretrained CTC model gets a tokenizer trained on the transcripts, and a new last layer "
+        "to match: for a language or script that its own cannot write; null: it keeps its own.",
         choices=("bpe", "character"),
     )
     vocab_size: int = setting(
