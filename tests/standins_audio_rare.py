@@ -45,6 +45,26 @@ _VIBEVOICE_TEMPLATE = (
     "{{- ' transcribe it with these keys: Start time, End time, Speaker ID, Content"
     "<|im_end|>\\n' -}}{%- endfor -%}"
 )
+# Asks in Chinese for segments, each with its times and its speaker.
+_MOSS_TEMPLATE = (
+    "{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' -}}"
+    "{%- for turn in messages -%}{{- '<|im_start|>' + turn.role + '\\n' -}}"
+    "{%- if turn.content is string -%}{{- turn.content -}}{%- else -%}"
+    "{%- for part in turn.content if part.type == 'audio' -%}"
+    "{{- '<|audio_start|><|audio_pad|><|audio_end|>\\n' -}}{%- endfor -%}"
+    "{%- for part in turn.content if part.type == 'text' -%}"
+    "{{- '\u8865\u5145\u4fe1\u606f\uff1a' + part.text + '\\n\\n' -}}{%- endfor -%}"
+    "{%- for part in turn.content if part.type == 'keywords' -%}"
+    "{{- '\u70ed\u8bcd\u5217\u8868\uff1a[' + part.keywords | join(', ') + ']\\n\\n' -}}"
+    "{%- endfor -%}"
+    "{{- '\u8bf7\u5c06\u97f3\u9891\u8f6c\u5199\u4e3a\u6587\u672c\uff0c\u6bcf\u4e00\u6bb5\u9700"
+    "\u4ee5\u8d77\u59cb\u65f6\u95f4\u6233\u548c\u8bf4\u8bdd\u4eba\u7f16\u53f7\uff08[S01]\u3001["
+    "S02]\u3001[S03]\u2026\uff09\u5f00\u5934\uff0c\u6b63\u6587\u4e3a\u5bf9\u5e94\u7684\u8bed"
+    "\u97f3\u5185\u5bb9\uff0c\u5e76\u5728\u6bb5\u672b\u6807\u6ce8\u7ed3\u675f\u65f6\u95f4\u6233"
+    "\uff0c\u4ee5\u6e05\u6670\u6807\u660e\u8be5\u6bb5\u8bed\u97f3\u8303\u56f4\u3002' -}}"
+    "{%- endif -%}{{- '<|im_end|>\\n' -}}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"
+)
 
 
 def _fun_asr_nano() -> list[Any]:
@@ -256,9 +276,46 @@ def _kyutai_speech_to_text() -> list[Any]:
     return [model, KyutaiSpeechToTextProcessor(extractor, tokenizer)]
 
 
+def _moss_transcribe_diarize() -> list[Any]:
+    """Windows of Whisper's encoder; the second is written between the tokens of its audio."""
+    from transformers import (
+        GenerationConfig,
+        MossTranscribeDiarizeConfig,
+        MossTranscribeDiarizeFeatureExtractor,
+        MossTranscribeDiarizeForConditionalGeneration,
+        MossTranscribeDiarizeProcessor,
+    )
+
+    tokenizer = qwen_tokenizer("<|audio_start|>", "<|audio_pad|>", "<|audio_end|>")
+    ids = tokenizer.get_vocab()
+    config = MossTranscribeDiarizeConfig(
+        audio_config={
+            "hidden_size": WIDTH,
+            "intermediate_size": 64,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+        },
+        text_config={"model_type": "qwen3", **LAYERS, "vocab_size": len(tokenizer)},
+        audio_token_id=ids["<|audio_pad|>"],
+    )
+    model = MossTranscribeDiarizeForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(
+        eos_token_id=[ids["<|im_end|>"], ids["<|endoftext|>"]], pad_token_id=ids["<|endoftext|>"]
+    )
+    tokenizer.padding_side = tokenizer.init_kwargs["padding_side"] = "left"
+    tokenizer.init_kwargs |= {"padding": True, "return_tensors": "pt"}
+    processor = MossTranscribeDiarizeProcessor(
+        MossTranscribeDiarizeFeatureExtractor(return_attention_mask=True),
+        tokenizer,
+        chat_template=_MOSS_TEMPLATE,
+    )
+    return [model, processor]
+
+
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "fun_asr_nano": _fun_asr_nano,
     "vibevoice_asr": _vibevoice_asr,
+    "moss_transcribe_diarize": _moss_transcribe_diarize,
     "voxtral_realtime": _voxtral_realtime,
     "kyutai_speech_to_text": _kyutai_speech_to_text,
 }
