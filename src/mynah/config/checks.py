@@ -326,15 +326,6 @@ def _check_model_names(checker: Checker) -> None:
             f"model.pretrained names a whole recognizer, and model.{parts[0]} a part of another.",
             f"model.{parts[0]}=null",
         )
-    elif model.decoder_model_name and not model.encoder_model_name:
-        checker.wrong(
-            "model.decoder_model_name",
-            "A language model needs a speech encoder before it: model.encoder_model_name.",
-            [
-                argument("model.decoder_model_name", model.decoder_model_name),
-                "model.encoder_model_name=openai/whisper-small",
-            ],
-        )
     if model.family == "ctc" and model.decoder_model_name:
         checker.wrong(
             "model.family",
@@ -344,7 +335,7 @@ def _check_model_names(checker: Checker) -> None:
     if model.family == "speech_llm" and not model.decoder_model_name and not model.pretrained:
         checker.wrong(
             "model.family",
-            "family speech_llm needs model.encoder_model_name and model.decoder_model_name.",
+            "family speech_llm needs a language model: model.decoder_model_name.",
             "model.family=auto",
         )
 

@@ -40,9 +40,9 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
             yield f"{_several(lora)} no effect: nothing pretrained is there to adapt."
         elif lora and not model.use_lora and not tuning(model).adapts:
             yield f"{_several(lora)} no effect: model.use_lora is false."
-        yield from tuning_notices(model)
+        yield from tuning_notices(config)
         sizes = [n for n in all_settings() if n.startswith("model.encoder.") and asked(n)]
-        if sizes and named:
+        if sizes and (model.pretrained or model.encoder_model_name):
             yield f"{_several(sizes)} no effect: the encoder is a pretrained one."
         sizes = [n for n in all_settings() if n.startswith("model.transducer.") and asked(n)]
         if sizes and (named or model.family != "transducer"):

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mynah.config.values import argument
+
 if TYPE_CHECKING:
     from mynah.config.checks import Checker
-    from mynah.config.schema import ModelConfig
+    from mynah.config.schema import Config, ModelConfig
 
 FROZEN = "frozen"
 LORA = "lora"
@@ -60,6 +62,15 @@ def tuning(model: ModelConfig) -> Tuning:
     return tuning_of_parts(model) if model.decoder_model_name else tuning_of_recognizer(model)
 
 
+def target_of(target: str) -> tuple[str | None, str]:
+    """A LoRA target of a ``speech_llm`` as the part it is meant in (None: any) and its path there.
+
+    ``encoder.q_proj`` is meant in the encoder, ``decoder.layers.0.q_proj`` in the language model.
+    """
+    part, dot, path = target.partition(".")
+    return (part, path) if dot and part in ("encoder", "decoder") else (None, target)
+
+
 def check_tuning(checker: Checker) -> None:
     """Report what is asked of parts that are not there, or that contradicts itself."""
     model = checker.config.model
@@ -90,18 +101,43 @@ def check_tuning(checker: Checker) -> None:
             "model.encoder_tuning=full",
         )
     if in_parts:
-        if _all_frozen(tuning_of_parts(model)):
-            checker.wrong(
-                "model.decoder_tuning",
-                "Nothing would be trained: encoder, projector and language model are frozen.",
-                "model.projector_tuning=full",
-            )
+        _check_parts(checker)
     elif named and not may_have_parts:
         _check_recognizer(checker)
+    if may_have_parts:
+        return
+    for name, what in (("ctc_head_weight", "CTC head beside it"), ("new_tokens", "new tokens")):
+        if getattr(model, name):
+            checker.wrong(
+                f"model.{name}",
+                f"A language model is what has {what}, and model.decoder_model_name names none.",
+                remove=True,
+            )
 
 
-def _all_frozen(parts: Tuning) -> bool:
-    return parts.encoder == parts.projector == parts.decoder == FROZEN
+def _check_parts(checker: Checker) -> None:
+    """Speech encoder, projector and language model."""
+    model = checker.config.model
+    parts = tuning_of_parts(model)
+    new = model.ctc_head_weight or model.new_tokens
+    if parts.encoder == parts.projector == parts.decoder == FROZEN and not new:
+        checker.wrong(
+            "model.decoder_tuning",
+            "Nothing would be trained: encoder, projector and language model are frozen.",
+            "model.projector_tuning=full",
+        )
+    for target in model.lora_target_modules or ():
+        part, _ = target_of(target)
+        if parts.adapts and part is not None and getattr(parts, part) != LORA:
+            checker.wrong(
+                "model.lora_target_modules",
+                f"{target} is to be adapted, and the {part} is not: model.{part}_tuning is "
+                f"{getattr(parts, part)}.",
+                [
+                    argument("model.lora_target_modules", model.lora_target_modules),
+                    f"model.{part}_tuning=lora",
+                ],
+            )
 
 
 def _check_recognizer(checker: Checker) -> None:
@@ -125,8 +161,9 @@ def _check_recognizer(checker: Checker) -> None:
         )
 
 
-def tuning_notices(model: ModelConfig) -> Iterator[str]:
+def tuning_notices(config: Config) -> Iterator[str]:
     """What a person should know of how the parts learn, one sentence each."""
+    model = config.model
     named = model.pretrained or model.encoder_model_name or model.decoder_model_name
     if not named:
         for part in PARTS:
@@ -134,3 +171,12 @@ def tuning_notices(model: ModelConfig) -> Iterator[str]:
                 yield f"model.{part}_tuning=lora has no effect: nothing pretrained is there."
     elif model.use_lora and not tuning(model).adapts:
         yield "model.use_lora has no effect: model.*_tuning says otherwise of each part."
+    parts = tuning(model) if named else Tuning(FULL, FULL, FULL)
+    whole = not model.decoder_model_name
+    for part in PARTS:
+        if getattr(config.training, f"{part}_learning_rate") is None:
+            continue
+        if getattr(parts, part) == FROZEN and not (part == "decoder" and model.new_tokens):
+            yield f"training.{part}_learning_rate has no effect: that part is frozen."
+        elif part == "projector" and whole and not model.pretrained:
+            yield "training.projector_learning_rate has no effect: there is no projector."

@@ -73,6 +73,18 @@ def token_weight(labels: Sequence[int], normalization: str) -> float:
     return 1.0 if normalization == "token" else 1.0 / max(1, len(labels))
 
 
+# Modules of transformers' recognizers by the part they are, or hold, outermost first. What is
+# none of them, as a feature extractor or wav2vec2 itself, is of the encoder.
+_PARTS = {
+    "projector": ("projector", "multi_modal_projector", "audio_projector"),
+    "decoder": (
+        "decoder", "language_model", "lm_head", "proj_out", "ctc_head", "ctc", "joint",
+        "encoder_projector", "enc_to_dec_proj",
+    ),
+    "encoder": ("encoder", "audio_tower", "audio_encoder", "speech_encoder"),
+}  # fmt: skip
+
+
 class Family(ABC):
     """A model with its processor: the only thing the shared code knows of an architecture.
 
@@ -184,6 +196,22 @@ class Family(ABC):
     def describe_decoding(self) -> str:
         """How transcripts are found, in a few words: an error rate means little without it."""
         return "greedy: the likeliest token at each step"
+
+    def part_of(self, name: str) -> str:
+        """Which part a parameter is of, for learning rates of their own.
+
+        Args:
+            name: Of a parameter of :attr:`model`.
+
+        Returns:
+            ``"encoder"``, ``"projector"`` or ``"decoder"``; the last is all that follows an
+            encoder without a projector behind it.
+        """
+        for step in name.split("."):
+            for part, steps in _PARTS.items():
+                if step in steps:
+                    return part
+        return "encoder"
 
     @abstractmethod
     def parameter_table(self) -> list[tuple[str, int, int]]:

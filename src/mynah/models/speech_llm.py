@@ -1,4 +1,4 @@
-"""The guide's arrangement: a pretrained speech encoder, a projector, a language model with LoRA."""
+"""A speech encoder, a projector and a causal language model: the guide's arrangement."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.config.errors import UserError
-from mynah.config.tuning import FROZEN, FULL, LORA, tuning_of_parts
-from mynah.models import adapters, hub
+from mynah.models import hub
+from mynah.models.ctc_head import CTCHead, TwiceSpelled
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import Frontend, frontend_for, group_by_length, length_function
 from mynah.models.parameters import hold_frozen_norms, parameter_table
 from mynah.models.seq2seq_frontends import WhisperWindowFrontend
+from mynah.models.speech_llm_prompts import end_of_text, prompt_ids
 
 if TYPE_CHECKING:
     import torch
 
     from mynah.config.schema import ModelConfig
+    from mynah.models.speech_llm_parts import Parts
 
 # A clip is followed by silence, alone, up to a multiple of this: clips of one length decode in
 # one batch without padding, so that a transcript does not depend on its neighbours.
 _QUANTUM_SECONDS = 0.5
-_PROMPT = "Transcribe the speech."  # where model.prompt is null
-_PLACE = "<|audio|>"  # where the audio goes in a prompt before it is cut there; never a token
+_TARGETS = ("labels", "weights", "ctc_labels", "ctc_label_lengths")  # for the loss alone
 
 
 class SpeechLLMFamily(Family):
@@ -35,15 +35,19 @@ class SpeechLLMFamily(Family):
         model: The network.
         extractor: Feature extractor of its encoder.
         tokenizer: Tokenizer of its language model.
+        ctc: Labels and loss of the CTC head on its encoder, or None.
     """
 
     name = "speech_llm"
 
-    def __init__(self, model: Any, extractor: Any, tokenizer: Any) -> None:
+    def __init__(
+        self, model: Any, extractor: Any, tokenizer: Any, ctc: CTCHead | None = None
+    ) -> None:
         self.model = model
         self.pretrained = True
         self.extractor = extractor
         self.tokenizer = tokenizer
+        self.ctc = ctc
         self.frontend: Frontend
         if model.config.audio_window == "native" and model.encoder.config.model_type == "whisper":
             self.frontend = WhisperWindowFrontend(extractor, length_function(model.encoder))
@@ -56,62 +60,31 @@ class SpeechLLMFamily(Family):
         self._max_tokens: int = model.config.generation_max_length
         self._context = getattr(model.config.text_config, "max_position_embeddings", None)
         self._quantum = round(_QUANTUM_SECONDS * self.sample_rate)
-        self._end: int = tokenizer.eos_token_id
+        end = end_of_text(tokenizer)
+        assert end is not None  # one is added where there is none
+        self._end = end
         self._before, self._after = prompt_ids(tokenizer, model.config.prompt)
 
     @classmethod
     def build(
         cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
     ) -> SpeechLLMFamily:
-        from mynah.models import speech_encoders
-        from mynah.models import speech_llm_model as network
+        from mynah.models import speech_llm_parts
 
-        if config.pretrained is not None:
-            return cls.load(Path(config.pretrained), offline=offline)
-        assert config.encoder_model_name and config.decoder_model_name
-        hearing = hub.Source.of(config, "encoder_model_name", offline=offline)
-        speaking = hub.Source.of(config, "decoder_model_name", offline=offline)
-        heard = speech_encoders.encoder_config(hub.load_config(hearing), hearing)
-        spoken = hub.load_config(speaking)
-        extractor = hub.feature_extractor(hearing, sample_rate)
-        tokenizer = _tokenizer(speaking)
-        encoder = speech_encoders.load(hearing, heard)
-        language_model = network.load_language_model(speaking)
+        if config.pretrained is None:
+            parts = speech_llm_parts.from_names(config, texts, sample_rate, offline=offline)
+            return cls._of(parts)
+        family = cls.load(Path(config.pretrained), offline=offline)
+        return cls._of(speech_llm_parts.go_on(family._parts(), config, texts))
 
-        bases = {
-            network.ENCODER: [_lasting(hearing), hub.commit_of(hearing)],
-            network.DECODER: [_lasting(speaking), hub.commit_of(speaking)],
-        }
-        learns = tuning_of_parts(config)
-        saved = [] if learns.encoder == FROZEN else [network.ENCODER]
-        if learns.decoder == LORA:
-            name, commit = bases[network.DECODER]
-            language_model = adapters.add_lora(
-                language_model,
-                config,
-                base=name,
-                revision=None if speaking.is_folder else commit,
-            )
-            saved.append(network.ADAPTER)
-        elif learns.decoder == FULL:
-            saved.append(network.DECODER)
-        model = network.SpeechLLM(
-            network.SpeechLLMConfig(
-                encoder_config=heard,
-                text_config=spoken,
-                projector_stack=config.projector.stack,
-                projector_hidden_size=config.projector.hidden_size,
-                prompt=config.prompt or _PROMPT,
-                bases=bases,
-                saved_parts=saved,
-                generation_max_length=config.generation_max_length,
-                audio_window="native" if config.audio_window == "native" else "clip",
-            ),
-            encoder,
-            language_model,
-        )
-        network.freeze(model)
-        return cls(model, extractor, tokenizer)
+    @classmethod
+    def _of(cls, parts: Parts) -> SpeechLLMFamily:
+        return cls(parts.model, parts.extractor, parts.tokenizer, parts.ctc)
+
+    def _parts(self) -> Parts:
+        from mynah.models.speech_llm_parts import Parts
+
+        return Parts(self.model, self.extractor, self.tokenizer, self.ctc)
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> SpeechLLMFamily:
@@ -122,12 +95,17 @@ class SpeechLLMFamily(Family):
         model = SpeechLLM.from_pretrained(directory, local_files_only=offline)
         extractor = AutoFeatureExtractor.from_pretrained(directory, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-        return cls(model, extractor, tokenizer)
+        heard = model.config.ctc_labels
+        ctc = CTCHead.load(directory, model.config.ctc_head_weight) if heard else None
+        return cls(model, extractor, tokenizer, ctc)
 
     def save(self, directory: Path) -> None:
         self.model.save_pretrained(directory)
         self.extractor.save_pretrained(directory)
-        self.tokenizer.save_pretrained(directory)
+        with hub.quiet():
+            self.tokenizer.save_pretrained(directory)
+        if self.ctc is not None:
+            self.ctc.save(directory)
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         return self.frontend.features(np.pad(audio, (0, self._samples(len(audio)) - len(audio))))
@@ -137,7 +115,8 @@ class SpeechLLMFamily(Family):
         return -(-max(samples, 1) // self._quantum) * self._quantum
 
     def labels(self, text: str) -> list[int]:
-        return [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self._end]
+        ids = [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self._end]
+        return ids if self.ctc is None else TwiceSpelled(ids, self.ctc.labels(text))
 
     def output_length(self, samples: int) -> int:
         return self.frontend.output_length(self._samples(samples))
@@ -147,7 +126,12 @@ class SpeechLLMFamily(Family):
         if window is not None and self._samples(samples) > window:
             seconds = window / self.sample_rate
             return f"it is longer than the {seconds:g} s that the encoder hears at once"
-        length = len(self._prompt(self.output_length(samples))) + len(labels)
+        frames = self.output_length(samples)
+        if frames == 0:
+            return "it is too short for the encoder to make a frame of"
+        if self.ctc is not None and (reason := self.ctc.impossible(frames, labels)):
+            return f"{reason} (of the CTC head)"
+        length = len(self._prompt(frames)) + len(labels)
         if self._context is not None and length > self._context:
             return (
                 f"prompt and transcript are {length} tokens, over the {self._context} it can hold"
@@ -183,6 +167,8 @@ class SpeechLLMFamily(Family):
             input_ids[row, : lengths[row]] = torch.tensor([*prompt, *example.labels])
             labels[row, len(prompt) : lengths[row]] = torch.tensor(example.labels)
             attention_mask[row, : lengths[row]] = 1
+        if self.ctc is not None:
+            batch |= self.ctc.collate([example.labels for example in examples])
         return {
             **batch,
             "input_ids": input_ids,
@@ -212,12 +198,12 @@ class SpeechLLMFamily(Family):
         from mynah.models.speech_llm_model import IGNORED
 
         hold_frozen_norms(self.model)
-        inputs = {k: v for k, v in batch.items() if k not in ("labels", "weights")}
+        inputs = {k: v for k, v in batch.items() if k not in _TARGETS}
         labels = batch["labels"]
         # Logits at a position are of the token after it.
         first = int((labels != IGNORED).any(0).int().argmax())
-        logits = model(**inputs, first_target=first - 1)[:, :-1]
-        targets = labels[:, first:]
+        output = model(**inputs, first_target=first - 1)
+        logits, targets = output.logits[:, :-1], labels[:, first:]
         dtype = torch.promote_types(logits.dtype, torch.float32)
         losses = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1).to(dtype),
@@ -226,8 +212,13 @@ class SpeechLLMFamily(Family):
             reduction="none",
         ).view(targets.shape)
         weights = batch["weights"].to(losses)
-        counted = (targets != IGNORED).to(losses) * weights[:, None]
-        return LossSum(total=(losses * weights[:, None]).sum(), count=counted.sum())
+        tokens = (targets != IGNORED).sum(1).to(losses)
+        totals = losses.sum(1)
+        if self.ctc is not None:
+            # A mean over CTC's labels and a mean over tokens, each utterance as its tokens count.
+            heard = self.ctc.losses(output.ctc_logits, batch).to(losses)
+            totals = totals + self.ctc.weight * tokens * heard
+        return LossSum(total=(totals * weights).sum(), count=(tokens * weights).sum())
 
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
         window = self._window_samples
@@ -272,54 +263,10 @@ class SpeechLLMFamily(Family):
     def parameter_table(self) -> list[tuple[str, int, int]]:
         return parameter_table(self.model)
 
+    def part_of(self, name: str) -> str:
+        part = name.split(".", 1)[0]
+        own = {"language_model": "decoder", "new_tokens": "decoder", "encoder": "encoder"}
+        return own.get(part, "projector")
+
     def base_revisions(self) -> dict[str, str]:
         return {base[0]: base[1] for base in self._bases.values()}
-
-
-def prompt_ids(tokenizer: Any, prompt: str) -> tuple[list[int], list[int]]:
-    """Token ids before the audio and after it, up to where the transcript begins.
-
-    With a chat template the user's turn is the audio and the instruction; a base model
-    gets the audio, the instruction on a line of its own, and the transcript on the next.
-    """
-
-    def ids(text: str) -> list[int]:
-        return tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
-
-    if tokenizer.chat_template:
-        chat = tokenizer.apply_chat_template(
-            [{"role": "user", "content": _PLACE + prompt}],
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=False,  # of templates that know it: no reasoning before the words
-        )
-        before, _, after = chat.partition(_PLACE)
-        return ids(before), ids(after)
-    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    return start, ids(f"\n{prompt}\n")
-
-
-def _tokenizer(source: hub.Source) -> Any:
-    """The language model's tokenizer, which must know where a text ends."""
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source.name, **source.options())
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{source.name} has no tokenizer: {str(error).splitlines()[0]}",
-            where=source.setting,
-            fix="Name a language model with its tokenizer.",
-        ) from None
-    if tokenizer.eos_token_id is None:
-        raise UserError(
-            f"The tokenizer of {source.name} has no token that ends a text.",
-            where=source.setting,
-            fix="Name a language model whose tokenizer has an eos_token.",
-        )
-    return tokenizer
-
-
-def _lasting(source: hub.Source) -> str:
-    """A name that means the same from any working directory."""
-    return str(Path(source.name).resolve()) if source.is_folder else source.name

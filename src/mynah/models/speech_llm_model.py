@@ -8,78 +8,49 @@ transformers' Qwen3-ASR does it.
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForCausalLM,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel
+from transformers.modeling_outputs import ModelOutput
 
+from mynah.config.tuning import FROZEN, FULL, LORA
 from mynah.models import adapters, hub, speech_encoders, weights
+from mynah.models.new_tokens import NewTokens
+from mynah.models.speech_llm_config import (
+    ADAPTER,
+    DECODER,
+    ENCODER,
+    ENCODER_ADAPTER,
+    SpeechLLMConfig,
+)
+from mynah.models.whisper_length import AnyLengthEncoder
 
 AUDIO_TOKEN = -200  # stands for one projected vector; no text has a negative token
 IGNORED = -100  # label of a position that is no target, as everywhere in transformers
 
-ENCODER = "encoder"
-DECODER = "language_model"
-ADAPTER = "adapter"
-_PROJECTOR = "projector.safetensors"
+# What a checkpoint always holds itself, by the name of the module.
+_FILES = {
+    "projector": "projector.safetensors",
+    "new_tokens": "new_tokens.safetensors",
+    "ctc_head": "ctc_head.safetensors",
+}
 
 
-class SpeechLLMConfig(PreTrainedConfig):
-    """Sizes, and which part of the checkpoint is kept where.
+@dataclass
+class SpeechLLMOutput(ModelOutput):
+    """What a forward pass gives.
 
-    Args:
-        encoder_config: Configuration of the speech encoder.
-        text_config: Configuration of the language model.
-        projector_stack: Encoder frames joined into one vector.
-        projector_hidden_size: Width of the projector's hidden layer.
-        prompt: Instruction to the language model.
-        bases: Name and commit of the pretrained ``encoder`` and ``language_model``.
-        saved_parts: Parts that a checkpoint holds itself, in folders of these names, because
-            they were trained; the others are loaded from their bases.
-        generation_max_length: Most tokens of a transcript.
-        audio_window: ``"native"`` where a Whisper encoder hears every clip in its window.
+    Attributes:
+        logits: Of what follows each position asked for, [batch, positions, vocabulary].
+        ctc_logits: Of the CTC head, [batch, encoder frames, labels], or None.
     """
 
-    model_type = "mynah_speech_llm"
-
-    def __init__(
-        self,
-        encoder_config: Any = None,
-        text_config: Any = None,
-        projector_stack: int = 5,
-        projector_hidden_size: int = 2048,
-        prompt: str = "",
-        bases: dict[str, list[str]] | None = None,
-        saved_parts: list[str] | None = None,
-        generation_max_length: int = 256,
-        audio_window: str = "clip",
-        **kwargs: Any,
-    ) -> None:
-        self.encoder_config = _as_config(encoder_config)
-        self.text_config = _as_config(text_config)
-        self.projector_stack = projector_stack
-        self.projector_hidden_size = projector_hidden_size
-        self.prompt = prompt
-        self.bases = dict(bases or {})
-        self.saved_parts = list(saved_parts or [])
-        self.generation_max_length = generation_max_length
-        self.audio_window = audio_window
-        super().__init__(**kwargs)
-
-
-def _as_config(written: Any) -> Any:
-    if not isinstance(written, dict):
-        return written
-    fields = dict(written)
-    return AutoConfig.for_model(fields.pop("model_type"), **fields)
+    logits: torch.Tensor | None = None
+    ctc_logits: torch.Tensor | None = None
 
 
 class Projector(nn.Module):
@@ -111,8 +82,9 @@ class SpeechLLM(PreTrainedModel):
 
     Args:
         config: Sizes and origins.
-        encoder: The speech encoder; drawn from its configuration where None.
-        language_model: The causal language model, LoRA around it or not; likewise.
+        encoder: The speech encoder, LoRA around it or not; drawn from its configuration where
+            None.
+        language_model: The causal language model; likewise.
     """
 
     config_class = SpeechLLMConfig
@@ -127,13 +99,22 @@ class SpeechLLM(PreTrainedModel):
     ) -> None:
         super().__init__(config)
         self.encoder = encoder or speech_encoders.draw(config.encoder_config)
+        self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
+        width = speech_encoders.width(config.encoder_config)
         self.projector = Projector(
-            speech_encoders.width(config.encoder_config),
+            width,
             config.projector_stack,
             config.projector_hidden_size,
-            config.text_config.hidden_size,
+            self.language_model.get_input_embeddings().weight.shape[1],
         )
-        self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
+        self.new_tokens: NewTokens | None = None
+        if config.new_tokens:
+            own = core(self.language_model)
+            self.new_tokens = NewTokens(own, config.first_new_token, config.new_tokens)
+            self.new_tokens.install(own)
+        self.ctc_head: nn.Linear | None = None
+        if config.ctc_labels:
+            self.ctc_head = nn.Linear(width, config.ctc_labels)
 
     def train(self, mode: bool = True) -> SpeechLLM:
         """Training mode, but for parts without a trained weight: they stay as they decode."""
@@ -143,6 +124,19 @@ class SpeechLLM(PreTrainedModel):
                 part.eval()
         return self
 
+    def hear(
+        self,
+        input_features: torch.Tensor,
+        feature_lengths: torch.Tensor,
+        input_features_mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Features [batch, frames, bins] to what the encoder makes of them [batch, time, width]."""
+        learns = any(parameter.requires_grad for parameter in self.encoder.parameters())
+        with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
+            return speech_encoders.encode(
+                core(self.encoder), input_features, feature_lengths, input_features_mask
+            )
+
     def audio_vectors(
         self,
         input_features: torch.Tensor,
@@ -151,17 +145,14 @@ class SpeechLLM(PreTrainedModel):
         input_features_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Features [batch, frames, bins] to packed vectors of the language model [N, width]."""
-        learns = any(parameter.requires_grad for parameter in self.encoder.parameters())
-        with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
-            hidden = speech_encoders.encode(
-                self.encoder, input_features, feature_lengths, input_features_mask
-            )
+        hidden = self.hear(input_features, feature_lengths, input_features_mask)
         return self.projector(hidden, audio_frames)
 
     def embeddings(self, input_ids: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
         """Token embeddings [batch, length, width], audio vectors in the audio tokens' places."""
         places = input_ids == AUDIO_TOKEN
         embedded = self.language_model.get_input_embeddings()(input_ids.masked_fill(places, 0))
+        embedded = embedded.to(torch.promote_types(embedded.dtype, audio.dtype))
         return embedded.masked_scatter(places[..., None], audio.to(embedded.dtype))
 
     def forward(
@@ -173,7 +164,7 @@ class SpeechLLM(PreTrainedModel):
         attention_mask: torch.Tensor,
         input_features_mask: torch.Tensor | None = None,
         first_target: int = 0,
-    ) -> torch.Tensor:
+    ) -> SpeechLLMOutput:
         """Logits of what follows each position, [batch, length - first_target, vocabulary].
 
         Args:
@@ -185,23 +176,23 @@ class SpeechLLM(PreTrainedModel):
             input_features_mask: [batch, frames], for encoders that are told of padding.
             first_target: Position before which no logits are needed.
         """
-        audio = self.audio_vectors(
-            input_features, feature_lengths, audio_frames, input_features_mask
-        )
+        hidden = self.hear(input_features, feature_lengths, input_features_mask)
+        audio = self.projector(hidden, audio_frames)
         kept = input_ids.shape[1] - first_target
         logits = self.language_model(
             inputs_embeds=self.embeddings(input_ids, audio),
             attention_mask=attention_mask,
             use_cache=False,
-            **({"logits_to_keep": kept} if self._keeps_logits else {}),
+            **({"logits_to_keep": kept} if self._takes("logits_to_keep") else {}),
         ).logits
-        return logits[:, -kept:]
+        return SpeechLLMOutput(
+            logits=logits[:, -kept:],
+            ctc_logits=None if self.ctc_head is None else self.ctc_head(hidden),
+        )
 
-    @property
-    def _keeps_logits(self) -> bool:
-        model = self.language_model
-        inner = model.get_base_model() if adapters.is_adapted(model) else model
-        return "logits_to_keep" in inspect.signature(inner.forward).parameters
+    def _takes(self, argument: str) -> bool:
+        """Whether the language model's forward pass knows an argument."""
+        return argument in inspect.signature(core(self.language_model).forward).parameters
 
     @torch.inference_mode()
     def greedy(self, embedded: torch.Tensor, *, end: int, max_tokens: int) -> list[list[int]]:
@@ -212,20 +203,23 @@ class SpeechLLM(PreTrainedModel):
             end: Token that ends a transcript; not part of the result.
             max_tokens: Most tokens to say.
         """
-        cache = None
         said: list[torch.Tensor] = []
         done = torch.zeros(len(embedded), dtype=torch.bool, device=embedded.device)
-        step: dict[str, torch.Tensor] = {"inputs_embeds": embedded}
-        keep = {"logits_to_keep": 1} if self._keeps_logits else {}
+        keep = {"logits_to_keep": 1} if self._takes("logits_to_keep") else {}
+        remembers = self._takes("past_key_values")
+        step: dict[str, Any] = {"use_cache": True} if remembers else {"use_cache": False}
         for _ in range(max_tokens):
-            output = self.language_model(**step, past_key_values=cache, use_cache=True, **keep)
+            output = self.language_model(inputs_embeds=embedded, **step, **keep)
             token = output.logits[:, -1].argmax(-1).masked_fill(done, end)
             done = done | (token == end)
             said.append(token)
             if bool(done.all()):
                 break
-            cache = output.past_key_values
-            step = {"input_ids": token[:, None]}
+            new = self.language_model.get_input_embeddings()(token[:, None]).to(embedded.dtype)
+            if remembers:
+                embedded, step["past_key_values"] = new, output.past_key_values
+            else:
+                embedded = torch.cat([embedded, new], dim=1)
         rows = torch.stack(said, dim=1).tolist()
         return [row[: row.index(end)] if end in row else row for row in rows]
 
@@ -237,17 +231,21 @@ class SpeechLLM(PreTrainedModel):
 
         directory = Path(save_directory)
         directory.mkdir(parents=True, exist_ok=True)
-        with hub.quiet():
-            if ENCODER in self.config.saved_parts:
-                self.encoder.save_pretrained(directory / ENCODER)
-            if ADAPTER in self.config.saved_parts:
-                adapters.save_lora(self.language_model, directory / ADAPTER)
-            if DECODER in self.config.saved_parts:
-                self.language_model.save_pretrained(directory / DECODER)
+        for part, folder, adapter in (
+            (self.encoder, ENCODER, ENCODER_ADAPTER),
+            (self.language_model, DECODER, ADAPTER),
+        ):
+            if folder in self.config.saved_parts:
+                _save_base(part, directory / folder)
+            if adapter in self.config.saved_parts:
+                adapters.save_lora(part, directory / adapter)
         self.config.architectures = [type(self).__name__]
         self.config.save_pretrained(directory)
-        weights = {k: v.detach().cpu().contiguous() for k, v in self.projector.state_dict().items()}
-        save_file(weights, directory / _PROJECTOR, metadata={"format": "pt"})
+        for name, file in _FILES.items():
+            if (module := getattr(self, name)) is not None:
+                state = module.state_dict()
+                held = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+                save_file(held, directory / file, metadata={"format": "pt"})
 
     @classmethod
     def from_pretrained(  # type: ignore[override]
@@ -257,33 +255,49 @@ class SpeechLLM(PreTrainedModel):
         local_files_only: bool = False,
         **kwargs: Any,
     ) -> SpeechLLM:
-        """A checkpoint that :meth:`save_pretrained` wrote, every weight accounted for, in fp32.
+        """A checkpoint that :meth:`save_pretrained` wrote, every weight accounted for.
 
         Raises:
             UserError: A part is missing, altered, or not to be had.
         """
-        from safetensors.torch import load_file
-
         directory = Path(pretrained_model_name_or_path)
         config = SpeechLLMConfig.from_pretrained(directory)
 
         def source(part: str) -> hub.Source:
             if part in config.saved_parts:
                 return hub.Source(str(directory / part), offline=True, setting=str(directory))
-            name, commit = config.bases[part]
-            return hub.Source(name, None if commit == "local" else commit, offline=local_files_only)
+            return _base(config.bases[part], directory, offline=local_files_only)
 
         encoder = speech_encoders.load(source(ENCODER), config.encoder_config)
+        if ENCODER_ADAPTER in config.saved_parts:
+            encoder = adapters.load_lora(encoder, directory / ENCODER_ADAPTER, trainable=True)
         language_model = load_language_model(source(DECODER))
         if ADAPTER in config.saved_parts:
             language_model = adapters.load_lora(language_model, directory / ADAPTER, trainable=True)
         model = cls(config, encoder, language_model)
-        weights = load_file(directory / _PROJECTOR)
-        needed = model.projector.state_dict()
-        adapters.check_keys(needed, weights, where=directory / _PROJECTOR)
-        model.projector.load_state_dict(weights)
-        freeze(model)
+        model._load_files(directory)
+        choose_trained(model)
+        weights.hold_as_recorded(model)
         return model.eval()
+
+    def _load_files(self, directory: Path) -> None:
+        """Read what every checkpoint holds itself, strictly."""
+        from safetensors.torch import load_file
+
+        for name, file in _FILES.items():
+            module = getattr(self, name)
+            if module is None:
+                continue
+            if not (directory / file).is_file():
+                adapters.check_keys(module.state_dict(), (), where=directory / file)
+            held = load_file(directory / file)
+            adapters.check_keys(module.state_dict(), held, where=directory / file)
+            module.load_state_dict(held)
+
+
+def core(part: Any) -> Any:
+    """A part without peft around it; LoRA matrices in it are its own layers."""
+    return part.get_base_model() if adapters.is_adapted(part) else part
 
 
 def load_language_model(source: hub.Source) -> Any:
@@ -295,12 +309,43 @@ def load_language_model(source: hub.Source) -> Any:
     return weights.load(AutoModelForCausalLM, source)
 
 
-def freeze(model: SpeechLLM) -> None:
-    """Let train what the checkpoint holds: parts that come from their bases stay as they are."""
-    if ENCODER not in model.config.saved_parts:
-        model.encoder.requires_grad_(False)
-    if DECODER not in model.config.saved_parts and ADAPTER not in model.config.saved_parts:
-        model.language_model.requires_grad_(False)
+def choose_trained(model: SpeechLLM) -> None:
+    """Let train what the configuration says; what is new, as a CTC head, always is."""
+    parts = {"encoder": model.encoder, "projector": model.projector}
+    for name, part in {**parts, "decoder": model.language_model}.items():
+        how = model.config.learns[name]
+        for path, parameter in part.named_parameters():
+            parameter.requires_grad_(how == FULL or (how == LORA and ".lora_" in path))
+        if how == FROZEN and part is not model.projector:
+            part.eval()
+    if model.config.learns["encoder"] == FULL:
+        speech_encoders.keep_as_authors_do(model.encoder)
+
+
+def _save_base(part: Any, directory: Path) -> None:
+    """Write a part without the LoRA matrices that may be in it, as its own class loads it."""
+    own = core(part)
+    if own is part:
+        weights.save_whole(part, directory)
+    else:
+        state = {
+            name.replace(".base_layer.", "."): tensor
+            for name, tensor in own.state_dict().items()
+            if ".lora_" not in name
+        }
+        with hub.quiet():
+            own.save_pretrained(directory, state_dict=state)
+    if isinstance(own, AnyLengthEncoder):
+        written = type(own.config).from_pretrained(directory)
+        written.architectures = ["WhisperEncoder"]
+        written.save_pretrained(directory)
+
+
+def _base(named: list[str], directory: Path, *, offline: bool) -> hub.Source:
+    """Where a part that a checkpoint does not hold comes from."""
+    name, commit = named
+    local = Path(name).is_absolute()
+    return hub.Source(name, None if local else commit, offline, str(directory / "config.json"))
 
 
 AutoConfig.register(SpeechLLMConfig.model_type, SpeechLLMConfig)

@@ -28,6 +28,7 @@ from mynah.training.loader import make_loader
 from mynah.training.loader_wait import LoaderWait
 from mynah.training.loss_guard import Batch, LossGuard
 from mynah.training.measuring import MeasuringTrainer
+from mynah.training.part_rates import part_rates, split_by_part
 from mynah.training.running_statistics import RunningStatistics
 from mynah.training.stops import StopRequest
 from mynah.training.stream_loader import StreamPlan, StreamSampler
@@ -364,10 +365,19 @@ class MynahTrainer(MeasuringTrainer):
         self.state.log_history[-1].pop("loader_wait", None)
 
     def create_optimizer(self, model: Any = None) -> Any:
-        """The optimizer that ``training.optim`` names; Muon is ours."""
-        if self._config.training.optim != muon.NAME or self.optimizer is not None:
+        """The optimizer that ``training.optim`` names (Muon is ours), with each part's rate."""
+        if self.optimizer is not None:
             return super().create_optimizer(model)
         trained = self.model if model is None else model
+        if self._config.training.optim != muon.NAME:
+            super().create_optimizer(model)
+        else:
+            self._create_muon(trained)
+        rates = part_rates(self._config.training)
+        split_by_part(self.optimizer, trained, self.family.part_of, rates)
+        return self.optimizer
+
+    def _create_muon(self, trained: Any) -> None:
         self.optimizer = muon.build(
             trained,
             set(self.get_decay_parameter_names(trained)),
@@ -376,7 +386,6 @@ class MynahTrainer(MeasuringTrainer):
             betas=(self.args.adam_beta1, self.args.adam_beta2),
             eps=self.args.adam_epsilon,
         )
-        return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         try:

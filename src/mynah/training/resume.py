@@ -27,7 +27,8 @@ ABOUT_NAME = "mynah.json"
 # which checkpoint is the best.
 _FIXED = (
     "seed", "per_device_train_batch_size", "batch_seconds", "batch_characters_a_second",
-    "gradient_accumulation_steps", "loss_normalization", "learning_rate", "lr_scheduler_type",
+    "gradient_accumulation_steps", "loss_normalization", "learning_rate", "encoder_learning_rate",
+    "projector_learning_rate", "decoder_learning_rate", "lr_scheduler_type",
     "lr_scheduler_kwargs", "warmup_steps", "optim", "optim_args", "optim_target_modules",
     "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm",
     "neftune_noise_alpha", "bf16", "fp16", "metric_for_best_model", "greater_is_better",

@@ -78,8 +78,7 @@ RULES = [
         "whole",
         "encoder_model_name=null",
     ),
-    ({"model__decoder_model_name": "a"}, "needs a speech encoder", "openai/whisper-small"),
-    ({"model__family": "speech_llm"}, "needs model.encoder_model_name", "family=auto"),
+    ({"model__family": "speech_llm"}, "needs a language model", "family=auto"),
     (
         {
             "model__family": "ctc",

@@ -72,7 +72,9 @@ class ModelConfig:
         None, "One whole pretrained recognizer: a hub name or a folder."
     )
     encoder_model_name: str | None = setting(
-        None, "Pretrained speech encoder, a hub name or a folder; null: built from scratch."
+        None,
+        "Pretrained speech encoder, a hub name or a folder, as that of a recognizer of your own; "
+        "null: built from scratch.",
     )
     decoder_model_name: str | None = setting(
         None, "Pretrained causal language model behind the encoder, a hub name or a folder."
@@ -93,18 +95,6 @@ class ModelConfig:
     )
     attn_implementation: str | None = setting(
         None, "Attention kernel, as sdpa or eager; null: the library's choice."
-    )
-    dtype: str | None = setting(
-        None,
-        "What frozen weights are held and computed in; what is trained is always float32, "
-        "whatever its file holds; null: float32.",
-        choices=("float32", "bfloat16", "float16"),
-    )
-    quantization: str | None = setting(
-        None,
-        "4bit: hold the linear layers that LoRA adapts, or that are frozen, in four bits (NF4, "
-        "QLoRA); for LoRA on a CUDA GPU alone.",
-        choices=("4bit",),
     )
     dtype: str | None = setting(
         None,
@@ -223,6 +213,17 @@ class ModelConfig:
         "or full, as encoder_tuning; null: lora with use_lora, otherwise full.",
         choices=("frozen", "lora", "full"),
     )
+    ctc_head_weight: float = setting(
+        0.0,
+        "What the loss of a CTC head on the encoder counts beside a language model's; its "
+        "tokenizer (`tokenizer`, `vocab_size`) is trained on the transcripts; 0: no such head.",
+        minimum=0.0,
+    )
+    new_tokens: list[str] = setting(
+        [],
+        "Tokens that the language model gets, as [<laughter>], and learns whatever else of it is "
+        "frozen; one that ends a text is added where its tokenizer has none.",
+    )
     use_lora: bool = setting(
         False,
         "Adapt pretrained weights with LoRA instead of training them: a whole recognizer's, or "
@@ -234,7 +235,9 @@ class ModelConfig:
         0.05, "Dropout before the LoRA matrices.", minimum=0.0, maximum=0.9
     )
     lora_target_modules: list[str] | None = setting(
-        None, "Modules that get LoRA, by name or path; null: what suits the architecture."
+        None,
+        "Modules that get LoRA, by name or path; before a language model encoder.q_proj and "
+        "decoder.q_proj tell the parts apart; null: what suits the architecture.",
     )
     generation_max_length: int = setting(
         256, "Most tokens a generated transcript may have.", unit="tokens", minimum=1

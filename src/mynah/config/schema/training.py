@@ -120,6 +120,26 @@ class TrainingConfig:
         minimum=0.0,
         maximum=1.0,
     )
+    encoder_learning_rate: float | None = setting(
+        None,
+        "Peak learning rate of the encoder; null: learning_rate.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    projector_learning_rate: float | None = setting(
+        None,
+        "Peak learning rate of the projector before a language model, and of a CTC head; null: "
+        "learning_rate.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    decoder_learning_rate: float | None = setting(
+        None,
+        "Peak learning rate of the language model, or of what else follows the encoder; null: "
+        "learning_rate.",
+        minimum=0.0,
+        maximum=1.0,
+    )
     lr_scheduler_type: str = setting(
         "cosine",
         "Shape of the learning rate after the warmup.",
