@@ -1,4 +1,4 @@
-"""The ``mynah`` command: train, eval, data, config explain, config diff, migrate."""
+"""The ``mynah`` command: train, eval, models, prefetch, data, config, migrate."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _migrate(rest)
     if command == "data":
         return _data(rest)
+    if command == "models":
+        return _models(rest)
     parsed = _parser().parse_args(arguments)
     if parsed.command == "config":
         return _config(parsed)
@@ -46,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
             "  mynah train training.learning_rate=1e-4      any setting\n"
             "  mynah eval outputs/model                     measure the newest model\n"
             "  mynah config explain model=large             every value and who set it\n"
+            "  mynah models --for-device                    pretrained models that fit here\n"
             "\n`mynah train --cfg job` shows a configuration, `mynah train -m ...` sweeps."
         ),
     )
@@ -69,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     for action in (explain, diff):
         action.add_argument("--config-dir", metavar="DIR", help="more groups and experiments")
 
+    commands.add_parser("models", help="pretrained models, and which fit here", add_help=False)
     commands.add_parser("data", help="prepare, inspect, download, segment corpora", add_help=False)
     commands.add_parser("migrate", help="a legacy JSON config as an experiment", add_help=False)
     return parser
@@ -116,6 +120,12 @@ def _data(arguments: Sequence[str]) -> int:
     from mynah.commands import data
 
     return data.main(arguments)
+
+
+def _models(arguments: Sequence[str]) -> int:
+    from mynah.commands import models
+
+    return models.main(arguments)
 
 
 def _is_checkpoint(arguments: Sequence[str], position: int) -> bool:

@@ -11,16 +11,9 @@ from typing import Any
 
 import torch
 
+from mynah.models.footprint import kept_states
 from mynah.training.muon import NAME as MUON
 from mynah.training.muon import matrix_parameters
-
-# Values an optimizer keeps for each one that it trains; a name that is not here keeps two.
-_STATES = {
-    "sgd": 1, "adagrad": 1, "rmsprop": 2, "lion_32bit": 1, "paged_lion_32bit": 1,
-    "adafactor": 0.1, "adamw_bnb_8bit": 0.5, "adamw_8bit": 0.5, "paged_adamw_8bit": 0.5,
-    "lion_8bit": 0.25, "paged_lion_8bit": 0.25, "rmsprop_bnb_8bit": 0.25, "ademamix": 3,
-}  # fmt: skip
-_TWO_MOMENTS = 2  # AdamW and its kin
 
 _SAYINGS = (  # of torch's allocators, where the error has no class of its own
     "out of memory",
@@ -63,7 +56,7 @@ def training_bytes(model: torch.nn.Module, optimizer: str | None, world_size: in
         if not parameter.requires_grad:
             continue
         size = parameter.numel() * parameter.element_size()
-        kept = 1.0 if name in matrices else _STATES.get(optimizer or "", _TWO_MOMENTS)
+        kept = 1.0 if name in matrices else kept_states(optimizer)
         states += kept * size
         updates += size
         gradients += size if world_size > 1 else 0
