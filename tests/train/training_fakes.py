@@ -124,6 +124,7 @@ class TinyUtterance:
     text: str
     duration_seconds: float
     language: str = ""
+    context: str = ""
 
 
 class TinyCorpus:
@@ -137,7 +138,7 @@ class TinyCorpus:
         self.texts = ["".join(draw.choice(list(LETTERS), 2 + row % 4)) for row in range(rows)]
         self.ids = [f"utterance-{row:03d}" for row in range(rows)]
         self.durations = np.array([0.1 * len(text) for text in self.texts])
-        self.speakers = self.languages = [""] * rows
+        self.speakers = self.languages = self.contexts = [""] * rows
 
     def __len__(self) -> int:
         return len(self.ids)

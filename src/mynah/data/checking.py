@@ -115,7 +115,7 @@ def _fingerprint(rows: Sequence[Row], content: str) -> str:
         values = (
             row.id, row.path, seen.get(row.path or "", ""), held, row.text, row.offset_seconds,
             row.duration_seconds, row.channel, row.speaker, row.language, row.byte_offset,
-            row.byte_length, row.no_speech,
+            row.byte_length, row.no_speech, row.context,
         )  # fmt: skip
         digest.update("\x1f".join(map(str, values)).encode())
     return digest.hexdigest()
@@ -156,6 +156,7 @@ def _checked(row: Row, load: Callable[[], bytes] | None) -> dict[str, Any]:
         "text": row.text,
         "speaker": row.speaker,
         "language": row.language,
+        "context": row.context,
         "source": row.source,
         "no_speech": row.no_speech,
         "digest": digest,

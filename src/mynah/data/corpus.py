@@ -30,6 +30,7 @@ class Utterance:
     language: str
     source: str
     no_speech: bool = False
+    context: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,11 @@ class Corpus:
         return self._texts_of("language", lambda piece, held: piece.language or held)
 
     @cached_property
+    def contexts(self) -> Column:
+        """Names and terms that may be said, "" where none are given."""
+        return self._texts_of("context", lambda piece, held: held)
+
+    @cached_property
     def sources(self) -> Column:
         """Where utterances come from."""
         return self._texts_of("source", lambda piece, held: piece.source or held)
@@ -178,6 +184,7 @@ class Corpus:
             language=self.languages[row],
             source=self.sources[row],
             no_speech=bool(self.no_speech[row]),
+            context=self.contexts[row],
         )
 
     def read_audio(self, row: int) -> np.ndarray:

@@ -22,6 +22,7 @@ class Row:
         channel: Which channel it is on; None: all are mixed.
         speaker: Who speaks, "" where that is not known.
         language: ISO 639-1 code, "" where that is not known.
+        context: Names and terms that may be said in it, "" where none are given.
         source: Where it comes from, for people.
         no_speech: Whether it is known to hold no speech: its transcript is then empty, and it
             is an example to learn from.
@@ -40,3 +41,4 @@ class Row:
     language: str = ""
     source: str = ""
     no_speech: bool = False
+    context: str = ""

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from mynah.data.scripts import scripts_of
 
-FORMAT_VERSION = 3  # of the columns and of how rows are checked
+FORMAT_VERSION = 4  # of the columns and of how rows are checked
 _ROWS = pa.schema(
     [
         ("id", pa.string()),
@@ -27,6 +27,7 @@ _ROWS = pa.schema(
         ("text", pa.string()),  # null: there is no transcript
         ("speaker", pa.string()),
         ("language", pa.string()),
+        ("context", pa.string()),  # names and terms that may be said
         ("source", pa.string()),
         ("no_speech", pa.bool_()),  # null: false
         ("digest", pa.string()),  # of the audio's bytes

@@ -183,9 +183,10 @@ class _Results:
         self._texts: dict[int, str] = {}
         self._failures: dict[int, Exception] = {}
 
-    def languages_of(self, rows: Sequence[int]) -> list[str]:
-        languages = self._corpus.languages
-        return [languages[row] for row in rows]
+    def told_of(self, rows: Sequence[int]) -> tuple[list[str], list[str]]:
+        """Languages and contexts of rows."""
+        languages, contexts = self._corpus.languages, self._corpus.contexts
+        return [languages[row] for row in rows], [contexts[row] for row in rows]
 
     def succeed(self, row: int, text: str) -> None:
         self._texts[row] = text
@@ -251,8 +252,8 @@ def _transcribe(family: Family, audios: dict[int, np.ndarray], results: _Results
         return
     rows = list(audios)
     try:
-        languages = results.languages_of(rows)
-        texts = family.transcribe_in([audios[row] for row in rows], languages)
+        languages, contexts = results.told_of(rows)
+        texts = family.transcribe_in_context([audios[row] for row in rows], languages, contexts)
         if len(texts) != len(rows):
             raise RuntimeError(f"{len(rows)} utterances were given {len(texts)} hypotheses")
     except Exception as error:

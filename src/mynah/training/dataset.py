@@ -14,6 +14,7 @@ import numpy as np
 from torch.utils.data import Dataset, Sampler
 
 from mynah.config.errors import UserError
+from mynah.data.augmentation import draws
 from mynah.models.family import Example, token_weight
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class TrainingRows(Dataset):
         corpus: Training utterances.
         augmentation: What becomes of the audio and of its features.
         normalization: ``training.loss_normalization``.
+        context_dropout: ``model.context_dropout``.
+        seed: Of the run, for what is drawn here.
     """
 
     def __init__(
@@ -60,7 +63,11 @@ class TrainingRows(Dataset):
         augmentation: Augmentation,
         *,
         normalization: str = "token",
+        context_dropout: float = 0.0,
+        seed: int = 0,
     ) -> None:
+        self._context_dropout = context_dropout
+        self._seed = seed
         self._family = family
         self.corpus = corpus
         self._augmentation = augmentation
@@ -123,8 +130,16 @@ class TrainingRows(Dataset):
                 weight * token_weight(labels, self._normalization),
                 utterance.language,
                 seconds,
+                self._context(epoch, utterance),
             ),
         )
+
+    def _context(self, epoch: int, utterance: Utterance) -> str:
+        """Names and terms of a row, left out now and then: a function of (seed, epoch, id)."""
+        if not utterance.context:
+            return ""
+        drawn = draws.generator("context", self._seed, epoch, utterance.id).random()
+        return "" if drawn < self._context_dropout else utterance.context
 
     def collate(self, rows: Sequence[LoadedRow]) -> dict[str, Any]:
         """A batch: ``tensors`` for the family's loss, and what is said about it.

@@ -96,7 +96,12 @@ class MynahTrainer(MeasuringTrainer):
         self._extra_files = extra_files
         self._steps_total = steps_total(plan, config)
         self._rows = TrainingRows(
-            family, corpus, augmentation, normalization=config.training.loss_normalization
+            family,
+            corpus,
+            augmentation,
+            normalization=config.training.loss_normalization,
+            context_dropout=config.model.context_dropout,
+            seed=config.training.seed,
         )
         self._plan = plan
         self._sampler = (

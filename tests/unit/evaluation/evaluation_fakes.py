@@ -31,6 +31,7 @@ class FakeCorpus:
         self.speakers = self.speakers or [f"s{row % 2}" for row in range(len(self.texts))]
         self.ids = [f"utt-{row}" for row in range(len(self.texts))]
         self.languages = ["en"] * len(self.texts)
+        self.contexts = [""] * len(self.texts)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -57,8 +58,10 @@ class FakeFamily:
         self.batches: list[list[int]] = []
         self.before = before or (lambda rows: None)
 
-    def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
-        assert len(languages) == len(audios)
+    def transcribe_in_context(
+        self, audios: Sequence[np.ndarray], languages: Sequence[str], contexts: Sequence[str]
+    ) -> list[str]:
+        assert len(languages) == len(contexts) == len(audios)
         rows = [round(float(audio[0]) * 10000) - 1 for audio in audios]
         self.batches.append(rows)
         self.before(rows)

@@ -198,10 +198,17 @@ def _rows(piece: _Piece, finder: AudioPaths, source: str) -> list[Row]:
                     channel=inside,
                     speaker=values.text(said.get("speaker"), "speaker", where),
                     language=values.text(said.get("language"), "language", where),
+                    context=values.terms(_custom(said).get("context"), "context", where),
                     source=source,
                 )
             )
     return rows
+
+
+def _custom(said: dict[str, Any]) -> dict[str, Any]:
+    """What a supervision says beside lhotse's own fields."""
+    held = said.get("custom")
+    return held if isinstance(held, dict) else {}
 
 
 _Files = list[tuple[str, list[int]]]  # path, and which channel of the recording each of its is

@@ -64,6 +64,7 @@ def rows_of(
         channel=None,
         speaker=values.text(listed.get("speaker"), "speaker", where),
         language=language,
+        context=values.terms(listed.get("context"), "context", where),
         source=source,
         no_speech=values.truth(listed.get("no_speech"), "no_speech", where),
     )

@@ -32,6 +32,7 @@ HEADERS = {
     ),
     "speaker": ("speaker", "speaker_id", "client_id", "spk", "spk_id"),
     "language": ("language", "lang", "locale"),
+    "context": ("context", "keywords", "hotwords"),
     "split": ("split", "subset", "partition", "set"),
     "id": ("id", "utterance_id", "utt_id", "segment_id", "uid"),
     "offset_seconds": ("offset_seconds", "offset", "start", "start_time", "begin"),

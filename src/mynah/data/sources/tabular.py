@@ -181,7 +181,7 @@ def _rows(
     part: Part,
     corpus: str,
 ) -> list[Row]:
-    wanted = ("id", "text", "speaker", "language", "no_speech", "channel")
+    wanted = ("id", "text", "speaker", "language", "context", "no_speech", "channel")
     held = {ours: names[ours] for ours in wanted if ours in names and names[ours] != names["audio"]}
     kinds = {ours: dataset.features[name] for ours, name in held.items()}
     others = dataset.select_columns(list(held.values()))
@@ -206,6 +206,7 @@ def _rows(
                     channel=first if channel is None else values.channel(channel, where),
                     speaker=told["speaker"],
                     language=told["language"],
+                    context=values.terms(row.get("context"), "context", where),
                     source=part.key,
                     no_speech=values.truth(told["no_speech"], "no_speech", where),
                 )

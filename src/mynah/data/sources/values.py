@@ -32,6 +32,17 @@ def text(value: Any, what: str, where: str) -> str:
     return found
 
 
+def terms(value: Any, what: str, where: str) -> str:
+    """Names and terms, a list of them with commas between, "" where there are none.
+
+    Raises:
+        UserError: It is an object, or no valid Unicode.
+    """
+    if isinstance(value, list):
+        return ", ".join(filter(None, (text(one, what, where).strip() for one in value)))
+    return " ".join(text(value, what, where).split())
+
+
 def seconds(value: Any, what: str, where: str) -> float:
     """A time, 0 or more.
 

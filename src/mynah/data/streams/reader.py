@@ -149,6 +149,12 @@ def word(listed: dict[str, Any], names: dict[str, str], ours: str) -> str:
     return "" if held is None else str(held).strip()
 
 
+def _terms(listed: dict[str, Any], names: dict[str, str]) -> str:
+    held = listed.get(names.get("context", ""))
+    parts = held if isinstance(held, list) else [held]
+    return ", ".join(str(one).strip() for one in parts if one)
+
+
 def listed_row(
     listed: dict[str, Any],
     names: dict[str, str],
@@ -176,5 +182,6 @@ def listed_row(
         channel=None if channel is None else int(channel),
         speaker=word(listed, names, "speaker"),
         language=word(listed, names, "language"),
+        context=_terms(listed, names),
         source=source,
     )

@@ -66,6 +66,7 @@ class Stream:
             speaker=row.row.speaker,
             language=self._language or row.row.language,
             source=row.row.source,
+            context=row.row.context,
         )
 
     def read_audio(self, row: StreamedUtterance) -> np.ndarray:
