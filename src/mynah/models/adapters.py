@@ -6,14 +6,14 @@ Low-rank adaptation, Hu et al. 2021, arXiv 2106.09685.
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mynah import console
 from mynah.config.errors import UserError
-from mynah.models import hub
+from mynah.models import bases, hub, weight_files
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _ADAPTER = "adapter_model.safetensors"
 _IN_A_BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.\d+\.(.+)$")
 _LISTED = 12  # modules named in a message
+AUTO = "auto"  # as a target: what suits the architecture
+# Attention of transformers that reads the weights of its linear layers and never calls them, so
+# that LoRA around them would learn nothing.
+_READ_AND_NOT_CALLED = ("WavLMAttention", "MultiheadAttention")
 
 
 def is_adapted(model: Any) -> bool:
@@ -36,10 +40,10 @@ def add_lora(
     Args:
         model: A PreTrainedModel.
         config: The ``model`` section: ``lora_r``, ``lora_alpha``, ``lora_dropout`` and
-            ``lora_target_modules`` (null: every linear layer of the model's blocks).
+            ``lora_target_modules`` (null or ``auto``: every linear layer of the model's blocks).
         heads: Modules that are trained whole, by path.
         base: Name of the weights that are adapted; the adapter remembers it.
-        revision: Their commit.
+        revision: Their commit; None of a folder: the digest of its weights.
 
     Returns:
         A PeftModel around ``model``.
@@ -50,10 +54,12 @@ def add_lora(
     from peft import LoraConfig, get_peft_model
 
     candidates = adaptable_modules(model, exclude=heads)
-    if config.lora_target_modules is None:
+    if config.lora_target_modules in (None, [AUTO]):
         chosen = [path for path in candidates if _IN_A_BLOCK.search(path)] or candidates
     else:
-        chosen = matching(config.lora_target_modules, candidates)
+        chosen = matching(config.lora_target_modules or [], candidates, whole=heads)
+    if revision is None and Path(base).is_dir():
+        revision = weight_files.digest(Path(base))
     lora = LoraConfig(
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
@@ -72,14 +78,12 @@ def add_lora(
 
 
 def base_of(directory: Path, *, offline: bool) -> hub.Source:
-    """The weights that an adapter was trained on."""
-    written = json.loads((directory / "adapter_config.json").read_text(encoding="utf-8"))
-    return hub.Source(
-        written["base_model_name_or_path"],
-        written.get("revision"),
-        offline=offline,
-        setting=str(directory / "adapter_config.json"),
-    )
+    """The weights that an adapter was trained on, known to be the same (:mod:`.bases`).
+
+    Raises:
+        UserError: They are not to be had, or are others.
+    """
+    return bases.base_of(directory, offline=offline)
 
 
 def load_lora(model: Any, directory: Path, *, trainable: bool) -> Any:
@@ -133,42 +137,101 @@ def adaptable_modules(model: Any, *, exclude: Sequence[str] = ()) -> list[str]:
     from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer
 
     output = getattr(model, "get_output_embeddings", lambda: None)()
+    closed = {
+        id(child)
+        for module in model.modules()
+        if type(module).__name__ in _READ_AND_NOT_CALLED
+        for name, child in module.named_children()
+        if name.endswith("_proj")
+    }
     return [
         path
         for path, module in model.named_modules()
         if isinstance(module, torch.nn.Linear | Conv1D)
         and module is not output
+        and id(module) not in closed
         and path not in exclude
     ]
 
 
-def matching(targets: Sequence[str], candidates: Sequence[str]) -> list[str]:
-    """Candidates that a target names: by last part, by trailing path, or with ``*``.
+def matching(
+    targets: Sequence[str], candidates: Sequence[str], *, whole: Sequence[str] = ()
+) -> list[str]:
+    """Candidates that a target names: by last part, by trailing path, with ``*``, or all that
+    are in the module of that path.
+
+    Args:
+        targets: As ``q_proj``, ``encoder.layers.*.fc1``, ``decoder`` or ``all-linear``.
+        candidates: Paths of modules.
+        whole: Paths of modules that are trained whole, for messages.
 
     Raises:
         UserError: A target names none.
     """
     chosen: list[str] = []
     for target in targets:
-        if target == "all-linear":
-            found = list(candidates)
-        else:
-            wanted = re.escape(target).replace(r"\*", ".*")
-            pattern = re.compile(rf"(?:.*\.)?{wanted}")
-            found = [path for path in candidates if pattern.fullmatch(path)]
+        found = _matched(target, candidates)
         if not found:
-            names = sorted({path.rsplit(".", 1)[-1] for path in candidates})
-            near = difflib.get_close_matches(target, names, n=1)
-            raise UserError(
-                f"No module of the model is called {target!r}, so LoRA has nothing to adapt there.",
-                where="model.lora_target_modules",
-                fix=(f"Did you mean {near[0]}? " if near else "")
-                + "It can adapt: "
-                + ", ".join(names[:_LISTED])
-                + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""),
-            )
+            raise _matches_nothing(target, candidates, whole)
         chosen += found
     return list(dict.fromkeys(chosen))
+
+
+def _matched(target: str, candidates: Sequence[str]) -> list[str]:
+    if target == "all-linear":
+        return list(candidates)
+    wanted = re.escape(target).replace(r"\*", ".*")
+    for pattern in (rf"(?:.*\.)?{wanted}", rf"(?:.*\.)?{wanted}\..*"):
+        found = [path for path in candidates if re.fullmatch(pattern, path)]
+        if found:
+            return found
+    return []
+
+
+def _matches_nothing(target: str, candidates: Sequence[str], whole: Sequence[str]) -> UserError:
+    if head := _matched(target, whole):
+        return UserError(
+            f"{head[0]} is trained whole, so that LoRA has nothing to adapt there.",
+            where="model.lora_target_modules",
+            fix=f"leave {target} out",
+        )
+    # A path is answered with paths, a name with names.
+    parts = 1 if "." not in target else min(target.count(".") + 1, 4)
+    kinds = [re.sub(r"\.\d+(?=\.|$)", ".*", path) for path in candidates]
+    names = sorted({".".join(kind.split(".")[-parts:]) for kind in kinds})
+    near = difflib.get_close_matches(target, names, n=1)
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return UserError(
+        f"No module of the model is called {target!r}, so LoRA has nothing to adapt there.",
+        where="model.lora_target_modules",
+        fix=(f"Did you mean {near[0]}? " if near else "")
+        + f"It can adapt: {', '.join(names[:_LISTED])}{more}; all-linear is every one.",
+    )
+
+
+def say_going_on(model: Any, config: ModelConfig, directory: Path) -> None:
+    """Tell that the matrices of an adapter are trained on, and what of the settings is not used.
+
+    Args:
+        model: The PeftModel that was loaded.
+        config: The ``model`` section.
+        directory: Where it was loaded from.
+    """
+    lora = model.active_peft_config
+    other = [
+        f"model.{name}={asked}"
+        for name, asked, held in (
+            ("lora_r", config.lora_r, lora.r),
+            ("lora_alpha", config.lora_alpha, lora.lora_alpha),
+            ("lora_target_modules", config.lora_target_modules, None),
+        )
+        if asked != held
+    ]
+    unused = f" {', '.join(other)} would need new ones and is not used." if other else ""
+    console.notice(
+        f"Going on with the LoRA matrices in {directory}, of their own rank {lora.r} and alpha "
+        f"{lora.lora_alpha}.{unused}"
+    )
 
 
 def _pattern(paths: Sequence[str]) -> str:

@@ -212,6 +212,15 @@ def model_type(source: Source) -> str:
     return kind
 
 
+def own_code(source: Source) -> list[str]:
+    """Auto classes of transformers that a part brings code of its own for.
+
+    Raises:
+        UserError: It cannot be had.
+    """
+    return sorted(_written_config(source).get("auto_map") or ())
+
+
 def load_config(source: Source) -> Any:
     """The configuration of a part, as transformers knows it.
 

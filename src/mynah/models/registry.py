@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.config.errors import UserError
-from mynah.models import audio_llm_models, hub, seq2seq_models
+from mynah.models import (
+    adapters,
+    audio_llm_models,
+    bases,
+    beforehand,
+    hub,
+    hub_errors,
+    quantization,
+    seq2seq_models,
+    weights,
+)
+from mynah.models.attention import check_attention
 from mynah.models.family import Family
 
 if TYPE_CHECKING:
@@ -30,14 +42,29 @@ def build(config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offlin
         UserError: A name cannot be loaded, or settings do not fit the model.
     """
     check(config, sample_rate=sample_rate, offline=offline)
-    config = _without_lone_encoder(config)
-    return _family(config, offline).build(
+    config = _plain(config)
+    family = _family(config, offline).build(
         config, texts=texts, sample_rate=sample_rate, offline=offline
     )
+    weights.settle(family.model, config)
+    return family
 
 
-def load(directory: Path, *, offline: bool = False) -> Family:
+def load(
+    directory: Path,
+    *,
+    offline: bool = False,
+    attention: str | None = None,
+    as_trained: bool = True,
+) -> Family:
     """The family of a checkpoint, with its weights, strictly.
+
+    Args:
+        directory: The checkpoint.
+        offline: Load nothing that is not on this machine.
+        attention: Attention kernel, or None for the library's choice.
+        as_trained: Hold what was frozen in the precision of its training; otherwise all weights
+            are whole, and in float32.
 
     Raises:
         UserError: The directory is no checkpoint, its weights do not fit, or the weights it
@@ -51,7 +78,16 @@ def load(directory: Path, *, offline: bool = False) -> Family:
             fix="Name a directory checkpoint-N that a training wrote.",
         )
     source = hub.Source(str(directory), offline=True, setting=str(directory))
-    return _family_of(source).load(directory, offline=offline)
+    with contextlib.nullcontext() if as_trained else quantization.whole_weights():
+        family = _family_of(source).load(directory, offline=offline)
+    if attention is not None:
+        check_attention(
+            type(weights.own(family.model)), dataclasses.replace(source, attention=attention)
+        )
+        weights.own(family.model).set_attn_implementation(attention)
+    if as_trained:
+        weights.hold_as_recorded(family.model)
+    return family
 
 
 def family_name(source: hub.Source) -> str:
@@ -72,19 +108,20 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
         UserError: A name is unknown or out of reach, of an architecture that is not
             supported, with weights in pickle files alone, or of another sample rate.
     """
-    config = _without_lone_encoder(config)
+    config = _plain(config)
+    if config.quantization is not None:
+        quantization.check_device()
     _check_told(config, _family(config, offline).name)
-    names = [
-        (config.pretrained, config.revision, "pretrained"),
-        (config.encoder_model_name, config.revision, "encoder_model_name"),
-        (config.decoder_model_name, config.decoder_revision, "decoder_model_name"),
-    ]
-    for name, revision, setting in names:
-        if name is None:
+    settings = ("pretrained", "encoder_model_name", "decoder_model_name")
+    parts: dict[str, hub.Source] = {}
+    for setting in settings:
+        if getattr(config, setting) is None:
             continue
-        source = _source(config, name, revision, setting, offline)
+        source = hub.Source.of(config, setting, offline=offline)
         if _is_ours(source):
+            bases.check_bases(Path(source.name), offline=offline)
             continue
+        parts[setting] = source
         loaded = hub.load_config(source)
         hub.check_weights(source)
         if setting == "decoder_model_name":
@@ -100,6 +137,16 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
         hub.feature_extractor(source, sample_rate)
         if setting == "pretrained" and loaded.model_type in seq2seq_models.SUPPORTED:
             seq2seq_models.check_settings(config, source)
+    beforehand.check_structure(config, parts)
+
+
+def check_checkpoint(directory: Path, *, offline: bool = False) -> None:
+    """Find out whether a checkpoint can be loaded, as far as that costs nothing.
+
+    Raises:
+        UserError: The weights it builds on are not to be had, or are others.
+    """
+    bases.check_bases(Path(directory), offline=offline)
 
 
 def _check_told(config: ModelConfig, family: str) -> None:
@@ -125,12 +172,6 @@ def _check_told(config: ModelConfig, family: str) -> None:
             )
 
 
-def _source(
-    config: ModelConfig, name: str, revision: str | None, setting: str, offline: bool
-) -> hub.Source:
-    return hub.Source(name, revision, offline, f"model.{setting}", config.trust_remote_code)
-
-
 def _is_ours(source: hub.Source) -> bool:
     """Whether the part is a checkpoint whose weights lie in several places."""
     if not source.is_folder:
@@ -139,10 +180,13 @@ def _is_ours(source: hub.Source) -> bool:
     return (folder / "adapter_config.json").exists() or (folder / "projector.safetensors").exists()
 
 
-def _without_lone_encoder(config: ModelConfig) -> ModelConfig:
-    """A pretrained encoder without a language model gets a CTC head."""
+def _plain(config: ModelConfig) -> ModelConfig:
+    """The settings with one word for what can be said in two."""
+    if config.lora_target_modules == [adapters.AUTO]:
+        config = dataclasses.replace(config, lora_target_modules=None)
     if config.encoder_model_name is None or config.decoder_model_name is not None:
         return config
+    # A pretrained encoder without a language model gets a CTC head.
     return dataclasses.replace(
         config, pretrained=config.encoder_model_name, encoder_model_name=None
     )
@@ -157,9 +201,7 @@ def _family(config: ModelConfig, offline: bool) -> type[Family]:
     if config.decoder_model_name is not None:
         found = _named("speech_llm")
     elif config.pretrained is not None:
-        found = _family_of(
-            _source(config, config.pretrained, config.revision, "pretrained", offline)
-        )
+        found = _family_of(hub.Source.of(config, "pretrained", offline=offline))
     else:
         found = _named("ctc" if config.family == "auto" else config.family)
     if config.family not in ("auto", found.name):
@@ -200,11 +242,14 @@ def _family_of(source: hub.Source) -> type[Family]:
     Raises:
         UserError: Its architecture is none that can be trained.
     """
+    from transformers import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES
 
     from mynah.models import transducer_models
 
     kind = hub.model_type(source)
+    if kind not in CONFIG_MAPPING and (brought := hub.own_code(source)):
+        return _family_of_code(source, brought)
     if kind == _SPEECH_LLM:
         return _named("speech_llm")
     if kind in MODEL_FOR_CTC_MAPPING_NAMES:
@@ -245,6 +290,32 @@ def _family_of(source: hub.Source) -> type[Family]:
         )
         + "; and a speech encoder with a language model, by model.encoder_model_name and "
         "model.decoder_model_name.",
+    )
+
+
+_FAMILY_OF_AUTO_CLASS = {
+    "AutoModelForCTC": "ctc",
+    "AutoModelForRNNT": "transducer",
+    "AutoModelForTDT": "transducer",
+    "AutoModelForSpeechSeq2Seq": "seq2seq",
+}
+
+
+def _family_of_code(source: hub.Source, brought: Iterable[str]) -> type[Family]:
+    """The family of a recognizer of an architecture that comes as code with its weights.
+
+    Raises:
+        UserError: The code may not be run, or none of its classes is a recognizer's.
+    """
+    if not source.trust_remote_code:
+        raise hub_errors.brings_code(source)
+    for auto, family in _FAMILY_OF_AUTO_CLASS.items():
+        if auto in brought:
+            return _named(family)
+    raise UserError(
+        f"The code that {source.name} brings along has no class of a recognizer.",
+        where=source.setting,
+        fix="Its config.json would name one in auto_map, as " + ", ".join(_FAMILY_OF_AUTO_CLASS),
     )
 
 

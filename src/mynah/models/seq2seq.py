@@ -15,7 +15,7 @@ import numpy as np
 
 from mynah import console
 from mynah.config.tuning import tuning_of_recognizer
-from mynah.models import adapters, hub, seq2seq_generation, seq2seq_models
+from mynah.models import adapters, hub, seq2seq_generation, seq2seq_models, weights
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import group_by_length
 from mynah.models.parameters import hold_frozen_norms, parameter_table
@@ -132,7 +132,7 @@ class Seq2Seq(Family):
         model = family.model
         learns = tuning_of_recognizer(config)
         if learns.adapts:
-            console.notice(f"Going on with the LoRA matrices in {directory}, of their own rank.")
+            adapters.say_going_on(model, config, directory)
         else:
             console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
             model = model.merge_and_unload().requires_grad_(True)
@@ -163,8 +163,7 @@ class Seq2Seq(Family):
             base.config.save_pretrained(directory)
             base.generation_config.save_pretrained(directory)
         else:
-            with hub.quiet():
-                self.model.save_pretrained(directory)
+            weights.save_whole(self.model, directory)
         self.processor.save_pretrained(directory)
 
     @property

@@ -18,7 +18,7 @@ import numpy as np
 from mynah import console
 from mynah.config.errors import UserError
 from mynah.config.tuning import FROZEN, tuning_of_recognizer
-from mynah.models import adapters, hub, transducer_models
+from mynah.models import adapters, hub, transducer_models, weights
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import frontend_for, group_by_length
 from mynah.models.parameters import hold_frozen_norms, parameter_table
@@ -123,7 +123,7 @@ class Transducer(Family):
         family = cls.load(directory, offline=offline)
         learns = tuning_of_recognizer(config)
         if learns.adapts:
-            console.notice(f"Going on with the LoRA matrices in {directory}, of their own rank.")
+            adapters.say_going_on(family.model, config, directory)
             return family
         console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
         model = family.model.merge_and_unload().requires_grad_(True)
@@ -147,8 +147,7 @@ class Transducer(Family):
             adapters.save_lora(self.model, directory)
             self.model.get_base_model().config.save_pretrained(directory)
         else:
-            with hub.quiet():
-                self.model.save_pretrained(directory)
+            weights.save_whole(self.model, directory)
         self.processor.save_pretrained(directory)
 
     def features(self, audio: np.ndarray) -> np.ndarray:

@@ -7,23 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mynah import console
 from mynah.config.errors import UserError
-from mynah.models import adapters, hub, hub_errors
+from mynah.models import adapters, hub, hub_errors, quantization
 from mynah.models.attention import check_attention
 
 if TYPE_CHECKING:
     import torch
 
+    from mynah.config.schema import ModelConfig
+
 # The mask vector of wav2vec2 and its kin is drawn anew where a checkpoint was saved without it.
 _DRAWN_ANEW = ("masked_spec_embed",)
 _RECORD = "mynah_dtype"  # the key of config.json that says what frozen weights were held in
-
-# What is never held in four bits: heads, and what joins an encoder to what follows it. It is
-# small, and what it scores or hands on would be all the coarser.
-_NEVER_QUANTIZED = (
-    "lm_head", "ctc_head", "ctc", "proj_out", "joint", "encoder_projector", "decoder_projector",
-    "projector", "multi_modal_projector", "audio_projector", "classifier",
-)  # fmt: skip
 
 
 def load(
@@ -52,12 +48,14 @@ def load(
     import torch
 
     hub.check_weights(source)
+    if source.quantization is not None:
+        quantization.check_device()
     check_attention(kind, source, config)
     options = source.model_options()
     if config is not None:
         options["config"] = config
     if source.quantization is not None:
-        options["quantization_config"] = quantization_config()
+        options["quantization_config"] = quantization.config_4bit()
     try:
         with hub.quiet():
             model, report = kind.from_pretrained(
@@ -83,7 +81,7 @@ def load(
     left_over = [key for key in report["unexpected_keys"] if not key.startswith(tuple(dropped))]
     adapters.check_keys(missing, left_over, where=Path(source.name))
     if source.quantization is not None:
-        model = _prepared_for_lora(model)
+        model = quantization.prepared_for_lora(model)
     return model
 
 
@@ -99,12 +97,6 @@ def _refusal(source: hub.Source, error: Exception) -> UserError | None:
             f"The weights of {source.name} cannot be read: {text}.",
             where=source.setting,
             fix="Copy or download them again; the file is damaged.",
-        )
-    if isinstance(error, ImportError) and source.quantization is not None:
-        return UserError(
-            f"Weights in four bits need the package bitsandbytes: {text.splitlines()[0]}",
-            where="model.quantization=4bit",
-            fix="pip install 'mynah-asr[quantization]'",
         )
     if isinstance(error, OSError):
         return UserError(
@@ -129,33 +121,25 @@ def _check_shapes(mismatched: Sequence[Any], drawn: Sequence[str], source: hub.S
         )
 
 
-def quantization_config() -> Any:
-    """NF4 with double quantization, as QLoRA has it (arXiv 2305.14314, section 3)."""
-    import torch
-    from transformers import BitsAndBytesConfig
+def settle(model: Any, config: ModelConfig) -> None:
+    """Hold what is frozen as ``model.dtype`` says, and let the checkpoints remember how.
 
-    on_gpu = torch.cuda.is_available()
-    computed = torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float16
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=computed if on_gpu else torch.float32,
-        llm_int8_skip_modules=list(_NEVER_QUANTIZED),
-    )
-
-
-def _prepared_for_lora(model: Any) -> Any:
-    """A quantized model, frozen, with all that is not quantized in float32."""
-    from peft import prepare_model_for_kbit_training
-
-    model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    # What was quantized here is not stored so: a checkpoint's configuration must not say it is.
-    for module in [model, *model.modules()]:
-        config = getattr(module, "config", None)
-        if config is not None and hasattr(config, "quantization_config"):
-            del config.quantization_config
-    return model
+    Args:
+        model: What is trained, which parameters are already chosen.
+        config: The ``model`` section.
+    """
+    settings = own(model).config
+    in_four_bits = any(type(module).__name__ == "Linear4bit" for module in model.modules())
+    if in_four_bits:
+        setattr(settings, quantization.RECORD, quantization.FOUR_BITS)
+    elif hasattr(settings, quantization.RECORD):
+        delattr(settings, quantization.RECORD)
+    if config.quantization and not in_four_bits:
+        console.notice(
+            "model.quantization has no effect: the adapter that is gone on with was trained on "
+            "whole weights."
+        )
+    hold_frozen(model, config.dtype)
 
 
 def hold_frozen(model: Any, dtype: str | None) -> None:
@@ -171,8 +155,9 @@ def hold_frozen(model: Any, dtype: str | None) -> None:
         dtype: ``model.dtype``.
     """
     import torch
+    from transformers.pytorch_utils import Conv1D
 
-    config = _own(model).config
+    config = own(model).config
     if dtype in (None, "float32"):
         if hasattr(config, _RECORD):
             delattr(config, _RECORD)
@@ -180,7 +165,7 @@ def hold_frozen(model: Any, dtype: str | None) -> None:
     assert dtype is not None
     setattr(config, _RECORD, dtype)
     held: torch.dtype = getattr(torch, dtype)
-    kinds = (torch.nn.Linear, torch.nn.modules.conv._ConvNd, torch.nn.Embedding)
+    kinds = (torch.nn.Linear, Conv1D, torch.nn.modules.conv._ConvNd, torch.nn.Embedding)
     for module in model.modules():
         if not isinstance(module, kinds):
             continue
@@ -193,10 +178,11 @@ def hold_frozen(model: Any, dtype: str | None) -> None:
 
 def hold_as_recorded(model: Any) -> None:
     """:func:`hold_frozen` of a loaded checkpoint, as it was when it was trained."""
-    hold_frozen(model, getattr(_own(model).config, _RECORD, None))
+    hold_frozen(model, getattr(own(model).config, _RECORD, None))
 
 
-def _own(model: Any) -> Any:
+def own(model: Any) -> Any:
+    """The model itself, which peft may have wrapped."""
     return model.get_base_model() if adapters.is_adapted(model) else model
 
 
@@ -204,8 +190,8 @@ def _compute_in(model: Any, dtype: torch.dtype) -> None:
     """Let every part of a model that is called by itself run in ``dtype``."""
     from transformers import PreTrainedModel
 
-    own = _own(model)
-    called = [own, *own.children(), *(m for m in own.modules() if isinstance(m, PreTrainedModel))]
+    top = own(model)
+    called = [top, *top.children(), *(m for m in top.modules() if isinstance(m, PreTrainedModel))]
     for module in {id(one): one for one in called}.values():
         if any(True for _ in module.parameters()):
             autocast = _Autocast(dtype)

@@ -130,4 +130,5 @@ def test_code_that_a_model_brings_along_is_not_run(tmp_path):
     written = {"model_type": "evil", "auto_map": auto_map, "architectures": ["EvilForCTC"]}
     (tmp_path / "config.json").write_text(json.dumps(written))
     (tmp_path / "evil.py").write_text("raise SystemExit('ran')")
-    assert "is a evil" in refusal(pretrained=str(tmp_path))
+    message = refusal(pretrained=str(tmp_path))
+    assert "brings its own code" in message and "model.trust_remote_code=true" in message
