@@ -1,8 +1,8 @@
 """Speech LLMs that transformers ships, through their own processors' request to transcribe.
 
-Qwen3-ASR, Granite Speech, Voxtral, GLM-ASR, Fun-ASR-Nano, Qwen2-Audio, Audio Flamingo 3 and
-VibeVoice-ASR: an encoder's frames stand in a language model's prompt, which then writes the
-transcript and its end.
+Qwen3-ASR, Granite Speech, Voxtral, GLM-ASR, Fun-ASR-Nano, Qwen2-Audio, Audio Flamingo 3,
+VibeVoice-ASR and MOSS-Transcribe-Diarize: an encoder's frames stand in a language model's
+prompt, which then writes the transcript and its end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from mynah import console
 from mynah.models import adapters, audio_llm_models, hub, weights
 from mynah.models.audio_llm_frontends import audio_llm_frontend
 from mynah.models.audio_llm_models import Usage
-from mynah.models.audio_llm_prompts import Prompt, requests_for, turn_end
+from mynah.models.audio_llm_prompts import Prompt, turn_end
+from mynah.models.audio_llm_requests import requests_for
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.parameters import hold_frozen_norms, parameter_table
 
@@ -59,7 +60,6 @@ class AudioLLM(Family):
         self.tokenizer = processor.tokenizer
         self.kind: str = base.config.model_type
         self._revisions = dict(revisions or {})
-        self._audio_id: int = self.tokenizer.convert_tokens_to_ids(processor.audio_token)
         self._context = audio_llm_models.context_length(base.config)
         self._ends = audio_llm_models.end_tokens(base)
         known = inspect.signature(base.forward).parameters
@@ -214,7 +214,7 @@ class AudioLLM(Family):
         return length * (self.feature_seconds or 1 / self.sample_rate)
 
     def _ids(self, prompt: Prompt, audio_tokens: int) -> list[int]:
-        return [*prompt.before, *[self._audio_id] * audio_tokens, *prompt.after]
+        return [*prompt.before, *self._requests.audio(audio_tokens), *prompt.after]
 
     def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
         import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -320,6 +321,12 @@ def audio_llm_frontend(processor: Any, config: Any) -> AudioFrontend:
             mask="input_features_mask",
             max_seconds=processor.max_audio_len,
         )
+    if kind == "moss_transcribe_diarize":
+        import torch
+
+        one = torch.zeros(1, dtype=torch.long)  # the clip that each window is of
+        count = functools.partial(processor._get_audio_token_length, audio_chunk_mapping=one)
+        return WindowFrontend(processor, arithmetic=count, mask="input_features_mask")
     if kind == "qwen2_audio":
         return WindowFrontend(
             processor, arithmetic=_halved_twice, mask="feature_attention_mask", windows=False

@@ -23,12 +23,12 @@ SUPPORTED = (
     "qwen2_audio",
     "audioflamingo3",
     "vibevoice_asr",
+    "moss_transcribe_diarize",
 )
 # What else transformers lists that hears and writes, and why it is not trained here.
 UNSUPPORTED = {
     "voxtral_realtime": "it listens to a stream, and its text is delayed",
     "kyutai_speech_to_text": "it listens to a stream of codes, and its text is delayed",
-    "moss_transcribe_diarize": "it writes who speaks when, which a transcript does not say",
     "musicflamingo": "it describes music",
     "nemo_speechlm": "its speakers and times come from further encoders, which transcripts do "
     "not teach",
@@ -179,7 +179,7 @@ def check_settings(config: ModelConfig, source: hub.Source, sample_rate: int) ->
         UserError: The model hears another rate, or cannot be told what it is to be told.
     """
     from mynah.models.audio_llm_frontends import audio_llm_frontend
-    from mynah.models.audio_llm_prompts import requests_for
+    from mynah.models.audio_llm_requests import requests_for
 
     written = hub.load_config(source)
     found = processor(source, written.model_type)
