@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
 
 _INPUTS = ("input_features", "input_values", "attention_mask")
+_SPELLED = {"group_tokens": False, "skip_special_tokens": True}  # blanks and repeats are gone
 
 
 class CTC(Family):
@@ -273,9 +274,8 @@ class CTC(Family):
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
         texts = [""] * len(audios)
         for positions, logits, frames in self._logits(audios):
-            found = self._labels(logits, frames)
-            for position, labels in zip(positions, found, strict=True):
-                texts[position] = self._text(labels)
+            for position, text in zip(positions, self._texts(logits, frames), strict=True):
+                texts[position] = text
         return texts
 
     def log_posteriors(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -318,22 +318,23 @@ class CTC(Family):
         finally:
             self.model.train(training)
 
-    def _labels(self, logits: torch.Tensor, frames: Sequence[int]) -> list[list[int]]:
-        """The labels heard in each row of [rows, frames, labels], without blanks and repeats."""
+    def _texts(self, logits: torch.Tensor, frames: Sequence[int]) -> list[str]:
+        """What is written of each row of [rows, frames, labels], ``frames`` of it real."""
         if self._words is not None and self._decodes_words:
             rows = logits.float().log_softmax(-1).cpu().numpy()
-            return [
+            found = [
                 self._words.labels(row[:length], blank=self.blank)
                 for row, length in zip(rows, frames, strict=True)
             ]
+            return [self.tokenizer.decode(labels, **_SPELLED).strip() for labels in found]
         best = logits.argmax(-1).cpu().tolist()
-        return [
-            [label for label, _ in itertools.groupby(row[:length]) if label != self.blank]
+        # Whether equal labels collapse that have a special token between them, tokenizers see
+        # each in its own way: they take the blanks away.
+        found = [
+            [label for label, _ in itertools.groupby(row[:length])]
             for row, length in zip(best, frames, strict=True)
         ]
-
-    def _text(self, ids: list[int]) -> str:
-        return self.tokenizer.decode(ids, group_tokens=False, skip_special_tokens=True).strip()
+        return [self.tokenizer.decode(path, skip_special_tokens=True).strip() for path in found]
 
     def describe_decoding(self) -> str:
         if self._words is not None and self._decodes_words:

@@ -8,7 +8,6 @@ from mynah import console
 from mynah.config.errors import UserError
 from mynah.models import ctc_models, registry
 
-WITH_HEAD = ["wav2vec2_ctc", "wav2vec2_ctc_layer_norm", "hubert_ctc", "wavlm_ctc", "parakeet_ctc"]
 WITHOUT_HEAD = ["wav2vec2_base", "w2v_bert"]
 
 
@@ -27,7 +26,7 @@ def build(folder, **settings):
 
 
 @pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
-@pytest.mark.parametrize("kind", WITH_HEAD + WITHOUT_HEAD)
+@pytest.mark.parametrize("kind", WITHOUT_HEAD)
 def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, checkpoints, clips, tmp_path):
     family = build(checkpoints(kind), use_lora=lora)
     losses = train(family, family.collate(rows(family, clips)), rate=1e-3)
@@ -45,9 +44,8 @@ def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, checkpoints, cli
             assert torch.equal(tensor, weights[name]), name
 
 
-@pytest.mark.parametrize("kind", ["parakeet_ctc", "wav2vec2_base"])
-def test_lora_trains_its_matrices_and_the_head_alone(kind, checkpoints, clips):
-    family = build(checkpoints(kind), use_lora=True)
+def test_lora_trains_its_matrices_and_a_new_head_alone(checkpoints, clips):
+    family = build(checkpoints("wav2vec2_base"), use_lora=True)
     before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
     train(family, family.collate(rows(family, clips)))
     head = ctc_models.head_of(family.model.get_base_model())
@@ -59,17 +57,6 @@ def test_lora_trains_its_matrices_and_the_head_alone(kind, checkpoints, clips):
         elif not torch.equal(tensor, before[name]):
             changed.add("lora" if ".lora_" in name else "head")
     assert changed == {"lora", "head"}
-
-
-@pytest.mark.parametrize("kind", ["parakeet_ctc", "hubert_ctc"])
-def test_merged_says_the_same_as_unmerged(kind, checkpoints, clips):
-    family = build(checkpoints(kind), use_lora=True)
-    batch = family.collate(rows(family, clips))
-    train(family, batch)
-    with torch.no_grad():
-        unmerged = family.loss(family.model, batch).total
-        merged = family.loss(family.model.merge_and_unload().eval(), batch).total
-    torch.testing.assert_close(merged, unmerged, rtol=1e-5, atol=1e-4)
 
 
 def test_plain_peft_loads_an_adapter(checkpoints, clips, tmp_path):
