@@ -209,6 +209,21 @@ def _matches_nothing(target: str, candidates: Sequence[str], whole: Sequence[str
     )
 
 
+def merged(model: Any) -> Any:
+    """The model without peft around it, its LoRA matrices folded into what they adapt.
+
+    Raises:
+        UserError: It has none.
+    """
+    if not is_adapted(model):
+        raise UserError(
+            "There is nothing to merge: this checkpoint has no LoRA matrices, and holds all its "
+            "weights itself.",
+            fix="use it as it is",
+        )
+    return model.merge_and_unload()
+
+
 def say_going_on(model: Any, config: ModelConfig, directory: Path) -> None:
     """Tell that the matrices of an adapter are trained on, and what of the settings is not used.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mynah.config.tuning import tuning
+from mynah.config.tuning import LORA, target_of, tuning
 from mynah.models import adapters, hub
 from mynah.models.attention import check_attention
 
@@ -28,9 +28,14 @@ def check_structure(config: ModelConfig, parts: dict[str, hub.Source]) -> None:
     Raises:
         UserError: A part has no such attention, or a target matches nothing.
     """
-    targets = config.lora_target_modules
-    wanted = targets if tuning(config).adapts else None
-    if not parts or (config.attn_implementation is None and not wanted):
+    learns = tuning(config)
+    adapted = {
+        "pretrained": learns.adapts,
+        "encoder_model_name": learns.encoder == LORA,
+        "decoder_model_name": learns.decoder == LORA,
+    }
+    wanted = config.lora_target_modules if learns.adapts else None
+    if config.attn_implementation is None and not wanted:
         return
     candidates: list[str] = []
     for setting, source in parts.items():
@@ -39,16 +44,13 @@ def check_structure(config: ModelConfig, parts: dict[str, hub.Source]) -> None:
         if kind is None:
             continue
         check_attention(kind, source, written)
-        if wanted:
-            prefix = _PREFIXES.get(setting, "")
-            candidates += [f"{prefix}{path}" for path in _linear_layers(kind, written, source)]
+        if wanted and adapted[setting]:
+            candidates += _linear_layers(kind, written, source)
     if wanted and candidates:
+        in_parts = config.decoder_model_name is not None
+        paths = [target_of(target)[1] if in_parts else target for target in wanted]
         found = [path for path in candidates if path not in _HEADS]
-        adapters.matching(wanted, found, whole=[path for path in candidates if path in _HEADS])
-
-
-# Where a part is in a speech_llm.
-_PREFIXES = {"encoder_model_name": "encoder.", "decoder_model_name": "language_model."}
+        adapters.matching(paths, found, whole=[path for path in candidates if path in _HEADS])
 
 
 def _auto_class(setting: str, written: Any) -> Any:

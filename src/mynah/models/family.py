@@ -213,6 +213,16 @@ class Family(ABC):
                     return part
         return "encoder"
 
+    def merge(self) -> None:
+        """Fold LoRA matrices into the weights that they adapt; :meth:`save` then writes them all.
+
+        Raises:
+            UserError: There are none.
+        """
+        from mynah.models import adapters
+
+        self.model = adapters.merged(self.model)
+
     @abstractmethod
     def parameter_table(self) -> list[tuple[str, int, int]]:
         """(part, parameters, trainable parameters) rows for the summary and the checkpoint."""

@@ -87,7 +87,7 @@ def here(recorded: str | None) -> str | None:
     Args:
         recorded: What it was held in while it was trained.
     """
-    if recorded is None or not _ALLOWED.get():
+    if recorded is None or wanted_whole():
         return None
     if problem := _problem():
         console.notice(
@@ -98,9 +98,14 @@ def here(recorded: str | None) -> str | None:
     return recorded
 
 
+def wanted_whole() -> bool:
+    """Whether :func:`whole_weights` is around."""
+    return not _ALLOWED.get()
+
+
 @contextlib.contextmanager
 def whole_weights() -> Iterator[None]:
-    """Within, the base of every checkpoint is loaded whole, whatever it was trained on."""
+    """Within, every checkpoint is loaded whole, in float32, whatever it was trained on."""
     before = _ALLOWED.set(False)
     try:
         yield

@@ -80,13 +80,11 @@ def load(
     source = hub.Source(str(directory), offline=True, setting=str(directory))
     with contextlib.nullcontext() if as_trained else quantization.whole_weights():
         family = _family_of(source).load(directory, offline=offline)
-    if attention is not None:
-        check_attention(
-            type(weights.own(family.model)), dataclasses.replace(source, attention=attention)
-        )
-        weights.own(family.model).set_attn_implementation(attention)
-    if as_trained:
         weights.hold_as_recorded(family.model)
+    if attention is not None:
+        own = weights.own(family.model)
+        check_attention(type(own), dataclasses.replace(source, attention=attention))
+        own.set_attn_implementation(attention)
     return family
 
 

@@ -107,6 +107,11 @@ class SpeechLLMFamily(Family):
         if self.ctc is not None:
             self.ctc.save(directory)
 
+    def merge(self) -> None:
+        from mynah.models import speech_llm_parts
+
+        speech_llm_parts.merge(self.model)
+
     def features(self, audio: np.ndarray) -> np.ndarray:
         return self.frontend.features(np.pad(audio, (0, self._samples(len(audio)) - len(audio))))
 

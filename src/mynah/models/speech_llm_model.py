@@ -7,6 +7,7 @@ transformers' Qwen3-ASR does it.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrained
 from transformers.modeling_outputs import ModelOutput
 
 from mynah.config.tuning import FROZEN, FULL, LORA
-from mynah.models import adapters, hub, speech_encoders, weights
+from mynah.models import adapters, bases, hub, quantization, speech_encoders, weights
 from mynah.models.new_tokens import NewTokens
 from mynah.models.speech_llm_config import (
     ADAPTER,
@@ -266,7 +267,8 @@ class SpeechLLM(PreTrainedModel):
         def source(part: str) -> hub.Source:
             if part in config.saved_parts:
                 return hub.Source(str(directory / part), offline=True, setting=str(directory))
-            return _base(config.bases[part], directory, offline=local_files_only)
+            held_in = getattr(config, quantization.RECORD, None)
+            return _base(config.bases[part], directory, held_in, offline=local_files_only)
 
         encoder = speech_encoders.load(source(ENCODER), config.encoder_config)
         if ENCODER_ADAPTER in config.saved_parts:
@@ -341,11 +343,11 @@ def _save_base(part: Any, directory: Path) -> None:
         written.save_pretrained(directory)
 
 
-def _base(named: list[str], directory: Path, *, offline: bool) -> hub.Source:
+def _base(named: list[str], directory: Path, held_in: str | None, *, offline: bool) -> hub.Source:
     """Where a part that a checkpoint does not hold comes from."""
     name, commit = named
-    local = Path(name).is_absolute()
-    return hub.Source(name, None if local else commit, offline, str(directory / "config.json"))
+    source = bases.recorded(name, commit, offline=offline, setting=str(directory / "config.json"))
+    return dataclasses.replace(source, quantization=quantization.here(held_in))
 
 
 AutoConfig.register(SpeechLLMConfig.model_type, SpeechLLMConfig)

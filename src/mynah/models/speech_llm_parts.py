@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mynah.config.errors import UserError
+from mynah.config.schema import ModelConfig
 from mynah.config.tuning import FULL, LORA, Tuning, target_of, tuning_of_parts
 from mynah.models import adapters, hub, scratch, speech_encoders, weights
 from mynah.models import speech_llm_model as network
@@ -22,9 +23,6 @@ from mynah.models.speech_llm_config import (
 )
 from mynah.models.speech_llm_prompts import add_tokens, load_tokenizer
 from mynah.models.tokenizers import train_tokenizer
-
-if TYPE_CHECKING:
-    from mynah.config.schema import ModelConfig
 
 # The parts that LoRA may adapt: the module, and its folders in a checkpoint.
 _ADAPTABLE = {
@@ -194,6 +192,17 @@ def retune(model: network.SpeechLLM, learns: Tuning, config: ModelConfig) -> Non
         model.new_tokens.install(own)
     model.config.text_config = own.config
     network.choose_trained(model)
+
+
+def merge(model: network.SpeechLLM) -> None:
+    """Fold LoRA matrices into the parts they adapt; a checkpoint then holds every part itself.
+
+    Raises:
+        UserError: No part has any.
+    """
+    if not any(adapters.is_adapted(getattr(model, one)) for one, *_ in _ADAPTABLE.values()):
+        adapters.merged(model)  # says that there is nothing to merge
+    retune(model, Tuning(FULL, FULL, FULL), ModelConfig())
 
 
 def _lora_targets(

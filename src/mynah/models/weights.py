@@ -178,7 +178,8 @@ def hold_frozen(model: Any, dtype: str | None) -> None:
 
 def hold_as_recorded(model: Any) -> None:
     """:func:`hold_frozen` of a loaded checkpoint, as it was when it was trained."""
-    hold_frozen(model, getattr(own(model).config, _RECORD, None))
+    recorded = getattr(own(model).config, _RECORD, None)
+    hold_frozen(model, None if quantization.wanted_whole() else recorded)
 
 
 def own(model: Any) -> Any:
@@ -194,9 +195,7 @@ def _compute_in(model: Any, dtype: torch.dtype) -> None:
     called = [top, *top.children(), *(m for m in top.modules() if isinstance(m, PreTrainedModel))]
     for module in {id(one): one for one in called}.values():
         if any(True for _ in module.parameters()):
-            autocast = _Autocast(dtype)
-            module.register_forward_pre_hook(autocast.enter)
-            module.register_forward_hook(autocast.leave, always_call=True)
+            _Autocast.around(module, dtype)
 
 
 class _Autocast:
@@ -209,6 +208,18 @@ class _Autocast:
     def __init__(self, dtype: torch.dtype) -> None:
         self.dtype = dtype
         self._open: list[Any] = []
+
+    @classmethod
+    def around(cls, module: Any, dtype: torch.dtype) -> None:
+        """Let a module compute in ``dtype`` from here on, whatever it did before."""
+        for hook in module._forward_pre_hooks.values():
+            autocast = getattr(hook, "__self__", None)
+            if isinstance(autocast, cls):
+                autocast.dtype = dtype
+                return
+        autocast = cls(dtype)
+        module.register_forward_pre_hook(autocast.enter)
+        module.register_forward_hook(autocast.leave, always_call=True)
 
     def enter(self, module: Any, _: Any) -> None:
         import torch
