@@ -11,6 +11,7 @@ from mynah.models.audio_llm_prompts import Requests
 _CLIP = "clip.wav"  # stands for the audio: a request that is not tokenized does not open it
 # Templates of Granite write the day into the prompt; one prompt is to be one prompt.
 _DAY = "December 19, 2024"
+_SEGMENT_MARK = re.compile(r"\[(?:S\d+|[\d:.]+)\]")  # of MOSS: who, or when
 _BETWEEN_TERMS = re.compile(r"\s*[,;\n，、；]\s*")
 
 
@@ -222,7 +223,8 @@ class MossRequests(Requests):
         return self._ids("[0.00][S01]")
 
     def transcript(self, written: str) -> str:
-        return " ".join(re.sub(r"\[(?:S\d+|[\d:.]+)\]", " ", written).split())
+        parts = (part.strip() for part in _SEGMENT_MARK.split(written))
+        return " ".join(filter(None, parts))
 
 
 def requests_for(
