@@ -1,4 +1,4 @@
-"""The ``mynah`` command: train, eval, models, prefetch, data, config, migrate."""
+"""The ``mynah`` command: train, eval, merge, models, prefetch, data, config, migrate."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _data(rest)
     if command == "models":
         return _models(rest)
+    if command == "merge":
+        return _merge(rest)
     parsed = _parser().parse_args(arguments)
     if parsed.command == "config":
         return _config(parsed)
@@ -73,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         action.add_argument("--config-dir", metavar="DIR", help="more groups and experiments")
 
     commands.add_parser("models", help="pretrained models, and which fit here", add_help=False)
+    commands.add_parser("merge", help="fold LoRA matrices into their base", add_help=False)
     commands.add_parser("data", help="prepare, inspect, download, segment corpora", add_help=False)
     commands.add_parser("migrate", help="a legacy JSON config as an experiment", add_help=False)
     return parser
@@ -120,6 +123,12 @@ def _data(arguments: Sequence[str]) -> int:
     from mynah.commands import data
 
     return data.main(arguments)
+
+
+def _merge(arguments: Sequence[str]) -> int:
+    from mynah.commands import merge
+
+    return merge.main(arguments)
 
 
 def _models(arguments: Sequence[str]) -> int:
