@@ -15,27 +15,17 @@ from typing import Any
 
 import standins_audio_llm
 import standins_ctc
+import standins_lm
 import standins_seq2seq
+from standins_lm import SENTENCES, byte_level_tokenizer
 
-SENTENCES = (
-    "turn on the kitchen lights",
-    "set a timer for ten minutes",
-    "call anna at five past nine",
-    "what's the weather in paris",
-    "play the next song",
-)
+__all__ = ["KINDS", "SENTENCES", "byte_level_tokenizer", "install", "write"]
+
 # What the shipped configurations name.
 LARGE = {
     "openai/whisper-small": "whisper",
     "HuggingFaceTB/SmolLM2-1.7B-Instruct": "chat_lm",
 }
-
-_CHAT_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
 
 
 def install(hub_cache: Path, name: str, kind: str) -> Path:
@@ -100,58 +90,6 @@ def _whisper() -> list[Any]:
     return [model, WhisperFeatureExtractor(feature_size=80)]
 
 
-def _llama(tokenizer: Any) -> list[Any]:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        tie_word_embeddings=True,
-        initializer_range=0.3,  # large enough that one token does not simply repeat another
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return [LlamaForCausalLM(config), tokenizer]
-
-
-def _chat_lm() -> list[Any]:
-    """SmolLM2-Instruct: byte-level pieces, ChatML, the end of a turn ends the text."""
-    tokenizer = byte_level_tokenizer(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
-    tokenizer.bos_token = "<|im_start|>"
-    tokenizer.eos_token = tokenizer.pad_token = "<|im_end|>"
-    tokenizer.chat_template = _CHAT_TEMPLATE
-    return _llama(tokenizer)
-
-
-def _base_lm() -> list[Any]:
-    """A base model: no chat template, no padding token."""
-    tokenizer = byte_level_tokenizer(["<|endoftext|>"])
-    tokenizer.bos_token = tokenizer.eos_token = "<|endoftext|>"
-    return _llama(tokenizer)
-
-
-def byte_level_tokenizer(special: list[str]) -> Any:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=300,
-        special_tokens=special,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
-
-
 def _transducer_sizes(encoder: Any) -> tuple[Any, dict[str, Any]]:
     """A tokenizer with a blank behind its pieces, and the sizes that a configuration takes."""
     from mynah.models.tokenizers import train_tokenizer
@@ -175,6 +113,7 @@ def _transducer_sizes(encoder: Any) -> tuple[Any, dict[str, Any]]:
         "blank_token_id": tokenizer.convert_tokens_to_ids("<blank>"),
         "decoder_hidden_size": 24,
         "num_decoder_layers": 2,
+        "max_symbols_per_step": 3,
         "encoder_config": encoder(**sizes),
     }
 
@@ -241,8 +180,7 @@ def _nemotron_multilingual() -> list[Any]:
 
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "whisper": _whisper,
-    "chat_lm": _chat_lm,
-    "base_lm": _base_lm,
+    **standins_lm.KINDS,
     **standins_ctc.KINDS,
     **standins_seq2seq.KINDS,
     **standins_audio_llm.KINDS,

@@ -111,9 +111,6 @@ class _Head(_Beside):
         known = self.base(hidden)
         bias = None if tokens.bias is None else tokens.bias.to(hidden.dtype)
         new = functional.linear(hidden, tokens.head.to(hidden.dtype), bias).to(known.dtype)
-        missing = tokens.first - known.shape[-1]
-        if missing > 0:  # a tokenizer with tokens that its model never had
-            known = functional.pad(known, (0, missing), value=torch.finfo(known.dtype).min)
         behind = known[..., tokens.first + len(tokens) :]
         return torch.cat([known[..., : tokens.first], new, behind], dim=-1)
 

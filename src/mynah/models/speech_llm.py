@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.models import hub
+from mynah.models import hub, weights
 from mynah.models.ctc_head import CTCHead, TwiceSpelled
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import Frontend, frontend_for, group_by_length, length_function
@@ -49,16 +49,18 @@ class SpeechLLMFamily(Family):
         self.tokenizer = tokenizer
         self.ctc = ctc
         self.frontend: Frontend
-        if model.config.audio_window == "native" and model.encoder.config.model_type == "whisper":
-            self.frontend = WhisperWindowFrontend(extractor, length_function(model.encoder))
+        encoder = weights.own(model.encoder)
+        if model.config.audio_window == "native" and encoder.config.model_type == "whisper":
+            self.frontend = WhisperWindowFrontend(extractor, length_function(encoder))
         else:
-            self.frontend = frontend_for(extractor, model.encoder)
+            self.frontend = frontend_for(extractor, encoder)
         self.sample_rate = self.frontend.sample_rate
         self.feature_seconds = self.frontend.feature_seconds
         self._stack: int = model.config.projector_stack
         self._bases = dict(model.config.bases)
         self._max_tokens: int = model.config.generation_max_length
-        self._context = getattr(model.config.text_config, "max_position_embeddings", None)
+        text = model.config.text_config.get_text_config()
+        self._context = getattr(text, "max_position_embeddings", None)
         self._quantum = round(_QUANTUM_SECONDS * self.sample_rate)
         end = end_of_text(tokenizer)
         assert end is not None  # one is added where there is none
@@ -216,14 +218,14 @@ class SpeechLLMFamily(Family):
             ignore_index=IGNORED,
             reduction="none",
         ).view(targets.shape)
-        weights = batch["weights"].to(losses)
+        counts = batch["weights"].to(losses)
         tokens = (targets != IGNORED).sum(1).to(losses)
         totals = losses.sum(1)
         if self.ctc is not None:
             # A mean over CTC's labels and a mean over tokens, each utterance as its tokens count.
             heard = self.ctc.losses(output.ctc_logits, batch).to(losses)
             totals = totals + self.ctc.weight * tokens * heard
-        return LossSum(total=(totals * weights).sum(), count=(tokens * weights).sum())
+        return LossSum(total=(totals * counts).sum(), count=(tokens * counts).sum())
 
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
         window = self._window_samples

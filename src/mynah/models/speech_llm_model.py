@@ -110,7 +110,7 @@ class SpeechLLM(PreTrainedModel):
         )
         self.new_tokens: NewTokens | None = None
         if config.new_tokens:
-            own = core(self.language_model)
+            own = weights.own(self.language_model)
             self.new_tokens = NewTokens(own, config.first_new_token, config.new_tokens)
             self.new_tokens.install(own)
         self.ctc_head: nn.Linear | None = None
@@ -135,7 +135,7 @@ class SpeechLLM(PreTrainedModel):
         learns = any(parameter.requires_grad for parameter in self.encoder.parameters())
         with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
             return speech_encoders.encode(
-                core(self.encoder), input_features, feature_lengths, input_features_mask
+                weights.own(self.encoder), input_features, feature_lengths, input_features_mask
             )
 
     def audio_vectors(
@@ -193,7 +193,7 @@ class SpeechLLM(PreTrainedModel):
 
     def _takes(self, argument: str) -> bool:
         """Whether the language model's forward pass knows an argument."""
-        return argument in inspect.signature(core(self.language_model).forward).parameters
+        return argument in inspect.signature(weights.own(self.language_model).forward).parameters
 
     @torch.inference_mode()
     def greedy(self, embedded: torch.Tensor, *, end: int, max_tokens: int) -> list[list[int]]:
@@ -297,11 +297,6 @@ class SpeechLLM(PreTrainedModel):
             module.load_state_dict(held)
 
 
-def core(part: Any) -> Any:
-    """A part without peft around it; LoRA matrices in it are its own layers."""
-    return part.get_base_model() if adapters.is_adapted(part) else part
-
-
 def load_language_model(source: hub.Source) -> Any:
     """A causal language model in fp32.
 
@@ -326,7 +321,7 @@ def choose_trained(model: SpeechLLM) -> None:
 
 def _save_base(part: Any, directory: Path) -> None:
     """Write a part without the LoRA matrices that may be in it, as its own class loads it."""
-    own = core(part)
+    own = weights.own(part)
     if own is part:
         weights.save_whole(part, directory)
     else:

@@ -55,8 +55,9 @@ def from_names(
         speaking = dataclasses.replace(speaking, quantization=None)  # it is trained
     spoken = hub.load_config(speaking)
     tokenizer = load_tokenizer(speaking)
-    first = len(tokenizer)
-    new = add_tokens(tokenizer, config.new_tokens)
+    # Tokens that the tokenizer has and the model has no rows of are new to it as well.
+    first = min(len(tokenizer), spoken.get_text_config().vocab_size)
+    add_tokens(tokenizer, config.new_tokens)
     bases: dict[str, list[str]] = {}
     encoder, heard, extractor = _encoder(config, sample_rate, bases, offline=offline)
     language_model = network.load_language_model(speaking)
@@ -72,7 +73,7 @@ def from_names(
             bases=bases,
             saved_parts=[] if ENCODER in bases else [ENCODER],
             first_new_token=first,
-            new_tokens=len(new),
+            new_tokens=max(0, len(tokenizer) - first),
             generation_max_length=config.generation_max_length,
             audio_window="native" if config.audio_window == "native" else "clip",
         ),
@@ -160,7 +161,7 @@ def retune(model: network.SpeechLLM, learns: Tuning, config: ModelConfig) -> Non
     Raises:
         UserError: A target of LoRA names no module.
     """
-    own = network.core(model.language_model)
+    own = weights.own(model.language_model)
     if model.new_tokens is not None:
         model.new_tokens.remove(own)  # its layers are no targets
     chosen = _lora_targets(model, learns, config)
@@ -183,7 +184,7 @@ def retune(model: network.SpeechLLM, learns: Tuning, config: ModelConfig) -> Non
         setattr(model, attribute, part)
     model.config.saved_parts = sorted(saved)
     model.config.learns = dataclasses.asdict(learns)
-    own = network.core(model.language_model)
+    own = weights.own(model.language_model)
     if model.new_tokens is not None and learns.decoder == FULL:
         model.new_tokens.settle(own)
         model.new_tokens = None
@@ -215,10 +216,10 @@ def _lora_targets(
     """
     adapted = [name for name in _ADAPTABLE if getattr(learns, name) == LORA]
     wanted = config.lora_target_modules
-    if wanted is None:
+    if wanted in (None, [adapters.AUTO]):
         return dict.fromkeys(adapted)
     candidates = {
-        name: adapters.adaptable_modules(network.core(getattr(model, _ADAPTABLE[name][0])))
+        name: adapters.adaptable_modules(weights.own(getattr(model, _ADAPTABLE[name][0])))
         for name in adapted
     }
     found: dict[str, list[str]] = {name: [] for name in adapted}

@@ -32,15 +32,12 @@ def load_tokenizer(source: hub.Source) -> Any:
         ) from None
 
 
-def add_tokens(tokenizer: Any, wanted: Sequence[str]) -> list[str]:
+def add_tokens(tokenizer: Any, wanted: Sequence[str]) -> None:
     """Add tokens that a tokenizer does not have, and one that ends a text where none does.
 
     Args:
         tokenizer: Changed in place.
         wanted: Words that are to be one token each, as ``<laughter>``; they stay in transcripts.
-
-    Returns:
-        Those that are new; their ids follow one another, in this order.
 
     Raises:
         UserError: A wanted token is empty.
@@ -49,20 +46,13 @@ def add_tokens(tokenizer: Any, wanted: Sequence[str]) -> list[str]:
 
     if any(not token.strip() for token in wanted):
         raise UserError("A new token has no letters.", where="model.new_tokens")
-    before = len(tokenizer)
-    known = tokenizer.get_vocab()
-    new = [token for token in dict.fromkeys(wanted) if token not in known]
-    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in new])
+    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in wanted])
     if end_of_text(tokenizer) is None:
         tokenizer.add_special_tokens({"eos_token": END})
-        new.append(END)
         console.notice(
             f"The language model's tokenizer has no token that ends a text: {END} is added, and "
             "its embedding is learned."
         )
-    ids = tokenizer.convert_tokens_to_ids(new)
-    assert ids == list(range(before, before + len(new)))
-    return new
 
 
 def end_of_text(tokenizer: Any) -> int | None:
@@ -76,8 +66,7 @@ def end_of_text(tokenizer: Any) -> int | None:
         ends = _ids(tokenizer, chat.partition(_SAID)[2].lstrip())
         if ends and ends[0] in tokenizer.all_special_ids:
             return ends[0]
-    end = tokenizer.eos_token_id
-    return None if end == tokenizer.unk_token_id else end
+    return tokenizer.eos_token_id
 
 
 def prompt_ids(tokenizer: Any, prompt: str) -> tuple[list[int], list[int]]:
