@@ -227,7 +227,11 @@ def train_recorded(
         return RunResult(directory, {}, None, interrupted=True)
 
     if outcome.best_checkpoint is not None:
-        family = registry.load(outcome.best_checkpoint, offline=config.offline)
+        family = registry.load(
+            outcome.best_checkpoint,
+            offline=config.offline,
+            attention=config.model.attn_implementation,
+        )
         family.configure_decoding(config.model)
         family.model.to(device_for(config))
     evaluations = measure(config, family, data.evaluation)
@@ -258,6 +262,10 @@ def evaluate_checkpoint(
     verify(checkpoint)
     config = checkpoint_config(checkpoint, config, origins)
     console.say(f"Evaluating {checkpoint}")
+
+    from mynah.models import registry
+
+    registry.check_checkpoint(checkpoint, offline=config.offline)
     record = RunRecord.start(directory, config)
 
     from mynah.data.prepare import prepare
@@ -269,11 +277,12 @@ def evaluate_checkpoint(
     if distributed.rank() == 0:
         (directory / "config.yaml").write_text(effective_yaml(config), encoding="utf-8")
 
-    from mynah.models import registry
     from mynah.runtime import device_for, use_threads
 
     use_threads(config)
-    family = registry.load(checkpoint, offline=config.offline)
+    family = registry.load(
+        checkpoint, offline=config.offline, attention=config.model.attn_implementation
+    )
     family.configure_decoding(config.model)
     family.model.to(device_for(config))
     evaluations = measure(config, family, data.evaluation)

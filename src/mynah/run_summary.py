@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ def summarize(
     trainable = sum(row[2] for row in parameters)
     rows = [
         ["model", f"{family.name}: {total:,} parameters, {trainable:,} trained"],
+        *([] if trainable == total else _parts(parameters)),
         ["training", f"{len(corpus):,} utterances, {corpus.durations.sum() / 3600:.2f} h"],
     ]
     batches = f"of {plan.batches_per_epoch:,} batches an epoch, "
@@ -58,6 +60,14 @@ def summarize(
         ["estimated memory", f"{cost.peak_bytes / 2**30:.1f} GiB"],
     ]
     console.table("This run", ["what", "how much"], rows)
+
+
+def _parts(parameters: Sequence[tuple[str, int, int]]) -> list[list[str]]:
+    """A row for each part of a model of which not all is trained."""
+    return [
+        [f"  {part}", f"{total:,} parameters, {f'{trained:,}' if trained else 'none'} trained"]
+        for part, total, trained in parameters
+    ]
 
 
 def write_report(

@@ -182,6 +182,25 @@ def hold_as_recorded(model: Any) -> None:
     hold_frozen(model, None if quantization.wanted_whole() else recorded)
 
 
+def take_over(model: Any, loaded: Any) -> None:
+    """Give ``model`` the weights of a checkpoint of it.
+
+    Of a model whose base is held in four bits only what is trained is taken: the base is the
+    same, and how it is packed is no matrix that could be copied.
+
+    Raises:
+        RuntimeError: They are not the weights of ``model``.
+    """
+    state = loaded.state_dict()
+    if getattr(own(model).config, quantization.RECORD, None) is None:
+        model.load_state_dict(state, strict=True)
+        return
+    trained = {name for name, one in model.named_parameters() if one.requires_grad}
+    if missing := sorted(trained - state.keys()):
+        raise RuntimeError(f"Missing key(s) in state_dict: {', '.join(missing[:3])}")
+    model.load_state_dict({name: state[name] for name in trained}, strict=False)
+
+
 def own(model: Any) -> Any:
     """The model itself, which peft may have wrapped."""
     return model.get_base_model() if adapters.is_adapted(model) else model

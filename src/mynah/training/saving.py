@@ -14,6 +14,7 @@ from transformers import Trainer
 import mynah
 from mynah import distributed
 from mynah.config.errors import UserError
+from mynah.models import weights
 from mynah.runtime import describe_machine
 from mynah.training import checkpoint as checkpoints
 from mynah.training import state
@@ -143,6 +144,7 @@ class CommittingTrainer(Trainer):
             "scores": self._scores if measured else {},
             "best": {"step": self.state.best_global_step, "score": self.state.best_metric},
             "base_revisions": self.family.base_revisions(),
+            "parameters": [list(row) for row in self.family.parameter_table()],
             "fingerprints": {"data": self._settings["training data (fingerprint)"]},
             "training": {
                 "settings": self._settings,
@@ -189,7 +191,7 @@ class CommittingTrainer(Trainer):
         self._resumed_from = directory
         loaded = type(self.family).load(directory, offline=self._config.offline)
         try:
-            self.family.model.load_state_dict(loaded.model.state_dict(), strict=True)
+            weights.take_over(self.family.model, loaded.model)
         except RuntimeError as error:
             raise UserError(
                 "The model of this run is not that of the checkpoint: "
