@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import standins_audio_omni
 import standins_audio_rare
 from standins_audio_parts import LAYERS, PLAIN_LAYERS, WIDTH, Files, qwen_tokenizer, tekken
 
@@ -364,4 +365,5 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "qwen2_audio": _qwen2_audio,
     "audioflamingo3": _audioflamingo3,
     **standins_audio_rare.KINDS,
+    **standins_audio_omni.KINDS,
 }
