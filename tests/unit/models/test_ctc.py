@@ -1,6 +1,7 @@
 import copy
 import pickle
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -51,6 +52,30 @@ def test_the_loss_is_that_of_transformers(family, clips):
     ).loss
     torch.testing.assert_close(own.total, reference)
     assert own.count == sum(len(family.labels(text)) for text in TEXTS[: len(clips)])
+
+
+def test_on_a_gpu_of_apple_the_loss_is_computed_on_the_cpu_and_the_model_stays(family, clips):
+    class OnMPS:
+        """Logits on a device for which torch has no CTC loss."""
+
+        device, dtype = torch.device("mps"), torch.float32
+
+        def __init__(self, values):
+            self.values, self.moved_to = values, None
+
+        def to(self, device, dtype):
+            self.moved_to = device
+            return self.values.to(dtype)
+
+    batch = family.collate(examples(family, clips))
+    family.model.eval()
+    logits = OnMPS(family.model(batch["input_features"], batch["attention_mask"]).logits)
+    heard = SimpleNamespace(logits=logits)  # a model that could not be moved: it is none
+    loss = family.loss(lambda **inputs: heard, batch)
+    assert logits.moved_to == torch.device("cpu") == loss.total.device
+    torch.testing.assert_close(loss.total, family.loss(family.model, batch).total)
+    loss.total.backward()
+    assert family.model.ctc_head.weight.grad.abs().sum() > 0
 
 
 def test_clips_in_which_nobody_speaks_are_learned_from(family, clips):

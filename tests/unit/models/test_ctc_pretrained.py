@@ -1,3 +1,5 @@
+import shutil
+
 import peft
 import pytest
 import torch
@@ -110,13 +112,18 @@ def test_the_convolutions_over_samples_stay_as_they_are(checkpoints):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_weights_kept_in_half_precision_are_trained_in_full(dtype, checkpoints, tmp_path):
-    half = AutoModelForCTC.from_pretrained(checkpoints("hubert_ctc"), dtype=dtype)
-    half.save_pretrained(tmp_path)
-    for part in ("preprocessor_config.json", "tokenizer_config.json", "vocab.json"):
-        (tmp_path / part).write_bytes((checkpoints("hubert_ctc") / part).read_bytes())
-    family = build(tmp_path)
+@pytest.mark.parametrize("kind", ["hubert_ctc", "granite5_ctc"])
+def test_weights_kept_in_half_precision_are_trained_and_saved_in_full(
+    kind, dtype, checkpoints, tmp_path
+):
+    shutil.copytree(checkpoints(kind), tmp_path / "half")
+    half = AutoModelForCTC.from_pretrained(checkpoints(kind), dtype=dtype)
+    half.save_pretrained(tmp_path / "half")
+    family = build(tmp_path / "half")
     assert {p.dtype for p in family.model.parameters()} == {torch.float32}
+    family.save(tmp_path / "whole")
+    again = AutoModelForCTC.from_pretrained(tmp_path / "whole")
+    assert {p.dtype for p in again.parameters()} == {torch.float32}
 
 
 def test_a_model_without_a_head_gets_a_tokenizer_of_the_corpus_and_says_so(
