@@ -1,0 +1,47 @@
+"""What is said of the architectures: on the page, and of all that transformers lists."""
+
+import pytest
+from architectures import ARCHITECTURES, CHECKS
+from table import PAGE, page, supported
+
+from mynah.models import audio_llm_models, seq2seq_models, speech_encoders
+
+
+def test_the_page_says_what_the_checks_find():
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it: python tests/matrix/table.py"
+
+
+def test_thirty_architectures_train_adapt_save_and_load():
+    assert len(supported()) >= 30
+
+
+def test_every_line_has_a_name_of_its_own_and_fails_checks_that_there_are():
+    assert len({one.id for one in ARCHITECTURES}) == len(ARCHITECTURES)
+    assert all(one.fails.keys() <= CHECKS.keys() for one in ARCHITECTURES)
+
+
+@pytest.mark.parametrize(
+    ("family", "lists"),
+    [
+        ("ctc", ["CTC"]),
+        ("transducer", ["RNNT", "TDT"]),
+        ("seq2seq", ["SPEECH_SEQ_2_SEQ"]),
+    ],
+)
+def test_no_architecture_that_transformers_lists_is_forgotten(family, lists):
+    from transformers.models.auto import modeling_auto
+
+    listed = {k for one in lists for k in getattr(modeling_auto, f"MODEL_FOR_{one}_MAPPING_NAMES")}
+    refused = {*seq2seq_models.UNSUPPORTED, *audio_llm_models.UNSUPPORTED}
+    # Some speech LLMs are listed beside the sequence-to-sequence models.
+    assert listed - refused - names("audio_llm") == names(family)
+
+
+def test_every_speech_llm_that_is_supported_is_checked():
+    assert names("audio_llm") == set(audio_llm_models.SUPPORTED)
+    encoders = set(speech_encoders.SUPPORTED) - {"parakeet_encoder"}  # parakeet_ctc's own
+    assert names("speech_llm") == encoders
+
+
+def names(family):
+    return {one.name for one in ARCHITECTURES if one.family == family}
