@@ -77,3 +77,27 @@ def gradients(family, batches):
 def doubled(batch):
     """A batch in double precision."""
     return {k: v.double() if v.is_floating_point() else v for k, v in batch.items()}
+
+
+def make_talkative(family, clips):
+    """Let a drawn transducer say this and that, with blanks between.
+
+    The frames of a drawn encoder are all alike: they are spread around zero.
+    """
+    model = family.model.eval()
+    lengths = [len(family.features(clip)) for clip in clips]
+    batch = family.frontend.pad([family.features(clip) for clip in clips], max(lengths))
+    with torch.no_grad():
+        frames = model.get_audio_features(**batch).pooler_output
+        frames = torch.cat([frames[row, :10] for row in range(len(clips))])
+        torch.manual_seed(0)
+        projector = model.encoder_projector
+        projector.weight /= frames.std(0)[:, None]
+        projector.bias.copy_((projector.bias - frames.mean(0)) / frames.std(0))
+        model.decoder.embedding.weight.normal_()
+        model.decoder.decoder_projector.weight.normal_()
+        model.joint.head.weight.normal_(std=0.7)
+        model.joint.head.bias[family.blank] = 5.0
+        if family.durations:
+            model.joint.head.bias[-2:] = 2.0  # longer than no frame at all
+    return family

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from test_transducer_loss import enumerated
+from tiny_models import make_talkative
 from transformers import AutoModelForRNNT, AutoModelForTDT, AutoProcessor
 
 from mynah.config.errors import UserError
@@ -31,30 +32,6 @@ def build(kind="rnnt", **options):
 @pytest.fixture(params=KINDS)
 def family(request):
     return build(request.param)
-
-
-def make_talkative(family, clips):
-    """Let a drawn model say this and that, with blanks between.
-
-    The frames of a drawn encoder are all alike: they are spread around zero.
-    """
-    model = family.model.eval()
-    lengths = [len(family.features(clip)) for clip in clips]
-    batch = family.frontend.pad([family.features(clip) for clip in clips], max(lengths))
-    with torch.no_grad():
-        frames = model.get_audio_features(**batch).pooler_output
-        frames = torch.cat([frames[row, :10] for row in range(len(clips))])
-        torch.manual_seed(0)
-        projector = model.encoder_projector
-        projector.weight /= frames.std(0)[:, None]
-        projector.bias.copy_((projector.bias - frames.mean(0)) / frames.std(0))
-        model.decoder.embedding.weight.normal_()
-        model.decoder.decoder_projector.weight.normal_()
-        model.joint.head.weight.normal_(std=0.7)
-        model.joint.head.bias[family.blank] = 5.0
-        if family.durations:
-            model.joint.head.bias[-2:] = 2.0  # longer than no frame at all
-    return family
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import peft
 import pytest
 import torch
 from conftest import TEXTS, doubled, examples, gradients, tiny, train
-from test_transducer import make_talkative
+from tiny_models import make_talkative
 from transformers import AutoModelForRNNT, AutoModelForTDT, AutoProcessor
 
 from mynah import console
