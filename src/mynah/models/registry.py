@@ -80,7 +80,7 @@ def load(
     source = hub.Source(str(directory), offline=True, setting=str(directory))
     with contextlib.nullcontext() if as_trained else quantization.whole_weights():
         family = _family_of(source).load(directory, offline=offline)
-        weights.hold_as_recorded(family.model)
+        weights.hold_as_recorded(family.model, directory)
     if attention is not None:
         own = weights.own(family.model)
         check_attention(type(own), dataclasses.replace(source, attention=attention))

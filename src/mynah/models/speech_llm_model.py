@@ -279,7 +279,7 @@ class SpeechLLM(PreTrainedModel):
         model = cls(config, encoder, language_model)
         model._load_files(directory)
         choose_trained(model)
-        weights.hold_as_recorded(model)
+        weights.hold_as_recorded(model, directory)
         return model.eval()
 
     def _load_files(self, directory: Path) -> None:

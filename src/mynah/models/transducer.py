@@ -245,7 +245,7 @@ class Transducer(Family):
                 rows = [heard[position] for position in group]
                 if self._prompts:
                     batch["prompt_ids"] = self._prompt_ids([languages[row] for row in rows])
-                with torch.no_grad():
+                with torch.no_grad(), weights.computing(base):
                     encoded = base.get_audio_features(
                         **{name: tensor.to(device) for name, tensor in batch.items()},
                         **self._options,

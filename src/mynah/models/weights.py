@@ -3,7 +3,9 @@ less where they are frozen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,9 +178,9 @@ def hold_frozen(model: Any, dtype: str | None) -> None:
     _compute_in(model, held)
 
 
-def hold_as_recorded(model: Any) -> None:
-    """:func:`hold_frozen` of a loaded checkpoint, as it was when it was trained."""
-    recorded = getattr(own(model).config, _RECORD, None)
+def hold_as_recorded(model: Any, directory: Path) -> None:
+    """:func:`hold_frozen` of the model of a checkpoint, as it was when it was trained."""
+    recorded = json.loads((directory / "config.json").read_text(encoding="utf-8")).get(_RECORD)
     hold_frozen(model, None if quantization.wanted_whole() else recorded)
 
 
@@ -215,6 +217,21 @@ def _compute_in(model: Any, dtype: torch.dtype) -> None:
     for module in {id(one): one for one in called}.values():
         if any(True for _ in module.parameters()):
             _Autocast.around(module, dtype)
+
+
+@contextlib.contextmanager
+def computing(model: Any) -> Iterator[None]:
+    """Compute as the parts of ``model`` do by themselves, for who calls the parts of a part."""
+    hooks = [getattr(hook, "__self__", None) for hook in model._forward_pre_hooks.values()]
+    autocast = next((hook for hook in hooks if isinstance(hook, _Autocast)), None)
+    if autocast is None:
+        yield
+        return
+    autocast.enter(model, ())
+    try:
+        yield
+    finally:
+        autocast.leave(model, (), None)
 
 
 class _Autocast:
