@@ -11,7 +11,15 @@ from typing import Any
 
 import standins_audio_omni
 import standins_audio_rare
-from standins_audio_parts import LAYERS, PLAIN_LAYERS, WIDTH, Files, qwen_tokenizer, tekken
+from standins_audio_parts import (
+    LAYERS,
+    PLAIN_LAYERS,
+    WIDTH,
+    Files,
+    LoraFiles,
+    qwen_tokenizer,
+    tekken,
+)
 
 _GRANITE_ENCODER = {
     "num_layers": 2,
@@ -160,7 +168,7 @@ def _voxtral() -> list[Any]:
     return [model, extractor, tokenizer]
 
 
-def _granite_speech(*, plus: bool = False) -> list[Any]:
+def _granite_speech(*, plus: bool = False, lora: bool = False) -> list[Any]:
     """A conformer whose windows a Q-Former shortens, before a Granite with tied embeddings.
 
     Its feature extractor cannot be made without torchaudio, so that its files are written as
@@ -193,7 +201,7 @@ def _granite_speech(*, plus: bool = False) -> list[Any]:
             **ends,
         },
         audio_token_index=ids["<|audio|>"],
-        has_lora_adapter=False,
+        has_lora_adapter=lora,
     )
     model = getattr(transformers, f"{name}ForConditionalGeneration")(config)
     model.generation_config = transformers.GenerationConfig(**ends)
@@ -217,7 +225,8 @@ def _granite_speech(*, plus: bool = False) -> list[Any]:
             "processor_class": "GraniteSpeechProcessor",
         },
     }
-    return [model, tokenizer, Files(files)]
+    adapter = LoraFiles(config.text_config, "model.language_model.layers")  # as 3.3 has it
+    return [model, tokenizer, Files(files), *([adapter] if lora else [])]
 
 
 def _granite_tokenizer() -> Any:
@@ -360,6 +369,7 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "qwen3_asr": _qwen3_asr,
     "voxtral": _voxtral,
     "granite_speech": _granite_speech,
+    "granite_speech_lora": lambda: _granite_speech(lora=True),
     "granite_speech_plus": lambda: _granite_speech(plus=True),
     "glmasr": _glmasr,
     "qwen2_audio": _qwen2_audio,

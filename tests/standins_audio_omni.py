@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from standins_audio_parts import PLAIN_LAYERS, SPREAD, WIDTH, Files
+from standins_audio_parts import PLAIN_LAYERS, SPREAD, WIDTH, Files, LoraFiles
 
 _PHI_TEMPLATE = (
     "{%- for turn in messages -%}{{- '<|' + turn.role + '|>' -}}"
@@ -81,43 +80,7 @@ def _phi4_multimodal() -> list[Any]:
             "processor_config.json": {"processor_class": "Phi4MultimodalProcessor"},
         }
     )
-    return [model, tokenizer, files, _SpeechLora(config)]
-
-
-class _SpeechLora:
-    """The folder beside Phi-4's weights that makes it hear, in peft's layout."""
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
-
-    def save_pretrained(self, directory: Path) -> None:
-        import torch
-        from safetensors.torch import save_file
-
-        rank = 4
-        wide = {"o_proj": (WIDTH, WIDTH), "down_proj": (64, WIDTH)}
-        within = {"o_proj": "self_attn", "down_proj": "mlp"}
-        tensors = {}
-        for layer in range(self.config.num_hidden_layers):
-            for name, (heard, said) in wide.items():
-                path = f"base_model.model.model.layers.{layer}.{within[name]}.{name}"
-                tensors[f"{path}.lora_A.weight"] = torch.randn(rank, heard) * 0.1
-                tensors[f"{path}.lora_B.weight"] = torch.randn(said, rank) * 0.1
-        folder = directory / "speech-lora"
-        folder.mkdir(exist_ok=True)
-        save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-        told = {
-            "peft_type": "LORA",
-            "task_type": "CAUSAL_LM",
-            "base_model_name_or_path": "TBA",
-            "inference_mode": True,
-            "r": rank,
-            "lora_alpha": 2 * rank,
-            "lora_dropout": 0.01,
-            "bias": "none",
-            "target_modules": r"model\.layers\.\d+\.(self_attn\.o_proj|mlp\.down_proj)",
-        }
-        Files({"adapter_config.json": told}).save_pretrained(folder)
+    return [model, tokenizer, files, LoraFiles(config, "model.layers", folder="speech-lora")]
 
 
 KINDS: dict[str, Callable[[], list[Any]]] = {

@@ -50,6 +50,47 @@ class Files:
             (directory / name).write_text(text, encoding="utf-8")
 
 
+class LoraFiles:
+    """LoRA that lies beside a model's weights, in peft's layout.
+
+    Args:
+        sizes: The language model's configuration.
+        layers: The path of its layers within the model.
+        folder: Where they lie.
+    """
+
+    def __init__(self, sizes: Any, layers: str, folder: str = ".") -> None:
+        self.sizes, self.layers, self.folder = sizes, layers, folder
+
+    def save_pretrained(self, directory: Path) -> None:
+        import torch
+        from safetensors.torch import save_file
+
+        hidden, inner, rank = self.sizes.hidden_size, self.sizes.intermediate_size, 4
+        tensors = {}
+        for layer in range(self.sizes.num_hidden_layers):
+            for name, heard in (("self_attn.o_proj", hidden), ("mlp.down_proj", inner)):
+                path = f"base_model.model.{self.layers}.{layer}.{name}"
+                tensors[f"{path}.lora_A.weight"] = torch.randn(rank, heard) * 0.1
+                tensors[f"{path}.lora_B.weight"] = torch.randn(hidden, rank) * 0.1
+        folder = directory / self.folder
+        folder.mkdir(exist_ok=True)
+        save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+        told = {
+            "peft_type": "LORA",
+            "task_type": "CAUSAL_LM",
+            "base_model_name_or_path": "elsewhere",
+            "inference_mode": True,
+            "r": rank,
+            "lora_alpha": 2 * rank,
+            "lora_dropout": 0.01,
+            "bias": "none",
+            "target_modules": self.layers.replace(".", r"\.")
+            + r"\.\d+\.(self_attn\.o_proj|mlp\.down_proj)",
+        }
+        Files({"adapter_config.json": told}).save_pretrained(folder)
+
+
 class Tekken:
     """Mistral's tokenizer file: special tokens by rank, then pieces as bytes by rank."""
 

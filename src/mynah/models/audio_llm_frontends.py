@@ -298,6 +298,40 @@ class VibeVoiceFrontend(AudioFrontend):
         return {"input_values": padded[:, None], "padding_mask": mask}
 
 
+class Phi4Frontend(AudioFrontend):
+    """Phi-4-multimodal: log-mel features within the clip, eight of which are a token.
+
+    Its encoder is told what is padding only where lengths differ, as its processor does it:
+    beyond 40 s a mask without padding changes what it hears.
+    """
+
+    def __init__(self, processor: Any) -> None:
+        super().__init__(processor)
+        self.feature_seconds = self.extractor.hop_length / self.sample_rate
+
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        if len(audio) < self.extractor.win_length:
+            return np.zeros((0, self.extractor.feature_size), dtype=np.float32)
+        made = self.extractor(np.asarray(audio, dtype=np.float32), sampling_rate=self.sample_rate)
+        return np.asarray(made["audio_input_features"][0], dtype=np.float32)
+
+    def feature_length(self, samples: int) -> int:
+        extractor = self.extractor
+        return max(0, (samples - extractor.win_length) // extractor.hop_length + 1)
+
+    def tokens(self, features: int) -> int:
+        return self._counted(features, self.extractor._compute_audio_embed_size)
+
+    def pad(self, features: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
+        import torch
+
+        lengths = [len(one) for one in features]
+        padded, mask = _padded(features, max(lengths))
+        tokens = torch.tensor([self.tokens(length) for length in lengths])
+        batch = {"audio_input_features": padded, "audio_embed_sizes": tokens}
+        return batch if len(set(lengths)) == 1 else {**batch, "audio_attention_mask": mask.bool()}
+
+
 def audio_llm_frontend(processor: Any, config: Any) -> AudioFrontend:
     """The frontend of a speech LLM.
 
@@ -335,6 +369,8 @@ def audio_llm_frontend(processor: Any, config: Any) -> AudioFrontend:
         return GraniteFrontend(processor)
     if kind == "fun_asr_nano":
         return FunAsrFrontend(processor)
+    if kind == "phi4_multimodal":
+        return Phi4Frontend(processor)
     assert kind == "vibevoice_asr", kind
     return VibeVoiceFrontend(processor)
 

@@ -24,6 +24,7 @@ SUPPORTED = (
     "audioflamingo3",
     "vibevoice_asr",
     "moss_transcribe_diarize",
+    "phi4_multimodal",
 )
 # What else transformers lists that hears and writes, and why it is not trained here.
 UNSUPPORTED = {
@@ -32,7 +33,6 @@ UNSUPPORTED = {
     "musicflamingo": "it describes music",
     "nemo_speechlm": "its speakers and times come from further encoders, which transcripts do "
     "not teach",
-    "phi4_multimodal": "it switches between its own LoRA matrices for speech and for images",
     "gemma3n": "its image encoder is timm's, which is not installed with transformers",
     "gemma4": "it sees images and videos beside what it hears",
     "gemma4_unified": "it sees images and videos beside what it hears",
@@ -45,8 +45,23 @@ _ENCODERS = (
     "model.encoder.",
     "model.acoustic_tokenizer_encoder.",
     "model.semantic_tokenizer_encoder.",
+    "model.embed_tokens_extend.audio_embed.encoder.",
 )
-_PROJECTORS = ("model.multi_modal_projector.", "model.projector.")
+_PROJECTORS = (
+    "model.multi_modal_projector.",
+    "model.projector.",
+    "model.embed_tokens_extend.audio_embed.up_proj_for_speech.",
+    "model.embed_tokens_extend.audio_embed.down_proj_for_speech.",
+)
+# What is for images: it hears nothing, so it learns nothing.
+_SIGHT = (
+    "model.embed_tokens_extend.image_embed.",
+    "model.embed_tokens_extend.audio_embed.up_proj_for_vision_speech.",
+    "model.embed_tokens_extend.audio_embed.down_proj_for_vision_speech.",
+)
+_DECODERS = ("model.language_model", "model.layers", "model.norm", "model.embed_tokens", "lm_head")
+# Where Phi-4-multimodal keeps the matrices that make it hear.
+_SPEECH_LORA = "speech-lora"
 # Encoders that run without gradients in transformers' own forward pass.
 _NEVER_TRAINED = ("vibevoice_asr",)
 _RECORD = "mynah"  # the key of config.json that Usage is kept under
@@ -80,7 +95,8 @@ class Usage:
 def load(source: hub.Source, config: Any) -> Any:
     """The model in fp32, whatever precision its file has, every weight accounted for.
 
-    An adapter that lies beside the weights on the hub, as Granite Speech 3.3's, is merged.
+    An adapter that lies beside the weights on the hub, as Granite Speech 3.3's or the one of
+    Phi-4-multimodal for speech, is merged.
 
     Args:
         source: Where it is.
@@ -95,9 +111,27 @@ def load(source: hub.Source, config: Any) -> Any:
     elsewhere = config.model_type == "audioflamingo3"
     kind = AutoModelForSeq2SeqLM if elsewhere else AutoModelForMultimodalLM
     model = weights.load(kind, source, config=config)
+    if config.model_type == "phi4_multimodal":
+        _add_speech_lora(model, source)
     if getattr(model, "_hf_peft_config_loaded", False):
         _merge_adapter_of_its_own(model)
+    if (adaptor := getattr(model.config, "adaptor_config", None)) is not None:
+        # transformers sets it for models alone, and without it Fun-ASR's adaptor hears padding.
+        adaptor._attn_implementation = model.config.audio_config._attn_implementation
     return model
+
+
+def _add_speech_lora(model: Any, source: hub.Source) -> None:
+    """Phi-4-multimodal's own, where it is still apart: a checkpoint of ours has it merged."""
+    if hub.fetch(source, f"{_SPEECH_LORA}/adapter_config.json") is None:
+        return
+    options = {
+        "subfolder": _SPEECH_LORA,
+        "revision": source.revision,
+        "local_files_only": source.is_local,
+    }
+    with hub.quiet():
+        model.load_adapter(source.name, adapter_name="hears", adapter_kwargs=options)
 
 
 def _merge_adapter_of_its_own(model: Any) -> None:
@@ -109,7 +143,8 @@ def _merge_adapter_of_its_own(model: Any) -> None:
             parent, _, name = path.rpartition(".")
             setattr(model.get_submodule(parent), name, module.get_base_layer())
     model._hf_peft_config_loaded = False
-    model.peft_config = {}
+    del model.peft_config  # by which an adapted model is known
+    model._weight_conversions = []  # the adapter's, which saving would turn back
     model.config.has_lora_adapter = False
 
 
@@ -129,11 +164,15 @@ def processor(source: hub.Source, kind: str) -> Any:
     Raises:
         UserError: It has none.
     """
-    from transformers import AutoProcessor
+    from transformers import AutoProcessor, Phi4MultimodalFeatureExtractor
+
+    from mynah.models.audio_llm_halves import HearingHalf
 
     try:
         with hub.quiet():
-            if kind.startswith("granite_speech") or kind == "fun_asr_nano":
+            if kind == "phi4_multimodal":
+                found: Any = HearingHalf.of(source, Phi4MultimodalFeatureExtractor)
+            elif kind.startswith("granite_speech") or kind == "fun_asr_nano":
                 found = _processor_without_torchaudio(source, kind)
             else:
                 found = AutoProcessor.from_pretrained(source.name, **source.options())
@@ -182,6 +221,12 @@ def check_settings(config: ModelConfig, source: hub.Source, sample_rate: int) ->
     from mynah.models.audio_llm_requests import requests_for
 
     written = hub.load_config(source)
+    if any(name.endswith("ForTokenClassification") for name in written.architectures or ()):
+        raise UserError(
+            f"{source.name} aligns words that it is given with audio, and writes none.",
+            where=source.setting,
+            fix="Use the recognizer beside it, as Qwen/Qwen3-ASR-1.7B-hf.",
+        )
     found = processor(source, written.model_type)
     check_rate(audio_llm_frontend(found, written).sample_rate, source, sample_rate)
     requests_for(written.model_type, found, prompt=config.prompt, language=config.language)
@@ -201,7 +246,7 @@ def check_rate(hears: int, source: hub.Source, sample_rate: int) -> None:
 def part_of(name: str) -> str:
     """``"encoder"``, ``"projector"`` or ``"decoder"``: what a parameter or module is of."""
     name = f"{name.removeprefix('base_model.model.')}."
-    if name.startswith(_ENCODERS):
+    if name.startswith((*_ENCODERS, *_SIGHT)):
         return "encoder"
     return "projector" if name.startswith(_PROJECTORS) else "decoder"
 
@@ -236,10 +281,11 @@ def tuning_of(config: ModelConfig, kind: str) -> Tuning:
 
 
 def freeze(model: Any, learns: Tuning) -> None:
-    """Let train what is trained in full, but the sinusoids of Whisper's encoders."""
+    """Let train what is trained in full, but what is for images or of fixed positions."""
     for name, parameter in model.named_parameters():
         full = getattr(learns, part_of(name)) == FULL
-        parameter.requires_grad_(full and "embed_positions" not in name)
+        still = "embed_positions" in name or name.startswith(_SIGHT)
+        parameter.requires_grad_(full and not still)
 
 
 def add_lora(model: Any, config: ModelConfig, learns: Tuning, source: hub.Source) -> Any:
@@ -253,7 +299,11 @@ def add_lora(model: Any, config: ModelConfig, learns: Tuning, source: hub.Source
     def of(tuning: str, path: str) -> bool:
         return getattr(learns, part_of(path)) == tuning
 
-    paths = [path for path in adapters.adaptable_modules(model) if of(LORA, path)]
+    paths = [
+        path
+        for path in adapters.adaptable_modules(model)
+        if of(LORA, path) and not f"{path}.".startswith(_SIGHT)
+    ]
     if config.lora_target_modules is not None:
         paths = adapters.matching(config.lora_target_modules, paths)
     heads = [
@@ -262,7 +312,7 @@ def add_lora(model: Any, config: ModelConfig, learns: Tuning, source: hub.Source
         if of(FULL, name) and _has(model, name.removesuffix("."))
     ]
     if learns.decoder == FULL:
-        heads += [name for name in ("model.language_model", "lm_head") if _has(model, name)]
+        heads += [name for name in _DECODERS if _has(model, name)]
     return adapters.add_lora(
         model,
         dataclasses.replace(config, lora_target_modules=paths),

@@ -254,6 +254,10 @@ def requests_for(
         # ibm-granite/granite-speech-3.3-2b, its model card
         asked = "can you transcribe the speech into a written format?"
         return TemplateRequests(processor, prompt, language, instruction=asked, inline=True)
+    if kind == "phi4_multimodal":
+        # microsoft/Phi-4-multimodal-instruct, its model card
+        asked = "Transcribe the audio clip into text."
+        return TemplateRequests(processor, prompt, language, instruction=asked, inline=True)
     if kind == "qwen2_audio":
         asked = "Transcribe the speech."
         return TemplateRequests(processor, prompt, language, instruction=asked, inline=False)
