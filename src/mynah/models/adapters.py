@@ -60,12 +60,15 @@ def add_lora(
         chosen = matching(config.lora_target_modules or [], candidates, whole=heads)
     if revision is None and Path(base).is_dir():
         revision = weight_files.digest(Path(base))
+    modules = dict(model.named_modules())
     lora = LoraConfig(
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
         target_modules=_pattern(chosen),
         modules_to_save=list(heads) or None,
+        # GPT-2's weights stand the other way round.
+        fan_in_fan_out=any(type(modules[path]).__name__ == "Conv1D" for path in chosen),
         base_model_name_or_path=base,
         revision=revision,
         task_type=None,  # peft has none for speech; a wrong one changes the forward pass
