@@ -28,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _migrate(rest)
     if command == "data":
         return _data(rest)
-    if command == "models":
-        return _models(rest)
+    if command in ("models", "prefetch"):
+        return _models(rest) if command == "models" else _prefetch(rest)
     if command == "merge":
         return _merge(rest)
     parsed = _parser().parse_args(arguments)
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
             "  mynah eval outputs/model                     measure the newest model\n"
             "  mynah config explain model=large             every value and who set it\n"
             "  mynah models --for-device                    pretrained models that fit here\n"
+            "  mynah prefetch model=large data=full         download what a run needs\n"
             "\n`mynah train --cfg job` shows a configuration, `mynah train -m ...` sweeps."
         ),
     )
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("models", help="pretrained models, and which fit here", add_help=False)
     commands.add_parser("merge", help="fold LoRA matrices into their base", add_help=False)
+    commands.add_parser("prefetch", help="download all that a run needs", add_help=False)
     commands.add_parser("data", help="prepare, inspect, download, segment corpora", add_help=False)
     commands.add_parser("migrate", help="a legacy JSON config as an experiment", add_help=False)
     return parser
@@ -135,6 +137,12 @@ def _models(arguments: Sequence[str]) -> int:
     from mynah.commands import models
 
     return models.main(arguments)
+
+
+def _prefetch(arguments: Sequence[str]) -> int:
+    from mynah.commands import prefetch
+
+    return prefetch.main(arguments)
 
 
 def _is_checkpoint(arguments: Sequence[str], position: int) -> bool:

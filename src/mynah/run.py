@@ -17,6 +17,7 @@ from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
 from mynah.config.effective import effective_yaml
 from mynah.config.notices import notices
 from mynah.config.schema import Config
+from mynah.offline import network_only_if
 from mynah.run_record import RunRecord
 from mynah.run_summary import eval_command, shown, summarize, write_report
 from mynah.training import slurm
@@ -72,7 +73,7 @@ def run(
 
         distributed.start(on_cpu=device_for(config).type == "cpu")
         run_directory = Path(distributed.from_first(str(run_directory)))
-    with distributed.own_errors():
+    with distributed.own_errors(), network_only_if(not config.offline):
         if config.eval_checkpoint is not None:
             return evaluate_checkpoint(config, origins, run_directory, working_directory)
         return train(config, run_directory, working_directory)

@@ -64,10 +64,25 @@ def check_bases(directory: Path, *, offline: bool) -> None:
     Raises:
         UserError: It is not, or not the same.
     """
-    for name, revision, file in _remembered(directory):
-        base = recorded(name, revision, offline=offline, setting=str(file))
+    for base in bases_of(directory, offline=offline):
         hub.model_type(base)
         hub.check_weights(base)
+
+
+def bases_of(directory: Path, *, offline: bool) -> list[hub.Source]:
+    """The weights that a checkpoint builds on; none where it holds all of its own.
+
+    Args:
+        directory: A checkpoint, an adapter or not.
+        offline: Use nothing that is not on this machine.
+
+    Raises:
+        UserError: A folder among them is gone, or holds other weights.
+    """
+    return [
+        recorded(name, revision, offline=offline, setting=str(file))
+        for name, revision, file in _remembered(directory)
+    ]
 
 
 def _remembered(directory: Path) -> list[tuple[str, str | None, Path]]:

@@ -76,8 +76,9 @@ def not_here(source: Source) -> UserError:
     return UserError(
         f"{source.name} is not on this machine, and {why}.",
         where=source.setting,
-        fix=f"{_did_you_mean(source.name)}Where there is a network, `{prefetch}`; it is found "
-        "afterwards. Without one, model=default and model=small need no download.",
+        fix=f"{_did_you_mean(source.name)}Where there is a network, `mynah prefetch` with the same "
+        f"settings, or `{prefetch}`; it is found afterwards. Without one, model=default and "
+        "model=small need no download.",
     )
 
 

@@ -9,6 +9,8 @@ Without a network the files that are already there are used. In three lines::
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -70,6 +72,25 @@ class HubSource(Source):
         """The downloaded commit that is read, where the network is not used."""
         return self._files.snapshot
 
+    @property
+    def asked_revision(self) -> str | None:
+        """The revision that the settings name, None: the newest."""
+        return self._config.revision
+
+    @property
+    def downloads(self) -> Path | None:
+        """Where downloads are kept; None: where the Hugging Face hub keeps them."""
+        return self._place.downloads
+
+    def card(self) -> list[str]:
+        """The name of the dataset's card, which may tell its splits; empty where it has none."""
+        return self._files.card_names()
+
+    def files(self, part: Part) -> list[str]:
+        """Names of a part's files, in their order."""
+        config, _, split = part.key.partition("/")
+        return self._layout[config][split]
+
     def splits(self) -> list[str]:
         there = [split for config in self._configs for split in self._layout[config]]
         return list(dict.fromkeys(there))
@@ -110,6 +131,7 @@ class _Files:
         self._repository = config.dataset_name
         self._revision = config.revision
         self._downloads = place.downloads
+        self._listings = place.cache / "hub-listings"
         self._offline = place.offline or constants.HF_HUB_OFFLINE
         self.snapshot: Path | None = None
         self._names: list[str] = []
@@ -124,6 +146,10 @@ class _Files:
         if card:
             return card
         return layout_of(self._names)
+
+    def card_names(self) -> list[str]:
+        """The dataset's card, where it has one."""
+        return ["README.md"] if "README.md" in self._names else []
 
     def fetch(self, names: list[str], first_rows: int | None) -> list[Path]:
         """Files on this machine; only as many of them as hold the first rows asked for."""
@@ -195,6 +221,7 @@ class _Files:
             return
         self.revision = info.sha or self._revision or "main"
         self._names = [sibling.rfilename for sibling in info.siblings or []]
+        self._note_names()
 
     def _open_local(self, reason: str) -> None:
         self._offline = True
@@ -203,16 +230,36 @@ class _Files:
             raise self._missing(reason)
         self.snapshot = folder
         self.revision = folder.name
-        self._names = [
+        self._names = self._noted_names() or [
             path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
         ]
+
+    def _note_names(self) -> None:
+        """Keep the list of all files of this commit: without a network a split of which only a
+        part was downloaded is then known to be one."""
+        note = self._listing()
+        if not note.is_file():
+            note.parent.mkdir(parents=True, exist_ok=True)
+            building = note.with_suffix(f".{os.getpid()}")
+            building.write_text(json.dumps(self._names), encoding="utf-8")
+            building.replace(note)
+
+    def _noted_names(self) -> list[str]:
+        try:
+            return json.loads(self._listing().read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+
+    def _listing(self) -> Path:
+        return self._listings / f"{self._repository.replace('/', '--')}-{self.revision}.json"
 
     def _missing(self, reason: str) -> UserError:
         return UserError(
             f"The dataset {self._repository} cannot be had from the Hugging Face hub: {reason}.",
             where=f"data.dataset_name={self._repository}",
-            fix="What works without a network: data=default or data=small (speech made here), "
-            "or a corpus on this machine: data.path=FOLDER",
+            fix="Where there is a network: `mynah prefetch` with the same settings. What works "
+            "without one: data=default or data=small (speech made here), or a corpus on this "
+            "machine: data.path=FOLDER",
         )
 
     def _card(self) -> dict[str, dict[str, list[str]]]:

@@ -1,0 +1,1 @@
+"""What a run needs of the Hugging Face hub, downloaded before it."""

@@ -1,0 +1,233 @@
+"""``mynah prefetch``: all that a run needs comes from the hub, once, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import hub_server
+import pyarrow.parquet
+import pytest
+import standin_corpora
+import standins
+from workspaces import SHORT, assert_refused, assert_trained, environment, shipped
+
+from mynah.commands import prefetch
+from mynah.config.errors import UserError
+from mynah.config.schema import DataConfig
+from mynah.prefetching import datasets, repository
+from mynah.prefetching.models import needed_files
+from mynah.prefetching.repository import Wanted
+
+_SETTINGS = ("model=whisper_small", "data=full", "data.train_splits=[train.100]")
+_NEEDED = {
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+}
+# What repositories of models hold beside: never fetched, and the first three run code when read.
+_OTHERS = (
+    "pytorch_model.bin", "training_args.bin", "model.nemo", "flax_model.msgpack", "tf_model.h5",
+    "model.fp16.safetensors", "consolidated.safetensors", "onnx/config.json", "onnx/model.onnx",
+    "modeling_whisper.py", "README.md",
+)  # fmt: skip
+
+
+class Machine:
+    """One with a network to a hub on loopback, and with caches of its own."""
+
+    def __init__(self, root: Path, hub: hub_server.Hub) -> None:
+        self.root, self.hub = root, hub
+
+    def mynah(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        self.hub.asked.clear()
+        own = {
+            "HF_HOME": str(self.root / "home"),
+            "HF_HUB_CACHE": str(self.root / "home" / "hub"),
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_ENDPOINT": self.hub.address,
+            "MYNAH_CACHE": str(self.root / "cache"),
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "mynah.cli", *arguments],
+            cwd=self.root,
+            env=environment(**own, **more),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    cache = tmp_path_factory.mktemp("served")
+    snapshot = standins.install(cache, "openai/whisper-small", "whisper_asr")
+    for name in _OTHERS:
+        (snapshot / name).parent.mkdir(exist_ok=True)
+        (snapshot / name).write_bytes(b"not to be fetched")
+    standin_corpora.install_librispeech(cache)
+    with hub_server.serving(cache) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def fetched(hub, tmp_path_factory):
+    """A machine after its first prefetch, in which the weights were cut on the way."""
+    machine = Machine(tmp_path_factory.mktemp("machine"), hub)
+    hub.cuts["model.safetensors"] = 100_000
+    done = machine.mynah("prefetch", *_SETTINGS)
+    return machine, done, hub.given()
+
+
+def test_all_that_a_run_needs_is_fetched_once_and_no_pickle(fetched):
+    machine, done, given = fetched
+    assert done.returncode == 0, done.stdout + done.stderr
+    models = [name for name in given if "/" not in name and name != "README.md"]
+    assert set(models) == _NEEDED
+    assert sorted(name for name in given if "/" in name) == [
+        "clean/test/0000.parquet",
+        "clean/train.100/0000.parquet",
+        "clean/validation/0000.parquet",
+        "other/test/0000.parquet",
+        "other/validation/0000.parquet",
+    ]
+    assert models.count("model.safetensors") == 2  # what was cut went on
+    snapshot = next((machine.root / "home/hub").glob("models--*/snapshots/*"))
+    served = next(machine.hub.cache.glob("models--*/snapshots/*"))
+    name = "model.safetensors"
+    assert (snapshot / name).read_bytes() == (served / name).read_bytes()
+    for said in ("openai/whisper-small", str(snapshot), "mynah train model=whisper_small"):
+        assert said in done.stdout
+
+
+def test_a_second_time_fetches_nothing(fetched):
+    machine, _, _ = fetched
+    done = machine.mynah("prefetch", *_SETTINGS)
+    assert (done.returncode, machine.hub.given()) == (0, [])
+    assert "All of it is here." in done.stdout
+
+
+def test_offline_says_whether_all_of_it_is_here_and_asks_nothing_of_the_network(fetched):
+    machine, _, _ = fetched
+    done = machine.mynah("prefetch", *_SETTINGS, "offline=true")
+    assert (done.returncode, machine.hub.asked) == (0, []), done.stderr
+    assert "All of it is here." in done.stdout
+
+
+@pytest.mark.long
+def test_the_run_then_trains_offline_without_asking_the_network(fetched):
+    machine, _, _ = fetched
+    done = machine.mynah("train", *_SETTINGS, "offline=true", *SHORT.split())
+    assert_trained(
+        machine.root,
+        done,
+        utterances=dict.fromkeys(
+            ("validation.clean", "validation.other", "test.clean", "test.other"), 4
+        ),
+        settings={
+            "training.learning_rate": shipped("model/whisper_small", "recommended_learning_rate")
+        },
+    )
+    assert machine.hub.asked == []
+
+
+def test_what_the_hub_does_not_give_is_named(hub, tmp_path):
+    hub.gated.add("openslr/librispeech_asr")
+    try:
+        done = Machine(tmp_path, hub).mynah("prefetch", "data=full")
+    finally:
+        hub.gated.clear()
+    assert_refused(done, "openslr/librispeech_asr is given only to those", "hf auth login")
+    assert hub.given() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["model=whisper_smal"], "model=whisper_small"),
+        (["model=large", "--dryrun"], "--dryrun is no flag of mynah prefetch"),
+    ],
+    ids=str,
+)
+def test_a_mistyped_argument_is_refused_before_anything_is_asked(hub, tmp_path, arguments, said):
+    assert_refused(Machine(tmp_path, hub).mynah("prefetch", *arguments), said)
+    assert hub.asked == []
+
+
+def test_of_a_model_in_pieces_the_pieces_that_its_index_names_are_needed():
+    index = "model.safetensors.index.json"
+    shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    there = [*_OTHERS, *shards, index, "config.json", "model-00001-of-00003.safetensors"]
+    there += ["pytorch_model.bin.index.json", "chat_template.jinja", "tekken.json", "merges.txt"]
+    there += ["adapter_model.safetensors", "adapter_config.json"]  # Granite Speech's own LoRA
+    found = needed_files(there, shards, code=False)
+    assert set(found) == {
+        *shards, index, "config.json", "chat_template.jinja", "tekken.json", "merges.txt",
+        "adapter_model.safetensors", "adapter_config.json",
+    }  # fmt: skip
+    assert "modeling_whisper.py" in needed_files(there, shards, code=True)
+
+
+def test_a_disk_that_is_too_small_is_found_before_anything_is_fetched(tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(repository.shutil, "disk_usage", lambda _: usage(10, 5, 5_000_000_000))
+    big = Wanted("model", "a/b", None, "c" * 40, {"w": 3_000_000_000}, "model.pretrained", tmp_path)
+    repository.check_room([big])
+    with pytest.raises(UserError, match=r"6\.0 GB are to be downloaded, and 5\.0 GB are free"):
+        repository.check_room([big, big])
+
+
+@pytest.fixture
+def shards(tmp_path, monkeypatch):
+    """A dataset on this machine in three files of four utterances each, and its place."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("MYNAH_CACHE", str(tmp_path / "prepared"))
+    snapshot = tmp_path / "datasets--some--shards" / "snapshots" / ("d" * 40)
+    (snapshot / "data").mkdir(parents=True)
+    one = standin_corpora.install_librispeech(tmp_path / "other") / "clean/test/0000.parquet"
+    for number in range(3):
+        shutil.copy(one, snapshot / "data" / f"train-{number:05d}-of-00003.parquet")
+    assert pyarrow.parquet.ParquetFile(one).metadata.num_rows == 4
+    return snapshot
+
+
+def _needed(*splits: str) -> list[str]:
+    config = DataConfig(dataset_name="some/shards", train_splits=list(splits), eval_splits=[])
+    ((_, files),) = datasets.corpora(config, offline=True, working_directory=Path())
+    return files
+
+
+def test_of_a_slice_only_the_files_that_hold_it_are_needed(shards):
+    assert len(_needed("train")) == 3
+    assert len(_needed("train[:4]")) == 1
+    assert len(_needed("train[:5]")) == 2
+    assert len(_needed("train[:50%]")) == 3
+
+
+def test_offline_a_split_of_which_a_part_is_here_is_no_smaller_split(shards, tmp_path, capsys):
+    names = [path.relative_to(shards).as_posix() for path in sorted(shards.rglob("*.parquet"))]
+    listing = tmp_path / "prepared" / "hub-listings" / f"some--shards-{'d' * 40}.json"
+    listing.parent.mkdir(parents=True)
+    listing.write_text(json.dumps(names))  # as a look at the hub leaves it
+    (shards / names[1]).unlink()
+    config = DataConfig(dataset_name="some/shards", train_splits=["train"], eval_splits=[])
+    ((source, files),) = datasets.corpora(config, offline=True, working_directory=Path())
+    assert list(datasets.here(source, files).missing()) == [names[1]]
+    typed = ["model=small", "data.dataset_name=some/shards", "data.eval_splits=null"]
+    assert prefetch.main([*typed, "offline=true"]) == 2
+    said = capsys.readouterr().err
+    assert f"as {names[1]} of some/shards" in said
+    assert f"mynah prefetch {' '.join(typed)}" in said
+    with pytest.raises(UserError, match=r"train-00001-of-00003\.parquet is not on this machine"):
+        source.table(source.parts("train")[0])
