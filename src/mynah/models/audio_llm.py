@@ -112,7 +112,7 @@ class AudioLLM(Family):
         learns = audio_llm_models.tuning_of(config, family.kind)
         model = family.model
         if learns.adapts:
-            console.notice(f"Going on with the LoRA matrices in {directory}, of their own rank.")
+            adapters.say_going_on(model, config, directory)
         else:
             console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
             model = model.merge_and_unload()

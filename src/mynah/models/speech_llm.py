@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.models import hub, weights
+from mynah.models import adapters, hub, weights
 from mynah.models.ctc_head import CTCHead, TwiceSpelled
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import Frontend, frontend_for, group_by_length, length_function
@@ -76,8 +76,17 @@ class SpeechLLMFamily(Family):
         if config.pretrained is None:
             parts = speech_llm_parts.from_names(config, texts, sample_rate, offline=offline)
             return cls._of(parts)
-        family = cls.load(Path(config.pretrained), offline=offline)
-        return cls._of(speech_llm_parts.go_on(family._parts(), config, texts))
+        directory = Path(config.pretrained)
+        family = cls.load(directory, offline=offline)
+        held = [one for one in family._adaptable() if adapters.is_adapted(one)]
+        family = cls._of(speech_llm_parts.go_on(family._parts(), config, texts))
+        for part in family._adaptable():
+            if any(part is one for one in held):
+                adapters.say_going_on(part, config, directory)
+        return family
+
+    def _adaptable(self) -> tuple[Any, Any]:
+        return self.model.encoder, self.model.language_model
 
     @classmethod
     def _of(cls, parts: Parts) -> SpeechLLMFamily:

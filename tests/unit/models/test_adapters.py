@@ -1,0 +1,233 @@
+"""LoRA in every family: what it adapts, what a checkpoint knows of its base, and going on."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+import torch
+from conftest import TEXTS, tiny, train
+from families import FAMILIES, batch_of, build, loss_of, names, shifted
+from safetensors.torch import load_file, save_file
+from standins_ctc import KINDS as CTC_KINDS
+
+from mynah import console
+from mynah.config.errors import UserError
+from mynah.config.schema import ModelConfig
+from mynah.models import adapters, registry, weight_files
+
+
+@pytest.fixture
+def notices(monkeypatch):
+    said = []
+    monkeypatch.setattr(console, "notice", said.append)
+    return said
+
+
+def own_copies(checkpoints, root):
+    """Folders of this test's own, which it may spoil."""
+
+    def folder(kind):
+        target = root / kind
+        return target if target.exists() else shutil.copytree(checkpoints(kind), target)
+
+    return folder
+
+
+def adapted(family):
+    """Paths of the modules that have LoRA matrices."""
+    return {
+        name.removeprefix("base_model.model.")
+        for name, module in family.model.named_modules()
+        if hasattr(module, "lora_A")
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_matrix_that_lora_adds_is_learned(family, checkpoints, clips):
+    made = build(family, checkpoints, use_lora=True)
+    made.loss(made.model, batch_of(made, clips)).total.backward()
+    grown = {n: p.grad for n, p in made.model.named_parameters() if "lora_B" in n}
+    assert len(grown) > 4
+    assert all(grad is not None and bool(grad.any()) for grad in grown.values())
+
+
+@pytest.mark.parametrize("kind", sorted(CTC_KINDS))
+def test_every_matrix_is_learned_in_every_ctc_architecture(kind, checkpoints, clips):
+    """WavLM's attention reads the weights of its layers and never calls them, for one."""
+    config = tiny(pretrained=str(checkpoints(kind)), use_lora=True)
+    made = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+    made.loss(made.model, batch_of(made, clips)).total.backward()
+    silent = [
+        name
+        for name, parameter in made.model.named_parameters()
+        if "lora_B" in name and (parameter.grad is None or not bool(parameter.grad.any()))
+    ]
+    assert not silent
+
+
+def test_wavlm_is_adapted_where_it_listens(checkpoints):
+    config = tiny(pretrained=str(checkpoints("wavlm_ctc")), use_lora=True)
+    made = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+    assert {path.rsplit(".", 1)[-1] for path in adapted(made)} == {
+        "intermediate_dense",
+        "output_dense",
+        "gru_rel_pos_linear",
+    }
+
+
+@pytest.mark.parametrize(
+    "target, within",
+    [
+        ("encoder.layers.*.q_proj", "model.encoder."),
+        ("layers.*.encoder_attn", "model.decoder."),
+        ("model.decoder", "model.decoder."),
+    ],
+)
+def test_a_target_by_its_path_is_of_that_part_alone(target, within, checkpoints):
+    made = build("seq2seq", checkpoints, use_lora=True, lora_target_modules=[target])
+    assert adapted(made)
+    assert all(path.startswith(within) for path in adapted(made))
+
+
+def test_a_name_is_found_in_every_part(checkpoints):
+    made = build("seq2seq", checkpoints, use_lora=True, lora_target_modules=["q_proj"])
+    assert {path.split(".")[1] for path in adapted(made)} == {"encoder", "decoder"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_auto_is_the_same_as_nothing_said(family, checkpoints):
+    unsaid = build(family, checkpoints, use_lora=True)
+    said = build(family, checkpoints, use_lora=True, lora_target_modules=["auto"])
+    assert adapted(said) == adapted(unsaid)
+    assert said.parameter_table() == unsaid.parameter_table()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_all_linear_is_all_but_the_heads(family, checkpoints):
+    made = build(family, checkpoints, use_lora=True, lora_target_modules=["all-linear"])
+    assert adapted(made) >= adapted(build(family, checkpoints, use_lora=True))
+    heads = ("lm_head", "proj_out", "joint.head", "ctc_head")
+    assert not any(path.endswith(heads) for path in adapted(made))
+
+
+@pytest.mark.parametrize(
+    "target, said",
+    [
+        ("q_prj", "Did you mean q_proj?"),
+        ("encoder.layers.*.self_atn.q_proj", "Did you mean layers.*.self_attn.q_proj?"),
+        ("nothing_like_it", "It can adapt: fc1, fc2, k_proj, out_proj, q_proj, v_proj"),
+    ],
+)
+def test_a_target_that_matches_nothing_is_refused_before_weights_are_read(
+    target, said, checkpoints, tmp_path
+):
+    folder = own_copies(checkpoints, tmp_path)
+    config = tiny(**names("seq2seq", folder), use_lora=True, lora_target_modules=[target])
+    weights = folder("whisper_asr") / "model.safetensors"
+    save_file({}, weights)
+    with pytest.raises(UserError) as caught:
+        registry.check(config, sample_rate=16000, offline=True)
+    assert target in caught.value.what and said in str(caught.value.fix)
+
+
+def test_a_head_as_a_target_is_said_to_be_trained_whole(checkpoints):
+    with pytest.raises(UserError, match="lm_head is trained whole"):
+        build("ctc", checkpoints, use_lora=True, lora_target_modules=["lm_head"])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_going_on_keeps_the_matrices_and_says_what_is_not_used(
+    family, checkpoints, clips, tmp_path, notices
+):
+    first = shifted(build(family, checkpoints, use_lora=True))
+    first.save(tmp_path / "first")
+    notices.clear()
+    told = {"language": "en"} if family == "seq2seq" else {}
+    config = tiny(pretrained=str(tmp_path / "first"), use_lora=True, lora_r=8, **told)
+    again = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+    assert any("rank 4" in one and "model.lora_r=8" in one for one in notices)
+    assert again.transcribe(clips[:2]) == first.transcribe(clips[:2])
+    assert again.parameter_table() == first.parameter_table()
+    batch = batch_of(again, clips[:2])
+    losses = train(again, batch, steps=1)
+    assert losses[1] < losses[0]
+    again.save(tmp_path / "second")
+    shutil.rmtree(tmp_path / "first")  # the base is that of the first
+    torch.testing.assert_close(
+        loss_of(registry.load(tmp_path / "second"), batch), loss_of(again, batch)
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_merged_model_is_gone_on_with_like_any_other(family, checkpoints, clips, tmp_path):
+    first = shifted(build(family, checkpoints, use_lora=True))
+    batch = batch_of(first, clips[:2])
+    before = loss_of(first, batch)
+    first.merge()
+    torch.testing.assert_close(loss_of(first, batch), before, rtol=1e-5, atol=1e-4)
+    first.save(tmp_path)
+    for settings in ({"use_lora": True}, {}):
+        config = tiny(pretrained=str(tmp_path), **settings)
+        again = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+        torch.testing.assert_close(loss_of(again, batch), before, rtol=1e-5, atol=1e-4)
+        assert bool(adapted(again)) == bool(settings)
+        losses = train(again, batch, steps=1, rate=1e-3)
+        assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_adapter_knows_the_weights_it_was_trained_on(family, checkpoints, tmp_path):
+    folder = own_copies(checkpoints, tmp_path)
+    made = build(family, folder, use_lora=True)
+    made.save(tmp_path / "adapter")
+    bases = {str(p): weight_files.digest(p) for p in tmp_path.iterdir() if p.name != "adapter"}
+    assert made.base_revisions() == bases
+
+    base = folder(sorted(bases)[0].rsplit("/", 1)[-1])
+    weights = load_file(base / "model.safetensors")
+    name = sorted(weights)[0]
+    save_file({**weights, name: weights[name] + 1}, base / "model.safetensors")
+    config = tiny(pretrained=str(tmp_path / "adapter"), use_lora=True)
+    for action in (
+        lambda: registry.load(tmp_path / "adapter"),
+        lambda: registry.check_checkpoint(tmp_path / "adapter"),
+        lambda: registry.check(config, sample_rate=16000, offline=True),
+    ):
+        with pytest.raises(UserError, match="builds on other weights") as caught:
+            action()
+        assert str(base) in str(caught.value) and caught.value.fix
+
+    shutil.rmtree(base)
+    with pytest.raises(UserError, match="that folder is not there"):
+        registry.check(config, sample_rate=16000, offline=True)
+
+
+def test_a_base_that_was_moved_is_found_where_the_adapter_says(checkpoints, clips, tmp_path):
+    folder = own_copies(checkpoints, tmp_path)
+    made = shifted(build("ctc", folder, use_lora=True))
+    made.save(tmp_path / "adapter")
+    (tmp_path / "hubert_ctc").rename(tmp_path / "moved")
+    with pytest.raises(UserError) as caught:
+        registry.load(tmp_path / "adapter")
+    file = tmp_path / "adapter" / "adapter_config.json"
+    assert caught.value.where == str(file)
+    written = json.loads(file.read_text())
+    written["base_model_name_or_path"] = str(tmp_path / "moved")
+    file.write_text(json.dumps(written))
+    assert registry.load(tmp_path / "adapter").transcribe(clips[:1]) == made.transcribe(clips[:1])
+
+
+def test_the_digest_of_one_file_is_that_of_sha256sum(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"abc")
+    # NIST, FIPS 180-2, appendix B.1
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert weight_files.digest(tmp_path) == f"sha256:{known}"
+
+
+def test_a_rank_is_never_changed_silently(checkpoints, notices):
+    made = build("ctc", checkpoints, use_lora=True)
+    same = dataclasses.replace(ModelConfig(), lora_r=4, lora_alpha=8)
+    adapters.say_going_on(made.model, same, "there")
+    adapters.say_going_on(made.model, dataclasses.replace(same, lora_alpha=99), "there")
+    assert "not used" not in notices[-2] and "model.lora_alpha=99" in notices[-1]
