@@ -150,12 +150,7 @@ def _merge_adapter_of_its_own(model: Any) -> None:
 
 def holds_adapter_alone(source: hub.Source) -> bool:
     """Whether a folder is an adapter of our own; Granite Speech has weights beside its own."""
-    folder = Path(source.name)
-    return (
-        source.is_folder
-        and (folder / "adapter_config.json").exists()
-        and not any((folder / one).exists() for one in (weight_files.WHOLE, weight_files.INDEX))
-    )
+    return source.is_folder and weight_files.adapter_alone(Path(source.name))
 
 
 def processor(source: hub.Source, kind: str) -> Any:

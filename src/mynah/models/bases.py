@@ -88,7 +88,7 @@ def bases_of(directory: Path, *, offline: bool) -> list[hub.Source]:
 def _remembered(directory: Path) -> list[tuple[str, str | None, Path]]:
     """Names and revisions of the weights that a checkpoint does not hold, and where it says so."""
     adapter = directory / "adapter_config.json"
-    if adapter.is_file():
+    if weight_files.adapter_alone(directory):
         written = _read(adapter)
         return [(written["base_model_name_or_path"], written.get("revision"), adapter)]
     config = directory / "config.json"

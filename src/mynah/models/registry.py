@@ -18,6 +18,7 @@ from mynah.models import (
     hub_errors,
     quantization,
     seq2seq_models,
+    weight_files,
     weights,
 )
 from mynah.models.attention import check_attention
@@ -175,7 +176,7 @@ def _is_ours(source: hub.Source) -> bool:
     if not source.is_folder:
         return False
     folder = Path(source.name)
-    return (folder / "adapter_config.json").exists() or (folder / "projector.safetensors").exists()
+    return weight_files.adapter_alone(folder) or (folder / "projector.safetensors").exists()
 
 
 def _plain(config: ModelConfig) -> ModelConfig:

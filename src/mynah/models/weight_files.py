@@ -20,6 +20,15 @@ _MOST_HEADER_BYTES = 100_000_000  # what the safetensors library takes
 _CHUNK_BYTES = 1 << 20
 
 
+def adapter_alone(folder: Path) -> bool:
+    """Whether a folder holds LoRA matrices, and not the weights that they adapt.
+
+    Some models are published with both: Granite Speech 3.3 hears by its own.
+    """
+    held = (folder / WHOLE).exists() or (folder / INDEX).exists()
+    return (folder / "adapter_config.json").exists() and not held
+
+
 def files_of(folder: Path) -> list[Path]:
     """The weight files of a model in a folder, there or not; empty where it has no safetensors.
 
