@@ -16,9 +16,11 @@ CHATML = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
     "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}"
-    "{% if enable_thinking is defined and not enable_thinking %}"
-    "{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}{% endif %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+_QWEN3 = CHATML + (
+    "{% if add_generation_prompt and enable_thinking is defined and not enable_thinking %}"
+    "{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}"
 )
 _GEMMA = (
     "{{ bos_token }}{% for message in messages %}"
@@ -145,7 +147,7 @@ def _qwen3() -> list[Any]:
     tokenizer = byte_level_tokenizer(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
     tokenizer.add_tokens(["<think>", "</think>"])
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"
-    tokenizer.chat_template = CHATML
+    tokenizer.chat_template = _QWEN3
     config = Qwen3Config(
         **_SMALL,
         vocab_size=len(tokenizer) + 3,
@@ -182,7 +184,8 @@ def _gemma() -> list[Any]:
 
 
 def _qwen2_untied() -> list[Any]:
-    """A head of its own, and a tokenizer in which nothing ends a text."""
+    """A head of its own, and a tokenizer that ends texts with a token that the model has no row
+    of (transformers' class adds it)."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     tokenizer = byte_level_tokenizer(["<|begin|>"])
@@ -197,6 +200,21 @@ def _qwen2_untied() -> list[Any]:
     return [Qwen2ForCausalLM(config), tokenizer]
 
 
+def _phi() -> list[Any]:
+    """A head of its own with a bias, and a tokenizer in which nothing ends a text."""
+    from transformers import PhiConfig, PhiForCausalLM
+
+    tokenizer = byte_level_tokenizer(["<|begin|>"])
+    config = PhiConfig(
+        **_SMALL,
+        vocab_size=len(tokenizer),
+        tie_word_embeddings=False,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    return [PhiForCausalLM(config), tokenizer]
+
+
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "chat_lm": _chat_lm,
     "base_lm": _base_lm,
@@ -205,4 +223,5 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "qwen3_lm": _qwen3,
     "gemma_lm": _gemma,
     "qwen2_untied_lm": _qwen2_untied,
+    "phi_lm": _phi,
 }

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mynah.config.tuning import LORA, target_of, tuning
+from mynah.config.tuning import LORA, tuning
 from mynah.models import adapters, hub
 from mynah.models.attention import check_attention
+from mynah.models.lora_targets import shared_out
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -37,7 +38,7 @@ def check_structure(config: ModelConfig, parts: dict[str, hub.Source]) -> None:
     wanted = config.lora_target_modules if learns.adapts else None
     if config.attn_implementation is None and not wanted:
         return
-    candidates: list[str] = []
+    candidates: dict[str, list[str]] = {}
     for setting, source in parts.items():
         written = hub.load_config(source)
         kind = _auto_class(setting, written)
@@ -45,12 +46,16 @@ def check_structure(config: ModelConfig, parts: dict[str, hub.Source]) -> None:
             continue
         check_attention(kind, source, written)
         if wanted and adapted[setting]:
-            candidates += _linear_layers(kind, written, source)
-    if wanted and candidates:
-        in_parts = config.decoder_model_name is not None
-        paths = [target_of(target)[1] if in_parts else target for target in wanted]
-        found = [path for path in candidates if path not in _HEADS]
-        adapters.matching(paths, found, whole=[path for path in candidates if path in _HEADS])
+            part = "encoder" if setting == "encoder_model_name" else "decoder"
+            candidates[part] = _linear_layers(kind, written, source)
+    if not wanted or not candidates or not all(candidates.values()):
+        return
+    if config.decoder_model_name is not None:
+        shared_out(wanted, candidates, learns)
+        return
+    ((_, paths),) = candidates.items()
+    found = [path for path in paths if path not in _HEADS]
+    adapters.matching(wanted, found, whole=[path for path in paths if path in _HEADS])
 
 
 def _auto_class(setting: str, written: Any) -> Any:

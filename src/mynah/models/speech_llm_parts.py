@@ -10,10 +10,11 @@ from typing import Any
 
 from mynah.config.errors import UserError
 from mynah.config.schema import ModelConfig
-from mynah.config.tuning import FULL, LORA, Tuning, target_of, tuning_of_parts
+from mynah.config.tuning import FULL, LORA, Tuning, tuning_of_parts
 from mynah.models import adapters, hub, scratch, speech_encoders, weights
 from mynah.models import speech_llm_model as network
 from mynah.models.ctc_head import CTCHead
+from mynah.models.lora_targets import shared_out
 from mynah.models.speech_llm_config import (
     ADAPTER,
     DECODER,
@@ -82,7 +83,6 @@ def from_names(
     )
     ctc = _with_ctc_head(model, config, texts)
     retune(model, learns, config)
-    weights.hold_frozen(model, config.dtype)
     return Parts(model, extractor, tokenizer, ctc)
 
 
@@ -111,8 +111,12 @@ def go_on(parts: Parts, config: ModelConfig, texts: Iterable[str]) -> Parts:
         ctc.weight = parts.model.config.ctc_head_weight = config.ctc_head_weight
     if dataclasses.asdict(learns) != before:
         retune(parts.model, learns, config)
-    if config.dtype is not None:
-        weights.hold_frozen(parts.model, config.dtype)
+    if not any(parameter.requires_grad for parameter in parts.model.parameters()):
+        raise UserError(
+            "Nothing would be trained: encoder, projector and language model are frozen.",
+            where="model.projector_tuning",
+            fix="model.projector_tuning=full",
+        )
     return dataclasses.replace(parts, ctc=ctc)
 
 
@@ -164,7 +168,12 @@ def retune(model: network.SpeechLLM, learns: Tuning, config: ModelConfig) -> Non
     own = weights.own(model.language_model)
     if model.new_tokens is not None:
         model.new_tokens.remove(own)  # its layers are no targets
-    chosen = _lora_targets(model, learns, config)
+    adapted = [name for name in _ADAPTABLE if getattr(learns, name) == LORA]
+    candidates = {
+        name: adapters.adaptable_modules(weights.own(getattr(model, _ADAPTABLE[name][0])))
+        for name in adapted
+    }
+    chosen = shared_out(config.lora_target_modules, candidates, learns)
     saved = set(model.config.saved_parts)
     for name, (attribute, folder, adapter) in _ADAPTABLE.items():
         part, how = getattr(model, attribute), getattr(learns, name)
@@ -204,47 +213,6 @@ def merge(model: network.SpeechLLM) -> None:
     if not any(adapters.is_adapted(getattr(model, one)) for one, *_ in _ADAPTABLE.values()):
         adapters.merged(model)  # says that there is nothing to merge
     retune(model, Tuning(FULL, FULL, FULL), ModelConfig())
-
-
-def _lora_targets(
-    model: network.SpeechLLM, learns: Tuning, config: ModelConfig
-) -> dict[str, list[str] | None]:
-    """Paths that LoRA adapts in each part; None: what suits it.
-
-    A target may begin with the part it is meant in, ``encoder.`` or ``decoder.``; another is
-    meant in every part that is adapted. A part that no target is meant in gets what suits it.
-    """
-    adapted = [name for name in _ADAPTABLE if getattr(learns, name) == LORA]
-    wanted = config.lora_target_modules
-    if wanted in (None, [adapters.AUTO]):
-        return dict.fromkeys(adapted)
-    candidates = {
-        name: adapters.adaptable_modules(weights.own(getattr(model, _ADAPTABLE[name][0])))
-        for name in adapted
-    }
-    found: dict[str, list[str]] = {name: [] for name in adapted}
-    for target in wanted:
-        part, path = target_of(target)
-        meant = [name for name in adapted if part in (None, name)]
-        if not meant:
-            raise UserError(
-                f"{target} is to be adapted, and the {part} is not: it is "
-                f"{getattr(learns, str(part))}.",
-                where="model.lora_target_modules",
-                fix=f"model.{part}_tuning=lora",
-            )
-        everything = [one for name in meant for one in candidates[name]]
-        named = set(adapters.matching([path], everything))
-        for name in meant:
-            found[name] += [one for one in candidates[name] if one in named]
-    for name in adapted:
-        if not found[name] and any(target_of(target)[0] is None for target in wanted):
-            raise UserError(
-                f"LoRA has nothing to adapt in the {name}: no target names a module of it.",
-                where="model.lora_target_modules",
-                fix=f"add {name}.all-linear, or set model.{name}_tuning=frozen",
-            )
-    return {name: list(dict.fromkeys(found[name])) or None for name in adapted}
 
 
 def _check_reads_vectors(language_model: Any, source: hub.Source) -> None:
