@@ -78,12 +78,14 @@ def check_tuning(checker: Checker) -> None:
         return
     # A folder may be a speech_llm of our own, which has every part.
     in_parts = bool(model.decoder_model_name)
-    may_have_parts = in_parts or bool(model.pretrained and Path(model.pretrained).is_dir())
+    folder = bool(model.pretrained and Path(model.pretrained).is_dir())
+    may_have_parts = in_parts or folder or model.family == "audio_llm"
     if model.projector_tuning and not may_have_parts:
         checker.wrong(
             "model.projector_tuning",
             "Only a speech encoder before a language model has a projector: "
-            "model.decoder_model_name names none.",
+            "model.decoder_model_name names none. (For a speech LLM of transformers, add "
+            "model.family=audio_llm.)",
             "model.projector_tuning=null",
         )
     named = model.pretrained or model.encoder_model_name

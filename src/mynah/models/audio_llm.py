@@ -345,7 +345,7 @@ class AudioLLM(Family):
         self._use(_usage(config))
 
     def parameter_table(self) -> list[tuple[str, int, int]]:
-        return parameter_table(self.model)
+        return parameter_table(self.model, self.part_of)
 
     def part_of(self, name: str) -> str:
         return audio_llm_models.part_of(name)

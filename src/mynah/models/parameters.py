@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
-def parameter_table(model: Any) -> list[tuple[str, int, int]]:
-    """(part, parameters, trainable parameters) for each top-level part of ``model``."""
+def parameter_table(
+    model: Any, part_of: Callable[[str], str] | None = None
+) -> list[tuple[str, int, int]]:
+    """(part, parameters, trainable parameters) for each part of ``model``.
+
+    Args:
+        model: The model, adapted or not.
+        part_of: The part of a parameter by its name; None: top-level parts.
+    """
     rows: dict[str, list[int]] = {}
     for name, parameter in model.named_parameters():
         name = name.removeprefix("base_model.model.")
-        row = rows.setdefault(name.split(".", 1)[0], [0, 0])
+        row = rows.setdefault(part_of(name) if part_of else name.split(".", 1)[0], [0, 0])
         row[0] += parameter.numel()
         row[1] += parameter.numel() if parameter.requires_grad else 0
     return [(part, total, trainable) for part, (total, trainable) in rows.items()]

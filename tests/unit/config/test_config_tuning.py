@@ -113,3 +113,16 @@ def test_the_learning_rate_follows_what_is_trained():
 def test_a_presets_rate_counts_while_the_model_is_tuned_as_the_preset_tunes_it(typed, rate):
     config = composed(None, "model=whisper_small", *typed).config
     assert config.training.learning_rate == rate
+
+
+def test_a_speech_llm_of_transformers_has_a_projector_and_mixes_full_and_lora():
+    config = Config()
+    config.model.pretrained = "org/whole"
+    config.model.projector_tuning = "full"
+    config.model.encoder_tuning = "full"
+    config.model.use_lora = True
+    with pytest.raises(ConfigErrors) as caught:
+        check(config)
+    assert "model.family=audio_llm" in str(caught.value)
+    config.model.family = "audio_llm"
+    check(config)

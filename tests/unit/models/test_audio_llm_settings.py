@@ -202,6 +202,16 @@ def test_the_parts_that_are_named_learn_and_the_others_are_bit_identical(
     assert loaded.transcribe(clips[:1]) == family.transcribe(clips[:1])
 
 
+def test_parameters_are_counted_by_part(build):
+    family = build(use_lora=True)
+    counted = {part: (total, trained) for part, total, trained in family.parameter_table()}
+    assert counted.keys() == {"encoder", "projector", "decoder"}
+    assert [trained > 0 for _, trained in counted.values()] == [False, True, False]
+    assert sum(total for total, _ in counted.values()) == sum(
+        one.numel() for one in family.model.parameters()
+    )
+
+
 def test_lora_targets_by_name_reach_the_language_model_alone(build):
     family = build(use_lora=True, lora_target_modules=["q_proj"])
     adapted = [name for name, _ in family.model.named_parameters() if "lora_A" in name]
