@@ -54,9 +54,10 @@ class CTC(Family):
         pretrained: bool,
         revisions: dict[str, str] | None = None,
     ) -> None:
-        from mynah.models import fastconformer
+        from mynah.models import fastconformer, padding
 
         fastconformer.install(model)
+        padding.install(model)
         base = model.get_base_model() if adapters.is_adapted(model) else model
         self.model = model
         self.pretrained = pretrained

@@ -183,8 +183,9 @@ class WaveformFrontend(Frontend):
         self._frames = frames
         self.feature_seconds = None
         self.quantum = self.sample_rate // 2
-        # Models with group norm were trained without a mask and hear padding as silence.
-        self.masked = bool(extractor.return_attention_mask)
+        # Extractors make no mask for a model with group norm, which would hear padding all the
+        # same; told where a clip ends (padding.py), it does not.
+        self.masked = True
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         audio = np.asarray(audio, dtype=np.float32)

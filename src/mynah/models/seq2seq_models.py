@@ -104,10 +104,11 @@ def load(source: hub.Source, config: Any) -> Any:
     """
     from transformers import AutoModelForSpeechSeq2Seq
 
-    from mynah.models import fastconformer, whisper_length
+    from mynah.models import fastconformer, padding, whisper_length
 
     model = weights.load(AutoModelForSpeechSeq2Seq, source, config=config)
     fastconformer.install(model)
+    padding.install(model)
     whisper_length.install(model)
     return model
 

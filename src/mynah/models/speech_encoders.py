@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mynah.config.errors import UserError
-from mynah.models import adapters, fastconformer, hub, weights, whisper_length
+from mynah.models import adapters, fastconformer, hub, padding, weights, whisper_length
 
 # Encoders that transformers has alone, whatever head stands in the file.
 _ALONE = (
@@ -116,6 +116,7 @@ def _encoder_of(model: Any) -> Any:
 def _ready(encoder: Any) -> Any:
     """The encoder, its forward pass computed as ours is."""
     fastconformer.install(encoder)
+    padding.install(encoder)
     whisper_length.install(encoder)
     return encoder
 

@@ -1,0 +1,143 @@
+"""Layers of transformers that hear padding as if it were speech, told where each clip ends.
+
+A convolution that reaches over a clip's end sees zeros there where the clip is alone, and
+something else where it is padded for a longer neighbour; a norm over a clip's frames, or one
+that is trained on a batch's, takes padded frames into its statistics. Mended are the group norm
+of wav2vec2 and its kin, the conformer of wav2vec2, data2vec's positional convolutions,
+w2v-BERT's adapter, LASR and Granite Speech 5 (Parakeet: fastconformer.py). transformers' modules
+are kept, weights, names and all: only a forward pass with a mask changes, to what it is without
+padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def _real(lengths: torch.Tensor, frames: int) -> torch.Tensor:
+    """Which of ``frames`` frames are none of padding, bool [batch, frames]."""
+    return torch.arange(frames, device=lengths.device) < lengths[:, None]
+
+
+class Convolution(nn.Conv1d):
+    """A convolution to which what lies behind a clip is zeros."""
+
+    lengths: torch.Tensor | None = None  # frames of each clip, [batch]; None: no padding
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if self.lengths is not None:
+            input = input * _real(self.lengths, input.shape[2])[:, None]
+        return super().forward(input)
+
+
+class GroupNorm(nn.GroupNorm):
+    """A group norm whose statistics are those of the clip, clip by clip."""
+
+    lengths: torch.Tensor | None = None
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        frames = input.shape[2]
+        if self.lengths is None or bool((self.lengths == frames).all()):
+            return super().forward(input)
+        rows = []
+        for row, length in zip(input.split(1), self.lengths.clamp(min=1).tolist(), strict=True):
+            rows.append(functional.pad(super().forward(row[..., :length]), (0, frames - length)))
+        return torch.cat(rows)
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """A BatchNorm that is trained on the statistics of real frames."""
+
+    lengths: torch.Tensor | None = None
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.lengths is None:
+            return super().forward(input)
+        batch, channels, frames = input.shape
+        rows = _real(self.lengths, frames).reshape(-1).nonzero()[:, 0]
+        packed = input.transpose(1, 2).reshape(-1, channels).index_select(0, rows)
+        packed = super().forward(packed)
+        empty = packed.new_zeros(batch * frames, channels)
+        return empty.index_copy(0, rows, packed).view(batch, frames, channels).transpose(1, 2)
+
+
+_TOLD: dict[type[nn.Module], type[nn.Module]] = {
+    nn.Conv1d: Convolution,
+    nn.GroupNorm: GroupNorm,
+    nn.BatchNorm1d: BatchNorm,
+}
+
+
+def _tell(module: nn.Module, lengths: torch.Tensor | None) -> None:
+    for part in module.modules():
+        if type(part) in _TOLD.values():
+            part.lengths = lengths  # type: ignore[assignment]
+
+
+def _lengths(arguments: tuple[Any, ...], named: dict[str, Any]) -> torch.Tensor | None:
+    """Lengths by the mask, which is the second argument of all that is hooked here."""
+    mask = named.get("attention_mask", arguments[1] if len(arguments) > 1 else None)
+    return None if mask is None else mask.sum(-1)
+
+
+def _tell_all(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    _tell(module, _lengths(arguments, named))
+
+
+def _tell_first_norm(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """wav2vec2's only group norm follows its first convolution, over samples."""
+    first = module.feature_extractor.conv_layers[0]
+    lengths = _lengths(arguments, named)
+    if lengths is not None:
+        lengths = (lengths - first.conv.kernel_size[0]) // first.conv.stride[0] + 1
+    _tell(first, lengths)
+
+
+def _tell_adapter(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Each layer of w2v-BERT's adapter has fewer frames than the one before."""
+    lengths = _lengths(arguments, named)
+    for layer in module.layers:
+        _tell(layer, lengths)
+        lengths = module._compute_sub_sample_lengths_from_attention_mask(lengths)
+
+
+def _tell_subsampled(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    lengths = _lengths(arguments, named)
+    _tell(module, None if lengths is None else module._get_subsampling_output_length(lengths))
+
+
+def _tell_strided(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    lengths = _lengths(arguments, named)
+    _tell(module.norm, None if lengths is None else lengths // module.depthwise_conv.stride[0])
+
+
+# By the name of transformers' class: what tells it, and the endings of the paths that are told.
+_Teller = Callable[[Any, tuple[Any, ...], dict[str, Any]], None]
+_TELLERS: dict[str, tuple[_Teller, tuple[str, ...]]] = {
+    "Wav2Vec2ConformerEncoder": (_tell_all, (".depthwise_conv", ".batch_norm")),
+    "Data2VecAudioEncoder": (_tell_all, (".conv",)),
+    "Wav2Vec2BertAdapter": (_tell_adapter, ("residual_conv", "self_attn_conv")),
+    "LasrEncoder": (_tell_subsampled, (".conv.norm",)),
+    "GraniteSpeech5EncoderConvolutionModule": (_tell_strided, ("norm",)),
+}
+_FIRST_NORM = "feature_extractor.conv_layers.0.layer_norm"
+
+
+def install(model: nn.Module) -> None:
+    """Let the layers in ``model`` compute as above; parameters stay as they are."""
+    for module in list(model.modules()):
+        teller, endings = _TELLERS.get(type(module).__name__, (_tell_first_norm, ()))
+        told = [
+            part
+            for path, part in module.named_modules()
+            if type(part) in _TOLD and (path.endswith(endings) if endings else path == _FIRST_NORM)
+        ]
+        for part in told:
+            part.__class__ = _TOLD[type(part)]
+        if told:
+            module.register_forward_pre_hook(teller, with_kwargs=True)
