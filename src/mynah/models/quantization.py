@@ -39,7 +39,8 @@ def config_4bit() -> Any:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=computed if on_gpu else torch.float32,
-        llm_int8_skip_modules=list(NEVER),
+        # They are expressions, read from the beginning of a module's path.
+        llm_int8_skip_modules=[rf"(?:.*\.)?{name}" for name in NEVER],
     )
 
 
