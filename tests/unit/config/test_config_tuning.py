@@ -7,6 +7,7 @@ from mynah.config.checks import check
 from mynah.config.derived import learning_rate
 from mynah.config.errors import ConfigErrors
 from mynah.config.notices import notices
+from mynah.config.origins import Origin
 from mynah.config.schema import Config, ModelConfig
 from mynah.config.tuning import Tuning, tuning
 
@@ -58,6 +59,11 @@ def test_each_part_learns_as_it_is_told_and_else_as_it_suits(settings, expected)
             {"pretrained": "a", "encoder_tuning": "frozen", "decoder_tuning": "frozen"},
             "Nothing would be trained",
             "model.decoder_tuning=full",
+        ),
+        (
+            {"decoder_model_name": "org/lm", "encoder_tuning": "lora"},
+            "drawn at random: model.encoder_model_name is null",
+            "model.encoder_tuning=full",
         ),
         (
             {"pretrained": "a", "encoder_tuning": "full", "use_lora": True},
@@ -126,3 +132,55 @@ def test_a_speech_llm_of_transformers_has_a_projector_and_mixes_full_and_lora():
     assert "model.family=audio_llm" in str(caught.value)
     config.model.family = "audio_llm"
     check(config)
+
+
+@pytest.mark.parametrize("settings", [{"ctc_head_weight": 0.3}, {"new_tokens": ["<laughter>"]}])
+def test_what_only_a_language_model_has_is_refused_without_one(settings):
+    for without in ({}, {"pretrained": "org/whole"}):
+        with pytest.raises(ConfigErrors, match=r"model\.decoder_model_name names none"):
+            check(Config(model=ModelConfig(**settings, **without)))
+    check(Config(model=ModelConfig(**settings, **PARTS)))
+
+
+def test_a_target_in_a_part_that_is_not_adapted_is_refused_with_what_adapts_it():
+    model = ModelConfig(
+        **PARTS, use_lora=True, lora_target_modules=["encoder.q_proj", "decoder.q_proj"]
+    )
+    with pytest.raises(ConfigErrors) as caught:
+        check(Config(model=model))
+    (error,) = caught.value.errors
+    assert error.what.startswith("encoder.q_proj is to be adapted, and the encoder is not")
+    assert error.instead[-1] == "model.encoder_tuning=lora"
+    model.encoder_tuning = "lora"
+    check(Config(model=model))
+
+
+@pytest.mark.parametrize(
+    ("model", "part", "said"),
+    [
+        (PARTS, "encoder", True),
+        (PARTS, "projector", False),
+        (PARTS, "decoder", False),
+        ({**PARTS, "decoder_tuning": "frozen"}, "decoder", True),
+        ({**PARTS, "decoder_tuning": "frozen", "new_tokens": ["<x>"]}, "decoder", False),
+        ({"decoder_model_name": "org/lm"}, "encoder", False),
+        ({}, "encoder", False),
+        ({}, "projector", True),
+    ],
+    ids=str,
+)
+def test_the_rate_of_a_part_that_does_not_learn_is_a_notice(model, part, said):
+    config = Config(model=ModelConfig(**model))
+    setattr(config.training, f"{part}_learning_rate", 1e-5)
+    check(config)
+    name = f"training.{part}_learning_rate has no effect"
+    assert any(name in text for text in notices(config, {})) == said
+
+
+def test_sizes_of_a_drawn_encoder_before_a_language_model_have_an_effect():
+    config = Config(model=ModelConfig(decoder_model_name="org/lm"))
+    config.model.encoder.layers = 3
+    typed = {"model.encoder.layers": Origin("command line", "typed")}
+    assert not any("model.encoder" in text for text in notices(config, typed))
+    config.model.encoder_model_name = "org/encoder"
+    assert any("model.encoder.layers has no effect" in text for text in notices(config, typed))
