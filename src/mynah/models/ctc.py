@@ -235,7 +235,9 @@ class CTC(Family):
                     "model.tokenizer=bpe with a larger model.vocab_size, or a smaller "
                     "model.encoder.subsampling_factor.",
                 )
-        batch = self.frontend.pad([example.features for example in examples], max(lengths))
+        # wav2vec2 and its kin mask spans of frames in training, which a batch has to hold.
+        longest = max(*lengths, self.frontend.quantum)
+        batch = self.frontend.pad([example.features for example in examples], longest)
         targets = [len(example.labels) for example in examples]
         labels = torch.full((len(examples), max([1, *targets])), self.blank, dtype=torch.long)
         for row, example in enumerate(examples):

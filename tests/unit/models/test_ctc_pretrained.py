@@ -105,6 +105,17 @@ def test_a_frozen_encoder_leaves_the_head_alone_to_learn(checkpoints, clips):
     assert changed == {"ctc_head.weight", "ctc_head.bias"}
 
 
+@pytest.mark.parametrize("kind", ["wav2vec2_ctc", "w2v_bert_ctc"])
+def test_clips_shorter_than_the_spans_that_are_masked_can_be_trained_on(kind, checkpoints, clips):
+    family = build(checkpoints(kind))
+    family.model.config.apply_spec_augment = True
+    family.model.config.mask_time_prob = 0.5
+    rows = examples(family, [clip[:2000] for clip in clips], ["a", "b", "c", "d"])
+    assert family.output_length(2000) < family.model.config.mask_time_length
+    family.model.train()
+    assert torch.isfinite(family.loss(family.model, family.collate(rows)).total)
+
+
 def test_the_convolutions_over_samples_stay_as_they_are(checkpoints):
     family = build(checkpoints("wav2vec2_ctc"))
     frozen = {n for n, p in family.model.named_parameters() if not p.requires_grad}
