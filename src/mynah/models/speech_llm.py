@@ -161,6 +161,18 @@ class SpeechLLMFamily(Family):
             return None
         return round(self.frontend.max_features * self.feature_seconds * self.sample_rate)
 
+    @property
+    def _piece_samples(self) -> int | None:
+        """Longest clip that is decoded at once, or None: what the encoder hears, and no more than
+        leaves half of the language model's positions to the transcript."""
+        window = self._window_samples
+        if self._context is None or isinstance(self.frontend, WhisperWindowFrontend):
+            return window
+        vectors = self._context // 2 - len(self._before) - len(self._after)
+        seconds = 10 * vectors * self._stack / max(1, self.output_length(10 * self.sample_rate))
+        fitting = max(1, int(2 * seconds)) * self._quantum
+        return fitting if window is None else min(window, fitting)
+
     def _prompt(self, frames: int) -> list[int]:
         """Token ids up to the transcript, with an audio token for each projected vector."""
         from mynah.models.speech_llm_model import AUDIO_TOKEN
@@ -237,11 +249,11 @@ class SpeechLLMFamily(Family):
         return LossSum(total=(totals * counts).sum(), count=(tokens * counts).sum())
 
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
-        window = self._window_samples
+        longest = self._piece_samples
         pieces: list[np.ndarray] = []
         owners: list[int] = []
         for row, audio in enumerate(audios):
-            step = window or max(len(audio), 1)
+            step = longest or max(len(audio), 1)
             for start in range(0, len(audio), step):
                 pieces.append(audio[start : start + step])
                 owners.append(row)
@@ -270,7 +282,9 @@ class SpeechLLMFamily(Family):
         with torch.inference_mode():
             audio = self.model.audio_vectors(**{k: v.to(device) for k, v in batch.items()})
             embedded = self.model.embeddings(prompt.expand(len(audios), -1), audio)
-            rows = self.model.greedy(embedded, end=self._end, max_tokens=self._max_tokens)
+            room = self._max_tokens if self._context is None else self._context - len(prompt)
+            most = max(1, min(self._max_tokens, room))
+            rows = self.model.greedy(embedded, end=self._end, max_tokens=most)
         return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
 
     def describe_decoding(self) -> str:

@@ -1,5 +1,6 @@
 """Any causal language model behind an encoder: its own loss, its own end, its new tokens."""
 
+import numpy as np
 import pytest
 import torch
 from speech_llms import build, go_on, loss_by_hand, plain_language_model
@@ -84,6 +85,15 @@ def test_a_transcript_ends_where_it_was_learned_to(decoder, checkpoints, clips):
     family = build(checkpoints, decoder=decoder, encoder_tuning="full")
     train(family, family.collate(examples(family, clips[:1], ["nine"])), steps=30, rate=1e-2)
     assert family.transcribe(clips[:1]) == ["nine"]
+
+
+def test_a_transcript_stays_within_the_positions_there_are(checkpoints, clips):
+    family = build(checkpoints, decoder="gpt2_lm", generation_max_length=500)
+    assert family.model.config.text_config.n_positions == 128
+    alone = family.transcribe([np.tile(clips[0], 7)])  # 10 s
+    long = family.transcribe([np.tile(clips[0], 70)])
+    assert alone != [""] and len(long[0]) > len(alone[0])
+    assert "128 it can hold" in family.impossible(10 * 16000, [1] * 100)
 
 
 def test_a_prompt_begins_as_the_tokenizer_begins_and_a_transcript_does_not(checkpoints):
