@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 _WEIGHTS = (weight_files.WHOLE, weight_files.INDEX)
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+# The files that say which class prepares a part's input, and how they name it.
+_PROCESSOR_FILES = {
+    "processor_config.json": "processor_class",
+    "preprocessor_config.json": "feature_extractor_type",
+    "tokenizer_config.json": "tokenizer_class",
+}
 _COMMIT = re.compile(r"/snapshots/([0-9a-f]{40})/")
 
 
@@ -73,6 +79,19 @@ class Source:
     def is_local(self) -> bool:
         """Whether only what is on this machine can be had: asked for, or no network."""
         return self.offline or not (self.is_folder or _hub_answers())
+
+    @property
+    def place(self) -> str:
+        """What a ``from_pretrained`` is given.
+
+        Without the network it is the folder that holds what was downloaded: of a name
+        transformers would list the files over the network (Voxtral's tokenizer is found so), and
+        of an adapter beside the weights take the base by the name that the adapter knows.
+        """
+        if self.is_folder or not self.is_local:
+            return self.name
+        config = fetch(self, "config.json")
+        return self.name if config is None else str(config.parent)
 
     def options(self) -> dict[str, Any]:
         """Arguments for any ``from_pretrained``."""
@@ -188,12 +207,26 @@ def quiet() -> Iterator[None]:
 def _written_config(source: Source) -> dict[str, Any]:
     path = fetch(source, "config.json")
     if path is None:
+        inside = sorted(one.parent for one in Path(source.name).glob("*/config.json"))
         raise UserError(
             f"{source.name} has no config.json, so it is no model of transformers.",
             where=source.setting,
-            fix="Name a model in the transformers format.",
+            fix=f"Name the model in it: {source.setting}={inside[-1]}"
+            if inside
+            else "Name a model in the transformers format.",
         )
-    return json.loads(path.read_text(encoding="utf-8"))
+    return _json(source, path)
+
+
+def _json(source: Source, path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UserError(
+            f"{source.name} has a {path.name} that is no JSON.",
+            where=source.setting,
+            fix="Copy or download it again.",
+        ) from None
 
 
 def model_type(source: Source) -> str:
@@ -210,6 +243,23 @@ def model_type(source: Source) -> str:
             fix="Name a model in the transformers format.",
         )
     return kind
+
+
+def check_own_code(source: Source) -> None:
+    """Raise where a part's processor is code that comes with it, and that may not be run.
+
+    Raises:
+        UserError: It is.
+    """
+    import transformers
+
+    if source.trust_remote_code:
+        return
+    for file, key in _PROCESSOR_FILES.items():
+        path = fetch(source, file)
+        written = {} if path is None else _json(source, path)
+        if "auto_map" in written and not hasattr(transformers, str(written.get(key))):
+            raise hub_errors.brings_code(source)
 
 
 def own_code(source: Source) -> list[str]:
@@ -312,6 +362,8 @@ def feature_extractor(source: Source, sample_rate: int | None = None) -> Any:
     try:
         extractor = _extractor_class(source).from_pretrained(source.name, **source.options())
     except (OSError, ValueError) as error:
+        if "trust_remote_code" in str(error):
+            raise hub_errors.brings_code(source) from None
         raise UserError(
             f"{source.name} has no feature extractor: {str(error).splitlines()[0]}",
             where=source.setting,

@@ -28,29 +28,30 @@ def refusal(source: Source, error: Exception) -> UserError:
         return UserError(
             f"{name!r} is neither a folder on this machine nor a name on the hub.",
             where=where,
-            fix="A hub name looks like facebook/wav2vec2-base-960h.",
+            fix=f"{_did_you_mean(name)}A hub name looks like facebook/wav2vec2-base-960h.",
         )
-    if isinstance(error, hub.GatedRepoError):
+    told = _told(error)
+    if isinstance(told, hub.GatedRepoError):
         return UserError(
             f"{name} asks for its licence to be accepted first.",
             where=where,
             fix=f"Accept it at https://huggingface.co/{name}, then `hf auth login` "
             "(or set HF_TOKEN to a token of yours that may read it).",
         )
-    if isinstance(error, hub.RepositoryNotFoundError):
+    if isinstance(told, hub.RepositoryNotFoundError):
         return UserError(
             f"There is no model {name!r} on the Hugging Face hub (or it is private).",
             where=where,
             fix=f"{_did_you_mean(name)}Check the name; for a private model, `hf auth login` first "
             "(or set HF_TOKEN to a token of yours that may read it).",
         )
-    if isinstance(error, hub.RevisionNotFoundError):
+    if isinstance(told, hub.RevisionNotFoundError):
         return UserError(
             f"{name} has no revision {source.revision!r}.",
             where=where,
             fix="Name a branch, tag or commit that its page lists, or none.",
         )
-    answer = _answer(error)
+    answer = _answer(told)
     if answer in _FORBIDDEN:
         return UserError(
             f"The hub does not let you read {name} (HTTP {answer}).",
@@ -91,23 +92,33 @@ def brings_code(source: Source) -> UserError:
     )
 
 
-def _answer(error: BaseException | None) -> int | None:
-    """The HTTP status that is behind an error, or None where nobody answered."""
-    while error is not None:
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        if status is not None:
-            return int(status)
-        error = error.__cause__
-    return None
+def _told(error: Exception) -> BaseException:
+    """What the hub answered, where huggingface_hub wraps it into a file that is not found."""
+    found: BaseException | None = error
+    while found is not None and _answer(found) is None:
+        found = found.__cause__
+    return found or error
+
+
+def _answer(error: BaseException) -> int | None:
+    """The HTTP status of an error, or None where nobody answered."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return None if status is None else int(status)
 
 
 def _did_you_mean(name: str) -> str:
-    """The name most like a mistyped one among those on this machine, as a sentence."""
+    """The name most like a mistyped one, among those on this machine and those of the presets."""
     from huggingface_hub import constants
 
-    here = [
+    from mynah.models import catalog
+
+    known = [one.name for entry in catalog.ENTRIES for one in entry.checkpoints]
+    known += [
         folder.name.removeprefix("models--").replace("--", "/")
         for folder in Path(constants.HF_HUB_CACHE).glob("models--*")
     ]
-    near = difflib.get_close_matches(name, [one for one in here if one != name], n=1, cutoff=0.8)
-    return f"Did you mean {near[0]}, which is here? " if near else ""
+    parent = Path(name).expanduser().parent
+    if parent.is_dir():
+        known += [str(folder) for folder in parent.iterdir() if folder.is_dir()]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return f"Did you mean {near[0]}? " if near and near[0] != name else ""

@@ -123,6 +123,7 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
         parts[setting] = source
         loaded = hub.load_config(source)
         hub.check_weights(source)
+        hub.check_own_code(source)
         if setting == "decoder_model_name":
             _check_language_model(loaded.model_type, source)
             continue

@@ -61,7 +61,7 @@ def load(
     try:
         with hub.quiet():
             model, report = kind.from_pretrained(
-                source.name,
+                source.place,
                 dtype=torch.float32,
                 use_safetensors=True,
                 output_loading_info=True,
