@@ -57,8 +57,8 @@ class HearingHalf:
             if (path := hub.fetch(source, name)) is not None:
                 files[name] = path.read_text(encoding="utf-8")
         return cls(
-            AutoTokenizer.from_pretrained(source.name, **source.options()),
-            extractor.from_pretrained(source.name, **source.options()),
+            AutoTokenizer.from_pretrained(source.place, **source.options()),
+            extractor.from_pretrained(source.place, **source.options()),
             files,
         )
 

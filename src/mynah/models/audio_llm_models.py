@@ -131,7 +131,7 @@ def _add_speech_lora(model: Any, source: hub.Source) -> None:
         "local_files_only": source.is_local,
     }
     with hub.quiet():
-        model.load_adapter(source.name, adapter_name="hears", adapter_kwargs=options)
+        model.load_adapter(source.place, adapter_name="hears", adapter_kwargs=options)
 
 
 def _merge_adapter_of_its_own(model: Any) -> None:
@@ -170,7 +170,7 @@ def processor(source: hub.Source, kind: str) -> Any:
             elif kind.startswith("granite_speech") or kind == "fun_asr_nano":
                 found = _processor_without_torchaudio(source, kind)
             else:
-                found = AutoProcessor.from_pretrained(source.name, **source.options())
+                found = AutoProcessor.from_pretrained(source.place, **source.options())
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{source.name} has no processor: {(str(error).splitlines() or ['?'])[0]}",
@@ -199,8 +199,8 @@ def _processor_without_torchaudio(source: hub.Source, kind: str) -> Any:
     written, _ = made.get_processor_dict(source.name, **source.options())
     return made.from_args_and_dict(
         [
-            extractor.from_pretrained(source.name, **source.options()),
-            AutoTokenizer.from_pretrained(source.name, **source.options()),
+            extractor.from_pretrained(source.place, **source.options()),
+            AutoTokenizer.from_pretrained(source.place, **source.options()),
         ],
         written,
     )

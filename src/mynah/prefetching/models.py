@@ -18,6 +18,7 @@ SETTINGS = ("pretrained", "encoder_model_name", "decoder_model_name")
 # Configurations and what tokenizers and processors are made of; never weights in a pickle.
 _SMALL = (".json", ".jinja", ".txt", ".model", ".tiktoken", ".bpe")
 _TEMPLATES = ("chat_templates", "additional_chat_templates")
+_SPEECH_LORA = "speech-lora"  # Phi-4-multimodal's own adapters lie in folders
 _OF_OTHERS = (".bin.index.json", ".msgpack.index.json", ".h5.index.json")
 _ADAPTER = "adapter_model.safetensors"
 
@@ -98,6 +99,9 @@ def needed_files(there: Iterable[str], weights: Iterable[str], *, code: bool) ->
         path = PurePosixPath(name)
         small = path.suffix in _SMALL and not name.endswith(_OF_OTHERS)
         top = len(path.parts) == 1
+        if path.parts[0] == _SPEECH_LORA and path.suffix in (".json", ".safetensors"):
+            found.append(name)
+            continue
         template = path.parts[0] in _TEMPLATES and path.suffix == ".jinja"
         if name in named or (small and top) or template or (code and path.suffix == ".py"):
             found.append(name)
