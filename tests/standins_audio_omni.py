@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from standins_audio_parts import PLAIN_LAYERS, SPREAD, WIDTH, Files, LoraFiles
+from standins_audio_parts import PLAIN_LAYERS, SPREAD, WIDTH, Files, LoraFiles, qwen_tokenizer
 
 _PHI_TEMPLATE = (
     "{%- for turn in messages -%}{{- '<|' + turn.role + '|>' -}}"
@@ -14,6 +15,16 @@ _PHI_TEMPLATE = (
     "{{- '<|audio|>' if part.type == 'audio' else part.text -}}"
     "{%- endfor -%}{%- endif -%}{{- '<|end|>' -}}{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}"
+)
+_OMNI_TEMPLATE = (
+    "{%- if messages[0].role != 'system' -%}"
+    "{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' -}}{%- endif -%}"
+    "{%- for turn in messages -%}{{- '<|im_start|>' + turn.role + '\\n' -}}"
+    "{%- if turn.content is string -%}{{- turn.content -}}{%- else -%}"
+    "{%- for part in turn.content -%}"
+    "{{- '<|audio_bos|><|AUDIO|><|audio_eos|>' if part.type == 'audio' else part.text -}}"
+    "{%- endfor -%}{%- endif -%}{{- '<|im_end|>\\n' -}}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"
 )
 
 
@@ -83,6 +94,105 @@ def _phi4_multimodal() -> list[Any]:
     return [model, tokenizer, files, LoraFiles(config, "model.layers", folder="speech-lora")]
 
 
+def _qwen2_5_omni(*, whole: bool) -> list[Any]:
+    """A thinker that hears and sees in front of Qwen2; as published, with what speaks behind it.
+
+    Its processor cannot be made without torchvision. Of what speaks there is one weight: the
+    thinker is read without it.
+    """
+    from transformers import (
+        GenerationConfig,
+        Qwen2_5OmniConfig,
+        Qwen2_5OmniThinkerConfig,
+        Qwen2_5OmniThinkerForConditionalGeneration,
+        WhisperFeatureExtractor,
+    )
+
+    named = {
+        "audio_token": "<|AUDIO|>",
+        "image_token": "<|IMAGE|>",
+        "video_token": "<|VIDEO|>",
+        "audio_bos_token": "<|audio_bos|>",
+        "audio_eos_token": "<|audio_eos|>",
+        "vision_bos_token": "<|vision_bos|>",
+        "vision_eos_token": "<|vision_eos|>",
+    }
+    tokenizer = qwen_tokenizer(**named)
+    ids = tokenizer.get_vocab()
+    thinker = Qwen2_5OmniThinkerConfig(
+        audio_config={
+            "d_model": WIDTH,
+            "encoder_layers": 1,
+            "encoder_attention_heads": 2,
+            "encoder_ffn_dim": 64,
+            "output_dim": WIDTH,
+        },
+        vision_config={
+            "depth": 1,
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_heads": 2,
+            "out_hidden_size": WIDTH,
+            "fullatt_block_indexes": [0],
+        },
+        text_config={
+            **PLAIN_LAYERS,
+            "vocab_size": len(tokenizer),
+            "rope_parameters": {"rope_type": "default", "mrope_section": [2, 1, 1]},
+        },
+        audio_token_index=ids["<|AUDIO|>"],
+        image_token_index=ids["<|IMAGE|>"],
+        video_token_index=ids["<|VIDEO|>"],
+        audio_start_token_id=ids["<|audio_bos|>"],
+        audio_end_token_id=ids["<|audio_eos|>"],
+        vision_start_token_id=ids["<|vision_bos|>"],
+        vision_end_token_id=ids["<|vision_eos|>"],
+        user_token_id=1,
+        pad_token_id=ids["<|endoftext|>"],
+        initializer_range=SPREAD,
+    )
+    model = Qwen2_5OmniThinkerForConditionalGeneration(thinker)
+    model.generation_config = GenerationConfig(
+        eos_token_id=[ids["<|im_end|>"], ids["<|endoftext|>"]], pad_token_id=ids["<|endoftext|>"]
+    )
+    told = {
+        **WhisperFeatureExtractor(feature_size=128, chunk_length=300).to_dict(),
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "processor_class": "Qwen2_5OmniProcessor",
+        "return_attention_mask": True,
+        "min_pixels": 3136,
+        "max_pixels": 12845056,
+        "patch_size": 14,
+        "merge_size": 2,
+        "temporal_patch_size": 2,
+    }
+    files = {
+        "preprocessor_config.json": told,
+        "chat_template.json": {"chat_template": _OMNI_TEMPLATE},
+    }
+    parts = [model, tokenizer, Files(files)]
+    if whole:
+        config = Qwen2_5OmniConfig(thinker_config=thinker.to_dict())
+        config.architectures = ["Qwen2_5OmniModel"]
+        parts += [config, _Speaking()]
+    return parts
+
+
+class _Speaking:
+    """Puts the thinker's weights under its name, and one of those that speak beside them."""
+
+    def save_pretrained(self, directory: Path) -> None:
+        import torch
+        from safetensors.torch import load_file, save_file
+
+        path = directory / "model.safetensors"
+        held = {f"thinker.{name}": tensor for name, tensor in load_file(path).items()}
+        held["talker.codec_head.weight"] = torch.zeros(4, 4)
+        save_file(held, path, metadata={"format": "pt"})
+
+
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "phi4_multimodal": _phi4_multimodal,
+    "qwen2_5_omni": lambda: _qwen2_5_omni(whole=True),
+    "qwen2_5_omni_thinker": lambda: _qwen2_5_omni(whole=False),
 }
