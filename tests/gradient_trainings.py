@@ -43,6 +43,13 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "ctc, w2v-BERT": {"pretrained": "w2v_bert"},
     "ctc, Parakeet": {"pretrained": "parakeet_ctc"},
     "ctc, Parakeet, LoRA": {"pretrained": "parakeet_ctc", "use_lora": True},
+    "transducer, Parakeet RNN-T": {"pretrained": "parakeet_rnnt"},
+    "transducer, Parakeet TDT, LoRA": {"pretrained": "parakeet_tdt", "use_lora": True},
+    "seq2seq, Whisper": {"pretrained": "whisper_asr", "language": "en", "audio_window": "clip"},
+    "seq2seq, Canary, LoRA": {"pretrained": "canary", "language": "en", "use_lora": True},
+    "audio_llm, Qwen3-ASR": {"pretrained": "qwen3_asr"},
+    "audio_llm, Qwen3-ASR, LoRA": {"pretrained": "qwen3_asr", "use_lora": True},
+    "audio_llm, Granite Speech": {"pretrained": "granite_speech"},
     "speech_llm, Whisper, LoRA": {"encoder_model_name": "whisper", "use_lora": True},
     "speech_llm, Whisper, all trained": {"encoder_model_name": "whisper", "encoder_tuning": "full"},
     "speech_llm, wav2vec2, all trained": {
