@@ -8,7 +8,7 @@ import json
 import math
 import re
 from functools import cache
-from typing import Any
+from typing import Any, get_origin
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -119,9 +119,9 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
     refused = refusal(setting.leaf, value) if setting.section == "training" else None
     if refused:
         return ValueMistake(f"{setting.name} cannot be honoured: {refused}.", None)
-    wrong = ValueMistake(
-        f"{name} takes {describe_values(setting)}, not {shown(value)}.", _suggestion(setting)
-    )
+    a_list = get_origin(without_none(setting.type)) is list
+    instead = f"[{_quoted(value)}]" if a_list and isinstance(value, str) else _suggestion(setting)
+    wrong = ValueMistake(f"{name} takes {describe_values(setting)}, not {shown(value)}.", instead)
     if not inside:
         if value is None:
             return None if may_be_null(setting.type) else wrong
