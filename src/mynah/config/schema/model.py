@@ -204,7 +204,8 @@ class ModelConfig:
     )
     projector_tuning: str | None = setting(
         None,
-        "Whether the projector before a language model learns; null: full.",
+        "Whether the projector before a language model learns; null: full, but frozen where a "
+        "pretrained speech LLM gets LoRA.",
         choices=("frozen", "full"),
     )
     decoder_tuning: str | None = setting(
