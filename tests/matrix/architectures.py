@@ -6,7 +6,7 @@ fail: so the table that ``table.py`` writes from these lines cannot say what is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,8 @@ class Architecture:
         settings: Settings of ``model`` that it needs.
         sample_rate: Hertz that it hears.
         fails: Checks that do not hold, with the reason.
+        often: Whether its checks are fast tests, or long ones: of what shares most of its code
+            with another line.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Architecture:
     settings: Mapping[str, Any] = field(default_factory=dict)
     sample_rate: int = 16000
     fails: Mapping[str, str] = field(default_factory=dict)
+    often: bool = True
 
     @property
     def id(self) -> str:
@@ -62,6 +65,7 @@ GROUP_NORM = {
 CONVOLUTIONS = {
     "loss": "its convolutions over frames hear what its layers made of the padding behind a clip"
 }
+NOT_TOLD = {"loss": "its encoder is not told what is padding"}
 ENGLISH = {"language": "en"}
 
 
@@ -81,9 +85,16 @@ def _audio_llm(name: str, model: str, **rest: Any) -> Architecture:
     return Architecture(name, "audio_llm", model, (name,), **rest)
 
 
-def _speech_llm(name: str, encoder: str, language_model: str, **rest: Any) -> Architecture:
-    rest.setdefault("note", {"chat_lm": "chat LM", "base_lm": "base LM"}[language_model])
-    return Architecture(name, "speech_llm", "SpeechLLM", (encoder, language_model), **rest)
+def _before_language_models(
+    name: str, encoder: str, *, often: Sequence[str] = (), **rest: Any
+) -> Sequence[Architecture]:
+    """An encoder before a chat model, and before a base model."""
+    return tuple(
+        Architecture(
+            name, "speech_llm", "SpeechLLM", (encoder, lm), note=note, often=lm in often, **rest
+        )
+        for lm, note in (("chat_lm", "chat LM"), ("base_lm", "base LM"))
+    )
 
 
 ARCHITECTURES = (
@@ -138,8 +149,8 @@ ARCHITECTURES = (
     ),
     _seq2seq("speech-encoder-decoder", "SpeechEncoderDecoderModel", "speech_encoder_decoder"),
     _audio_llm("qwen3_asr", "Qwen3ASRForConditionalGeneration", settings=ENGLISH),
-    _audio_llm("granite_speech", "GraniteSpeechForConditionalGeneration"),
-    _audio_llm("granite_speech_plus", "GraniteSpeechPlusForConditionalGeneration"),
+    _audio_llm("granite_speech", "GraniteSpeechForConditionalGeneration", fails=NOT_TOLD),
+    _audio_llm("granite_speech_plus", "GraniteSpeechPlusForConditionalGeneration", fails=NOT_TOLD),
     _audio_llm("voxtral", "VoxtralForConditionalGeneration", settings=ENGLISH),
     _audio_llm("glmasr", "GlmAsrForConditionalGeneration"),
     _audio_llm("fun_asr_nano", "FunAsrNanoForConditionalGeneration", settings=ENGLISH),
@@ -147,24 +158,21 @@ ARCHITECTURES = (
     _audio_llm("audioflamingo3", "AudioFlamingo3ForConditionalGeneration"),
     _audio_llm("vibevoice_asr", "VibeVoiceAsrForConditionalGeneration", sample_rate=24000),
     _audio_llm("moss_transcribe_diarize", "MossTranscribeDiarizeForConditionalGeneration"),
-    _speech_llm("whisper", "whisper", "chat_lm"),
-    _speech_llm("whisper", "whisper", "base_lm"),
-    _speech_llm("wav2vec2", "wav2vec2_base", "chat_lm", fails=GROUP_NORM),
-    _speech_llm("wav2vec2", "wav2vec2_base", "base_lm", fails=GROUP_NORM),
-    _speech_llm("wav2vec2-conformer", "conformer_ctc", "chat_lm", fails=CONVOLUTIONS),
-    _speech_llm("wav2vec2-conformer", "conformer_ctc", "base_lm", fails=CONVOLUTIONS),
-    _speech_llm("wav2vec2-bert", "w2v_bert", "chat_lm"),
-    _speech_llm("wav2vec2-bert", "w2v_bert", "base_lm"),
-    _speech_llm("hubert", "hubert_ctc", "chat_lm"),
-    _speech_llm("hubert", "hubert_ctc", "base_lm"),
-    _speech_llm("wavlm", "wavlm_ctc", "chat_lm"),
-    _speech_llm("wavlm", "wavlm_ctc", "base_lm"),
-    _speech_llm("data2vec-audio", "data2vec_ctc", "chat_lm", fails=CONVOLUTIONS),
-    _speech_llm("data2vec-audio", "data2vec_ctc", "base_lm", fails=CONVOLUTIONS),
-    _speech_llm("unispeech", "unispeech_ctc", "chat_lm"),
-    _speech_llm("unispeech", "unispeech_ctc", "base_lm"),
-    _speech_llm("unispeech-sat", "unispeech_sat_ctc", "chat_lm", fails=GROUP_NORM),
-    _speech_llm("unispeech-sat", "unispeech_sat_ctc", "base_lm", fails=GROUP_NORM),
-    _speech_llm("parakeet_ctc", "parakeet_ctc", "chat_lm"),
-    _speech_llm("parakeet_ctc", "parakeet_ctc", "base_lm"),
+    _audio_llm("phi4_multimodal", "Phi4MultimodalForCausalLM", fails=NOT_TOLD),
+    *_before_language_models("whisper", "whisper", often=("chat_lm", "base_lm")),
+    *_before_language_models("wav2vec2", "wav2vec2_base", fails=GROUP_NORM),
+    *_before_language_models("wav2vec2-conformer", "conformer_ctc", fails=CONVOLUTIONS),
+    *_before_language_models("wav2vec2-bert", "w2v_bert", often=("chat_lm",)),
+    *_before_language_models("hubert", "hubert_ctc", often=("chat_lm",)),
+    *_before_language_models("wavlm", "wavlm_ctc"),
+    *_before_language_models("data2vec-audio", "data2vec_ctc", fails=CONVOLUTIONS),
+    *_before_language_models("unispeech", "unispeech_ctc"),
+    *_before_language_models("unispeech-sat", "unispeech_sat_ctc", fails=GROUP_NORM),
+    *_before_language_models("sew", "sew_ctc", fails=GROUP_NORM),
+    *_before_language_models("sew-d", "sew_d_ctc"),
+    *_before_language_models("parakeet_ctc", "parakeet_ctc", often=("chat_lm",)),
+    *_before_language_models("parakeet_tdt", "parakeet_tdt"),
+    *_before_language_models("parakeet_rnnt", "parakeet_rnnt"),
+    *_before_language_models("lasr_ctc", "lasr_ctc"),
+    *_before_language_models("canary", "canary", often=("chat_lm",)),
 )

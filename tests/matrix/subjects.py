@@ -230,7 +230,16 @@ def _speech_llm_frames(family: Any, features: np.ndarray) -> int:
 
 
 def _audio_llm_tokens(family: Any, features: np.ndarray) -> int:
+    if family.kind == "qwen2_audio":  # puts the vectors into their places, or refuses
+        tokens = family.frontend.tokens(len(features))
+        if tokens > 1:  # a lone one it takes for a place to put many
+            batch = family.collate([Example("a", features, [1])])
+            family.model(**{k: v for k, v in batch.items() if k not in ("labels", "weights")})
+        return tokens
     batch = family.frontend.pad([features])
+    if family.kind == "phi4_multimodal":
+        hears = family.model.model.embed_tokens_extend.audio_embed.encoder
+        return hears(batch["audio_input_features"], None).shape[1]
     # MOSS asks for a mask of the samples that it makes no use of.
     unused = {"padding_mask": None} if family.kind == "moss_transcribe_diarize" else {}
     vectors = family.model.get_audio_features(**batch, **unused).pooler_output
@@ -264,6 +273,8 @@ def plainly_adapted(family: Any, base: Path, folder: Path) -> Any:
         return transformers.AutoModel.from_pretrained(folder).eval()
     config = transformers.AutoConfig.from_pretrained(folder)
     model = _auto_class(family).from_pretrained(base, config=config)
+    if (base / "speech-lora").is_dir():  # Phi-4's own, without which it does not hear
+        model = peft.PeftModel.from_pretrained(model, str(base / "speech-lora")).merge_and_unload()
     return peft.PeftModel.from_pretrained(model, str(folder)).eval()
 
 
@@ -276,4 +287,6 @@ def _auto_class(family: Any) -> Any:
     }[family.name]
     if family.name == "audio_llm" and family.kind == "audioflamingo3":
         name = "AutoModelForSeq2SeqLM"  # transformers lists it there
+    if family.name == "audio_llm" and family.kind.startswith("qwen2_5_omni"):
+        name = "Qwen2_5OmniThinkerForConditionalGeneration"
     return getattr(transformers, name)
