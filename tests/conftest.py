@@ -1,11 +1,15 @@
 """What all tests share: the stand-ins of this folder, and clips to hear."""
 
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the processors: a thread each, and for what they start too.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 
