@@ -1,8 +1,8 @@
 """Speech LLMs that transformers ships, through their own processors' request to transcribe.
 
 Qwen3-ASR, Granite Speech, Voxtral, GLM-ASR, Fun-ASR-Nano, Qwen2-Audio, Audio Flamingo 3,
-VibeVoice-ASR, MOSS-Transcribe-Diarize and Phi-4-multimodal: an encoder's frames stand in a
-language model's prompt, which then writes the transcript and its end.
+VibeVoice-ASR, MOSS-Transcribe-Diarize, Phi-4-multimodal and Qwen2.5-Omni: an encoder's frames
+stand in a language model's prompt, which then writes the transcript and its end.
 """
 
 from __future__ import annotations

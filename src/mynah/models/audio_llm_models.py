@@ -25,6 +25,8 @@ SUPPORTED = (
     "vibevoice_asr",
     "moss_transcribe_diarize",
     "phi4_multimodal",
+    "qwen2_5_omni",
+    "qwen2_5_omni_thinker",
 )
 # What else transformers lists that hears and writes, and why it is not trained here.
 UNSUPPORTED = {
@@ -36,7 +38,6 @@ UNSUPPORTED = {
     "gemma3n": "its image encoder is timm's, which is not installed with transformers",
     "gemma4": "it sees images and videos beside what it hears",
     "gemma4_unified": "it sees images and videos beside what it hears",
-    "qwen2_5_omni": "it speaks its answers too, with a second language model",
     "qwen3_omni_moe": "it speaks its answers too, with a second language model",
 }
 # Of the parameters' names, behind which comes what hears and what joins it to the language model.
@@ -53,8 +54,10 @@ _PROJECTORS = (
     "model.embed_tokens_extend.audio_embed.up_proj_for_speech.",
     "model.embed_tokens_extend.audio_embed.down_proj_for_speech.",
 )
-# What is for images: it hears nothing, so it learns nothing.
-_SIGHT = (
+# What is for images, or for nothing: no gradient reaches it.
+_IDLE = (
+    "model.visual.",
+    "model.audio_tower.audio_bos_eos_token.",
     "model.embed_tokens_extend.image_embed.",
     "model.embed_tokens_extend.audio_embed.up_proj_for_vision_speech.",
     "model.embed_tokens_extend.audio_embed.down_proj_for_vision_speech.",
@@ -105,11 +108,14 @@ def load(source: hub.Source, config: Any) -> Any:
     Raises:
         UserError: It is not to be had, or its weights are not whole.
     """
-    from transformers import AutoModelForMultimodalLM, AutoModelForSeq2SeqLM
+    import transformers
 
-    # transformers lists Audio Flamingo 3 elsewhere.
-    elsewhere = config.model_type == "audioflamingo3"
-    kind = AutoModelForSeq2SeqLM if elsewhere else AutoModelForMultimodalLM
+    kind: Any = transformers.AutoModelForMultimodalLM
+    if config.model_type == "audioflamingo3":  # which transformers lists elsewhere
+        kind = transformers.AutoModelForSeq2SeqLM
+    elif config.model_type == "qwen2_5_omni":  # what writes, without what speaks
+        kind = transformers.Qwen2_5OmniThinkerForConditionalGeneration
+        config = config.thinker_config
     model = weights.load(kind, source, config=config)
     if config.model_type == "phi4_multimodal":
         _add_speech_lora(model, source)
@@ -159,7 +165,11 @@ def processor(source: hub.Source, kind: str) -> Any:
     Raises:
         UserError: It has none.
     """
-    from transformers import AutoProcessor, Phi4MultimodalFeatureExtractor
+    from transformers import (
+        AutoProcessor,
+        Phi4MultimodalFeatureExtractor,
+        WhisperFeatureExtractor,
+    )
 
     from mynah.models.audio_llm_halves import HearingHalf
 
@@ -167,6 +177,8 @@ def processor(source: hub.Source, kind: str) -> Any:
         with hub.quiet():
             if kind == "phi4_multimodal":
                 found: Any = HearingHalf.of(source, Phi4MultimodalFeatureExtractor)
+            elif kind.startswith("qwen2_5_omni"):
+                found = HearingHalf.of(source, WhisperFeatureExtractor)
             elif kind.startswith("granite_speech") or kind == "fun_asr_nano":
                 found = _processor_without_torchaudio(source, kind)
             else:
@@ -241,7 +253,7 @@ def check_rate(hears: int, source: hub.Source, sample_rate: int) -> None:
 def part_of(name: str) -> str:
     """``"encoder"``, ``"projector"`` or ``"decoder"``: what a parameter or module is of."""
     name = f"{name.removeprefix('base_model.model.')}."
-    if name.startswith((*_ENCODERS, *_SIGHT)):
+    if name.startswith((*_ENCODERS, *_IDLE)):
         return "encoder"
     return "projector" if name.startswith(_PROJECTORS) else "decoder"
 
@@ -279,7 +291,7 @@ def freeze(model: Any, learns: Tuning) -> None:
     """Let train what is trained in full, but what is for images or of fixed positions."""
     for name, parameter in model.named_parameters():
         full = getattr(learns, part_of(name)) == FULL
-        still = "embed_positions" in name or name.startswith(_SIGHT)
+        still = "embed_positions" in name or name.startswith(_IDLE)
         parameter.requires_grad_(full and not still)
 
 
@@ -297,7 +309,7 @@ def add_lora(model: Any, config: ModelConfig, learns: Tuning, source: hub.Source
     paths = [
         path
         for path in adapters.adaptable_modules(model)
-        if of(LORA, path) and not f"{path}.".startswith(_SIGHT)
+        if of(LORA, path) and not f"{path}.".startswith(_IDLE)
     ]
     if config.lora_target_modules is not None:
         paths = adapters.matching(config.lora_target_modules, paths)

@@ -258,7 +258,7 @@ def requests_for(
         # microsoft/Phi-4-multimodal-instruct, its model card
         asked = "Transcribe the audio clip into text."
         return TemplateRequests(processor, prompt, language, instruction=asked, inline=True)
-    if kind == "qwen2_audio":
+    if kind == "qwen2_audio" or kind.startswith("qwen2_5_omni"):
         asked = "Transcribe the speech."
         return TemplateRequests(processor, prompt, language, instruction=asked, inline=False)
     return InstructionRequests(processor, prompt, language)

@@ -11,6 +11,8 @@ INSTRUCTIONS = {
     "granite_speech": "can you transcribe the speech into a written format?",
     "granite_speech_plus": "can you transcribe the speech into a written format?",
     "qwen2_audio": "Transcribe the speech.",
+    "qwen2_5_omni": "Transcribe the speech.",
+    "qwen2_5_omni_thinker": "Transcribe the speech.",
     "glmasr": "Please transcribe this audio into text",
     "audioflamingo3": "Transcribe the input speech.",
     "phi4_multimodal": "Transcribe the audio clip into text.",
@@ -35,6 +37,8 @@ def inputs(
         made = processor(text, torch.from_numpy(clip)[None], return_tensors="pt")
     elif kind == "phi4_multimodal":
         return phi4(processor, clip, asked)
+    elif kind.startswith("qwen2_5_omni"):
+        return omni(processor, clip, asked)
     elif kind == "qwen2_audio":
         content = [{"type": "audio", "audio_url": "clip"}, {"type": "text", "text": asked}]
         text = processor.apply_chat_template(
@@ -59,6 +63,24 @@ def inputs(
         assert kind == "vibevoice_asr" and audio
         made = processor.apply_transcription_request(clip, prompt=context or None)
     return {k: v for k, v in made.items() if k not in ("num_audio_tokens", "audio_embed_sizes")}
+
+
+def omni(processor: Any, clip: np.ndarray, asked: str) -> dict[str, Any]:
+    """As its processor does it, but without the windows' empty rest, which is masked."""
+    made = processor.feature_extractor(
+        clip, sampling_rate=16000, return_attention_mask=True, return_tensors="pt"
+    )
+    real = int(made["attention_mask"].sum())
+    turn = {"role": "user", "content": [{"type": "audio"}, {"type": "text", "text": asked}]}
+    text = processor.tokenizer.apply_chat_template(
+        [turn], chat_template=processor.chat_template, tokenize=False, add_generation_prompt=True
+    )
+    text = text.replace("<|AUDIO|>", "<|AUDIO|>" * (((real - 1) // 2 + 1) // 2))
+    return {
+        **processor.tokenizer(text, return_tensors="pt"),
+        "input_features": made["input_features"][..., :real],
+        "feature_attention_mask": made["attention_mask"][:, :real],
+    }
 
 
 def phi4(processor: Any, clip: np.ndarray, asked: str) -> dict[str, Any]:

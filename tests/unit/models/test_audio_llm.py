@@ -10,7 +10,11 @@ import plain_audio_llm as plain
 import pytest
 import torch
 from conftest import TEXTS, doubled, gradients, tiny, train
-from transformers import AutoModelForMultimodalLM, AutoModelForSeq2SeqLM
+from transformers import (
+    AutoModelForMultimodalLM,
+    AutoModelForSeq2SeqLM,
+    Qwen2_5OmniThinkerForConditionalGeneration,
+)
 
 from mynah.models import audio_llm_models, hub, registry
 from mynah.models.family import Example
@@ -21,6 +25,10 @@ WINDOWS = ("voxtral", "glmasr", "qwen2_audio", "audioflamingo3", "moss_transcrib
 SLOW = [kind for kind in WINDOWS if kind != "glmasr"]
 SOME = [pytest.param(kind, marks=pytest.mark.long if kind in SLOW else ()) for kind in KINDS]
 TOLD = ("qwen3_asr", "voxtral", "fun_asr_nano")  # which language is spoken
+CLASSES = {
+    "audioflamingo3": AutoModelForSeq2SeqLM,
+    "qwen2_5_omni": Qwen2_5OmniThinkerForConditionalGeneration,
+}
 RATES = {"vibevoice_asr": 24000}
 # Encoders that are not told of padding, or are told too late.
 BLIND = ("granite_speech", "granite_speech_plus", "phi4_multimodal")
@@ -70,7 +78,7 @@ def plain_processor(kind, folder):
 
 
 def plain_model(kind, folder):
-    auto = AutoModelForSeq2SeqLM if kind == "audioflamingo3" else AutoModelForMultimodalLM
+    auto = CLASSES.get(kind, AutoModelForMultimodalLM)
     model = auto.from_pretrained(folder, dtype=torch.float32).eval()
     speech = Path(folder) / "speech-lora"  # Phi-4's own, which its model card loads by hand
     return (

@@ -21,7 +21,7 @@ from mynah.models.audio_llm_extractors import (
     FunAsrNanoFeatureExtractor,
     GraniteSpeechFeatureExtractor,
 )
-from mynah.models.audio_llm_frontends import VoxtralFrontend, WindowFrontend
+from mynah.models.audio_llm_windows import VoxtralFrontend, WindowFrontend
 from mynah.models.family import Example
 
 
