@@ -194,7 +194,8 @@ def take_over(model: Any, loaded: Any) -> None:
         RuntimeError: They are not the weights of ``model``.
     """
     state = loaded.state_dict()
-    if getattr(own(model).config, quantization.RECORD, None) is None:
+    settings = getattr(own(model), "config", None)
+    if getattr(settings, quantization.RECORD, None) is None:
         model.load_state_dict(state, strict=True)
         return
     trained = {name for name, one in model.named_parameters() if one.requires_grad}
