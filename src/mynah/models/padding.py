@@ -4,9 +4,9 @@ A convolution that reaches over a clip's end sees zeros there where the clip is 
 something else where it is padded for a longer neighbour; a norm over a clip's frames, or one
 that is trained on a batch's, takes padded frames into its statistics. Mended are the group norm
 of wav2vec2 and its kin, the conformer of wav2vec2, data2vec's positional convolutions,
-w2v-BERT's adapter, LASR and Granite Speech 5 (Parakeet: fastconformer.py). transformers' modules
-are kept, weights, names and all: only a forward pass with a mask changes, to what it is without
-padding.
+w2v-BERT's adapter, SEW, LASR and Granite Speech 5 (Parakeet: fastconformer.py). transformers'
+modules are kept, weights, names and all: only a forward pass with a mask changes, to what it is
+without padding.
 """
 
 from __future__ import annotations
@@ -116,6 +116,43 @@ def _tell_strided(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]
     _tell(module.norm, None if lengths is None else lengths // module.depthwise_conv.stride[0])
 
 
+def _fold_whole_groups(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """SEW folds frames, leaves out what remains at the end of a clip, and unfolds them again.
+
+    Of a padded clip it would fold the remainder with padding. It is told of whole groups alone;
+    but for its positional convolution, which hears the remainder too.
+    """
+    lengths = _lengths(arguments, named)
+    if lengths is None:
+        return None
+    hidden, frames = arguments[0], arguments[0].shape[1]
+    module.pos_conv_embed.heard = hidden * _real(lengths, frames)[..., None]
+    module.folded = lengths - lengths % module.config.squeeze_factor
+    return arguments[:1], named | {"attention_mask": _real(module.folded, frames)}
+
+
+def _hear_remainder(module: Any, arguments: tuple[Any, ...]) -> Any:
+    heard, module.heard = module.heard, None
+    return arguments if heard is None else (heard.transpose(1, 2),)
+
+
+def _leave_remainder_out(module: Any, arguments: tuple[Any, ...], output: Any) -> Any:
+    folded, module.folded = module.folded, None
+    if folded is not None:
+        hidden = output.last_hidden_state
+        output.last_hidden_state = hidden * _real(folded, hidden.shape[1])[..., None]
+    return output
+
+
+def _install_folding(encoder: Any) -> None:
+    if hasattr(encoder, "folded"):
+        return
+    encoder.folded = encoder.pos_conv_embed.heard = None
+    encoder.register_forward_pre_hook(_fold_whole_groups, with_kwargs=True)
+    encoder.pos_conv_embed.register_forward_pre_hook(_hear_remainder)
+    encoder.register_forward_hook(_leave_remainder_out)
+
+
 # By the name of transformers' class: what tells it, and the endings of the paths that are told.
 _Teller = Callable[[Any, tuple[Any, ...], dict[str, Any]], None]
 _TELLERS: dict[str, tuple[_Teller, tuple[str, ...]]] = {
@@ -125,12 +162,15 @@ _TELLERS: dict[str, tuple[_Teller, tuple[str, ...]]] = {
     "LasrEncoder": (_tell_subsampled, (".conv.norm",)),
     "GraniteSpeech5EncoderConvolutionModule": (_tell_strided, ("norm",)),
 }
+_FOLDING = ("SEWEncoder", "SEWDEncoder")
 _FIRST_NORM = "feature_extractor.conv_layers.0.layer_norm"
 
 
 def install(model: nn.Module) -> None:
     """Let the layers in ``model`` compute as above; parameters stay as they are."""
     for module in list(model.modules()):
+        if type(module).__name__ in _FOLDING:
+            _install_folding(module)
         teller, endings = _TELLERS.get(type(module).__name__, (_tell_first_norm, ()))
         told = [
             part
