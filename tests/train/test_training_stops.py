@@ -12,6 +12,7 @@ import torch
 from training_fakes import TinyPlan, tiny_config, tiny_train, weights
 
 from mynah.training import slurm
+from mynah.training import time_limit as time_limits
 from mynah.training.stops import StopRequest
 from mynah.training.time_limit import TimeLimit, time_limit
 
@@ -30,11 +31,37 @@ class SignallingPlan(TinyPlan):
         return super().batch(epoch, index, rank)
 
 
+class Clock:
+    """What a time limit takes for the time: it passes when a test says so."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def monotonic(self):
+        return self.seconds
+
+    def passes(self, seconds):
+        self.seconds += seconds
+        time.sleep(0.1)  # for the thread that watches the clock to look at it
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(time_limits, "time", clock)
+    monkeypatch.setattr(time_limits, "_LOOK_SECONDS", 0.005)
+    return clock
+
+
 class SlowPlan(TinyPlan):
-    """Takes its time over every batch."""
+    """Ten minutes pass over every batch."""
+
+    def __init__(self, *args, clock, **options):
+        super().__init__(*args, **options)
+        self.clock = clock
 
     def batch(self, epoch, index, rank=0):
-        time.sleep(0.15)
+        self.clock.passes(600)
         return super().batch(epoch, index, rank)
 
 
@@ -69,12 +96,14 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path, number):
     assert all(torch.equal(value, weights(resumed)[n]) for n, value in weights(straight).items())
 
 
-def test_a_time_limit_stops_in_time_with_a_checkpoint_and_the_rest_is_done_later(tmp_path, capsys):
+def test_a_time_limit_stops_in_time_with_a_checkpoint_and_the_rest_is_done_later(
+    tmp_path, capsys, clock
+):
     straight, _ = tiny_train(tmp_path / "straight", tiny_config(max_steps=30))
-    config = tiny_config(max_steps=30, max_time="3s")
-    began = time.monotonic()
-    _, stopped = tiny_train(tmp_path / "model", config, plan=SlowPlan(20, 4, 42))
-    assert time.monotonic() - began < 4.5  # the limit is what is tested, not a speed
+    config = tiny_config(max_steps=30, max_time="2h")
+    plan = SlowPlan(20, 4, 42, clock=clock)
+    _, stopped = tiny_train(tmp_path / "model", config, plan=plan)
+    assert clock.seconds <= 7200
     assert stopped.interrupted and stopped.stopped_by == "training.max_time"
     assert 0 < stopped.steps < 30
     assert "training.max_time: saving a checkpoint and stopping" in capsys.readouterr().out
@@ -84,13 +113,13 @@ def test_a_time_limit_stops_in_time_with_a_checkpoint_and_the_rest_is_done_later
     assert all(torch.equal(value, weights(resumed)[n]) for n, value in weights(straight).items())
 
 
-def test_a_time_limit_leaves_an_evaluation_to_the_resumed_training(tmp_path):
+def test_a_time_limit_leaves_an_evaluation_to_the_resumed_training(tmp_path, clock):
     def endless(step):
         for _ in range(1000):
-            time.sleep(0.02)
+            clock.passes(600)
         return {"eval_wer": 0.5}
 
-    config = tiny_config(max_time="2s", eval_steps=2, save_steps=2)
+    config = tiny_config(max_time="1h", eval_steps=2, save_steps=2)
     _, stopped = tiny_train(tmp_path / "model", config, evaluate=endless)
     assert stopped.interrupted and stopped.steps == 2
     _, resumed = tiny_train(

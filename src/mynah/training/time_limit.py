@@ -15,6 +15,7 @@ from mynah.training import slurm
 MAX_TIME = "training.max_time"
 _LONGEST_MARGIN_SECONDS = 60.0  # kept free beyond a step and a save
 _MARGIN_SHARE = 0.05  # of a limit so short that the margin above would eat it
+_LOOK_SECONDS = 5.0  # at most, from one look at the clock to the next
 
 
 class TimeLimit:
@@ -60,7 +61,7 @@ class TimeLimit:
     def _watch(self) -> None:
         # Steps and saves grow longer in between: the reserve is looked at again and again.
         while (left := self.seconds_left) > 0:
-            if self._over.wait(min(left, 5.0)):
+            if self._over.wait(min(left, _LOOK_SECONDS)):
                 return
         if not self._over.is_set():
             self._ask(self.name)
