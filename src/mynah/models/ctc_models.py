@@ -21,6 +21,8 @@ HEADS = ("lm_head", "ctc_head", "ctc")  # names of the last layer in transformer
 # Granite Speech 5 reads its labels in the middle of its encoder, by its last layer's weights,
 # and hears them back.
 _IN_THE_MIDDLE = ("encoder.out", "encoder.out_mid")
+# Frames of 80 ms: people say more letters than that in a second.
+_TOO_COARSE_FOR_CHARACTERS = ("parakeet_ctc", "granite_speech5_ctc")
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ def from_pretrained(
     own = _own_tokenizer(source) if _has_head(written) else None
     revisions = {source.name: hub.commit_of(source)}
     if own is not None and config.new_tokenizer is None:
+        better = "bpe" if written.model_type in _TOO_COARSE_FOR_CHARACTERS else "character"
         Spelling(own, written.pad_token_id).say_what_is_missing(
-            texts, instead="model.new_tokenizer=character"
+            texts, instead=f"model.new_tokenizer={better}"
         )
         return Parts(load_base(source, written, new_head=False), extractor, own, revisions)
     kind = config.new_tokenizer or config.tokenizer
