@@ -57,6 +57,11 @@ def prepared_for_lora(model: Any) -> Any:
     return model
 
 
+def holds_four_bits(model: Any) -> bool:
+    """Whether any layer of a model is bitsandbytes' own."""
+    return any(type(module).__name__ == "Linear4bit" for module in model.modules())
+
+
 def check_device() -> None:
     """Raise where weights in four bits cannot be used.
 

@@ -131,7 +131,7 @@ def settle(model: Any, config: ModelConfig) -> None:
         config: The ``model`` section.
     """
     settings = own(model).config
-    in_four_bits = any(type(module).__name__ == "Linear4bit" for module in model.modules())
+    in_four_bits = quantization.holds_four_bits(model)
     if in_four_bits:
         setattr(settings, quantization.RECORD, quantization.FOUR_BITS)
     elif hasattr(settings, quantization.RECORD):
@@ -194,8 +194,7 @@ def take_over(model: Any, loaded: Any) -> None:
         RuntimeError: They are not the weights of ``model``.
     """
     state = loaded.state_dict()
-    settings = getattr(own(model), "config", None)
-    if getattr(settings, quantization.RECORD, None) is None:
+    if not quantization.holds_four_bits(model):
         model.load_state_dict(state, strict=True)
         return
     trained = {name for name, one in model.named_parameters() if one.requires_grad}

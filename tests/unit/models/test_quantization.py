@@ -16,7 +16,7 @@ from mynah import console
 from mynah.cli import main
 from mynah.config import precision
 from mynah.config.errors import UserError
-from mynah.models import adapters, quantization, registry
+from mynah.models import adapters, quantization, registry, weights
 
 FOUR_BITS = "model.quantization=4bit"
 
@@ -191,6 +191,24 @@ def test_without_a_gpu_a_quantized_base_is_loaded_whole_and_said(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     registry.load(tmp_path)
     assert any("runs on whole ones here" in one for one in said)
+
+
+class Linear4bit(torch.nn.Linear):
+    """Stands for bitsandbytes' layer, whose weights are no matrix."""
+
+
+def test_a_checkpoint_gives_a_quantized_model_what_is_trained_and_no_more():
+    def made():
+        return torch.nn.ModuleDict({"base": Linear4bit(3, 3), "lora": torch.nn.Linear(3, 3)})
+
+    model, loaded = made(), made()
+    model["base"].requires_grad_(False)
+    before = model["base"].weight.clone()
+    weights.take_over(model, loaded)
+    assert torch.equal(model["lora"].weight, loaded["lora"].weight)
+    assert torch.equal(model["base"].weight, before)
+    with pytest.raises(RuntimeError, match=r"lora\.bias"):
+        weights.take_over(model, torch.nn.ModuleDict({"base": Linear4bit(3, 3)}))
 
 
 @pytest.mark.parametrize("family", ["speech_llm", "audio_llm"])
