@@ -72,7 +72,7 @@ def from_names(
             projector_hidden_size=config.projector.hidden_size,
             prompt=config.prompt or "Transcribe the speech.",
             bases=bases,
-            saved_parts=[] if ENCODER in bases else [ENCODER],
+            saved_parts=[] if _is_whole(bases.get(ENCODER)) else [ENCODER],
             first_new_token=first,
             new_tokens=max(0, len(tokenizer) - first),
             generation_max_length=config.generation_max_length,
@@ -136,6 +136,12 @@ def _encoder(
         hearing = dataclasses.replace(hearing, quantization=None)  # it is trained
     bases[ENCODER] = [_lasting(hearing), hub.commit_of(hearing)]
     return speech_encoders.load(hearing, heard), heard, extractor
+
+
+def _is_whole(base: list[str] | None) -> bool:
+    """Whether a checkpoint may leave a part where it was loaded from: an encoder that was drawn is
+    nowhere, and one with LoRA matrices merged into it is nowhere as it is."""
+    return base is not None and not (Path(base[0]) / "adapter_config.json").exists()
 
 
 def _with_ctc_head(

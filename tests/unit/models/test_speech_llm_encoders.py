@@ -8,7 +8,7 @@ from speech_llms import build
 from tiny_models import TEXTS, examples, tiny, train
 
 from mynah.config.errors import UserError
-from mynah.models import registry, speech_encoders
+from mynah.models import bases, registry, speech_encoders
 
 ENCODERS = [
     "whisper", "wav2vec2_ctc", "wav2vec2_ctc_layer_norm", "wav2vec2_base", "hubert_ctc",
@@ -101,6 +101,9 @@ def test_a_recognizer_of_our_own_lends_its_encoder(settings, checkpoints, clips,
         mask = batch.get("input_features_mask")
         ours = own.eval()(batch["input_features"], attention_mask=mask).last_hidden_state
     torch.testing.assert_close(heard, ours)
+    family.save(tmp_path / "whole")
+    bases.check_bases(tmp_path / "whole", offline=True)
+    assert registry.load(tmp_path / "whole").transcribe(clips) == family.transcribe(clips)
 
 
 def test_a_whisper_adapted_by_us_lends_its_encoder_too(checkpoints, clips, tmp_path):
