@@ -20,10 +20,9 @@ from mynah.models import audio_llm_models, hub, registry
 from mynah.models.family import Example
 
 KINDS = audio_llm_models.SUPPORTED
-WINDOWS = ("voxtral", "glmasr", "qwen2_audio", "audioflamingo3", "moss_transcribe_diarize")
-# What hears 30 s whatever is said takes its time: one of them is in the fast tests.
-SLOW = [kind for kind in WINDOWS if kind != "glmasr"]
-SOME = [pytest.param(kind, marks=pytest.mark.long if kind in SLOW else ()) for kind in KINDS]
+# Of each way to hear, one is in the fast tests throughout; all are in the long ones.
+FAST = ("qwen3_asr", "granite_speech", "fun_asr_nano", "vibevoice_asr")
+SOME = [pytest.param(kind, marks=() if kind in FAST else pytest.mark.long) for kind in KINDS]
 TOLD = ("qwen3_asr", "voxtral", "fun_asr_nano")  # which language is spoken
 CLASSES = {
     "audioflamingo3": AutoModelForSeq2SeqLM,

@@ -8,12 +8,10 @@ import shutil
 from types import SimpleNamespace
 
 import numpy as np
-import peft
-import plain_audio_llm as plain
 import pytest
 import torch
 from conftest import TEXTS, tiny, train
-from transformers import AutoModelForMultimodalLM, WhisperFeatureExtractor
+from transformers import WhisperFeatureExtractor
 
 from mynah.config.errors import UserError
 from mynah.models import audio_llm_models, registry
@@ -229,36 +227,6 @@ def test_training_goes_on_from_an_adapter_of_our_own(build, clips, tmp_path):
         assert again.transcribe(clips) == first.transcribe(clips)
         trained = {name for name, one in again.model.named_parameters() if one.requires_grad}
         assert trained and all("lora_" in name for name in trained) == lora
-
-
-def test_an_adapter_that_lies_beside_granites_weights_is_part_of_them(
-    build, checkpoints, clips, tmp_path
-):
-    folder = tmp_path / "hub"
-    shutil.copytree(checkpoints("granite_speech"), folder)
-    plainly = AutoModelForMultimodalLM.from_pretrained(folder)
-    torch.manual_seed(1)
-    targets = r".*language_model.*(q_proj|v_proj)"
-    config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=targets, init_lora_weights=False)
-    plainly.add_adapter(config)
-    plainly.save_pretrained(str(folder))
-    written = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**written, "has_lora_adapter": True}))
-    family = build("granite_speech", folder=folder)
-    without = build("granite_speech")
-    assert not any("lora" in name for name in family.model.state_dict())
-    made = plain.inputs("granite_speech", family.processor, clips[0])
-    adapted = AutoModelForMultimodalLM.from_pretrained(folder).eval()
-    with torch.no_grad():
-        expected, ours, bare = (
-            model(**made).logits for model in (adapted, family.model, without.model)
-        )
-    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
-    assert not torch.allclose(bare, expected, rtol=1e-2, atol=1e-2)
-    family.save(tmp_path / "saved")
-    assert registry.load(tmp_path / "saved", offline=True).transcribe(clips) == family.transcribe(
-        clips
-    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
