@@ -132,6 +132,8 @@ def _parakeet_transducer(kind: str) -> list[Any]:
     import transformers
 
     tokenizer, sizes = _transducer_sizes(transformers.ParakeetEncoderConfig)
+    if kind == "TDT":  # whose generate knows no such limit
+        sizes.pop("max_symbols_per_step")
     config = getattr(transformers, f"Parakeet{kind}Config")(**sizes)
     processor = transformers.ParakeetProcessor(
         transformers.ParakeetFeatureExtractor(), tokenizer, decoder_type=kind.lower()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import peft
 import pytest
 import torch
 from conftest import TEXTS, doubled, examples, gradients, tiny, train
-from transformers import AutoModelForSpeechSeq2Seq, pipeline
+from transformers import pipeline
 
 from mynah.config.errors import UserError
 from mynah.models import registry
@@ -58,27 +57,6 @@ def still(model):
             part.apply_spec_augment = False
 
 
-@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, build, clips, tmp_path):
-    family = build(kind, use_lora=lora)
-    still(family.model)
-    losses = train(family, family.collate(examples(family, clips)), rate=1e-3)
-    assert losses[-1] < losses[0]
-    together = family.transcribe(clips)
-    assert any(together)
-    assert together == [family.transcribe([clip])[0] for clip in clips]
-    assert together[::-1] == family.transcribe(clips[::-1])
-    family.save(tmp_path)
-    loaded = registry.load(tmp_path, offline=True)
-    assert loaded.transcribe(clips) == together
-    assert loaded.usage == family.usage
-    assert loaded.labels(TEXTS[0]) == family.labels(TEXTS[0])
-    weights = loaded.model.state_dict()
-    for name, tensor in family.model.state_dict().items():
-        assert torch.equal(tensor, weights[name]), name
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_is_the_models_own_over_the_transcripts_alone(kind, build, clips):
     family = build(kind)
@@ -122,42 +100,6 @@ def test_any_split_of_a_batch_has_the_same_gradient(kind, build, clips):
         torch.testing.assert_close(gradient, parts[name], rtol=1e-7, atol=1e-9, msg=name)
 
 
-@pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_the_counted_frames_are_those_that_the_encoder_puts_out(kind, build):
-    family = build(kind, audio_window="clip")
-    encoder = family.model.get_encoder()
-    for samples in (*range(4000, 4700, 53), *range(16000, 17000, 97), 61234):
-        features = family.features(np.ones(samples, np.float32) * 0.01)
-        batch = family._audio([features])
-        inputs = {key: batch[key] for key in ("input_features", "input_values") if key in batch}
-        frames = encoder(**inputs).last_hidden_state.shape[1]
-        assert batch.get("attention_mask", torch.ones(1)).all()
-        assert family.output_length(samples) == frames, samples
-
-
-@pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_lora_trains_its_matrices_alone_and_merges_into_the_same_model(kind, build, clips):
-    family = build(kind, use_lora=True)
-    still(family.model.get_base_model())
-    before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
-    train(family, family.collate(examples(family, clips)), rate=1e-2)
-    changed = {n for n, t in family.model.state_dict().items() if not torch.equal(t, before[n])}
-    assert changed and all(".lora_" in name for name in changed)
-    sides = {".encoder." in name for name in changed}
-    assert sides == {True, False}
-    transcripts = family.transcribe(clips)
-    family.model.double()
-    batch = doubled(family.collate(examples(family, clips)))
-    family.model.eval()
-    with torch.no_grad():
-        apart = family.loss(family.model, batch).total
-        merged = family.model.merge_and_unload()
-        together = family.loss(merged, batch).total
-    assert together.item() == pytest.approx(apart.item(), rel=1e-9)
-    family.model = merged.float()
-    assert family.transcribe(clips) == transcripts
-
-
 @pytest.mark.parametrize("kind", ["whisper_asr", "canary", "speech_encoder_decoder"])
 def test_a_frozen_encoder_stays_as_it_is_to_the_bit(kind, build, clips):
     for lora in (False, True):
@@ -168,39 +110,6 @@ def test_a_frozen_encoder_stays_as_it_is_to_the_bit(kind, build, clips):
         after = base.get_encoder().state_dict()
         assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
         assert before.keys() == after.keys()  # no LoRA matrices either
-
-
-@pytest.mark.parametrize(
-    ("kind", "dtype"),
-    [(kind, (torch.float16, torch.bfloat16)[i % 2]) for i, kind in enumerate(ARCHITECTURES)],
-)
-def test_weights_on_disk_in_half_precision_are_trained_in_full(kind, dtype, build, tmp_path):
-    family = build(kind)
-    family.model.to(dtype)
-    family.save(tmp_path)
-    config = tiny(pretrained=str(tmp_path), language="en" if kind in TOLD else None)
-    again = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
-    assert {p.dtype for p in again.model.parameters()} == {torch.float32}
-    weights = family.model.state_dict()
-    for name, tensor in again.model.state_dict().items():
-        assert torch.equal(tensor, weights[name].to(tensor.dtype)), name
-
-
-@pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_plain_transformers_and_peft_load_what_was_saved(kind, build, clips, tmp_path):
-    family = build(kind)
-    family.save(tmp_path / "whole")
-    model, report = AutoModelForSpeechSeq2Seq.from_pretrained(
-        tmp_path / "whole", output_loading_info=True
-    )
-    assert not report["missing_keys"] and not report["unexpected_keys"]
-    adapted = build(kind, use_lora=True)
-    train(adapted, adapted.collate(examples(adapted, clips)))
-    adapted.save(tmp_path / "adapter")
-    plain = peft.PeftModel.from_pretrained(model, tmp_path / "adapter")
-    weights = adapted.model.state_dict()
-    for name, tensor in plain.state_dict().items():
-        assert torch.equal(tensor, weights[name]), name
 
 
 # Cohere's feature extractor wants arguments that the pipeline does not give.
@@ -316,6 +225,15 @@ def test_what_transformers_lists_and_is_no_recognizer_says_what_it_is(kind, said
     with pytest.raises(UserError) as error:
         registry.check(tiny(pretrained=str(tmp_path)), sample_rate=16000, offline=True)
     assert said in error.value.what and "openai/whisper-small" in error.value.fix
+
+
+@pytest.mark.parametrize("kind", ["whisper_asr", "canary", "speech_encoder_decoder"])
+def test_lora_is_on_the_encoder_and_on_the_decoder(kind, build):
+    trainable = [
+        n for n, p in build(kind, use_lora=True).model.named_parameters() if p.requires_grad
+    ]
+    assert all(".lora_" in name for name in trainable)
+    assert {".encoder." in name for name in trainable} == {True, False}
 
 
 def test_lora_targets_by_path_reach_one_side_alone(build):

@@ -3,7 +3,6 @@
 import dataclasses
 import shutil
 
-import peft
 import pytest
 import torch
 from conftest import TEXTS, doubled, examples, gradients, tiny, train
@@ -43,32 +42,6 @@ def plain(kind, folder, **options):
     return auto.from_pretrained(folder, **options)
 
 
-@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_three_steps_lower_the_loss(kind, lora, checkpoints, clips):
-    family = build(checkpoints(kind), use_lora=lora)
-    losses = train(family, family.collate(examples(family, clips)), rate=1e-3)
-    assert losses[-1] < losses[0]
-
-
-@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_saved_comes_back_and_says_the_same(kind, lora, talking, clips, tmp_path):
-    family = build(talking(kind), use_lora=lora)
-    if lora:  # whose matrices say nothing yet
-        train(family, family.collate(examples(family, clips)), rate=1e-5)
-    together = family.transcribe(clips)
-    assert any(len(set(text)) > 2 for text in together)
-    assert together == [family.transcribe([clip])[0] for clip in clips]
-    family.save(tmp_path)
-    loaded = registry.load(tmp_path)
-    assert loaded.transcribe(clips) == together
-    assert loaded.labels(TEXTS[0]) == family.labels(TEXTS[0])
-    weights = loaded.model.state_dict()
-    for name, tensor in family.model.state_dict().items():
-        assert torch.equal(tensor, weights[name]), name
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_transcripts_are_those_of_transformers(kind, talking, clips):
     folder = talking(kind)
@@ -84,20 +57,6 @@ def test_transcripts_are_those_of_transformers(kind, talking, clips):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_lengths_are_those_that_the_model_puts_out(kind, checkpoints):
-    family = build(checkpoints(kind))
-    family.model.eval()
-    assert family.output_length(0) == 0
-    for samples in [*range(320, 6000, 371), 7999, 8000, 8001, 16000]:
-        features = family.features(torch.linspace(-1, 1, samples).numpy())
-        assert family.frontend.feature_length(samples) == len(features)
-        batch = family.frontend.pad([features], len(features))
-        with torch.no_grad():
-            encoded = family.model.get_audio_features(**batch).pooler_output
-        assert family.output_length(samples) == encoded.shape[1], samples
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_the_gradient_does_not_depend_on_how_a_batch_is_split(kind, checkpoints, clips):
     family = build(checkpoints(kind))
     family.model.double().eval()
@@ -108,21 +67,6 @@ def test_the_gradient_does_not_depend_on_how_a_batch_is_split(kind, checkpoints,
         torch.testing.assert_close(gradient, split[name], atol=1e-9, rtol=1e-7)
 
 
-@pytest.mark.parametrize("kind", ["parakeet_tdt", "nemotron_streaming"])
-def test_lora_trains_its_matrices_and_the_head_alone(kind, checkpoints, clips):
-    family = build(checkpoints(kind), use_lora=True)
-    before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
-    train(family, family.collate(examples(family, clips)))
-    changed = set()
-    for name, tensor in family.model.state_dict().items():
-        learns = ".lora_" in name or "joint.head.modules_to_save" in name
-        if not learns:
-            assert torch.equal(tensor, before[name]), name  # running statistics too
-        elif not torch.equal(tensor, before[name]):
-            changed.add("lora" if ".lora_" in name else "head")
-    assert changed == {"lora", "head"}
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_lora_is_on_the_encoder_and_on_what_joins(kind, checkpoints):
     family = build(checkpoints(kind), use_lora=True)
@@ -131,6 +75,9 @@ def test_lora_is_on_the_encoder_and_on_what_joins(kind, checkpoints):
     outside = {name for name in names if not name.startswith("encoder.layers.")}
     assert outside == {"encoder_projector", "decoder.decoder_projector"}
     assert {name.rsplit(".", 1)[-1] for name in names - outside} == ADAPTED
+    trainable = {n for n, p in family.model.named_parameters() if p.requires_grad}
+    whole = {name for name in trainable if ".lora_" not in name}
+    assert whole and all("joint.head.modules_to_save" in name for name in whole)
 
 
 def test_named_targets_alone_get_lora(checkpoints):
@@ -145,29 +92,6 @@ def test_a_target_that_matches_nothing_is_an_error_that_lists_what_could(checkpo
     with pytest.raises(UserError, match="Did you mean q_proj") as caught:
         build(checkpoints("parakeet_rnnt"), use_lora=True, lora_target_modules=["q_prj"])
     assert "decoder_projector" in str(caught.value)
-
-
-@pytest.mark.parametrize("kind", ["parakeet_rnnt", "parakeet_tdt"])
-def test_merged_says_the_same_as_unmerged(kind, checkpoints, clips):
-    family = build(checkpoints(kind), use_lora=True)
-    batch = family.collate(examples(family, clips))
-    train(family, batch)
-    with torch.no_grad():
-        unmerged = family.loss(family.model, batch).total
-        merged = family.loss(family.model.merge_and_unload().eval(), batch).total
-    torch.testing.assert_close(merged, unmerged, rtol=1e-5, atol=1e-4)
-
-
-def test_plain_peft_loads_an_adapter(checkpoints, clips, tmp_path):
-    family = build(checkpoints("parakeet_tdt"), use_lora=True)
-    batch = family.collate(examples(family, clips))
-    train(family, batch)
-    family.save(tmp_path)
-    base = plain("parakeet_tdt", checkpoints("parakeet_tdt"))
-    adapted = peft.PeftModel.from_pretrained(base, str(tmp_path)).eval()
-    with torch.no_grad():
-        ours, theirs = (family.loss(model, batch).total for model in (family.model, adapted))
-    torch.testing.assert_close(ours, theirs)
 
 
 def test_training_goes_on_from_an_adapter_of_ours(talking, clips, tmp_path):
@@ -192,14 +116,6 @@ def test_a_frozen_encoder_stays_as_it_is_and_what_follows_learns(checkpoints, cl
     train(family, family.collate(examples(family, clips)))
     changed = {n for n, t in family.model.state_dict().items() if not torch.equal(t, before[n])}
     assert changed == {name for name in before if not name.startswith("encoder.")}
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_weights_kept_in_half_precision_are_trained_in_full(dtype, checkpoints, tmp_path):
-    folder = shutil.copytree(checkpoints("parakeet_tdt"), tmp_path / "half")
-    plain("parakeet_tdt", folder, dtype=dtype).save_pretrained(folder)
-    family = build(folder)
-    assert {p.dtype for p in family.model.parameters()} == {torch.float32}
 
 
 def test_a_model_that_takes_a_language_is_told_each_rows_own(talking, clips):
