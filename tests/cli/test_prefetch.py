@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 import standin_corpora
 import standins
-from workspaces import SHORT, assert_refused, assert_trained, environment, shipped
+from workspaces import SHORT, assert_refused, assert_trained, environment
 
 from mynah.commands import prefetch
 from mynah.config.errors import UserError
@@ -133,9 +133,7 @@ def test_the_run_then_trains_offline_without_asking_the_network(fetched):
         utterances=dict.fromkeys(
             ("validation.clean", "validation.other", "test.clean", "test.other"), 4
         ),
-        settings={
-            "training.learning_rate": shipped("model/whisper_small", "recommended_learning_rate")
-        },
+        settings={"model.pretrained": "openai/whisper-small", "offline": True},
     )
     assert machine.hub.asked == []
 

@@ -153,7 +153,7 @@ def _say_filled(text: str) -> None:
 
 def _gib(size: int) -> str:
     value = size / _GIB
-    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
 
 
 def _size(parameters: int) -> str:
