@@ -33,8 +33,7 @@ def recorded(name: str, revision: str | None, *, offline: bool, setting: str) ->
         raise UserError(
             f"The checkpoint builds on the weights in {name}, and that folder is not there.",
             where=setting,
-            fix=f"Put the folder back, or write where it lies now in place of {name} in that "
-            "file: its weights are recognized by their digest.",
+            fix=f"Put the folder back, or link it to where it lies now: ln -s NEW_PLACE {name}",
         )
     if digest is None or not source.is_folder:
         return source
@@ -44,8 +43,8 @@ def recorded(name: str, revision: str | None, *, offline: bool, setting: str) ->
             f"The checkpoint builds on other weights than those in {name}: they had the digest "
             f"{_short(digest)}, and it is {_short(found or 'none')} now.",
             where=setting,
-            fix="Put the weights back that it was trained on, or name the folder in which they "
-            "are in that file.",
+            fix="Put the weights back that it was trained on, or let the name be a link to the "
+            "folder that holds them.",
         )
     return source
 
