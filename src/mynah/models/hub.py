@@ -284,7 +284,8 @@ def load_config(source: Source) -> Any:
     if kind not in CONFIG_MAPPING and "auto_map" in written and not source.trust_remote_code:
         raise hub_errors.brings_code(source)
     try:
-        return AutoConfig.from_pretrained(source.name, **source.options())
+        with quiet():
+            return AutoConfig.from_pretrained(source.name, **source.options())
     except (ValueError, OSError, KeyError):
         raise UserError(
             f"transformers knows no architecture {kind!r}, which {source.name} is of.",
