@@ -147,6 +147,8 @@ def _lasr(_: str, sizes: EncoderConfig, head: dict[str, Any], rate: int) -> tupl
         activation_dropout=sizes.dropout,
         attention_dropout=sizes.dropout,
         layerdrop=0.0,
+        # Google's 0.01 follows a model that starts from nothing hundreds of steps late.
+        batch_norm_momentum=0.1,
     )
     extractor = LasrFeatureExtractor(feature_size=sizes.mel_bins, sampling_rate=rate)
     return LasrForCTC(LasrCTCConfig(**head, encoder_config=encoder)), extractor
