@@ -222,7 +222,7 @@ class ModelConfig:
     )
     new_tokens: list[str] = setting(
         [],
-        "Tokens that the language model gets, as [<laughter>], and learns whatever else of it is "
+        "Tokens that the language model gets, as ['<laughter>'], and learns whatever else of it is "
         "frozen; one that ends a text is added where its tokenizer has none.",
     )
     use_lora: bool = setting(
