@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import torch
-from conftest import TEXTS, examples, tiny
 from safetensors.torch import load_file, save_file
+from tiny_models import TEXTS, examples, tiny
 
 from mynah.models import registry
 

@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 import torch
-from conftest import TEXTS, tiny, train
 from families import FAMILIES, batch_of, build, loss_of, names, shifted
 from safetensors.torch import load_file, save_file
 from standins_ctc import KINDS as CTC_KINDS
+from tiny_models import TEXTS, tiny, train
 
 from mynah import console
 from mynah.config.errors import UserError

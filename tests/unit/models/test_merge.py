@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from conftest import train
 from families import FAMILIES, batch_of, build, loss_of, shifted
+from tiny_models import train
 
 from mynah.cli import main
 from mynah.models import registry, weights

@@ -8,8 +8,8 @@ import sys
 import pytest
 import torch
 import transformers
-from conftest import tiny
 from families import FAMILIES, build, names, shifted
+from tiny_models import tiny
 from transformers.quantizers.quantizers_utils import should_convert_module
 
 from mynah import console

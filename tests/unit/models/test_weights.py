@@ -4,9 +4,9 @@ import json
 
 import pytest
 import torch
-from conftest import TEXTS, tiny, train
 from families import FAMILIES, batch_of, build, loss_of, names, shifted, stored_in
 from safetensors.torch import load_file
+from tiny_models import TEXTS, tiny, train
 from transformers import AutoModelForCTC, AutoModelForSpeechSeq2Seq
 
 from mynah.config.errors import UserError
