@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from test_training_resume import StoppingPlan, assert_same_end
-from training_fakes import TinyFamily, tiny_config, tiny_train, weights
+from tiny_models import tiny
+from training_fakes import RATE, TinyCorpus, TinyFamily, tiny_config, tiny_train, weights
 
 from mynah.config.errors import UserError
+from mynah.models import registry
 
 
 class TwoParts(TinyFamily):
@@ -77,3 +79,30 @@ def test_the_rate_that_is_logged_is_that_of_no_part(tmp_path):
     )
     _, result = tiny_train(tmp_path, config, family=two_parts())
     assert {entry["learning_rate"] for entry in result.history if "loss" in entry} == {0.01}
+
+
+@pytest.mark.long
+def test_a_speech_llm_of_which_every_part_learns_in_its_own_way_resumes_exactly(
+    checkpoints, tmp_path
+):
+    settings = tiny(
+        decoder_model_name=str(checkpoints("chat_lm")),
+        use_lora=True,
+        lora_dropout=0.1,
+        new_tokens=["<laughter>"],
+        ctc_head_weight=0.3,
+        tokenizer="character",
+    )
+
+    def family():
+        torch.manual_seed(0)
+        return registry.build(settings, texts=TinyCorpus().texts, sample_rate=RATE, offline=True)
+
+    config = tiny_config(max_steps=4, encoder_learning_rate=1e-3, projector_learning_rate=1e-4)
+    straight = tiny_train(tmp_path / "a", config, family=family())
+    plan = StoppingPlan(20, 4, config.training.seed, at=(0, 2))
+    _, stopped = tiny_train(tmp_path / "b", config, family=family(), plan=plan)
+    assert stopped.interrupted
+    resume = tmp_path / "b" / f"checkpoint-{stopped.steps}"
+    resumed = tiny_train(tmp_path / "b", config, family=family(), resume=resume)
+    assert_same_end(straight, resumed, tmp_path / "a", tmp_path / "b")
