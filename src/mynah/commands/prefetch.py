@@ -144,11 +144,12 @@ def _tell(wanted: Sequence[Wanted], here: Sequence[Here]) -> None:
     rows = []
     for one in wanted:
         missing = sum(one.missing().values())
+        pinned = one.revision == one.commit
         rows.append(
             [
                 one.name,
                 one.kind,
-                f"{one.revision or 'main'} ({one.commit[:7]})",
+                one.commit[:7] if pinned else f"{one.revision or 'main'} ({one.commit[:7]})",
                 f"{len(one.files):,}",
                 gigabytes(one.size_bytes),
                 gigabytes(missing) if missing else "-",
