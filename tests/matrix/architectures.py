@@ -57,14 +57,8 @@ class Architecture:
         return "-".join([self.family, *self.standins, *self.note.split()])
 
 
-# Why the loss of a clip hangs on the padding behind it. Clips are decoded padded alone.
-GROUP_NORM = {
-    "loss": "group norm in its first layer spans the padding too, and it was trained without a "
-    "mask: it hears what is behind a shorter clip as silence"
-}
-CONVOLUTIONS = {
-    "loss": "its convolutions over frames hear what its layers made of the padding behind a clip"
-}
+# Why the loss of a clip hangs on the padding behind it. Transcripts do not: clips of one length
+# are decoded together.
 NOT_TOLD = {"loss": "its encoder is not told what is padding"}
 ENGLISH = {"language": "en"}
 
@@ -134,12 +128,11 @@ ARCHITECTURES = (
     _seq2seq(
         "whisper", "WhisperForConditionalGeneration", "whisper_asr_english", note="English alone"
     ),
-    _seq2seq("moonshine", "MoonshineForConditionalGeneration", "moonshine", fails=GROUP_NORM),
+    _seq2seq("moonshine", "MoonshineForConditionalGeneration", "moonshine"),
     _seq2seq(
         "moonshine_streaming",
         "MoonshineStreamingForConditionalGeneration",
         "moonshine_streaming",
-        fails=CONVOLUTIONS,
     ),
     _seq2seq("canary", "CanaryForConditionalGeneration", "canary", settings=ENGLISH),
     _seq2seq("cohere_asr", "CohereAsrForConditionalGeneration", "cohere_asr", settings=ENGLISH),
@@ -147,7 +140,6 @@ ARCHITECTURES = (
         "speech_to_text",
         "Speech2TextForConditionalGeneration",
         "speech_to_text",
-        fails=CONVOLUTIONS,
     ),
     _seq2seq("speech-encoder-decoder", "SpeechEncoderDecoderModel", "speech_encoder_decoder"),
     _audio_llm("qwen3_asr", "Qwen3ASRForConditionalGeneration", settings=ENGLISH),

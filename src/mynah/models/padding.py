@@ -4,9 +4,9 @@ A convolution that reaches over a clip's end sees zeros there where the clip is 
 something else where it is padded for a longer neighbour; a norm over a clip's frames, or one
 that is trained on a batch's, takes padded frames into its statistics. Mended are the group norm
 of wav2vec2 and its kin, the conformer of wav2vec2, data2vec's positional convolutions,
-w2v-BERT's adapter, SEW, LASR and Granite Speech 5 (Parakeet: fastconformer.py). transformers'
-modules are kept, weights, names and all: only a forward pass with a mask changes, to what it is
-without padding.
+w2v-BERT's adapter, SEW, LASR and Granite Speech 5 (Parakeet: fastconformer.py), and of
+sequence-to-sequence models both Moonshines and Speech2Text. transformers' modules are kept,
+weights, names and all: only a forward pass with a mask changes, to what it is without padding.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers.models.moonshine_streaming import modeling_moonshine_streaming as streaming
 
 
 def _real(lengths: torch.Tensor, frames: int) -> torch.Tensor:
@@ -66,6 +67,17 @@ class BatchNorm(nn.BatchNorm1d):
         return empty.index_copy(0, rows, packed).view(batch, frames, channels).transpose(1, 2)
 
 
+class CausalConvolution(streaming.MoonshineStreamingCausalConv1d):
+    """Moonshine's, whose mask counts no frame behind the last that a clip has alone."""
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> Any:
+        x, _ = super().forward(x)
+        if mask is None:
+            return x, None
+        real = _real((mask.sum(-1) - 1) // self.stride[0] + 1, x.shape[2])
+        return x * real[:, None], real
+
+
 _TOLD: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: Convolution,
     nn.GroupNorm: GroupNorm,
@@ -104,6 +116,31 @@ def _tell_adapter(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]
     for layer in module.layers:
         _tell(layer, lengths)
         lengths = module._compute_sub_sample_lengths_from_attention_mask(lengths)
+
+
+def _tell_halved(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Each of Speech2Text's convolutions makes half as many frames."""
+    lengths = _lengths(arguments, named)
+    for layer in module.conv.conv_layers:
+        _tell(layer, lengths)
+        lengths = None if lengths is None else (lengths - 1) // 2 + 1
+
+
+def _tell_moonshine(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Its norm follows the first of three convolutions. Of its mask every 384th sample counts,
+    which alone would be up to two frames more than the convolutions make of a clip."""
+    lengths, stride = _lengths(arguments, named), 1
+    _tell(module.groupnorm, None)
+    if lengths is None:
+        return None
+    for convolution in (module.conv1, module.conv2, module.conv3):
+        stride *= convolution.stride[0]
+        lengths = (lengths - convolution.kernel_size[0]) // convolution.stride[0] + 1
+        if convolution is module.conv1:
+            _tell(module.groupnorm, lengths)
+    samples = named["input_values"] if "input_values" in named else arguments[0]
+    mask = _real((lengths - 1) * stride + 1, samples.shape[-1])
+    return arguments[:1], named | {"attention_mask": mask}
 
 
 def _tell_subsampled(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -159,6 +196,8 @@ _TELLERS: dict[str, tuple[_Teller, tuple[str, ...]]] = {
     "Wav2Vec2ConformerEncoder": (_tell_all, (".depthwise_conv", ".batch_norm")),
     "Data2VecAudioEncoder": (_tell_all, (".conv",)),
     "Wav2Vec2BertAdapter": (_tell_adapter, ("residual_conv", "self_attn_conv")),
+    "Speech2TextEncoder": (_tell_halved, ("conv_layers.0", "conv_layers.1")),
+    "MoonshineEncoder": (_tell_moonshine, ("groupnorm",)),
     "LasrEncoder": (_tell_subsampled, (".conv.norm",)),
     "GraniteSpeech5EncoderConvolutionModule": (_tell_strided, ("norm",)),
 }
@@ -169,6 +208,8 @@ _FIRST_NORM = "feature_extractor.conv_layers.0.layer_norm"
 def install(model: nn.Module) -> None:
     """Let the layers in ``model`` compute as above; parameters stay as they are."""
     for module in list(model.modules()):
+        if type(module) is streaming.MoonshineStreamingCausalConv1d:
+            module.__class__ = CausalConvolution
         if type(module).__name__ in _FOLDING:
             _install_folding(module)
         teller, endings = _TELLERS.get(type(module).__name__, (_tell_first_norm, ()))
