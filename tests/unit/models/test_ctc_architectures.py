@@ -1,4 +1,4 @@
-"""All 13 architectures of AutoModelForCTC, pretrained: what holds for one holds for each."""
+"""All 13 architectures of AutoModelForCTC: what tests/matrix does not ask of every family."""
 
 import copy
 import dataclasses
@@ -50,28 +50,19 @@ def talk(family, clips):
 
 
 @pytest.fixture(scope="module")
-def tuned(checkpoints, clips, tmp_path_factory):
-    """Each kind trained for three steps, whole or with LoRA on all linear layers, and saved."""
+def talking(checkpoints, clips, tmp_path_factory):
+    """Each kind with a talkative head, saved, and what plain transformers makes of the folder."""
     made = {}
 
-    def of(kind, lora=False):
-        if (kind, lora) in made:
-            return made[kind, lora]
-        targets = ["all-linear"] if lora else None
-        family = build(checkpoints(kind), use_lora=lora, lora_target_modules=targets)
-        rows = examples(family, clips, SHORT)
-        before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
-        losses = train(family, family.collate(rows), rate=1e-3)
-        after = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
-        talk(family, clips)
-        folder = tmp_path_factory.mktemp(kind)
-        family.save(folder)
-        made[kind, lora] = SimpleNamespace(
-            family=family, losses=losses, before=before, after=after, folder=folder
-        )
-        if not lora:
-            made[kind, lora].plain = AutoModelForCTC.from_pretrained(folder).eval()
-        return made[kind, lora]
+    def of(kind):
+        if kind not in made:
+            family = build(checkpoints(kind))
+            talk(family, clips)
+            folder = tmp_path_factory.mktemp(kind)
+            family.save(folder)
+            plain = AutoModelForCTC.from_pretrained(folder).eval()
+            made[kind] = SimpleNamespace(family=family, folder=folder, plain=plain)
+        return made[kind]
 
     return of
 
@@ -83,17 +74,11 @@ def test_each_class_of_transformers_has_a_stand_in():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_three_steps_lower_the_loss(kind, tuned):
-    losses = tuned(kind).losses
-    assert losses[-1] < losses[0] and np.isfinite(losses).all()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_batch_says_what_its_clips_say_alone(kind, tuned, clips):
-    family = tuned(kind).family
+def test_a_batch_says_what_its_clips_say_alone(kind, talking, clips):
+    family = talking(kind).family
     together, alone = family.transcribe(clips), [family.transcribe([one])[0] for one in clips]
     assert together == alone
-    assert min(map(len, together)) > 3
+    assert min(map(len, together)) > 1
     posteriors = family.log_posteriors(clips)
     for clip, found in zip(clips, posteriors, strict=True):
         np.testing.assert_allclose(found, family.log_posteriors([clip])[0], atol=2e-3, rtol=1e-5)
@@ -101,8 +86,8 @@ def test_a_batch_says_what_its_clips_say_alone(kind, tuned, clips):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_plain_transformers_loads_a_checkpoint_and_says_the_same(kind, tuned, clips):
-    found = tuned(kind)
+def test_plain_transformers_loads_a_checkpoint_and_says_the_same(kind, talking, clips):
+    found = talking(kind)
     if kind == "granite5_ctc":  # transformers' own extractor asks for torchaudio
         processor = AutoTokenizer.from_pretrained(found.folder)
         extractor = hub.feature_extractor(hub.Source(str(found.folder)))
@@ -116,62 +101,28 @@ def test_plain_transformers_loads_a_checkpoint_and_says_the_same(kind, tuned, cl
         assert [text.strip() for text in theirs] == found.family.transcribe([clip])
 
 
-@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
 @pytest.mark.parametrize("kind", ONE_OF_EACH)
-def test_a_checkpoint_comes_back_whole(kind, lora, tuned, clips):
-    found = tuned(kind, lora)
-    loaded = registry.load(found.folder)
-    assert loaded.transcribe(clips) == found.family.transcribe(clips)
-    assert loaded.labels(TEXTS[0]) == found.family.labels(TEXTS[0])
-    weights = loaded.model.state_dict()
-    for name, tensor in found.family.model.state_dict().items():
-        # peft keeps the head as it was before training: never used, never saved.
-        if "original_module" not in name:
-            assert torch.equal(tensor, weights[name]), name
-
-
-@pytest.mark.parametrize("kind", ONE_OF_EACH)
-def test_lora_trains_its_matrices_and_the_whole_head_and_nothing_else(kind, tuned):
-    found = tuned(kind, lora=True)
-    assert found.losses[-1] < found.losses[0]
-    head = ctc_models.head_of(found.family.model.get_base_model())
+def test_all_linear_layers_get_lora_but_the_head_which_is_trained_whole(kind, checkpoints, clips):
+    family = build(checkpoints(kind), use_lora=True, lora_target_modules=["all-linear"])
+    before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
+    rows = examples(family, clips, SHORT)
+    losses = train(family, family.collate(rows), steps=2, rate=1e-3)
+    assert losses[-1] < losses[0]
+    head = ctc_models.head_of(family.model.get_base_model())
     changed = set()
-    for name, tensor in found.after.items():
+    for name, tensor in family.model.state_dict().items():
         learns = ".lora_" in name or f"{head}.modules_to_save" in name
         if not learns:
-            assert torch.equal(tensor, found.before[name]), name  # running statistics too
-        elif not torch.equal(tensor, found.before[name]):
+            assert torch.equal(tensor, before[name]), name  # running statistics too
+        elif not torch.equal(tensor, before[name]):
             changed.add("lora" if ".lora_" in name else "head")
     assert changed == {"lora", "head"}
-    assert not any(".lora_" in name and f"{head}." in name for name in found.after)
-
-
-@pytest.mark.parametrize("kind", ONE_OF_EACH)
-def test_merged_says_the_same_as_unmerged(kind, tuned, clips):
-    family = tuned(kind, lora=True).family
-    merged = copy.deepcopy(family.model).merge_and_unload().eval()
-    features = family.features(clips[0])
-    batch = family.frontend.pad([features], len(features))
-    with torch.no_grad():
-        expected = family.model.eval()(**batch).logits
-        torch.testing.assert_close(merged(**batch).logits, expected, rtol=1e-4, atol=5e-3)
+    assert not any(".lora_" in name and f"{head}." in name for name in before)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_frames_are_as_many_as_the_model_puts_out(kind, tuned):
-    family = tuned(kind).family
-    draw = np.random.default_rng(0)
-    for samples in [*range(4000, 4340, 37), 6399, 6401, 8000, 9599, 9601, 11111]:
-        features = family.features(draw.standard_normal(samples).astype(np.float32))
-        assert len(features) == family.frontend.feature_length(samples)
-        with torch.no_grad():
-            logits = family.model(**family.frontend.pad([features], len(features))).logits
-        assert family.output_length(samples) == logits.shape[1], samples
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_padding_changes_neither_the_loss_of_a_clip_nor_what_is_heard(kind, tuned, clips):
-    family, plain = tuned(kind).family, tuned(kind).plain
+def test_padding_changes_neither_the_loss_of_a_clip_nor_what_is_heard(kind, talking, clips):
+    family, plain = talking(kind).family, talking(kind).plain
     family.model.eval()
     rows = examples(family, clips, SHORT)
 
@@ -212,8 +163,8 @@ def test_padding_is_not_part_of_what_a_batch_norm_is_trained_on(kind, checkpoint
 
 @pytest.mark.parametrize("samples", [0, 1, 100, 399, 400, 719, 720, 1000])
 @pytest.mark.parametrize("kind", ["granite5_ctc", "lasr_ctc", "sew_ctc", "w2v_bert_ctc"])
-def test_a_clip_too_short_to_hear_is_said_to_be_and_is_no_error(kind, samples, tuned):
-    family = tuned(kind).family
+def test_a_clip_too_short_to_hear_is_said_to_be_and_is_no_error(kind, samples, talking):
+    family = talking(kind).family
     clip = np.zeros(samples, dtype=np.float32)
     assert isinstance(family.transcribe([clip])[0], str)
     if not family.output_length(samples):
