@@ -100,7 +100,6 @@ class AudioLLM(Family):
             model = audio_llm_models.add_lora(model, config, learns, source)
         else:
             audio_llm_models.freeze(model, learns)
-        weights.hold_frozen(model, config.dtype)
         family = cls(model, processor, _usage(config), revisions={source.name: commit})
         audio_llm_models.check_rate(family.sample_rate, source, sample_rate)
         return family
@@ -117,7 +116,6 @@ class AudioLLM(Family):
             console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
             model = model.merge_and_unload()
             audio_llm_models.freeze(model, learns)
-        weights.hold_frozen(model, config.dtype)
         return cls(model, family.processor, _usage(config), revisions=family.base_revisions())
 
     @classmethod

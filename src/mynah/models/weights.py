@@ -100,6 +100,12 @@ def _refusal(source: hub.Source, error: Exception) -> UserError | None:
             where=source.setting,
             fix="Copy or download them again; the file is damaged.",
         )
+    if isinstance(error, ValueError) and "an attention implementation" in text:
+        return UserError(
+            f"A part of {source.name} has no attention called {source.attention!r}.",
+            where=f"model.attn_implementation={source.attention}",
+            fix="leave model.attn_implementation out: each part then takes what it has",
+        )
     if isinstance(error, OSError):
         return UserError(
             f"{source.name} cannot be loaded: {text.splitlines()[0]}",

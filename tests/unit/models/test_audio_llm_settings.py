@@ -111,6 +111,13 @@ def test_another_sample_rate_than_the_models_own_is_an_error(checkpoints):
         assert error.value.fix == f"data.sample_rate={fix}"
 
 
+def test_an_attention_that_a_part_does_not_have_is_an_error(checkpoints):
+    config = tiny(pretrained=str(checkpoints("vibevoice_asr")), attn_implementation="sdpa")
+    with pytest.raises(UserError, match="part") as error:
+        registry.build(config, texts=TEXTS, sample_rate=24000, offline=True)
+    assert error.value.where == "model.attn_implementation=sdpa"
+
+
 @pytest.mark.parametrize("kind", audio_llm_models.UNSUPPORTED)
 def test_what_transformers_lists_and_is_not_trained_says_why(kind, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
