@@ -167,7 +167,6 @@ def _gemma() -> list[Any]:
     special = ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"]
     tokenizer = byte_level_tokenizer(special)
     tokenizer.pad_token, tokenizer.eos_token, tokenizer.bos_token = special[:3]
-    tokenizer.add_special_tokens({"additional_special_tokens": special[3:]})
     tokenizer.chat_template = _GEMMA
     config = Gemma3TextConfig(
         **_SMALL,

@@ -64,7 +64,9 @@ def end_of_text(tokenizer: Any) -> int | None:
             tokenize=False,
         )
         ends = _ids(tokenizer, chat.partition(_SAID)[2].lstrip())
-        if ends and ends[0] in tokenizer.all_special_ids:
+        # Not every tokenizer names the end of a turn among its special tokens.
+        marks = {one for one, token in tokenizer.added_tokens_decoder.items() if token.special}
+        if ends and ends[0] in marks.union(tokenizer.all_special_ids):
             return ends[0]
     return tokenizer.eos_token_id
 
