@@ -180,6 +180,26 @@ def test_an_encoder_and_its_processor_of_different_rates_are_refused(refused, mi
     refused(names, "hears 8000 Hz", "model.encoder_model_name", "data.sample_rate=8000")
 
 
+@pytest.mark.parametrize(
+    "kind, key, other, said",
+    [
+        ("moonshine_streaming", "sampling_rate", 8000, "is built for 16000 Hz"),
+        ("whisper_asr", "feature_size", 128, "is built for 80 mel bins"),
+        ("parakeet_tdt", "feature_size", 128, "is built for 80 mel bins"),
+    ],
+)
+def test_a_feature_extractor_of_another_model_is_refused(kind, key, other, said, refused, mine):
+    folder = mine(kind)
+    file = "preprocessor_config.json"
+    if not (folder / file).is_file():
+        file = "processor_config.json"
+        held = json.loads((folder / file).read_text())["feature_extractor"]
+        edit(folder, file, feature_extractor={**held, key: other})
+    else:
+        edit(folder, file, **{key: other})
+    refused(f"model.pretrained={folder}", said, f"makes {other}", "preprocessor_config.json")
+
+
 def test_targets_of_lora_that_match_nothing_are_answered_with_what_could(refused, models):
     named = f"model.pretrained={models('hubert_ctc')} model.use_lora=true"
     refused(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mynah import console
 from mynah.config.errors import UserError
 from mynah.models import hub_errors, weight_files
+from mynah.models.extractor_fit import check_fit
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -358,7 +359,7 @@ def feature_extractor(source: Source, sample_rate: int | None = None) -> Any:
         sample_rate: Hertz that it has to hear; None: whatever it does.
 
     Raises:
-        UserError: It has none, or hears another rate.
+        UserError: It has none, or one of another model, or hears another rate.
     """
     try:
         extractor = _extractor_class(source).from_pretrained(source.name, **source.options())
@@ -370,6 +371,7 @@ def feature_extractor(source: Source, sample_rate: int | None = None) -> Any:
             where=source.setting,
             fix="Name a speech model with a preprocessor_config.json.",
         ) from None
+    check_fit(extractor, load_config(source), source)
     if sample_rate not in (None, extractor.sampling_rate):
         raise UserError(
             f"{source.name} hears {extractor.sampling_rate} Hz, and data.sample_rate is "
