@@ -33,7 +33,10 @@ def check_fit(extractor: Any, config: Any, source: Source) -> None:
             (found for part in parts for one in names if (found := getattr(part, one, None))), None
         )
         made = getattr(extractor, name, None)
-        if built_for is not None and made is not None and built_for != made:
+        if built_for is None or made is None:
+            continue
+        stacks = name == "feature_size" and made % built_for == 0  # as Granite's: frames in one
+        if built_for != made and not stacks:
             raise UserError(
                 f"{source.name} is built for {built_for} {unit}, and its feature extractor makes "
                 f"{made} {unit}.",
