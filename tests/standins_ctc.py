@@ -158,7 +158,7 @@ def _sentences() -> tuple[str, ...]:
 # One or more of each class of AutoModelForCTC, by its model_type.
 BY_TYPE: dict[str, tuple[str, ...]] = {
     "wav2vec2": ("wav2vec2_ctc", "wav2vec2_ctc_layer_norm"),
-    "hubert": ("hubert_ctc",),
+    "hubert": ("hubert_ctc", "hubert_batch_norm_ctc"),
     "wavlm": ("wavlm_ctc",),
     "wav2vec2-bert": ("w2v_bert_ctc",),
     "wav2vec2-conformer": ("conformer_ctc", "conformer_rope_ctc"),
@@ -180,6 +180,9 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "wav2vec2_ctc_layer_norm": lambda: _wav2vec2_kin("Wav2Vec2", **_STABLE),
     "wav2vec2_base": lambda: _wav2vec2_kin("Wav2Vec2", head=False),
     "hubert_ctc": lambda: _wav2vec2_kin("Hubert", **_STABLE),
+    "hubert_batch_norm_ctc": lambda: _wav2vec2_kin(
+        "Hubert", layer_norm=True, conv_pos_batch_norm=True
+    ),
     "wavlm_ctc": lambda: _wav2vec2_kin("WavLM", **_STABLE),
     "w2v_bert": _w2v_bert,
     "w2v_bert_ctc": lambda: _w2v_bert(head=True),

@@ -190,11 +190,16 @@ def _install_folding(encoder: Any) -> None:
     encoder.register_forward_hook(_leave_remainder_out)
 
 
+_HUBERT_POSITIONS = ("pos_conv_embed.batch_norm", "pos_conv_embed.conv")
+
 # By the name of transformers' class: what tells it, and the endings of the paths that are told.
 _Teller = Callable[[Any, tuple[Any, ...], dict[str, Any]], None]
 _TELLERS: dict[str, tuple[_Teller, tuple[str, ...]]] = {
     "Wav2Vec2ConformerEncoder": (_tell_all, (".depthwise_conv", ".batch_norm")),
     "Data2VecAudioEncoder": (_tell_all, (".conv",)),
+    # Where a config asks for a batch norm before it (conv_pos_batch_norm); else neither is told.
+    "HubertEncoder": (_tell_all, _HUBERT_POSITIONS),
+    "HubertEncoderStableLayerNorm": (_tell_all, _HUBERT_POSITIONS),
     "Wav2Vec2BertAdapter": (_tell_adapter, ("residual_conv", "self_attn_conv")),
     "Speech2TextEncoder": (_tell_halved, ("conv_layers.0", "conv_layers.1")),
     "MoonshineEncoder": (_tell_moonshine, ("groupnorm",)),

@@ -19,7 +19,9 @@ ONE_OF_EACH = [kinds[0] for kinds in standins_ctc.BY_TYPE.values()]
 SHORT = ["call anna", "ten minutes", "nine", "next song"]
 
 # Trained by the statistics of a batch.
-WITH_BATCH_NORM = ["conformer_ctc", "parakeet_ctc", "lasr_ctc", "granite5_ctc"]
+WITH_BATCH_NORM = [
+    "hubert_batch_norm_ctc", "conformer_ctc", "parakeet_ctc", "lasr_ctc", "granite5_ctc",
+]  # fmt: skip
 
 
 def build(folder, **settings):
