@@ -168,7 +168,10 @@ class VoxtralRequests(Requests):
 
 
 class VibeVoiceRequests(Requests):
-    """A list of segments in JSON: who speaks when is given in training, what is said is learned."""
+    """A list of segments in JSON, as in microsoft/VibeVoice, finetuning-asr/lora_finetune.py.
+
+    Who speaks when is given in training, what is said is learned.
+    """
 
     languages: dict[str, str] = {}  # noqa: RUF012 - as Requests declares it
     seconds_matter = True
@@ -183,12 +186,13 @@ class VibeVoiceRequests(Requests):
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def _given(self, language: str, seconds: float) -> list[int]:
-        begun = f'[{{"Start":0.0,"End":{seconds:.2f},"Speaker":0,"Content":"'
+        begun = f'[{{"Start":0.0,"End":{round(seconds, 2)},"Speaker":0,"Content":"'
         opened = self.text("", "").rstrip().endswith("assistant")
         return self._ids(begun if opened else f"<|im_start|>assistant\n{begun}")
 
     def target(self, text: str) -> str:
-        return f'{json.dumps(text, ensure_ascii=False)[1:-1]}"}}]'
+        # The end of the turn, as its authors train it, comes before the end of the text.
+        return f'{json.dumps(text, ensure_ascii=False)[1:-1]}"}}]<|im_end|>\n'
 
     def transcript(self, written: str) -> str:
         from transformers.utils import logging
@@ -221,6 +225,9 @@ class MossRequests(Requests):
 
     def _given(self, language: str, seconds: float) -> list[int]:
         return self._ids("[0.00][S01]")
+
+    def target(self, text: str) -> str:
+        return f" {text.strip()}" if text.strip() else ""
 
     def transcript(self, written: str) -> str:
         parts = (part.strip() for part in _SEGMENT_MARK.split(written))
