@@ -20,7 +20,7 @@ from mynah.config.tuning import FROZEN, LORA, tuning_of_recognizer
 from mynah.models import adapters, ctc_models, hub, weights, word_decoding
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import frontend_for, group_by_length
-from mynah.models.parameters import hold_frozen_norms, parameter_table
+from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.spelling import Spelling
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class CTC(Family):
 
         fastconformer.install(model)
         padding.install(model)
-        base = model.get_base_model() if adapters.is_adapted(model) else model
+        base = weights.own(model)
         self.model = model
         self.pretrained = pretrained
         self.frontend = frontend_for(extractor, base)
@@ -310,16 +310,12 @@ class CTC(Family):
         features = [self.features(audios[row]) for row in heard]
         lengths = [len(one) for one in features]
         frames = self.frontend.encoder_frames(lengths).tolist()
-        training = self.model.training
-        self.model.eval()
-        try:
+        with evaluating(self.model):
             for length, group in group_by_length(lengths, self.frontend.quantum):
                 batch = self.frontend.pad([features[position] for position in group], length)
                 with torch.inference_mode():
                     logits = self.model(**{k: v.to(device) for k, v in batch.items()}).logits
                 yield [heard[one] for one in group], logits, [frames[one] for one in group]
-        finally:
-            self.model.train(training)
 
     def _texts(self, logits: torch.Tensor, frames: Sequence[int]) -> list[str]:
         """What is written of each row of [rows, frames, labels], ``frames`` of it real."""

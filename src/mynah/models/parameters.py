@@ -1,8 +1,9 @@
-"""What a model is made of, counted."""
+"""What a model is made of, counted; and its parts put out of training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -22,6 +23,17 @@ def parameter_table(
         row[0] += parameter.numel()
         row[1] += parameter.numel() if parameter.requires_grad else 0
     return [(part, total, trainable) for part, (total, trainable) in rows.items()]
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """With ``model`` in evaluation mode; afterwards it is in the mode that it was in."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
 
 
 def hold_frozen_norms(model: Any) -> None:

@@ -18,11 +18,13 @@ from mynah.config.tuning import tuning_of_recognizer
 from mynah.models import adapters, hub, seq2seq_generation, seq2seq_models, weights
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import group_by_length
-from mynah.models.parameters import hold_frozen_norms, parameter_table
+from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.pieces import Pieces
 from mynah.models.prompts import prompts_for
 from mynah.models.seq2seq_frontends import seq2seq_frontend
 from mynah.models.seq2seq_models import CLIP, Usage
 from mynah.models.spelling import Spelling
+from mynah.models.token_loss import IGNORED, token_loss
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
 
 _INPUTS = ("input_features", "input_values", "attention_mask", "real")
-_IGNORED = -100
 _SHORTEST_SECONDS = 0.1  # less is no word, and too little for a spectrum
 # A clip that is not padded to Whisper's window is followed by silence up to a multiple of this:
 # clips of one length decode in one batch without padding.
@@ -59,7 +60,7 @@ class Seq2Seq(Family):
         *,
         revisions: dict[str, str] | None = None,
     ) -> None:
-        base = _base(model)
+        base = weights.own(model)
         self.model = model
         self.processor = processor
         self.tokenizer = processor.tokenizer
@@ -79,7 +80,7 @@ class Seq2Seq(Family):
     def _use(self, usage: Usage) -> None:
         self.usage = usage
         self._prompts = prompts_for(
-            _base(self.model),
+            weights.own(self.model),
             self.processor,
             language=usage.language,
             task=usage.task,
@@ -156,7 +157,7 @@ class Seq2Seq(Family):
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
 
     def save(self, directory: Path) -> None:
-        base = _base(self.model)
+        base = weights.own(self.model)
         self.usage.record(base)
         if adapters.is_adapted(self.model):
             adapters.save_lora(self.model, directory)
@@ -228,7 +229,7 @@ class Seq2Seq(Family):
         prompts = [self._prompts.ids(example.language) for example in examples]
         targets = [self._timed(example) for example in examples]
         longest = max(map(len, targets))
-        labels = torch.full((len(examples), longest), _IGNORED, dtype=torch.long)
+        labels = torch.full((len(examples), longest), IGNORED, dtype=torch.long)
         inputs = torch.full(
             (len(examples), self._prompt_length + longest - 1), self._end, dtype=torch.long
         )
@@ -264,8 +265,6 @@ class Seq2Seq(Family):
         return batch
 
     def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
-        import torch
-
         hold_frozen_norms(self.model)
         inputs = {key: batch[key] for key in _INPUTS if key in batch}
         logits = model(
@@ -273,17 +272,7 @@ class Seq2Seq(Family):
         ).logits
         # Logits at a position are of the token after it; the prompt is given, not learned.
         logits = logits[:, self._prompt_length - 1 :]
-        labels = batch["labels"]
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        losses = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1).to(dtype),
-            labels.flatten(),
-            ignore_index=_IGNORED,
-            reduction="none",
-        ).view(labels.shape)
-        weights = batch["weights"].to(losses)[:, None]
-        counted = (labels != _IGNORED).to(losses) * weights
-        return LossSum(total=(losses * weights).sum(), count=counted.sum())
+        return token_loss(logits, batch["labels"], batch["weights"])
 
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
         return self.transcribe_in(audios, [""] * len(audios))
@@ -291,27 +280,20 @@ class Seq2Seq(Family):
     def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
         if self.kind != "whisper":
             self._prompts.check(languages)
-        pieces, owners = self._pieces(audios)
-        features = [self.features(piece) for piece in pieces]
-        said = [""] * len(pieces)
-        training = self.model.training
-        self.model.eval()
-        try:
-            lengths = [len(one) for one in features]
+        pieces = Pieces.of(audios, [self._window_samples] * len(audios), self._can_hear)
+        features = [self.features(piece) for piece in pieces.audios]
+        said = [""] * len(features)
+        lengths = [len(one) for one in features]
+        with evaluating(self.model):
             for length, rows in group_by_length(lengths, self._decoding_quantum):
                 texts = self._transcribe_equal(
                     [features[row] for row in rows],
                     length,
-                    [languages[owners[row]] for row in rows],
+                    [languages[pieces.owners[row]] for row in rows],
                 )
                 for row, text in zip(rows, texts, strict=True):
                     said[row] = text
-        finally:
-            self.model.train(training)
-        joined: list[list[str]] = [[] for _ in audios]
-        for owner, text in zip(owners, said, strict=True):
-            joined[owner].append(text)
-        return [" ".join(filter(None, parts)) for parts in joined]
+        return pieces.joined(said)
 
     @property
     def _decoding_quantum(self) -> int:
@@ -321,25 +303,13 @@ class Seq2Seq(Family):
         # With the silence behind it a clip has its length; in a window all have the same.
         return 1 if self._is_any_length else self.frontend.max_features or 1
 
-    def _pieces(self, audios: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[int]]:
-        """What the encoder can hear at once of each clip, and which clip it is of."""
-        pieces: list[np.ndarray] = []
-        owners: list[int] = []
-        for row, audio in enumerate(audios):
-            step = self._window_samples or max(len(audio), 1)
-            for start in range(0, len(audio), step):
-                if self._can_hear(len(audio[start : start + step])):
-                    pieces.append(audio[start : start + step])
-                    owners.append(row)
-        return pieces, owners
-
     def _transcribe_equal(
         self, features: Sequence[np.ndarray], length: int, languages: Sequence[str]
     ) -> list[str]:
         """Transcripts of clips that are equally long once they are padded."""
         import torch
 
-        base = _base(self.model)
+        base = weights.own(self.model)
         inputs = self.frontend.pad(features, length)
         if self.kind == "whisper":
             # All of it is heard, the silence behind a clip too.
@@ -366,7 +336,7 @@ class Seq2Seq(Family):
         return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
 
     def describe_decoding(self) -> str:
-        beams = _base(self.model).generation_config.num_beams or 1
+        beams = weights.own(self.model).generation_config.num_beams or 1
         heard = ""
         if self.kind == "whisper":
             heard = ", clips as long as they are" if self._is_any_length else ", in its window"
@@ -388,10 +358,6 @@ class Seq2Seq(Family):
 
     def base_revisions(self) -> dict[str, str]:
         return dict(self._revisions)
-
-
-def _base(model: Any) -> Any:
-    return model.get_base_model() if adapters.is_adapted(model) else model
 
 
 def _usage(config: ModelConfig, recorded: Usage) -> Usage:

@@ -12,9 +12,11 @@ from mynah.models import adapters, hub, weights
 from mynah.models.ctc_head import CTCHead, TwiceSpelled
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import Frontend, frontend_for, group_by_length, length_function
-from mynah.models.parameters import hold_frozen_norms, parameter_table
+from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.pieces import Pieces
 from mynah.models.seq2seq_frontends import WhisperWindowFrontend
 from mynah.models.speech_llm_prompts import end_of_text, prompt_ids
+from mynah.models.token_loss import IGNORED, token_losses
 
 if TYPE_CHECKING:
     import torch
@@ -182,8 +184,6 @@ class SpeechLLMFamily(Family):
     def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         import torch
 
-        from mynah.models.speech_llm_model import IGNORED
-
         batch = self._audio([example.features for example in examples])
         prompts = [self._prompt(frames) for frames in batch["audio_frames"].tolist()]
         lengths = [len(p) + len(e.labels) for p, e in zip(prompts, examples, strict=True)]
@@ -221,10 +221,6 @@ class SpeechLLMFamily(Family):
         return batch
 
     def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
-        import torch
-
-        from mynah.models.speech_llm_model import IGNORED
-
         hold_frozen_norms(self.model)
         inputs = {k: v for k, v in batch.items() if k not in _TARGETS}
         labels = batch["labels"]
@@ -232,13 +228,7 @@ class SpeechLLMFamily(Family):
         first = int((labels != IGNORED).any(0).int().argmax())
         output = model(**inputs, first_target=first - 1)
         logits, targets = output.logits[:, :-1], labels[:, first:]
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        losses = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1).to(dtype),
-            targets.flatten(),
-            ignore_index=IGNORED,
-            reduction="none",
-        ).view(targets.shape)
+        losses = token_losses(logits, targets)
         counts = batch["weights"].to(losses)
         tokens = (targets != IGNORED).sum(1).to(losses)
         totals = losses.sum(1)
@@ -249,28 +239,15 @@ class SpeechLLMFamily(Family):
         return LossSum(total=(totals * counts).sum(), count=(tokens * counts).sum())
 
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
-        longest = self._piece_samples
-        pieces: list[np.ndarray] = []
-        owners: list[int] = []
-        for row, audio in enumerate(audios):
-            step = longest or max(len(audio), 1)
-            for start in range(0, len(audio), step):
-                pieces.append(audio[start : start + step])
-                owners.append(row)
-        said: list[list[str]] = [[] for _ in audios]
-        texts = [""] * len(pieces)
-        training = self.model.training
-        self.model.eval()
-        try:
-            for _, rows in group_by_length([len(piece) for piece in pieces], self._quantum):
-                found = self._transcribe_equal([pieces[row] for row in rows])
+        pieces = Pieces.of(audios, [self._piece_samples] * len(audios))
+        texts = [""] * len(pieces.audios)
+        with evaluating(self.model):
+            lengths = [len(piece) for piece in pieces.audios]
+            for _, rows in group_by_length(lengths, self._quantum):
+                found = self._transcribe_equal([pieces.audios[row] for row in rows])
                 for row, text in zip(rows, found, strict=True):
                     texts[row] = text
-        finally:
-            self.model.train(training)
-        for owner, text in zip(owners, texts, strict=True):
-            said[owner].append(text)
-        return [" ".join(filter(None, parts)) for parts in said]
+        return pieces.joined(texts)
 
     def _transcribe_equal(self, audios: Sequence[np.ndarray]) -> list[str]:
         """Transcripts of clips that are equally long with the silence behind them."""

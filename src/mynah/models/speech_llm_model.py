@@ -31,7 +31,6 @@ from mynah.models.speech_llm_config import (
 from mynah.models.whisper_length import AnyLengthEncoder
 
 AUDIO_TOKEN = -200  # stands for one projected vector; no text has a negative token
-IGNORED = -100  # label of a position that is no target, as everywhere in transformers
 
 # What a checkpoint always holds itself, by the name of the module.
 _FILES = {

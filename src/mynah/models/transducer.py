@@ -21,7 +21,7 @@ from mynah.config.tuning import FROZEN, tuning_of_recognizer
 from mynah.models import adapters, hub, transducer_models, weights
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import frontend_for, group_by_length
-from mynah.models.parameters import hold_frozen_norms, parameter_table
+from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.spelling import Spelling
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Transducer(Family):
         from mynah.models import fastconformer
 
         fastconformer.install(model)
-        base = model.get_base_model() if adapters.is_adapted(model) else model
+        base = weights.own(model)
         config = base.config
         self.model = model
         self.pretrained = pretrained
@@ -230,16 +230,14 @@ class Transducer(Family):
 
         from mynah.models import transducer_decoding
 
-        base = self.model.get_base_model() if adapters.is_adapted(self.model) else self.model
+        base = weights.own(self.model)
         device = next(base.parameters()).device
         heard = [row for row, audio in enumerate(audios) if self.output_length(len(audio)) > 0]
         features = [self.features(audios[row]) for row in heard]
         lengths = [len(one) for one in features]
         frames = self.frontend.encoder_frames(lengths)
         texts = [""] * len(audios)
-        training = self.model.training
-        self.model.eval()
-        try:
+        with evaluating(self.model):
             for length, group in group_by_length(lengths, self.frontend.quantum):
                 batch = self.frontend.pad([features[position] for position in group], length)
                 rows = [heard[position] for position in group]
@@ -260,8 +258,6 @@ class Transducer(Family):
                     )
                 for row, labels in zip(rows, found, strict=True):
                     texts[row] = self._text(labels)
-        finally:
-            self.model.train(training)
         return texts
 
     def configure_decoding(self, config: ModelConfig) -> None:

@@ -10,8 +10,9 @@ from transformers import AutoModel, AutoModelForCausalLM, WhisperForConditionalG
 
 from mynah.config.errors import UserError
 from mynah.models import registry, speech_encoders
-from mynah.models.speech_llm_model import AUDIO_TOKEN, IGNORED
+from mynah.models.speech_llm_model import AUDIO_TOKEN
 from mynah.models.speech_llm_prompts import prompt_ids
+from mynah.models.token_loss import IGNORED
 
 
 @pytest.mark.parametrize("decoder", ["chat_lm", "base_lm"])

@@ -8,8 +8,8 @@ from tiny_models import TEXTS, examples, train
 
 from mynah.config.errors import UserError
 from mynah.models import registry
-from mynah.models.speech_llm_model import IGNORED
 from mynah.models.speech_llm_prompts import END, end_of_text, load_tokenizer
+from mynah.models.token_loss import IGNORED
 
 LANGUAGE_MODELS = [
     "chat_lm", "base_lm", "gpt2_lm", "opt_lm", "qwen3_lm", "gemma_lm", "qwen2_untied_lm",

@@ -1,0 +1,56 @@
+"""Clips longer than a model hears at once: cut into pieces, whose transcripts are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Clips in pieces.
+
+    Attributes:
+        audios: The pieces, float32 [samples] each.
+        owners: Which clip each is of.
+        clips: How many clips there are; of one that is too short to hear there is no piece.
+    """
+
+    audios: list[np.ndarray]
+    owners: list[int]
+    clips: int
+
+    @classmethod
+    def of(
+        cls,
+        audios: Sequence[np.ndarray],
+        longest: Sequence[int | None],
+        hears: Callable[[int], bool] = bool,
+    ) -> Pieces:
+        """Cut each clip at multiples of what is heard at once.
+
+        Args:
+            audios: float32 [samples] each.
+            longest: Samples of each clip that are heard at once; None: all.
+            hears: Whether so many samples are heard at all; a piece that is not is left out.
+        """
+        pieces: list[np.ndarray] = []
+        owners: list[int] = []
+        for row, (audio, most) in enumerate(zip(audios, longest, strict=True)):
+            step = most or max(len(audio), 1)
+            for start in range(0, len(audio), step):
+                if hears(len(audio[start : start + step])):
+                    pieces.append(audio[start : start + step])
+                    owners.append(row)
+        return cls(pieces, owners, len(audios))
+
+    def joined(self, texts: Sequence[str]) -> list[str]:
+        """Transcripts of the pieces to those of the clips, "" where nothing was heard."""
+        said: list[list[str]] = [[] for _ in range(self.clips)]
+        for owner, text in zip(self.owners, texts, strict=True):
+            said[owner].append(text)
+        return [" ".join(filter(None, parts)) for parts in said]
