@@ -73,11 +73,10 @@ def add_lora(
         revision=revision,
         task_type=None,  # peft has none for speech; a wrong one changes the forward pass
     )
+    # get_peft_model takes the name from here, and warns where it was another.
+    model.name_or_path = base
     with hub.quiet():
-        adapted = get_peft_model(model, lora)
-    # get_peft_model overwrites it with what the model was loaded from.
-    adapted.active_peft_config.base_model_name_or_path = base
-    return adapted
+        return get_peft_model(model, lora)
 
 
 def base_of(directory: Path, *, offline: bool) -> hub.Source:
