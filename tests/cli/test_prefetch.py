@@ -153,12 +153,15 @@ def test_what_the_hub_does_not_give_is_named(hub, tmp_path):
     [
         (["model=whisper_smal"], "model=whisper_small"),
         (["model=large", "--dryrun"], "--dryrun is no flag of mynah prefetch"),
+        (["data.dataset_name=./nowhere"], "nowhere"),
+        (["data=an4"], "mynah data download an4 --to DIR"),
     ],
     ids=str,
 )
-def test_a_mistyped_argument_is_refused_before_anything_is_asked(hub, tmp_path, arguments, said):
-    assert_refused(Machine(tmp_path, hub).mynah("prefetch", *arguments), said)
-    assert hub.asked == []
+def test_what_cannot_be_is_refused_with_a_way_on(tmp_path, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert prefetch.main(arguments) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_of_a_model_in_pieces_the_pieces_that_its_index_names_are_needed():

@@ -10,10 +10,12 @@ from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data import splits, tables
 from mynah.data.mixture import entries, entry_config
-from mynah.data.sources import find_format
+from mynah.data.sources import find_format, open_source
 from mynah.data.sources.base import Part, Place
 from mynah.data.sources.hub import HubSource
 from mynah.prefetching.repository import Wanted, sizes
+
+_PATTERNS = ("*", ",", "{", "_OP_")  # in the name of several files
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,11 @@ def corpora(
         if kind == "synthetic":
             yield Here("synthetic", "spoken here")
         elif kind != "hub":
-            yield Here(member.path or member.dataset_name, "on this machine")
+            given = member.path or member.dataset_name
+            is_pattern = any(sign in given for sign in _PATTERNS)
+            if not is_pattern and not (working_directory / Path(given).expanduser()).exists():
+                open_source(member, place)  # which says that it is not there
+            yield Here(given, "on this machine")
         else:
             source = HubSource.open(member, place)
             yield source, _files(member, source, train=train)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
+from mynah.data.recipes import RECIPES
 from mynah.data.sources.base import Place, Source
 from mynah.data.sources.looking import looked_at
 
@@ -64,6 +65,7 @@ def find_format(config: DataConfig, working_directory: Path) -> str:
                 f"{name} is not a part of Mynah: say where it lies on this machine.",
                 where=f"data.dataset_name={name}",
                 fix="data.path=FOLDER"
+                + (f"; `mynah data download {name} --to DIR` fetches it" if name in RECIPES else "")
                 + ("; or data=full for the hub's copy" if name == "librispeech" else ""),
             )
         return name
