@@ -129,6 +129,7 @@ def train_recorded(
     """The training itself: from the corpus to the report."""
     from mynah.models import registry
 
+    registry.check_machine(config.model)
     registry.check(config.model, sample_rate=config.data.sample_rate, offline=config.offline)
 
     from mynah.data.augmentation.chain import Augmentation

@@ -108,8 +108,6 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
             supported, with weights in pickle files alone, or of another sample rate.
     """
     config = _plain(config)
-    if config.quantization is not None:
-        quantization.check_device()
     _check_told(config, _family(config, offline).name)
     settings = ("pretrained", "encoder_model_name", "decoder_model_name")
     parts: dict[str, hub.Source] = {}
@@ -138,6 +136,16 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
         if setting == "pretrained" and loaded.model_type in seq2seq_models.SUPPORTED:
             seq2seq_models.check_settings(config, source)
     beforehand.check_structure(config, parts)
+
+
+def check_machine(config: ModelConfig) -> None:
+    """Find out whether this machine can train what ``config`` asks for.
+
+    Raises:
+        UserError: It cannot.
+    """
+    if config.quantization is not None:
+        quantization.check_device()
 
 
 def check_checkpoint(directory: Path, *, offline: bool = False) -> None:
