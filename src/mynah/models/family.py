@@ -131,6 +131,15 @@ class Family(ABC):
     def save(self, directory: Path) -> None:
         """Weights (safetensors), configuration, processor: what plain transformers or peft load."""
 
+    def saved_bytes(self) -> int:
+        """About how much :meth:`save` writes: of an adapted model what is trained."""
+        adapted = hasattr(self.model, "peft_config")
+        return sum(
+            one.numel() * one.element_size()
+            for one in self.model.parameters()
+            if one.requires_grad or not adapted
+        )
+
     @abstractmethod
     def features(self, audio: np.ndarray) -> np.ndarray:
         """float32 [samples] to float32 [frames, bins], or [samples]. Runs in workers."""

@@ -15,6 +15,7 @@ from mynah.models.frontends import Frontend, frontend_for, group_by_length, leng
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pieces import Pieces
 from mynah.models.seq2seq_frontends import WhisperWindowFrontend
+from mynah.models.speech_llm_config import DECODER, ENCODER
 from mynah.models.speech_llm_prompts import end_of_text, prompt_ids
 from mynah.models.token_loss import IGNORED, token_losses
 
@@ -119,6 +120,14 @@ class SpeechLLMFamily(Family):
             self.tokenizer.save_pretrained(directory)
         if self.ctc is not None:
             self.ctc.save(directory)
+
+    def saved_bytes(self) -> int:
+        elsewhere = {ENCODER, DECODER} - set(self.model.config.saved_parts)
+        return sum(
+            one.numel() * one.element_size()
+            for name, one in self.model.named_parameters()
+            if one.requires_grad or name.partition(".")[0] not in elsewhere
+        )
 
     def merge(self) -> None:
         from mynah.models import speech_llm_parts

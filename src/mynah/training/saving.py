@@ -161,12 +161,10 @@ class CommittingTrainer(Trainer):
         }
 
     def _expected_bytes(self) -> int:
-        weights = sum(p.numel() * p.element_size() for p in self.model.parameters())
         trained = sum(
             p.numel() * p.element_size() for p in self.model.parameters() if p.requires_grad
         )
-        saved = trained if hasattr(self.model, "peft_config") else weights
-        return saved + 2 * trained
+        return self.family.saved_bytes() + 2 * trained
 
     def _best_checkpoint(self) -> Path | None:
         step = self.state.best_global_step

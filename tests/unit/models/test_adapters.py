@@ -158,6 +158,18 @@ def test_going_on_keeps_the_matrices_and_says_what_is_not_used(
     )
 
 
+@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_a_checkpoint_takes_is_known_before(family, lora, checkpoints, tmp_path):
+    made = build(family, checkpoints, use_lora=lora)
+    made.save(tmp_path)
+    written = sum(
+        one.nbytes for f in tmp_path.rglob("*.safetensors") for one in load_file(f).values()
+    )
+    # Sinusoids, tied weights and running statistics are in one and not in the other.
+    assert made.saved_bytes() == pytest.approx(written, rel=0.1)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_merged_model_is_gone_on_with_like_any_other(family, checkpoints, clips, tmp_path):
     first = shifted(build(family, checkpoints, use_lora=True))
