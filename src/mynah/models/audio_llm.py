@@ -21,14 +21,15 @@ from mynah.models.audio_llm_models import Usage
 from mynah.models.audio_llm_prompts import Prompt, turn_end
 from mynah.models.audio_llm_requests import requests_for
 from mynah.models.family import Example, Family, LossSum
-from mynah.models.parameters import hold_frozen_norms, parameter_table
+from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.pieces import Pieces
+from mynah.models.token_loss import IGNORED, token_loss
 
 if TYPE_CHECKING:
     import torch
 
     from mynah.config.schema import ModelConfig
 
-_IGNORED = -100
 _SHORTEST_SECONDS = 0.1  # less is no word, and too little for a spectrum
 _NOT_INPUTS = ("labels", "weights")
 
@@ -54,7 +55,7 @@ class AudioLLM(Family):
         *,
         revisions: dict[str, str] | None = None,
     ) -> None:
-        base = _base(model)
+        base = weights.own(model)
         self.model = model
         self.processor = processor
         self.tokenizer = processor.tokenizer
@@ -135,7 +136,7 @@ class AudioLLM(Family):
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
 
     def save(self, directory: Path) -> None:
-        base = _base(self.model)
+        base = weights.own(self.model)
         self.usage.record(base)
         if adapters.is_adapted(self.model):
             adapters.save_lora(self.model, directory)
@@ -190,7 +191,7 @@ class AudioLLM(Family):
             rows.append((given, list(example.labels) or [self._end]))
         shape = (len(rows), max(len(given) + len(labels) for given, labels in rows))
         input_ids = torch.full(shape, self._end, dtype=torch.long)
-        labels = torch.full(shape, _IGNORED, dtype=torch.long)
+        labels = torch.full(shape, IGNORED, dtype=torch.long)
         attention_mask = torch.zeros(shape, dtype=torch.long)
         for row, (given, learned) in enumerate(rows):
             length = len(given) + len(learned)
@@ -215,30 +216,18 @@ class AudioLLM(Family):
         return [*prompt.before, *self._requests.audio(audio_tokens), *prompt.after]
 
     def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
-        import torch
-
         hold_frozen_norms(self.model)
         inputs: dict[str, Any] = {k: v for k, v in batch.items() if k not in _NOT_INPUTS}
         labels = batch["labels"]
         # Logits at a position are of the token after it; the prompt's are not needed.
-        first = int((labels != _IGNORED).any(0).int().argmax())
+        first = int((labels != IGNORED).any(0).int().argmax())
         kept = labels.shape[1] - first + 1
         if self._keeps_logits:
             inputs["logits_to_keep"] = kept
         if self._samples_noise:
             inputs["sample"] = self.model.training
         logits = model(**inputs, use_cache=False).logits[:, -kept:-1]
-        targets = labels[:, first:]
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        losses = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1).to(dtype),
-            targets.flatten(),
-            ignore_index=_IGNORED,
-            reduction="none",
-        ).view(targets.shape)
-        weights = batch["weights"].to(losses)[:, None]
-        counted = (targets != _IGNORED).to(losses) * weights
-        return LossSum(total=(losses * weights).sum(), count=counted.sum())
+        return token_loss(logits, labels[:, first:], batch["weights"])
 
     def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
         return self.transcribe_in(audios, [""] * len(audios))
@@ -249,48 +238,28 @@ class AudioLLM(Family):
     def transcribe_in_context(
         self, audios: Sequence[np.ndarray], languages: Sequence[str], contexts: Sequence[str]
     ) -> list[str]:
-        pieces, owners = self._pieces(audios, languages, contexts)
-        said = [""] * len(pieces)
+        longest = [
+            self._longest(len(audio), self._requests.prompt(language, context))
+            for audio, language, context in zip(audios, languages, contexts, strict=True)
+        ]
+        pieces = Pieces.of(audios, longest, self._can_hear)
+        said = [""] * len(pieces.audios)
         groups: dict[tuple[int, int], list[int]] = {}
-        features = [self.features(piece) for piece in pieces]
+        features = [self.features(piece) for piece in pieces.audios]
         prompts = []
-        for row, (piece, owner) in enumerate(zip(pieces, owners, strict=True)):
+        for row, (piece, owner) in enumerate(zip(pieces.audios, pieces.owners, strict=True)):
             seconds = len(piece) / self.sample_rate
             prompts.append(self._requests.prompt(languages[owner], contexts[owner], seconds))
             key = self.frontend.alike(len(features[row])), prompts[-1].length
             groups.setdefault(key, []).append(row)
-        training = self.model.training
-        self.model.eval()
-        try:
+        with evaluating(self.model):
             for _, rows in sorted(groups.items(), reverse=True):
                 texts = self._transcribe_equal(
                     [features[row] for row in rows], [prompts[row] for row in rows]
                 )
                 for row, text in zip(rows, texts, strict=True):
                     said[row] = text
-        finally:
-            self.model.train(training)
-        joined: list[list[str]] = [[] for _ in audios]
-        for owner, text in zip(owners, said, strict=True):
-            joined[owner].append(text)
-        return [" ".join(filter(None, parts)) for parts in joined]
-
-    def _pieces(
-        self,
-        audios: Sequence[np.ndarray],
-        languages: Sequence[str],
-        contexts: Sequence[str],
-    ) -> tuple[list[np.ndarray], list[int]]:
-        """What the model can hear at once of each clip, and which clip it is of."""
-        pieces: list[np.ndarray] = []
-        owners: list[int] = []
-        for row, audio in enumerate(audios):
-            step = self._longest(len(audio), self._requests.prompt(languages[row], contexts[row]))
-            for start in range(0, len(audio), step):
-                if self._can_hear(len(audio[start : start + step])):
-                    pieces.append(audio[start : start + step])
-                    owners.append(row)
-        return pieces, owners
+        return pieces.joined(said)
 
     def _longest(self, samples: int, prompt: Prompt) -> int:
         """Samples that are heard at once: with prompt and transcript they fit into the context."""
@@ -308,7 +277,7 @@ class AudioLLM(Family):
         """Transcripts of clips whose prompts are equally long with their audio."""
         import torch
 
-        base = _base(self.model)
+        base = weights.own(self.model)
         device = next(base.parameters()).device
         tokens = self.frontend.tokens(len(features[0]))
         ids = torch.tensor([self._ids(prompt, tokens) for prompt in prompts])
@@ -350,10 +319,6 @@ class AudioLLM(Family):
 
     def base_revisions(self) -> dict[str, str]:
         return dict(self._revisions)
-
-
-def _base(model: Any) -> Any:
-    return model.get_base_model() if adapters.is_adapted(model) else model
 
 
 def _usage(config: ModelConfig) -> Usage:
