@@ -116,6 +116,7 @@ def test_a_second_time_fetches_nothing(fetched):
     assert "All of it is here." in done.stdout
 
 
+@pytest.mark.long
 def test_offline_says_whether_all_of_it_is_here_and_asks_nothing_of_the_network(fetched):
     machine, _, _ = fetched
     done = machine.mynah("prefetch", *_SETTINGS, "offline=true")
