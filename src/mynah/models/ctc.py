@@ -18,6 +18,7 @@ from mynah import console
 from mynah.config.errors import UserError
 from mynah.config.tuning import FROZEN, LORA, tuning_of_recognizer
 from mynah.models import adapters, ctc_models, hub, weights, word_decoding
+from mynah.models.ctc_head import too_many_labels
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import frontend_for, group_by_length
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
@@ -209,17 +210,7 @@ class CTC(Family):
         return self.frontend.output_length(samples)
 
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
-        return self._too_many_labels(self.output_length(samples), labels)
-
-    @staticmethod
-    def _too_many_labels(frames: int, labels: Sequence[int]) -> str | None:
-        """CTC needs a frame a label and a blank between two equal ones."""
-        if frames > 0 and 2 * len(labels) <= frames:
-            return None  # whatever repeats there are: counting them takes time
-        repeats = sum(a == b for a, b in itertools.pairwise(labels))
-        if frames and len(labels) + repeats <= frames:
-            return None
-        return f"{len(labels)} labels and {repeats} repeats need more than {frames} encoder frames"
+        return too_many_labels(self.output_length(samples), labels)
 
     def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         import torch
@@ -227,7 +218,7 @@ class CTC(Family):
         lengths = [len(example.features) for example in examples]
         frames = self.frontend.encoder_frames(lengths)
         for example, heard in zip(examples, frames.tolist(), strict=True):
-            if reason := self._too_many_labels(heard, example.labels):
+            if reason := too_many_labels(heard, example.labels):
                 raise UserError(
                     f"CTC cannot learn this utterance: {reason}.",
                     where=f"utterance {example.id}",
