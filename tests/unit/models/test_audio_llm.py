@@ -9,7 +9,7 @@ import peft
 import plain_audio_llm as plain
 import pytest
 import torch
-from conftest import TEXTS, doubled, gradients, tiny, train
+from tiny_models import TEXTS, doubled, gradients, tiny, train
 from transformers import (
     AutoModelForMultimodalLM,
     AutoModelForSeq2SeqLM,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import TEXTS, tiny, train
+from tiny_models import TEXTS, tiny, train
 from transformers import AutoModelForMultimodalLM
 
 from mynah.models import registry

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import TEXTS, tiny, train
+from tiny_models import TEXTS, tiny, train
 from transformers import WhisperFeatureExtractor
 
 from mynah.config.errors import UserError
