@@ -29,7 +29,7 @@ UNSUPPORTED = {
     "vibevoice": "it speaks texts, and hears nothing",
     "seamless_m4t": "it translates speech, in languages named by three letters",
     "seamless_m4t_v2": "it translates speech, in languages named by three letters",
-    "speecht5": "its encoder draws masks that padding changes",
+    "speecht5": "it is a synthesizer's kin, with an encoder like no other and one checkpoint",
     "kyutai_speech_to_text": "it listens to a stream of codes, and its text is delayed",
     "voxtral_realtime": "it listens to a stream, and its text is delayed",
 }

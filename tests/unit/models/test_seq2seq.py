@@ -166,6 +166,17 @@ def test_prompts_are_those_that_the_models_authors_give(build):
     assert prompt_of(cohere) == cohere.processor.get_decoder_prompt_ids("en")
 
 
+def test_who_is_to_translate_is_told_to_write_english(build):
+    for kind, told in {
+        "whisper_asr": ["<|de|>", "<|translate|>"],
+        "canary": ["<|de|>", "<|en|>", "<|pnc|>"],  # spoken, to be written
+    }.items():
+        family = build(kind, language="de", task="translate")
+        prompt = family.tokenizer.convert_ids_to_tokens(prompt_of(family))
+        first = prompt.index("<|de|>")
+        assert prompt[first : first + len(told)] == told
+
+
 @pytest.mark.parametrize("kind", TOLD)
 def test_each_row_is_told_its_own_language(kind, build, clips):
     family = build(kind, language=None)
