@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from conftest import TEXTS, tiny
+from tiny_models import TEXTS, tiny
 
 from mynah.config.errors import UserError
 from mynah.models import registry

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import TEXTS, doubled, examples, gradients, tiny, train
 from safetensors.torch import load_file, save_file
+from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
 from transformers import AutoModelForCTC, AutoProcessor
 
 from mynah.config.errors import UserError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import standins_ctc
 import torch
-from conftest import TEXTS, doubled, examples, tiny, train
+from tiny_models import TEXTS, doubled, examples, tiny, train
 from transformers import AutoModelForCTC, AutoProcessor, AutoTokenizer
 
 from mynah.models import ctc_models, hub, registry

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from conftest import TEXTS, examples, gradients, tiny, train
+from tiny_models import TEXTS, examples, gradients, tiny, train
 from transformers import AutoModelForCTC, AutoProcessor, AutoTokenizer
 
 from mynah import console

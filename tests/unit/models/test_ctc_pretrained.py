@@ -3,7 +3,7 @@ import shutil
 import peft
 import pytest
 import torch
-from conftest import TEXTS, examples, tiny, train
+from tiny_models import TEXTS, examples, tiny, train
 from transformers import AutoModelForCTC
 
 from mynah import console

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import TEXTS, examples, tiny, train
+from tiny_models import TEXTS, examples, tiny, train
 from transformers import AutoConfig, AutoModelForCTC
 
 from mynah.config.architectures import ARCHITECTURES

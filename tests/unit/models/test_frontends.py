@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from conftest import tiny
+from tiny_models import tiny
 
 from mynah.models import ctc_models, hub, speech_encoders
 from mynah.models.frontends import frontend_for, group_by_length

@@ -4,7 +4,7 @@ import huggingface_hub.constants as hub_constants
 import pytest
 import standins
 import torch
-from conftest import TEXTS, tiny
+from tiny_models import TEXTS, tiny
 
 from mynah.config.errors import UserError
 from mynah.models import registry

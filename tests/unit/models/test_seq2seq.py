@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import TEXTS, doubled, examples, gradients, tiny, train
+from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
 from transformers import pipeline
 
 from mynah.config.errors import UserError

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from conftest import TEXTS, doubled, examples, gradients, tiny, train
+from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
 from transformers import WhisperForConditionalGeneration
 
 from mynah.models import registry, seq2seq_generation

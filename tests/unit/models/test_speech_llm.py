@@ -4,8 +4,8 @@ import numpy as np
 import peft
 import pytest
 import torch
-from conftest import TEXTS, doubled, examples, gradients, tiny, train
 from speech_llms import build
+from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
 from transformers import AutoModel, AutoModelForCausalLM, WhisperForConditionalGeneration
 
 from mynah.config.errors import UserError

@@ -1,5 +1,5 @@
 import pytest
-from conftest import TEXTS
+from tiny_models import TEXTS
 
 from mynah.config.errors import UserError
 from mynah.models.tokenizers import train_tokenizer

@@ -6,12 +6,11 @@ import pickle
 
 import pytest
 import torch
-from conftest import TEXTS, doubled, examples, gradients, tiny, train
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from test_transducer_loss import enumerated
-from tiny_models import make_talkative
+from tiny_models import TEXTS, doubled, examples, gradients, make_talkative, tiny, train
 from transformers import AutoModelForRNNT, AutoModelForTDT, AutoProcessor
 
 from mynah.config.errors import UserError

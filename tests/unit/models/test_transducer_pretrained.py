@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 import torch
-from conftest import TEXTS, doubled, examples, gradients, tiny, train
-from tiny_models import make_talkative
+from tiny_models import TEXTS, doubled, examples, gradients, make_talkative, tiny, train
 from transformers import AutoModelForRNNT, AutoModelForTDT, AutoProcessor
 
 from mynah import console
