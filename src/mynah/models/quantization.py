@@ -18,10 +18,12 @@ RECORD = "mynah_quantization"
 FOUR_BITS = "4bit"
 
 # What is never held in four bits: heads, and what joins an encoder to what follows it. It is
-# small, and what it scores or hands on would be all the coarser.
+# small, and what it scores or hands on would be all the coarser. Granite's encoders score in the
+# middle (out), and hand that on (out_mid).
 NEVER = (
     "lm_head", "ctc_head", "ctc", "proj_out", "joint", "encoder_projector", "decoder_projector",
     "projector", "multi_modal_projector", "audio_projector", "classifier",
+    r"encoder\.out", r"encoder\.out_mid",
 )  # fmt: skip
 
 _ALLOWED = ContextVar("quantization allowed", default=True)
