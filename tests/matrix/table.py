@@ -14,8 +14,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "architectures.md"
 
 _HEAD = """# Architectures
 
-What is trained here, and what holds for each: {count} architectures of transformers train, adapt
-with LoRA, save and load. Each line is checked on a tiny random checkpoint of the real class with
+What is trained here, and what holds for each: {recognizers} recognizers of transformers, and
+{encoders} speech encoders before a language model (`speech_llm`), train, adapt with LoRA, save and
+load. Each line is checked on a tiny random checkpoint of the real class with
 its real processor, loaded as a training loads it. A ✓ is a test that passes; a dash is a test that
 must fail, for the reason given. This page is written by `python tests/matrix/table.py`, and
 `pytest tests/matrix` checks every mark.
@@ -40,7 +41,10 @@ def page(lines: Sequence[Architecture] = ARCHITECTURES) -> str:
     from lengths import LENGTHS
 
     told = {check: head[0].upper() + head[1:] for check, head in CHECKS.items()}
-    parts = [_HEAD.format(count=len(supported(lines)), lengths=len(LENGTHS), **told)]
+    encoders = sum(family == "speech_llm" for family, _ in supported(lines))
+    recognizers = len(supported(lines)) - encoders
+    counts = {"recognizers": recognizers, "encoders": encoders, "lengths": len(LENGTHS)}
+    parts = [_HEAD.format(**counts, **told)]
     notes: dict[str, int] = {}
     parts.append("| architecture | family | " + " | ".join(CHECKS.values()) + " |\n")
     parts.append("|---|---|" + "---|" * len(CHECKS) + "\n")

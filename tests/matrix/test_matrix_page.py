@@ -12,7 +12,8 @@ def test_the_page_says_what_the_checks_find():
 
 
 def test_thirty_architectures_train_adapt_save_and_load():
-    assert len(supported()) >= 30
+    recognizers = [name for family, name in supported() if family != "speech_llm"]
+    assert len(recognizers) >= 30
 
 
 def test_every_line_has_a_name_of_its_own_and_fails_checks_that_there_are():
