@@ -151,7 +151,7 @@ ARCHITECTURES = (
         often=False,
     ),
     _audio_llm("voxtral", "VoxtralForConditionalGeneration", settings=ENGLISH),
-    _audio_llm("glmasr", "GlmAsrForConditionalGeneration"),
+    _audio_llm("glmasr", "GlmAsrForConditionalGeneration", often=False),
     _audio_llm("fun_asr_nano", "FunAsrNanoForConditionalGeneration", settings=ENGLISH),
     _audio_llm("qwen2_audio", "Qwen2AudioForConditionalGeneration"),
     _audio_llm("audioflamingo3", "AudioFlamingo3ForConditionalGeneration", often=False),
