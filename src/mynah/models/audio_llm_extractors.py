@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from transformers import BatchFeature, SequenceFeatureExtractor
 
+from mynah.models.granite_features import htk_filters
+
 _POWER_FLOOR = 1e-10  # of a mel bin, before Granite's logarithm
 _KALDI_FLOOR = 1.1920928955078125e-07  # the least float32 step from 1, Kaldi's floor
 _KALDI_LOWEST_HERTZ = 20.0
@@ -94,7 +96,7 @@ class GraniteSpeechFeatureExtractor(SequenceFeatureExtractor):
             )
             power = spectrum.abs().square_()  # [fft/2 + 1, frames]
             logmel = (
-                (_htk_filters(self.n_mels, self.n_fft // 2 + 1, self.sampling_rate) @ power)
+                (htk_filters(self.n_mels, self.n_fft // 2 + 1, self.sampling_rate) @ power)
                 .T.clamp_min_(_POWER_FLOOR)
                 .log10_()
             )
@@ -258,18 +260,6 @@ def _clips(audio: Any) -> Sequence[np.ndarray]:
     """One clip or several, as arrays [samples]."""
     single = getattr(audio, "ndim", None) == 1
     return [np.asarray(one, dtype=np.float32).reshape(-1) for one in ([audio] if single else audio)]
-
-
-@functools.lru_cache(maxsize=8)
-def _htk_filters(bins: int, frequencies: int, sample_rate: int) -> Any:
-    """Triangles on the HTK mel scale, each one high, float32 [bins, frequencies]."""
-    import torch
-    from transformers.audio_utils import mel_filter_bank
-
-    filters = mel_filter_bank(
-        frequencies, bins, 0.0, sample_rate / 2, sample_rate, norm=None, mel_scale="htk"
-    )
-    return torch.from_numpy(filters.T.astype(np.float32))
 
 
 @functools.lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ feature_extraction_granite_speech5.py, whose spectrogram and deltas are those of
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,8 +94,8 @@ class GraniteSpeech5FeatureExtractor(SequenceFeatureExtractor):
                 return_complex=True,
             )
             power = spectrum[:, :count].abs().square_()  # [fft/2 + 1, frames]
-            filters = _mel_filters(self.num_mel_bins, self.n_fft // 2 + 1, self.sampling_rate)
-            logmel = (filters.T @ power).clamp_min_(_POWER_FLOOR).log10_()
+            filters = htk_filters(self.num_mel_bins, self.n_fft // 2 + 1, self.sampling_rate)
+            logmel = (filters @ power).clamp_min_(_POWER_FLOOR).log10_()
             logmel = logmel.clamp_min_(logmel.max() - self.logmel_floor_db).div_(4).add_(1)
             both = torch.cat((logmel, _deltas(logmel, self.delta_win_length)))
             return both.T.reshape(-1, self.feature_size).contiguous().numpy()
@@ -139,20 +140,16 @@ class GraniteSpeech5FeatureExtractor(SequenceFeatureExtractor):
         return BatchFeature(data=data, tensor_type=return_tensors)
 
 
-def _mel_filters(bins: int, frequencies: int, sample_rate: int) -> Any:
-    """Triangles on the HTK mel scale, each one high, float32 [frequencies, bins].
-
-    torchaudio's ``melscale_fbanks`` with its defaults.
-    """
+@functools.lru_cache(maxsize=8)
+def htk_filters(bins: int, frequencies: int, sample_rate: int) -> Any:
+    """Triangles on the HTK mel scale, each one high, float32 [bins, frequencies]."""
     import torch
+    from transformers.audio_utils import mel_filter_bank
 
-    hertz = torch.linspace(0, sample_rate // 2, frequencies)
-    highest = 2595.0 * np.log10(1.0 + sample_rate / 2 / 700.0)
-    corners = 700.0 * (10.0 ** (torch.linspace(0.0, highest, bins + 2) / 2595.0) - 1.0)
-    width = corners.diff()
-    distance = corners[None] - hertz[:, None]  # [frequencies, bins + 2]
-    falling, rising = -distance[:, :-2] / width[:-1], distance[:, 2:] / width[1:]
-    return torch.minimum(falling, rising).clamp_min_(0.0)
+    filters = mel_filter_bank(
+        frequencies, bins, 0.0, sample_rate / 2, sample_rate, norm=None, mel_scale="htk"
+    )
+    return torch.from_numpy(filters.T.astype(np.float32))
 
 
 def _deltas(values: Any, window: int) -> Any:
