@@ -1,21 +1,25 @@
 """What the loader costs beside what it has to do: decoding, features, augmentation.
 
-    python benchmarks/loader.py [data=an4 data.path=PATH] [--repeats 7] [--steps 60]
+    python benchmarks/loader.py [data=an4 data.path=PATH] [--repeats 9] [--steps 100]
 
-Prints two ratios for the small model, by default on the small embedded corpus (any settings of
+Prints two ratios for the small model, by default on the default corpus (any settings of
 `mynah train` choose another), each the median of several repeats:
 
 1. Audio a second through the loader (row, transcript, collation, and of one worker the way
    between processes) to audio a second of the same calls, decoding and features and where it is
    on augmentation, in a bare loop over the same recordings in the same order. The two take turns
-   batch by batch, so that both meet the machine in the same state.
+   batch by batch, so that both meet the machine in the same state. In the first epoch every
+   transcript is looked up and spelled; later epochs go on with the same loader, as a training
+   does. With a worker, the loop runs before and after an epoch of the loader.
 2. The share of a training step that is spent waiting for data, with one data worker and with
-   none.
+   none, and how long a step is; beside them steps on batches that are in memory already. What a
+   step with a worker takes longer is the worker's own work on cores that the training uses.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -34,6 +38,7 @@ from mynah.models import registry
 from mynah.runtime import seed_everything
 from mynah.training.dataset import PlanSampler, TrainingRows
 from mynah.training.loader import make_loader
+from mynah.training.read_ahead import ReadAhead
 
 # What a person would turn on for hours of training; AN4's settings with rooms beside them.
 AUGMENTED = AugmentationConfig(
@@ -45,96 +50,125 @@ _WARM_STEPS = 3
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("settings", nargs="*", default=[], help="as of mynah train")
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--utterances", type=int, default=400, help="of an epoch of the first")
     arguments = parser.parse_args()
-    chosen = [] if any("data=" in text for text in arguments.settings) else ["data=small"]
-    config = compose(["model=small", *chosen, *arguments.settings]).config
-    corpus = prepare(config.data, working_directory=Path.cwd()).train
-    assert corpus is not None
+    config = compose(["model=small", *arguments.settings]).config
+    whole = prepare(config.data, working_directory=Path.cwd()).train
+    assert whole is not None
+    corpus = whole.select(range(min(len(whole), arguments.utterances)))
     seed_everything(config.training.seed)
     family = registry.build(
-        config.model, texts=list(corpus.texts), sample_rate=corpus.sample_rate, offline=True
+        config.model, texts=list(whole.texts), sample_rate=corpus.sample_rate, offline=True
     )
-    plan = BatchPlan(
-        corpus.durations,
-        seed=config.training.seed,
-        batch_seconds=config.training.batch_seconds,
-        batch_size=None,
+    plan, plan_of_all = (
+        BatchPlan(
+            split.durations,
+            seed=config.training.seed,
+            batch_seconds=config.training.batch_seconds,
+            batch_size=None,
+        )
+        for split in (corpus, whole)
     )
-    print(f"{len(corpus):,} utterances, {corpus.hours:.2f} h")
+    print(
+        f"{len(corpus):,} of {len(whole):,} utterances, {corpus.hours:.2f} of {whole.hours:.2f} h"
+    )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a data worker
     for name, settings in (("none", AugmentationConfig()), ("on", AUGMENTED)):
         augmentation = Augmentation.open(settings, sample_rate=corpus.sample_rate, seed=1)
         for workers in (0, 1):
-            ratios, speeds = [], []
-            for epoch in range(1 + arguments.repeats):
-                bare, loaded = turns(family, corpus, plan, augmentation, epoch, workers)
-                if epoch:  # the first fills caches
-                    ratios.append(bare / loaded)
-                    speeds.append(corpus.hours * 3600 / loaded)
-            print(
-                f"augmentation {name}, {workers} workers: {statistics.median(speeds):,.0f} s of "
-                f"audio a second, {statistics.median(ratios):.2f} of the bare loop "
-                f"({min(ratios):.2f} to {max(ratios):.2f})"
-            )
+            turns = Turns(family, corpus, plan, augmentation, workers)
+            turns.epoch(0)  # fills the caches of the files
+            first, later = [], []
+            for _ in range(arguments.repeats):
+                turns = Turns(family, corpus, plan, augmentation, workers)
+                first.append(turns.epoch(1))
+                later.append(turns.epoch(2))
+            for epochs, found in (("first epoch ", first), ("later epochs", later)):
+                ratios = [bare / loaded for bare, loaded, _ in found]
+                speed = statistics.median(seconds / loaded for _, loaded, seconds in found)
+                print(
+                    f"augmentation {name:4}, {workers} workers, {epochs}: {speed:,.0f} s of audio "
+                    f"a second, {statistics.median(ratios):.2f} of the bare loop "
+                    f"({min(ratios):.2f} to {max(ratios):.2f})"
+                )
     torch.set_num_threads(threads)
     augmentation = Augmentation.open(
         config.data.augmentation, sample_rate=corpus.sample_rate, seed=1
     )
-    waits: dict[int, list[float]] = {0: [], 1: []}
-    steps: dict[int, list[float]] = {0: [], 1: []}
+    waits: dict[int | None, list[float]] = {None: [], 0: [], 1: []}
+    steps: dict[int | None, list[float]] = {None: [], 0: [], 1: []}
     for _ in range(arguments.repeats):
         for workers in waits:
-            share, seconds = waiting(family, corpus, plan, augmentation, workers, arguments.steps)
+            share, seconds = waiting(
+                family, whole, plan_of_all, augmentation, workers, arguments.steps
+            )
             waits[workers].append(share)
             steps[workers].append(seconds)
     for workers, shares in waits.items():
+        how = "from memory" if workers is None else f"with {workers} workers"
         print(
-            f"training with {workers} workers: {statistics.median(steps[workers]) * 1000:.0f} ms "
-            f"a step, {statistics.median(shares):.2%} of it waiting for data "
+            f"training {how}: {statistics.median(steps[workers]) * 1000:.0f} ms a step, "
+            f"{statistics.median(shares):.2%} of it waiting for data "
             f"({min(shares):.2%} to {max(shares):.2%})"
         )
 
 
-def turns(
-    family: Any,
-    corpus: Corpus,
-    plan: BatchPlan,
-    augmentation: Augmentation,
-    epoch: int,
-    workers: int,
-) -> tuple[float, float]:
-    """Seconds of one epoch in a bare loop and through the loader, which take turns.
+class Turns:
+    """A bare loop and the loader of a training, which take turns."""
 
-    With a worker the two cannot take turns inside an epoch, for it reads ahead: there the
-    epoch goes through the loader after it went through the loop.
-    """
-    sampler = PlanSampler(plan)
-    sampler.begin(epoch, 0)
+    def __init__(
+        self, family: Any, corpus: Corpus, plan: BatchPlan, augmentation: Augmentation, workers: int
+    ) -> None:
+        self._family, self._corpus, self._plan = family, corpus, plan
+        self._augmentation, self._workers = augmentation, workers
+        self._sampler = PlanSampler(plan)
+        self._loader = training_loader(family, corpus, self._sampler, augmentation, workers)
+        self._paths = [corpus.audio_file(row) for row in range(len(corpus))]
+
+    def epoch(self, epoch: int) -> tuple[float, float, float]:
+        """Seconds of one epoch in the loop and through the loader, and seconds of its audio.
+
+        With a worker the two cannot take turns inside an epoch, for it reads ahead: there the
+        epoch goes through the loader between two times through the loop, which count half.
+        """
+        plan = self._plan
+        lists = [[row for row, _ in plan.batch(epoch, k)] for k in range(plan.batches_per_epoch)]
+        self._sampler.begin(epoch, 0)
+        batches: Iterator[Any] = iter(self._loader)
+        bare = loaded = 0.0
+        if self._workers:
+            # The worker's first batches come while it starts: what is timed begins behind them.
+            warm = min(_WARM_STEPS, len(lists) - 1)
+            lists = lists[warm:]
+            bare += sum(self._bare(epoch, listed) for listed in lists) / 2
+            for _ in range(warm):
+                next(batches)
+            started = time.perf_counter()
+            for _ in batches:
+                pass
+            loaded = time.perf_counter() - started
+            bare += sum(self._bare(epoch, listed) for listed in lists) / 2
+        else:
+            for listed in lists:
+                bare += self._bare(epoch, listed)
+                loaded += timed(lambda: next(batches))
+        seconds = sum(float(self._corpus.durations[row]) for listed in lists for row in listed)
+        return bare, loaded, seconds
+
+    def _bare(self, epoch: int, rows: Sequence[int]) -> float:
+        return bare_loop(self._family, self._corpus, self._augmentation, epoch, rows, self._paths)
+
+
+def training_loader(
+    family: Any, corpus: Corpus, sampler: PlanSampler, augmentation: Augmentation, workers: int
+) -> Any:
+    """The loader as a training makes it."""
+    options = {"prefetch_factor": 2, "persistent_workers": True} if workers else {}
     rows = TrainingRows(family, corpus, augmentation)
-    options = {"prefetch_factor": 2} if workers else {}
-    batches: Iterator[Any] = iter(
-        make_loader(rows, sampler, pin_memory=False, num_workers=workers, **options)
-    )
-    paths = [corpus.audio_file(row) for row in range(len(corpus))]
-    lists = [[row for row, _ in plan.batch(epoch, k)] for k in range(plan.batches_per_epoch)]
-    bare = loaded = 0.0
-    if not workers:
-        for listed in lists:
-            bare += bare_loop(family, corpus, augmentation, epoch, listed, paths)
-            loaded += timed(lambda: next(batches))
-        return bare, loaded
-    # The worker's first batches come while it starts: what is timed begins behind them.
-    first = [next(batches) for _ in range(min(_WARM_STEPS, len(lists) - 1))]
-    started = time.perf_counter()
-    for _ in batches:
-        pass
-    loaded = time.perf_counter() - started
-    for listed in lists[len(first) :]:
-        bare += bare_loop(family, corpus, augmentation, epoch, listed, paths)
-    return bare, loaded
+    return make_loader(rows, sampler, pin_memory=False, num_workers=workers, **options)
 
 
 def bare_loop(
@@ -171,20 +205,26 @@ def waiting(
     corpus: Corpus,
     plan: BatchPlan,
     augmentation: Augmentation,
-    workers: int,
+    workers: int | None,
     steps: int,
 ) -> tuple[float, float]:
-    """Share of the time of training steps that is spent waiting, and seconds a step."""
+    """Share of the time of training steps that is spent waiting, and seconds a step.
+
+    Without a number of workers the batches are in memory before the first step.
+    """
     sampler = PlanSampler(plan)
-    rows = TrainingRows(family, corpus, augmentation)
-    options = {"prefetch_factor": 2, "persistent_workers": True} if workers else {}
-    loader = make_loader(rows, sampler, pin_memory=False, num_workers=workers, **options)
+    loader = training_loader(family, corpus, sampler, augmentation, workers or 0)
     model = family.model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    batches: Any
     waited, began, done, epoch = 0.0, 0.0, 0, 0
     while done < steps + _WARM_STEPS:
         sampler.begin(epoch, 0)
         batches = iter(loader)
+        if workers is None:
+            batches = iter(list(itertools.islice(batches, steps + _WARM_STEPS - done)))
+        if workers:
+            batches = ReadAhead(batches, held=1, count=plan.batches_per_epoch, name="batches")
         while done < steps + _WARM_STEPS:
             if done == _WARM_STEPS:
                 waited, began = 0.0, time.perf_counter()
@@ -193,11 +233,15 @@ def waiting(
             waited += time.perf_counter() - asked
             if batch is None:
                 break
+            if workers:
+                batches.read_on()
             loss = family.loss(model, batch["tensors"])
             (loss.total / loss.count).backward()
             optimizer.step()
             optimizer.zero_grad()
             done += 1
+        if workers:
+            batches.close()
         epoch += 1
     seconds = time.perf_counter() - began
     return waited / seconds, seconds / steps

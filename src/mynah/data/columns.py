@@ -137,8 +137,10 @@ class Column(Sequence[str]):
         if not -len(self) <= position < len(self):
             raise IndexError(f"row {position} of {len(self)}")
         row = int(position) % len(self)
-        if self._rows is not None:
-            row = int(self._rows[row])
+        return self.stored(row if self._rows is None else int(self._rows[row]))
+
+    def stored(self, row: int) -> str:
+        """What is seen of a row of the table."""
         return self._shown(self._stored[row], row)
 
     def __iter__(self) -> Iterator[str]:

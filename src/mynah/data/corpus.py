@@ -176,15 +176,16 @@ class Corpus:
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of {len(self)}")
         row = int(row) % len(self)
+        stored = row if self._rows is None else int(self._rows[row])
         return Utterance(
-            id=self.ids[row],
-            text=self.texts[row],
+            id=self.ids.stored(stored),
+            text=self.texts.stored(stored),
             duration_seconds=float(self.durations[row]),
-            speaker=self.speakers[row],
-            language=self.languages[row],
-            source=self.sources[row],
+            speaker=self.speakers.stored(stored),
+            language=self.languages.stored(stored),
+            source=self.sources.stored(stored),
             no_speech=bool(self.no_speech[row]),
-            context=self.contexts[row],
+            context=self.contexts.stored(stored),
         )
 
     def read_audio(self, row: int) -> np.ndarray:

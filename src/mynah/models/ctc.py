@@ -21,6 +21,7 @@ from mynah.models import adapters, ctc_models, hub, weights, word_decoding
 from mynah.models.ctc_head import too_many_labels
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import frontend_for, group_by_length
+from mynah.models.labels import padded_labels
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.spelling import Spelling
 
@@ -229,14 +230,11 @@ class CTC(Family):
         # wav2vec2 and its kin mask spans of frames in training, which a batch has to hold.
         longest = max(*lengths, self.frontend.quantum)
         batch = self.frontend.pad([example.features for example in examples], longest)
-        targets = [len(example.labels) for example in examples]
-        labels = torch.full((len(examples), max([1, *targets])), self.blank, dtype=torch.long)
-        for row, example in enumerate(examples):
-            labels[row, : targets[row]] = torch.tensor(example.labels, dtype=torch.long)
+        targets = [example.labels for example in examples]
         return {
             **batch,
-            "labels": labels,
-            "label_lengths": torch.tensor(targets, dtype=torch.long),
+            "labels": padded_labels(targets, self.blank),
+            "label_lengths": torch.tensor([len(target) for target in targets], dtype=torch.long),
             "frames": frames,
             "weights": torch.tensor([example.weight for example in examples]),
         }

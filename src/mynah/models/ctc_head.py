@@ -6,11 +6,12 @@ CTC/attention); the language model alone asks it of the whole. Decoding does wit
 
 from __future__ import annotations
 
-import itertools
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mynah.models.labels import padded_labels
 from mynah.models.spelling import Spelling
 
 if TYPE_CHECKING:
@@ -76,11 +77,10 @@ class CTCHead:
         import torch
 
         heard = [list(getattr(one, "heard", one)) for one in labels]
-        lengths = [len(one) for one in heard]
-        padded = torch.full((len(heard), max([1, *lengths])), self.blank, dtype=torch.long)
-        for row, one in enumerate(heard):
-            padded[row, : len(one)] = torch.tensor(one, dtype=torch.long)
-        return {"ctc_labels": padded, "ctc_label_lengths": torch.tensor(lengths)}
+        return {
+            "ctc_labels": padded_labels(heard, self.blank),
+            "ctc_label_lengths": torch.tensor([len(one) for one in heard]),
+        }
 
     def losses(self, logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Negative log-likelihood a label of each utterance, [batch].
@@ -111,7 +111,7 @@ def too_many_labels(frames: int, labels: Sequence[int]) -> str | None:
     """CTC needs a frame a label and a blank between two equal ones: what is wrong, or None."""
     if frames > 0 and 2 * len(labels) <= frames:
         return None  # whatever repeats there are: counting them takes time
-    repeats = sum(a == b for a, b in itertools.pairwise(labels))
+    repeats = sum(map(operator.eq, labels, labels[1:]))
     if frames and len(labels) + repeats <= frames:
         return None
     return f"{len(labels)} labels and {repeats} repeats need more than {frames} encoder frames"

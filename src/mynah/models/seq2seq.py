@@ -18,6 +18,7 @@ from mynah.config.tuning import tuning_of_recognizer
 from mynah.models import adapters, hub, seq2seq_generation, seq2seq_models, weights
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import group_by_length
+from mynah.models.labels import padded_labels
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pieces import Pieces
 from mynah.models.prompts import prompts_for
@@ -228,18 +229,13 @@ class Seq2Seq(Family):
 
         prompts = [self._prompts.ids(example.language) for example in examples]
         targets = [self._timed(example) for example in examples]
-        longest = max(map(len, targets))
-        labels = torch.full((len(examples), longest), IGNORED, dtype=torch.long)
-        inputs = torch.full(
-            (len(examples), self._prompt_length + longest - 1), self._end, dtype=torch.long
-        )
-        for row, (prompt, ids) in enumerate(zip(prompts, targets, strict=True)):
-            labels[row, : len(ids)] = torch.tensor(ids)
-            inputs[row, : len(prompt) + len(ids) - 1] = torch.tensor([*prompt, *ids[:-1]])
         return {
             **self._audio([example.features for example in examples]),
-            "decoder_input_ids": inputs,
-            "labels": labels,
+            "decoder_input_ids": padded_labels(
+                [[*prompt, *ids[:-1]] for prompt, ids in zip(prompts, targets, strict=True)],
+                self._end,
+            ),
+            "labels": padded_labels(targets, IGNORED),
             "weights": torch.tensor([example.weight for example in examples]),
         }
 

@@ -21,6 +21,7 @@ from mynah.config.tuning import FROZEN, tuning_of_recognizer
 from mynah.models import adapters, hub, transducer_models, weights
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.frontends import frontend_for, group_by_length
+from mynah.models.labels import padded_labels
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.spelling import Spelling
 
@@ -184,15 +185,13 @@ class Transducer(Family):
                     fix="Check that its transcript is that of its audio, and that it is not cut.",
                 )
         batch = self.frontend.pad([example.features for example in examples], max(lengths))
-        targets = [len(example.labels) for example in examples]
-        # Two places at least: transformers drops an axis of one.
-        spoken = torch.full((len(examples), max([1, *targets])), self.blank, dtype=torch.long)
-        for row, example in enumerate(examples):
-            spoken[row, : targets[row]] = torch.tensor(example.labels, dtype=torch.long)
+        targets = [example.labels for example in examples]
+        spoken = padded_labels(targets, self.blank)
         batch |= {
+            # Two places at least: transformers drops an axis of one.
             "decoder_input_ids": torch.nn.functional.pad(spoken, (1, 0), value=self.blank),
             "labels": spoken,
-            "label_lengths": torch.tensor(targets, dtype=torch.long),
+            "label_lengths": torch.tensor([len(target) for target in targets], dtype=torch.long),
             "frames": frames,
             "weights": torch.tensor([example.weight for example in examples]),
         }

@@ -81,7 +81,18 @@ class TrainingRows(Dataset):
         return len(self.corpus)
 
     def __getitem__(self, position: Position) -> LoadedRow:
-        utterance, labels = self._spelled(position[1])
+        return self._row(position, *self._spelled(position[1]))
+
+    def __getitems__(self, positions: Sequence[Position]) -> list[LoadedRow]:
+        """The rows of a batch; all transcripts before the audio, which takes turns with nothing.
+
+        Spelled between two recordings, a transcript takes five times as long: what it needs is
+        in no cache any more.
+        """
+        spelled = [self._spelled(row) for _, row, _ in positions]
+        return [self._row(at, *found) for at, found in zip(positions, spelled, strict=True)]
+
+    def _row(self, position: Position, utterance: Utterance, labels: list[int]) -> LoadedRow:
         try:
             return self._loaded(position, utterance, labels)
         except _READ_ERRORS as error:

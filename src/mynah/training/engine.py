@@ -29,6 +29,7 @@ from mynah.training.loader_wait import LoaderWait
 from mynah.training.loss_guard import Batch, LossGuard
 from mynah.training.measuring import MeasuringTrainer
 from mynah.training.part_rates import part_rates, split_by_part
+from mynah.training.read_ahead import ReadAhead
 from mynah.training.running_statistics import RunningStatistics
 from mynah.training.stops import StopRequest
 from mynah.training.stream_loader import StreamPlan, StreamSampler
@@ -117,6 +118,8 @@ class MynahTrainer(MeasuringTrainer):
         self.audio_seconds = 0.0
         self._loader_options = loader_options(config.training, device_for(config).type)
         self.loader_wait = LoaderWait(self._loader_options["num_workers"])
+        self._batches_left = 0  # of the epoch that has begun
+        self._ahead: ReadAhead[Any] | None = None
         self.progress: Progress | None = None
         self.time_limit: TimeLimit | None = None
         longest_wait = config.training.loader_timeout_seconds
@@ -164,6 +167,9 @@ class MynahTrainer(MeasuringTrainer):
         """Take the progress away and end the data workers, however the training ended."""
         if self.progress is not None:
             self.progress.close()
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
         # Its workers end with it. Those that are still there when the process ends are sent a
         # SIGTERM, which they leave to the training, and waited for without end.
         self.callback_handler.train_dataloader = None
@@ -174,6 +180,7 @@ class MynahTrainer(MeasuringTrainer):
         return make_loader(
             self._rows,
             self._sampler,
+            held=self._config.training.gradient_accumulation_steps + 1,
             pin_memory=self.args.dataloader_pin_memory and self.args.device.type == "cuda",
             **self._loader_options,
         )
@@ -186,13 +193,34 @@ class MynahTrainer(MeasuringTrainer):
         first = resumed and arguments["epoch"] == arguments["epochs_trained"]
         skipped = arguments["steps_trained_in_current_epoch"] if first else 0
         self._sampler.begin(arguments["epoch"], skipped)
+        self._batches_left = self._plan.batches_per_epoch - skipped
         super()._run_epoch(**arguments)
 
-    def get_batch_samples(self, *arguments: Any, **options: Any) -> Any:
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], *arguments: Any, **options: Any
+    ) -> Any:
         """The batches of the next step, which are not waited for without end."""
+        batches = self._read_ahead(epoch_iterator)
         watched = self.watchdog.waiting(self._awaited) if self.watchdog else nullcontext()
         with watched, self.loader_wait.waiting():
-            return super().get_batch_samples(*arguments, **options)
+            found = super().get_batch_samples(batches, *arguments, **options)
+        if self._ahead is not None:
+            self._ahead.read_on()
+        return found
+
+    def _read_ahead(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """Where workers load, a batch is fetched from them while the one before it is learned."""
+        if not self._loader_options["num_workers"]:
+            return batches
+        if self._ahead is None or self._ahead.items is not batches:
+            if self._ahead is not None:
+                self._ahead.close()
+            # None behind the training's last step, for which a worker would be waited for.
+            steps = self._steps_total - self.state.global_step
+            wanted = steps * self._config.training.gradient_accumulation_steps
+            count = min(self._batches_left, wanted)
+            self._ahead = ReadAhead(batches, held=1, count=count, name="batches")
+        return self._ahead
 
     def _awaited(self) -> list[str]:
         """Utterances of the next step's first batch."""

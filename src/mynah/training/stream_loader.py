@@ -7,8 +7,6 @@ window, so the batches are the same with any number of workers, and after a resu
 from __future__ import annotations
 
 import json
-import queue
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 from torch.utils.data import Sampler
 
 from mynah import console
-from mynah.config.errors import UserError
 from mynah.data.batches import BatchPlan
 from mynah.data.streams.windows import Mark, Window
+from mynah.training.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.streams.stream import Stream
 
 _NAMED = 5  # rows named one by one when they are left out
-_AHEAD = 2  # windows in memory: the one that batches are made of, and the next
+_HELD = 2  # windows in memory: the one that batches are made of, and the next
 
 
 class StreamPlan:
@@ -87,7 +85,8 @@ class StreamPlan:
         self._marks.clear()
         self.left_out_counts = dict(start["left_out"])
         self._cut_list(start.get("listed_bytes", 0))
-        with _ReadAhead(self._windows.iterate(Mark(**start["mark"]))) as windows:
+        read = self._windows.iterate(Mark(**start["mark"]))
+        with ReadAhead(read, held=_HELD, name="stream") as windows:
             for window in windows:
                 self._marks.append(self._state(batch, window.mark))
                 self._note_left_out(window)
@@ -210,43 +209,3 @@ class StreamSampler(Sampler[list[tuple[int, Any, float]]]):
                 yield batch
         finally:
             batches.close()  # type: ignore[attr-defined]
-
-
-class _ReadAhead:
-    """Windows read by a thread, so that training waits for no disk and no network."""
-
-    def __init__(self, windows: Iterator[Window]) -> None:
-        self._windows = windows
-        self._read: queue.Queue[Window | BaseException] = queue.Queue()
-        self._room = threading.Semaphore(_AHEAD)
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
-
-    def __enter__(self) -> Iterator[Window]:
-        self._thread.start()
-        return self._iterate()
-
-    def __exit__(self, *_: object) -> None:
-        self._closed.set()
-        self._room.release()
-        self._thread.join(timeout=1.0)  # a read from the network may still be under way
-
-    def _iterate(self) -> Iterator[Window]:
-        while True:
-            made = self._read.get()
-            if isinstance(made, BaseException):
-                raise made
-            yield made
-            self._room.release()
-
-    def _run(self) -> None:
-        try:
-            while not self._closed.is_set():
-                self._room.acquire()
-                if self._closed.is_set():
-                    return
-                self._read.put(next(self._windows))
-        except UserError as problem:
-            self._read.put(problem)
-        except BaseException as problem:  # told where it can be seen: in the training
-            self._read.put(problem)
