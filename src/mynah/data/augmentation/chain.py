@@ -160,7 +160,7 @@ class Augmentation:
             return audio
         made, rate = audio, self._sample_rate
         if drawn.speed not in (None, 1.0):
-            made = change_speed(made, drawn.speed, rate)
+            made = change_speed(made, drawn.speed)
         if drawn.room is not None:
             made = reverberate(made, *self._response(drawn.room))
         if drawn.gain_db is not None:

@@ -5,12 +5,19 @@ Ko et al. 2015, "Audio Augmentation for Speech Recognition".
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from mynah.data.audio import resample
 
 
-def change_speed(audio: np.ndarray, factor: float, sample_rate: int) -> np.ndarray:
+_FINEST = 1000  # parts of 1 that a factor is taken to
+
+
+def change_speed(audio: np.ndarray, factor: float) -> np.ndarray:
     """float32 [samples] to float32 [round(samples / factor)]; pitches rise by ``factor``."""
-    # A whole number of hertz: the resampler is then exact in the length.
-    return resample(audio, round(factor * sample_rate), sample_rate)
+    # Of whole numbers the resampler is exact in the length; at most rates, 11,025 hertz say,
+    # the faster rate is none.
+    ratio = Fraction(factor).limit_denominator(_FINEST)
+    return resample(audio, ratio.numerator, ratio.denominator)

@@ -12,19 +12,17 @@ from mynah.data.augmentation.speed import change_speed
 
 @given(
     samples=st.integers(1, 20_000),
-    factor=st.sampled_from([0.5, 0.9, 0.95, 1.05, 1.1, 1.25, 2.0]),
-    rate=st.sampled_from([8000, 11025, 16000]),
+    factor=st.sampled_from([0.5, 0.87, 0.9, 0.95, 1.05, 1.1, 1.125, 1.25, 2.0]),
 )
-def test_the_length_is_that_of_the_factor_to_the_sample(samples, factor, rate):
-    heard = change_speed(np.zeros(samples, dtype=np.float32), factor, rate)
+def test_the_length_is_that_of_the_factor_to_the_sample(samples, factor):
+    heard = change_speed(np.zeros(samples, dtype=np.float32), factor)
     assert heard.dtype == np.float32
-    played = round(factor * rate) / rate  # a whole number of hertz is within 0.006 %
-    assert abs(len(heard) - samples / played) <= 0.5 + 1e-9
+    assert abs(len(heard) - samples / factor) <= 0.5 + 1e-9
 
 
 @pytest.mark.parametrize("factor", [0.8, 0.9, 1.1, 1.25])
 def test_the_pitch_rises_by_the_factor(factor):
-    heard = change_speed(tone(1.0, hertz=400), factor, 16000)
+    heard = change_speed(tone(1.0, hertz=400), factor)
     spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
     assert spectrum.argmax() * 16000 / len(heard) == pytest.approx(400 * factor, abs=2)
 
