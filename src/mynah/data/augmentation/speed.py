@@ -11,7 +11,6 @@ import numpy as np
 
 from mynah.data.audio import resample
 
-
 _FINEST = 1000  # parts of 1 that a factor is taken to
 
 
