@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config, ModelConfig
@@ -13,6 +13,12 @@ from mynah.config.tuning import FROZEN, tuning
 _LEARNING_RATE_FROM_SCRATCH = 2e-3
 _LEARNING_RATE_OF_PARTS = 1e-4
 _LEARNING_RATE_OF_ALL = 3e-5
+_RECOMMENDED = "model.recommended_learning_rate"
+_DERIVED = {
+    "training.optim": "follows from the model",
+    "training.learning_rate": "follows from the model",
+    "training.report_to": "follows from what is installed",
+}
 _WAYS = ("model.use_lora", "model.encoder_tuning", "model.decoder_tuning")
 
 
@@ -29,10 +35,9 @@ def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) ->
     if optim is None:
         optim = "adamw_torch" if is_pretrained(config.model) else "muon"
     rate = training.learning_rate
-    if rate is None and _is_tuned_as_recommended(origins or {}):
-        rate = config.model.recommended_learning_rate
     if rate is None:
-        rate = learning_rate(config.model)
+        recommended = _recommended_learning_rate(config.model, origins or {})
+        rate = learning_rate(config.model) if recommended is None else recommended
     trackers = training.report_to
     if trackers is None:
         trackers = ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
@@ -42,15 +47,34 @@ def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) ->
     )
 
 
-def _is_tuned_as_recommended(origins: Mapping[str, Origin]) -> bool:
-    """Whether the recommended rate still counts: a preset's is for the way that it tunes, and
-    LoRA takes ten times or more of what suits all weights."""
-    if origins.get("model.recommended_learning_rate", SCHEMA).layer in (
-        "experiment",
-        "command line",
-    ):
-        return True
-    return all(origins.get(name, SCHEMA).layer in ("schema", "group") for name in _WAYS)
+def with_derived_origins(
+    origins: Mapping[str, Origin], nulls: Container[str], model: ModelConfig
+) -> dict[str, Origin]:
+    """The origins, those of values that :func:`with_derived` filled in among them.
+
+    Args:
+        origins: The layer that set each setting, by dotted name.
+        nulls: Names of settings that were null.
+        model: The model's settings.
+    """
+    found = dict(origins)
+    for name, derived in _DERIVED.items():
+        if name in nulls:
+            found[name] = Origin("schema", derived)
+    if "training.learning_rate" in nulls and _recommended_learning_rate(model, origins) is not None:
+        preset = origins.get(_RECOMMENDED, SCHEMA)
+        told = preset.place or preset.detail
+        found["training.learning_rate"] = Origin("schema", f"{_RECOMMENDED}, {told}")
+    return found
+
+
+def _recommended_learning_rate(model: ModelConfig, origins: Mapping[str, Origin]) -> float | None:
+    """What a preset recommends, where that still counts: it is for the way that the preset
+    tunes, and LoRA takes ten times or more of what suits all weights."""
+    asked = origins.get(_RECOMMENDED, SCHEMA).layer in ("experiment", "command line")
+    if asked or all(origins.get(name, SCHEMA).layer in ("schema", "group") for name in _WAYS):
+        return model.recommended_learning_rate
+    return None
 
 
 def is_pretrained(model: ModelConfig) -> bool:

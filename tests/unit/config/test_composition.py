@@ -163,10 +163,27 @@ def test_every_setting_has_an_origin_and_each_layer_is_told():
 
 
 def test_an_origin_names_the_very_line():
-    origin = composed(None, "training=mac").origins["training.learning_rate"]
+    origin = composed(None, "training=mac").origins["training.warmup_steps"]
     path, _, line = origin.detail.partition(":")
     text = (shipped_configs() / path).read_text().splitlines()[int(line) - 1]
-    assert text.startswith("learning_rate:")
+    assert text.startswith("warmup_steps:")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name", "rate"),
+    [
+        ([], "follows from the model", 2e-3),
+        (["training=mac"], "follows from the model", 2e-3),
+        (["model=whisper_small"], "model.recommended_learning_rate, configs/hydra/model/", 1e-5),
+        (["model=whisper_small", "model.use_lora=true"], "follows from the model", 1e-4),
+        (["training.learning_rate=1e-3"], "training.learning_rate=1e-3", 1e-3),
+        (["training.learning_rate=null"], "follows from the model", 2e-3),
+    ],
+)
+def test_a_value_that_nobody_gave_is_told_by_what_it_follows_from(overrides, name, rate):
+    found = composed(None, *overrides)
+    assert found.config.training.learning_rate == rate
+    assert found.origins["training.learning_rate"].detail.startswith(name)
 
 
 def test_a_group_counts_as_typed_only_where_a_person_chose_it():

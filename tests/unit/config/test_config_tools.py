@@ -49,7 +49,8 @@ def test_explain_prints_every_setting_with_the_layer_that_set_it(capsys):
     assert set(lines) == set(all_settings())
     assert lines["training.seed"].endswith("command line: training.seed=5")
     assert "experiments/test.yaml:" in lines["training.eval_steps"]
-    assert "training/default.yaml:" in lines["training.learning_rate"]
+    assert "training/default.yaml:" in lines["training.warmup_steps"]
+    assert lines["training.learning_rate"].endswith("follows from the model")
     assert lines["training.adam_beta1"].endswith("schema default")
 
 
