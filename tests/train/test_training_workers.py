@@ -6,6 +6,7 @@ import multiprocessing
 from dataclasses import replace
 
 import pytest
+import torch
 from training_fakes import TinyCorpus, tiny_config, tiny_train
 
 from mynah.config.errors import UserError
@@ -27,3 +28,19 @@ def test_no_data_worker_is_left_when_a_training_is_done_or_has_failed(tmp_path, 
     else:
         tiny_train(tmp_path, config, corpus=corpus)
     assert _workers() == before
+
+
+def test_a_training_ends_bit_for_bit_alike_with_and_without_workers(tmp_path):
+    # Two batches a step and three steps an epoch, which end in the middle of the third.
+    ends = []
+    for workers in (0, 1, 2):
+        config = tiny_config(
+            max_steps=7, gradient_accumulation_steps=2, dataloader_num_workers=workers
+        )
+        family, result = tiny_train(tmp_path / str(workers), config)
+        ends.append((family.model.state_dict(), result.history))
+    (weights, history), *others = ends
+    assert [entry["step"] for entry in history]
+    for other, told in others:
+        assert told == history
+        assert all(torch.equal(other[name], value) for name, value in weights.items())
