@@ -1,7 +1,7 @@
 """Memory in which data workers hand batches over, and which is used again and again.
 
 A worker's tensors reach the training in shared memory that is made for each of them, sent as a
-file descriptor, mapped, and given back: for a small batch that takes longer than a tenth of its
+file descriptor, mapped, and given back: for a small batch that takes a third of the time of its
 decoding, and a container's /dev/shm is soon full. Here the memory is made once, before the
 workers are forked, and of a batch only its place goes through the queue.
 """

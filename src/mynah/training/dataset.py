@@ -84,10 +84,10 @@ class TrainingRows(Dataset):
         return self._row(position, *self._spelled(position[1]))
 
     def __getitems__(self, positions: Sequence[Position]) -> list[LoadedRow]:
-        """The rows of a batch; all transcripts before the audio, which takes turns with nothing.
+        """The rows of a batch: first all transcripts, then all audio.
 
-        Spelled between two recordings, a transcript takes five times as long: what it needs is
-        in no cache any more.
+        Between two recordings a transcript takes five times as long: what spelling needs has
+        left the processor's caches.
         """
         spelled = [self._spelled(row) for _, row, _ in positions]
         return [self._row(at, *found) for at, found in zip(positions, spelled, strict=True)]
