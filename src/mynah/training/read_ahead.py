@@ -76,10 +76,11 @@ class ReadAhead(Generic[T]):
         self.close()
 
     def close(self) -> None:
-        """End the thread; what it has read is let go."""
+        """End the thread: nothing comes any more but what it has read already."""
         self._closed = True
         self._room.release()
         self._thread.join(_GOODBYE_SECONDS)
+        self._read.put((None, StopIteration()))
 
     def _run(self) -> None:
         number = 0

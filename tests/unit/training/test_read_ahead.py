@@ -82,6 +82,7 @@ def test_a_closed_one_leaves_no_thread_though_items_are_unread():
     with ReadAhead(Counting(20), held=3, name="test") as ahead:
         next(ahead)
     assert threading.active_count() == before
+    assert list(ahead) == [1, 2]  # what was read already, and then the end
 
 
 def test_a_read_that_never_ends_is_not_waited_for():
