@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from training_fakes import TinyCorpus, tiny_config, tiny_train
 
 from mynah.config.errors import UserError
+from mynah.training import engine
+from mynah.training.read_ahead import ReadAhead
 
 
 def _workers() -> set[int | None]:
@@ -44,3 +47,19 @@ def test_a_training_ends_bit_for_bit_alike_with_and_without_workers(tmp_path):
     for other, told in others:
         assert told == history
         assert all(torch.equal(other[name], value) for name, value in weights.items())
+
+
+def test_every_epoch_is_read_ahead_and_nothing_behind_the_last_step(tmp_path, monkeypatch):
+    counts = []
+
+    class Noted(ReadAhead):
+        def __init__(self, items: Any, **options: Any) -> None:
+            counts.append(options["count"])
+            super().__init__(items, **options)
+
+    monkeypatch.setattr(engine, "ReadAhead", Noted)
+    # Five batches an epoch, two a step: the last step is the first of the third epoch.
+    config = tiny_config(max_steps=7, gradient_accumulation_steps=2, dataloader_num_workers=1)
+    config = replace(config, training=replace(config.training, dataloader_persistent_workers=True))
+    tiny_train(tmp_path, config)
+    assert counts == [5, 5, 2]

@@ -167,9 +167,7 @@ class MynahTrainer(MeasuringTrainer):
         """Take the progress away and end the data workers, however the training ended."""
         if self.progress is not None:
             self.progress.close()
-        if self._ahead is not None:
-            self._ahead.close()
-            self._ahead = None
+        self._end_read_ahead()
         # Its workers end with it. Those that are still there when the process ends are sent a
         # SIGTERM, which they leave to the training, and waited for without end.
         self.callback_handler.train_dataloader = None
@@ -194,6 +192,7 @@ class MynahTrainer(MeasuringTrainer):
         skipped = arguments["steps_trained_in_current_epoch"] if first else 0
         self._sampler.begin(arguments["epoch"], skipped)
         self._batches_left = self._plan.batches_per_epoch - skipped
+        self._end_read_ahead()
         super()._run_epoch(**arguments)
 
     def get_batch_samples(
@@ -212,15 +211,19 @@ class MynahTrainer(MeasuringTrainer):
         """Where workers load, a batch is fetched from them while the one before it is learned."""
         if not self._loader_options["num_workers"]:
             return batches
-        if self._ahead is None or self._ahead.items is not batches:
-            if self._ahead is not None:
-                self._ahead.close()
+        if self._ahead is None:
             # None behind the training's last step, for which a worker would be waited for.
             steps = self._steps_total - self.state.global_step
             wanted = steps * self._config.training.gradient_accumulation_steps
             count = min(self._batches_left, wanted)
             self._ahead = ReadAhead(batches, held=1, count=count, name="batches")
         return self._ahead
+
+    def _end_read_ahead(self) -> None:
+        # Of workers that are kept, one iterator serves every epoch: it is no sign of a new one.
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
 
     def _awaited(self) -> list[str]:
         """Utterances of the next step's first batch."""

@@ -29,7 +29,7 @@ class ReadAhead(Generic[T]):
     def __init__(
         self, items: Iterator[T], *, held: int, count: int | None = None, name: str
     ) -> None:
-        self.items = items
+        self._items = items
         self._count = count
         self._taken = 0
         self._read: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
@@ -44,7 +44,7 @@ class ReadAhead(Generic[T]):
 
     def __next__(self) -> T:
         if self._taken == self._count:
-            return next(self.items)
+            return next(self._items)
         self.read_on()
         item, problem = self._read.get()
         if problem is not None:
@@ -89,7 +89,7 @@ class ReadAhead(Generic[T]):
             if self._closed:
                 return
             try:
-                self._read.put((next(self.items), None))
+                self._read.put((next(self._items), None))
             except BaseException as problem:  # the end, too: it is raised where it is asked for
                 self._read.put((None, problem))
                 return
