@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mynah.config import checks
 from mynah.config.config_files import EXPERIMENTS, ConfigFiles
-from mynah.config.derived import with_derived, with_derived_origins
+from mynah.config.derived import DERIVED, with_derived, with_derived_origins
 from mynah.config.errors import ConfigError, ConfigErrors, UserError, display_path
 from mynah.config.mistakes import Examination
 from mynah.config.origins import SCHEMA, Origin
@@ -102,7 +102,7 @@ def compose(
     origins = _origins(layers, files, examination, arguments, overrides)
     config = to_config(composed, origins)
     checks.check(config, origins)
-    nulls = [name for name in origins if OmegaConf.select(composed, name) is None]
+    nulls = [name for name in DERIVED if OmegaConf.select(composed, name) is None]
     origins = with_derived_origins(origins, nulls, config.model)
     return Composed(config, origins, arguments, composed)
 

@@ -14,7 +14,8 @@ _LEARNING_RATE_FROM_SCRATCH = 2e-3
 _LEARNING_RATE_OF_PARTS = 1e-4
 _LEARNING_RATE_OF_ALL = 3e-5
 _RECOMMENDED = "model.recommended_learning_rate"
-_DERIVED = {
+# Settings that are filled in where they are null, and from what.
+DERIVED = {
     "training.optim": "follows from the model",
     "training.learning_rate": "follows from the model",
     "training.report_to": "follows from what is installed",
@@ -54,11 +55,11 @@ def with_derived_origins(
 
     Args:
         origins: The layer that set each setting, by dotted name.
-        nulls: Names of settings that were null.
+        nulls: Those of :data:`DERIVED` that were null.
         model: The model's settings.
     """
     found = dict(origins)
-    for name, derived in _DERIVED.items():
+    for name, derived in DERIVED.items():
         if name in nulls:
             found[name] = Origin("schema", derived)
     if "training.learning_rate" in nulls and _recommended_learning_rate(model, origins) is not None:
