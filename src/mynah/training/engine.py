@@ -178,7 +178,7 @@ class MynahTrainer(MeasuringTrainer):
         return make_loader(
             self._rows,
             self._sampler,
-            held=self._config.training.gradient_accumulation_steps + 1,
+            held=2 * self._config.training.gradient_accumulation_steps,  # this step's, the next's
             pin_memory=self.args.dataloader_pin_memory and self.args.device.type == "cuda",
             **self._loader_options,
         )
@@ -208,15 +208,15 @@ class MynahTrainer(MeasuringTrainer):
         return found
 
     def _read_ahead(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """Where workers load, a batch is fetched from them while the one before it is learned."""
+        """Where workers load, a step's batches are fetched while the step before it runs."""
         if not self._loader_options["num_workers"]:
             return batches
         if self._ahead is None:
             # None behind the training's last step, for which a worker would be waited for.
             steps = self._steps_total - self.state.global_step
-            wanted = steps * self._config.training.gradient_accumulation_steps
-            count = min(self._batches_left, wanted)
-            self._ahead = ReadAhead(batches, held=1, count=count, name="batches")
+            size = self._config.training.gradient_accumulation_steps
+            count = min(self._batches_left, steps * size)
+            self._ahead = ReadAhead(batches, held=size, count=count, name="batches")
         return self._ahead
 
     def _end_read_ahead(self) -> None:
