@@ -98,15 +98,11 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
         verify(resume)  # before hours may go into preparing data
         console.say(f"Going on from {resume}")
     run_directory.check_output_directory(output, resume=resume)
-    record = RunRecord.start(directory, config)
-    try:
+    with RunRecord.of_run(directory, config) as record:
         result = train_recorded(
             config, directory, working_directory, output, resume, started=started
         )
-    except BaseException:
-        record.finish("failed")
-        raise
-    record.finish("interrupted" if result.interrupted else "done")
+        record.status = "interrupted" if result.interrupted else "done"
     if result.report is not None:
         elapsed = time.time() - started
         console.say(
@@ -268,8 +264,15 @@ def evaluate_checkpoint(
     from mynah.models import registry
 
     registry.check_checkpoint(checkpoint, offline=config.offline)
-    record = RunRecord.start(directory, config)
+    with RunRecord.of_run(directory, config):
+        return measure_checkpoint(config, checkpoint, directory, working_directory)
 
+
+def measure_checkpoint(
+    config: Config, checkpoint: Path, directory: Path, working_directory: Path
+) -> RunResult:
+    """The evaluation itself: from the corpora to the report."""
+    from mynah.models import registry
     from mynah.data.prepare import prepare
 
     data = prepare(
@@ -297,7 +300,6 @@ def evaluate_checkpoint(
         checkpoint=checkpoint,
         decoding=family.describe_decoding(),
     )
-    record.finish("done")
     console.say(f"Report: {shown(report, working_directory)}")
     return RunResult(directory, evaluations, report)
 

@@ -8,6 +8,8 @@ import hashlib
 import importlib.metadata
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,10 +72,12 @@ class RunRecord:
 
     Attributes:
         directory: The run's directory.
+        status: How it is to end where :meth:`of_run` ends without an error; None: ``done``.
     """
 
     directory: Path
     _lock: IO[str] | None = None
+    status: str | None = None
 
     @classmethod
     def start(cls, directory: Path, config: Config) -> RunRecord:
@@ -102,6 +106,24 @@ class RunRecord:
             versions=_versions(),
         )
         return cls(directory, lock)
+
+    @classmethod
+    @contextmanager
+    def of_run(cls, directory: Path, config: Config) -> Iterator[RunRecord]:
+        """:meth:`start`, and :meth:`finish` however the block ends.
+
+        A block that ends without an error is ``done``, or what it set as :attr:`status`.
+        """
+        record = cls.start(directory, config)
+        try:
+            yield record
+        except KeyboardInterrupt:
+            record.finish("interrupted")
+            raise
+        except BaseException:
+            record.finish("failed")
+            raise
+        record.finish(record.status or "done")
 
     def finish(self, status: str, **fields: Any) -> None:
         """Write how it ended: ``done``, ``interrupted`` or ``failed``."""

@@ -64,10 +64,14 @@ class Stream:
             text=row.text,
             duration_seconds=row.duration_seconds,
             speaker=row.row.speaker,
-            language=self._language or row.row.language,
+            language=self.language_of(row),
             source=row.row.source,
             context=row.row.context,
         )
+
+    def language_of(self, row: StreamedUtterance) -> str:
+        """ISO 639-1 code of a row, "" where it is not known."""
+        return self._language or row.row.language
 
     def read_audio(self, row: StreamedUtterance) -> np.ndarray:
         """The utterance: mono float32 [samples] at :attr:`sample_rate`.
@@ -175,6 +179,11 @@ class Head:
     def texts(self) -> list[str]:
         """Transcripts under the text policy."""
         return [row.text for row in self._rows]
+
+    @property
+    def languages(self) -> list[str]:
+        """ISO 639-1 codes, "" where one is not known."""
+        return [self._stream.language_of(row) for row in self._rows]
 
     @property
     def durations(self) -> np.ndarray:

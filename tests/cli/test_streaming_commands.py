@@ -1,0 +1,63 @@
+"""A streamed training from the command line: it trains, reports, and can be measured again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+from workspaces import SMALL, assert_measured, assert_refused, assert_trained, clone, run
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from shard_files import write_manifest
+
+STREAMED = "data.streaming=true data.text_case=lower data.sample_rate=8000"
+
+
+def shards(folder: Path) -> Path:
+    """Two training shards and a small evaluation split, as NeMo writes manifests."""
+    texts = ["abc", "bcd", "cde", "def", "efg", "fgh", "acegb", "hgfed"]
+    for split, rows in (("train", texts * 3), ("dev", texts[:4])):
+        ids = [f"{split}{number}" for number in range(len(rows))]
+        write_manifest(folder / f"{split}.jsonl", ids, rows)
+    return folder
+
+
+def test_a_streamed_training_runs_to_its_report(tmp_path):
+    folder = clone(tmp_path)
+    shards(folder / "corpus")
+    command = (
+        f"mynah train data.dataset_name=corpus data.eval_splits=[dev] {STREAMED} "
+        f"training.per_device_train_batch_size=4 {SMALL}"
+    )
+    done = run(folder, command)
+    directory = assert_trained(
+        folder, done, utterances={"dev": 4}, settings={"data.streaming": True}
+    )
+    account = json.loads((directory / "data.json").read_text())
+    assert account["splits"]["train"]["streamed"] is True
+    measured = run(folder, "mynah eval outputs/model evaluation.bootstrap_samples=50")
+    assert measured.returncode == 0, measured.stdout + measured.stderr
+    again = max(folder.glob("outputs/*/*/run.json"), key=lambda path: path.stat().st_mtime)
+    assert_measured(again.parent, {"dev": 4})
+
+
+def test_an_evaluation_that_fails_says_so_in_its_record(tmp_path):
+    folder = clone(tmp_path)
+    shards(folder / "corpus")
+    trained = run(
+        folder,
+        "mynah train data.dataset_name=corpus data.eval_splits=[dev] data.sample_rate=8000 "
+        f"training.per_device_train_batch_size=4 {SMALL}",
+    )
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    (folder / "corpus" / "dev.jsonl").unlink()
+    failed = run(folder, "mynah eval outputs/model")
+    assert_refused(failed, "dev")
+    records = sorted(folder.glob("outputs/*/*/run.json"), key=lambda path: path.stat().st_mtime)
+    record = json.loads(records[-1].read_text())
+    assert record["kind"] == "evaluation"
+    assert record["status"] == "failed" and record["finished"]
+    assert yaml.safe_load((folder / "outputs" / "model" / "config.yaml").read_text())
