@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mynah.config.compose import compose
+from mynah.config.hydra.compose import compose
 from mynah.config.schema import AugmentationConfig, SpecAugmentConfig
 from mynah.data.augmentation.chain import Augmentation
 from mynah.data.augmentation.shoebox import draw_shoebox, impulse_response
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
 from mynah.models import registry
 
 _UTTERANCES = 200

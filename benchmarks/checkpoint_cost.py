@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mynah.config.compose import compose
-from mynah.data.prepare import prepare
+from mynah.config.hydra.compose import compose
+from mynah.data.preparation.prepare import prepare
 from mynah.models import registry
 from mynah.training import engine, trainer
-from mynah.training.batch_size import batch_plan
+from mynah.training.sizing.batch_size import batch_plan
 
 SETTINGS = (
     "model=small", "model.language_model=none", "data.synthesis.train_sentences=1000",

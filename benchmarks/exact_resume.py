@@ -48,7 +48,7 @@ from training_to_break import (
     write_corpora,
 )
 
-from mynah.training import checkpoint as checkpoints
+from mynah.checkpoints import commit as checkpoints
 
 _DISK = "16m"  # holds what the training keeps; nothing that is left behind a full disk
 _ATTEMPTS = 5  # at a place in time that the training was too fast for

@@ -15,8 +15,8 @@ import resource
 import subprocess
 import sys
 
-from mynah.models.catalog import ENTRIES
-from mynah.models.catalog_entry import BATCH
+from mynah.models.catalog.entries import ENTRIES
+from mynah.models.catalog.entry import BATCH
 
 _GIB = 2**30
 _SAMPLES = int(16_000 * BATCH.seconds)

@@ -28,17 +28,17 @@ from typing import Any
 
 import torch
 
-from mynah.config.compose import compose
+from mynah.config.hydra.compose import compose
 from mynah.config.schema import AugmentationConfig
 from mynah.data.augmentation.chain import Augmentation
 from mynah.data.batches import BatchPlan
 from mynah.data.corpus import Corpus
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
+from mynah.machine import seed_everything
 from mynah.models import registry
-from mynah.runtime import seed_everything
-from mynah.training.dataset import PlanSampler, TrainingRows
-from mynah.training.loader import make_loader
-from mynah.training.read_ahead import ReadAhead
+from mynah.training.loading.dataset import PlanSampler, TrainingRows
+from mynah.training.loading.loader import make_loader
+from mynah.training.loading.read_ahead import ReadAhead
 
 # What a person would turn on for hours of training; AN4's settings with rooms beside them.
 AUGMENTED = AugmentationConfig(
@@ -180,13 +180,13 @@ def bare_loop(
     paths: Sequence[Path | None],
 ) -> float:
     """Seconds that decoding, augmentation and features of some rows take, and nothing else."""
-    from mynah.data import audio
+    from mynah.data.audio import files
 
     ids = [corpus.ids[row] for row in rows]
     started = time.perf_counter()
     for row, name in zip(rows, ids, strict=True):
         path = paths[row]
-        samples = corpus.read_audio(row) if path is None else audio.read(path, corpus.sample_rate)
+        samples = corpus.read_audio(row) if path is None else files.read(path, corpus.sample_rate)
         drawn = augmentation.draw(epoch=epoch, utterance_id=name)
         made = family.features(augmentation.waveform(samples, drawn))
         augmentation.features(made, epoch=epoch, utterance_id=name)

@@ -34,16 +34,16 @@ import pyarrow.parquet
 import soundfile
 import torch
 
-from mynah.config.compose import compose
+from mynah.config.hydra.compose import compose
 from mynah.config.schema import Config
 from mynah.data.augmentation.chain import Augmentation
 from mynah.data.batches import BatchPlan
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
 from mynah.data.streams.stream import open_stream
 from mynah.models import registry
-from mynah.training.dataset import PlanSampler, TrainingRows
-from mynah.training.loader import make_loader
-from mynah.training.stream_loader import StreamPlan, StreamSampler
+from mynah.training.loading.dataset import PlanSampler, TrainingRows
+from mynah.training.loading.loader import make_loader
+from mynah.training.loading.stream_loader import StreamPlan, StreamSampler
 
 RATE = 16000
 CLIPS = 200  # different recordings

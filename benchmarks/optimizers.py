@@ -15,15 +15,15 @@ from pathlib import Path
 
 import torch
 
-from mynah.config.compose import compose
+from mynah.config.hydra.compose import compose
 from mynah.config.schema import Config
 from mynah.data.batches import BatchPlan
 from mynah.data.corpus import Corpus
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
+from mynah.machine import seed_everything
 from mynah.models import registry
 from mynah.models.family import Example
-from mynah.runtime import seed_everything
-from mynah.training import muon
+from mynah.training.optimizers import muon
 
 
 def main() -> None:

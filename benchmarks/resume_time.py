@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from mynah.config.compose import compose
-from mynah.data.prepare import prepare
+from mynah.checkpoints import commit as checkpoints
+from mynah.config.hydra.compose import compose
+from mynah.data.preparation.prepare import prepare
 from mynah.models import registry
-from mynah.training import checkpoint as checkpoints
 from mynah.training import engine, trainer
 from mynah.training.arguments import steps_per_epoch
-from mynah.training.batch_size import batch_plan
+from mynah.training.sizing.batch_size import batch_plan
 
 SETTINGS = (
     "model=small", "model.language_model=none", "data.synthesis.train_sentences=200",

@@ -35,10 +35,10 @@ import numpy as np
 import soundfile
 
 from mynah.config.schema import DataConfig
-from mynah.data import audio
+from mynah.data.audio import files as audio_files
 from mynah.data.row import Row
 from mynah.data.sources.an4 import AN4Source
-from mynah.data.sources.base import Part, Place
+from mynah.data.sources.reading.source import Part, Place
 from mynah.segmentation.aligned_text import Rules
 from mynah.segmentation.segment import Request, segment
 from mynah.segmentation.utterance import Utterance
@@ -117,7 +117,7 @@ def read_corpus(
 
     def speech(rows: Sequence[Row]) -> list[tuple[str, np.ndarray]]:
         return [
-            (row.text.lower(), without_silence(audio.read(row.path, _RATE)))
+            (row.text.lower(), without_silence(audio_files.read(row.path, _RATE)))
             for row in rows
             if row.path and row.text
         ]

@@ -32,7 +32,7 @@ import pyarrow as pa
 from mynah import console
 from mynah.data.batches import BatchPlan
 from mynah.data.corpus import Corpus
-from mynah.data.tables import FORMAT_VERSION, open_table, shard, write_shard, write_whole
+from mynah.data.tables.table import FORMAT_VERSION, open_table, shard, write_shard, write_whole
 
 _SHARD_ROWS = 500_000
 _BATCH_ROWS = 50_000

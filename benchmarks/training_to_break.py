@@ -25,14 +25,14 @@ import numpy as np
 import soundfile
 
 import mynah.cli
-import mynah.entry
+import mynah.cli.entry
 import mynah.evaluation.evaluate
 import mynah.evaluation.report
-import mynah.models.ctc
+import mynah.models.ctc.family
 import mynah.run
 import mynah.training.engine
 import mynah.training.trainer
-from mynah.training import checkpoint as checkpoints
+from mynah.checkpoints import commit as checkpoints
 
 RATE = 16000
 LETTERS = "abcdefgh"

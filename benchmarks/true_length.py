@@ -29,8 +29,9 @@ import numpy as np
 import torch
 
 from mynah.config.schema import ModelConfig
-from mynah.models import hub, registry
+from mynah.models import registry
 from mynah.models.family import Example
+from mynah.models.pretrained import hub
 
 RATE = 16000
 TEXT = "turn on the lights in the kitchen and set a timer for ten minutes"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from mynah.legacy_command_line import train_command
+from mynah.cli.legacy import train_command
 
 if __name__ == "__main__":
     sys.exit(train_command(sys.argv[1:]))

@@ -16,10 +16,10 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from mynah.command_line import command_line
-from mynah.config.compose import CONFIG_NAME, VERSION_BASE
-from mynah.config.search_path import shipped_configs
-from mynah.job import run_job
+from mynah.cli.command_line import command_line
+from mynah.cli.job import run_job
+from mynah.config.hydra.compose import CONFIG_NAME, VERSION_BASE
+from mynah.config.hydra.search_path import shipped_configs
 
 
 @hydra.main(config_path=str(shipped_configs()), config_name=CONFIG_NAME, version_base=VERSION_BASE)

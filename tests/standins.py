@@ -92,7 +92,7 @@ def _whisper() -> list[Any]:
 
 def _transducer_sizes(encoder: Any) -> tuple[Any, dict[str, Any]]:
     """A tokenizer with a blank behind its pieces, and the sizes that a configuration takes."""
-    from mynah.models.tokenizers import train_tokenizer
+    from mynah.models.text.tokenizers import train_tokenizer
 
     tokenizer = train_tokenizer(SENTENCES, kind="bpe", vocab_size=48)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<blank>"]})

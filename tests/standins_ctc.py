@@ -92,7 +92,7 @@ def _w2v_bert(*, head: bool = False) -> list[Any]:
 def _parakeet() -> list[Any]:
     import transformers
 
-    from mynah.models.tokenizers import train_tokenizer
+    from mynah.models.text.tokenizers import train_tokenizer
 
     tokenizer = train_tokenizer(_sentences(), kind="bpe", vocab_size=48)
     encoder = transformers.ParakeetEncoderConfig(
@@ -135,8 +135,8 @@ def _granite() -> list[Any]:
     """Granite Speech 5: its head is also a layer in the middle of the encoder."""
     import transformers
 
-    from mynah.models.granite_features import GraniteSpeech5FeatureExtractor
-    from mynah.models.tokenizers import train_tokenizer
+    from mynah.models.features.granite import GraniteSpeech5FeatureExtractor
+    from mynah.models.text.tokenizers import train_tokenizer
 
     tokenizer = train_tokenizer(_sentences(), kind="bpe", vocab_size=48)
     encoder = transformers.GraniteSpeech5EncoderConfig(

@@ -24,10 +24,15 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from mynah.visible import visible
-
 _LOG = logging.getLogger("mynah")
 _LOG.addHandler(logging.NullHandler())  # else logging prints warnings a second time
+_DELETE = 0x7F
+# Control characters have pictures in Unicode; those from 0x80 on are written as escapes.
+_SHOWN = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"},
+    _DELETE: "␡",
+    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
+}
 _PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
 
 # Of several processes that train one model, the first speaks.
@@ -42,6 +47,11 @@ def hush(quiet: bool) -> None:
 def console() -> Console:
     """The console that everything is printed to."""
     return _console
+
+
+def visible(text: str) -> str:
+    """The text with its control characters made visible, but for line ends and tabs."""
+    return text.translate(_SHOWN)
 
 
 def say(text: str = "") -> None:

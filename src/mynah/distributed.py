@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 
 _FIRST_PORT, _LAST_PORT = 20_000, 30_000  # below those that systems give out by themselves
 _NODES = re.compile(r"(?P<before>[^,\[]*)\[(?P<numbers>[^\]]+)\](?P<after>[^,]*)")
@@ -68,6 +68,11 @@ def _number(text: str) -> int:
 def world_size() -> int:
     """Processes of this training, as torchrun and accelerate launch set them; 1 alone."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first_rank() -> bool:
+    """Whether this process is the one of a distributed run that speaks for all."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def rank() -> int:

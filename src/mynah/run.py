@@ -12,20 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah import checkpoint_search, console, distributed, run_directory
+from mynah import console, distributed
+from mynah.checkpoints import find
 from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
 from mynah.config.effective import effective_yaml
 from mynah.config.notices import notices
 from mynah.config.schema import Config
 from mynah.offline import network_only_if
-from mynah.run_record import RunRecord
-from mynah.run_summary import eval_command, shown, summarize, write_report
-from mynah.training import slurm
+from mynah.runs import directory as runs_directory
+from mynah.runs.record import RunRecord
+from mynah.runs.summary import eval_command, shown, summarize, write_report
+from mynah.training.guards import slurm
 
 if TYPE_CHECKING:
     from mynah.config.origins import Origin
     from mynah.data.corpus import Corpus
-    from mynah.data.prepare import PreparedData
+    from mynah.data.preparation.prepare import PreparedData
     from mynah.evaluation.evaluate import Evaluation
     from mynah.models.family import Family
 
@@ -69,7 +71,7 @@ def run(
     for text in notices(config, origins):
         console.notice(text)
     if distributed.world_size() > 1:
-        from mynah.runtime import device_for
+        from mynah.machine import device_for
 
         distributed.start(on_cpu=device_for(config).type == "cpu")
         run_directory = Path(distributed.from_first(str(run_directory)))
@@ -86,18 +88,18 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
     resume = None
     if config.resume_from_checkpoint is not None:
         resume = distributed.on_first(
-            lambda: checkpoint_search.resolve_resume(
+            lambda: find.resolve_resume(
                 config, working_directory=working_directory, output_directory=output
             )
         )
         if resume is None:
             console.say("There is nothing to resume yet: this is a new run.")
     if resume is not None:
-        from mynah.training.checkpoint import verify
+        from mynah.checkpoints.commit import verify
 
         verify(resume)  # before hours may go into preparing data
         console.say(f"Going on from {resume}")
-    run_directory.check_output_directory(output, resume=resume)
+    runs_directory.check_output_directory(output, resume=resume)
     with RunRecord.of_run(directory, config) as record:
         result = train_recorded(
             config, directory, working_directory, output, resume, started=started
@@ -129,7 +131,7 @@ def train_recorded(
     registry.check(config.model, sample_rate=config.data.sample_rate, offline=config.offline)
 
     from mynah.data.augmentation.chain import Augmentation
-    from mynah.data.prepare import prepare
+    from mynah.data.preparation.prepare import prepare
 
     augmentation = Augmentation.open(
         config.data.augmentation,
@@ -158,7 +160,7 @@ def train_recorded(
         data.report["augmentation"] = folders
     write_account(directory, data)
 
-    from mynah.runtime import describe_device, device_for, seed_everything, use_threads
+    from mynah.machine import describe_device, device_for, seed_everything, use_threads
 
     use_threads(config)
     seed_everything(config.training.seed)
@@ -172,8 +174,8 @@ def train_recorded(
     family.model.to(device_for(config))
 
     from mynah.training import trainer
-    from mynah.training.batch_size import batch_plan, with_batch_size
-    from mynah.training.feasible import without_impossible
+    from mynah.training.sizing.batch_size import batch_plan, with_batch_size
+    from mynah.training.sizing.feasible import without_impossible
 
     # Of a stream the first rows stand for all: what is checked and estimated is of them.
     corpus = training.head(seed=config.training.seed) if streaming else training
@@ -187,7 +189,7 @@ def train_recorded(
         (directory / "config.yaml").write_text(effective, encoding="utf-8")
     summarize(config, data, corpus, family, plan, describe_device(family.model), directory)
     if streaming:
-        from mynah.training.stream_loader import StreamPlan
+        from mynah.training.loading.stream_loader import StreamPlan
 
         corpus = training
         plan = StreamPlan(
@@ -253,9 +255,9 @@ def evaluate_checkpoint(
 ) -> RunResult:
     """Measure a checkpoint with its own model, tokenizer and (unless typed) data settings."""
     assert config.eval_checkpoint is not None
-    checkpoint = checkpoint_search.resolve_checkpoint(config.eval_checkpoint, working_directory)
+    checkpoint = find.resolve_checkpoint(config.eval_checkpoint, working_directory)
 
-    from mynah.training.checkpoint import verify
+    from mynah.checkpoints.commit import verify
 
     verify(checkpoint)
     config = checkpoint_config(checkpoint, config, origins)
@@ -272,8 +274,8 @@ def measure_checkpoint(
     config: Config, checkpoint: Path, directory: Path, working_directory: Path
 ) -> RunResult:
     """The evaluation itself: from the corpora to the report."""
+    from mynah.data.preparation.prepare import prepare
     from mynah.models import registry
-    from mynah.data.prepare import prepare
 
     data = prepare(
         config.data, offline=config.offline, working_directory=working_directory, train=False
@@ -282,7 +284,7 @@ def measure_checkpoint(
     if distributed.rank() == 0:
         (directory / "config.yaml").write_text(effective_yaml(config), encoding="utf-8")
 
-    from mynah.runtime import device_for, use_threads
+    from mynah.machine import device_for, use_threads
 
     use_threads(config)
     family = registry.load(
@@ -338,7 +340,7 @@ def measure(config: Config, family: Family, corpora: Mapping[str, Corpus]) -> di
 def announce_model(working_directory: Path, output: Path) -> None:
     """Point ``outputs/model`` to this run's model, now that it holds a checkpoint."""
     outputs = working_directory / "outputs"
-    if run_directory.link_newest_model(outputs, output):
+    if runs_directory.link_newest_model(outputs, output):
         console.say(f"outputs/model -> {shown(output, working_directory)}")
 
 

@@ -25,11 +25,11 @@ from workspaces import (
     words,
 )
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data import table_shards
-from mynah.data.prepare import prepare
-from mynah.training.resume import read_about
+from mynah.data.preparation.prepare import prepare
+from mynah.data.tables import shards as table_shards
+from mynah.errors import UserError
+from mynah.training.resuming.resume import read_about
 
 TRAIN = "mynah train data.dataset_name=./corpus data.eval_splits=[test]"
 SMALL = (

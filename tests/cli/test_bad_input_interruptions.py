@@ -24,7 +24,7 @@ from workspaces import (
     words,
 )
 
-from mynah.training.checkpoint import list_checkpoints
+from mynah.checkpoints.commit import list_checkpoints
 
 TRAIN = "python src/train_hydra.py"
 

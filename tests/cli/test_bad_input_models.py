@@ -21,11 +21,12 @@ from tiny_models import TEXTS, tiny
 from workspaces import assert_refused, clone, run
 
 import mynah.run
-from mynah.cli import main
-from mynah.config.compose import compose
-from mynah.config.errors import UserError
-from mynah.config.exit_status import exit_status
-from mynah.models import hub, registry
+from mynah.cli.exit_status import exit_status
+from mynah.cli.main import main
+from mynah.config.hydra.compose import compose
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.pretrained import hub
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import sys
 import pytest
 from workspaces import REPOSITORY, assert_refused, environment
 
-from mynah.commands import models
-from mynah.config.compose import compose
+from mynah.cli import models
+from mynah.config.hydra.compose import compose
+from mynah.config.mistakes.yaml_file import load_yaml
 from mynah.config.schema import Config, ModelConfig
 from mynah.config.tuning import FROZEN, LORA, tuning
-from mynah.config.yaml_file import load_yaml
-from mynah.models.catalog import ENTRIES
-from mynah.models.fits import ranked
+from mynah.models.catalog.entries import ENTRIES
+from mynah.models.catalog.fits import ranked
 
 _GIB = 2**30
 _OWN = {"default", "large", "small"}  # presets that name nothing of the catalogue, or repeat it

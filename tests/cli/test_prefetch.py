@@ -16,9 +16,9 @@ import standin_corpora
 import standins
 from workspaces import SHORT, assert_refused, assert_trained, environment
 
-from mynah.commands import prefetch
-from mynah.config.errors import UserError
+from mynah.cli import prefetch
 from mynah.config.schema import DataConfig
+from mynah.errors import UserError
 from mynah.prefetching import datasets, repository
 from mynah.prefetching.models import needed_files
 from mynah.prefetching.repository import Wanted

@@ -9,9 +9,9 @@ import pytest
 import standins
 from workspaces import REPOSITORY
 
-from mynah.config.compose import compose
-from mynah.config.yaml_file import load_yaml
-from mynah.models.catalog import ENTRIES
+from mynah.config.hydra.compose import compose
+from mynah.config.mistakes.yaml_file import load_yaml
+from mynah.models.catalog.entries import ENTRIES
 
 # Stand-ins of the classes that the presets' checkpoints are of.
 _KINDS = {

@@ -10,7 +10,7 @@ import sys
 import pytest
 from workspaces import SMALL, clone, environment, run_directories, words
 
-from mynah.training.checkpoint import find_damage
+from mynah.checkpoints.commit import find_damage
 
 COMMAND = "python src/train_hydra.py model=small"
 SECONDS = 300

@@ -88,7 +88,7 @@ def assert_trained(
         utterances: How many were measured, by split.
         settings: Some effective settings by dotted name.
     """
-    from mynah.training.checkpoint import find_damage
+    from mynah.checkpoints.commit import find_damage
 
     assert done.returncode == 0, done.stdout + done.stderr
     (directory,) = run_directories(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mynah.training.checkpoint import clean, is_whole, list_checkpoints, publish
+from mynah.checkpoints.commit import clean, is_whole, list_checkpoints, publish
 
 # Kills itself at the N-th operation on a file below the directory; prints the count if it lives.
 SCRIPT = """
@@ -53,7 +53,7 @@ def run(model: Path, fatal: int, action: str) -> subprocess.CompletedProcess:
 def model(tmp_path: Path):
     def make(name: str) -> Path:
         directory = tmp_path / name
-        from mynah.training.checkpoint import commit
+        from mynah.checkpoints.commit import commit
 
         for step in (1, 2):
             with commit(directory / f"checkpoint-{step}") as staging:

@@ -12,7 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
 from training_fakes import TinyCorpus, TinyPlan, tiny_config, tiny_train, weights
 
-from mynah.training.checkpoint import list_checkpoints
+from mynah.checkpoints.commit import list_checkpoints
 
 CONFIG = {"save_steps": 2, "gradient_accumulation_steps": 2, "save_total_limit": 2}
 

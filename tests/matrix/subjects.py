@@ -17,8 +17,10 @@ import transformers
 from architectures import Architecture
 from tiny_models import TEXTS, examples, make_talkative, tiny
 
-from mynah.models import adapters, ctc_models, registry, scratch
+from mynah.models import registry, scratch
+from mynah.models.ctc import loading
 from mynah.models.family import Example, Family
+from mynah.models.lora import adapters
 
 # Few enough labels for a model that folds eight frames into one.
 SHORT = ("call anna", "ten minutes", "nine", "next song")
@@ -190,7 +192,7 @@ def _even_out(family: Any, clips: Sequence[np.ndarray]) -> None:
     batch = family.frontend.pad(features, max(map(len, features)))
     with torch.no_grad():
         logits = family.model.eval()(**batch).logits
-        head = getattr(family.model, ctc_models.head_of(family.model))
+        head = getattr(family.model, loading.head_of(family.model))
         head.bias -= logits.mean((0, 1))
 
 
@@ -217,10 +219,10 @@ def _seq2seq_frames(family: Any, features: np.ndarray) -> int:
 
 
 def _speech_llm_frames(family: Any, features: np.ndarray) -> int:
-    from mynah.models import speech_encoders
+    from mynah.models.speech_llm import encoders
 
     batch = family._audio([features])
-    heard = speech_encoders.encode(
+    heard = encoders.encode(
         family.model.encoder,
         batch["input_features"],
         batch["feature_lengths"],

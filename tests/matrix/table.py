@@ -78,9 +78,10 @@ def _sentence(reason: str) -> str:
 
 
 def _refused() -> str:
-    from mynah.models import audio_llm_models, seq2seq_models
+    from mynah.models.audio_llm import loading
+    from mynah.models.seq2seq import loading as seq2seq_loading
 
-    why = seq2seq_models.UNSUPPORTED | audio_llm_models.UNSUPPORTED
+    why = seq2seq_loading.UNSUPPORTED | loading.UNSUPPORTED
     parts = [
         "## What is refused\n\n",
         "transformers lists these too; naming one is an error that says why.\n\n",

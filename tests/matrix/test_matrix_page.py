@@ -4,7 +4,9 @@ import pytest
 from architectures import ARCHITECTURES, CHECKS
 from table import PAGE, page, supported
 
-from mynah.models import audio_llm_models, seq2seq_models, speech_encoders
+from mynah.models.audio_llm import loading
+from mynah.models.seq2seq import loading as seq2seq_loading
+from mynah.models.speech_llm import encoders
 
 
 def test_the_page_says_what_the_checks_find():
@@ -33,16 +35,16 @@ def test_no_architecture_that_transformers_lists_is_forgotten(family, lists):
     from transformers.models.auto import modeling_auto
 
     listed = {k for one in lists for k in getattr(modeling_auto, f"MODEL_FOR_{one}_MAPPING_NAMES")}
-    refused = {*seq2seq_models.UNSUPPORTED, *audio_llm_models.UNSUPPORTED}
+    refused = {*seq2seq_loading.UNSUPPORTED, *loading.UNSUPPORTED}
     # Some speech LLMs are listed beside the sequence-to-sequence models.
     assert listed - refused - names("audio_llm") == names(family)
 
 
 def test_every_speech_llm_that_is_supported_is_checked():
-    assert names("audio_llm") == set(audio_llm_models.SUPPORTED)
+    assert names("audio_llm") == set(loading.SUPPORTED)
     # Those that are encoders and nothing else are checked as parts of what they are cut from.
     alone = {"parakeet_encoder", "lasr_encoder"}
-    assert names("speech_llm") == set(speech_encoders.SUPPORTED) - alone
+    assert names("speech_llm") == set(encoders.SUPPORTED) - alone
 
 
 def names(family):

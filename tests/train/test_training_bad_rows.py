@@ -15,13 +15,13 @@ from test_training_gradients import FixedPlan, make_family
 from test_training_ranks import free_port
 from training_fakes import TinyCorpus, TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.augmentation.chain import Augmentation
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
+from mynah.errors import UserError
 from mynah.models.family import LossSum
-from mynah.training.dataset import PlanSampler, TrainingRows
-from mynah.training.loader import make_loader
+from mynah.training.loading.dataset import PlanSampler, TrainingRows
+from mynah.training.loading.loader import make_loader
 
 
 def on_error(config, value):

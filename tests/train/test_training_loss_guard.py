@@ -8,9 +8,9 @@ import pytest
 import torch
 from training_fakes import TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.models.family import LossSum
-from mynah.training.loss_guard import Batch, LossGuard
+from mynah.training.guards.loss_guard import Batch, LossGuard
 
 
 class Faulty(TinyFamily):

@@ -8,7 +8,7 @@ from test_training_resume import StoppingPlan, assert_same_end
 from tiny_models import tiny
 from training_fakes import RATE, TinyCorpus, TinyFamily, tiny_config, tiny_train, weights
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.models import registry
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from training_fakes import TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
+from mynah.checkpoints.commit import list_checkpoints
 from mynah.distributed import rank
-from mynah.training.checkpoint import list_checkpoints
 
 SCRIPT = """
 import sys

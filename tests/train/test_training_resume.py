@@ -11,12 +11,12 @@ import pytest
 import torch
 from training_fakes import TinyCorpus, TinyPlan, tiny_config, tiny_train, weights
 
-from mynah.config.errors import UserError
+from mynah.checkpoints.commit import list_checkpoints
 from mynah.data.augmentation.chain import Augmentation
+from mynah.errors import UserError
 from mynah.training import trainer
-from mynah.training.checkpoint import list_checkpoints
-from mynah.training.resume import check_resume, fixed_settings
-from mynah.training.state import load_tree
+from mynah.training.resuming.resume import check_resume, fixed_settings
+from mynah.training.resuming.state import load_tree
 
 
 class StoppingPlan(TinyPlan):

@@ -15,8 +15,8 @@ from rich.console import Console
 from training_fakes import TinyCorpus, TinyFamily, tiny_config, tiny_train, weights
 
 from mynah import console
-from mynah.config.errors import UserError
-from mynah.training.checkpoint import is_whole, list_checkpoints
+from mynah.checkpoints.commit import is_whole, list_checkpoints
+from mynah.errors import UserError
 
 
 def test_a_short_training_evaluates_and_commits_its_last_step(tmp_path):

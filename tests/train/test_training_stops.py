@@ -11,10 +11,10 @@ import pytest
 import torch
 from training_fakes import TinyPlan, tiny_config, tiny_train, weights
 
-from mynah.training import slurm
-from mynah.training import time_limit as time_limits
-from mynah.training.stops import StopRequest
-from mynah.training.time_limit import TimeLimit, time_limit
+from mynah.training.guards import slurm
+from mynah.training.guards import time_limit as time_limits
+from mynah.training.guards.stops import StopRequest
+from mynah.training.guards.time_limit import TimeLimit, time_limit
 
 
 class SignallingPlan(TinyPlan):

@@ -16,11 +16,11 @@ from test_training_ranks import free_port
 from test_training_resume import assert_same_end
 from training_fakes import TinyFamily, tiny_config, tiny_train, weights
 
-from mynah.config.errors import UserError
+from mynah.checkpoints.commit import list_checkpoints
 from mynah.data.streams import reader as readers
 from mynah.data.streams.stream import open_stream
-from mynah.training.checkpoint import list_checkpoints
-from mynah.training.stream_loader import StreamPlan
+from mynah.errors import UserError
+from mynah.training.loading.stream_loader import StreamPlan
 
 SCRIPT = """
 import sys

@@ -150,7 +150,7 @@ def go(name, plan=TinyPlan, resume=None):
 
 
 def test_ranks_that_were_stopped_in_epoch_three_end_as_untouched_ones(tmp_path):
-    from mynah.training.checkpoint import find_damage
+    from mynah.checkpoints.commit import find_damage
 
     first, second = together(
         tmp_path,

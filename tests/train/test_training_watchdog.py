@@ -7,8 +7,8 @@ import os
 import pytest
 from training_fakes import TinyCorpus, tiny_config, tiny_train
 
-from mynah.config.errors import UserError
-from mynah.training.checkpoint import list_checkpoints
+from mynah.checkpoints.commit import list_checkpoints
+from mynah.errors import UserError
 
 
 class StuckCorpus(TinyCorpus):

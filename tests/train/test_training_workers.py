@@ -10,9 +10,9 @@ import pytest
 import torch
 from training_fakes import TinyCorpus, tiny_config, tiny_train
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.training import engine
-from mynah.training.read_ahead import ReadAhead
+from mynah.training.loading.read_ahead import ReadAhead
 
 
 def _workers() -> set[int | None]:

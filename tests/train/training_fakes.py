@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from mynah.config.errors import UserError
 from mynah.config.schema import Config
+from mynah.errors import UserError
 from mynah.models.family import Example, Family, LossSum
 from mynah.training.trainer import train
 

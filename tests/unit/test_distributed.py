@@ -7,8 +7,8 @@ import os
 import pytest
 
 from mynah import distributed
-from mynah.config.errors import UserError
-from mynah.config.exit_status import show_error
+from mynah.cli.exit_status import show_error
+from mynah.errors import UserError
 
 LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 STEP = {

@@ -91,7 +91,7 @@ class ProcessLauncher(Launcher):
         A directory that was typed is taken as it is. The sweeper writes into the same one: it
         shares ``config``.
         """
-        from mynah.config.errors import UserError
+        from mynah.errors import UserError
 
         if self.n_jobs < 1:
             raise UserError(
@@ -155,7 +155,7 @@ class ProcessLauncher(Launcher):
 
     def _settings(self, overrides: Sequence[str]) -> dict[str, Any]:
         """The effective configuration of a job, checked."""
-        from mynah.config.compose import compose
+        from mynah.config.hydra.compose import compose
 
         assert self.config is not None
         sources = self.config.hydra.runtime.config_sources

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah.config.compose import read_config
-from mynah.config.errors import UserError
+from mynah.config.hydra.compose import read_config
 from mynah.config.schema import Config
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
     from mynah.config.origins import Origin

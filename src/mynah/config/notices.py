@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mynah.config.augmentation import augmentation_notices
-from mynah.config.checks import ASKED, LORA, family_named, steps_text, words_unused
-from mynah.config.mixture import mixture_notices
+from mynah.config.checks.augmentation import augmentation_notices
+from mynah.config.checks.check import ASKED, LORA, family_named, steps_text, words_unused
+from mynah.config.checks.mixture import mixture_notices
+from mynah.config.checks.precision import precision_notices
 from mynah.config.origins import SCHEMA, Origin
-from mynah.config.precision import precision_notices
 from mynah.config.schema import Config
 from mynah.config.settings import all_settings
-from mynah.config.training_arguments import upstream_fields
+from mynah.config.trainer_fields.disposition import UPSTREAM_DISPOSITION
+from mynah.config.trainer_fields.installed import upstream_fields
 from mynah.config.tuning import tuning, tuning_notices
-from mynah.config.upstream import UPSTREAM_DISPOSITION
 
 
 def notices(config: Config, origins: Mapping[str, Origin]) -> list[str]:

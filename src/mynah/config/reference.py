@@ -11,7 +11,7 @@ from typing import Any
 
 from mynah.config.schema import Config
 from mynah.config.settings import Setting, all_settings, describe_values
-from mynah.config.upstream import GONE, UPSTREAM_DISPOSITION
+from mynah.config.trainer_fields.disposition import GONE, UPSTREAM_DISPOSITION
 from mynah.config.values import typed
 
 _HEAD = """\

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from mynah.config.schema import Config
-from mynah.config.upstream import GONE
+from mynah.config.trainer_fields.disposition import GONE
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mynah.config.values import argument
 
 if TYPE_CHECKING:
-    from mynah.config.checks import Checker
+    from mynah.config.checks.checker import Checker
     from mynah.config.schema import Config, ModelConfig
 
 FROZEN = "frozen"

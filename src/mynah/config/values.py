@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mynah.config.schema import Config
 from mynah.config.settings import Setting, describe_values, may_be_null, without_none
-from mynah.config.upstream import refusal
+from mynah.config.trainer_fields.disposition import refusal
 
 
 @dataclasses.dataclass(frozen=True)

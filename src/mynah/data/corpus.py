@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mynah.data import audio
-from mynah.data.audio import AudioError
-from mynah.data.columns import Column, StoredColumn, numbers
-from mynah.data.tables import Table
+from mynah.data.audio import files
+from mynah.data.audio.files import AudioError
+from mynah.data.tables.columns import Column, StoredColumn, numbers
+from mynah.data.tables.table import Table
 from mynah.data.text import TextPolicy
 
 
@@ -207,7 +207,7 @@ class Corpus:
         def of_file(given: Any) -> int:
             nonlocal rate
             file, byte_offset, byte_length = given
-            rate = audio.probe(file, byte_offset=byte_offset, byte_length=byte_length).sample_rate
+            rate = files.probe(file, byte_offset=byte_offset, byte_length=byte_length).sample_rate
             return rate
 
         return self._read(row, of_file), rate
@@ -217,7 +217,7 @@ class Corpus:
         content, path = held["audio"]["bytes"], held["audio"]["path"]
         file = content if content is not None else path
         try:
-            return audio.read(
+            return files.read(
                 file,
                 rate_of((file, held["byte_offset"], held["byte_length"])),
                 offset_seconds=held["offset_seconds"] or 0.0,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
+from mynah.errors import UserError
 
 # Letters, marks and digits stay, and an apostrophe between two of them.
 _APOSTROPHES = re.compile("[\u2018\u2019\u02bc\u0060\u00b4]")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from mynah import console, distributed
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus

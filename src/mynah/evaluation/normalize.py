@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 
 # Written as an apostrophe somewhere: typographic quotes, the modifier letter, stray accents.
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u02bc\uff07\u00b4\u0060"), "'")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation import results
 from mynah.evaluation.evaluate import Evaluation
-from mynah.evaluation.page import page
+from mynah.evaluation.pages.page import page
 from mynah.evaluation.summary import console_summary
 from mynah.pages.document import write_whole
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.evaluation.normalize import get_normalizer
 
 if TYPE_CHECKING:

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.config.errors import UserError
-from mynah.inspection import audio_scan, breakdown
-from mynah.inspection.audio_scan import AudioScan
+from mynah.errors import UserError
+from mynah.inspection import breakdown
 from mynah.inspection.disagreement import Disagreement, disagreement
 from mynah.inspection.histogram import Histogram, histogram
 from mynah.inspection.rows import Rows, gather
 from mynah.inspection.shared import Shared, shared
+from mynah.inspection.signals import audio_scan
+from mynah.inspection.signals.audio_scan import AudioScan
 from mynah.inspection.suspicions import Suspicion, suspicions
-from mynah.inspection.vocabulary import OutOfVocabulary, Vocabulary, out_of_vocabulary
+from mynah.inspection.words.vocabulary import OutOfVocabulary, Vocabulary, out_of_vocabulary
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.corpus import Corpus
-    from mynah.data.prepare import PreparedData
+    from mynah.data.preparation.prepare import PreparedData
     from mynah.models.family import Family
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from mynah.evaluation.results import versions
-from mynah.inspection.audio_scan import AudioScan
 from mynah.inspection.disagreement import Disagreement
 from mynah.inspection.inspect import Inspection, SplitInspection
+from mynah.inspection.signals.audio_scan import AudioScan
 from mynah.inspection.suspicions import Suspicion
-from mynah.inspection.vocabulary import NORMALIZER
+from mynah.inspection.words.vocabulary import NORMALIZER
 
 FORMAT = 1  # raised when a field changes its meaning
 LISTED_ROWS = 10_000  # of one kind in the record

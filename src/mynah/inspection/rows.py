@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mynah.console import progress
-from mynah.inspection.text_counts import TextColumns, TextCounts, measure_texts, text_array
+from mynah.inspection.words.text_counts import TextColumns, TextCounts, measure_texts, text_array
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mynah.evaluation import results
 from mynah.inspection.inspect import Inspection
-from mynah.inspection.page import page
+from mynah.inspection.page.page import page
 from mynah.inspection.record import record
 from mynah.pages.document import write_whole
 

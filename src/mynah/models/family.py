@@ -228,7 +228,7 @@ class Family(ABC):
         Raises:
             UserError: There are none.
         """
-        from mynah.models import adapters
+        from mynah.models.lora import adapters
 
         self.model = adapters.merged(self.model)
 

@@ -8,21 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.config.errors import UserError
-from mynah.models import (
-    adapters,
-    audio_llm_models,
-    bases,
-    beforehand,
-    hub,
-    hub_errors,
-    quantization,
-    seq2seq_models,
-    weight_files,
-    weights,
-)
-from mynah.models.attention import check_attention
+from mynah.errors import UserError
+from mynah.models.audio_llm import loading
 from mynah.models.family import Family
+from mynah.models.lora import adapters, quantization
+from mynah.models.pretrained import bases, hub, hub_errors, structure, weight_files, weights
+from mynah.models.pretrained.attention import check_attention
+from mynah.models.seq2seq import loading as seq2seq_loading
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -126,16 +118,16 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
             _check_language_model(loaded.model_type, source)
             continue
         if setting == "encoder_model_name":
-            from mynah.models import speech_encoders
+            from mynah.models.speech_llm import encoders
 
-            speech_encoders.encoder_config(loaded, source)
-        if setting == "pretrained" and loaded.model_type in audio_llm_models.SUPPORTED:
-            audio_llm_models.check_settings(config, source, sample_rate)
+            encoders.encoder_config(loaded, source)
+        if setting == "pretrained" and loaded.model_type in loading.SUPPORTED:
+            loading.check_settings(config, source, sample_rate)
             continue
         hub.feature_extractor(source, sample_rate)
-        if setting == "pretrained" and loaded.model_type in seq2seq_models.SUPPORTED:
-            seq2seq_models.check_settings(config, source)
-    beforehand.check_structure(config, parts)
+        if setting == "pretrained" and loaded.model_type in seq2seq_loading.SUPPORTED:
+            seq2seq_loading.check_settings(config, source)
+    structure.check_structure(config, parts)
 
 
 def check_machine(config: ModelConfig) -> None:
@@ -224,22 +216,22 @@ def _family(config: ModelConfig, offline: bool) -> type[Family]:
 
 def _named(name: str) -> type[Family]:
     if name == "speech_llm":
-        from mynah.models.speech_llm import SpeechLLMFamily
+        from mynah.models.speech_llm.family import SpeechLLMFamily
 
         return SpeechLLMFamily
     if name == "audio_llm":
-        from mynah.models.audio_llm import AudioLLM
+        from mynah.models.audio_llm.family import AudioLLM
 
         return AudioLLM
     if name == "seq2seq":
-        from mynah.models.seq2seq import Seq2Seq
+        from mynah.models.seq2seq.family import Seq2Seq
 
         return Seq2Seq
     if name == "transducer":
-        from mynah.models.transducer import Transducer
+        from mynah.models.transducer.family import Transducer
 
         return Transducer
-    from mynah.models.ctc import CTC
+    from mynah.models.ctc.family import CTC
 
     return CTC
 
@@ -253,7 +245,7 @@ def _family_of(source: hub.Source) -> type[Family]:
     from transformers import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES
 
-    from mynah.models import transducer_models
+    from mynah.models.transducer import loading as transducer_loading
 
     kind = hub.model_type(source)
     if kind not in CONFIG_MAPPING and (brought := hub.own_code(source)):
@@ -262,13 +254,13 @@ def _family_of(source: hub.Source) -> type[Family]:
         return _named("speech_llm")
     if kind in MODEL_FOR_CTC_MAPPING_NAMES:
         return _named("ctc")
-    if kind in transducer_models.kinds():
+    if kind in transducer_loading.kinds():
         return _named("transducer")
-    if kind in audio_llm_models.SUPPORTED:
+    if kind in loading.SUPPORTED:
         return _named("audio_llm")
-    if kind in seq2seq_models.SUPPORTED:
+    if kind in seq2seq_loading.SUPPORTED:
         return _named("seq2seq")
-    unsupported = {**seq2seq_models.UNSUPPORTED, **audio_llm_models.UNSUPPORTED}
+    unsupported = {**seq2seq_loading.UNSUPPORTED, **loading.UNSUPPORTED}
     if kind in unsupported:
         raise UserError(
             f"{source.name} is a {kind}, which cannot be trained here: {unsupported[kind]}.",
@@ -290,9 +282,9 @@ def _family_of(source: hub.Source) -> type[Family]:
             sorted(
                 [
                     *MODEL_FOR_CTC_MAPPING_NAMES,
-                    *transducer_models.kinds(),
-                    *seq2seq_models.SUPPORTED,
-                    *audio_llm_models.SUPPORTED,
+                    *transducer_loading.kinds(),
+                    *seq2seq_loading.SUPPORTED,
+                    *loading.SUPPORTED,
                 ]
             )
         )
@@ -334,7 +326,7 @@ def _is_language_model(kind: str) -> bool:
 
 
 def _check_language_model(kind: str, source: hub.Source) -> None:
-    from mynah.models.speech_encoders import SUPPORTED
+    from mynah.models.speech_llm.encoders import SUPPORTED
 
     if kind in SUPPORTED or not _is_language_model(kind):
         raise UserError(

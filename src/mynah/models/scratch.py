@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
     from mynah.config.schema import EncoderConfig

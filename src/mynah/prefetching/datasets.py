@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data import splits, tables
-from mynah.data.mixture import entries, entry_config
+from mynah.data import splits
+from mynah.data.preparation.mixture import entries, entry_config
 from mynah.data.sources import find_format, open_source
-from mynah.data.sources.base import Part, Place
 from mynah.data.sources.hub import HubSource
+from mynah.data.sources.reading.source import Part, Place
+from mynah.data.tables import table
+from mynah.errors import UserError
 from mynah.prefetching.repository import Wanted, sizes
 
 _PATTERNS = ("*", ",", "{", "_OP_")  # in the name of several files
@@ -45,7 +46,7 @@ def corpora(
     Raises:
         UserError: A corpus is not to be had, or lacks a split.
     """
-    cache = tables.cache_directory(config.dataset_cache_dir, working_directory)
+    cache = table.cache_directory(config.dataset_cache_dir, working_directory)
     place = Place(
         working_directory=working_directory,
         cache=cache,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from mynah.models import bases, hub, hub_errors, weight_files
+from mynah.models.pretrained import bases, hub, hub_errors, weight_files
 from mynah.prefetching.repository import Wanted, sizes
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 
 _BYTES_PER_GB = 1e9
 _SPARE = 1.02  # of what is to come: a file system needs some for itself

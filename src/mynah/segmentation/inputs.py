@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mynah.config.errors import UserError
-from mynah.data.audio import AUDIO_SUFFIXES
+from mynah.data.audio.files import AUDIO_SUFFIXES
+from mynah.errors import UserError
 from mynah.segmentation import timed_transcripts
 from mynah.segmentation.timed_transcripts import TimedTranscript
 from mynah.segmentation.transcript import Transcript, read_transcript

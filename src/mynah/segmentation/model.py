@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
-    from mynah.models.ctc import CTC
-    from mynah.models.hub import Source
+    from mynah.models.ctc.family import CTC
+    from mynah.models.pretrained.hub import Source
 
 _SETTING = "--model"
 _HINT = (
@@ -40,9 +40,9 @@ class Aligner:
             UserError: The weights do not fit or cannot be had.
         """
         from mynah.config.schema import Config, ModelConfig
+        from mynah.machine import device_for, use_threads
         from mynah.models import registry
-        from mynah.models.ctc import CTC
-        from mynah.runtime import device_for, use_threads
+        from mynah.models.ctc.family import CTC
 
         config = Config()
         use_threads(config)
@@ -74,7 +74,9 @@ def find_aligner(
     Raises:
         UserError: It is not there, or no CTC model that recognizes.
     """
-    from mynah.models import ctc_models, hub, registry
+    from mynah.models import registry
+    from mynah.models.ctc import loading
+    from mynah.models.pretrained import hub
 
     path = _folder(name, working_directory)
     source = hub.Source(str(path or name), revision, offline, _SETTING)
@@ -88,7 +90,7 @@ def find_aligner(
                 fix=_HINT,
             )
         hub.check_weights(source)
-        if not ctc_models.recognizes(source):
+        if not loading.recognizes(source):
             raise UserError(
                 f"{name} was never trained to recognize: it has no CTC head or no tokenizer.",
                 where=f"{_SETTING} {name}",
@@ -99,7 +101,7 @@ def find_aligner(
 
 def _folder(name: str, working_directory: Path) -> Path | None:
     """The folder that a name means, or None where it is one of the hub."""
-    from mynah.checkpoint_search import resolve_checkpoint
+    from mynah.checkpoints.find import resolve_checkpoint
 
     asked = working_directory / Path(name).expanduser()
     if (asked / "config.json").is_file():
@@ -115,7 +117,7 @@ def _folder(name: str, working_directory: Path) -> Path | None:
 
 
 def _sample_rate(source: Source) -> int:
-    from mynah.models import hub
+    from mynah.models.pretrained import hub
 
     file = hub.fetch(source, "preprocessor_config.json")
     written = json.loads(file.read_text(encoding="utf-8")) if file else {}
@@ -123,7 +125,7 @@ def _sample_rate(source: Source) -> int:
 
 
 def _identity(source: Source, path: Path | None) -> str:
-    from mynah.models import hub
+    from mynah.models.pretrained import hub
 
     if path is None:
         return f"{source.name}@{hub.commit_of(source)}"

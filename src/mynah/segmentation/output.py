@@ -17,8 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mynah.config.errors import UserError
-from mynah.data import audio
+from mynah.data.audio import files
+from mynah.errors import UserError
 from mynah.segmentation.inputs import LongRecording
 from mynah.segmentation.utterance import Utterance
 
@@ -142,13 +142,13 @@ class SegmentedFolder:
     def _write_clips(self, recording: LongRecording, utterances: Sequence[Utterance]) -> None:
         import soundfile
 
-        rate = audio.probe(recording.path).sample_rate
+        rate = files.probe(recording.path).sample_rate
         for number, one in enumerate(utterances, 1):
             if one.rejected:
                 continue
             path = self.directory / _clip(recording, number)
             path.parent.mkdir(parents=True, exist_ok=True)
-            samples = audio.read(
+            samples = files.read(
                 recording.path,
                 rate,
                 offset_seconds=one.start_seconds,

@@ -12,7 +12,7 @@ from mynah.segmentation.alignment import FrameScores
 from mynah.segmentation.recording import Recording
 
 if TYPE_CHECKING:
-    from mynah.models.ctc import CTC
+    from mynah.models.ctc.family import CTC
 
 _PROBE_SECONDS = 60  # long enough that what a convolution eats at the edges is no frame in it
 _SILENCE_DECIBELS = -100.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mynah.data import audio
+from mynah.data.audio import files
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Recording:
             ValueError, OSError: It cannot be decoded.
         """
         if self._seconds is None:
-            info = audio.probe(self.path)
+            info = files.probe(self.path)
             self._seconds = info.duration_seconds
             if self._seconds is None:
                 self._seconds = len(self._decoded(info.sample_rate)) / info.sample_rate
@@ -49,7 +49,7 @@ class Recording:
         last, seconds = end / sample_rate, self.duration_seconds
         if self._whole is not None:
             return self._decoded(sample_rate)[start:end]
-        return audio.read(
+        return files.read(
             self.path,
             sample_rate,
             offset_seconds=start / sample_rate,
@@ -60,6 +60,6 @@ class Recording:
     def _decoded(self, sample_rate: int) -> np.ndarray:
         """All of it, where a piece cannot be decoded without what is before it."""
         if self._whole is None or self._whole[0] != sample_rate:
-            decoded = audio.read(self.path, sample_rate, channel=self.channel)
+            decoded = files.read(self.path, sample_rate, channel=self.channel)
             self._whole = (sample_rate, decoded)
         return self._whole[1]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah import console
-from mynah.config.errors import UserError
-from mynah.data import audio
+from mynah.data.audio import files
+from mynah.errors import UserError
 from mynah.segmentation import aligned_text
 from mynah.segmentation import utterance as reasons
 from mynah.segmentation.aligned_text import Rules
@@ -29,7 +29,7 @@ from mynah.segmentation.transcript import Transcript, read_transcript
 from mynah.segmentation.utterance import Utterance
 
 if TYPE_CHECKING:
-    from mynah.models.ctc import CTC
+    from mynah.models.ctc.family import CTC
 
 _METHOD = 1  # recordings are cut again where this changes
 _Segmented = list[tuple[LongRecording, list[Utterance]]]
@@ -157,7 +157,7 @@ def _total_seconds(recordings: Sequence[LongRecording]) -> int | None:
     total = 0.0
     for one in recordings:
         try:
-            seconds = audio.probe(one.path).duration_seconds
+            seconds = files.probe(one.path).duration_seconds
         except (ValueError, OSError):
             continue  # named as unreadable when its turn comes
         if seconds is None:
@@ -236,7 +236,7 @@ def _timed(
 ) -> list[Utterance]:
     """Utterances whose times are known; with a model they are scored, and cut if too long."""
     assert one.timed is not None
-    channels = audio.probe(one.path).channels
+    channels = files.probe(one.path).channels
     seconds = recording.duration_seconds
     found = timed_utterances(one.timed, seconds, channels, request.rules)
     made: list[Utterance] = []

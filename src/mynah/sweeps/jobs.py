@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mynah.run_record import read_record
+from mynah.runs.record import read_record
 
 JOB = "job.json"  # written by the sweep into a job's directory
 LOG = "job.log"  # everything that the job printed

@@ -21,7 +21,7 @@ from typing import IO, Any
 from rich.text import Text
 
 from mynah import console
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.sweeps.jobs import LOG, Job, Outcome, read_job, with_error_rate, write_job
 
 _POLL_SECONDS = 0.1

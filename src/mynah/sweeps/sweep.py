@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mynah import console
-from mynah.config.errors import UserError
-from mynah.run_directory import checkpoints, link_newest_model, model_directory_of
+from mynah.errors import UserError
+from mynah.runs.directory import checkpoints, link_newest_model, model_directory_of
 from mynah.sweeps import plot, table
 from mynah.sweeps.jobs import LOG, Job, Outcome, is_finished, read_job, with_error_rate
 from mynah.sweeps.processes import how_it_ended, run_jobs, shown

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console
-from mynah.config.errors import UserError
-from mynah.config.upstream import UPSTREAM_DISPOSITION
+from mynah.config.trainer_fields.disposition import UPSTREAM_DISPOSITION
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -97,7 +97,7 @@ def training_arguments(
                 "and sharded training has not been tried on accelerators (docs/distributed.md).",
                 fix=f"leave training.{name} out; several GPUs train together under torchrun",
             )
-    from mynah.runtime import device_for
+    from mynah.machine import device_for
 
     bf16, fp16 = mixed_precision(config)
     values: dict[str, Any] = {
@@ -166,7 +166,7 @@ def mixed_precision(config: Config, *, say: bool = True) -> tuple[bool, bool]:
     """(bf16, fp16) that this machine can do; what is asked in vain is left out, and said."""
     import torch
 
-    from mynah.runtime import device_for
+    from mynah.machine import device_for
 
     training = config.training
     device = device_for(config).type

@@ -18,23 +18,23 @@ from transformers.trainer_callback import (
 )
 
 from mynah import console, distributed
-from mynah.config.errors import UserError
-from mynah.runtime import device_for
-from mynah.training import muon
+from mynah.errors import UserError
+from mynah.machine import device_for
 from mynah.training.arguments import loader_options, steps_per_epoch, steps_total
-from mynah.training.dataset import PlanSampler, TrainingRows
-from mynah.training.disk import DiskWatch
-from mynah.training.loader import make_loader
-from mynah.training.loader_wait import LoaderWait
-from mynah.training.loss_guard import Batch, LossGuard
+from mynah.training.guards.disk import DiskWatch
+from mynah.training.guards.loss_guard import Batch, LossGuard
+from mynah.training.guards.running_statistics import RunningStatistics
+from mynah.training.guards.stops import StopRequest
+from mynah.training.guards.watchdog import Watchdog
+from mynah.training.loading.dataset import PlanSampler, TrainingRows
+from mynah.training.loading.loader import make_loader
+from mynah.training.loading.loader_wait import LoaderWait
+from mynah.training.loading.read_ahead import ReadAhead
+from mynah.training.loading.stream_loader import StreamPlan, StreamSampler
 from mynah.training.measuring import MeasuringTrainer
-from mynah.training.part_rates import part_rates, split_by_part
-from mynah.training.read_ahead import ReadAhead
-from mynah.training.running_statistics import RunningStatistics
-from mynah.training.stops import StopRequest
-from mynah.training.stream_loader import StreamPlan, StreamSampler
+from mynah.training.optimizers import muon
+from mynah.training.optimizers.part_rates import part_rates, split_by_part
 from mynah.training.trackers import log_directory
-from mynah.training.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
     from mynah.models.family import Family
     from mynah.training.callbacks import Progress
-    from mynah.training.time_limit import TimeLimit
+    from mynah.training.guards.time_limit import TimeLimit
 
 _NAMED = 5  # unusable utterances named one by one; the others are counted
 
@@ -59,7 +59,7 @@ class MynahTrainer(MeasuringTrainer):
 
     The loader: a plain one over the batch plan, never resharded by Accelerate.
 
-    The checkpoint: a commit (:class:`~mynah.training.saving.CommittingTrainer`).
+    The checkpoint: a commit (:class:`~mynah.training.resuming.saving.CommittingTrainer`).
 
     Attributes:
         stop: Whether somebody asked to stop.

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mynah import distributed
-from mynah.config.errors import UserError
-from mynah.training import state
+from mynah.errors import UserError
 from mynah.training.arguments import greater_is_better
 from mynah.training.callbacks import say_scores
-from mynah.training.saving import CommittingTrainer
-from mynah.training.stops import EvaluationStopped
+from mynah.training.guards.stops import EvaluationStopped
+from mynah.training.resuming import state
+from mynah.training.resuming.saving import CommittingTrainer
 
 if TYPE_CHECKING:
-    from mynah.training.running_statistics import RunningStatistics
-    from mynah.training.stops import StopRequest
+    from mynah.training.guards.running_statistics import RunningStatistics
+    from mynah.training.guards.stops import StopRequest
 
 _PLATEAU = torch.optim.lr_scheduler.ReduceLROnPlateau
 

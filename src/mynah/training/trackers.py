@@ -20,7 +20,7 @@ from transformers.integrations import TensorBoardCallback
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from mynah import console
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 
 TENSORBOARD = "tensorboard"
 RECORD = "trackers.json"

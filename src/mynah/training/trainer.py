@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console, distributed
-from mynah.config.errors import UserError
+from mynah.checkpoints import commit as checkpoints
 from mynah.data.augmentation.chain import Augmentation
 from mynah.distributed import world_size
-from mynah.runtime import describe_machine
-from mynah.training import checkpoint as checkpoints
+from mynah.errors import UserError
+from mynah.machine import describe_machine
 from mynah.training.arguments import (
     interval,
     reporters,
@@ -23,9 +23,9 @@ from mynah.training.arguments import (
     steps_total,
     training_arguments,
 )
-from mynah.training.resume import check_resume, fixed_settings
-from mynah.training.stops import Failed
-from mynah.training.time_limit import time_limit
+from mynah.training.guards.stops import Failed
+from mynah.training.guards.time_limit import time_limit
+from mynah.training.resuming.resume import check_resume, fixed_settings
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config

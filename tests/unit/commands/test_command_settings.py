@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mynah.commands.settings import read_settings
-from mynah.config.errors import UserError
+from mynah.cli.settings import read_settings
+from mynah.errors import UserError
 
 
 def test_a_folder_stands_for_the_corpus(tmp_path, monkeypatch):

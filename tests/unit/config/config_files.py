@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mynah.config.compose import Composed, compose
-from mynah.config.errors import ConfigErrors
+from mynah.config.hydra.compose import Composed, compose
+from mynah.errors import ConfigErrors
 
 # The migration guide's own example, word for word: its first line is a comment with its path.
 GUIDE_EXPERIMENT = """\

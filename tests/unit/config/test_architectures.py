@@ -1,12 +1,12 @@
 import pytest
 from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES
 
-from mynah.config.architectures import ARCHITECTURES, FASTCONFORMER
-from mynah.config.checks import check
-from mynah.config.errors import ConfigErrors
+from mynah.config.checks.architectures import ARCHITECTURES, FASTCONFORMER
+from mynah.config.checks.check import check
 from mynah.config.origins import Origin
 from mynah.config.schema import Config
 from mynah.config.settings import all_settings
+from mynah.errors import ConfigErrors
 
 
 def config(sample_rate=16000, sizes=None, **settings):

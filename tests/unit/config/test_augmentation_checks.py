@@ -2,11 +2,11 @@
 
 import pytest
 
-from mynah.config.augmentation import augmentation_notices
-from mynah.config.checks import check
-from mynah.config.errors import ConfigErrors
+from mynah.config.checks.augmentation import augmentation_notices
+from mynah.config.checks.check import check
 from mynah.config.origins import Origin
 from mynah.config.schema import Config
+from mynah.errors import ConfigErrors
 
 
 def config_with(**settings):

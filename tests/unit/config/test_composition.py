@@ -10,13 +10,13 @@ import pytest
 import yaml
 from config_files import GUIDE_EXPERIMENT, composed, experiment, write
 
-from mynah.config.compose import compose, from_mapping, read_config
 from mynah.config.effective import effective_yaml
-from mynah.config.errors import ConfigErrors
+from mynah.config.hydra.compose import compose, from_mapping, read_config
+from mynah.config.hydra.search_path import shipped_configs
+from mynah.config.mistakes.yaml_file import load_yaml, read_header, read_yaml
 from mynah.config.schema import Config
-from mynah.config.search_path import shipped_configs
 from mynah.config.settings import all_settings
-from mynah.config.yaml_file import load_yaml, read_header, read_yaml
+from mynah.errors import ConfigErrors
 
 PRESETS = sorted(path.stem for path in (shipped_configs() / "model").glob("*.yaml"))
 OWN = ("default", "large", "small")  # whose settings are Mynah's own
@@ -237,7 +237,7 @@ def test_a_configuration_is_composed_without_torch_or_transformers():
     import subprocess
 
     code = (
-        "import sys\nfrom mynah.config.compose import compose\n"
+        "import sys\nfrom mynah.config.hydra.compose import compose\n"
         "compose(['+experiments=production'])\n"
         "print(*sorted({'torch', 'transformers', 'datasets', 'peft'} & set(sys.modules)))"
     )

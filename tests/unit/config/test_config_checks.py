@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from mynah.config.checks import check
-from mynah.config.errors import ConfigErrors
+from mynah.config.checks.check import check
 from mynah.config.notices import notices
 from mynah.config.origins import Origin
 from mynah.config.schema import Config, TrainingConfig
 from mynah.config.settings import all_settings
-from mynah.config.training_arguments import optimizer_names, upstream_fields
-from mynah.config.upstream import GONE, UPSTREAM_DISPOSITION, refusal
+from mynah.config.trainer_fields.disposition import GONE, UPSTREAM_DISPOSITION, refusal
+from mynah.config.trainer_fields.installed import optimizer_names, upstream_fields
+from mynah.errors import ConfigErrors
 
 
 def config_with(**settings: Any) -> Config:

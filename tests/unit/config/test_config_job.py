@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mynah.config.compose import compose
+from mynah.checkpoints.commit import write_sums
+from mynah.cli.job import run_overrides
 from mynah.config.effective import effective_yaml
-from mynah.config.errors import UserError
-from mynah.job import run_overrides
-from mynah.training.checkpoint import write_sums
+from mynah.config.hydra.compose import compose
+from mynah.errors import UserError
 
 
 @pytest.fixture(autouse=True)

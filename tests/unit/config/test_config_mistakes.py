@@ -7,12 +7,12 @@ import shlex
 import pytest
 from config_files import GUIDE_EXPERIMENT, experiment, messages, write
 
-from mynah.command_line import CommandLine
-from mynah.config.compose import parse
-from mynah.config.config_files import ConfigFiles
-from mynah.config.errors import ConfigError, ConfigErrors, UserError
-from mynah.config.mistakes import Examination
-from mynah.config.search_path import config_directories
+from mynah.cli.command_line import CommandLine
+from mynah.config.hydra.compose import parse
+from mynah.config.hydra.config_files import ConfigFiles
+from mynah.config.hydra.search_path import config_directories
+from mynah.config.mistakes.command_line import Examination
+from mynah.errors import ConfigError, ConfigErrors, UserError
 
 
 def answer(*arguments: str) -> ConfigErrors:

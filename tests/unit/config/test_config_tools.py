@@ -9,18 +9,18 @@ import pytest
 import yaml
 from config_files import experiment
 
-from mynah import explain as explaining
-from mynah.config.compose import compose, parse
+from mynah.cli import explain as explaining
+from mynah.cli.exit_status import exit_status
 from mynah.config.effective import effective_yaml, values
-from mynah.config.errors import ConfigErrors, UserError
-from mynah.config.exit_status import exit_status
-from mynah.config.mistakes import plain_value
+from mynah.config.hydra.compose import compose, parse
+from mynah.config.mistakes.command_line import plain_value
+from mynah.config.mistakes.yaml_file import read_yaml
 from mynah.config.reference import reference
 from mynah.config.schema import Config
 from mynah.config.settings import all_sections, all_settings, describe_type, find, nearest
-from mynah.config.upstream import UPSTREAM_DISPOSITION
+from mynah.config.trainer_fields.disposition import UPSTREAM_DISPOSITION
 from mynah.config.values import argument, typed
-from mynah.config.yaml_file import read_yaml
+from mynah.errors import ConfigErrors, UserError
 
 REPOSITORY = Path(__file__).parents[3]
 

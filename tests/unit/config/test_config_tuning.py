@@ -3,13 +3,13 @@
 import pytest
 from config_files import composed
 
-from mynah.config.checks import check
+from mynah.config.checks.check import check
 from mynah.config.derived import learning_rate
-from mynah.config.errors import ConfigErrors
 from mynah.config.notices import notices
 from mynah.config.origins import Origin
 from mynah.config.schema import Config, ModelConfig
 from mynah.config.tuning import Tuning, tuning
+from mynah.errors import ConfigErrors
 
 PARTS = {"encoder_model_name": "openai/whisper-small", "decoder_model_name": "org/lm"}
 

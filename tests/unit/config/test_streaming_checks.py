@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mynah.config.checks import check
-from mynah.config.errors import ConfigErrors
+from mynah.config.checks.check import check
 from mynah.config.schema import Config
+from mynah.errors import ConfigErrors
 
 
 def streamed(**changed: Any) -> Config:
@@ -62,7 +62,7 @@ def test_what_a_stream_cannot_do_is_an_error_with_a_way_out(changed, what, inste
 
 def test_the_steps_are_asked_for_before_torch_is_imported():
     program = (
-        "import sys\nfrom mynah.config.compose import compose\n"
+        "import sys\nfrom mynah.config.hydra.compose import compose\n"
         "try:\n    compose(['data.dataset_name=./c', 'data.streaming=true',"
         " 'training.max_steps=-1'])\n"
         "except Exception as error:\n    print(type(error).__name__)\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mynah.data import tables
 from mynah.data.corpus import Corpus
+from mynah.data.tables import table as tables
 
 
 def stored_table(directory: Path, rows: list[dict[str, Any]], shards: int = 1) -> tables.Table:

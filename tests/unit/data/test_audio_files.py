@@ -7,13 +7,13 @@ import pytest
 import soundfile
 from data_helpers import real_corpus, tone, write_tone
 
-from mynah.data import audio
+from mynah.data.audio import files
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au"])
 def test_each_format_gives_the_sound_that_was_written(tmp_path, suffix):
     file = write_tone(tmp_path / f"a{suffix}", 1.0)
-    heard = audio.read(file, 16000)
+    heard = files.read(file, 16000)
     assert heard.dtype == np.float32 and heard.ndim == 1
     assert len(heard) == pytest.approx(16000, abs=1600)
     assert np.abs(np.fft.rfft(heard)).argmax() * 16000 / len(heard) == pytest.approx(440, abs=3)
@@ -21,7 +21,7 @@ def test_each_format_gives_the_sound_that_was_written(tmp_path, suffix):
 
 def test_nist_sphere_files_of_an4_are_read():
     file = real_corpus("an4") / "wav" / "an4_clstk" / "fash" / "an251-fash-b.sph"
-    heard = audio.read(file, 16000)
+    heard = files.read(file, 16000)
     header = file.read_bytes()[:1024].decode("latin-1")
     samples = int(header.split("sample_count -i ")[1].split()[0])
     assert len(heard) == samples
@@ -33,12 +33,12 @@ def test_nist_sphere_files_of_an4_are_read():
 
 def test_bytes_and_a_path_give_the_same_samples(tmp_path):
     file = write_tone(tmp_path / "a.flac")
-    assert np.array_equal(audio.read(file, 16000), audio.read(file.read_bytes(), 16000))
+    assert np.array_equal(files.read(file, 16000), files.read(file.read_bytes(), 16000))
 
 
 def test_audio_is_resampled_to_the_rate_asked_for(tmp_path):
     file = write_tone(tmp_path / "a.wav", 1.0, rate=44100)
-    heard = audio.read(file, 16000)
+    heard = files.read(file, 16000)
     assert len(heard) == 16000
     assert np.allclose(heard[500:-500], tone(1.0)[500:-500], atol=0.01)
 
@@ -46,30 +46,30 @@ def test_audio_is_resampled_to_the_rate_asked_for(tmp_path):
 def test_channels_are_mixed_or_one_of_them_chosen(tmp_path):
     left, right = tone(0.2), np.zeros(3200, np.float32)
     soundfile.write(tmp_path / "a.wav", np.stack([left, right], axis=1), 16000)
-    assert np.allclose(audio.read(tmp_path / "a.wav", 16000), left / 2, atol=1e-3)
-    assert np.allclose(audio.read(tmp_path / "a.wav", 16000, channel=0), left, atol=1e-3)
-    assert not audio.read(tmp_path / "a.wav", 16000, channel=1).any()
+    assert np.allclose(files.read(tmp_path / "a.wav", 16000), left / 2, atol=1e-3)
+    assert np.allclose(files.read(tmp_path / "a.wav", 16000, channel=0), left, atol=1e-3)
+    assert not files.read(tmp_path / "a.wav", 16000, channel=1).any()
     with pytest.raises(ValueError, match="no channel 2"):
-        audio.read(tmp_path / "a.wav", 16000, channel=2)
+        files.read(tmp_path / "a.wav", 16000, channel=2)
 
 
 def test_a_part_of_a_file_is_cut_out_to_the_sample(tmp_path):
     whole = np.random.default_rng(0).uniform(-0.5, 0.5, 16000).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", whole, 16000, subtype="FLOAT")
-    part = audio.read(tmp_path / "a.wav", 16000, offset_seconds=0.25, duration_seconds=0.5)
+    part = files.read(tmp_path / "a.wav", 16000, offset_seconds=0.25, duration_seconds=0.5)
     assert np.array_equal(part, whole[4000:12000])
     with pytest.raises(ValueError, match="begins at 2 s"):
-        audio.read(tmp_path / "a.wav", 16000, offset_seconds=2.0)
+        files.read(tmp_path / "a.wav", 16000, offset_seconds=2.0)
     with pytest.raises(ValueError, match="ends after"):
-        audio.read(tmp_path / "a.wav", 16000, offset_seconds=0.5, duration_seconds=2.0)
+        files.read(tmp_path / "a.wav", 16000, offset_seconds=0.5, duration_seconds=2.0)
 
 
 def test_inspecting_gives_the_length_and_a_digest_that_tells_sounds_apart(tmp_path):
     first, second = write_tone(tmp_path / "a.flac", 0.5), write_tone(tmp_path / "b.flac", 0.5)
     other = write_tone(tmp_path / "c.flac", 0.5, hertz=300)
-    assert audio.inspect(first) == audio.inspect(second)
-    assert audio.inspect(first)[0] == 0.5
-    assert audio.inspect(first)[1] != audio.inspect(other)[1]
+    assert files.inspect(first) == files.inspect(second)
+    assert files.inspect(first)[0] == 0.5
+    assert files.inspect(first)[1] != files.inspect(other)[1]
 
 
 def test_what_is_no_audio_says_why(tmp_path):
@@ -78,18 +78,18 @@ def test_what_is_no_audio_says_why(tmp_path):
     soundfile.write(tmp_path / "silent.wav", np.zeros(0, np.float32), 16000)
     for name in ("text.wav", "empty.wav"):
         with pytest.raises(ValueError, match=r"\w"):
-            audio.read(tmp_path / name, 16000)
+            files.read(tmp_path / name, 16000)
     with pytest.raises(ValueError, match="no sound"):
-        audio.read(tmp_path / "silent.wav", 16000)
+        files.read(tmp_path / "silent.wav", 16000)
     with pytest.raises(FileNotFoundError, match="there is no file"):
-        audio.read(tmp_path / "absent.wav", 16000)
+        files.read(tmp_path / "absent.wav", 16000)
 
 
 def test_a_file_that_was_cut_short_is_found_out(tmp_path):
     file = write_tone(tmp_path / "a.flac", 3.0, hertz=333)
     held = file.read_bytes()
     with pytest.raises(ValueError):
-        audio.read(held[: len(held) // 2], 16000)
+        files.read(held[: len(held) // 2], 16000)
 
 
 def test_samples_that_are_no_numbers_are_refused():
@@ -97,4 +97,4 @@ def test_samples_that_are_no_numbers_are_refused():
     samples = np.array([0.0, np.nan, 0.1] * 100, dtype=np.float32)
     soundfile.write(held, samples, 16000, format="WAV", subtype="FLOAT")
     with pytest.raises(ValueError, match="no numbers"):
-        audio.read(held.getvalue(), 16000)
+        files.read(held.getvalue(), 16000)

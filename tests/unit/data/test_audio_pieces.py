@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from data_helpers import real_corpus, tone, write_tone
 
-from mynah.data import audio, containers
+from mynah.data.audio import containers, files
 
 KINDS = [
     ("wav", "WAV", "PCM_16", 44100), ("flac", "FLAC", "PCM_16", 44100),
@@ -31,13 +31,13 @@ def noisy(seconds, rate):
 def test_a_piece_is_that_of_the_whole_to_the_sample(tmp_path, name, format, subtype, rate, seconds):
     file = tmp_path / name
     soundfile.write(file, noisy(seconds, rate), rate, format=format, subtype=subtype)
-    whole = audio.read(file, rate)
+    whole = files.read(file, rate)
     generator = np.random.default_rng(1)
     starts = [0, 1, 777, *generator.integers(0, len(whole), 8)]
     starts += [len(whole) - left for left in (1, 10, 200, 1000, 5000, 40000)]
     for start in starts:
         length = min(3000, len(whole) - start)
-        piece = audio.read(file, rate, offset_seconds=start / rate, duration_seconds=length / rate)
+        piece = files.read(file, rate, offset_seconds=start / rate, duration_seconds=length / rate)
         assert len(piece) == length
         # Opus settles for a while after a seek (RFC 7845, 4.6); a shift by one sample is far more.
         near = 2e-3 if subtype == "OPUS" else 1e-6
@@ -51,11 +51,11 @@ def test_a_piece_of_three_hours_takes_the_memory_of_the_piece(tmp_path):
             written.write(tone(60.0, rate))
     tracemalloc.start()
     try:
-        piece = audio.read(file, rate, offset_seconds=3600 * 2.5, duration_seconds=2.0)
+        piece = files.read(file, rate, offset_seconds=3600 * 2.5, duration_seconds=2.0)
         assert np.allclose(piece, tone(2.0, rate), atol=1e-3)
-        assert audio.probe(file) == audio.AudioInfo(rate, 1, 3 * 3600.0)
+        assert files.probe(file) == files.AudioInfo(rate, 1, 3 * 3600.0)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
-        assert audio.inspect(file)[0] == 3 * 3600  # all of it is decoded, but never held
+        assert files.inspect(file)[0] == 3 * 3600  # all of it is decoded, but never held
         assert tracemalloc.get_traced_memory()[1] < 10 << 20  # whole it is 41 MiB
     finally:
         tracemalloc.stop()
@@ -67,11 +67,11 @@ def test_a_recording_in_a_shard_is_read_in_its_place(tmp_path):
     shard = tmp_path / "shard"
     shard.write_bytes(b"head" + first + b"between" + second)
     places = {"byte_offset": 4 + len(first) + 7, "byte_length": len(second)}
-    assert np.array_equal(audio.read(shard, 16000, **places), audio.read(second, 16000))
-    assert audio.inspect(shard, **places) == audio.inspect(tmp_path / "b.ogg")
-    assert audio.probe(shard, **places).sample_rate == 16000
+    assert np.array_equal(files.read(shard, 16000, **places), files.read(second, 16000))
+    assert files.inspect(shard, **places) == files.inspect(tmp_path / "b.ogg")
+    assert files.probe(shard, **places).sample_rate == 16000
     with pytest.raises(ValueError, match="its shard is cut short"):
-        audio.read(shard, 16000, byte_offset=4, byte_length=shard.stat().st_size)
+        files.read(shard, 16000, byte_offset=4, byte_length=shard.stat().st_size)
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".mp3", ".raw", ".txt", ""])
@@ -79,8 +79,8 @@ def test_a_recording_in_a_shard_is_read_in_its_place(tmp_path):
 def test_a_wrong_ending_does_not_matter(tmp_path, suffix, format):
     held = write_tone(tmp_path / f"right.{format}").read_bytes()
     (tmp_path / f"wrong{suffix}").write_bytes(held)
-    heard = audio.read(tmp_path / f"wrong{suffix}", 16000)
-    assert np.array_equal(heard, audio.read(tmp_path / f"right.{format}", 16000))
+    heard = files.read(tmp_path / f"wrong{suffix}", 16000)
+    assert np.array_equal(heard, files.read(tmp_path / f"right.{format}", 16000))
 
 
 @pytest.mark.parametrize(("name", "format", "subtype", "rate"), KINDS)
@@ -89,19 +89,19 @@ def test_a_recording_that_was_cut_short_is_found_out(tmp_path, name, format, sub
     held = io.BytesIO()
     soundfile.write(held, noisy(3.0, rate), rate, format=format, subtype=subtype)
     whole = held.getvalue()
-    assert audio.inspect(whole)[0] == pytest.approx(3.0, abs=0.1)
+    assert files.inspect(whole)[0] == pytest.approx(3.0, abs=0.1)
     with pytest.raises(ValueError, match=r"cut short|lost sync"):
-        audio.inspect(whole[: int(len(whole) * share)])
+        files.inspect(whole[: int(len(whole) * share)])
     (tmp_path / "cut").write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(ValueError):
-        audio.inspect(tmp_path / "cut")
+        files.inspect(tmp_path / "cut")
 
 
 def test_a_sphere_file_that_was_cut_short_is_found_out():
     whole = (real_corpus("an4") / "wav" / "an4_clstk" / "fash" / "an251-fash-b.sph").read_bytes()
-    assert audio.inspect(whole)[0] > 0.5
+    assert files.inspect(whole)[0] > 0.5
     with pytest.raises(ValueError, match="cut short"):
-        audio.inspect(whole[: len(whole) // 2])
+        files.inspect(whole[: len(whole) // 2])
 
 
 def test_a_wav_file_that_was_written_to_a_pipe_is_whole():
@@ -126,19 +126,19 @@ def test_a_wav_file_that_was_written_to_a_pipe_is_whole():
 )
 def test_what_is_no_audio_is_told_by_what_it_is(tmp_path, content, reason):
     (tmp_path / "a.wav").write_bytes(content)
-    for call in (audio.inspect, audio.probe, lambda file: audio.read(file, 16000)):
+    for call in (files.inspect, files.probe, lambda file: files.read(file, 16000)):
         with pytest.raises(ValueError, match=reason):
             call(tmp_path / "a.wav")
 
 
 def test_silence_is_kept(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(16000, np.float32), 16000)
-    assert audio.inspect(tmp_path / "a.wav")[0] == 1.0
-    assert not audio.read(tmp_path / "a.wav", 16000).any()
+    assert files.inspect(tmp_path / "a.wav")[0] == 1.0
+    assert not files.read(tmp_path / "a.wav", 16000).any()
 
 
 def test_two_channels_of_a_file_have_digests_of_their_own(tmp_path):
     sides = np.stack([tone(0.3, hertz=300), tone(0.3, hertz=600)], axis=1)
     soundfile.write(tmp_path / "a.wav", sides, 16000)
-    digests = {audio.inspect(tmp_path / "a.wav", channel=side)[1] for side in (None, 0, 1)}
+    digests = {files.inspect(tmp_path / "a.wav", channel=side)[1] for side in (None, 0, 1)}
     assert len(digests) == 3

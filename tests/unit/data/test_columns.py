@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from mynah.data.columns import StoredColumn
+from mynah.data.tables.columns import StoredColumn
 
 TEXTS = ["", "é", "abc", "日本 words", "", "z"]
 

@@ -9,12 +9,12 @@ import pytest
 from data_helpers import settings, write_tone
 from shard_files import write_parquet
 
-from mynah.config.errors import UserError
 from mynah.config.schema import Config, DataConfig
 from mynah.data.augmentation.chain import Augmentation
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
 from mynah.data.streams.stream import open_stream
-from mynah.training.dataset import TrainingRows
+from mynah.errors import UserError
+from mynah.training.loading.dataset import TrainingRows
 
 ROWS = [
     {"file_name": "a.wav", "text": "call anna", "context": "Anna, Paris"},

@@ -8,10 +8,10 @@ from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 from stored_corpora import stored_corpus
 
-from mynah.config.errors import UserError
-from mynah.data.duplicates import digests, find_duplicates
-from mynah.data.leaks import find_leaks
-from mynah.data.prepare import prepare
+from mynah.data.preparation.duplicates import digests, find_duplicates
+from mynah.data.preparation.leaks import find_leaks
+from mynah.data.preparation.prepare import prepare
+from mynah.errors import UserError
 
 AUDIO, TEXT = "abc", "xy"
 

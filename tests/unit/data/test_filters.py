@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mynah.config.schema import DataConfig
-from mynah.data.filters import KEPT, REASONS, Measures, detail, reasons
+from mynah.data.preparation.filters import KEPT, REASONS, Measures, detail, reasons
 from mynah.data.scripts import SCRIPTS
 
 ROW = st.tuples(st.floats(0, 40), st.booleans(), st.booleans(), st.integers(0, 30), st.booleans())

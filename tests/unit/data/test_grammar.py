@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from mynah.config.errors import UserError
-from mynah.data import grammar, inflection, numerals
+from mynah.data.synthetic import grammar, inflection, numerals
+from mynah.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from stored_corpora import stored_corpus
 
-from mynah.data.held_out import hold_out
+from mynah.data.preparation.held_out import hold_out
 
 
 def of_speakers(directory, speakers):

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 from data_helpers import settings, write_tone
 
-from mynah.data import audio
-from mynah.data.prepare import prepare
+from mynah.data.audio import files
+from mynah.data.preparation.prepare import prepare
 
 
 def _reasons(tmp_path: Path, lines: list[str], **changed: object) -> dict[str, str]:
@@ -32,10 +32,10 @@ def test_the_faintest_sound_that_16_bits_hold_is_no_silence(tmp_path: Path):
     samples = np.zeros(16000, dtype=np.int16)
     samples[8000] = 1
     soundfile.write(tmp_path / "faint.wav", samples, 16000)
-    assert audio.inspect(tmp_path / "faint.wav", may_be_silent=False)[0] == 1.0
+    assert files.inspect(tmp_path / "faint.wav", may_be_silent=False)[0] == 1.0
     soundfile.write(tmp_path / "mute.wav", 0 * samples, 16000)
     with pytest.raises(ValueError, match="silent"):
-        audio.inspect(tmp_path / "mute.wav", may_be_silent=False)
+        files.inspect(tmp_path / "mute.wav", may_be_silent=False)
 
 
 @pytest.fixture

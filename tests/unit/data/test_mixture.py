@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 
-from mynah.cli import main
-from mynah.config.compose import compose
-from mynah.config.errors import ConfigErrors
+from mynah.cli.main import main
+from mynah.config.hydra.compose import compose
 from mynah.config.schema import MixtureEntry
-from mynah.data.mixture import repeats, shares
-from mynah.data.prepare import prepare
+from mynah.data.preparation.mixture import repeats, shares
+from mynah.data.preparation.prepare import prepare
+from mynah.errors import ConfigErrors
 
 HOURS = st.dictionaries(st.sampled_from("abcd"), st.floats(0.01, 1000), min_size=1)
 

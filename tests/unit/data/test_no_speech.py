@@ -3,7 +3,7 @@
 import pytest
 from data_helpers import settings, write_tone
 
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
 from mynah.evaluation.decode import Hypothesis
 from mynah.evaluation.score import score
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from data_helpers import settings, write_folder, write_tone
 
-from mynah.config.errors import UserError
-from mynah.data import checking, tables
-from mynah.data.audio import AudioError
-from mynah.data.prepare import prepare
+from mynah.data.audio.files import AudioError
+from mynah.data.preparation import checking
+from mynah.data.preparation.prepare import prepare
+from mynah.data.tables import table
+from mynah.errors import UserError
 
 ROWS = [(f"a{number}.wav", f"Sentence number {number}!", f"s{number % 4}") for number in range(12)]
 
@@ -194,7 +195,7 @@ def test_a_full_disk_is_told_in_a_few_lines_with_a_way_out(tmp_path, monkeypatch
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tables, "write_shard", full)
+    monkeypatch.setattr(table, "write_shard", full)
     with pytest.raises(UserError) as caught:
         prepared(tmp_path)
     assert "No space left on device" in str(caught.value)

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from data_helpers import settings, write_folder
 
-from mynah.cli import main
-from mynah.config.errors import UserError
-from mynah.data import checking, selection, table_shards, tables
-from mynah.data.prepare import prepare
+from mynah.cli.main import main
+from mynah.data.preparation import checking, selection
+from mynah.data.preparation.prepare import prepare
+from mynah.data.tables import shards, table
+from mynah.errors import UserError
 
 ROWS = [(f"a{number}.wav", f"Sentence number {number}", f"s{number % 4}") for number in range(12)]
 
@@ -84,7 +85,7 @@ def test_a_preparation_that_was_killed_goes_on_where_it_stopped(tmp_path, folder
 
 def test_a_table_of_another_version_is_made_again_and_said(tmp_path, folder, capsys, monkeypatch):
     first = prepared(tmp_path)
-    monkeypatch.setattr(tables, "FORMAT_VERSION", table_shards.FORMAT_VERSION + 1)
+    monkeypatch.setattr(table, "FORMAT_VERSION", shards.FORMAT_VERSION + 1)
     read = files_read(monkeypatch)
     again = prepared(tmp_path)
     assert "was made by another version of Mynah: it is made again" in capsys.readouterr().out
@@ -94,10 +95,10 @@ def test_a_table_of_another_version_is_made_again_and_said(tmp_path, folder, cap
 
 def test_shards_with_other_columns_are_not_gone_on_with(tmp_path, folder, monkeypatch):
     prepared(tmp_path)
-    monkeypatch.setattr(tables, "FORMAT_VERSION", table_shards.FORMAT_VERSION + 1)
-    more = table_shards.SCHEMA.append(table_shards.pa.field("new", "int32"))
-    monkeypatch.setattr(table_shards, "SCHEMA", more)
-    assert not table_shards.is_whole(only((tmp_path / "cache").glob("folder-*/shard-00000.arrow")))
+    monkeypatch.setattr(table, "FORMAT_VERSION", shards.FORMAT_VERSION + 1)
+    more = shards.SCHEMA.append(shards.pa.field("new", "int32"))
+    monkeypatch.setattr(shards, "SCHEMA", more)
+    assert not shards.is_whole(only((tmp_path / "cache").glob("folder-*/shard-00000.arrow")))
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "absent", "no account"])
@@ -130,7 +131,7 @@ def test_a_choice_that_is_cut_short_is_made_again(tmp_path, folder, name):
 
 def test_a_choice_is_not_made_twice(tmp_path, folder, monkeypatch):
     first = prepared(tmp_path, max_audio_seconds=1.0)
-    monkeypatch.setattr("mynah.data.candidates._choose", None)
+    monkeypatch.setattr("mynah.data.preparation.candidates._choose", None)
     assert prepared(tmp_path, max_audio_seconds=1.0).report == first.report
     with pytest.raises(TypeError):
         prepared(tmp_path, max_audio_seconds=1.1)
@@ -183,7 +184,7 @@ def test_the_first_bad_file_ends_the_preparation_where_that_is_asked(
 def test_many_rows_left_out_are_listed_in_a_file_beside_the_account(
     tmp_path, folder, monkeypatch, capsys
 ):
-    monkeypatch.setattr("mynah.data.candidates.LISTED_ROWS", 3)
+    monkeypatch.setattr("mynah.data.preparation.candidates.LISTED_ROWS", 3)
     data = prepared(tmp_path, max_audio_seconds=1.0)
     data.write(tmp_path)
     account = json.loads((tmp_path / "data.json").read_text())["splits"]["train"]

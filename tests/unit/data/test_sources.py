@@ -7,9 +7,9 @@ import sys
 import pytest
 from data_helpers import real_corpus, settings, tone, write_folder, write_tone
 
-from mynah.config.errors import UserError
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
 from mynah.data.sources import FORMATS, Place, find_format, open_source
+from mynah.errors import UserError
 
 
 def opened(tmp_path, **changed):

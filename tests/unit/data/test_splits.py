@@ -2,8 +2,8 @@
 
 import pytest
 
-from mynah.config.errors import UserError
 from mynah.data.splits import parse
+from mynah.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,13 @@ from shard_files import (
     write_tar,
 )
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.streams import reader as readers
 from mynah.data.streams.files import find_shards
 from mynah.data.streams.reader import BadRow
 from mynah.data.streams.stream import Stream, open_stream
+from mynah.errors import UserError
 
 TEXTS = transcripts(23)
 IDS = [f"utterance-{number:02d}" for number in range(23)]

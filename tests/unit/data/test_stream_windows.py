@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shard_files import encoded, transcripts, write_corpus, write_parquet
 
-from mynah.config.errors import UserError
 from mynah.config.schema import Config, DataConfig
 from mynah.data.row import Row
 from mynah.data.streams.reader import BadRow, ShardReader
 from mynah.data.streams.stream import Stream, open_stream
 from mynah.data.streams.windows import Mark, Windows
 from mynah.data.text import TextPolicy
-from mynah.training.stream_loader import StreamPlan, StreamSampler
+from mynah.errors import UserError
+from mynah.training.loading.stream_loader import StreamPlan, StreamSampler
 
 
 class Numbers(ShardReader):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from data_helpers import settings
 
-from mynah.config.errors import UserError
 from mynah.config.schema import SynthesisConfig
-from mynah.data import synthesis
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
 from mynah.data.sources import synthetic
+from mynah.data.synthetic import espeak
+from mynah.errors import UserError
 
 pytest.importorskip("espeakng_loader")
 
@@ -23,18 +23,18 @@ def small(tmp_path, **changed):
 
 
 def test_evaluation_shares_no_voice_no_variant_and_not_every_accent_with_training():
-    train = [voice.partition("+") for voice in synthesis.TRAIN_VOICES]
-    evaluation = [voice.partition("+") for voice in synthesis.EVALUATION_VOICES]
-    assert not set(synthesis.TRAIN_VOICES) & set(synthesis.EVALUATION_VOICES)
+    train = [voice.partition("+") for voice in espeak.TRAIN_VOICES]
+    evaluation = [voice.partition("+") for voice in espeak.EVALUATION_VOICES]
+    assert not set(espeak.TRAIN_VOICES) & set(espeak.EVALUATION_VOICES)
     assert not {part[2] for part in train} & {part[2] for part in evaluation}
     assert {part[0] for part in evaluation} - {part[0] for part in train}
 
 
-@pytest.mark.parametrize("voice", [*synthesis.TRAIN_VOICES, *synthesis.EVALUATION_VOICES])
+@pytest.mark.parametrize("voice", [*espeak.TRAIN_VOICES, *espeak.EVALUATION_VOICES])
 def test_every_voice_is_there_and_speaks_like_no_other(voice):
-    speech = synthesis.espeak().speak("hello my friend", voice, 170, 50)
-    plain = synthesis.espeak().speak("hello my friend", "en-us", 170, 50)
-    assert 0.4 < len(speech) / synthesis.espeak().sample_rate < 3
+    speech = espeak.espeak().speak("hello my friend", voice, 170, 50)
+    plain = espeak.espeak().speak("hello my friend", "en-us", 170, 50)
+    assert 0.4 < len(speech) / espeak.espeak().sample_rate < 3
     assert (
         voice == "en-us" or len(speech) != len(plain) or not np.allclose(speech, plain, atol=0.05)
     )
@@ -42,12 +42,12 @@ def test_every_voice_is_there_and_speaks_like_no_other(voice):
 
 def test_a_voice_that_is_not_there_is_an_error():
     with pytest.raises(ValueError, match="no voice"):
-        synthesis.espeak().speak("hello", "xx-nowhere", 170, 50)
+        espeak.espeak().speak("hello", "xx-nowhere", 170, 50)
 
 
 def test_rate_and_pitch_do_what_they_say():
     def speech(rate: int, pitch: int) -> np.ndarray:
-        return synthesis.espeak().speak("one two three four five six", "en-us+m3", rate, pitch)
+        return espeak.espeak().speak("one two three four five six", "en-us+m3", rate, pitch)
 
     def hertz(audio: np.ndarray) -> float:
         """The pitch: the lag at which the loudest half second is most like itself."""
@@ -61,10 +61,10 @@ def test_rate_and_pitch_do_what_they_say():
 
 
 def test_a_recording_has_the_level_the_silence_and_the_noise_that_were_drawn():
-    spoken = synthesis.Spoken("x", "turn on the lights", "en-us+m1", 160, 50, None, 5)
-    quiet = synthesis.record(spoken, 16000)
-    noisy = synthesis.record(
-        synthesis.Spoken("x", "turn on the lights", "en-us+m1", 160, 50, 10.0, 5), 16000
+    spoken = espeak.Spoken("x", "turn on the lights", "en-us+m1", 160, 50, None, 5)
+    quiet = espeak.record(spoken, 16000)
+    noisy = espeak.record(
+        espeak.Spoken("x", "turn on the lights", "en-us+m1", 160, 50, 10.0, 5), 16000
     )
     assert quiet.dtype == np.float32 and np.abs(quiet).max() < 1
     assert np.abs(quiet[:700]).max() < 1e-6 < np.abs(noisy[:700]).max()
@@ -81,7 +81,7 @@ def test_the_plan_is_a_function_of_the_settings():
     assert plan == synthetic.plan("train", SynthesisConfig(train_sentences=60))
     assert plan[:20] == synthetic.plan("train", SynthesisConfig(train_sentences=20))
     assert plan != synthetic.plan("train", SynthesisConfig(train_sentences=60, seed=1))
-    assert {one.voice for one in plan} == set(synthesis.TRAIN_VOICES)
+    assert {one.voice for one in plan} == set(espeak.TRAIN_VOICES)
     assert len({one.rate for one in plan}) > 10 and len({one.pitch for one in plan}) > 10
     assert all(20 <= one.snr_db <= 40 for one in plan)
 
@@ -172,7 +172,7 @@ def test_no_more_is_spoken_than_is_kept(tmp_path, monkeypatch):
 
 
 def test_a_missing_espeak_library_says_what_to_install(tmp_path, monkeypatch):
-    synthesis.espeak.cache_clear()
+    espeak.espeak.cache_clear()
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(UserError) as caught:
         prepare(small(tmp_path), working_directory=tmp_path)
@@ -183,7 +183,7 @@ def test_a_speaking_process_that_fails_is_told_of_in_one_line(tmp_path, monkeypa
     monkeypatch.setattr(synthetic, "_environment", lambda: {"PATH": "", "PYTHONPATH": "/nowhere"})
     monkeypatch.setattr(synthetic.sys, "executable", sys.executable)
     plan = synthetic.plan("train", SynthesisConfig(train_sentences=1))
-    broken = [synthesis.Spoken(**{**vars(plan[0]), "voice": "xx-nowhere"})]
+    broken = [espeak.Spoken(**{**vars(plan[0]), "voice": "xx-nowhere"})]
     with pytest.raises(UserError, match="no voice xx-nowhere"):
         synthetic._speak("train", {0: broken}, tmp_path, 16000, 1)
     assert not list(tmp_path.glob("*.arrow"))

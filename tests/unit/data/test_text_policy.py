@@ -5,10 +5,10 @@ from data_helpers import settings, write_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
 from mynah.data.text import TextPolicy, prepare_text
+from mynah.errors import UserError
 
 ROWS = [("a.wav", "Mr. Smith said OK.", "a"), ("b.wav", "nothing here", "b")]
 

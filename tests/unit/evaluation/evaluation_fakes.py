@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mynah.config.errors import UserError
 from mynah.config.schema import Config
+from mynah.errors import UserError
 from mynah.evaluation.evaluate import Evaluation, evaluate
 
 

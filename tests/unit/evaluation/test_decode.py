@@ -10,7 +10,7 @@ import pytest
 import torch
 from evaluation_fakes import FakeCorpus, FakeFamily
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.evaluation.decode import decode, evaluating, examples, group_by_length
 
 WORDS = [f"word{row}" for row in range(10)]

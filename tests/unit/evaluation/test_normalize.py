@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mynah.config.errors import UserError
 from mynah.config.schema import EvaluationConfig
+from mynah.errors import UserError
 from mynah.evaluation.normalize import get_normalizer
 
 BASIC = get_normalizer("basic")

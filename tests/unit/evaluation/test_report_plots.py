@@ -5,8 +5,8 @@ from __future__ import annotations
 from evaluation_fakes import FakeCorpus, evaluation_of
 
 from mynah.evaluation import breakdown
-from mynah.evaluation.page_durations import error_rate_over_duration
-from mynah.evaluation.page_training import curves_of
+from mynah.evaluation.pages.durations import error_rate_over_duration
+from mynah.evaluation.pages.training import curves_of
 
 
 def test_one_bin_of_durations_is_no_plot():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.evaluation.decode import Hypothesis
 from mynah.evaluation.score import AlignedWord, bootstrap_intervals, score
 

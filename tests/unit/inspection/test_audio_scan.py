@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from inspected_corpora import RATE, babble
 
-from mynah.config.errors import UserError
-from mynah.inspection import audio_scan
-from mynah.inspection.audio_scan import chosen_rows, scan
-from mynah.inspection.scan_cache import ScanCache
-from mynah.inspection.signal_facts import FACTS, measure
+from mynah.errors import UserError
+from mynah.inspection.signals import audio_scan
+from mynah.inspection.signals.audio_scan import chosen_rows, scan
+from mynah.inspection.signals.scan_cache import ScanCache
+from mynah.inspection.signals.signal_facts import FACTS, measure
 
 
 class FakeCorpus:

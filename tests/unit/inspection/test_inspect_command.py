@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from inspected_corpora import dirty_rows, plain_rows, real_corpus, write_corpus
 
-from mynah import cli
+from mynah.cli import main
 
 
 class Page(HTMLParser):
@@ -60,7 +60,7 @@ def inspected(dirty, tmp_path_factory):
     root, _ = dirty
     page = directory / "page.html"
     arguments = [str(root), f"data.dataset_cache_dir={directory}/cache", "--to", str(page)]
-    assert cli.main(["data", "inspect", *arguments, "data.num_proc=2"]) == 0
+    assert main.main(["data", "inspect", *arguments, "data.num_proc=2"]) == 0
     return json.loads((directory / "page.json").read_text()), page.read_text()
 
 
@@ -144,7 +144,7 @@ def test_a_transcript_with_a_script_in_it_is_inert(tmp_path):
         row["text"] = row["speaker"] = evil
     root = write_corpus(tmp_path / "evil", rows)
     arguments = [str(root), f"data.dataset_cache_dir={tmp_path}/cache", "data.text_case=keep"]
-    assert cli.main(["data", "inspect", *arguments, "--to", str(tmp_path / "p.html")]) == 0
+    assert main.main(["data", "inspect", *arguments, "--to", str(tmp_path / "p.html")]) == 0
     page = Page((tmp_path / "p.html").read_text())
     assert len(page.all("script")) == 1 and page.all("img") == []
 
@@ -159,7 +159,7 @@ def clean(tmp_path, monkeypatch):
 
 
 def test_the_page_is_put_below_outputs_by_itself(clean, tmp_path, capsys):
-    assert cli.main(["data", "inspect", *clean]) == 0
+    assert main.main(["data", "inspect", *clean]) == 0
     told = capsys.readouterr().out
     assert "outputs/inspection/clean/inspection.html" in told
     assert (tmp_path / "outputs/inspection/clean/inspection.json").is_file()
@@ -171,14 +171,14 @@ def test_without_audio_nothing_is_decoded_and_the_page_says_so(clean, tmp_path, 
     def never(*arguments, **named):
         raise AssertionError("listened")
 
-    monkeypatch.setattr("mynah.inspection.audio_scan.scan", never)
-    assert cli.main(["data", "inspect", *clean, "--no-audio", "--to", "p.html"]) == 0
+    monkeypatch.setattr("mynah.inspection.signals.audio_scan.scan", never)
+    assert main.main(["data", "inspect", *clean, "--no-audio", "--to", "p.html"]) == 0
     assert json.loads((tmp_path / "p.json").read_text())["splits"]["train"]["audio"] is None
     assert "not listened to" in (tmp_path / "p.html").read_text()
 
 
 def test_a_sample_bounds_what_is_listened_to_and_not_what_is_counted(clean, tmp_path, capsys):
-    assert cli.main(["data", "inspect", *clean, "--sample", "4", "--to", "p.html"]) == 0
+    assert main.main(["data", "inspect", *clean, "--sample", "4", "--to", "p.html"]) == 0
     split = json.loads((tmp_path / "p.json").read_text())["splits"]["train"]
     assert split["audio"]["recordings"] == 4
     assert split["utterances"] == 30
@@ -198,8 +198,10 @@ def test_a_sample_bounds_what_is_listened_to_and_not_what_is_counted(clean, tmp_
 def test_a_mistake_is_told_before_anything_is_prepared(
     clean, tmp_path, capsys, monkeypatch, arguments, told
 ):
-    monkeypatch.setattr("mynah.data.prepare.prepare", lambda *a, **b: pytest.fail("prepared"))
-    assert cli.main(["data", "inspect", *clean, *arguments]) == 2
+    monkeypatch.setattr(
+        "mynah.data.preparation.prepare.prepare", lambda *a, **b: pytest.fail("prepared")
+    )
+    assert main.main(["data", "inspect", *clean, *arguments]) == 2
     error = capsys.readouterr().err
     assert told in error
     assert "Traceback" not in error and "eval_checkpoint" not in error
@@ -207,7 +209,7 @@ def test_a_mistake_is_told_before_anything_is_prepared(
 
 def test_an_empty_corpus_is_told(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    assert cli.main(["data", "inspect", str(tmp_path / "empty")]) == 2
+    assert main.main(["data", "inspect", str(tmp_path / "empty")]) == 2
     assert "error:" in capsys.readouterr().err
 
 
@@ -232,10 +234,10 @@ def test_a_checkpoint_s_model_names_the_transcript_that_is_not_what_was_said(tmp
         ]
 
     monkeypatch.setattr(evaluation, "decode", decode)
-    monkeypatch.setattr("mynah.commands.data_inspect._checkpoint", lambda asked, here: here)
-    monkeypatch.setattr("mynah.commands.data_inspect._family", lambda *arguments: Model())
+    monkeypatch.setattr("mynah.cli.data.inspect._checkpoint", lambda asked, here: here)
+    monkeypatch.setattr("mynah.cli.data.inspect._family", lambda *arguments: Model())
     arguments = [str(root), f"data.dataset_cache_dir={tmp_path}/cache", "--with", "model"]
-    assert cli.main(["data", "inspect", *arguments, "--to", str(tmp_path / "p.html")]) == 0
+    assert main.main(["data", "inspect", *arguments, "--to", str(tmp_path / "p.html")]) == 0
     found = json.loads((tmp_path / "p.json").read_text())["splits"]["train"]["disagreement"]
     assert found["rows"][0]["id"] == "train/007.wav"
     assert found["striking"] == 1
@@ -251,7 +253,7 @@ def test_a_real_corpus_is_counted_as_its_readme_says(tmp_path):
     root = real_corpus("an4")
     arguments = [str(root), f"data.dataset_cache_dir={tmp_path}/cache", "data.eval_splits=[test]"]
     page = tmp_path / "p.html"
-    assert cli.main(["data", "inspect", *arguments, "--sample", "20", "--to", str(page)]) == 0
+    assert main.main(["data", "inspect", *arguments, "--sample", "20", "--to", str(page)]) == 0
     splits = json.loads((tmp_path / "p.json").read_text())["splits"]
     assert (splits["train"]["utterances"], splits["train"]["speakers"]) == (948, 74)
     assert (splits["test"]["utterances"], splits["test"]["running_words"]) == (130, 773)

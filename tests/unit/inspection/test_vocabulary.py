@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mynah.evaluation.normalize import get_normalizer
-from mynah.inspection.text_counts import (
+from mynah.inspection.words.text_counts import (
     TextCounts,
     having_any,
     measure_texts,
@@ -19,8 +19,8 @@ from mynah.inspection.text_counts import (
     symbols_in,
     text_array,
 )
-from mynah.inspection.vocabulary import Vocabulary, out_of_vocabulary
-from mynah.inspection.writing_systems import foreign_letters, script
+from mynah.inspection.words.vocabulary import Vocabulary, out_of_vocabulary
+from mynah.inspection.words.writing_systems import foreign_letters, script
 
 TEXTS = st.lists(st.text("abAB é'’-.,!1٣ \t中мя", max_size=20), max_size=30)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mynah.config.legacy_keys import KNOWN, Fate, base_groups, fate, nearest
+from mynah.config.legacy.keys import KNOWN, Fate, base_groups, fate, nearest
 from mynah.config.settings import find
-from mynah.config.training_arguments import upstream_fields
+from mynah.config.trainer_fields.installed import upstream_fields
 
 # The dialect, as its files in the wild have it.
 MODEL = [

@@ -7,7 +7,7 @@ from tiny_models import TEXTS, tiny
 from transformers import AutoModelForCausalLM
 
 from mynah.models import registry
-from mynah.models.speech_llm_model import AUDIO_TOKEN
+from mynah.models.speech_llm.network import AUDIO_TOKEN
 
 
 def build(checkpoints, encoder="whisper", decoder="chat_lm", **settings):

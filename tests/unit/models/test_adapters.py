@@ -11,9 +11,11 @@ from standins_ctc import KINDS as CTC_KINDS
 from tiny_models import TEXTS, tiny, train
 
 from mynah import console
-from mynah.config.errors import UserError
 from mynah.config.schema import ModelConfig
-from mynah.models import adapters, registry, weight_files
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.lora import adapters
+from mynah.models.pretrained import weight_files
 
 
 @pytest.fixture

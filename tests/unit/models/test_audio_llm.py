@@ -16,10 +16,12 @@ from transformers import (
     Qwen2_5OmniThinkerForConditionalGeneration,
 )
 
-from mynah.models import audio_llm_models, hub, registry
+from mynah.models import registry
+from mynah.models.audio_llm import loading
 from mynah.models.family import Example
+from mynah.models.pretrained import hub
 
-KINDS = audio_llm_models.SUPPORTED
+KINDS = loading.SUPPORTED
 # Of each way to hear, one is in the fast tests throughout; all are in the long ones.
 FAST = ("qwen3_asr", "granite_speech", "fun_asr_nano", "vibevoice_asr")
 SOME = [pytest.param(kind, marks=() if kind in FAST else pytest.mark.long) for kind in KINDS]
@@ -73,7 +75,7 @@ def still(family):
 
 def plain_processor(kind, folder):
     source = hub.Source(str(folder), offline=True)
-    return audio_llm_models.processor(source, kind)
+    return loading.processor(source, kind)
 
 
 def plain_model(kind, folder):

@@ -13,13 +13,14 @@ import torch
 from tiny_models import TEXTS, tiny, train
 from transformers import WhisperFeatureExtractor
 
-from mynah.config.errors import UserError
-from mynah.models import audio_llm_models, registry
-from mynah.models.audio_llm_extractors import (
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.audio_llm import loading
+from mynah.models.audio_llm.extractors import (
     FunAsrNanoFeatureExtractor,
     GraniteSpeechFeatureExtractor,
 )
-from mynah.models.audio_llm_windows import VoxtralFrontend, WindowFrontend
+from mynah.models.audio_llm.windows import VoxtralFrontend, WindowFrontend
 from mynah.models.family import Example
 
 
@@ -118,12 +119,12 @@ def test_an_attention_that_a_part_does_not_have_is_an_error(checkpoints):
     assert error.value.where == "model.attn_implementation=sdpa"
 
 
-@pytest.mark.parametrize("kind", audio_llm_models.UNSUPPORTED)
+@pytest.mark.parametrize("kind", loading.UNSUPPORTED)
 def test_what_transformers_lists_and_is_not_trained_says_why(kind, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
     with pytest.raises(UserError) as error:
         registry.check(tiny(pretrained=str(tmp_path)), sample_rate=16000, offline=True)
-    assert audio_llm_models.UNSUPPORTED[kind] in error.value.what and error.value.fix
+    assert loading.UNSUPPORTED[kind] in error.value.what and error.value.fix
 
 
 def test_an_instruction_of_ones_own_takes_the_place_of_the_authors(build):

@@ -6,11 +6,11 @@ import pytest
 import torch
 from tiny_models import TEXTS, tiny
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.models import registry
-from mynah.models.beam_search import WordScorer, search
-from mynah.models.word_decoding import spellings
-from mynah.models.word_ngrams import END, WordNgrams
+from mynah.models.ctc.beam_search import WordScorer, search
+from mynah.models.ctc.word_decoding import spellings
+from mynah.models.ctc.word_ngrams import END, WordNgrams
 
 LETTERS = "cat sodgue"  # labels 1 and up; 0 is the blank
 SPELLINGS = dict(enumerate(LETTERS, start=1))

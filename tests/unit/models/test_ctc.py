@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
 from transformers import AutoModelForCTC, AutoProcessor
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.family import Example
 

@@ -11,8 +11,10 @@ import torch
 from tiny_models import TEXTS, doubled, examples, tiny, train
 from transformers import AutoModelForCTC, AutoProcessor, AutoTokenizer
 
-from mynah.models import ctc_models, hub, registry
+from mynah.models import registry
+from mynah.models.ctc import loading
 from mynah.models.family import Example
+from mynah.models.pretrained import hub
 
 KINDS = [kind for kinds in standins_ctc.BY_TYPE.values() for kind in kinds]
 ONE_OF_EACH = [kinds[0] for kinds in standins_ctc.BY_TYPE.values()]
@@ -33,7 +35,7 @@ def build(folder, **settings):
 def head_of(family):
     model = family.model
     base = model.get_base_model() if hasattr(model, "peft_config") else model
-    head = base.get_submodule(ctc_models.head_of(base))
+    head = base.get_submodule(loading.head_of(base))
     return getattr(head, "modules_to_save", {"default": head})["default"]
 
 
@@ -110,7 +112,7 @@ def test_all_linear_layers_get_lora_but_the_head_which_is_trained_whole(kind, ch
     rows = examples(family, clips, SHORT)
     losses = train(family, family.collate(rows), steps=2, rate=1e-3)
     assert losses[-1] < losses[0]
-    head = ctc_models.head_of(family.model.get_base_model())
+    head = loading.head_of(family.model.get_base_model())
     changed = set()
     for name, tensor in family.model.state_dict().items():
         learns = ".lora_" in name or f"{head}.modules_to_save" in name

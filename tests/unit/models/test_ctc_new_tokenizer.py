@@ -8,8 +8,9 @@ from tiny_models import TEXTS, examples, gradients, tiny, train
 from transformers import AutoModelForCTC, AutoProcessor, AutoTokenizer
 
 from mynah import console
-from mynah.config.errors import UserError
-from mynah.models import ctc_models, registry
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.ctc import loading
 
 RUSSIAN = ["один два три", "четыре пять шесть", "семь восемь", "девять"]
 KINDS = ["hubert_ctc", "w2v_bert_ctc", "parakeet_ctc", "lasr_ctc", "granite5_ctc"]
@@ -45,7 +46,7 @@ def test_it_writes_the_corpus_learns_and_is_what_plain_transformers_loads(
     base = family.model.get_base_model() if lora else family.model
     drawn = {
         name: parameter.clone()
-        for path in ctc_models.label_layers(base)
+        for path in loading.label_layers(base)
         for name, parameter in base.named_parameters()
         if name.startswith(f"{path}.") and "original_module" not in name
     }

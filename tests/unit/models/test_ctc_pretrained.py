@@ -7,8 +7,9 @@ from tiny_models import TEXTS, examples, tiny, train
 from transformers import AutoModelForCTC
 
 from mynah import console
-from mynah.config.errors import UserError
-from mynah.models import ctc_models, registry
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.ctc import loading
 
 WITHOUT_HEAD = ["wav2vec2_base", "w2v_bert"]
 
@@ -50,7 +51,7 @@ def test_lora_trains_its_matrices_and_a_new_head_alone(checkpoints, clips):
     family = build(checkpoints("wav2vec2_base"), use_lora=True)
     before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
     train(family, family.collate(rows(family, clips)))
-    head = ctc_models.head_of(family.model.get_base_model())
+    head = loading.head_of(family.model.get_base_model())
     changed = set()
     for name, tensor in family.model.state_dict().items():
         learns = ".lora_" in name or f"{head}.modules_to_save" in name

@@ -8,7 +8,7 @@ import torch
 from tiny_models import TEXTS, examples, tiny, train
 from transformers import AutoConfig, AutoModelForCTC
 
-from mynah.config.architectures import ARCHITECTURES
+from mynah.config.checks.architectures import ARCHITECTURES
 from mynah.models import registry
 
 SHORT = ["call anna", "ten minutes", "nine", "next song"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import ParakeetEncoder, ParakeetEncoderConfig
 
-from mynah.models import fastconformer
+from mynah.models.patches import fastconformer
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 import torch
 import transformers
 
-from mynah.models import catalog, footprint
-from mynah.models.catalog_entry import BATCH
-from mynah.models.footprint import Batch, Stack
+from mynah.models.catalog import entries, footprint
+from mynah.models.catalog.entry import BATCH
+from mynah.models.catalog.footprint import Batch, Stack
 
 _WIDTH = 64
 _FRAMES = 60
@@ -91,7 +91,7 @@ def _llama(layers):
 
 
 def _entry(preset):
-    return next(entry for entry in catalog.ENTRIES if entry.preset == preset)
+    return next(entry for entry in entries.ENTRIES if entry.preset == preset)
 
 
 def _of(stack: Stack, **changes) -> Stack:
@@ -185,7 +185,7 @@ def test_weights_that_learn_take_gradient_state_and_update_those_that_do_not_tak
     assert frozen - base == 2_000_000
 
 
-@pytest.mark.parametrize("entry", catalog.ENTRIES, ids=lambda entry: entry.preset)
+@pytest.mark.parametrize("entry", entries.ENTRIES, ids=lambda entry: entry.preset)
 def test_less_precision_never_takes_more(entry):
     assert entry.lora_bytes(frozen_weight_bytes=2, value_bytes=2) < entry.lora_bytes()
     assert entry.full_bytes() > 4 * entry.parameters

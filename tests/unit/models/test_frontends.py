@@ -5,8 +5,10 @@ import pytest
 import torch
 from tiny_models import tiny
 
-from mynah.models import ctc_models, hub, speech_encoders
-from mynah.models.frontends import frontend_for, group_by_length
+from mynah.models.ctc import loading
+from mynah.models.features.frontends import frontend_for, group_by_length
+from mynah.models.pretrained import hub
+from mynah.models.speech_llm import encoders
 
 KINDS = ["parakeet_ctc", "wav2vec2_ctc", "hubert_ctc", "wavlm_ctc", "w2v_bert", "whisper"]
 LENGTHS = [4000, 4001, 4159, 4160, 5000, 6399, 6401, 7777, 8000, 9599, 9601, 11111, 12800]
@@ -15,7 +17,7 @@ LENGTHS = [4000, 4001, 4159, 4160, 5000, 6399, 6401, 7777, 8000, 9599, 9601, 111
 def frontend_and_encoder(folder):
     source = hub.Source(str(folder))
     config = hub.load_config(source)
-    encoder = speech_encoders.load(source, speech_encoders.encoder_config(config, source))
+    encoder = encoders.load(source, encoders.encoder_config(config, source))
     return frontend_for(hub.feature_extractor(source, 16000), encoder), encoder.eval()
 
 
@@ -28,7 +30,7 @@ def test_lengths_are_those_that_the_model_puts_out(kind, checkpoints):
         assert frontend.feature_length(samples) == len(features)
         batch = frontend.pad([features], len(features))
         with torch.no_grad():
-            hidden = speech_encoders.encode(
+            hidden = encoders.encode(
                 encoder,
                 batch[frontend.input_name],
                 torch.tensor([len(features)]),
@@ -41,7 +43,7 @@ def test_lengths_are_those_that_the_model_puts_out(kind, checkpoints):
 def test_lengths_of_a_model_from_scratch_are_those_it_puts_out(factor):
     config = tiny()
     config.encoder.subsampling_factor = factor
-    parts = ctc_models.from_scratch(config, ["a b c"], 16000)
+    parts = loading.from_scratch(config, ["a b c"], 16000)
     frontend = frontend_for(parts.extractor, parts.model)
     for samples in range(1600, 9000, 371):
         features = frontend.features(np.ones(samples, dtype=np.float32))

@@ -8,7 +8,7 @@ import torch
 from transformers.audio_utils import mel_filter_bank
 from transformers.utils import import_utils
 
-from mynah.models.granite_features import GraniteSpeech5FeatureExtractor
+from mynah.models.features.granite import GraniteSpeech5FeatureExtractor
 
 
 class MelSpectrogram:

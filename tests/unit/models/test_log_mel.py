@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from transformers import ParakeetFeatureExtractor
 
-from mynah.models.features import LogMel
+from mynah.models.features.log_mel import LogMel
 
 
 @pytest.mark.parametrize("rate, hop, window, fft", [(16000, 160, 400, 512), (8000, 80, 200, 256)])

@@ -10,9 +10,10 @@ import transformers
 from families import FAMILIES, batch_of, build, loss_of, shifted
 from tiny_models import train
 
-from mynah.cli import main
-from mynah.models import registry, weights
-from mynah.training.checkpoint import commit, find_damage
+from mynah.checkpoints.commit import commit, find_damage
+from mynah.cli.main import main
+from mynah.models import registry
+from mynah.models.pretrained import weights
 
 PLAIN = {
     "ctc": "AutoModelForCTC",

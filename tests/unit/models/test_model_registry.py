@@ -6,7 +6,7 @@ import standins
 import torch
 from tiny_models import TEXTS, tiny
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.models import registry
 
 

@@ -10,7 +10,7 @@ import torch
 from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
 from transformers import pipeline
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.family import Example
 

@@ -10,8 +10,9 @@ import torch
 from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
 from transformers import WhisperForConditionalGeneration
 
-from mynah.models import registry, seq2seq_generation
+from mynah.models import registry
 from mynah.models.family import Example
+from mynah.models.seq2seq import generation as seq2seq_generation
 
 WINDOW_SECONDS = 5  # of the stand-in
 

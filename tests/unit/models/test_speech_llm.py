@@ -8,11 +8,12 @@ from speech_llms import build
 from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
 from transformers import AutoModel, AutoModelForCausalLM, WhisperForConditionalGeneration
 
-from mynah.config.errors import UserError
-from mynah.models import registry, speech_encoders
-from mynah.models.speech_llm_model import AUDIO_TOKEN
-from mynah.models.speech_llm_prompts import prompt_ids
-from mynah.models.token_loss import IGNORED
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.speech_llm import encoders
+from mynah.models.speech_llm.network import AUDIO_TOKEN
+from mynah.models.speech_llm.prompts import prompt_ids
+from mynah.models.text.token_loss import IGNORED
 
 
 @pytest.mark.parametrize("decoder", ["chat_lm", "base_lm"])
@@ -143,8 +144,8 @@ def test_whisper_hears_a_short_clip_the_same_beside_a_long_one(checkpoints):
     features[1, 121:] = 0
     lengths = torch.tensor([200, 121])
     with torch.no_grad():
-        both = speech_encoders.encode(encoder, features, lengths, None)
-        alone = speech_encoders.encode(encoder, features[1:, :121], lengths[1:], None)
+        both = encoders.encode(encoder, features, lengths, None)
+        alone = encoders.encode(encoder, features[1:, :121], lengths[1:], None)
     torch.testing.assert_close(both[1, : alone.shape[1]], alone[0])
 
 
@@ -173,7 +174,7 @@ def test_a_whisper_may_hear_every_clip_in_its_window(checkpoints, clips, tmp_pat
     plain = kind.from_pretrained(checkpoints("whisper")).model.encoder.eval()
     theirs = native.extractor(clips[0], sampling_rate=16000, return_tensors="pt").input_features
     with torch.no_grad():
-        ours = speech_encoders.encode(
+        ours = encoders.encode(
             native.model.encoder, batch["input_features"], batch["feature_lengths"], None
         )
         whole = plain(theirs).last_hidden_state

@@ -7,8 +7,10 @@ import transformers
 from speech_llms import build
 from tiny_models import TEXTS, examples, tiny, train
 
-from mynah.config.errors import UserError
-from mynah.models import bases, registry, speech_encoders
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.pretrained import bases
+from mynah.models.speech_llm import encoders
 
 ENCODERS = [
     "whisper", "wav2vec2_ctc", "wav2vec2_ctc_layer_norm", "wav2vec2_base", "hubert_ctc",
@@ -152,4 +154,4 @@ def test_what_is_no_speech_encoder_is_refused(checkpoints):
     for kind in ("base_lm", "moonshine"):
         with pytest.raises(UserError, match="no speech encoder that is supported"):
             build(checkpoints, kind)
-    assert "whisper" in speech_encoders.SUPPORTED
+    assert "whisper" in encoders.SUPPORTED

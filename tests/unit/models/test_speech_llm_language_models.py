@@ -6,10 +6,10 @@ import torch
 from speech_llms import build, go_on, loss_by_hand, plain_language_model
 from tiny_models import TEXTS, examples, train
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.models import registry
-from mynah.models.speech_llm_prompts import END, end_of_text, load_tokenizer
-from mynah.models.token_loss import IGNORED
+from mynah.models.speech_llm.prompts import END, end_of_text, load_tokenizer
+from mynah.models.text.token_loss import IGNORED
 
 LANGUAGE_MODELS = [
     "chat_lm", "base_lm", "gpt2_lm", "opt_lm", "qwen3_lm", "gemma_lm", "qwen2_untied_lm",
@@ -170,7 +170,7 @@ def test_a_language_model_trained_in_full_has_its_new_rows_itself(checkpoints, c
 
 
 def test_what_ends_a_text_follows_from_the_template(checkpoints):
-    from mynah.models.hub import Source
+    from mynah.models.pretrained.hub import Source
 
     ends = {
         kind: end_of_text(load_tokenizer(Source(str(checkpoints(kind)))))

@@ -7,7 +7,7 @@ import torch
 from speech_llms import build, go_on
 from tiny_models import TEXTS, examples, train
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.models import registry
 
 

@@ -1,8 +1,8 @@
 import pytest
 from tiny_models import TEXTS
 
-from mynah.config.errors import UserError
-from mynah.models.tokenizers import train_tokenizer
+from mynah.errors import UserError
+from mynah.models.text.tokenizers import train_tokenizer
 
 
 @pytest.mark.parametrize("kind", ["bpe", "character"])

@@ -13,10 +13,11 @@ from test_transducer_loss import enumerated
 from tiny_models import TEXTS, doubled, examples, gradients, make_talkative, tiny, train
 from transformers import AutoModelForRNNT, AutoModelForTDT, AutoProcessor
 
-from mynah.config.errors import UserError
 from mynah.config.schema import TransducerConfig
-from mynah.models import registry, transducer
+from mynah.errors import UserError
+from mynah.models import registry
 from mynah.models.family import Example
+from mynah.models.transducer import family as transducer_family
 
 KINDS = {"rnnt": 0, "tdt": 3}
 
@@ -206,7 +207,7 @@ def test_any_number_of_labels_fits_into_a_frame_but_not_into_none(family, clips)
 def test_what_is_called_impossible_has_no_path(frames, labels, durations):
     logits = torch.zeros(frames, labels + 1, 2 + len(durations))
     exists = math.isfinite(enumerated(logits, [1] * labels, durations))
-    assert transducer._has_path(frames, labels, tuple(durations)) == exists
+    assert transducer_family._has_path(frames, labels, tuple(durations)) == exists
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.loss.loss_tdt import tdt_loss
 
-from mynah.models import transducer_loss as losses
+from mynah.models.transducer import loss as losses
 
 BLANK = 0
 

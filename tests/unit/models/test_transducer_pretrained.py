@@ -9,8 +9,9 @@ from tiny_models import TEXTS, doubled, examples, gradients, make_talkative, tin
 from transformers import AutoModelForRNNT, AutoModelForTDT, AutoProcessor
 
 from mynah import console
-from mynah.config.errors import UserError
-from mynah.models import registry, weight_files
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.pretrained import weight_files
 
 KINDS = ["parakeet_rnnt", "parakeet_tdt", "nemotron_streaming", "nemotron_multilingual"]
 ADAPTED = {"q_proj", "k_proj", "v_proj", "o_proj", "relative_k_proj", "linear1", "linear2"}

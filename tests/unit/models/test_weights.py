@@ -9,8 +9,9 @@ from safetensors.torch import load_file
 from tiny_models import TEXTS, tiny, train
 from transformers import AutoModelForCTC, AutoModelForSpeechSeq2Seq
 
-from mynah.config.errors import UserError
-from mynah.models import registry, weights
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.pretrained import weights
 
 MATRICES = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Embedding)
 

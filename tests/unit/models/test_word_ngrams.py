@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from mynah.config.errors import UserError
-from mynah.models import word_ngrams
-from mynah.models.word_ngrams import END, WordNgrams
+from mynah.errors import UserError
+from mynah.models.ctc import word_ngrams
+from mynah.models.ctc.word_ngrams import END, WordNgrams
 
 TEXTS = [
     "the cat sat on the mat",

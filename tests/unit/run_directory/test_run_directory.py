@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from mynah import checkpoint_search, run_directory, run_record
-from mynah.config.errors import UserError
+from mynah.checkpoints import find
 from mynah.config.schema import Config
+from mynah.errors import UserError
+from mynah.runs import directory as runs_directory
+from mynah.runs import record
 
 
 def make_checkpoint(directory: Path, committed: float = 1000.0) -> Path:
@@ -31,7 +33,7 @@ def make_checkpoint(directory: Path, committed: float = 1000.0) -> Path:
 def make_run(outputs: Path, name: str, identity: dict, steps: dict[int, float]) -> Path:
     run = outputs / name
     run.mkdir(parents=True)
-    run_record.record(run, identity=identity, status="running")
+    record.record(run, identity=identity, status="running")
     for step, committed in steps.items():
         make_checkpoint(run / "model" / f"checkpoint-{step}", committed)
     return run
@@ -40,7 +42,7 @@ def make_run(outputs: Path, name: str, identity: dict, steps: dict[int, float]) 
 def _claim_at_once(parent: str, barrier, claimed) -> None:
     barrier.wait()
     for _ in range(20):
-        claimed.put(str(run_directory.claim(Path(parent), "14-03-11")))
+        claimed.put(str(runs_directory.claim(Path(parent), "14-03-11")))
 
 
 def test_processes_that_claim_at_the_same_moment_never_share_a_directory(tmp_path):
@@ -64,11 +66,11 @@ def test_processes_that_claim_at_the_same_moment_never_share_a_directory(tmp_pat
 def test_a_claim_below_a_file_is_the_users_to_mend(tmp_path):
     (tmp_path / "day").write_text("")
     with pytest.raises(UserError, match="cannot be made"):
-        run_directory.claim(tmp_path / "day", "14-03-11")
+        runs_directory.claim(tmp_path / "day", "14-03-11")
 
 
 def test_importing_the_module_does_not_import_torch():
-    code = "import sys, mynah.run_directory; sys.exit('torch' in sys.modules)"
+    code = "import sys, mynah.runs.directory; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -76,7 +78,7 @@ def test_the_link_moves_to_the_newest_model_and_survives_a_move_of_outputs(tmp_p
     outputs = tmp_path / "outputs"
     for name in ("one", "two"):
         make_checkpoint(outputs / name / "model" / "checkpoint-1")
-        assert run_directory.link_newest_model(outputs, outputs / name / "model")
+        assert runs_directory.link_newest_model(outputs, outputs / name / "model")
     assert (outputs / "model").resolve() == outputs / "two" / "model"
     outputs.rename(tmp_path / "moved")
     assert (tmp_path / "moved" / "model" / "checkpoint-1" / "SHA256SUMS").is_file()
@@ -87,7 +89,7 @@ def test_the_link_is_never_missing_while_it_moves(tmp_path):
     models = [outputs / name / "model" for name in ("one", "two")]
     for model in models:
         model.mkdir(parents=True)
-    run_directory.link_newest_model(outputs, models[0])
+    runs_directory.link_newest_model(outputs, models[0])
     missing, done = [], threading.Event()
 
     def watch() -> None:
@@ -98,7 +100,7 @@ def test_the_link_is_never_missing_while_it_moves(tmp_path):
     watcher = threading.Thread(target=watch)
     watcher.start()
     for turn in range(300):
-        assert run_directory.link_newest_model(outputs, models[turn % 2])
+        assert runs_directory.link_newest_model(outputs, models[turn % 2])
     done.set()
     watcher.join()
     assert not missing
@@ -108,7 +110,7 @@ def test_the_link_is_never_missing_while_it_moves(tmp_path):
 def test_a_link_that_dangles_is_replaced(tmp_path):
     (tmp_path / "model").symlink_to("gone")
     (tmp_path / "run" / "model").mkdir(parents=True)
-    assert run_directory.link_newest_model(tmp_path, tmp_path / "run" / "model")
+    assert runs_directory.link_newest_model(tmp_path, tmp_path / "run" / "model")
     assert (tmp_path / "model").resolve() == tmp_path / "run" / "model"
 
 
@@ -117,22 +119,22 @@ def test_what_is_no_link_is_never_replaced(tmp_path, kind):
     real = tmp_path / "model"
     real.mkdir() if kind == "directory" else real.write_text("mine")
     (tmp_path / "run" / "model").mkdir(parents=True)
-    assert run_directory.link_newest_model(tmp_path, tmp_path / "run" / "model") is False
+    assert runs_directory.link_newest_model(tmp_path, tmp_path / "run" / "model") is False
     assert real.exists() and not real.is_symlink()
     assert {path.name for path in tmp_path.iterdir()} == {"model", "run"}
 
 
 def test_a_checkpoint_directory_is_itself_and_relative_to_where_the_command_was_typed(tmp_path):
     checkpoint = make_checkpoint(tmp_path / "here" / "checkpoint-100")
-    found = checkpoint_search.resolve_checkpoint("./checkpoint-100", tmp_path / "here")
+    found = find.resolve_checkpoint("./checkpoint-100", tmp_path / "here")
     assert found == checkpoint.resolve()
 
 
 def test_the_guides_path_through_the_link_resolves_to_the_real_checkpoint(tmp_path):
     outputs = tmp_path / "outputs"
     run = make_run(outputs, "2026-11-22/14-03-11", {}, {1000: 1.0})
-    run_directory.link_newest_model(outputs, run / "model")
-    found = checkpoint_search.resolve_checkpoint("./outputs/model/checkpoint-1000", tmp_path)
+    runs_directory.link_newest_model(outputs, run / "model")
+    found = find.resolve_checkpoint("./outputs/model/checkpoint-1000", tmp_path)
     assert found == run / "model" / "checkpoint-1000"
 
 
@@ -140,35 +142,35 @@ def test_the_guides_path_through_the_link_resolves_to_the_real_checkpoint(tmp_pa
 def test_a_run_means_its_best_model_to_measure_and_its_newest_checkpoint_to_resume(tmp_path, typed):
     run = make_run(tmp_path / "outputs", "day/time", {}, {90: 5.0, 100: 4.0})
     newest = run / "model" / "checkpoint-100"
-    assert checkpoint_search.resolve_checkpoint(typed, tmp_path) == newest
+    assert find.resolve_checkpoint(typed, tmp_path) == newest
     make_checkpoint(run / "model")
-    assert checkpoint_search.resolve_checkpoint(typed, tmp_path) == run / "model"
-    assert checkpoint_search.resolve_checkpoint(typed, tmp_path, resume=True) == newest
+    assert find.resolve_checkpoint(typed, tmp_path) == run / "model"
+    assert find.resolve_checkpoint(typed, tmp_path, resume=True) == newest
 
 
 def test_a_run_with_an_explicit_output_dir_finds_its_checkpoints_there(tmp_path):
     run = make_run(tmp_path / "outputs", "day/time", {"seed": 1}, {})
-    run_record.record(run, output_dir=str(tmp_path / "mine"))
+    record.record(run, output_dir=str(tmp_path / "mine"))
     checkpoint = make_checkpoint(tmp_path / "mine" / "checkpoint-7")
-    assert checkpoint_search.resolve_checkpoint("outputs/day/time", tmp_path) == checkpoint
-    assert checkpoint_search.find_last(tmp_path / "outputs", {"seed": 1}) == checkpoint
-    assert run_directory.run_directory_of(checkpoint, tmp_path / "outputs") == run
+    assert find.resolve_checkpoint("outputs/day/time", tmp_path) == checkpoint
+    assert find.find_last(tmp_path / "outputs", {"seed": 1}) == checkpoint
+    assert runs_directory.run_directory_of(checkpoint, tmp_path / "outputs") == run
 
 
 def test_the_run_of_a_checkpoint_in_its_own_directory_is_found(tmp_path):
     run = make_run(tmp_path / "outputs", "day/time", {}, {5: 1.0})
     inside = run / "model" / "checkpoint-5"
-    assert run_directory.run_directory_of(inside, tmp_path / "outputs") == run
+    assert runs_directory.run_directory_of(inside, tmp_path / "outputs") == run
     loose = make_checkpoint(tmp_path / "elsewhere" / "checkpoint-5")
-    assert run_directory.run_directory_of(loose, tmp_path / "outputs") is None
+    assert runs_directory.run_directory_of(loose, tmp_path / "outputs") is None
 
 
 def test_a_missing_checkpoint_names_those_that_exist_newest_first(tmp_path):
     make_run(tmp_path / "outputs", "day/old", {}, {500: 10.0})
     run = make_run(tmp_path / "outputs", "day/new", {}, {200: 20.0, 300: 30.0})
-    run_directory.link_newest_model(tmp_path / "outputs", run / "model")
+    runs_directory.link_newest_model(tmp_path / "outputs", run / "model")
     with pytest.raises(UserError) as caught:
-        checkpoint_search.resolve_checkpoint("outputs/model/checkpoint-1000", tmp_path)
+        find.resolve_checkpoint("outputs/model/checkpoint-1000", tmp_path)
     assert "no checkpoint outputs/model/checkpoint-1000" in caught.value.what
     assert caught.value.where == "outputs/model is outputs/day/new/model"
     assert [line.split("=")[1] for line in caught.value.fix.splitlines()[1:]] == [
@@ -180,7 +182,7 @@ def test_a_missing_checkpoint_names_those_that_exist_newest_first(tmp_path):
 
 def test_before_any_training_the_message_says_what_makes_outputs_model(tmp_path):
     with pytest.raises(UserError) as caught:
-        checkpoint_search.resolve_checkpoint("./outputs/model/checkpoint-1000", tmp_path)
+        find.resolve_checkpoint("./outputs/model/checkpoint-1000", tmp_path)
     assert "does not exist yet" in caught.value.where
     assert "train first" in caught.value.fix
 
@@ -190,7 +192,7 @@ def test_a_checkpoint_that_lost_a_file_is_named_with_the_file(tmp_path):
     (broken / "model.safetensors").unlink()
     make_checkpoint(tmp_path / "checkpoint-1")
     with pytest.raises(UserError) as caught:
-        checkpoint_search.resolve_checkpoint("checkpoint-2", tmp_path)
+        find.resolve_checkpoint("checkpoint-2", tmp_path)
     assert "missing in it: model.safetensors" in caught.value.what
     assert "eval_checkpoint=checkpoint-1" in caught.value.fix
 
@@ -199,46 +201,46 @@ def test_a_checkpoint_without_its_sums_is_not_taken_for_whole(tmp_path):
     broken = make_checkpoint(tmp_path / "checkpoint-2")
     (broken / "SHA256SUMS").unlink()
     with pytest.raises(UserError, match="no whole checkpoint"):
-        checkpoint_search.resolve_checkpoint("checkpoint-2", tmp_path)
+        find.resolve_checkpoint("checkpoint-2", tmp_path)
 
 
 def test_a_folder_without_checkpoints_and_a_file_are_told_apart(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "note.txt").write_text("")
     with pytest.raises(UserError, match="holds no checkpoint"):
-        checkpoint_search.resolve_checkpoint("empty", tmp_path)
+        find.resolve_checkpoint("empty", tmp_path)
     with pytest.raises(UserError, match="this is a file"):
-        checkpoint_search.resolve_checkpoint("note.txt", tmp_path, resume=True)
+        find.resolve_checkpoint("note.txt", tmp_path, resume=True)
 
 
 def test_an_output_dir_that_holds_another_run_is_refused_and_resuming_is_named(tmp_path):
     checkpoint = make_checkpoint(tmp_path / "mine" / "checkpoint-20")
     make_checkpoint(tmp_path / "mine" / "checkpoint-3")
     with pytest.raises(UserError) as caught:
-        run_directory.check_output_directory(tmp_path / "mine", resume=None)
+        runs_directory.check_output_directory(tmp_path / "mine", resume=None)
     assert f"resume_from_checkpoint={checkpoint}" in caught.value.fix
 
 
 def test_resuming_goes_on_in_the_same_output_dir_and_in_no_other(tmp_path):
     checkpoint = make_checkpoint(tmp_path / "mine" / "checkpoint-20")
-    run_directory.check_output_directory(tmp_path / "mine", resume=checkpoint)
+    runs_directory.check_output_directory(tmp_path / "mine", resume=checkpoint)
     other = make_checkpoint(tmp_path / "other" / "checkpoint-1")
     with pytest.raises(UserError):
-        run_directory.check_output_directory(tmp_path / "mine", resume=other)
+        runs_directory.check_output_directory(tmp_path / "mine", resume=other)
 
 
 def test_a_free_output_dir_is_fine_whether_it_exists_or_not(tmp_path):
-    run_directory.check_output_directory(tmp_path / "new", resume=None)
+    runs_directory.check_output_directory(tmp_path / "new", resume=None)
     (tmp_path / "notes.txt").write_text("")
-    run_directory.check_output_directory(tmp_path, resume=None)
+    runs_directory.check_output_directory(tmp_path, resume=None)
     with pytest.raises(UserError, match="is a file"):
-        run_directory.check_output_directory(tmp_path / "notes.txt", resume=None)
+        runs_directory.check_output_directory(tmp_path / "notes.txt", resume=None)
 
 
 def test_a_half_written_checkpoint_still_makes_the_directory_another_runs(tmp_path):
     (tmp_path / "mine" / "checkpoint-5").mkdir(parents=True)
     with pytest.raises(UserError, match="holds another run"):
-        run_directory.check_output_directory(tmp_path / "mine", resume=None)
+        runs_directory.check_output_directory(tmp_path / "mine", resume=None)
 
 
 HOLDER = """
@@ -265,16 +267,16 @@ def test_two_runs_cannot_write_to_one_output_dir_at_the_same_time(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout.readline() == "held\n"
         with pytest.raises(UserError, match="right now"):
-            run_record.RunRecord.start(tmp_path / "second", config)
+            record.RunRecord.start(tmp_path / "second", config)
         assert not (tmp_path / "second" / "run.json").exists()
         first.kill()
-    run_record.RunRecord.start(tmp_path / "second", config).finish("done")
-    assert run_record.read_record(tmp_path / "second")["status"] == "done"
+    record.RunRecord.start(tmp_path / "second", config).finish("done")
+    assert record.read_record(tmp_path / "second")["status"] == "done"
 
 
 def test_only_the_first_rank_keeps_the_record(tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "1")
-    run_record.RunRecord.start(tmp_path, Config()).finish("done")
+    record.RunRecord.start(tmp_path, Config()).finish("done")
     assert not list(tmp_path.iterdir())
 
 
@@ -285,29 +287,29 @@ def test_last_is_the_newest_whole_checkpoint_of_the_same_data_model_and_seed(tmp
     make_run(tmp_path, "day/3", mine | {"seed": 8}, {999: 30.0})
     torn = make_checkpoint(wanted / "model" / "checkpoint-150", 40.0)
     (torn / "model.safetensors").unlink()
-    assert checkpoint_search.find_last(tmp_path, mine) == wanted / "model" / "checkpoint-100"
+    assert find.find_last(tmp_path, mine) == wanted / "model" / "checkpoint-100"
 
 
 def test_last_looks_into_sweeps_too(tmp_path):
     job = make_run(tmp_path, "sweeps/grid-1a2b/job-3c4d", {"seed": 1}, {5: 1.0})
-    found = checkpoint_search.find_last(tmp_path, {"seed": 1})
+    found = find.find_last(tmp_path, {"seed": 1})
     assert found == job / "model" / "checkpoint-5"
 
 
 def test_last_says_what_differs_where_no_run_is_the_same(tmp_path):
     make_run(tmp_path, "day/1", {"data": "d1", "model": "m1", "seed": 7}, {10: 1.0})
     with pytest.raises(UserError, match=r"differs in: model, seed\."):
-        checkpoint_search.find_last(tmp_path, {"data": "d1", "model": "m2", "seed": 8})
+        find.find_last(tmp_path, {"data": "d1", "model": "m2", "seed": 8})
 
 
 def test_last_without_any_run_says_so(tmp_path):
     with pytest.raises(UserError, match="nothing to resume"):
-        checkpoint_search.find_last(tmp_path, {"seed": 1})
+        find.find_last(tmp_path, {"seed": 1})
 
 
 def test_the_record_keeps_what_is_not_changed(tmp_path):
-    run_record.record(tmp_path, identity={"seed": 1}, status="running")
-    run_record.record(tmp_path, status="done")
+    record.record(tmp_path, identity={"seed": 1}, status="running")
+    record.record(tmp_path, status="done")
     assert json.loads((tmp_path / "run.json").read_text()) == {
         "identity": {"seed": 1},
         "status": "done",
@@ -318,10 +320,10 @@ def test_the_record_keeps_what_is_not_changed(tmp_path):
 def test_a_job_of_a_sweep_does_not_move_the_link_but_the_sweeps_best_does(tmp_path):
     single = make_run(tmp_path, "day/1", {}, {1: 1.0})
     job = make_run(tmp_path, "sweeps/grid/job", {}, {1: 1.0})
-    assert run_directory.link_newest_model(tmp_path, single / "model")
-    assert run_directory.link_newest_model(tmp_path, job / "model") is False
+    assert runs_directory.link_newest_model(tmp_path, single / "model")
+    assert runs_directory.link_newest_model(tmp_path, job / "model") is False
     assert (tmp_path / "model").resolve() == single / "model"
-    assert run_directory.link_newest_model(tmp_path, job / "model", of_sweep=True)
+    assert runs_directory.link_newest_model(tmp_path, job / "model", of_sweep=True)
     assert (tmp_path / "model").resolve() == job / "model"
 
 
@@ -329,20 +331,20 @@ def test_a_started_run_can_be_resumed_as_last_by_the_same_settings_alone(tmp_pat
     config = Config(resume_from_checkpoint="last")
     run = tmp_path / "outputs" / "day" / "1"
     run.mkdir(parents=True)
-    run_record.RunRecord.start(run, config).finish("interrupted")
+    record.RunRecord.start(run, config).finish("interrupted")
     checkpoint = make_checkpoint(run / "model" / "checkpoint-9")
-    assert run_record.read_record(run)["status"] == "interrupted"
-    assert checkpoint_search.resolve_resume(config, working_directory=tmp_path) == checkpoint
+    assert record.read_record(run)["status"] == "interrupted"
+    assert find.resolve_resume(config, working_directory=tmp_path) == checkpoint
     config.data.num_proc = 7  # changes nothing that is learned
-    assert checkpoint_search.resolve_resume(config, working_directory=tmp_path) == checkpoint
+    assert find.resolve_resume(config, working_directory=tmp_path) == checkpoint
     config.training.seed += 1
     with pytest.raises(UserError, match=r"differs in: seed\."):
-        checkpoint_search.resolve_resume(config, working_directory=tmp_path)
+        find.resolve_resume(config, working_directory=tmp_path)
 
 
 def test_last_prefers_the_checkpoints_of_the_output_directory_at_hand(tmp_path):
     own = make_checkpoint(tmp_path / "mine" / "checkpoint-2")
-    found = checkpoint_search.resolve_resume(
+    found = find.resolve_resume(
         Config(resume_from_checkpoint="last"),
         working_directory=tmp_path,
         output_directory=tmp_path / "mine",
@@ -355,18 +357,18 @@ def test_last_and_a_run_pass_over_a_checkpoint_that_was_cut_short(tmp_path):
     run = make_run(outputs, "day/1", {"seed": 1}, {1: 10.0, 2: 20.0})
     (run / "model" / "checkpoint-2" / "model.safetensors").write_bytes(b"wei")
     wanted = run / "model" / "checkpoint-1"
-    assert checkpoint_search.find_last(outputs, {"seed": 1}) == wanted
-    assert checkpoint_search.resolve_checkpoint("outputs/day/1", tmp_path) == wanted
+    assert find.find_last(outputs, {"seed": 1}) == wanted
+    assert find.resolve_checkpoint("outputs/day/1", tmp_path) == wanted
 
 
 def test_a_place_where_nothing_can_be_saved_is_told_at_the_start(tmp_path, monkeypatch):
-    run_directory.check_writable(tmp_path / "not" / "yet" / "there")
+    runs_directory.check_writable(tmp_path / "not" / "yet" / "there")
     assert list(tmp_path.iterdir()) == []
 
     def refuse(**options):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(run_directory.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(runs_directory.tempfile, "TemporaryFile", refuse)
     with pytest.raises(UserError, match="Read-only file system") as caught:
-        run_directory.check_writable(tmp_path / "not" / "yet" / "there")
+        runs_directory.check_writable(tmp_path / "not" / "yet" / "there")
     assert caught.value.where == str(tmp_path) and "training.output_dir" in caught.value.fix

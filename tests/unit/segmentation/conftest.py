@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tone_speech import ToneFamily
 
-from mynah.models.hub import Source
+from mynah.models.pretrained.hub import Source
 from mynah.segmentation import segment as module
 from mynah.segmentation.model import Aligner
 

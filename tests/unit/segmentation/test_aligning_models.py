@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import standins
 
-from mynah import cli
-from mynah.config.errors import UserError
+from mynah.cli import main
 from mynah.config.schema import EncoderConfig, ModelConfig
-from mynah.models.ctc import CTC
+from mynah.errors import UserError
+from mynah.models.ctc.family import CTC
 from mynah.segmentation.model import find_aligner
 from mynah.segmentation.posteriors import Windows, frame_samples, listen
 from mynah.segmentation.recording import Recording
@@ -58,7 +58,7 @@ def accounted_for(folder: Path) -> str:
 
 def test_a_checkpoint_of_ours_accounts_for_every_word(checkpoint, recording, tmp_path):
     arguments = ["data", "segment", str(recording), "--model", str(checkpoint)]
-    assert cli.main([*arguments, "--to", str(tmp_path / "to"), "--offline"]) == 0
+    assert main.main([*arguments, "--to", str(tmp_path / "to"), "--offline"]) == 0
     assert accounted_for(tmp_path / "to") == recording.with_suffix(".txt").read_text()
 
 
@@ -70,7 +70,7 @@ def test_a_model_of_the_hub_accounts_for_every_word(kind, recording, tmp_path, m
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
     arguments = ["data", "segment", str(recording), "--model", f"someone/{kind}"]
-    assert cli.main([*arguments, "--to", str(tmp_path / "to"), "--offline"]) == 0
+    assert main.main([*arguments, "--to", str(tmp_path / "to"), "--offline"]) == 0
     assert accounted_for(tmp_path / "to") == recording.with_suffix(".txt").read_text()
 
 

@@ -10,10 +10,10 @@ import pytest
 import soundfile
 from tone_speech import RATE, record
 
-from mynah import cli
-from mynah.config.errors import UserError
+from mynah.cli import main
 from mynah.config.schema import DataConfig
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
+from mynah.errors import UserError
 from mynah.segmentation import utterance as reasons
 from mynah.segmentation.aligned_text import Rules
 from mynah.segmentation.cutting import Lengths
@@ -321,18 +321,18 @@ def test_a_segment_that_is_too_long_is_cut_by_a_model(call, tones, tmp_path):
 def test_the_command_says_what_it_made_and_how_to_go_on(call, tones, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["data", "segment", "call.wav", "--model", "tones", "--to", "to"]
-    assert cli.main(arguments) == 0
+    assert main.main(arguments) == 0
     said = capsys.readouterr().out
     assert "kept" in said
     assert "mynah train data.dataset_name=to" in said
-    assert cli.main(arguments) == 0
+    assert main.main(arguments) == 0
     assert "1 of 1 recordings are done already" in capsys.readouterr().out
 
 
 def test_the_command_answers_a_mistake_in_a_few_lines(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["data", "segment", "nothing.wav", "--to", "to"]) == 2
+    assert main.main(["data", "segment", "nothing.wav", "--to", "to"]) == 2
     assert "There is no file or folder" in capsys.readouterr().err
     wrong = ["data", "segment", ".", "--to", "to", "--min-seconds", "30"]
-    assert cli.main(wrong) == 2
+    assert main.main(wrong) == 2
     assert "--max-seconds 20" in capsys.readouterr().err

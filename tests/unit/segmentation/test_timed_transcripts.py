@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.segmentation import timed_transcripts
 
 STM = """\

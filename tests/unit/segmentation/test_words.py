@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tone_speech import ToneFamily
 
-from mynah.models.tokenizers import train_tokenizer
+from mynah.models.text.tokenizers import train_tokenizer
 from mynah.segmentation import utterance as reasons
 from mynah.segmentation.aligned_text import Rules
 from mynah.segmentation.cutting import Lengths

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.sweeps.jobs import Job, make_jobs, sweep_name
 from mynah.sweeps.sweep import SweepResult, run_sweep
 

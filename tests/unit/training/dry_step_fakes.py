@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from mynah.config.errors import UserError
 from mynah.config.schema import Config
+from mynah.errors import UserError
 from mynah.models.family import Example, LossSum
 
 RATE = 1000

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mynah.config.errors import UserError
 from mynah.config.schema import Config
-from mynah.config.upstream import UPSTREAM_DISPOSITION
+from mynah.config.trainer_fields.disposition import UPSTREAM_DISPOSITION
+from mynah.errors import UserError
 from mynah.training import arguments
 from mynah.training.arguments import (
     data_workers,

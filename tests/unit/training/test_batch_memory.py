@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from mynah.training import loader
-from mynah.training.batch_memory import BatchMemory
-from mynah.training.loader import make_loader
+from mynah.training.loading import loader
+from mynah.training.loading.batch_memory import BatchMemory
+from mynah.training.loading.loader import make_loader
 
 TYPES = [
     torch.float32, torch.float64, torch.float16, torch.bfloat16,
@@ -82,7 +82,7 @@ def test_what_does_not_fit_goes_its_own_way(batch):
 
 
 def test_a_worker_that_died_in_the_middle_of_taking_a_slot_holds_up_nobody(monkeypatch):
-    monkeypatch.setattr("mynah.training.batch_memory._LONGEST_CLAIM", 0.05)
+    monkeypatch.setattr("mynah.training.loading.batch_memory._LONGEST_CLAIM", 0.05)
     memory = BatchMemory(1, 1 << 16)
     memory._lock.acquire()
     batch = tensors()

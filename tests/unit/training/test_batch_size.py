@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mynah.config.compose import compose
 from mynah.config.effective import effective_yaml
-from mynah.config.errors import ConfigErrors, UserError
+from mynah.config.hydra.compose import compose
 from mynah.data.batches import BatchPlan
-from mynah.training import batch_size
-from mynah.training.batch_size import (
+from mynah.errors import ConfigErrors, UserError
+from mynah.training.resuming.resume import ABOUT_NAME
+from mynah.training.sizing import batch_size
+from mynah.training.sizing.batch_size import (
     affordable_budget,
     batch_plan,
     kept_bytes,
     largest_budget,
     with_batch_size,
 )
-from mynah.training.resume import ABOUT_NAME
 
 DURATIONS = np.random.default_rng(0).uniform(1.0, 12.0, 4000)
 AUTO = {"per_device_train_batch_size": "auto"}

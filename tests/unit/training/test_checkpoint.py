@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mynah.config.errors import UserError
-from mynah.training import checkpoint as checkpoints
-from mynah.training.checkpoint import (
+from mynah.checkpoints import commit as checkpoints
+from mynah.checkpoints.commit import (
     checkpoint_path,
     clean,
     commit,
@@ -23,6 +22,7 @@ from mynah.training.checkpoint import (
     retain,
     verify,
 )
+from mynah.errors import UserError
 
 
 def write(model, step, text="weights"):

@@ -6,10 +6,10 @@ from collections import namedtuple
 
 import pytest
 
-from mynah.config.errors import UserError
-from mynah.training import disk
-from mynah.training.checkpoint import commit, list_checkpoints
-from mynah.training.disk import DiskWatch
+from mynah.checkpoints.commit import commit, list_checkpoints
+from mynah.errors import UserError
+from mynah.training.guards import disk
+from mynah.training.guards.disk import DiskWatch
 
 SIZE = 100_000
 

@@ -10,10 +10,11 @@ import pytest
 import torch
 from dry_step_fakes import HOP, RATE, FakeCorpus, FakeFamily, configured
 
-from mynah.config.errors import UserError
-from mynah.training import memory, muon
-from mynah.training.batch_size import batch_plan
-from mynah.training.estimate import BATCH_FILE, estimate
+from mynah.errors import UserError
+from mynah.training.optimizers import muon
+from mynah.training.sizing import memory
+from mynah.training.sizing.batch_size import batch_plan
+from mynah.training.sizing.estimate import BATCH_FILE, estimate
 
 DURATIONS = np.random.default_rng(0).uniform(0.5, 6.0, 60)
 
@@ -131,7 +132,7 @@ def test_a_file_that_cannot_be_read_does_not_end_the_estimate(tmp_path):
 
 def test_accumulated_batches_make_a_step_longer(tmp_path, monkeypatch):
     ticks = iter(range(1000))
-    monkeypatch.setattr("mynah.training.estimate.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("mynah.training.sizing.estimate.time.perf_counter", lambda: next(ticks))
     one, _ = run(tmp_path)
     three, _ = run(tmp_path, gradient_accumulation_steps=3)
     assert three.seconds_per_step == pytest.approx(3 * one.seconds_per_step)

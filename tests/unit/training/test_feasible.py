@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mynah.config.errors import UserError
-from mynah.training import feasible
-from mynah.training.feasible import label_bounds, surely_possible, without_impossible
+from mynah.errors import UserError
+from mynah.training.sizing import feasible
+from mynah.training.sizing.feasible import label_bounds, surely_possible, without_impossible
 
 WORDS = ("hello", "well", "book", "straße", "наука", "see", "a", "!!")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mynah.training import loader_wait
-from mynah.training.loader_wait import LoaderWait
+from mynah.training.loading import loader_wait
+from mynah.training.loading.loader_wait import LoaderWait
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mynah.training import muon
+from mynah.training.optimizers import muon
 
 
 class Recognizer(nn.Module):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mynah.training.state import load_tree, random_state, save_tree, set_random_state
+from mynah.training.resuming.state import load_tree, random_state, save_tree, set_random_state
 
 
 def round_trip(tree, directory):

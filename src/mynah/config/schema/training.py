@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mynah.config.schema.setting import setting
-from mynah.config.training_arguments import with_upstream_fields
+from mynah.config.trainer_fields.installed import with_upstream_fields
 
 
 @with_upstream_fields

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from mynah import console
-from mynah.config.errors import UserError
-from mynah.data import audio, containers
+from mynah.data.audio import containers
+from mynah.data.audio import files as audio_files
+from mynah.errors import UserError
 
 _NAMED = 5  # unusable files named one by one; the others are counted
 _LOOKED_AT_SECONDS = 1.0  # of each file, at its beginning
@@ -41,13 +42,15 @@ class AudioFolder:
 
 
 def read_file(path: str | Path, sample_rate: int, **piece: Any) -> np.ndarray:
-    """A file or a piece of it, mono float32 [samples]; ``piece`` as :func:`mynah.data.audio.read`.
+    """A file or a piece of it, mono float32 [samples].
+
+    ``piece`` is as in :func:`mynah.data.audio.files.read`.
 
     Raises:
         ValueError: It has become unreadable; the message names it.
     """
     try:
-        return audio.read(path, sample_rate, **piece)
+        return audio_files.read(path, sample_rate, **piece)
     except (ValueError, OSError) as problem:
         raise ValueError(f"{path} cannot be read: {problem}") from problem
 
@@ -74,7 +77,7 @@ def open_folder(folder: str | Path, setting: str, describe: str) -> AudioFolder:
             f"There is no audio in {root}, nor in the folders below it.",
             where=f"{setting}={folder}",
             fix="name the folder that holds the recordings: "
-            + ", ".join(sorted(suffix.removeprefix(".") for suffix in audio.AUDIO_SUFFIXES)),
+            + ", ".join(sorted(suffix.removeprefix(".") for suffix in audio_files.AUDIO_SUFFIXES)),
         )
     found: list[_File] = []
     with (
@@ -122,7 +125,7 @@ def _audio_files(root: Path) -> list[str]:
         found += [
             (below / name).as_posix()
             for name in names
-            if Path(name).suffix.lower() in audio.AUDIO_SUFFIXES and not name.startswith(".")
+            if Path(name).suffix.lower() in audio_files.AUDIO_SUFFIXES and not name.startswith(".")
         ]
     return sorted(found)
 
@@ -139,15 +142,15 @@ def _look_at(root: Path, name: str) -> _File:
             digest.update(content.read(_SAMPLED_BYTES))
             content.seek(max(0, size - _SAMPLED_BYTES))
             digest.update(content.read(_SAMPLED_BYTES))
-        about = audio.probe(path)
+        about = audio_files.probe(path)
         seconds = about.duration_seconds
         if seconds is None:
-            seconds = audio.inspect(path)[0]  # its container does not tell
-        beginning = audio.read(
+            seconds = audio_files.inspect(path)[0]  # its container does not tell
+        beginning = audio_files.read(
             path, about.sample_rate, duration_seconds=min(seconds, _LOOKED_AT_SECONDS)
         )
         # A second of silence may begin a recording; only then is all of it listened to.
-        if _silent(beginning) and _silent(audio.read(path, about.sample_rate)):
+        if _silent(beginning) and _silent(audio_files.read(path, about.sample_rate)):
             return _File(name, problem="it is silent")
     except (ValueError, OSError, RuntimeError) as error:
         return _File(name, problem=str(error).rstrip("."))

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from mynah.data.audio import resample
+from mynah.data.audio.files import resample
 
 _FINEST = 1000  # parts of 1 that a factor is taken to
 

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from mynah.data.audio import resample
+from mynah.data.audio.files import resample
 
 CODECS = ("mu-law", "a-law")  # of North America and Japan, of the rest of the world
 BAND_HERTZ = (300.0, 3400.0)  # ITU-T G.712

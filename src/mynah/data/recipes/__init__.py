@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import importlib
 
-from mynah.config.errors import UserError
-from mynah.data.recipes.recipe import Recipe
+from mynah.data.recipes.installing.recipe import Recipe
+from mynah.errors import UserError
 
 # name: the module that has its ``RECIPE``
 RECIPES = {

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.config.values import argument
-from mynah.data.recipes.recipe import Archive, Checksum, Recipe, openslr
+from mynah.data.recipes.installing.recipe import Archive, Checksum, Recipe, openslr
 
 LICENCE = "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/"
 

@@ -5,8 +5,8 @@ Sizes and MD5 sums are those of ``md5sum.txt`` there.
 
 from __future__ import annotations
 
+from mynah.data.recipes.installing.recipe import Recipe
 from mynah.data.recipes.librispeech import LICENCE, libri_archive, libri_command
-from mynah.data.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     name="mini_librispeech",

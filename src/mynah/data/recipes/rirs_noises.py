@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.config.values import argument
-from mynah.data.recipes.recipe import Archive, Checksum, Recipe, openslr
+from mynah.data.recipes.installing.recipe import Archive, Checksum, Recipe, openslr
 
 
 def _command(directory: Path, parts: Sequence[str]) -> str:

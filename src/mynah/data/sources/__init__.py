@@ -7,11 +7,11 @@ import importlib
 import re
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.recipes import RECIPES
-from mynah.data.sources.base import Place, Source
-from mynah.data.sources.looking import looked_at
+from mynah.data.sources.reading.looking import looked_at
+from mynah.data.sources.reading.source import Place, Source
+from mynah.errors import UserError
 
 # format: (module, class); a module is imported when its format is asked for
 FORMATS = {

@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.sources.base import Part, Place, RowSource
-from mynah.data.sources.lines import place, read_lines
-from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.reading.lines import place, read_lines
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import Part, Place, RowSource
+from mynah.errors import UserError
 
 # "<s> YES </s> (an251-fash-b)" in the training list, "GO (an409-fcaw-b)" in the test list
 _LINE = re.compile(r"^(?P<text>.*)\((?P<id>[^()]+)\)\s*$")

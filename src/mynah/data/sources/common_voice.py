@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.sources import metadata, values
-from mynah.data.sources.base import Place, SplitFilesSource
-from mynah.data.sources.listed import rows_of
-from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.reading import metadata, values
+from mynah.data.sources.reading.listed import rows_of
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import Place, SplitFilesSource
+from mynah.errors import UserError
 
 _SPLITS = ("train", "dev", "test", "validated", "other", "invalidated")
 

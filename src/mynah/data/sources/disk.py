@@ -10,15 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data.sources.base import WHOLE, Part, Place, Source, meant_splits
-from mynah.data.sources.lines import as_object, parse_json, read_whole
-from mynah.data.sources.paths import AudioPaths
-from mynah.data.sources.tabular import prepared, quietly, undecoded
+from mynah.data.sources.reading.lines import as_object, parse_json, read_whole
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import WHOLE, Part, Place, Source, meant_splits
+from mynah.data.sources.reading.tabular import prepared, quietly, undecoded
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
-    from mynah.data.tables import Table
+    from mynah.data.tables.table import Table
 
 
 class DiskSource(Source):

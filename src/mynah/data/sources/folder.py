@@ -18,14 +18,21 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data.audio import AUDIO_SUFFIXES
+from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
-from mynah.data.sources import metadata, values
-from mynah.data.sources.base import WHOLE, Part, Place, RowSource, meant_splits, usual_split
-from mynah.data.sources.listed import rows_of
-from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.reading import metadata, values
+from mynah.data.sources.reading.listed import rows_of
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import (
+    WHOLE,
+    Part,
+    Place,
+    RowSource,
+    meant_splits,
+    usual_split,
+)
+from mynah.errors import UserError
 
 _LISTINGS = ("metadata", "manifest", "transcripts", "validated")
 

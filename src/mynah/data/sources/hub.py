@@ -16,14 +16,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.console import notice, progress
-from mynah.data.sources.base import Part, Place, Source
-from mynah.data.sources.tabular import load_parquet, prepared
+from mynah.data.sources.reading.source import Part, Place, Source
+from mynah.data.sources.reading.tabular import load_parquet, prepared
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
-    from mynah.data.tables import Table
+    from mynah.data.tables.table import Table
 
 # "clean/train.100/0000.parquet", "data/train-00000-of-00014.parquet", "clean/test-00000.parquet"
 _NUMBERED = re.compile(r"^(?P<split>.+?)-\d{3,}(-of-\d+)?$")

@@ -18,15 +18,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data import audio
+from mynah.data.audio import files
 from mynah.data.row import Row
-from mynah.data.sources import values
-from mynah.data.sources.base import WHOLE, Place, SplitFilesSource, usual_split
-from mynah.data.sources.lines import place as line_place
-from mynah.data.sources.lines import read_lines
-from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.reading import values
+from mynah.data.sources.reading.lines import place as line_place
+from mynah.data.sources.reading.lines import read_lines
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource, usual_split
+from mynah.errors import UserError
 
 _ARCHIVE = re.compile(r"^(?P<file>.+):(?P<offset>\d+)$")
 _DECODED = re.compile(r"[^\s'\"|]+\.(?:flac|wav|sph|wv1|mp3|ogg|opus|m4a|mp4)\b", re.IGNORECASE)
@@ -221,7 +221,7 @@ def _one_channel_is_the_first(rows: list[Row]) -> list[Row]:
             key = (row.path, row.byte_offset)
             if key not in counts:
                 try:
-                    counts[key] = audio.probe(
+                    counts[key] = files.probe(
                         row.path or "", byte_offset=row.byte_offset, byte_length=row.byte_length
                     ).channels
                 except (ValueError, OSError):

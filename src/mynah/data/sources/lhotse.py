@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.sources import values
-from mynah.data.sources.base import WHOLE, Place, SplitFilesSource
-from mynah.data.sources.lines import place as line_place
-from mynah.data.sources.lines import read_json_lines
-from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.reading import values
+from mynah.data.sources.reading.lines import place as line_place
+from mynah.data.sources.reading.lines import read_json_lines
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource
+from mynah.errors import UserError
 
 _NAME = re.compile(
     r"^(?P<before>.*?)[-_.]?(?P<kind>cuts|recordings|supervisions)[-_.]?(?P<after>.*?)"

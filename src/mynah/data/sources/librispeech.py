@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.sources.base import Part, Place, RowSource
-from mynah.data.sources.lines import place as line_place
-from mynah.data.sources.lines import read_lines
-from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.reading.lines import place as line_place
+from mynah.data.sources.reading.lines import read_lines
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import Part, Place, RowSource
+from mynah.errors import UserError
 
 _CONFIGS = ("clean", "other")
 

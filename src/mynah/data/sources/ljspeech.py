@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.sources.base import WHOLE, Place, SplitFilesSource
-from mynah.data.sources.lines import read_lines
-from mynah.data.sources.metadata import HEADERS
-from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.reading.lines import read_lines
+from mynah.data.sources.reading.metadata import HEADERS
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource
+from mynah.errors import UserError
 
 _LISTING = "metadata.csv"
 

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.sources import metadata, values
-from mynah.data.sources.base import WHOLE, Place, SplitFilesSource, usual_split
-from mynah.data.sources.listed import rows_of
-from mynah.data.sources.paths import AudioPaths
-from mynah.data.sources.tars import Member, members
+from mynah.data.sources.reading import metadata, values
+from mynah.data.sources.reading.listed import rows_of
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource, usual_split
+from mynah.data.sources.reading.tars import Member, members
+from mynah.errors import UserError
 
 # _OP_ and _CL_ stand for braces, which a shell would expand
 _RANGE = re.compile(r"(?:_OP_|\{)(?P<first>\d+)\.\.(?P<last>\d+)(?:_CL_|\})")

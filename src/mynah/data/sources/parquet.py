@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data.sources.base import WHOLE, Part, Place, Source, meant_splits
 from mynah.data.sources.hub import ONLY_CONFIG, layout_of
-from mynah.data.sources.metadata import HEADERS, holds_audio
-from mynah.data.sources.paths import AudioPaths
-from mynah.data.sources.tabular import load_parquet, prepared
+from mynah.data.sources.reading.metadata import HEADERS, holds_audio
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import WHOLE, Part, Place, Source, meant_splits
+from mynah.data.sources.reading.tabular import load_parquet, prepared
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
     import datasets
 
-    from mynah.data.tables import Table
+    from mynah.data.tables.table import Table
 
 _WHOLE_NAMES = ("metadata", "manifest", "data")  # of a file that is no split
 

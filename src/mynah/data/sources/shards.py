@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.sources.base import Place, SplitFilesSource
-from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import Place, SplitFilesSource
 from mynah.data.streams.files import FileReader, ShardFile, find_shards
 from mynah.data.streams.reader import BadRow
+from mynah.errors import UserError
 
 
 class ShardsSource(SplitFilesSource):

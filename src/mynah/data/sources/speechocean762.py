@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.sources.base import Place, SplitFilesSource
 from mynah.data.sources.kaldi import keyed_lines
-from mynah.data.sources.lines import as_object, parse_json, read_whole
-from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.reading.lines import as_object, parse_json, read_whole
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import Place, SplitFilesSource
+from mynah.errors import UserError
 
 _SPLITS = ("train", "test")
 _SCORES = Path("resource") / "scores.json"

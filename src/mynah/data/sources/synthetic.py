@@ -23,18 +23,19 @@ from typing import Any
 import numpy as np
 
 import mynah
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig, SynthesisConfig
 from mynah.console import progress
-from mynah.data import grammar, synthesis, tables
-from mynah.data.sources.base import Part, Place, Source
+from mynah.data.sources.reading.source import Part, Place, Source
+from mynah.data.synthetic import espeak, grammar
+from mynah.data.tables import table as tables
+from mynah.errors import UserError
 
 VERSION = 4  # of how a sentence becomes a recording; a part of the fingerprint
 _SHARD_SENTENCES = 250
 _TOLD_SENTENCES = 25
 _VOICES = {
-    grammar.TRAIN: synthesis.TRAIN_VOICES,
-    grammar.EVALUATION: synthesis.EVALUATION_VOICES,
+    grammar.TRAIN: espeak.TRAIN_VOICES,
+    grammar.EVALUATION: espeak.EVALUATION_VOICES,
 }
 
 
@@ -72,7 +73,7 @@ class SyntheticSource(Source):
         made_of = {
             "version": VERSION,
             "format": tables.FORMAT_VERSION,
-            "espeak": synthesis.espeak().version,
+            "espeak": espeak.espeak().version,
             "sample_rate": self._sample_rate,
             "spoken": [dataclasses.astuple(one) for one in spoken],
         }
@@ -104,24 +105,24 @@ class SyntheticSource(Source):
         shared = sum(sentence.key in keys for sentence in evaluation)
         unheard_words = sum(word not in train_words for word in words) / max(len(words), 1)
         unheard_types = len(types - train_words) / max(len(types), 1)
-        voices = sorted(set(synthesis.EVALUATION_VOICES) & set(synthesis.TRAIN_VOICES))
+        voices = sorted(set(espeak.EVALUATION_VOICES) & set(espeak.TRAIN_VOICES))
         counted = {
             "sentences": len(evaluation),
             "words": len(words),
             "word_types": len(types),
-            "voices": len(synthesis.EVALUATION_VOICES),
+            "voices": len(espeak.EVALUATION_VOICES),
             "voices_shared_with_training": len(voices),
             "sentences_shared_with_training": shared,
             "train_sentences": len(train),
             "train_word_types": len(train_words),
-            "train_voices": len(synthesis.TRAIN_VOICES),
+            "train_voices": len(espeak.TRAIN_VOICES),
             "reachable_word_types": len(grammar.load().vocabulary()),
             "share_of_words_never_in_training": round(unheard_words, 4),
             "share_of_word_types_never_in_training": round(unheard_types, 4),
         }
         text = (
             f"{len(evaluation):,} sentences with {len(types):,} different words, spoken by "
-            f"{len(synthesis.EVALUATION_VOICES)} voices of which {len(voices)} are heard in "
+            f"{len(espeak.EVALUATION_VOICES)} voices of which {len(voices)} are heard in "
             f"training; {shared} of the sentences fill a template with the same words as one "
             f"of the {len(train):,} training sentences; {unheard_words:.1%} of the words spoken "
             f"({unheard_types:.1%} of the different ones) never occur in training."
@@ -129,7 +130,7 @@ class SyntheticSource(Source):
         return {"text": text, **counted}
 
 
-def plan(split: str, config: SynthesisConfig) -> list[synthesis.Spoken]:
+def plan(split: str, config: SynthesisConfig) -> list[espeak.Spoken]:
     """What is said and how: a pure function of the split and the settings."""
     evaluation = split == grammar.EVALUATION
     count = config.eval_sentences if evaluation else config.train_sentences
@@ -140,12 +141,12 @@ def plan(split: str, config: SynthesisConfig) -> list[synthesis.Spoken]:
     for position, sentence in enumerate(sentences):
         if position % len(voices) == 0:
             order = generator.permutation(len(voices))
-        rate = int(generator.integers(synthesis.RATES[0], synthesis.RATES[1] + 1))
-        pitch = int(generator.integers(synthesis.PITCHES[0], synthesis.PITCHES[1] + 1))
+        rate = int(generator.integers(espeak.RATES[0], espeak.RATES[1] + 1))
+        pitch = int(generator.integers(espeak.PITCHES[0], espeak.PITCHES[1] + 1))
         ratio = generator.random()
         seed = int(generator.integers(2**31))
         spoken.append(
-            synthesis.Spoken(
+            espeak.Spoken(
                 id=f"{split}-{position:06d}",
                 text=sentence.text,
                 voice=voices[order[position % len(voices)]],
@@ -168,7 +169,7 @@ def _between(limits: list[float], ratio: float) -> float | None:
 
 def _speak(
     split: str,
-    parts: dict[int, list[synthesis.Spoken]],
+    parts: dict[int, list[espeak.Spoken]],
     staging: Path,
     sample_rate: int,
     processes: int,
@@ -247,8 +248,8 @@ def _rows(spoken: list[dict[str, Any]], sample_rate: int) -> Iterator[dict[str, 
         if number % _TOLD_SENTENCES == 0 or number == len(spoken):
             print(number - told, flush=True)
             told = number
-        audio = synthesis.record(synthesis.Spoken(**one), sample_rate)
-        content = synthesis.to_flac(audio, sample_rate)
+        audio = espeak.record(espeak.Spoken(**one), sample_rate)
+        content = espeak.to_flac(audio, sample_rate)
         yield {
             "id": one["id"],
             "audio": {"path": None, "bytes": content},

@@ -14,15 +14,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data.audio import AUDIO_SUFFIXES
+from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
-from mynah.data.sources import metadata
-from mynah.data.sources.base import WHOLE, Place, SplitFilesSource
-from mynah.data.sources.lines import as_object, parse_json
-from mynah.data.sources.listed import rows_of
-from mynah.data.sources.tars import Member, members
+from mynah.data.sources.reading import metadata
+from mynah.data.sources.reading.lines import as_object, parse_json
+from mynah.data.sources.reading.listed import rows_of
+from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource
+from mynah.data.sources.reading.tars import Member, members
+from mynah.errors import UserError
 
 _TEXTS = (".txt", ".text", ".transcript")
 _LARGEST_TEXT = 16 << 20  # bytes

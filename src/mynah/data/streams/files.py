@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mynah.config.errors import UserError
 from mynah.data.row import Row
-from mynah.data.sources.base import usual_split
+from mynah.data.sources.reading.source import usual_split
 from mynah.data.streams import arrow_shards, manifests, tars
 from mynah.data.streams.reader import BadRow, FindAudio, ShardReader
+from mynah.errors import UserError
 
 _FORMATS = {
     ".parquet": arrow_shards.read_parquet,

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.console import notice
 from mynah.data.row import Row
-from mynah.data.sources.base import Place
+from mynah.data.sources.reading.source import Place
 from mynah.data.streams.arrow_shards import held_audio
 from mynah.data.streams.reader import BadRow, ShardReader, column_names, listed_row
+from mynah.errors import UserError
 
 
 class HubReader(ShardReader):

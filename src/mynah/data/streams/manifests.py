@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mynah.config.errors import UserError
 from mynah.data.row import Row
 from mynah.data.streams.reader import BadRow, FindAudio, column_names, listed_row, word
+from mynah.errors import UserError
 
 _KINDS = 100  # sets of keys that are remembered
 

@@ -9,10 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from mynah.config.errors import UserError
 from mynah.console import notice
 from mynah.data.row import Row
-from mynah.data.sources.metadata import HEADERS
+from mynah.data.sources.reading.metadata import HEADERS
+from mynah.errors import UserError
 
 FindAudio = Callable[[str, str], str]  # (as a shard names it, where) to the recording's path
 

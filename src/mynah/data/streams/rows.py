@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
-from mynah.data import audio, filters
+from mynah.data.audio import files
+from mynah.data.preparation import filters
 from mynah.data.row import Row
 from mynah.data.scripts import scripts_of
-from mynah.data.sources.silence import mark_no_speech
+from mynah.data.sources.reading.silence import mark_no_speech
 from mynah.data.streams.reader import BadRow
 from mynah.data.text import TextPolicy
+from mynah.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,11 @@ def _duration(row: Row) -> float:
         raise ValueError("the stream holds no audio for it")
     if row.duration_seconds is not None:
         return row.duration_seconds
-    seconds = audio.probe(
+    seconds = files.probe(
         held, byte_offset=row.byte_offset, byte_length=row.byte_length
     ).duration_seconds
     if seconds is None:  # only decoding tells
-        seconds, _ = audio.inspect(held, byte_offset=row.byte_offset, byte_length=row.byte_length)
+        seconds, _ = files.inspect(held, byte_offset=row.byte_offset, byte_length=row.byte_length)
     return max(seconds - row.offset_seconds, 0.0)
 
 

@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.console import progress, say
-from mynah.data import audio
-from mynah.data.audio import AudioError
+from mynah.data.audio import files as audio_files
+from mynah.data.audio.files import AudioError
 from mynah.data.corpus import Utterance
-from mynah.data.sources.base import Place, UnknownSplitError, meant_splits
-from mynah.data.sources.paths import AudioPaths
+from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.source import Place, UnknownSplitError, meant_splits
 from mynah.data.streams.files import FileReader, find_shards
 from mynah.data.streams.reader import BadRow, ShardReader
 from mynah.data.streams.rows import StreamedUtterance
 from mynah.data.streams.windows import Windows
-from mynah.data.tables import cache_directory
+from mynah.data.tables.table import cache_directory
 from mynah.data.text import TextPolicy
+from mynah.errors import UserError
 
 _HEAD_ROWS = 256  # looked at before training starts
 
@@ -81,7 +81,7 @@ class Stream:
         """
         held = row.row
         try:
-            return audio.read(
+            return audio_files.read(
                 held.audio if held.audio is not None else held.path or "",
                 self.sample_rate,
                 offset_seconds=held.offset_seconds,

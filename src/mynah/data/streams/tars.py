@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mynah.config.errors import UserError
-from mynah.data.audio import AUDIO_SUFFIXES
+from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
 from mynah.data.streams.reader import BadRow, FindAudio, column_names, listed_row
+from mynah.errors import UserError
 
 _TEXT_BYTES = 1 << 20  # more is no transcript
 _END_BYTES = 1024  # two blocks of zeros end a tar

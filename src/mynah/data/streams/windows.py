@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from mynah.config.errors import UserError
 from mynah.config.schema import DataConfig
 from mynah.data.streams.reader import ShardReader
 from mynah.data.streams.rows import LeftOut, StreamedUtterance, usable
 from mynah.data.text import TextPolicy
+from mynah.errors import UserError
 
 
 @dataclass(frozen=True)

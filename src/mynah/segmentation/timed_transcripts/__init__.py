@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.segmentation.timed_transcripts import ctm, srt, stm, textgrid, vtt
 from mynah.segmentation.timed_transcripts.entry import TimedTranscript
 

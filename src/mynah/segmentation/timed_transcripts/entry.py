@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 
 
 @dataclass(frozen=True)

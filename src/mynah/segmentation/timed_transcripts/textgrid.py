@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mynah.config.errors import UserError
+from mynah.errors import UserError
 from mynah.segmentation.timed_transcripts.entry import Entry, TimedTranscript, malformed
 
 _TOKEN = re.compile(

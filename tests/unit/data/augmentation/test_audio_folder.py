@@ -7,8 +7,8 @@ import pytest
 import soundfile
 from data_helpers import tone, write_tone
 
-from mynah.config.errors import UserError
 from mynah.data.augmentation.audio_folder import open_folder
+from mynah.errors import UserError
 
 
 def opened(path):

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from data_helpers import write_folder, write_tone
 
-from mynah import cli
+from mynah.cli import main
 
 ON = ("data.augmentation.room_probability=1", "data.augmentation.noise_snr_db=[5,20]")
 
@@ -22,7 +22,7 @@ def corpus(tmp_path, monkeypatch):
 
 def augment(*arguments):
     cache = "data.dataset_cache_dir=cache"
-    return cli.main(["data", "augment", *arguments, cache, "data.num_proc=1"])
+    return main.main(["data", "augment", *arguments, cache, "data.num_proc=1"])
 
 
 def test_before_and_after_are_written_with_what_was_drawn(corpus, tmp_path, capsys):

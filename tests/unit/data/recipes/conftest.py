@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from archive_server import Server, serving
 
-from mynah.data.recipes import fetch
+from mynah.data.recipes.installing import fetch
 
 
 @pytest.fixture

@@ -15,11 +15,12 @@ import pytest
 import standin_archives
 from archive_server import Server
 
-from mynah.cli import main
-from mynah.commands.settings import read_settings
-from mynah.data.prepare import prepare
-from mynah.data.recipes import RECIPES, fetch, find_recipe, install
-from mynah.data.recipes.recipe import Checksum
+from mynah.cli.main import main
+from mynah.cli.settings import read_settings
+from mynah.data.preparation.prepare import prepare
+from mynah.data.recipes import RECIPES, find_recipe
+from mynah.data.recipes.installing import fetch, install
+from mynah.data.recipes.installing.recipe import Checksum
 
 MINI = ("train-clean-5", "dev-clean-2")
 
@@ -226,7 +227,7 @@ def test_an_interrupted_unpacking_is_done_again(
     stand_in, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
 ):
     mirror = stand_in("an4", {"all": standin_archives.an4()})
-    from mynah.data.recipes import unpack
+    from mynah.data.recipes.installing import unpack
 
     merge = unpack._merge
 

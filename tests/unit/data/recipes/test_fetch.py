@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from archive_server import Server
 
-from mynah.config.errors import UserError
-from mynah.data.recipes import fetch as fetching
+from mynah.data.recipes.installing import fetch as fetching
+from mynah.errors import UserError
 
 CONTENT = np.random.default_rng(0).bytes(700_000)
 SHA = hashlib.sha256(CONTENT).hexdigest()

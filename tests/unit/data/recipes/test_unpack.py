@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mynah.data.recipes import unpack as unpacking
-from mynah.data.recipes.unpack import DamagedArchiveError, UnsafeArchiveError, unpack
+from mynah.data.recipes.installing import unpack as unpacking
+from mynah.data.recipes.installing.unpack import DamagedArchiveError, UnsafeArchiveError, unpack
 
 
 def _file(name: str, content: bytes = b"sound") -> tuple[tarfile.TarInfo, bytes]:

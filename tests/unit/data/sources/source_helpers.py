@@ -10,7 +10,7 @@ from data_helpers import settings
 
 from mynah.data.row import Row
 from mynah.data.sources import open_source
-from mynah.data.sources.base import Place, Source
+from mynah.data.sources.reading.source import Place, Source
 
 
 def opened(tmp_path: Path, name: Path | str, **changed: object) -> Source:

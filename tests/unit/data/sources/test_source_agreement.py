@@ -10,7 +10,7 @@ import soundfile
 from data_helpers import real_corpus, settings
 from source_helpers import opened, rows_of, write_json_lines, write_lines
 
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
 from mynah.data.row import Row
 
 

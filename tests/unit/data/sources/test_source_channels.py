@@ -6,8 +6,8 @@ import soundfile
 from data_helpers import settings, tone, write_tone
 from source_helpers import opened, rows_of, write_json_lines, write_lines
 
-from mynah.config.errors import UserError
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
+from mynah.errors import UserError
 
 LEFT, RIGHT = tone(1.0, hertz=300), tone(1.0, hertz=600)
 

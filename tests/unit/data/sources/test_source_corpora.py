@@ -6,9 +6,9 @@ import pytest
 from data_helpers import settings, write_tone
 from source_helpers import opened, rows_of, write_lines
 
-from mynah.config.errors import UserError
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
 from mynah.data.sources import find_format
+from mynah.errors import UserError
 
 # --- Common Voice ---------------------------------------------------------------------------
 

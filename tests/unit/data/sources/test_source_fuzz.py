@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from source_helpers import opened
 
-from mynah.config.errors import UserError
 from mynah.data.row import Row
+from mynah.errors import UserError
 
 
 def lines(*rows):

@@ -8,9 +8,9 @@ import soundfile
 from data_helpers import settings, tone, write_tone
 from source_helpers import opened, rows_of, write_lines
 
-from mynah.config.errors import UserError
-from mynah.data import audio
-from mynah.data.prepare import prepare
+from mynah.data.audio import files as audio_files
+from mynah.data.preparation.prepare import prepare
+from mynah.errors import UserError
 
 
 def write_directory(folder, **files):
@@ -82,7 +82,7 @@ def test_recordings_in_an_archive_are_read_in_their_places(tmp_path):
     (tmp_path / "wav.ark").write_bytes(archive)
     write_directory(tmp_path / "mine", wav_scp=lines, text=["a one", "b two"])
     for row in rows_of(opened(tmp_path, "mine")):
-        heard = audio.read(
+        heard = audio_files.read(
             row.path, 16000, byte_offset=row.byte_offset, byte_length=row.byte_length
         )
         assert np.array_equal(heard, sounds[row.id])

@@ -6,8 +6,8 @@ import soundfile
 from data_helpers import tone, write_tone
 from source_helpers import opened, rows_of, write_json_lines
 
-from mynah.config.errors import UserError
-from mynah.data import audio
+from mynah.data.audio import files
+from mynah.errors import UserError
 
 
 def recording(path, name="rec", seconds=4.0, channels=(0,), **more):
@@ -174,7 +174,7 @@ def test_rows_are_the_utterances_that_lhotse_itself_cuts(tmp_path):
 
 
 def heard(row):
-    return audio.read(
+    return files.read(
         row.path, 16000, offset_seconds=row.offset_seconds,
         duration_seconds=row.duration_seconds, channel=row.channel,
     )  # fmt: skip

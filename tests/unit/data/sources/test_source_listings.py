@@ -7,8 +7,8 @@ import pytest
 from data_helpers import settings, write_tone
 from source_helpers import opened, rows_of, write_json_lines, write_lines
 
-from mynah.config.errors import UserError
-from mynah.data.prepare import prepare
+from mynah.data.preparation.prepare import prepare
+from mynah.errors import UserError
 
 
 def listing(tmp_path, content, name="metadata.csv"):

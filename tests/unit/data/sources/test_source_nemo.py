@@ -8,9 +8,9 @@ import pytest
 from data_helpers import settings, tone, write_tone
 from source_helpers import opened, rows_of, write_json_lines
 
-from mynah.config.errors import UserError
-from mynah.data import audio
-from mynah.data.prepare import prepare
+from mynah.data.audio import files
+from mynah.data.preparation.prepare import prepare
+from mynah.errors import UserError
 
 
 def line(name, text="hello", **more):
@@ -69,7 +69,7 @@ def test_recordings_in_tar_files_are_read_in_their_places(tmp_path):
     write_json_lines(tmp_path / "tarred" / "tarred_audio_manifest.json", *lines)
     rows = rows_of(opened(tmp_path, "tarred"))
     assert len(rows) == 6 and rows[0].path.endswith("audio_0.tar")
-    heard = audio.read(
+    heard = files.read(
         rows[4].path, 16000, byte_offset=rows[4].byte_offset, byte_length=rows[4].byte_length
     )
     assert np.allclose(heard, tone(0.5, hertz=400), atol=1e-3)

@@ -12,9 +12,9 @@ import pytest
 from data_helpers import settings, tone, write_tone
 from source_helpers import opened, rows_of
 
-from mynah.config.errors import UserError
-from mynah.data import audio
-from mynah.data.prepare import prepare
+from mynah.data.audio import files as audio_files
+from mynah.data.preparation.prepare import prepare
+from mynah.errors import UserError
 
 
 def sounds(tmp_path, count):
@@ -179,7 +179,7 @@ def test_webdataset_shards_are_read_in_their_places(tmp_path):
         ("a/0", "zero", ""), ("a/1", "one", ""), ("2", "two", "ann"),
     ]  # fmt: skip
     for number, row in enumerate(rows):
-        heard = audio.read(
+        heard = audio_files.read(
             row.path, 16000, byte_offset=row.byte_offset, byte_length=row.byte_length
         )
         assert np.allclose(heard, tone(0.5, hertz=300 + 50 * number), atol=1e-3)

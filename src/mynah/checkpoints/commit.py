@@ -1,0 +1,371 @@
+"""A checkpoint is a commit: a directory under its final name is whole, or it is not there.
+
+It is written beside its final name, synced, summed (``SHA256SUMS``, as ``sha256sum -c`` reads
+it) and renamed. What a killed process leaves behind starts with a dot and is never listed.
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mynah.errors import UserError
+
+SUMS_NAME = "SHA256SUMS"
+PREFIX = "checkpoint-"
+
+_STAGING = ".partial"  # being written
+_REPLACED = ".replaced"  # whole, and about to give its name to a newer one
+_DELETING = ".deleting"  # being removed by retention
+_CHECKPOINT_NAME = re.compile(re.escape(PREFIX) + r"(\d+)")
+_HIDDEN_NAME = re.compile(
+    rf"\.({re.escape(PREFIX)}\d+)({re.escape(_STAGING)}|{re.escape(_REPLACED)}|{re.escape(_DELETING)})"
+)
+_CHUNK_BYTES = 1 << 20
+
+# What only a resumed training needs; everything else is the published model.
+TRAINING_STATE_STEMS = ("optimizer", "scheduler", "scaler", "rng_state", "trainer_state")
+
+
+def checkpoint_path(model_directory: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return model_directory / f"{PREFIX}{step}"
+
+
+def step_of(checkpoint: Path) -> int | None:
+    """The step in a checkpoint's name, or None where it is no checkpoint's name."""
+    match = _CHECKPOINT_NAME.fullmatch(checkpoint.name)
+    return int(match.group(1)) if match else None
+
+
+@contextmanager
+def commit(final: Path, *, expected_bytes: int | None = None) -> Iterator[Path]:
+    """Yield a staging directory that takes the name ``final`` if the block ends well.
+
+    A directory that already has the name is replaced. If the block raises, the staging
+    directory is removed and what was there stays as it was.
+
+    Args:
+        final: The directory's final name.
+        expected_bytes: About how much will be written, for the message of a full disk.
+
+    Raises:
+        UserError: The disk or the quota is full, or the place cannot be written.
+    """
+    staging = final.with_name(f".{final.name}{_STAGING}")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if staging.exists():
+            shutil.rmtree(staging)
+        staging.mkdir()
+        yield staging
+        write_sums(staging)
+        _share_mode(staging)
+        _sync_tree(staging)
+        _take_name(staging, final)
+    except BaseException as error:
+        written = size_bytes(staging)
+        shutil.rmtree(staging, ignore_errors=True)
+        if _is_full_disk(error):
+            needed = max(expected_bytes or 0, written, _newest_size_bytes(final.parent))
+            raise _full_disk_error(final, needed) from error
+        if isinstance(error, PermissionError) or _errno_of(error) == errno.EROFS:
+            raise UserError(
+                f"The checkpoint {final.name} cannot be written: {error}",
+                where=str(final.parent),
+                fix="make the folder writable, or set training.output_dir to another one",
+            ) from error
+        raise
+
+
+def _take_name(staging: Path, final: Path) -> None:
+    replaced = final.with_name(f".{final.name}{_REPLACED}")
+    if final.exists():
+        if replaced.exists():
+            shutil.rmtree(replaced)
+        final.rename(replaced)
+    staging.rename(final)
+    _sync_directory(final.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def write_sums(directory: Path) -> None:
+    """Write ``SHA256SUMS`` over every file of the directory."""
+    lines = [
+        f"{_sha256(path)}  {path.relative_to(directory).as_posix()}\n"
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.relative_to(directory).as_posix() != SUMS_NAME
+    ]
+    (directory / SUMS_NAME).write_text("".join(lines), encoding="utf-8")
+
+
+def verify(directory: Path) -> None:
+    """Check a checkpoint (or a published model) against its sums.
+
+    Raises:
+        UserError: It is no checkpoint, or files of it are missing or altered; named.
+    """
+    problem = find_damage(directory)
+    if problem is None:
+        return
+    whole = [path.name for path in reversed(list_checkpoints(directory.parent))]
+    fix = "use another checkpoint, or copy this one again from where it is whole"
+    if whole:
+        fix = f"use one that is whole: {', '.join(whole[:5])} in {directory.parent}"
+    raise UserError(f"The checkpoint is not whole: {problem}", where=str(directory), fix=fix)
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether every file that the sums name is there, unaltered."""
+    return find_damage(directory) is None
+
+
+def find_damage(directory: Path) -> str | None:
+    """What is missing or altered in a checkpoint, as part of a sentence; None where it is whole."""
+    if not directory.is_dir():
+        return "there is no such directory"
+    sums_path = directory / SUMS_NAME
+    try:
+        sums_text = sums_path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return f"it has no {SUMS_NAME}, so it is no checkpoint of Mynah or one cut short"
+    except (OSError, UnicodeDecodeError) as error:
+        return f"{SUMS_NAME} cannot be read ({error})"
+    if not sums_text.endswith("\n"):
+        return f"{SUMS_NAME} is cut short"
+    missing, altered = [], []
+    for line in sums_text.splitlines():
+        expected, separator, name = line.partition("  ")
+        if not separator or len(expected) != 64:
+            return f"{SUMS_NAME} is damaged"
+        path = directory / name
+        try:
+            if _sha256(path) != expected:
+                altered.append(name)
+        except FileNotFoundError:
+            missing.append(name)
+        except OSError as error:
+            altered.append(f"{name} ({error.strerror})")
+    parts = []
+    if missing:
+        parts.append(f"{', '.join(missing)} missing")
+    if altered:
+        parts.append(f"{', '.join(altered)} altered or cut short")
+    return "; ".join(parts) or None
+
+
+def list_checkpoints(model_directory: Path) -> list[Path]:
+    """The whole checkpoints of a model directory, by step, the newest last."""
+    return [path for path in named_checkpoints(model_directory) if is_whole(path)]
+
+
+def named_checkpoints(model_directory: Path) -> list[Path]:
+    """The checkpoints of a model directory by name, whole or not, by step, the newest last."""
+    if not model_directory.is_dir():
+        return []
+    found = [
+        (step, path)
+        for path in model_directory.iterdir()
+        if (step := step_of(path)) is not None and path.is_dir()
+    ]
+    return [path for _, path in sorted(found)]
+
+
+def clean(model_directory: Path) -> list[str]:
+    """Remove what a killed process left behind; give a replaced checkpoint its name back.
+
+    Returns:
+        Names of the checkpoints that were cut short while they were written.
+    """
+    cut_short: list[str] = []
+    if not model_directory.is_dir():
+        return cut_short
+    for path in sorted(model_directory.iterdir()):
+        match = _HIDDEN_NAME.fullmatch(path.name)
+        if not match:
+            continue
+        name, kind = match.groups()
+        final = model_directory / name
+        if kind == _REPLACED and not final.exists() and is_whole(path):
+            path.rename(final)
+            _sync_directory(model_directory)
+            continue
+        shutil.rmtree(path, ignore_errors=True)
+        if kind == _STAGING:
+            cut_short.append(name)
+    return cut_short
+
+
+def retain(model_directory: Path, *, limit: int | None, best: Path | None) -> list[Path]:
+    """Remove the oldest checkpoints beyond a limit; never the newest whole one or the best.
+
+    Args:
+        model_directory: Where the checkpoints lie.
+        limit: How many stay; None keeps all.
+        best: The checkpoint with the best score so far, if any.
+
+    Returns:
+        The checkpoints that were removed.
+    """
+    if limit is None:
+        return []
+    named = named_checkpoints(model_directory)
+    if len(named) <= limit:
+        return []
+    newest_whole = next((path for path in reversed(named) if is_whole(path)), None)
+    protected = {path for path in (newest_whole, best) if path is not None}
+    spare = [path for path in named if path not in protected]
+    surplus = len(named) - max(limit, len(protected & set(named)))
+    removed = spare[:surplus]
+    for path in removed:
+        # Renamed first: a directory that is half removed must not carry a checkpoint's name.
+        doomed = path.with_name(f".{path.name}{_DELETING}")
+        shutil.rmtree(doomed, ignore_errors=True)
+        path.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+    return removed
+
+
+def publish(checkpoint: Path, model_directory: Path) -> None:
+    """Copy a checkpoint's model to the top of its model directory, without training state.
+
+    Each file is replaced atomically and the sums are written last, so that a copy cut short
+    is recognised by :func:`verify`.
+
+    Raises:
+        UserError: The checkpoint is not whole, or the disk is full.
+    """
+    verify(checkpoint)
+    sources = [
+        path
+        for path in sorted(checkpoint.rglob("*"))
+        if path.is_file() and path.name != SUMS_NAME and not _is_training_state(path.name)
+    ]
+    needed = sum(path.stat().st_size for path in sources)
+    partial: Path | None = None
+    try:
+        (model_directory / SUMS_NAME).unlink(missing_ok=True)
+        _sync_directory(model_directory)
+        lines = []
+        for source in sources:
+            name = source.relative_to(checkpoint)
+            target = model_directory / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_name(f".{target.name}{_STAGING}")
+            shutil.copyfile(source, partial)
+            _sync_file(partial)
+            partial.replace(target)
+            lines.append(f"{_sha256(target)}  {name.as_posix()}\n")
+        partial = model_directory / f".{SUMS_NAME}{_STAGING}"
+        partial.write_text("".join(lines), encoding="utf-8")
+        _sync_file(partial)
+        partial.replace(model_directory / SUMS_NAME)
+        _sync_directory(model_directory)
+    except OSError as error:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+        if _is_full_disk(error):
+            raise _full_disk_error(model_directory, needed) from error
+        raise
+
+
+def _is_training_state(name: str) -> bool:
+    return any(
+        name.startswith(stem) and name.endswith((".json", ".safetensors"))
+        for stem in TRAINING_STATE_STEMS
+    )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _share_mode(directory: Path) -> None:
+    """Give every file the mode that the umask asks for; safetensors writes them for the owner."""
+    mode = stat.S_IMODE((directory / SUMS_NAME).stat().st_mode)
+    for path in directory.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(path: Path) -> None:
+    if hasattr(os, "O_DIRECTORY"):  # not on Windows, where a directory cannot be opened
+        _sync_file(path)
+
+
+def _sync_tree(directory: Path) -> None:
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            _sync_file(Path(parent, name))
+        _sync_directory(Path(parent))
+
+
+def size_bytes(directory: Path) -> int:
+    """What the files of a directory take; what cannot be read counts as nothing."""
+    total = 0
+    with suppress(OSError):
+        for path in directory.rglob("*"):
+            with suppress(OSError):
+                total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def _newest_size_bytes(model_directory: Path) -> int:
+    named = named_checkpoints(model_directory)
+    return size_bytes(named[-1]) if named else 0
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _errno_of(error: BaseException) -> int | None:
+    return next((found.errno for found in _chain(error) if isinstance(found, OSError)), None)
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    if isinstance(error, UserError):
+        return False
+    if _errno_of(error) in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    # The writers in Rust (safetensors, tokenizers) raise errors of their own kinds.
+    texts = ("No space left on device", "os error 28", "Disk quota exceeded", "os error 122")
+    return any(text in str(found) for found in _chain(error) for text in texts)
+
+
+def _full_disk_error(final: Path, needed: int) -> UserError:
+    free = shutil.disk_usage(final.parent).free
+    return UserError(
+        f"The disk is full: {final.name} needs about {megabytes(needed)}, "
+        f"{megabytes(free)} are free. What was saved before is still there.",
+        where=str(final.parent),
+        fix="free some space, then go on with resume_from_checkpoint=last "
+        "(training.save_total_limit keeps fewer checkpoints)",
+    )
+
+
+def megabytes(size_bytes: float) -> str:
+    """A size for a person, as ``12.3 MB``."""
+    return f"{size_bytes / 1e6:,.1f} MB"

@@ -1,0 +1,216 @@
+"""Finding a checkpoint again: the one that a setting means, or the last of a run like this one.
+
+One that is picked out of several is read to the last byte (``mynah.checkpoints.commit``), so that
+a damaged one is passed over. Nothing else here imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from mynah import console
+from mynah.config.schema import Config
+from mynah.errors import UserError
+from mynah.runs.directory import (
+    CHECKPOINT,
+    MODEL,
+    MODEL_FILES,
+    SUMS,
+    checkpoints,
+    is_whole,
+    model_directory_of,
+    modified,
+    named_checkpoints,
+    runs,
+)
+from mynah.runs.record import identity, read_record
+
+_NAMED = 5  # checkpoints that a message names at most
+
+
+def resolve_checkpoint(path: str, working_directory: Path, *, resume: bool = False) -> Path:
+    """The checkpoint that a setting means.
+
+    Args:
+        path: As typed: a checkpoint, a run's directory or a ``model/`` directory, relative to
+            ``working_directory``.
+        working_directory: Where the command was typed.
+        resume: Whether training goes on from it. Of a directory of many checkpoints,
+            resuming takes the newest, anything else the best model at the top.
+
+    Returns:
+        The directory of a whole checkpoint, links resolved.
+
+    Raises:
+        UserError: There is none; the message names those that exist nearby, newest first.
+    """
+    asked = working_directory / Path(path).expanduser()
+    setting = "resume_from_checkpoint" if resume else "eval_checkpoint"
+    if not asked.is_dir():
+        if asked.is_file():
+            raise UserError(
+                f"A checkpoint is a directory, and this is a file: {path}",
+                where=setting,
+                fix=f"{setting}={os.path.relpath(asked.parent, working_directory)}",
+            )
+        raise _missing(f"There is no checkpoint {path}.", setting, asked, working_directory)
+    asked = asked.resolve()
+    if is_whole(asked) and not (resume and checkpoints(asked)):
+        return asked
+    holders = [asked] if CHECKPOINT.fullmatch(asked.name) else [asked, model_directory_of(asked)]
+    for holder in holders:
+        if not resume and is_whole(holder):
+            return holder.resolve()
+        newest = _newest_undamaged(checkpoints(holder))
+        if newest is not None:
+            return newest.resolve()
+    if any((asked / name).exists() for name in (*MODEL_FILES, "trainer_state.json")):
+        lost = _lost_files(asked)
+        detail = f"missing in it: {', '.join(lost)}" if lost else f"it has no list {SUMS}"
+        raise _missing(
+            f"{path} is no whole checkpoint of Mynah: {detail}.", setting, asked, working_directory
+        )
+    raise _missing(f"{path} holds no checkpoint.", setting, asked, working_directory)
+
+
+def resolve_resume(
+    config: Config,
+    *,
+    working_directory: Path,
+    output_directory: Path | None = None,
+    quiet: bool = False,
+) -> Path | None:
+    """The checkpoint that ``resume_from_checkpoint`` means: a path, a run, ``last`` or ``auto``.
+
+    Args:
+        config: The settings of the run about to start, paths made absolute.
+        working_directory: Where the command was typed.
+        output_directory: The run's own model directory. Where it holds checkpoints and the
+            setting is ``last`` or ``auto``, the newest of those is meant.
+        quiet: Whether nothing is said of damaged checkpoints that are passed over.
+
+    Returns:
+        The checkpoint; None where ``auto`` finds nothing to go on from.
+
+    Raises:
+        UserError: There is none, and the setting is not ``auto``.
+    """
+    typed = config.resume_from_checkpoint
+    assert typed is not None
+    if typed not in ("last", "auto"):
+        return resolve_checkpoint(typed, working_directory, resume=True)
+    if output_directory is not None:
+        own = _newest_undamaged(named_checkpoints(output_directory), quiet=quiet)
+        if own is not None:
+            return own.resolve()
+    try:
+        return find_last(working_directory / "outputs", identity(config), quiet=quiet)
+    except UserError:
+        if typed == "auto":
+            return None
+        raise
+
+
+def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -> Path:
+    """What ``resume_from_checkpoint=last`` means.
+
+    Args:
+        outputs: The folder of all runs.
+        identity: Data, model and seed of the run about to start, as ``run.json`` holds them.
+        quiet: Whether nothing is said of damaged checkpoints that are passed over.
+
+    Returns:
+        The newest whole checkpoint of the run with this identity that saved last.
+
+    Raises:
+        UserError: No such run, or none of them has a whole checkpoint.
+    """
+    candidates: list[Path] = []
+    others: list[tuple[Path, dict[str, Any]]] = []
+    wanted = json.loads(json.dumps(identity))  # as it looks after a way through run.json
+    for run in runs(outputs):
+        kept = named_checkpoints(model_directory_of(run))
+        if not kept:
+            continue
+        written = read_record(run).get("identity")
+        if written == wanted:
+            candidates += kept
+        elif isinstance(written, dict) and (whole := [path for path in kept if is_whole(path)]):
+            others.append((whole[-1], written))
+    newest = _newest_undamaged(sorted(candidates, key=modified), quiet=quiet)
+    if newest is not None:
+        return newest.resolve()
+    if not others:
+        raise UserError(
+            "There is nothing to resume: no run here has a whole checkpoint.",
+            where="resume_from_checkpoint=last",
+            fix="leave resume_from_checkpoint away to start a new run",
+        )
+    nearest, written = max(others, key=lambda other: modified(other[0]))
+    keys = dict.fromkeys([*wanted, *written])
+    differing = [key for key in keys if wanted.get(key) != written.get(key)]
+    raise UserError(
+        "No run here has the same data, model and seed. "
+        f"The newest one differs in: {', '.join(differing)}.",
+        where="resume_from_checkpoint=last",
+        fix=f"give that run's settings, or name its checkpoint: resume_from_checkpoint={nearest}",
+    )
+
+
+def _newest_undamaged(oldest_first: list[Path], *, quiet: bool = True) -> Path | None:
+    """The last one whose every byte is as its sums say."""
+    from mynah.checkpoints.commit import find_damage
+
+    for path in reversed(oldest_first):
+        damage = find_damage(path)
+        if damage is None:
+            return path
+        if not quiet:
+            console.notice(f"{path} is passed over, for it is not whole: {damage}.")
+    return None
+
+
+def _lost_files(directory: Path) -> list[str]:
+    """Files that the list of sums names and that are not there."""
+    try:
+        lines = (directory / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    names = [line.split(maxsplit=1)[1].lstrip("*") for line in lines if len(line.split()) > 1]
+    return [name for name in names if not (directory / name).is_file()]
+
+
+def _nearby(asked: Path, working_directory: Path) -> list[Path]:
+    """Whole checkpoints beside what was asked for and in ``outputs``, newest first."""
+    outputs = working_directory / "outputs"
+    holders = [asked.parent, asked, asked.parent / MODEL, working_directory, outputs / MODEL]
+    holders += [model_directory_of(run) for run in runs(outputs)]
+    holders += outputs.glob(f"*/*/{MODEL}")
+    found: dict[Path, Path] = {}  # the real place -> the shortest way to say it
+    for holder in holders:
+        for checkpoint in checkpoints(holder):
+            found.setdefault(checkpoint.resolve(), checkpoint)
+    newest = sorted(found, key=modified, reverse=True)
+    return [found[real] for real in newest]
+
+
+def _missing(what: str, setting: str, asked: Path, working_directory: Path) -> UserError:
+    outputs = working_directory / "outputs"
+    link = outputs / MODEL
+    if asked.is_relative_to(link) and asked != link:
+        if link.is_dir():
+            where = f"outputs/model is {os.path.relpath(link.resolve(), working_directory)}"
+        else:
+            where = "outputs/model does not exist yet: the first checkpoint of a training makes it"
+    else:
+        where = setting
+    near = _nearby(asked, working_directory)
+    if not near:
+        return UserError(what, where=where, fix="train first; no checkpoint was found nearby")
+    named = [os.path.relpath(path, working_directory) for path in near[:_NAMED]]
+    more = f"\n         and {len(near) - _NAMED} more" if len(near) > _NAMED else ""
+    listed = "\n         ".join(f"{setting}={name}" for name in named)
+    return UserError(what, where=where, fix=f"these exist, newest first:\n         {listed}{more}")

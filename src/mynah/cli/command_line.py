@@ -1,0 +1,301 @@
+"""The command line of a run: flags, messages with corrected commands, the run's directory.
+
+What a person typed is checked in full before Hydra sees it, so that a mistake costs less than
+a second and claims no directory. Then Hydra's own ``main`` takes over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mynah import console, distributed
+from mynah.cli.exit_status import exit_status
+from mynah.cli.job import run_overrides
+from mynah.config import settings
+from mynah.config.hydra.compose import Composed, compose, from_hydra, parse, prepare_hydra
+from mynah.config.hydra.flags import parse_flags
+from mynah.config.hydra.search_path import config_directories, install_search_path
+from mynah.config.hydra.shown import help_text, hydra_help_text, job_yaml
+from mynah.distributed import is_first_rank
+from mynah.errors import ConfigError, ConfigErrors, UserError
+
+
+def command_line(
+    task: Callable[[], Any], argv: Sequence[str] | None = None, program: str | None = None
+) -> int:
+    """Run a function that is decorated with ``@hydra.main``, and say how it ended.
+
+    Args:
+        task: The decorated function.
+        argv: Its arguments; None: those of this process.
+        program: The command as it is typed, for messages; None: this process's.
+
+    Returns:
+        The exit status (see ``mynah.cli.exit_status``).
+    """
+    distributed.adopt_slurm()
+    distributed.quiet_torch()
+    console.hush(not is_first_rank())
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    line = CommandLine(arguments, program or _program())
+    return exit_status(lambda: line.run(task))
+
+
+def _program() -> str:
+    script = sys.argv[0]
+    return f"python {script}" if script.endswith(".py") else "mynah train"
+
+
+class CommandLine:
+    """Arguments as typed, and what they ask for.
+
+    Args:
+        arguments: Without the program's name.
+        program: The command as it is typed, for messages.
+    """
+
+    def __init__(self, arguments: Sequence[str], program: str) -> None:
+        self.arguments = list(arguments)
+        self.program = program
+
+    def run(self, task: Callable[[], Any]) -> int | None:
+        """Check everything, then let Hydra run ``task``, or show what is asked for.
+
+        Raises:
+            UserError: Anything on the command line or in the files is wrong.
+        """
+        prepare_hydra()
+        try:
+            flags, overrides = parse_flags(self.arguments)
+        except ConfigErrors as problem:
+            raise self.with_command(problem.errors) from problem
+        install_search_path(
+            _directories(flags), Path(flags.config_dir) if flags.config_dir else None
+        )
+        if flags.shell_completion or flags.experimental_rerun:
+            return self._hydra(task, self.arguments)
+        self._check_flags(flags)
+        composed = self._compose(flags, overrides)
+        if flags.help:
+            print(help_text(composed, _directories(flags)), end="")
+            return None
+        if flags.hydra_help or flags.cfg == "job":
+            about_hydra = hydra_help_text(composed, _directories(flags)) if flags.hydra_help else ""
+            if flags.cfg == "job":
+                print(job_yaml(composed, flags.package, flags.resolve), end="")
+            print(about_hydra, end="")
+            return None
+        shown = flags.cfg or flags.info
+        if shown:  # through Hydra's log; whoever reads it may stop early, as `head` does
+            logging.raiseExceptions = False
+        given = self._flags(flags)
+        if shown or flags.multirun or _is_multirun(composed):
+            return self._hydra(task, [*given, *composed.arguments])
+        return self._hydra(task, [*given, *composed.arguments, *run_overrides(composed)])
+
+    def _hydra(self, task: Callable[[], Any], arguments: Sequence[str]) -> int | None:
+        """Let Hydra run or show; an exit status where the job left with one."""
+        from hydra.errors import HydraException
+        from omegaconf.errors import OmegaConfBaseException
+
+        typed, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+        sys.argv = [typed[0], *arguments]
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
+        try:
+            task()
+        except SystemExit as leaving:
+            return leaving.code if isinstance(leaving.code, int) else None
+        except (HydraException, OmegaConfBaseException) as problem:
+            raise ConfigErrors([from_hydra(problem)]) from problem
+        finally:
+            sys.argv = typed
+            if full_error is None:
+                del os.environ["HYDRA_FULL_ERROR"]
+            else:
+                os.environ["HYDRA_FULL_ERROR"] = full_error
+        return None
+
+    def _check_flags(self, flags: argparse.Namespace) -> None:
+        asked = {
+            "--run": flags.run,
+            "-m": flags.multirun,
+            "--cfg": bool(flags.cfg),
+            "--info": flags.info is not None,
+        }
+        given = [name for name, is_given in asked.items() if is_given]
+        if len(given) > 1:
+            kept = "--cfg" if flags.cfg else given[-1]
+            dropped = {"-m": ("-m", "--multirun"), "--run": ("-r", "--run")}
+            leave = [w for name in given if name != kept for w in dropped.get(name, (name,))]
+            rest = [token for token in self.arguments if token not in leave]
+            why = (
+                ": it shows one configuration, and -m runs many"
+                if kept == "--cfg" and flags.multirun
+                else ""
+            )
+            raise ConfigErrors(
+                [ConfigError(f"{' and '.join(given)} do not go together{why}.")],
+                self._command(_without_sweeps(rest) if flags.multirun else rest),
+            )
+        if flags.resolve and not flags.cfg and not flags.help:
+            raise ConfigErrors(
+                [ConfigError("--resolve goes with --cfg or --help.")],
+                self._command(["--cfg", "job", *self.arguments]),
+            )
+        if flags.config_dir is not None and not Path(flags.config_dir).is_dir():
+            raise self._no_config_dir(flags.config_dir)
+
+    def _no_config_dir(self, typed: str) -> ConfigErrors:
+        parent = Path(typed).parent
+        siblings = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+        close = difflib.get_close_matches(Path(typed).name, siblings, n=1)
+        instead = str(parent / close[0]) if close else None
+        rest = [instead if token == typed else token for token in self.arguments if instead]
+        return ConfigErrors(
+            [
+                ConfigError(
+                    f"There is no directory {typed}.",
+                    where=f"command line: --config-dir {typed}",
+                    fix=None if instead else "name a directory that holds experiments/NAME.yaml",
+                )
+            ],
+            self._command([token for token in rest if token]) if instead else None,
+        )
+
+    # Composing
+
+    def _compose(self, flags: argparse.Namespace, overrides: Sequence[str]) -> Composed:
+        """Compose and check; of a sweep, every value of every swept setting."""
+        where: dict[str, Any] = {"directories": _directories(flags)}
+        if flags.config_name:
+            where["config_name"] = flags.config_name.removesuffix(".yaml")
+        try:
+            variants = self._variants(flags, overrides)
+            composed = compose(variants[0], **where)
+            for variant in variants[1:]:
+                compose(variant, **where)
+        except ConfigErrors as problem:
+            raise self.with_command(problem.errors) from problem
+        if len(variants) > 1 or variants[0] != list(overrides):
+            return dataclasses.replace(composed, arguments=list(overrides))
+        return composed
+
+    def _variants(self, flags: argparse.Namespace, overrides: Sequence[str]) -> list[list[str]]:
+        """The commands that a sweep has to be right for: each swept value once."""
+        parsed = parse(overrides)
+        swept = [o for o in parsed if o.is_sweep_override()]
+        plain = [o.input_line for o in parsed if not o.is_sweep_override()]
+        if not swept:
+            return [plain]
+        if not flags.multirun and not any(o == "hydra.mode=MULTIRUN" for o in overrides):
+            raise ConfigErrors([self._not_a_sweep(o) for o in swept])
+        values = []
+        for override in swept:
+            if override.is_interval_sweep():  # a sampler draws from it
+                continue
+            key = override.get_key_element()
+            values.append([f"{key}={text}" for text in override.sweep_string_iterator()])
+        firsts = [each[0] for each in values]
+        variants = [plain + firsts]
+        for position, each in enumerate(values):
+            for value in each[1:]:
+                variants.append([*plain, *firsts[:position], value, *firsts[position + 1 :]])
+        return variants
+
+    def _not_a_sweep(self, override: Any) -> ConfigError:
+        typed = override.input_line
+        key, _, value = typed.partition("=")
+        found = settings.find(override.key_or_group)
+        is_list = found is not None and "list" in str(found.type)
+        if is_list:
+            instead = [f"{key}=[{value}]"]
+            what = f"{override.key_or_group} is a list: its values go into brackets."
+        else:
+            instead = ["-m", typed]
+            what = "Several values are a sweep, which is asked for with -m."
+        return ConfigError(what, where=f"command line: {typed}", argument=typed, instead=instead)
+
+    # Messages
+
+    def with_command(self, errors: Sequence[UserError]) -> ConfigErrors:
+        """The errors with the corrected command, where arguments are to blame or can mend."""
+        tokens = list(self.arguments)
+        changed = False
+        for error in errors:
+            if not isinstance(error, ConfigError):
+                continue
+            if error.argument is not None:
+                tokens, did = _replace(tokens, _words(error.argument), _words(error.instead))
+                changed = changed or did
+            elif error.instead and error.setting:
+                tokens += _words(error.instead)
+                changed = True
+        unmended = any(
+            isinstance(error, ConfigError)
+            and (error.where or "").startswith("command line")
+            and error.argument is None
+            for error in errors
+        )
+        command = self._command(tokens) if changed and not unmended else None
+        return ConfigErrors(list(errors), command)
+
+    def _command(self, tokens: Sequence[str]) -> str:
+        return " ".join([self.program, *(_shell(token) for token in tokens)])
+
+    def _flags(self, flags: argparse.Namespace) -> list[str]:
+        """The flags for Hydra, its own spelling."""
+        given = []
+        for name in ("cfg", "package", "config_name", "info"):
+            value = getattr(flags, name)
+            if value is not None:
+                given += [f"--{name.replace('_', '-')}", str(value)]
+        if flags.resolve:
+            given.append("--resolve")
+        if flags.multirun:
+            given.append("--multirun")
+        return given
+
+
+def _directories(flags: argparse.Namespace) -> list[Path]:
+    return config_directories(
+        Path(flags.config_dir) if flags.config_dir else None,
+        Path(flags.config_path) if flags.config_path else None,
+    )
+
+
+def _words(text: str | Sequence[str] | None) -> list[str]:
+    return [text] if isinstance(text, str) else list(text or [])
+
+
+def _replace(tokens: list[str], old: Sequence[str], new: Sequence[str]) -> tuple[list[str], bool]:
+    """The tokens with one run of them replaced, and whether it was there."""
+    for start in range(len(tokens) - len(old) + 1):
+        if tokens[start : start + len(old)] == list(old):
+            return [*tokens[:start], *new, *tokens[start + len(old) :]], True
+    return tokens, False
+
+
+def _without_sweeps(tokens: Sequence[str]) -> list[str]:
+    """Each ``key=a,b,c`` with its first value alone."""
+    return [t.split(",")[0] if "=" in t and "[" not in t and "(" not in t else t for t in tokens]
+
+
+def _shell(token: str) -> str:
+    # A comma, brackets or a tilde inside a word need no quotes for a person's shell.
+    if all(c.isalnum() or c in "_-./:@%+=,~" for c in token):
+        return token
+    return shlex.quote(token)
+
+
+def _is_multirun(composed: Composed) -> bool:
+    mode = composed.hydra.mode
+    return mode is not None and mode.name == "MULTIRUN"

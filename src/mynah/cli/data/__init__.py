@@ -1,0 +1,1 @@
+"""``mynah data ACTION``: one file an action."""

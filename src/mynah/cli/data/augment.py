@@ -1,0 +1,218 @@
+"""``mynah data augment``: a few utterances before and after augmentation, to hear and to see."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah.cli.exit_status import exit_status
+from mynah.errors import UserError, display_path
+
+if TYPE_CHECKING:
+    from mynah.config.schema import Config
+    from mynah.data.corpus import Corpus
+    from mynah.preview.augmented import Augmented
+
+_COMMAND = "mynah data augment"
+_RECORD = "drawn.json"
+_PAGE = "index.html"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Augment a few utterances as a training would; write clips, spectrograms and a page.
+
+    Returns:
+        The exit status (see ``mynah.cli.exit_status``).
+    """
+    parsed = _parser().parse_intermixed_args(arguments)  # settings may stand between flags
+    return exit_status(lambda: _augment(parsed, arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_COMMAND,
+        allow_abbrev=False,
+        description="What training makes of a few utterances: clips before and after, their "
+        "spectrograms, what was drawn for each, and one page that shows it all.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "examples:\n"
+            "  mynah data augment data=an4 data.path=an4/\n"
+            "  mynah data augment recordings/ data.augmentation.room_probability=1\n"
+            "  mynah data augment recordings/ 'data.augmentation.noise_snr_db=[5,20]' \\\n"
+            "      data.augmentation.noise_folder=musan/noise --utterances 20 --to heard/\n"
+        ),
+    )
+    parser.add_argument(
+        "settings", nargs="*", help="a corpus's folder, or settings as of mynah train"
+    )
+    parser.add_argument(
+        "--to",
+        metavar="DIR",
+        default="outputs/augmentation",
+        help="where the page, clips and pictures go (default: outputs/augmentation)",
+    )
+    parser.add_argument(
+        "--utterances", type=int, default=6, metavar="N", help="how many utterances (default: 6)"
+    )
+    parser.add_argument(
+        "--epoch",
+        type=int,
+        default=0,
+        metavar="E",
+        help="which pass over the data is drawn for (default: 0)",
+    )
+    return parser
+
+
+def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
+    from mynah.cli.settings import read_settings
+    from mynah.config.checkpointed import with_absolute_paths
+
+    for flag, least in (("utterances", 1), ("epoch", 0)):
+        if getattr(parsed, flag) < least:
+            raise UserError(
+                f"--{flag} is at least {least}.", where=f"--{flag} {getattr(parsed, flag)}"
+            )
+    here = Path.cwd()
+    config = with_absolute_paths(read_settings(parsed.settings, _COMMAND).config, here)
+    target = _target(Path(parsed.to).expanduser().absolute())
+    _check_on(config, parsed.settings)
+
+    from mynah import console
+    from mynah.data.augmentation.chain import Augmentation
+    from mynah.data.preparation.prepare import prepare
+    from mynah.preview.augmented import augment_some
+
+    augmentation = Augmentation.open(
+        config.data.augmentation,
+        sample_rate=config.data.sample_rate,
+        seed=config.training.seed,
+    )
+    if config.data.eval_splits is not None:
+        config.data.eval_splits = []  # an evaluation is never augmented
+    data = prepare(config.data, offline=config.offline, working_directory=here)
+    corpus = data.train
+    assert corpus is not None
+    made = augment_some(
+        corpus,
+        augmentation,
+        utterances=parsed.utterances,
+        epoch=parsed.epoch,
+        seed=config.training.seed,
+        mel_bins=config.model.encoder.mel_bins,
+    )
+    command = shlex.join([*_COMMAND.split(), *arguments])
+    about = {"command": command, "seed": config.training.seed, "epoch": parsed.epoch}
+    name = str(data.report.get("corpus") or corpus.name)
+    _write(target, made, corpus, config, about=about, name=name)
+    _show(made)
+    console.say(f"Page: {display_path(target / _PAGE)}")
+    console.say(f"Clips, pictures and what was drawn: {display_path(target)}")
+
+
+def _check_on(config: Config, settings: Sequence[str]) -> None:
+    from mynah.config.schema import AugmentationConfig
+
+    if config.data.augmentation == AugmentationConfig():
+        asked = shlex.join(settings)
+        raise UserError(
+            "No augmentation is on, so there is nothing to hear.",
+            where="data.augmentation",
+            fix=f"{_COMMAND} {asked} data.augmentation.room_probability=0.5 "
+            "'data.augmentation.noise_snr_db=[5,25]'",
+        )
+    if config.data.streaming:
+        raise UserError(
+            "Utterances are chosen from a table, and a stream has none.",
+            where="data.streaming=true",
+            fix="data.streaming=false",
+        )
+
+
+def _target(folder: Path) -> Path:
+    """The folder, once it is known that what is written there replaces nothing but its like."""
+    try:
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / _RECORD).is_file():
+            raise UserError(
+                "This folder holds something else, which stays as it is.",
+                where=f"--to {display_path(folder)}",
+                fix=f"name another folder: --to {display_path(folder / 'augmentation')}",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _RECORD).touch()
+    except OSError as problem:
+        raise UserError(
+            f"Nothing can be written there: {problem.strerror or problem}.",
+            where=f"--to {display_path(folder)}",
+            fix="name a folder that you may write to",
+        ) from problem
+    return folder
+
+
+def _write(
+    target: Path,
+    made: Sequence[Augmented],
+    corpus: Corpus,
+    config: Config,
+    *,
+    about: dict[str, Any],
+    name: str,
+) -> None:
+    import dataclasses
+    import json
+    from datetime import UTC, datetime
+
+    import soundfile
+    import yaml
+
+    from mynah.pages.document import write_whole
+    from mynah.pages.spectrogram import picture
+    from mynah.preview.page import page
+
+    for old in (*target.glob("*_before.*"), *target.glob("*_after.*")):
+        old.unlink()
+    records = []
+    for number, one in enumerate(made, 1):
+        loudest = max(float(heard.decibels.max()) for heard in (one.before, one.after))
+        stem = f"{number:04d}_{re.sub(r'[^A-Za-z0-9.-]+', '-', one.id)[-60:]}"
+        for when, heard in (("before", one.before), ("after", one.after)):
+            clip = target / f"{stem}_{when}.flac"
+            soundfile.write(clip, heard.audio, corpus.sample_rate, subtype="PCM_16")
+            shown = heard.decibels.copy()
+            shown[heard.masked] = loudest - 40
+            clip.with_suffix(".png").write_bytes(picture(shown, loudest))
+        records.append(
+            {
+                "id": one.id,
+                "text": one.text,
+                "before": f"{stem}_before.flac",
+                "after": f"{stem}_after.flac",
+                "drawn": one.drawn,
+            }
+        )
+    text = json.dumps(about | {"utterances": records}, indent=2, ensure_ascii=False)
+    write_whole(target / _RECORD, [text, "\n"])
+    settings = yaml.safe_dump(dataclasses.asdict(config.data.augmentation), sort_keys=False)
+    made_page = page(
+        made,
+        corpus=name,
+        sample_rate=corpus.sample_rate,
+        epoch=about["epoch"],
+        created=datetime.now(UTC),
+        command=about["command"],
+        settings=settings,
+    )
+    write_whole(target / _PAGE, [made_page])
+
+
+def _show(made: Sequence[Augmented]) -> None:
+    from mynah import console
+    from mynah.preview.page import describe_drawn
+
+    rows = [[one.id, "; ".join(describe_drawn(one.drawn))] for one in made]
+    console.table("Drawn", ["utterance", "what"], rows)

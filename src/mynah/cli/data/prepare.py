@@ -1,0 +1,60 @@
+"""``mynah data prepare [FOLDER] [key=value ...]``: what a training does first, and no more."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mynah.cli.exit_status import exit_status
+
+_COMMAND = "mynah data prepare"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare the corpora that the settings name, and show what became of them.
+
+    Returns:
+        The exit status (see ``mynah.cli.exit_status``).
+    """
+    parsed = _parser().parse_args(arguments)
+    return exit_status(lambda: _prepare(parsed))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_COMMAND,
+        description="Decode every recording once, filter, count and list what is left out. A "
+        "training does the same by itself; what is prepared here is only opened there.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "examples:\n"
+            "  mynah data prepare ./my_recordings\n"
+            "  mynah data prepare data.dataset_name=an4 data.path=./an4 'data.eval_splits=[test]'\n"
+            "  mynah data prepare ./calls data.num_proc=16 data.on_error=fail --to account\n"
+        ),
+    )
+    parser.add_argument(
+        "settings", nargs="*", help="a folder, and settings as mynah train takes them"
+    )
+    parser.add_argument("--to", metavar="DIR", help="write data.json and the rows left out there")
+    return parser
+
+
+def _prepare(parsed: argparse.Namespace) -> None:
+    from mynah import console
+    from mynah.cli.settings import read_settings
+    from mynah.config.checkpointed import with_absolute_paths
+    from mynah.data.preparation.account import table_of_splits
+    from mynah.data.preparation.prepare import prepare
+
+    here = Path.cwd()
+    config = with_absolute_paths(read_settings(parsed.settings, _COMMAND).config, here)
+    data = prepare(config.data, offline=config.offline, working_directory=here)
+    table_of_splits(data.report)
+    console.say(f"Prepared tables lie in {data.cache}")
+    if parsed.to is not None:
+        directory = here / Path(parsed.to).expanduser()
+        directory.mkdir(parents=True, exist_ok=True)
+        data.write(directory)
+        console.say(f"The whole account: {directory / 'data.json'}")

@@ -1,0 +1,121 @@
+"""One job: the directory it runs in, and the settings that go to ``mynah.run.run``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah.cli.exit_status import exit_status
+from mynah.config.hydra.compose import Composed, compose, to_config
+from mynah.config.values import argument
+from mynah.distributed import is_first_rank
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def run_overrides(composed: Composed) -> list[str]:
+    """Hydra's settings of one run: its own directory; none on the ranks behind the first.
+
+    Whatever makes the run impossible and can be seen without loading anything is found
+    before the directory is claimed.
+
+    Raises:
+        UserError: A checkpoint is missing, broken or contradicted, the output directory holds
+            another run, or no directory can be made.
+    """
+    if not is_first_rank():
+        return [
+            "hydra.run.dir=.",
+            "hydra.output_subdir=null",
+            "hydra/job_logging=none",
+            "hydra/hydra_logging=none",
+        ]
+    from mynah.runs import directory as runs_directory
+
+    is_typed = any(text.startswith("hydra.run.dir=") for text in composed.hydra.overrides.hydra)
+    resumed = _check_places(composed, Path(composed.hydra.run.dir) if is_typed else None)
+    if is_typed:
+        return []
+    if resumed is not None:
+        now = datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
+        return [
+            argument("hydra.run.dir", str(resumed)),
+            f"hydra.output_subdir=.hydra/resumed-{now}",
+        ]
+    wanted = Path(str(composed.hydra.run.dir))
+    return [argument("hydra.run.dir", str(runs_directory.claim(wanted.parent, wanted.name)))]
+
+
+def _check_places(composed: Composed, directory: Path | None) -> Path | None:
+    """Check checkpoints and output directory; the directory of the run that is resumed, if any.
+
+    Args:
+        composed: The configuration.
+        directory: The run's directory where it is settled already.
+    """
+    from mynah.checkpoints import find
+    from mynah.checkpoints.commit import verify
+    from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
+    from mynah.runs import directory as runs_directory
+
+    here = Path.cwd()
+    config = with_absolute_paths(composed.config, here)
+    if config.eval_checkpoint is not None:
+        checkpoint = find.resolve_checkpoint(config.eval_checkpoint, here)
+        verify(checkpoint)
+        checkpoint_config(checkpoint, config, composed.origins)
+        return None
+    output = Path(config.training.output_dir) if config.training.output_dir else None
+    resume = None
+    if config.resume_from_checkpoint is not None:
+        own = output or (here / directory / runs_directory.MODEL if directory else None)
+        resume = find.resolve_resume(
+            config, working_directory=here, output_directory=own, quiet=True
+        )
+    if resume is not None:
+        verify(resume)
+    if output is not None:
+        runs_directory.check_output_directory(output, resume=resume)
+        runs_directory.check_writable(output)
+    resumed = runs_directory.run_directory_of(resume, here / "outputs") if resume else None
+    if resumed is not None:
+        runs_directory.check_writable(resumed)
+        runs_directory.check_writable(runs_directory.model_directory_of(resumed))
+    return resumed
+
+
+def run_job(config: DictConfig) -> Any:
+    """What Hydra calls for one job: its settings, typed and checked, go to ``mynah.run.run``.
+
+    A run by itself leaves with its exit status, its message shown; a job of a sweep raises,
+    so that its launcher knows.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    hydra = HydraConfig.get()
+    directories = [Path(s.path) for s in hydra.runtime.config_sources if s.schema == "file"]
+
+    def action() -> Any:
+        composed = compose(
+            list(hydra.overrides.task),
+            directories=directories,
+            config_name=str(hydra.job.config_name),
+        )
+        from mynah.run import run
+
+        return run(
+            to_config(config, composed.origins),
+            origins=composed.origins,
+            run_directory=Path(hydra.runtime.output_dir),
+            working_directory=Path(hydra.runtime.cwd),
+        )
+
+    if hydra.mode == RunMode.MULTIRUN:
+        return action()
+    status = exit_status(action)
+    if status:
+        raise SystemExit(status)
+    return None

@@ -1,0 +1,73 @@
+"""The command line of ``src/train.py``: a legacy JSON file, run as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mynah.cli.command_line import command_line
+from mynah.cli.entry import job
+from mynah.cli.exit_status import exit_status
+from mynah.config.hydra.compose import compose
+from mynah.config.legacy.files import read, report
+from mynah.config.values import argument
+from mynah.errors import ConfigErrors, UserError
+
+_USAGE = "python src/train.py FILE.json [--eval CHECKPOINT] [KEY=VALUE ...]"
+
+
+def train_command(argv: Sequence[str]) -> int:
+    """``python src/train.py``: train as a legacy file says, or measure a checkpoint.
+
+    Args:
+        argv: FILE.json, and where wanted ``--eval CHECKPOINT`` and overrides.
+
+    Returns:
+        The exit status.
+    """
+
+    def run() -> int:
+        typed, flags, overrides = _arguments(argv)
+        experiment = read(Path(typed))
+        try:
+            compose(experiment.overrides)
+        except ConfigErrors as problem:
+            raise experiment.in_terms_of_the_file(problem) from problem
+        if not flags:
+            report(experiment)
+        return command_line(
+            job,
+            [*flags, *experiment.overrides, *overrides],
+            program="python src/train_hydra.py",
+        )
+
+    return exit_status(run)
+
+
+def _arguments(argv: Sequence[str]) -> tuple[str, list[str], list[str]]:
+    """The file, flags for Hydra, and overrides."""
+    files: list[str] = []
+    flags: list[str] = []
+    overrides: list[str] = []
+    rest = list(argv)
+    while rest:
+        token = rest.pop(0)
+        name, equals, value = token.partition("=")
+        if name == "--eval":
+            if not equals and not rest:
+                raise UserError("--eval needs a checkpoint behind it.", fix=_USAGE)
+            overrides.append(argument("eval_checkpoint", value if equals else rest.pop(0)))
+        elif token.startswith("-"):
+            flags.append(token)
+            if token in ("--cfg", "-c", "--info", "-i", "--package", "-p") and rest:
+                flags.append(rest.pop(0))
+        elif token.endswith(".json") or (not files and not equals):
+            files.append(token)
+        else:
+            overrides.append(token)
+    if len(files) != 1:
+        what = "No file was named." if not files else f"One file at a time: {', '.join(files)}."
+        known = sorted(Path("configs/experiments").glob("*.json"))
+        fix = _USAGE + (f"\n         there are: {', '.join(map(str, known))}" if known else "")
+        raise UserError(what, fix=fix)
+    return files[0], flags, overrides

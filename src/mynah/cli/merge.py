@@ -1,0 +1,184 @@
+"""``mynah merge``: a checkpoint's LoRA matrices folded into their base, as a model of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah.cli.exit_status import exit_status
+from mynah.errors import UserError, display_path
+
+if TYPE_CHECKING:
+    from mynah.models.family import Family
+
+_COMMAND = "mynah merge"
+_DTYPES = ("float32", "bfloat16", "float16")
+# What a checkpoint holds beside its model, and a merged model needs to be measured.
+_KEPT = ("config.yaml", "data.json")
+_ABOUT = "mynah.json"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Merge one checkpoint.
+
+    Returns:
+        The exit status (see ``mynah.cli.exit_status``).
+    """
+    parsed = _parser().parse_args(arguments)
+    return exit_status(lambda: merge(parsed.checkpoint, parsed.to, parsed.dtype, parsed.offline))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_COMMAND,
+        allow_abbrev=False,
+        description="Fold a checkpoint's LoRA matrices into the weights that they adapt. The "
+        "result says the same, needs neither its base nor peft, and is loaded by transformers.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "examples:\n"
+            "  mynah merge outputs/model --to merged            the newest model\n"
+            "  mynah merge outputs/model --to merged --dtype bfloat16\n"
+            "  mynah eval ./merged                              measure it\n"
+        ),
+    )
+    parser.add_argument("checkpoint", help="a checkpoint, or a run's directory")
+    parser.add_argument(
+        "--to", required=True, metavar="DIR", help="the folder to write; it must not be there yet"
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=_DTYPES,
+        default="float32",
+        help="what the merged weights are stored in (default: float32, as they were trained)",
+    )
+    parser.add_argument(
+        "--offline", action="store_true", help="use no weights that are not on this machine"
+    )
+    return parser
+
+
+def merge(checkpoint: str, to: str, dtype: str = "float32", offline: bool = False) -> Path:
+    """Write a merged model.
+
+    Args:
+        checkpoint: A checkpoint, a run's directory, or a link to one.
+        to: The folder to write.
+        dtype: ``float32``, ``bfloat16`` or ``float16``: what its weights are stored in.
+        offline: Load nothing that is not on this machine.
+
+    Returns:
+        The folder, which is whole where it is there.
+
+    Raises:
+        UserError: The folder is there already, the checkpoint is damaged or has nothing to
+            merge, its base is not to be had, or the disk is full.
+    """
+    target = _free(Path(to).expanduser())
+    source = _checkpoint(checkpoint)
+
+    from mynah import console
+    from mynah.checkpoints.commit import commit, megabytes, size_bytes
+    from mynah.models import registry
+
+    registry.check_checkpoint(source, offline=offline)
+    family = registry.load(source, offline=offline, as_trained=False)
+    family.merge()
+    _store_in(family, dtype)
+    with commit(target, expected_bytes=_bytes(family)) as staging:
+        family.save(staging)
+        for name in _KEPT:
+            if (source / name).is_file():
+                shutil.copyfile(source / name, staging / name)
+        about = json.dumps(_about(source, family, dtype), indent=2, ensure_ascii=False) + "\n"
+        (staging / _ABOUT).write_text(about, encoding="utf-8")
+    console.say(f"Merged {display_path(source)} into {display_path(target)}")
+    console.say(f"  {megabytes(size_bytes(target))}, {dtype}; its base is not needed any more")
+    console.say(f"Next: measure it with  mynah eval {_typed(target)}")
+    return target
+
+
+def _free(target: Path) -> Path:
+    """The folder to write, absolute.
+
+    Raises:
+        UserError: Something is there.
+    """
+    target = target.absolute()
+    empty = target.is_dir() and not target.is_symlink() and not any(target.iterdir())
+    if not empty and (target.exists() or target.is_symlink()):
+        raise UserError(
+            "There is something of that name already, and nothing is overwritten.",
+            where=f"--to {display_path(target)}",
+            fix=f"--to {display_path(target.with_name(f'{target.name}-merged'))}",
+        )
+    return target
+
+
+def _checkpoint(asked: str) -> Path:
+    """The checkpoint that is meant, whole.
+
+    Raises:
+        UserError: It is none, or damaged, or has nothing to merge.
+    """
+    from mynah.checkpoints.commit import verify
+    from mynah.checkpoints.find import resolve_checkpoint
+
+    try:
+        found = resolve_checkpoint(asked, Path.cwd())
+        verify(found)
+    except UserError as problem:
+        if problem.where == "eval_checkpoint":
+            problem.where = asked
+        if problem.fix:
+            problem.fix = problem.fix.replace("eval_checkpoint=", f"{_COMMAND} ")
+        raise
+    adapters = [found / "adapter_config.json", *found.glob("*adapter/adapter_config.json")]
+    if not any(file.is_file() for file in adapters):
+        raise UserError(
+            "There is nothing to merge: this checkpoint has no LoRA matrices, and holds its "
+            "weights itself.",
+            where=display_path(found),
+            fix=f"use it as it is: mynah eval {_typed(found)}",
+        )
+    return found
+
+
+def _store_in(family: Family, dtype: str) -> None:
+    """Convert the merged weights to what they are stored in, and forget what they were held in."""
+    import torch
+
+    from mynah.config.schema import ModelConfig
+    from mynah.models.pretrained import weights
+
+    weights.settle(family.model, ModelConfig())
+    family.model.requires_grad_(False).to(getattr(torch, dtype))
+
+
+def _bytes(family: Family) -> int:
+    return sum(p.numel() * p.element_size() for p in family.model.parameters())
+
+
+def _about(source: Path, family: Family, dtype: str) -> dict[str, Any]:
+    """What the merged model says of itself: what its checkpoint said, but for the training."""
+    try:
+        written = json.loads((source / _ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        written = {}
+    written.pop("training", None)
+    return {
+        **written,
+        "family": family.name,
+        "parameters": [list(row) for row in family.parameter_table()],
+        "merged": {"checkpoint": str(source), "dtype": dtype},
+    }
+
+
+def _typed(path: Path) -> str:
+    """A folder as ``mynah eval`` takes it for one."""
+    shown = display_path(path)
+    return shown if "/" in shown else f"./{shown}"

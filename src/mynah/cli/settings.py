@@ -1,0 +1,58 @@
+"""The settings that a command's arguments name, composed and checked as a training's."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from mynah.cli.command_line import CommandLine
+from mynah.config.checks.check import check
+from mynah.config.hydra.compose import Composed, compose
+from mynah.config.values import argument
+from mynah.errors import ConfigErrors, UserError
+
+
+def read_settings(arguments: Sequence[str], command: str) -> Composed:
+    """Compose ``key=value``, ``group=option`` and ``+experiments=name`` as ``mynah train`` does.
+
+    An argument that is a folder or a file here stands for ``data.dataset_name=PATH``.
+
+    Args:
+        arguments: What was typed, without flags.
+        command: How the command is typed, for messages, as ``mynah data inspect``.
+
+    Raises:
+        UserError: A mistake in the configuration.
+    """
+    overrides = [
+        argument("data.dataset_name", _there(text, command)) if _is_path(text) else text
+        for text in arguments
+    ]
+    try:
+        composed = compose(overrides)
+        check(composed.config, composed.origins)
+    except ConfigErrors as problem:
+        raise CommandLine(overrides, command).with_command(problem.errors) from problem
+    return composed
+
+
+def _is_path(text: str) -> bool:
+    """Whether an argument can only be a path: every setting has a ``=``."""
+    is_home = text.startswith("~/")
+    return (is_home or not text.startswith(("-", "+", "~"))) and (
+        "=" not in text or Path(text).exists()
+    )
+
+
+def _there(text: str, command: str) -> str:
+    path = Path(text).expanduser()
+    if path.exists():
+        return str(path)
+    beside = sorted(found.name for found in path.parent.glob("*") if not found.name.startswith("."))
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    raise UserError(
+        f"There is no folder and no file {text}.",
+        where=f"{command} {text}",
+        fix=f"{command} {path.parent / near[0]}" if near else "a setting is written key=value",
+    )

@@ -1,0 +1,1 @@
+"""What is wrong with a finished configuration: one file a set of rules."""

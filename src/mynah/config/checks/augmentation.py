@@ -1,0 +1,97 @@
+"""What augmentation asks of its settings: spans that are spans, folders that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah.config.schema import Config
+from mynah.config.values import argument, typed
+
+if TYPE_CHECKING:
+    from mynah.config.checks.checker import Checker
+
+_SECTION = "data.augmentation"
+# Smallest and largest value of each span, and its unit.
+_SPANS = {
+    "room_size_meters": (1.0, 100.0, "metres"),
+    "room_rt60_seconds": (0.05, 3.0, "seconds"),
+    "room_distance_meters": (0.1, 50.0, "metres"),
+}
+_ROOM_SETTINGS = ("room_folder", "simulated_rooms", *_SPANS)
+
+
+def check_augmentation(checker: Checker) -> None:
+    """Report what is wrong with ``data.augmentation``; an evaluation augments nothing."""
+    config = checker.config.data.augmentation
+    if checker.config.eval_checkpoint is not None:
+        return
+    for name, (least, most, unit) in _SPANS.items():
+        span = getattr(config, name)
+        if len(span) == 2 and least <= span[0] <= span[1] <= most:
+            continue
+        mended = sorted(min(max(value, least), most) for value in span)
+        pair = [mended[0], mended[-1]] if mended else [least, most]
+        checker.wrong(
+            f"{_SECTION}.{name}",
+            f"{_SECTION}.{name} is [low, high] in {unit}, from {typed(least)} to {typed(most)}; "
+            f"not {typed(span)}.",
+            argument(f"{_SECTION}.{name}", pair),
+        )
+    missing = []
+    for name in ("noise_folder", "room_folder"):
+        folder = getattr(config, name)
+        if folder is not None and not Path(folder).expanduser().is_dir():
+            missing.append(name)
+            checker.wrong(
+                f"{_SECTION}.{name}",
+                f"There is no folder {Path(folder).expanduser().absolute()}.",
+                f"{_SECTION}.{name}=null",
+            )
+    if not config.noise_folder or "noise_folder" in missing:
+        return
+    silent = not config.noise_snr_db and config.noise_probability
+    if silent and not _typed(checker, f"{_SECTION}.noise_snr_db"):
+        checker.wrong(
+            f"{_SECTION}.noise_folder",
+            "How loud the noise is has to be said: decibels that the speech is above it, in "
+            f"{_SECTION}.noise_snr_db.",
+            [
+                argument(f"{_SECTION}.noise_folder", config.noise_folder),
+                f"{_SECTION}.noise_snr_db=[5,25]",
+            ],
+        )
+
+
+def augmentation_notices(config: Config, asked: Callable[[str], bool]) -> Iterator[str]:
+    """Settings of augmentation that have no effect, one sentence each.
+
+    Args:
+        config: The checked settings.
+        asked: Whether a setting was typed.
+    """
+    augmentation = config.data.augmentation
+    if config.eval_checkpoint is not None:
+        return
+    if asked(f"{_SECTION}.noise_sources") and not augmentation.noise_folder:
+        yield f"{_SECTION}.noise_sources has no effect: made noise has one source."
+    rooms = augmentation.room_probability or (
+        augmentation.room_probability is None and augmentation.room_folder
+    )
+    idle = [name for name in _ROOM_SETTINGS if asked(f"{_SECTION}.{name}")]
+    if idle and not rooms:
+        yield f"{_several(idle)} no effect: {_SECTION}.room_probability is 0."
+    simulated = [name for name in idle if name != "room_folder"]
+    if simulated and rooms and augmentation.room_folder:
+        yield f"{_several(simulated)} no effect: rooms come from {_SECTION}.room_folder."
+
+
+def _several(names: list[str]) -> str:
+    listed = ", ".join(f"{_SECTION}.{name}" for name in names)
+    return f"{listed} {'has' if len(names) == 1 else 'have'}"
+
+
+def _typed(checker: Checker, name: str) -> bool:
+    origin = checker.origins.get(name)
+    return origin is not None and origin.layer in ("experiment", "command line")

@@ -1,0 +1,370 @@
+"""From arguments and files to one typed, checked ``Config``, by Hydra's composition."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mynah.config.checks import check
+from mynah.config.derived import DERIVED, with_derived, with_derived_origins
+from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
+from mynah.config.hydra.search_path import config_directories, install_file_source
+from mynah.config.mistakes.command_line import Examination
+from mynah.config.origins import SCHEMA, Origin
+from mynah.config.schema import Config
+from mynah.config.settings import all_settings, find, without_none
+from mynah.config.values import quote
+from mynah.errors import ConfigError, ConfigErrors, UserError, display_path
+
+VERSION_BASE = "1.3"
+SCHEMA_NAME = "mynah_schema"
+CONFIG_NAME = "config"
+
+
+@dataclasses.dataclass(frozen=True)
+class Composed:
+    """What a command line and its files come to.
+
+    Attributes:
+        config: The settings, checked.
+        origins: For every setting by dotted name, the layer that set it.
+        arguments: The overrides as Hydra takes them.
+        tree: The settings as composed, references not resolved yet, and Hydra's own.
+    """
+
+    config: Config
+    origins: dict[str, Origin]
+    arguments: list[str]
+    tree: DictConfig
+
+    @property
+    def hydra(self) -> DictConfig:
+        """Hydra's own settings."""
+        return self.tree.hydra
+
+
+def prepare_hydra() -> None:
+    """Register the schema, the file source and Hydra's resolvers; may be called twice."""
+    from hydra import version
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.utils import setup_globals
+
+    version.setbase(VERSION_BASE)
+    store = ConfigStore.instance()
+    if f"{SCHEMA_NAME}.yaml" not in store.repo:
+        store.store(name=SCHEMA_NAME, node=Config)
+    install_file_source()
+    setup_globals()
+
+
+def compose(
+    overrides: Sequence[str] = (),
+    *,
+    config_dir: Path | None = None,
+    directories: Sequence[Path] | None = None,
+    config_name: str = CONFIG_NAME,
+) -> Composed:
+    """Compose and check a configuration.
+
+    Args:
+        overrides: Arguments as typed, ``key=value``, ``group=option``, ``+experiments=name``.
+        config_dir: A further directory with groups and experiments.
+        directories: All directories to search, in order; None: the usual ones.
+        config_name: The root file's name.
+
+    Raises:
+        ConfigErrors: All mistakes that were found.
+    """
+    prepare_hydra()
+    if directories is None:
+        directories = config_directories(config_dir)
+    files = ConfigFiles(directories)
+    examination = Examination(files, config_name)
+    arguments = examination.examine(parse(overrides))
+    if examination.errors:
+        raise ConfigErrors(examination.errors)
+
+    composed, defaults = _compose_with_hydra(directories, config_name, arguments)
+    layers = []
+    for default in defaults:
+        path = files.find(default.config_path or "")
+        if path is not None and not (default.package or "").startswith("hydra"):
+            examination.examine_file(path, default.package or "")
+            layers.append((default, path))
+    if examination.errors:
+        raise ConfigErrors(examination.errors)
+    origins = _origins(layers, files, examination, arguments, overrides)
+    config = to_config(composed, origins)
+    check.check(config, origins)
+    nulls = [name for name in DERIVED if OmegaConf.select(composed, name) is None]
+    origins = with_derived_origins(origins, nulls, config.model)
+    return Composed(config, origins, arguments, composed)
+
+
+def _compose_with_hydra(
+    directories: Sequence[Path], config_name: str, arguments: Sequence[str]
+) -> tuple[DictConfig, list[Any]]:
+    """The composed tree with Hydra's own settings in it, and the list of files it is made of."""
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra.core.utils import JobRuntime
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+
+    found: list[Any] = []
+
+    class Loader(ConfigLoaderImpl):
+        """Keeps the defaults list that it composes from: computing it again takes long."""
+
+        def _compose_config_from_defaults_list(self, defaults: list[Any], repo: Any) -> DictConfig:
+            found.extend(defaults)
+            return super()._compose_config_from_defaults_list(defaults, repo)
+
+    JobRuntime.instance().set("name", "train")
+    try:
+        loader = Loader(search_path_of(directories))
+        composed = loader.load_configuration(config_name, list(arguments), RunMode.RUN)
+    except (HydraException, OmegaConfBaseException, ValueError) as problem:
+        raise ConfigErrors([from_hydra(problem)]) from problem
+    return composed, found
+
+
+# Lines of Hydra's and OmegaConf's messages that tell a user nothing.
+_NOISE = ("full_key", "object_type", "reference_type", "To append to your config use")
+
+
+def from_hydra(problem: BaseException) -> ConfigError:
+    """An error of Hydra's as one of ours, without its search path and its repetitions."""
+    lines: list[str] = []
+    found: BaseException | None = problem
+    while found is not None:
+        text = str(found).partition("\nConfig search path")[0]
+        lines += [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
+        found = found.__cause__
+    told = [line for line in dict.fromkeys(lines) if not line.startswith(_NOISE)]
+    return ConfigError(f"{': '.join(told[:3]) or type(problem).__name__}.")
+
+
+def parse(overrides: Sequence[str]) -> list[Any]:
+    """Hydra's ``Override`` objects.
+
+    Raises:
+        ConfigErrors: Some are not in its grammar.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create()
+    parsed, errors = [], []
+    for text in overrides:
+        try:
+            parsed.append(parser.parse_override(text))
+        except HydraException as problem:
+            quoted = _quoted(text)
+            if quoted is None:
+                errors.append(_unparsed(text, problem))
+            else:
+                parsed.append(parser.parse_override(quoted))
+    if errors:
+        raise ConfigErrors(errors)
+    return parsed
+
+
+def _quoted(text: str) -> str | None:
+    """An argument with its value in quotes, where that can only mean what was typed.
+
+    Hydra's grammar has no letters beyond ASCII, as a folder's name may have.
+    """
+    key, _, value = text.partition("=")
+    found = find(key.lstrip("+"))
+    is_text = found is not None and without_none(found.type) is str
+    if not is_text or not value or re.search(r"[\"'\\,()\[\]{}$]", value):
+        return None
+    return f"{key}={quote(value)}"
+
+
+def _unparsed(text: str, problem: Exception) -> ConfigError:
+    files = ConfigFiles(config_directories())
+    if text in files.options(EXPERIMENTS):
+        return ConfigError(
+            f"`{text}` has no `=`; there is an experiment of that name.",
+            where=f"command line: {text}",
+            argument=text,
+            instead=f"+{EXPERIMENTS}={text}",
+        )
+    if "=" not in text and not text.startswith("~"):
+        return ConfigError(
+            "An argument is a `key=value`, and this has no `=`.",
+            where=f"command line: {text}",
+            fix="write it as key=value, without spaces around the `=`",
+        )
+    key, _, value = text.partition("=")
+    name = key.lstrip("+")
+    if find(name) and value:
+        return ConfigError(
+            f"The value of {name} cannot be read as it is typed.",
+            where=f"command line: {text}",
+            argument=text,
+            instead=f"{key}={quote(value)}",
+        )
+    return ConfigError(
+        f"The argument cannot be read: {str(problem).splitlines()[0]}.",
+        where=f"command line: {text}",
+        fix="write it as key=value, and quote values with spaces or brackets",
+    )
+
+
+def search_path_of(directories: Sequence[Path]) -> Any:
+    """Hydra's search path over these directories."""
+    from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+
+    path = ConfigSearchPathImpl()
+    path.append("hydra", "pkg://hydra.conf")
+    for directory in directories:
+        path.append("main", f"file://{directory}")
+    path.append("schema", "structured://")
+    return path
+
+
+def _origins(
+    layers: Sequence[tuple[Any, Path]],
+    files: ConfigFiles,
+    examination: Examination,
+    arguments: Sequence[str],
+    typed: Sequence[str],
+) -> dict[str, Origin]:
+    origins = dict.fromkeys(all_settings(), SCHEMA)
+
+    def mark(name: str, origin: Origin) -> None:
+        found = find(name)
+        if found is not None:
+            origins[found.name] = origin
+        else:
+            origins.update((key, origin) for key in origins if key.startswith(f"{name}."))
+
+    for default, path in layers:
+        group = default.config_path.partition("/")[0]
+        experiment = group == EXPERIMENTS
+        choice = examination.choices.get(group)
+        relative = default.config_path.removesuffix(".yaml")
+        read = files.read(path)
+        prefix = f"{default.package}." if default.package else ""
+        for entry in read.entries:
+            for name, leaf in _stop_at_settings(entry, prefix):
+                mark(
+                    name,
+                    Origin(
+                        "experiment" if experiment else "group",
+                        f"{relative}.yaml:{leaf.line}",
+                        chosen=bool(choice and choice.chosen),
+                        place=read.at(leaf.line),
+                    ),
+                )
+    for override, text in zip(parse(arguments), typed, strict=True):
+        chooses = override.key_or_group in examination.groups
+        if not override.is_delete() and not (chooses and not isinstance(override.value(), dict)):
+            mark(override.key_or_group, Origin("command line", text))
+    return origins
+
+
+def _stop_at_settings(entry: Any, prefix: str) -> list[tuple[str, Any]]:
+    name = f"{prefix}{entry.key}"
+    if entry.entries and name not in all_settings():
+        return [found for below in entry.entries for found in _stop_at_settings(below, f"{name}.")]
+    return [(name, entry)]
+
+
+def to_config(composed: Any, origins: Mapping[str, Origin]) -> Config:
+    """Composed settings as the typed tree, references resolved.
+
+    Raises:
+        ConfigErrors: A reference leads nowhere, or to a value of the wrong type.
+    """
+    try:
+        if OmegaConf.get_type(composed) is not Config:  # a root file without the schema
+            bare = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+            composed = OmegaConf.merge(OmegaConf.structured(Config), bare)
+        sections: dict[str, Any] = {
+            found.name: OmegaConf.to_object(node)
+            if OmegaConf.is_config(node := composed[found.name])
+            else node
+            for found in dataclasses.fields(Config)
+        }
+        config = Config(**sections)
+    except OmegaConfBaseException as problem:
+        name = _unresolved(composed)
+        origin = origins.get(name, SCHEMA)
+        raise ConfigErrors(
+            [
+                ConfigError(
+                    f"{name or 'A reference'} cannot be resolved: {_first_line(problem)}.",
+                    where=origin.place or origin.detail,
+                    fix=f"set {name} itself" if name else None,
+                )
+            ]
+        ) from problem
+    return with_derived(config, origins)
+
+
+def _unresolved(composed: Any) -> str:
+    """The first setting that cannot be resolved; empty where it is not to be found."""
+    for name in all_settings():
+        try:
+            OmegaConf.select(composed, name)
+        except OmegaConfBaseException:
+            return name
+    return ""
+
+
+def _first_line(problem: BaseException) -> str:
+    return str(problem).splitlines()[0].rstrip(".") if str(problem) else type(problem).__name__
+
+
+def from_mapping(content: Mapping[str, Any], where: str) -> Config:
+    """A ``Config`` from plain nested values, as a run's config.yaml holds them.
+
+    Args:
+        content: Nested values; what is missing keeps the schema's default.
+        where: Where they come from, for messages.
+
+    Raises:
+        ConfigErrors: Unknown names or values of the wrong type.
+    """
+    from mynah.config.mistakes.command_line import leaves
+    from mynah.config.values import value_mistake
+
+    errors: list[UserError] = []
+    for section in [{key: value} for key, value in content.items()]:
+        for name, value in ((n.lstrip("."), v) for n, v in leaves(section, "")):
+            found = find(name)
+            if found is None:
+                errors.append(ConfigError(f"There is no setting {name}.", where=where))
+            elif mistake := value_mistake(found, name, value):
+                errors.append(ConfigError(mistake.what, where=where, setting=name))
+    if errors:
+        raise ConfigErrors(errors)
+    return to_config(OmegaConf.create(dict(content)), {})
+
+
+def read_config(path: Path) -> Config:
+    """A ``Config`` from a run's or a checkpoint's config.yaml.
+
+    Raises:
+        UserError: The file cannot be read, or does not fit this version's settings.
+    """
+    import yaml
+
+    from mynah.config.mistakes.yaml_file import load_yaml
+
+    try:
+        content = load_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise UserError(
+            f"The configuration cannot be read: {_first_line(problem)}.", where=display_path(path)
+        ) from problem
+    return from_mapping(content or {}, display_path(path))

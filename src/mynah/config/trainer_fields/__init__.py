@@ -1,0 +1,1 @@
+"""The fields of ``transformers.TrainingArguments``, and what becomes of each."""

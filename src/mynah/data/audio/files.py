@@ -1,0 +1,313 @@
+"""Audio files to samples: wav, flac, ogg, opus, mp3 and NIST sphere by soundfile, m4a, mp4
+and webm by FFmpeg where it is installed; any rate, by soxr.
+
+A file is decoded by its content, whatever its name ends in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mynah.data.audio import containers
+from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    import soundfile
+
+AUDIO_SUFFIXES = frozenset(
+    {
+        ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".sph", ".aif", ".aiff", ".au", ".caf",
+        ".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma",
+    }
+)  # fmt: skip
+_BLOCK_FRAMES = 1 << 18
+_SILENT_RANGE = 2.0**-16  # half of what the last of 16 bits stands for; full scale is 2
+# libsndfile seeks wrongly into the last page of Ogg Vorbis; it decodes on to it rightly.
+_VORBIS_TAIL_SECONDS = 30
+
+
+class AudioError(UserError):
+    """An utterance's audio cannot be read; the message names the utterance and the reason."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header tells.
+
+    Attributes:
+        sample_rate: Hertz.
+        channels: How many there are.
+        duration_seconds: None where only decoding tells (m4a, mp4, webm).
+    """
+
+    sample_rate: int
+    channels: int
+    duration_seconds: float | None
+
+
+def read(
+    file: Path | str | bytes,
+    sample_rate: int,
+    *,
+    offset_seconds: float = 0.0,
+    duration_seconds: float | None = None,
+    channel: int | None = None,
+    byte_offset: int | None = None,
+    byte_length: int | None = None,
+) -> np.ndarray:
+    """One utterance as the model hears it: mono float32 [samples] at ``sample_rate`` hertz.
+
+    Only the piece asked for is decoded and held. Its samples are those that decoding the whole
+    file gives; of Ogg Opus to within 0.002 of full scale, since its decoder settles after a seek
+    (RFC 7845, 4.6), and always the same.
+
+    Args:
+        file: A path, or the bytes of an audio file.
+        sample_rate: Hertz to resample to.
+        offset_seconds: Where the utterance begins in the file.
+        duration_seconds: How long it is; None: to the end.
+        channel: Which channel is meant; None: the mean of all.
+        byte_offset: Where in ``file``, a shard, the audio file begins; None: it is one itself.
+        byte_length: How many bytes it has there; None: to the end of the shard.
+
+    Raises:
+        ValueError: It cannot be decoded, is empty, or ends before the utterance does.
+        OSError: The file cannot be opened.
+    """
+    with _opened(file, byte_offset, byte_length) as decoder:
+        pieces = list(_pieces(decoder, offset_seconds, duration_seconds, channel))
+        rate = decoder.rate
+    return resample(pieces[0] if len(pieces) == 1 else np.concatenate(pieces), rate, sample_rate)
+
+
+def inspect(
+    file: Path | str | bytes,
+    *,
+    offset_seconds: float = 0.0,
+    duration_seconds: float | None = None,
+    channel: int | None = None,
+    byte_offset: int | None = None,
+    byte_length: int | None = None,
+    may_be_silent: bool = True,
+) -> tuple[float, str]:
+    """Length in seconds and digest of one utterance; all of it is decoded, block by block.
+
+    A file that was cut short is refused even where it can be decoded up to there.
+
+    Args:
+        may_be_silent: Whether it may hold no sound at all, no fainter noise than 16 bits can.
+        file, offset_seconds, duration_seconds, channel, byte_offset, byte_length: As
+            :func:`read`.
+
+    Raises:
+        ValueError, OSError: As :func:`read`; it is silent and must not be.
+    """
+    whole = not offset_seconds and duration_seconds is None
+    digest, frames = hashlib.blake2b(digest_size=8), 0
+    with _content(file, byte_offset, byte_length) as content:
+        size = content.seek(0, os.SEEK_END)
+        if whole:
+            problem = containers.cut_short(content, size)
+            if problem is not None:
+                raise ValueError(problem)
+        # Of the file where it is one utterance, so that the digest does not hang on the decoder.
+        of_file = whole and channel is None
+        if of_file:
+            content.seek(0)
+            while block := content.read(1 << 20):
+                digest.update(block)
+    lowest, highest = np.inf, -np.inf
+    with _opened(file, byte_offset, byte_length) as decoder:
+        for mono in _pieces(decoder, offset_seconds, duration_seconds, channel):
+            frames += len(mono)
+            lowest, highest = min(lowest, mono.min()), max(highest, mono.max())
+            if not of_file:
+                digest.update(mono.tobytes())
+        if not may_be_silent and highest - lowest < _SILENT_RANGE:
+            raise ValueError("it is silent: all its samples are the same")
+        return frames / decoder.rate, digest.hexdigest()
+
+
+def probe(
+    file: Path | str | bytes, *, byte_offset: int | None = None, byte_length: int | None = None
+) -> AudioInfo:
+    """What the header of an audio file tells; no sound is decoded.
+
+    Raises:
+        ValueError, OSError: As :func:`read`.
+    """
+    with _opened(file, byte_offset, byte_length) as decoder:
+        seconds = None if decoder.frames is None else decoder.frames / decoder.rate
+        return AudioInfo(decoder.rate, decoder.channels, seconds)
+
+
+def resample(audio: np.ndarray, rate: float, to_rate: float) -> np.ndarray:
+    """float32 [samples] from one rate to another."""
+    if rate == to_rate:
+        return np.ascontiguousarray(audio, dtype=np.float32)
+    import soxr
+
+    return soxr.resample(np.ascontiguousarray(audio, dtype=np.float32), rate, to_rate)
+
+
+class _Decoder(Protocol):
+    """A file's samples in order; ``frames`` is None where its length is not known."""
+
+    rate: int
+    channels: int
+    frames: int | None
+
+    def skip(self, frames: int) -> int: ...
+
+    def read(self, frames: int) -> np.ndarray: ...
+
+    def close(self) -> None: ...
+
+
+class _SoundFileDecoder:
+    """By libsndfile."""
+
+    def __init__(self, opened: soundfile.SoundFile) -> None:
+        self._opened = opened
+        self.rate: int = opened.samplerate
+        self.channels: int = opened.channels
+        self.frames: int | None = opened.frames
+
+    def skip(self, frames: int) -> int:
+        start = min(frames, self._opened.frames)
+        sought = start
+        if self._opened.subtype == "VORBIS":
+            tail = max(0, self._opened.frames - _VORBIS_TAIL_SECONDS * self.rate)
+            sought = min(start, tail)
+        self._opened.seek(sought)
+        while sought < start:
+            read = len(self._opened.read(min(start - sought, _BLOCK_FRAMES), dtype="float32"))
+            if not read:
+                break
+            sought += read
+        return sought
+
+    def read(self, frames: int) -> np.ndarray:
+        return self._opened.read(frames, dtype="float32", always_2d=True)
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+@contextlib.contextmanager
+def _opened(
+    file: Path | str | bytes, byte_offset: int | None, byte_length: int | None
+) -> Iterator[_Decoder]:
+    """A decoder of the file; what it raises is told in words, as ValueError or OSError."""
+    import soundfile
+
+    if byte_offset is not None:
+        with _content(file, byte_offset, byte_length) as content:
+            file = content.read()
+    source: Any
+    if isinstance(file, bytes):
+        source = io.BytesIO(file)
+    elif not Path(file).is_file():
+        raise FileNotFoundError(f"there is no file {file}")
+    elif Path(file).suffix.lower() == ".raw":  # for which soundfile asks for a rate
+        source = io.BytesIO(Path(file).read_bytes())
+    else:
+        source = str(file)
+    decoder: _Decoder
+    try:
+        try:
+            decoder = _SoundFileDecoder(soundfile.SoundFile(source))
+        except soundfile.LibsndfileError:
+            with _content(file, None, None) as content:
+                head = content.read(containers.HEAD_BYTES)
+            demuxer = containers.ffmpeg_demuxer(head)
+            if demuxer is None:
+                reason = containers.no_audio(head)
+                if reason is not None:
+                    raise ValueError(reason) from None
+                raise
+            from mynah.data.audio.ffmpeg import FFmpegDecoder
+
+            decoder = FFmpegDecoder(file, demuxer)
+        try:
+            yield decoder
+        finally:
+            decoder.close()
+    except soundfile.LibsndfileError as problem:
+        raise ValueError(str(problem.error_string).rstrip(".")) from problem
+
+
+@contextlib.contextmanager
+def _content(
+    file: Path | str | bytes, byte_offset: int | None, byte_length: int | None
+) -> Iterator[IO[bytes]]:
+    """The bytes of the audio file, seekable.
+
+    Raises:
+        ValueError: The shard ends before it does.
+        OSError: The file cannot be opened.
+    """
+    if not isinstance(file, bytes) and not Path(file).is_file():
+        raise FileNotFoundError(f"there is no file {file}")
+    with io.BytesIO(file) if isinstance(file, bytes) else Path(file).open("rb") as content:
+        if byte_offset is None:
+            yield content
+            return
+        content.seek(byte_offset)
+        held = content.read(-1 if byte_length is None else byte_length)
+    if byte_length is not None and len(held) < byte_length:
+        raise ValueError(
+            f"its shard is cut short: {len(held):,} of {byte_length:,} bytes are there"
+        )
+    yield io.BytesIO(held)
+
+
+def _pieces(
+    decoder: _Decoder, offset_seconds: float, duration_seconds: float | None, channel: int | None
+) -> Iterator[np.ndarray]:
+    """Mono float32 [samples] of the utterance at the file's own rate, block by block.
+
+    Raises:
+        ValueError: It ends too soon, has no such channel, is empty or holds no numbers.
+    """
+    rate, start = decoder.rate, round(offset_seconds * decoder.rate)
+    if channel is not None and channel >= decoder.channels:
+        raise ValueError(f"it has no channel {channel}, only {decoder.channels}")
+    if start:
+        there = decoder.skip(start)
+        if there < start or start == decoder.frames:
+            raise ValueError(
+                f"it begins at {offset_seconds:g} s of a file of "
+                f"{(decoder.frames or there) / rate:g} s"
+            )
+    wanted = None if duration_seconds is None else round(duration_seconds * rate)
+    expected = wanted
+    if wanted is None and decoder.frames is not None:
+        expected = decoder.frames - start
+    read = 0
+    while wanted is None or read < wanted:
+        block = decoder.read(_BLOCK_FRAMES if wanted is None else min(wanted - read, _BLOCK_FRAMES))
+        if not len(block):
+            break
+        read += len(block)
+        if channel is not None or decoder.channels == 1:
+            mono = block[:, channel or 0]
+        else:
+            mono = block.mean(axis=1)
+        if not np.isfinite(mono).all():
+            raise ValueError("it holds samples that are no numbers")
+        yield mono
+    # A tenth of a second is no loss: a lossy codec's length is only an estimate.
+    if expected is not None and read < expected - rate // 10:
+        raise ValueError(f"it ends after {read / rate:.2f} of {expected / rate:.2f} seconds")
+    if not read:
+        raise ValueError("there is no sound in it")

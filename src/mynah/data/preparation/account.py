@@ -1,0 +1,147 @@
+"""What became of every row: the account in ``data.json``, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mynah.console import notice, table
+from mynah.data.corpus import Corpus
+from mynah.data.preparation.filters import REASONS
+
+LISTED_ROWS = 1000  # rows that data.json lists itself; a file beside it lists all of more
+_SHOWN_CHANGES = 5
+
+
+def split_account(
+    corpus: Corpus, codes: np.ndarray, seconds: np.ndarray, words: int
+) -> dict[str, Any]:
+    """The counts of a finished corpus.
+
+    Args:
+        corpus: What stayed.
+        codes: Why each candidate was left out, positions in ``REASONS``.
+        seconds: Length of each candidate.
+        words: Words of the transcripts that stayed.
+    """
+    there = [code for code in np.unique(codes) if code]
+    return {
+        "kept": len(corpus),
+        "hours": round(corpus.hours, 4),
+        "words": words,
+        "speakers": count_known(corpus, "speaker"),
+        "no_speech": int(corpus.no_speech.sum()),
+        "dropped": {REASONS[code]: int((codes == code).sum()) for code in there},
+        "dropped_hours": round(float(seconds[codes != 0].sum()) / 3600, 4),
+    }
+
+
+def count_known(corpus: Corpus, column: str) -> int:
+    """How many different values a column of names has, "" not counted."""
+    parts = [pc.unique(array) for array in corpus.arrays(column)]
+    found = pc.unique(pa.chunked_array(parts, type=pa.string()))
+    return len(found.filter(pc.and_(pc.is_valid(found), pc.not_equal(found, ""))))
+
+
+def tell(report: Mapping[str, Any]) -> None:
+    """Say what was left out, what is there twice, what is broken, what became of transcripts."""
+    for name, account in report["splits"].items():
+        if account["dropped"]:
+            counts = ", ".join(
+                f"{count:,} {reason}" for reason, count in account["dropped"].items()
+            )
+            first = account["dropped_rows"][0]
+            notice(
+                f"Left out of {name}: {counts}; the first is {first['id']} "
+                f"({' '.join([first['reason'], first['detail']]).strip()}). "
+                f"{account.get('dropped_file', 'data.json')} lists them."
+            )
+        if account.get("kept_unreadable"):
+            first = account["kept_unreadable"][0]
+            notice(
+                f"{account['unreadable']:,} recordings of {name} cannot be read and count as not "
+                f"recognised; the first is {first['id']} ({first['reason']})"
+            )
+        duplicates = account.get("duplicates")
+        if duplicates and duplicates["kept"]:
+            example = duplicates["examples"][0]
+            notice(
+                f"{duplicates['kept']:,} recordings of {name} are there twice "
+                f"({duplicates['other_text']:,} with another transcript), as {example['id']}, "
+                f"which is {example['same_as']}. data.on_duplicates=drop leaves them out."
+            )
+        _tell_changes(name, account.get("text_changes"))
+    _tell_mixture(report.get("mixture"))
+
+
+def _tell_changes(name: str, changes: dict[str, Any] | None) -> None:
+    if not changes or not changes["changed"] or changes["policy"] == "plain":
+        return
+    table(
+        f"Transcripts of {name}: {changes['changed']:,} of {changes['of']:,} are changed",
+        ["as written", "as learned"],
+        [[example["before"], example["after"]] for example in changes["examples"]],
+    )
+
+
+def _tell_mixture(mixture: dict[str, Any] | None) -> None:
+    if not mixture:
+        return
+    rows = [
+        [
+            name,
+            f"{member['utterances']:,}",
+            f"{member['hours']:.2f}",
+            f"{member['share']:.1%}",
+            f"{member['repeats']:.2f}",
+        ]
+        for name, member in mixture["sources"].items()
+    ]
+    columns = ["source", "utterances", "hours", "share of an epoch", "times an epoch"]
+    table(f"Training on {len(rows)} sources", columns, rows)
+
+
+def table_of_splits(report: Mapping[str, Any]) -> None:
+    """Print every split with what was kept and what was left out."""
+    rows = []
+    for name, account in report["splits"].items():
+        dropped = [f"{count:,} {reason}" for reason, count in account["dropped"].items()]
+        if account["beyond_max_samples"]:
+            dropped.append(f"{account['beyond_max_samples']:,} beyond the limit")
+        if account.get("kept_unreadable"):
+            dropped.append(f"{account['unreadable']:,} kept, unreadable")
+        rows.append(
+            [
+                f"{name} ({account['role']})",
+                f"{account['kept']:,}",
+                f"{account['hours']:.2f}",
+                f"{account['speakers']:,}",
+                ", ".join(dropped) or "none",
+            ]
+        )
+    columns = ["split", "utterances", "hours", "speakers", "left out"]
+    table(f"Corpus {report['corpus']}", columns, rows)
+
+
+def write_account(
+    directory: Path, report: Mapping[str, Any], dropped_files: Mapping[str, Path]
+) -> None:
+    """Write ``data.json``, and beside it a file of every row left out where they are many.
+
+    Args:
+        directory: The run's.
+        report: The account.
+        dropped_files: For each split the file that lists all rows left out of it.
+    """
+    for name, account in report["splits"].items():
+        if "dropped_file" in account and name in dropped_files:
+            shutil.copyfile(dropped_files[name], directory / account["dropped_file"])
+    content = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    (directory / "data.json").write_text(content, encoding="utf-8")

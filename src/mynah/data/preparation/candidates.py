@@ -1,0 +1,372 @@
+"""From the rows of some tables to the rows of a corpus: filters, duplicates, limits."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mynah.config.schema import DataConfig
+from mynah.data.corpus import Corpus
+from mynah.data.preparation import filters, mixture
+from mynah.data.preparation.account import LISTED_ROWS, split_account
+from mynah.data.preparation.duplicates import digests, find_duplicates
+from mynah.data.preparation.filters import Measures
+from mynah.data.preparation.requests import (
+    Request,
+    account_of_members,
+    distinct_members,
+    members_of,
+    repeats_of_members,
+)
+from mynah.data.preparation.selection import (
+    Chosen,
+    Stretch,
+    joined_rows,
+    read_view,
+    view_directory,
+    within_limits,
+    write_view,
+)
+from mynah.data.scripts import strangers
+from mynah.data.tables.table import locked
+from mynah.data.text import TextPolicy
+from mynah.errors import UserError
+
+_EXAMPLES = 5
+# The settings that decide which rows of given tables are chosen, and what is told of them.
+_DECIDING = (
+    "sample_rate", "max_audio_seconds", "min_audio_seconds", "max_text_words",
+    "min_characters_a_second", "max_characters_a_second", "on_duplicates", "filter_eval",
+    "on_other_script", "max_train_samples", "max_eval_samples", "mixture_temperature",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """What filters ask of transcripts, and what the policy changes in them."""
+
+    words: np.ndarray
+    characters: np.ndarray
+    changes: dict[str, Any]
+
+
+def chosen_corpus(
+    request: Request, config: DataConfig, policy: TextPolicy, cache: Path
+) -> tuple[Corpus, dict[str, Any], Path]:
+    """The corpus, its account, and the file that lists every row left out.
+
+    What was chosen once is kept in the cache, and read from there while tables and settings
+    stay the same.
+
+    Raises:
+        UserError: No row is left; or a row that cannot be read or is there twice ends the run,
+            as the settings ask.
+    """
+    stretches = _with_unique_ids(request.stretches)
+    pieces = [
+        dataclasses.replace(stretch.piece, policy=policy if request.training else None)
+        for stretch in stretches
+    ]
+    made_of = {
+        "settings": {name: getattr(config, name) for name in _DECIDING},
+        "policy": dataclasses.astuple(policy) if request.training else None,
+        "role": request.name,
+        "tables": [str(stretch.piece.table.directory.name) for stretch in stretches],
+        "content": [stretch.piece.table.fingerprint for stretch in stretches],
+        "rows": [_rows_key(stretch) for stretch in stretches],
+        "prefixes": [piece.prefix for piece in pieces],
+        "members": [(m.name, m.weight, m.max_samples, m.max_hours) for m in request.members],
+        "held": None if request.held is None else (request.held.by, sorted(request.held.names)),
+    }
+    directory = view_directory(cache, made_of)
+    with locked(directory):
+        chosen = read_view(directory) or _choose(request, stretches, config, policy, directory)
+    account = chosen.account
+    _refuse(request, account, config)
+    corpus = Corpus(
+        pieces,
+        name=request.name,
+        sample_rate=config.sample_rate,
+        rows=chosen.rows,
+        repeats=chosen.repeats,
+        fingerprint=account["fingerprint"],
+    )
+    return corpus, account, chosen.dropped_file
+
+
+def _rows_key(stretch: Stretch) -> Any:
+    rows = stretch.rows
+    return None if rows is None else hashlib.blake2b(rows.tobytes(), digest_size=16).hexdigest()
+
+
+def _with_unique_ids(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Ids of several tables under their source's name, and under their split's where need be."""
+    sources = {stretch.piece.source for stretch in stretches}
+    prefixed = []
+    for stretch in stretches:
+        prefix = f"{stretch.piece.source}/" if len(sources) > 1 else ""
+        same = [other for other in stretches if other.piece.source == stretch.piece.source]
+        if len(same) > 1 and _share_ids(same):
+            prefix += f"{stretch.name}/"
+        piece = dataclasses.replace(stretch.piece, prefix=prefix)
+        prefixed.append(dataclasses.replace(stretch, piece=piece))
+    return prefixed
+
+
+def _share_ids(stretches: Sequence[Stretch]) -> bool:
+    chunks = []
+    for stretch in stretches:
+        ids = stretch.piece.table.arrow.column("id")
+        chosen = ids if stretch.rows is None else ids.take(pa.array(stretch.rows))
+        chunks += chosen.chunks
+    ids = pa.chunked_array(chunks, type=pa.string())
+    return pc.count_distinct(ids).as_py() < len(ids)
+
+
+def _choose(
+    request: Request,
+    stretches: Sequence[Stretch],
+    config: DataConfig,
+    policy: TextPolicy,
+    directory: Path,
+) -> Chosen:
+    rows, numbers = joined_rows(stretches)
+    corpus = _candidates(request, stretches, config, rows)
+    if request.held is not None:
+        inside = request.held.rows(corpus)
+        rows, numbers = rows[inside], numbers[inside]
+        corpus = _candidates(request, stretches, config, rows)
+    texts = _texts(corpus, policy if request.training else None)
+    scripts = corpus.numbers("script").astype(np.int8)
+    measures = Measures(
+        seconds=corpus.durations,
+        unreadable=_is_there(corpus, "error"),
+        no_speech=corpus.no_speech,
+        words=texts.words,
+        characters=texts.characters,
+        scripts=scripts,
+        strange=_strange(corpus, scripts, members_of(request)[numbers]),
+    )
+    filtering = request.training or config.filter_eval
+    codes = filters.reasons(measures, config, filtering=filtering)
+    duplicates = None
+    same_as: dict[int, int] = {}
+    if request.training:
+        duplicates, same_as = _duplicates(corpus, codes, config)
+    kept, beyond = _limited(request, config, codes, measures.seconds, numbers)
+    if not len(kept):
+        raise _nothing_left(request, corpus, codes, measures, config)
+    each = repeats_of_members(request, config, numbers[kept], measures.seconds[kept])
+    repeats = mixture.row_repeats(members_of(request)[numbers[kept]], each)
+    total = sum(len(stretch.piece.table) for stretch in stretches)
+    chosen_rows = None if len(kept) == total else rows[kept]
+    changed = request.training and bool(texts.changes["changed"])
+    pieces = [
+        dataclasses.replace(stretch.piece, policy=policy if changed else None)
+        for stretch in stretches
+    ]
+    made = Corpus(
+        pieces, name=request.name, sample_rate=config.sample_rate, rows=chosen_rows, repeats=repeats
+    )
+    account: dict[str, Any] = {"role": "training" if request.training else "evaluation"}
+    account |= split_account(made, codes, measures.seconds, int(texts.words[kept].sum()))
+    account["beyond_max_samples"] = beyond
+
+    def dropped() -> Iterator[dict[str, Any]]:
+        return _dropped(corpus, codes, measures, config, same_as)
+
+    first = [row for row, _ in zip(dropped(), range(LISTED_ROWS), strict=False)]
+    account["dropped_rows"] = first
+    if sum(account["dropped"].values()) > LISTED_ROWS:
+        safe = re.sub(r"[^\w.-]+", "-", request.name)
+        account["dropped_file"] = f"dropped-{safe}.jsonl"
+    if request.training:
+        account["duplicates"] = duplicates
+        account["text_changes"] = texts.changes
+        account["sources"] = account_of_members(
+            request, numbers[kept], measures.seconds[kept], each
+        )
+    else:
+        # Kept, so that the denominator is the set's: their hypothesis is empty.
+        broken = kept[measures.unreadable[kept]]
+        account["unreadable"] = len(broken)
+        account["kept_unreadable"] = [
+            {"id": corpus.ids[row], "reason": corpus.error(row)} for row in broken[:LISTED_ROWS]
+        ]
+    account["fingerprint"] = made.fingerprint
+    return write_view(directory, chosen_rows, repeats, account, dropped())
+
+
+def _candidates(
+    request: Request, stretches: Sequence[Stretch], config: DataConfig, rows: np.ndarray
+) -> Corpus:
+    """All rows that may be chosen, transcripts as they are stored."""
+    pieces = [dataclasses.replace(stretch.piece, policy=None) for stretch in stretches]
+    return Corpus(
+        pieces, name=request.name, sample_rate=config.sample_rate, rows=rows, fingerprint="none"
+    )
+
+
+def _texts(corpus: Corpus, policy: TextPolicy | None) -> _Texts:
+    if policy is None or policy.is_plain:
+        irregular = np.flatnonzero(~corpus.numbers("regular", missing=1).astype(bool))
+        examples = [
+            _example(text, TextPolicy().apply(text))
+            for text in (corpus.texts[row] for row in irregular[:_EXAMPLES])
+        ]
+        words, characters = corpus.numbers("words"), corpus.numbers("characters")
+        changes = {"policy": "plain", "changed": len(irregular)}
+    else:
+        words = np.zeros(len(corpus), dtype=np.int32)
+        characters = np.zeros(len(corpus), dtype=np.int32)
+        count, examples = 0, []
+        for row, text in enumerate(corpus.texts):
+            made = policy.apply(text)
+            words[row], characters[row] = made.count(" ") + bool(made), len(made)
+            if made != text:
+                count += 1
+                example = _example(text, made)
+                if len(examples) < _EXAMPLES and example not in examples:
+                    examples.append(example)
+        changes = {"policy": "set", "changed": count}
+    changes |= {"of": len(corpus), "examples": examples}
+    return _Texts(words, characters, changes)
+
+
+def _example(before: str, after: str) -> dict[str, str]:
+    return {"before": before, "after": after}
+
+
+def _is_there(corpus: Corpus, column: str) -> np.ndarray:
+    """bool [rows], whether a value is there; rows ascending."""
+    found = [pc.is_valid(array).to_numpy(zero_copy_only=False) for array in corpus.arrays(column)]
+    return np.concatenate(found) if found else np.empty(0, dtype=bool)
+
+
+def _strange(corpus: Corpus, scripts: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """bool [rows], whether hardly any row of the same source and language is in its script."""
+    languages = pa.chunked_array(corpus.arrays("language"), type=pa.string())
+    encoded = languages.combine_chunks().dictionary_encode()
+    codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    groups = members * np.int32(len(encoded.dictionary) + 1) + codes
+    found = np.zeros(len(scripts), dtype=bool)
+    for group in np.flatnonzero(np.bincount(groups)):
+        inside = groups == group
+        found[inside] = strangers(scripts[inside])
+    return found
+
+
+def _duplicates(
+    corpus: Corpus, codes: np.ndarray, config: DataConfig
+) -> tuple[dict[str, Any], dict[int, int]]:
+    """Count what is there twice among the rows that stay; mark it where it is to be dropped."""
+    rows = np.flatnonzero(codes == filters.KEPT)
+    found = find_duplicates(corpus.select(rows), digests(corpus)[rows])
+    same_as = {int(rows[row]): int(rows[first]) for row, first in found.first.items()}
+    dropping = config.on_duplicates == "drop"
+    if dropping:
+        codes[rows[found.same_text]] = filters.DUPLICATE
+        codes[rows[found.other_text]] = filters.OTHER_TEXT
+    shown = list(same_as.items())[:_EXAMPLES]
+    return {
+        "same_audio_and_text": len(found.same_text),
+        "other_text": len(found.other_text),
+        "kept": 0 if dropping else len(same_as),
+        "examples": [{"id": corpus.ids[row], "same_as": corpus.ids[at]} for row, at in shown],
+    }, same_as
+
+
+def _limited(
+    request: Request,
+    config: DataConfig,
+    codes: np.ndarray,
+    seconds: np.ndarray,
+    numbers: np.ndarray,
+) -> tuple[np.ndarray, int]:
+    """Rows that limits leave of those that stay, and how many are beyond them."""
+    staying = np.flatnonzero(codes == filters.KEPT)
+    kept = staying
+    if request.training and any(m.max_samples or m.max_hours for m in request.members):
+        members = members_of(request)[numbers]
+        parts = []
+        for number, member in enumerate(distinct_members(request)):
+            mine = staying[members[staying] == number]
+            parts.append(
+                within_limits(
+                    mine, seconds[mine], samples=member.max_samples, hours=member.max_hours
+                )
+            )
+        kept = np.sort(np.concatenate(parts))
+    limit = config.max_train_samples if request.training else config.max_eval_samples
+    kept = within_limits(kept, seconds[kept], samples=limit)
+    return kept, len(staying) - len(kept)
+
+
+def _dropped(
+    corpus: Corpus,
+    codes: np.ndarray,
+    measures: Measures,
+    config: DataConfig,
+    same_as: dict[int, int],
+) -> Iterator[dict[str, Any]]:
+    ids = corpus.ids
+    for row in np.flatnonzero(codes).tolist():
+        code = int(codes[row])
+        if code in (filters.DUPLICATE, filters.OTHER_TEXT):
+            detail = f"as {ids[same_as[row]]}"
+        else:
+            detail = filters.detail(code, row, measures, config, corpus.error)
+        yield {"id": ids[row], "reason": filters.REASONS[code], "detail": detail}
+
+
+def _nothing_left(
+    request: Request, corpus: Corpus, codes: np.ndarray, measures: Measures, config: DataConfig
+) -> UserError:
+    counts = [
+        f"{int((codes == code).sum()):,} {filters.REASONS[code]}"
+        for code in np.unique(codes)
+        if code
+    ]
+    first = next(_dropped(corpus, codes, measures, config, {}), None)
+    fix = None
+    if first is not None:
+        shown = f"{first['id']}, {first['reason']} {first['detail']}".rstrip()
+        fix = f"Look at the first of them: {shown}"
+    return UserError(
+        f"No utterance of {request.name} is left" + (f": {', '.join(counts)}." if counts else "."),
+        where="data",
+        fix=fix,
+    )
+
+
+def _refuse(request: Request, account: dict[str, Any], config: DataConfig) -> None:
+    """End the run where the settings ask for it."""
+    if not request.training:
+        return
+    unreadable = account["dropped"].get("unreadable", 0)
+    if config.on_error == "fail" and unreadable:
+        listed = account["dropped_rows"]
+        first = next((row for row in listed if row["reason"] == "unreadable"), listed[0])
+        raise UserError(
+            f"{unreadable:,} training recordings cannot be read; the first is "
+            f"{first['id']}: {first['detail']}.",
+            where="data.on_error=fail",
+            fix="Mend them, or leave them out: data.on_error=skip",
+        )
+    duplicates = account["duplicates"]
+    if config.on_duplicates == "fail" and duplicates["kept"]:
+        pairs = ", ".join(f"{one['id']} = {one['same_as']}" for one in duplicates["examples"])
+        raise UserError(
+            f"{duplicates['kept']:,} training recordings are there twice: {pairs}.",
+            where="data.on_duplicates=fail",
+            fix="Take them out, or leave all but the first out: data.on_duplicates=drop",
+        )

@@ -1,0 +1,165 @@
+"""Each recording is decoded once before a run starts, so that none fails in its middle."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mynah.console import progress
+from mynah.data.audio import files
+from mynah.data.row import Row
+from mynah.data.tables import table
+from mynah.errors import UserError
+
+_SHARD_ROWS = 500  # at least; what a killed preparation loses
+_MOST_SHARDS = 400
+
+
+def checked_table(
+    rows: Sequence[Row],
+    *,
+    name: str,
+    description: str,
+    cache: Path,
+    processes: int,
+    content: str = "",
+    load: Callable[[int], bytes] | None = None,
+    stop_at_error: bool = False,
+) -> table.Table:
+    """The prepared table of rows: length, digest and error of each recording.
+
+    Args:
+        rows: In their order.
+        name: Begins the table's name in the cache.
+        description: What is shown while it works.
+        cache: Where prepared tables are kept.
+        processes: How many threads decode; decoding leaves Python to others.
+        content: Identifies the content where it is not in files of its own.
+        load: Gives the audio file of a row where that is neither a path nor in the row; the
+            table then holds no audio.
+        stop_at_error: End at the first recording that cannot be read.
+
+    Raises:
+        UserError: There is one and ``stop_at_error``; what was read before is kept.
+    """
+    rows = _with_unique_ids(rows)
+    directory = cache / f"{name}-{_fingerprint(rows, content)}"
+    size = max(_SHARD_ROWS, len(rows) // _MOST_SHARDS)
+    shards = -(-len(rows) // size)
+
+    def make(staging: Path, missing: list[int]) -> None:
+        parts = {
+            number: range(number * size, min((number + 1) * size, len(rows))) for number in missing
+        }
+        total = sum(len(part) for part in parts.values())
+        with (
+            progress(f"Reading {description}", total, "recordings") as advance,
+            concurrent.futures.ThreadPoolExecutor(processes) as pool,
+        ):
+
+            def check(position: int) -> dict[str, Any]:
+                found = _checked(rows[position], load and (lambda: load(position)))
+                if stop_at_error and found["error"] is not None:
+                    raise _unreadable(rows[position], found["error"])
+                return found
+
+            try:
+                for number, part in parts.items():
+                    table.write_shard(
+                        table.shard(staging, number), _shown(pool.map(check, part), advance)
+                    )
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    return table.open_or_make(directory, shards, make, lambda: {"rows": len(rows)})
+
+
+def _unreadable(row: Row, reason: str) -> UserError:
+    return UserError(
+        f"The recording of training utterance {row.id} cannot be read: {reason}.",
+        where=row.path or row.source,
+        fix="Mend or remove it; data.on_error=skip leaves out and lists whatever cannot be read",
+    )
+
+
+def _with_unique_ids(rows: Sequence[Row]) -> list[Row]:
+    """Corpora number sentences, not readings of them, or list a file's parts by its name."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for row in rows:
+        seen[row.id] += 1
+        again = seen[row.id] > 1
+        unique.append(replace(row, id=f"{row.id}#{seen[row.id]}") if again else row)
+    return unique
+
+
+def _shown(checked: Iterable[dict[str, Any]], advance: Any) -> Iterator[dict[str, Any]]:
+    for row in checked:
+        yield row
+        advance()
+
+
+def _fingerprint(rows: Sequence[Row], content: str) -> str:
+    digest = hashlib.blake2b(content.encode(), digest_size=8)
+    seen: dict[str, str] = {}
+    for row in rows:
+        if row.path is not None and row.path not in seen:
+            seen[row.path] = _stamp(row.path)
+        held = hashlib.blake2b(row.audio).hexdigest() if row.audio is not None else ""
+        values = (
+            row.id, row.path, seen.get(row.path or "", ""), held, row.text, row.offset_seconds,
+            row.duration_seconds, row.channel, row.speaker, row.language, row.byte_offset,
+            row.byte_length, row.no_speech, row.context,
+        )  # fmt: skip
+        digest.update("\x1f".join(map(str, values)).encode())
+    return digest.hexdigest()
+
+
+def _stamp(path: str) -> str:
+    """Size and time of change: a file that keeps both is taken to be the same."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 (a Path for each of many files takes longer)
+    except OSError:
+        return "missing"
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _checked(row: Row, load: Callable[[], bytes] | None) -> dict[str, Any]:
+    digest, duration, error = "", 0.0, None
+    try:
+        content = load() if load else row.audio
+        duration, digest = files.inspect(
+            content if content is not None else Path(row.path or ""),
+            offset_seconds=row.offset_seconds,
+            duration_seconds=row.duration_seconds,
+            channel=row.channel,
+            byte_offset=row.byte_offset,
+            byte_length=row.byte_length,
+            may_be_silent=not row.text,
+        )
+    except (ValueError, OSError) as problem:
+        error = str(problem)
+    return {
+        "id": row.id,
+        "audio": {"path": row.path, "bytes": row.audio},
+        "byte_offset": row.byte_offset,
+        "byte_length": row.byte_length,
+        "offset_seconds": row.offset_seconds,
+        "duration_seconds": duration,
+        "channel": row.channel,
+        "text": row.text,
+        "speaker": row.speaker,
+        "language": row.language,
+        "context": row.context,
+        "source": row.source,
+        "no_speech": row.no_speech,
+        "digest": digest,
+        "error": error,
+    }

@@ -1,0 +1,174 @@
+"""What training and evaluation share: speakers, sentences, recordings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mynah.console import notice, say
+from mynah.data.corpus import Corpus
+from mynah.data.preparation.duplicates import digests
+from mynah.data.tables.table import locked, write_whole
+from mynah.errors import UserError
+
+_EXAMPLES = 3
+_VERSION = 2  # of how it is counted
+
+
+def known_leaks(train: Corpus, evaluation: Corpus, cache: Path) -> dict[str, Any]:
+    """What :func:`find_leaks` finds, kept in the cache: of the same corpora it is the same."""
+    of = f"{_VERSION} {train.fingerprint} {evaluation.fingerprint}"
+    file = (
+        cache / "views" / f"leaks-{hashlib.blake2b(of.encode(), digest_size=12).hexdigest()}.json"
+    )
+    with locked(file):
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = find_leaks(train, evaluation)
+            write_whole(file, json.dumps(found, ensure_ascii=False).encode())
+            return found
+
+
+def find_leaks(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
+    """What an evaluation split shares with training, counted in its utterances.
+
+    Sentences are compared without case and punctuation.
+
+    Returns:
+        For each of ``speakers``, ``sentences`` and ``recordings``: ``shared`` (how many),
+        ``utterances`` (of the evaluation that have one), ``examples``; ``utterances`` of the
+        evaluation; ``speakers_to_learn_from``: how many the sources of the evaluation have in
+        training.
+    """
+    speakers = _unique(train, "speaker")
+    sources = pc.unique(pa.chunked_array(evaluation.arrays("source"), type=pa.string()))
+    return {
+        "utterances": len(evaluation),
+        "speakers_to_learn_from": _speakers_of(train, sources),
+        "speakers": _shared(evaluation, "speaker", speakers),
+        "sentences": _shared_sentences(train, evaluation),
+        "recordings": _shared_recordings(train, evaluation),
+    }
+
+
+def tell_leaks(name: str, found: dict[str, Any], policy: str) -> None:
+    """Say what is shared, as loudly as it matters.
+
+    Args:
+        name: The evaluation split.
+        found: What :func:`find_leaks` gave.
+        policy: ``data.on_leak``.
+
+    Raises:
+        UserError: Something is shared and the policy is ``fail``.
+    """
+    if policy == "ignore":
+        return
+    total = found["utterances"]
+    sentences = []
+    for what in ("recordings", "speakers", "sentences"):
+        shared = found[what]
+        if not shared["shared"]:
+            continue
+        examples = ", ".join(map(repr, shared["examples"]))
+        sentences.append(
+            f"{_several(shared['shared'], what)} of {name} "
+            f"({shared['utterances']:,} of {total:,} utterances; {examples})"
+        )
+    if sentences and policy == "fail":
+        raise UserError(
+            f"Training and evaluation share {'; '.join(sentences)}.",
+            where="data.on_leak=fail",
+            fix="Take them out of one of the two, hold out by speaker (data.eval_splits=null), or "
+            "accept it: data.on_leak=warn",
+        )
+    # Sentences are shared in every corpus of commands or digits, and a corpus of one speaker
+    # shares that one: both are worth a line, and no alarm.
+    one_speaker = found["speakers_to_learn_from"] == 1
+    calm = not found["recordings"]["shared"] and (not found["speakers"]["shared"] or one_speaker)
+    if sentences and calm:
+        say(f"Shared with training: {'; '.join(sentences)}")
+    elif sentences:
+        notice(
+            f"Shared with training: {'; '.join(sentences)}: the error rate will look better "
+            "than on what is new. data.on_leak=fail makes this an error."
+        )
+
+
+def _several(count: int, what: str) -> str:
+    return f"1 {what.removesuffix('s')}" if count == 1 else f"{count:,} {what}"
+
+
+def _speakers_of(corpus: Corpus, sources: pa.Array) -> int:
+    columns = zip(corpus.arrays("speaker"), corpus.arrays("source"), strict=True)
+    found = [pc.unique(names.filter(pc.is_in(source, sources))) for names, source in columns]
+    names = pc.unique(pa.chunked_array(found, type=pa.string()))
+    return len(names.filter(pc.and_(pc.is_valid(names), pc.not_equal(names, ""))))
+
+
+def _unique(corpus: Corpus, column: str) -> pa.Array:
+    parts = [pc.unique(array) for array in corpus.arrays(column)]
+    whole = pc.unique(pa.chunked_array(parts, type=pa.string()))
+    return whole.filter(pc.and_(pc.is_valid(whole), pc.not_equal(whole, "")))
+
+
+def _shared(evaluation: Corpus, column: str, known: pa.Array) -> dict[str, Any]:
+    inside = [array.filter(pc.is_in(array, known)) for array in evaluation.arrays(column)]
+    return _counted(pa.chunked_array(inside, type=pa.string()))
+
+
+def _counted(values: pa.ChunkedArray) -> dict[str, Any]:
+    unique = pc.unique(values)
+    return {
+        "shared": len(unique),
+        "utterances": len(values),
+        "examples": unique[:_EXAMPLES].to_pylist(),
+    }
+
+
+def _shared_sentences(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
+    asked = pa.chunked_array(map(_sentence, evaluation.arrays("text")), type=pa.string())
+    asked = asked.filter(pc.not_equal(asked, ""))
+    wanted = pc.unique(asked)
+    inside = []
+    for array in train.arrays("text"):
+        sentences = _sentence(array)
+        inside.append(pc.unique(sentences.filter(pc.is_in(sentences, wanted))))
+    known = pc.unique(pa.chunked_array(inside, type=pa.string()))
+    return _counted(asked.filter(pc.is_in(asked, known)))
+
+
+def _sentence(array: pa.Array) -> pa.Array:
+    """Transcripts as they are compared: small letters and digits, single spaces."""
+    small = pc.utf8_lower(pc.utf8_normalize(pc.fill_null(array, ""), "NFKC"))
+    bare = pc.replace_substring_regex(small, r"['\x{2019}]", "")
+    return pc.utf8_trim(pc.replace_substring_regex(bare, r"[^\pL\pM\pN]+", " "), " ")
+
+
+def _shared_recordings(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
+    """By the digest of the audio, and by the file where utterances are pieces of one."""
+    digest = digests(evaluation)
+    inside = np.isin(digest, digests(train)) & (digest != 0)
+    files = pa.chunked_array(_files(evaluation), type=pa.string())
+    wanted = pc.unique(files.drop_null())
+    if len(wanted):
+        known = [pc.unique(found.filter(pc.is_in(found, wanted))) for found in _files(train)]
+        shared = pc.unique(pa.chunked_array(known, type=pa.string())).drop_null()
+        inside |= pc.is_in(files, shared).to_numpy()
+    ids = pa.chunked_array(evaluation.arrays("id"), type=pa.string()).filter(pa.array(inside))
+    return _counted(ids)
+
+
+def _files(corpus: Corpus) -> Iterator[pa.Array]:
+    """The file that each utterance is in; null where it lies in the table or in a shard."""
+    for audio, offset in zip(corpus.arrays("audio"), corpus.arrays("byte_offset"), strict=True):
+        elsewhere = pc.or_(pc.is_valid(pc.struct_field(audio, "bytes")), pc.is_valid(offset))
+        yield pc.if_else(elsewhere, pa.scalar(None, pa.string()), pc.struct_field(audio, "path"))

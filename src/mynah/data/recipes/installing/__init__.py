@@ -1,0 +1,1 @@
+"""How a recipe becomes a corpus on disk: download, check, unpack."""

@@ -1,0 +1,1 @@
+"""What corpus formats share: listings, paths, values, tables."""

@@ -1,0 +1,126 @@
+"""Text files that list a corpus: their lines, with the number that an error names."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from mynah.errors import UserError
+
+_LONGEST_LINE = 64 << 20  # bytes; beyond that it is no listing but something binary
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def read_lines(path: Path, *, keep_ends: bool = False) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 file, plain or gzipped, with their numbers from 1.
+
+    A byte order mark is left out, and so is the end of a line, Windows' too.
+
+    Args:
+        path: The file.
+        keep_ends: Whether a line keeps its end, as a csv reader wants it.
+
+    Raises:
+        UserError: It cannot be read, is cut short, or is not UTF-8; the line is named.
+    """
+    number = 0
+    try:
+        with _opened(path) as file:
+            while line := file.readline(_LONGEST_LINE):
+                number += 1
+                if len(line) == _LONGEST_LINE:
+                    raise UserError(
+                        f"Line {number} is longer than {_LONGEST_LINE >> 20} MiB: this is no "
+                        "listing of recordings.",
+                        where=str(path),
+                    )
+                if number == 1:
+                    if line[:2] in _UTF16:
+                        raise _not_utf8(path, number, "utf-16")
+                    line = line.removeprefix(b"\xef\xbb\xbf")
+                try:
+                    text = line.decode("utf-8")
+                except UnicodeDecodeError:
+                    raise _not_utf8(path, number, "latin-1") from None
+                yield number, text if keep_ends else text.rstrip("\r\n")
+    except (OSError, EOFError, zlib.error) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+        raise UserError(
+            f"The listing cannot be read after line {number}: {reason.rstrip('.')}.",
+            where=str(path),
+            fix="Fetch it again: it is cut short or damaged." if path.suffix == ".gz" else None,
+        ) from problem
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSONL file, plain or gzipped, with their line numbers.
+
+    Raises:
+        UserError: As :func:`read_lines`, or a line is no JSON object; the line is named.
+    """
+    for number, line in read_lines(path):
+        if line.strip():
+            yield number, as_object(parse_json(line, path, number), path, number)
+
+
+def parse_json(text: str, path: Path, number: int | None = None) -> Any:
+    """A JSON value.
+
+    Raises:
+        UserError: It is none; the line is named.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        reason = str(problem) if isinstance(problem, ValueError) else "it is nested too deep"
+        raise UserError(
+            f"This is not JSON: {reason}.",
+            where=place(path, number),
+            fix="Mend the line, or take it out." if number else None,
+        ) from None
+
+
+def as_object(value: Any, path: Path, number: int | None) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        UserError: It is another kind of value.
+    """
+    if not isinstance(value, dict):
+        raise UserError(
+            f"An object of JSON is expected here, as {{...}}, not {type(value).__name__}.",
+            where=place(path, number),
+        )
+    return value
+
+
+def read_whole(path: Path) -> str:
+    """A small UTF-8 file.
+
+    Raises:
+        UserError: As :func:`read_lines`.
+    """
+    return "".join(line for _, line in read_lines(path, keep_ends=True))
+
+
+def place(path: Path, number: int | None) -> str:
+    """A line as errors name it."""
+    return f"{path}, line {number}" if number else str(path)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return path.open("rb")
+
+
+def _not_utf8(path: Path, number: int, likely: str) -> UserError:
+    return UserError(
+        "The listing is not encoded in UTF-8.",
+        where=place(path, number),
+        fix=f"If it is {likely}: iconv -f {likely} -t utf-8 {path} > listing, and use that.",
+    )

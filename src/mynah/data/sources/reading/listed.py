@@ -1,0 +1,100 @@
+"""Rows out of a listing's fields: what folders, NeMo's manifests and others share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mynah.data.row import Row
+from mynah.data.sources.reading import values
+from mynah.data.sources.reading.channels import split_row
+from mynah.errors import UserError
+
+
+def rows_of(
+    listed: dict[str, Any],
+    *,
+    where: str,
+    path: str | None,
+    name: str,
+    source: str,
+    channels: str = "mix",
+    cuts: bool = False,
+    byte_offset: int | None = None,
+    byte_length: int | None = None,
+    content: bytes | None = None,
+) -> list[Row]:
+    """The row of a line; several where it has a transcript for each channel.
+
+    Args:
+        listed: Values by our names (:data:`mynah.data.sources.reading.metadata.HEADERS`).
+        where: File and line, for errors.
+        path: The recording, or the shard that holds it.
+        name: What it is called where the listing has no ``id``.
+        source: Where it comes from, for people.
+        channels: ``data.channels``, which says what becomes of transcripts by channel.
+        cuts: Whether a duration cuts even without an offset; else it only tells how long the
+            recording is.
+        byte_offset: Where the recording begins in its shard.
+        byte_length: How many bytes it has there.
+        content: The recording itself.
+
+    Raises:
+        UserError: A value is not what its column is for.
+    """
+    offset = 0.0
+    if "offset_seconds" in listed:
+        offset = values.seconds(listed["offset_seconds"], "offset", where)
+    duration = None
+    if "end_seconds" in listed:
+        end = values.seconds(listed["end_seconds"], "end", where)
+        duration = values.piece(offset, end, where)
+    elif "duration_seconds" in listed and ("offset_seconds" in listed or cuts):
+        duration = values.seconds(listed["duration_seconds"], "duration", where)
+    language = values.text(listed.get("language"), "language", where)
+    row = Row(
+        id=values.text(listed.get("id", name), "id", where),
+        path=path,
+        text=None,
+        audio=content,
+        byte_offset=byte_offset,
+        byte_length=byte_length,
+        offset_seconds=offset,
+        duration_seconds=duration or None,
+        channel=None,
+        speaker=values.text(listed.get("speaker"), "speaker", where),
+        language=language,
+        context=values.terms(listed.get("context"), "context", where),
+        source=source,
+        no_speech=values.truth(listed.get("no_speech"), "no_speech", where),
+    )
+    texts = _by_channel(listed, where)
+    if texts is not None:
+        speakers = [
+            values.text(listed.get(f"speaker_{number}", row.speaker), "speaker", where)
+            for number in range(len(texts))
+        ]
+        if channels == "split":
+            return split_row(row, texts, speakers)
+        if channels == "mix":
+            raise UserError(
+                "The listing has a transcript for each channel, and channels are to be mixed.",
+                where=f"{where}, data.channels=mix",
+                fix="data.channels=split, or data.channels=first",
+            )
+        return split_row(row, texts[:1], speakers)
+    text = " ".join(values.text(listed.get("text"), "transcript", where).split())
+    channel = values.channel(listed["channel"], where) if "channel" in listed else None
+    return [replace(row, text=text or None, channel=channel)]
+
+
+def _by_channel(listed: dict[str, Any], where: str) -> list[str | None] | None:
+    """The transcript of each channel, None where there is one for all."""
+    held = listed.get("text")
+    if isinstance(held, list):
+        parts = held
+    elif "text_0" in listed or "text_1" in listed:
+        parts = [listed.get("text_0"), listed.get("text_1")]
+    else:
+        return None
+    return [" ".join(values.text(part, "transcript", where).split()) or None for part in parts]

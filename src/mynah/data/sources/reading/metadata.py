@@ -1,0 +1,258 @@
+"""Files that list recordings with their transcripts: csv, tsv, jsonl, json, parquet."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mynah.data.sources.reading.lines import (
+    as_object,
+    parse_json,
+    place,
+    read_json_lines,
+    read_lines,
+    read_whole,
+)
+from mynah.errors import UserError
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+
+# Our name of a column: the headers that corpora use for it, the likeliest first.
+HEADERS = {
+    "audio": (
+        "audio", "file_name", "path", "file", "filename", "audio_path", "audio_filepath",
+        "audio_file", "wav", "wav_filename", "recording",
+    ),
+    "text": (
+        "text", "transcript", "transcription", "sentence", "normalized_text",
+        "normalized_transcription", "raw_transcription", "label",
+    ),
+    "speaker": ("speaker", "speaker_id", "client_id", "spk", "spk_id"),
+    "language": ("language", "lang", "locale"),
+    "context": ("context", "keywords", "hotwords"),
+    "split": ("split", "subset", "partition", "set"),
+    "id": ("id", "utterance_id", "utt_id", "segment_id", "uid"),
+    "offset_seconds": ("offset_seconds", "offset", "start", "start_time", "begin"),
+    "end_seconds": ("end_seconds", "end", "end_time"),
+    "duration_seconds": ("duration_seconds", "duration"),
+    "channel": ("channel",),
+    "no_speech": ("no_speech", "is_silence"),
+    "text_0": ("text_0", "text_left", "transcript_0"),
+    "text_1": ("text_1", "text_right", "transcript_1"),
+    "speaker_0": ("speaker_0", "speaker_left"),
+    "speaker_1": ("speaker_1", "speaker_right"),
+    "shard": ("shard_id",),
+}  # fmt: skip
+
+Listed = tuple[int, dict[str, Any]]  # number of the line or row, values by our names
+
+
+def read(path: Path, columns: dict[str, str]) -> Iterator[Listed]:
+    """The rows of a listing under our names of the columns; what is absent or empty is left out.
+
+    Args:
+        path: A csv, tsv, jsonl, json (lines or one list) or parquet file.
+        columns: Our name of a column to the file's own, where it is none of :data:`HEADERS`.
+
+    Yields:
+        The line's number (of a parquet file: the row's), and its values.
+
+    Raises:
+        UserError: It cannot be parsed, or lacks the audio or the text column; the line is named.
+    """
+    check_columns(columns)
+    names_of: dict[tuple[str, ...], dict[str, str]] = {}
+    for number, row in _raw(path):
+        there = tuple(row)
+        names = names_of.get(there)
+        if names is None:
+            # Lines of JSON may differ; the first tells what the listing is meant to hold.
+            names = column_names(path, there, columns, needed=not names_of)
+            if len(names_of) < 1000:
+                names_of[there] = names
+        found = {}
+        for ours, theirs in names.items():
+            value = row[theirs]
+            if value is not None and value != "":
+                found[ours] = value
+        yield number, found
+
+
+def check_columns(columns: Mapping[str, str]) -> None:
+    """
+    Raises:
+        UserError: ``data.columns`` has a key that is no column of ours.
+    """
+    unknown = sorted(set(columns) - set(HEADERS))
+    if unknown:
+        raise UserError(
+            f"data.columns maps to {unknown[0]!r}, which is no column of ours.",
+            where="data.columns",
+            fix=f"Its keys are: {', '.join(HEADERS)}",
+        )
+
+
+def column_names(
+    path: Path | str, there: Sequence[str], columns: Mapping[str, str], *, needed: bool = True
+) -> dict[str, str]:
+    """Our name of each column that is there to the file's own.
+
+    Args:
+        path: The listing, for errors.
+        there: Its headers.
+        columns: ``data.columns``.
+        needed: Whether the columns that were mapped, and audio and text, must be there.
+
+    Raises:
+        UserError: One of them is not.
+    """
+    by_lower = {name.strip().lower(): name for name in there}
+    names: dict[str, str] = {}
+    for ours, headers in HEADERS.items():
+        if ours in columns:
+            if columns[ours] in there:
+                names[ours] = columns[ours]
+            elif needed:
+                near = difflib.get_close_matches(columns[ours], there, n=1)
+                raise UserError(
+                    f"There is no column {columns[ours]!r}; the listing has: {', '.join(there)}.",
+                    where=f"data.columns.{ours}, {path}",
+                    fix=f"data.columns.{ours}={(near or [*there, 'NAME'])[0]}",
+                )
+        else:
+            found = [by_lower[header] for header in headers if header in by_lower]
+            if found:
+                names[ours] = found[0]
+    if needed:
+        if "audio" not in names:
+            raise _no_column("audio", "audio files", path, there)
+        if not {"text", "text_0", "no_speech"} & set(names):
+            raise _no_column("text", "transcripts", path, there)
+    return names
+
+
+def _no_column(ours: str, what: str, path: Path | str, there: Sequence[str]) -> UserError:
+    told = ", ".join(name[:40] for name in there[:40])
+    return UserError(
+        f"No column of the listing is known to hold {what}; it has: {told}.",
+        where=str(path),
+        fix=f"data.columns.{ours}=NAME_OF_THE_COLUMN",
+    )
+
+
+def holds_audio(path: Path) -> bool:
+    """Whether a parquet file has recordings in itself, and not the names of their files.
+
+    Raises:
+        UserError: It is no parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    try:
+        schema = pyarrow.parquet.read_schema(path)
+    except (pa.ArrowException, OSError) as problem:
+        raise _unreadable(path, problem) from problem
+    return any(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
+        for kind in schema.types
+    )
+
+
+def _raw(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    name = path.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        yield from _parquet(path)
+    elif name.endswith((".jsonl", ".json")):
+        yield from json_rows(path)
+    else:
+        yield from _csv(path)
+
+
+def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file that has one a line, or one list of them.
+
+    Raises:
+        UserError: It holds something else; the line is named.
+    """
+    for _, line in read_lines(path):
+        if line.strip():
+            one_list = line.lstrip().startswith("[")
+            break
+    else:
+        return
+    if not one_list:
+        yield from read_json_lines(path)
+        return
+    for number, row in enumerate(parse_json(read_whole(path), path), 1):
+        yield number, as_object(row, path, number)
+
+
+def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(1000):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+    # A file with broken pages fails in any of these ways.
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as problem:
+        raise _unreadable(path, problem) from problem
+
+
+def _unreadable(path: Path, problem: Exception) -> UserError:
+    reason = (str(problem).splitlines() or [type(problem).__name__])[0][:200].rstrip(".")
+    return UserError(f"The listing cannot be read: {reason}.", where=str(path))
+
+
+def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    first = next((line for _, line in read_lines(path)), "")
+    lines = (line for _, line in read_lines(path, keep_ends=True))
+    tabs = path.name.removesuffix(".gz").endswith(".tsv") or "\t" in first
+    if tabs:
+        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(lines, delimiter=_delimiter(first))
+    header: list[str] | None = None
+    try:
+        for fields in reader:
+            if not fields:
+                continue
+            if header is None:
+                header = fields
+                continue
+            if len(fields) > len(header) and any(fields[len(header) :]):
+                raise UserError(
+                    f"The line has {len(fields)} fields, more than the header, which has "
+                    f"{len(header)}.",
+                    where=place(path, reader.line_num),
+                    fix='A transcript with the separator in it needs quotes: "so, as this"',
+                )
+            yield (
+                reader.line_num,
+                {name: value for name, value in zip(header, fields, strict=False) if name},
+            )
+    except csv.Error as problem:
+        fix = None
+        if "field larger" in str(problem):
+            fix = "A quotation mark is opened there, or before, and not closed."
+        raise UserError(
+            f"The listing cannot be read: {problem}.",
+            where=place(path, reader.line_num),
+            fix=fix,
+        ) from None
+
+
+def _delimiter(header: str) -> str:
+    """What separates the fields of a header; a comma where there is one field."""
+    counts = {sign: header.count(sign) for sign in (",", "|", ";")}
+    return max(counts, key=lambda sign: counts[sign])

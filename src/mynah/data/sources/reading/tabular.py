@@ -1,0 +1,234 @@
+"""Tables that hold their recordings in themselves: a dataset's, of the hub, of a disk, of
+parquet files. They are mapped into memory, and the recordings are never copied."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah.config.schema import DataConfig
+from mynah.data.row import Row
+from mynah.data.sources.reading import values
+from mynah.data.sources.reading.metadata import HEADERS, check_columns
+from mynah.data.sources.reading.silence import mark_no_speech
+from mynah.data.sources.reading.source import Part, Place
+from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    import datasets
+
+    from mynah.data.tables.table import Table
+
+FindAudio = Callable[[str], Path]
+_BATCH_ROWS = 1000
+
+
+def prepared(
+    dataset: datasets.Dataset,
+    *,
+    config: DataConfig,
+    place: Place,
+    part: Part,
+    format: str,
+    corpus: str,
+    identity: str,
+    find_audio: FindAudio | None = None,
+) -> Table:
+    """The prepared table of a dataset's rows; the recordings stay where they are.
+
+    Args:
+        dataset: Its audio column not decoded.
+        config: The settings of ``data``.
+        place: Where the source works.
+        part: Which part of the corpus it is.
+        format: The source's.
+        corpus: What the corpus is called.
+        identity: Identifies the content.
+        find_audio: The file of a recording that the dataset names; None: it holds them all.
+
+    Raises:
+        UserError: It lacks a column, or channels are to be split.
+    """
+    from mynah.data.preparation.checking import checked_table
+
+    if config.channels == "split":
+        raise UserError(
+            f"data.channels=split cannot share out the transcripts of {corpus}: a dataset has "
+            "one transcript for all channels of a recording.",
+            where="data.channels",
+            fix="data.channels=mix or data.channels=first; or write the recordings to a folder "
+            "with a transcript for each channel (columns text_0 and text_1)",
+        )
+    names = column_names(dataset, config.columns, corpus)
+    audio = dataset.select_columns([names["audio"]]).rename_columns({names["audio"]: "audio"})
+    rows = mark_no_speech(_rows(dataset, names, config, part, corpus), config.no_speech_texts)
+    table = checked_table(
+        rows,
+        name=f"{format}-{re.sub('[^A-Za-z0-9.]+', '-', part.name)}",
+        description=f"{corpus} {part.name}",
+        cache=place.cache,
+        processes=place.processes,
+        content=identity,
+        load=lambda position: content(audio[position]["audio"], find_audio),
+    )
+    return replace(table, audio=audio)
+
+
+def load_parquet(paths: Sequence[Path], cache: Path) -> datasets.Dataset:
+    """Parquet files as one memory-mapped table, audio left as it is in them.
+
+    Raises:
+        UserError: One of them cannot be read.
+    """
+    import datasets
+
+    def load() -> datasets.Dataset:
+        return datasets.load_dataset(
+            "parquet",
+            data_files=[str(path) for path in paths],
+            split="train",
+            cache_dir=str(cache / "hub"),
+        )
+
+    return undecoded(quietly(load, where=str(paths[0])))
+
+
+def quietly(load: Callable[[], Any], where: str) -> Any:
+    """What ``load`` gives, without the bars and warnings of datasets.
+
+    Raises:
+        UserError: It fails; the first line of the reason is told.
+    """
+    import datasets
+
+    level = datasets.utils.logging.get_verbosity()
+    datasets.utils.logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+    try:
+        return load()
+    except Exception as problem:  # whatever pyarrow and datasets raise for a damaged file
+        cause: BaseException = problem
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
+        raise UserError(f"The dataset cannot be read: {reason.rstrip('.')}.", where=where) from None
+    finally:
+        datasets.enable_progress_bars()
+        datasets.utils.logging.set_verbosity(level)
+
+
+def undecoded(dataset: datasets.Dataset) -> datasets.Dataset:
+    """The dataset with its audio as bytes, whatever feature it has."""
+    import datasets
+
+    for name, feature in dataset.features.items():
+        if isinstance(feature, datasets.Audio):
+            dataset = dataset.cast_column(name, datasets.Audio(decode=False))
+    return dataset
+
+
+def column_names(dataset: datasets.Dataset, columns: dict[str, str], corpus: str) -> dict[str, str]:
+    """Our names of the columns to the dataset's.
+
+    Raises:
+        UserError: It has no column of recordings or transcripts, or not the one that is mapped.
+    """
+    import datasets
+
+    check_columns(columns)
+    there = dataset.column_names
+    names = {}
+    for ours, headers in HEADERS.items():
+        wanted = [columns[ours]] if ours in columns else headers
+        found = [name for name in wanted if name in there]
+        if ours == "audio" and ours not in columns:
+            typed = [n for n, kind in dataset.features.items() if isinstance(kind, datasets.Audio)]
+            found = typed or found
+        if found:
+            names[ours] = found[0]
+        elif ours in columns or ours in ("audio", "text"):
+            raise UserError(
+                f"{corpus} has no column for {ours}; it has: {', '.join(there)}.",
+                where="data.columns",
+                fix=f"data.columns.{ours}=NAME_OF_THE_COLUMN",
+            )
+    return names
+
+
+def content(audio: Any, find_audio: FindAudio | None = None) -> bytes:
+    """The audio file of a cell: bytes, or a struct of path and bytes.
+
+    Raises:
+        ValueError: It holds none.
+    """
+    if isinstance(audio, bytes):
+        return audio
+    if isinstance(audio, dict) and audio.get("bytes"):
+        return bytes(audio["bytes"])
+    path = audio.get("path") if isinstance(audio, dict) else audio
+    if find_audio is not None and isinstance(path, str) and path:
+        return find_audio(path).read_bytes()
+    raise ValueError("the dataset holds no audio for it")
+
+
+def _rows(
+    dataset: datasets.Dataset,
+    names: dict[str, str],
+    config: DataConfig,
+    part: Part,
+    corpus: str,
+) -> list[Row]:
+    wanted = ("id", "text", "speaker", "language", "context", "no_speech", "channel")
+    held = {ours: names[ours] for ours in wanted if ours in names and names[ours] != names["audio"]}
+    kinds = {ours: dataset.features[name] for ours, name in held.items()}
+    others = dataset.select_columns(list(held.values()))
+    rows: list[Row] = []
+    files = _file_names(dataset, names["audio"])
+    first = 0 if config.channels == "first" else None
+    for batch in others.iter(_BATCH_ROWS):
+        columns = {ours: _named(batch[name], kinds[ours]) for ours, name in held.items()}
+        for cells in zip(*columns.values(), strict=True):
+            row = dict(zip(columns, cells, strict=True))
+            where = f"{corpus} {part.name}, row {len(rows)}"
+            told = {
+                ours: values.text(row.get(ours), ours, where).strip()
+                for ours in ("id", "text", "speaker", "language", "no_speech")
+            }
+            channel = row.get("channel")
+            rows.append(
+                Row(
+                    id=told["id"] or files[len(rows)] or f"{part.name}-{len(rows):07d}",
+                    path=None,
+                    text=told["text"] or None,
+                    channel=first if channel is None else values.channel(channel, where),
+                    speaker=told["speaker"],
+                    language=told["language"],
+                    context=values.terms(row.get("context"), "context", where),
+                    source=part.key,
+                    no_speech=values.truth(told["no_speech"], "no_speech", where),
+                )
+            )
+    return rows
+
+
+def _file_names(dataset: datasets.Dataset, audio: str) -> Sequence[str | None]:
+    """What the recordings were called as files, None where that is not known."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = dataset.data.table.column(audio)
+    if not pa.types.is_struct(column.type) or column.type.get_field_index("path") < 0:
+        return [None] * len(dataset)
+    return pc.struct_field(column, "path").to_pylist()
+
+
+def _named(column: Sequence[Any], kind: Any) -> Sequence[Any]:
+    """The names of a column of class labels; any other column as it is."""
+    import datasets
+
+    if not isinstance(kind, datasets.ClassLabel):
+        return column
+    return [None if label is None or label < 0 else kind.int2str(int(label)) for label in column]

@@ -1,0 +1,1 @@
+"""The embedded corpus: sentences of a grammar, spoken by espeak-ng."""

@@ -1,0 +1,1 @@
+"""Prepared rows on disk: Arrow tables, written once and memory-mapped."""

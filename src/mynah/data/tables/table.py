@@ -1,0 +1,205 @@
+"""Prepared corpora on disk: Arrow shards that are written whole, checked, and resumed.
+
+    <cache>/<name>-<fingerprint>/shard-00000.arrow, …, table.json
+
+While it is made the directory ends in ``.partial``; each shard in it is whole, so a
+preparation that was killed goes on where it stopped. Only pyarrow is imported here, since
+processes that write shards should start fast.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mynah.console import notice, say
+from mynah.data.tables.shards import (
+    FORMAT_VERSION,
+    SCHEMA,
+    content_fingerprint,
+    is_whole,
+    map_shard,
+    write_shard,
+    write_whole,
+)
+from mynah.errors import UserError
+
+__all__ = [
+    "FORMAT_VERSION",
+    "SCHEMA",
+    "Table",
+    "cache_directory",
+    "locked",
+    "open_or_make",
+    "open_table",
+    "shard",
+    "write_shard",
+    "write_whole",
+]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A whole prepared table. It can be pickled: what is sent is where it lies.
+
+    Attributes:
+        directory: Where it lies.
+        shards: Its Arrow stream files, in order.
+        about: What was written beside it.
+        fingerprint: Of the content of its rows, in their order; not of where they lie.
+        audio: A datasets.Dataset with the column ``audio`` of the same rows, where the
+            recordings lie elsewhere; None: in the table's own column.
+    """
+
+    directory: Path
+    shards: tuple[Path, ...]
+    about: dict[str, Any]
+    fingerprint: str = ""
+    audio: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "arrow"}
+
+    @cached_property
+    def arrow(self) -> pa.Table:
+        """All rows, memory-mapped, with the columns of ``SCHEMA``."""
+        whole = pa.concat_tables([map_shard(path) for path in self.shards])
+        if self.audio is None:
+            return whole
+        recordings = self.audio.data.table.column("audio")
+        return whole.set_column(whole.column_names.index("audio"), "audio", recordings)
+
+    def __len__(self) -> int:
+        return self.arrow.num_rows
+
+
+def cache_directory(configured: str | None, working_directory: Path) -> Path:
+    """Where prepared tables are kept: the setting, ``$MYNAH_CACHE``, or ``~/.cache/mynah``."""
+    if configured:
+        return (working_directory / Path(configured).expanduser()).resolve()
+    if os.environ.get("MYNAH_CACHE"):
+        return Path(os.environ["MYNAH_CACHE"]).expanduser().resolve()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "mynah"
+
+
+def open_or_make(
+    directory: Path,
+    shards: int,
+    make: Callable[[Path, list[int]], None],
+    about: Callable[[], dict[str, Any]],
+) -> Table:
+    """The table at ``directory``, made first where it is not there or not whole.
+
+    Args:
+        directory: Its final place; the name holds the fingerprint of what it is made from.
+        shards: How many shards it has.
+        make: Called with the directory to write to and the shards that are missing.
+        about: Called at the end: what table.json holds beside the sizes.
+
+    Raises:
+        UserError: It cannot be written there.
+    """
+    with locked(directory):
+        return open_table(directory) or _made(directory, shards, make, about)
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Be the only process that writes this directory; a disk that is full is told in words.
+
+    Raises:
+        UserError: It cannot be written there.
+    """
+    import filelock
+
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(f"{directory}.lock")
+        try:
+            lock.acquire(timeout=0.2)
+        except filelock.Timeout:
+            say(f"Waiting for another process that prepares {directory.name}")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+    except OSError as problem:
+        raise UserError(
+            f"The prepared corpus cannot be written: {problem.strerror or problem}.",
+            where=str(directory),
+            fix="Make room there, or choose another place: data.dataset_cache_dir=FOLDER. "
+            "What is done is kept.",
+        ) from problem
+
+
+def open_table(directory: Path) -> Table | None:
+    """The table at ``directory``; None where it is not there, not whole or of another version."""
+    try:
+        held = json.loads((directory / "table.json").read_text(encoding="utf-8"))
+        for name, size in held["shards"].items():
+            if (directory / name).stat().st_size != size:
+                return None
+        if held["version"] != FORMAT_VERSION:
+            return None
+        paths = tuple(directory / name for name in held["shards"])
+        return Table(directory, paths, held["about"], held["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _made(
+    directory: Path,
+    shards: int,
+    make: Callable[[Path, list[int]], None],
+    about: Callable[[], dict[str, Any]],
+) -> Table:
+    partial = directory.with_name(directory.name + ".partial")
+    if directory.exists():
+        notice(f"The prepared table {directory} {_what_is_wrong(directory)}: it is made again.")
+        shutil.rmtree(partial, ignore_errors=True)
+        directory.rename(partial)
+        (partial / "table.json").unlink(missing_ok=True)
+    partial.mkdir(exist_ok=True)
+    missing = [number for number in range(shards) if not is_whole(shard(partial, number))]
+    if 0 < len(missing) < shards:
+        say(f"Going on with an interrupted preparation: {len(missing)} of {shards} parts left")
+    if missing:
+        make(partial, missing)
+    paths = [shard(partial, number) for number in range(shards)]
+    content = {
+        "version": FORMAT_VERSION,
+        "fingerprint": content_fingerprint(paths),
+        "shards": {path.name: path.stat().st_size for path in paths},
+        "about": about(),
+    }
+    write_whole(partial / "table.json", json.dumps(content, indent=1).encode())
+    partial.rename(directory)
+    made = open_table(directory)
+    assert made is not None
+    return made
+
+
+def _what_is_wrong(directory: Path) -> str:
+    try:
+        held = json.loads((directory / "table.json").read_text(encoding="utf-8"))
+        if held["version"] != FORMAT_VERSION:
+            return "was made by another version of Mynah"
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return "is cut short or altered"
+
+
+def shard(directory: Path, number: int) -> Path:
+    """Path of one shard."""
+    return directory / f"shard-{number:05d}.arrow"

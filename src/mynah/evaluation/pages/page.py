@@ -1,0 +1,139 @@
+"""The page that a person reads and listens to: one HTML file, nothing beside it needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mynah.evaluation import breakdown
+from mynah.evaluation.pages.about import about_section
+from mynah.evaluation.pages.durations import error_rate_over_duration
+from mynah.evaluation.pages.rates import rates_section, rates_table
+from mynah.evaluation.pages.training import training_section
+from mynah.evaluation.pages.utterances import utterances_section
+from mynah.pages import plots
+from mynah.pages.clips import MAX_BYTES, ClipBudget
+from mynah.pages.document import Section, document, resource
+from mynah.pages.markup import Markup, join, tag
+
+if TYPE_CHECKING:
+    from mynah.data.corpus import Corpus
+    from mynah.evaluation.evaluate import Evaluation
+
+_CONFUSIONS = 15
+_SPEAKERS = 200
+
+
+def page(
+    evaluations: Mapping[str, Evaluation],
+    *,
+    history: Sequence[Mapping[str, Any]],
+    about: Mapping[str, Any],
+    corpora: Mapping[str, Corpus],
+    worst: int,
+    created: datetime,
+) -> str:
+    """The whole page as text; see :func:`mynah.evaluation.report.write`."""
+    sections: list[tuple[str, str, Markup | None]] = [
+        ("Error rates", "rates", rates_section(evaluations, about)),
+        ("Training", "training", training_section(history, list(evaluations))),
+    ]
+    for number, (name, evaluation) in enumerate(evaluations.items()):
+        title = "Where the errors are" if len(evaluations) == 1 else f"Split: {name}"
+        budget = ClipBudget(MAX_BYTES // len(evaluations))
+        errors = _split(evaluation, f"split{number}", corpora.get(name), worst, budget)
+        sections.append((title, f"split{number}", errors))
+    sections.append(("About this report", "about", about_section(evaluations, about)))
+    headline = "; ".join(
+        f"{name} WER {plots.show_percent(found.scores.wer)}" for name, found in evaluations.items()
+    )
+    checkpoint = about.get("checkpoint")
+    return document(
+        title=f"Mynah evaluation: {headline}",
+        heading="Evaluation report",
+        created=created,
+        about=[" · checkpoint ", tag("code", checkpoint)] if checkpoint else [],
+        sections=[Section(name, anchor, body) for name, anchor, body in sections if body],
+        style=resource("mynah.evaluation.pages", "report_page.css"),
+        script=resource("mynah.evaluation.pages", "report_page.js"),
+    )
+
+
+def _split(
+    evaluation: Evaluation, anchor: str, corpus: Corpus | None, worst: int, budget: ClipBudget
+) -> Markup:
+    speakers = breakdown.by_speaker(evaluation)
+    shown = dict(list(speakers.items())[:_SPEAKERS])
+    bins = breakdown.by_duration(evaluation)
+    over_time = error_rate_over_duration(bins, evaluation.scores.wer)
+    return join(
+        [
+            tag("h3", "By speaker, the worst first") if shown else None,
+            tag("p", f"The worst {_SPEAKERS} of {len(speakers):,} speakers.", class_="quiet")
+            if len(speakers) > len(shown)
+            else None,
+            rates_table("speaker", shown) if shown else None,
+            tag(
+                "div",
+                tag("div", tag("h3", "By duration"), over_time, _overall_note(evaluation))
+                if over_time
+                else None,
+                tag("div", tag("h3", "Most frequent errors"), _confusions(evaluation, anchor)),
+                class_="columns",
+            ),
+            utterances_section(evaluation, anchor, corpus, worst, budget),
+        ]
+    )
+
+
+def _overall_note(evaluation: Evaluation) -> Markup:
+    rate = plots.show_percent(evaluation.scores.wer)
+    return tag(
+        "p",
+        f"Utterances in bins of about equal number, with 95 % intervals. Dashed: {rate}, the"
+        " whole split.",
+        class_="quiet",
+    )
+
+
+def _confusions(evaluation: Evaluation, anchor: str) -> Markup:
+    found = breakdown.confusions(evaluation.scores.per_utterance, _CONFUSIONS)
+    kinds: list[tuple[str, str, list[tuple[str, int]]]] = [
+        ("Substitutions", "substitute", [(f"{a} → {b}", n) for a, b, n in found.substitutions]),
+        ("Deletions", "delete", [(f"{a} → ∅", n) for a, n in found.deletions]),
+        ("Insertions", "insert", [(f"∅ → {b}", n) for b, n in found.insertions]),
+    ]
+    if not any(rows for _, _, rows in kinds):
+        return tag("p", "None: every word is right.")
+    return tag(
+        "div",
+        [
+            tag(
+                "div",
+                tag("h4", tag("span", class_=f"swatch {kind}"), title),
+                tag(
+                    "ol",
+                    [
+                        tag(
+                            "li",
+                            tag(
+                                "button",
+                                tag("span", text, dir="auto"),
+                                tag("span", f"{count:,}", class_="count"),
+                                type="button",
+                                data_filter=text,
+                                data_for=anchor,
+                                title="Show the utterances with this error",
+                            ),
+                        )
+                        for text, count in rows
+                    ],
+                )
+                if rows
+                else tag("p", "none", class_="quiet"),
+            )
+            for title, kind, rows in kinds
+        ],
+        class_="confusions",
+    )

@@ -1,0 +1,331 @@
+"""Speech LLMs that transformers ships, through their own processors' request to transcribe.
+
+Qwen3-ASR, Granite Speech, Voxtral, GLM-ASR, Fun-ASR-Nano, Qwen2-Audio, Audio Flamingo 3,
+VibeVoice-ASR, MOSS-Transcribe-Diarize, Phi-4-multimodal and Qwen2.5-Omni: an encoder's frames
+stand in a language model's prompt, which then writes the transcript and its end.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mynah import console
+from mynah.models.audio_llm import loading
+from mynah.models.audio_llm.frontends import audio_llm_frontend
+from mynah.models.audio_llm.loading import Usage
+from mynah.models.audio_llm.prompts import Prompt, turn_end
+from mynah.models.audio_llm.requests import requests_for
+from mynah.models.family import Example, Family, LossSum
+from mynah.models.lora import adapters
+from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.pretrained import hub, weights
+from mynah.models.text.pieces import Pieces
+from mynah.models.text.token_loss import IGNORED, token_loss
+
+if TYPE_CHECKING:
+    import torch
+
+    from mynah.config.schema import ModelConfig
+
+_SHORTEST_SECONDS = 0.1  # less is no word, and too little for a spectrum
+_NOT_INPUTS = ("labels", "weights")
+
+
+class AudioLLM(Family):
+    """A model of AutoModelForMultimodalLM that transcribes, or that model with LoRA.
+
+    Args:
+        model: The model.
+        processor: Its processor.
+        usage: How it is used.
+        revisions: Names of the pretrained parts with their commits.
+    """
+
+    name = "audio_llm"
+    pretrained = True
+
+    def __init__(
+        self,
+        model: Any,
+        processor: Any,
+        usage: Usage,
+        *,
+        revisions: dict[str, str] | None = None,
+    ) -> None:
+        base = weights.own(model)
+        self.model = model
+        self.processor = processor
+        self.tokenizer = processor.tokenizer
+        self.kind: str = base.config.model_type
+        self._revisions = dict(revisions or {})
+        self._context = loading.context_length(base.config)
+        self._ends = loading.end_tokens(base)
+        known = inspect.signature(base.forward).parameters
+        self._keeps_logits = "logits_to_keep" in known
+        self._samples_noise = "sample" in known
+        self.frontend = audio_llm_frontend(processor, base.config)
+        self.sample_rate = self.frontend.sample_rate
+        self.feature_seconds = self.frontend.feature_seconds
+        self._use(usage)
+
+    def _use(self, usage: Usage) -> None:
+        self.usage = usage
+        self._requests = requests_for(
+            self.kind, self.processor, prompt=usage.prompt, language=usage.language
+        )
+        self._end = turn_end(self._requests, self._ends)
+
+    @classmethod
+    def build(
+        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+    ) -> AudioLLM:
+        assert config.pretrained is not None
+        source = hub.Source.of(config, "pretrained", offline=offline)
+        if loading.holds_adapter_alone(source):
+            return cls._continued(config, Path(source.name), offline=offline)
+        return cls._from_pretrained(config, source, sample_rate)
+
+    @classmethod
+    def _from_pretrained(
+        cls, config: ModelConfig, source: hub.Source, sample_rate: int
+    ) -> AudioLLM:
+        written = hub.load_config(source)
+        learns = loading.tuning_of(config, written.model_type)
+        processor = loading.processor(source, written.model_type)
+        model: Any = loading.load(source, written)
+        commit = hub.commit_of(source)
+        if learns.adapts:
+            model = loading.add_lora(model, config, learns, source)
+        else:
+            loading.freeze(model, learns)
+        family = cls(model, processor, _usage(config), revisions={source.name: commit})
+        loading.check_rate(family.sample_rate, source, sample_rate)
+        return family
+
+    @classmethod
+    def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> AudioLLM:
+        """From our own adapter: trained on as it is, or merged and then trained whole."""
+        family = cls.load(directory, offline=offline)
+        learns = loading.tuning_of(config, family.kind)
+        model = family.model
+        if learns.adapts:
+            adapters.say_going_on(model, config, directory)
+        else:
+            console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
+            model = model.merge_and_unload()
+            loading.freeze(model, learns)
+        return cls(model, family.processor, _usage(config), revisions=family.base_revisions())
+
+    @classmethod
+    def load(cls, directory: Path, *, offline: bool = False) -> AudioLLM:
+        from transformers import AutoConfig, GenerationConfig
+
+        here = hub.Source(str(directory), offline=True, setting=str(directory))
+        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+        processor = loading.processor(here, config.model_type)
+        usage = Usage.of(config)
+        if not loading.holds_adapter_alone(here):
+            return cls(loading.load(here, config), processor, usage)
+        base = adapters.base_of(directory, offline=offline)
+        model = loading.load(base, hub.load_config(base))
+        model.generation_config = GenerationConfig.from_pretrained(directory, local_files_only=True)
+        model = adapters.load_lora(model, directory, trainable=True)
+        return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
+
+    def save(self, directory: Path) -> None:
+        base = weights.own(self.model)
+        self.usage.record(base)
+        if adapters.is_adapted(self.model):
+            adapters.save_lora(self.model, directory)
+            base.config.save_pretrained(directory)
+            base.generation_config.save_pretrained(directory)
+        else:
+            weights.save_whole(self.model, directory)
+        self.processor.save_pretrained(directory)
+
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        return self.frontend.features(audio)
+
+    def labels(self, text: str) -> list[int]:
+        written = self._requests.target(text)
+        return [*self.tokenizer(written, add_special_tokens=False)["input_ids"], self._end]
+
+    def output_length(self, samples: int) -> int:
+        """Audio tokens that ``samples`` samples become in the prompt."""
+        return self.frontend.tokens(self.frontend.feature_length(samples))
+
+    def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
+        if not self._can_hear(samples):
+            return f"it is shorter than {_SHORTEST_SECONDS:g} s, or than the encoder can hear"
+        longest = self.frontend.max_samples
+        if longest is not None and samples > longest:
+            seconds = longest / self.sample_rate
+            return f"it is longer than the {seconds:g} s that the model hears at once"
+        seconds = samples / self.sample_rate
+        prompt = self._requests.prompt("", "", seconds)
+        length = prompt.length + len(prompt.given) + self.output_length(samples) + len(labels)
+        if self._context is not None and length > self._context:
+            return f"audio and transcript are {length} tokens, over the {self._context} it holds"
+        return None
+
+    def _can_hear(self, samples: int) -> bool:
+        heard = samples >= _SHORTEST_SECONDS * self.sample_rate
+        return heard and self.output_length(samples) > 0
+
+    def check_languages(self, languages: Iterable[str]) -> None:
+        self._requests.check(languages)
+
+    def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
+        import torch
+
+        rows = []
+        for example in examples:
+            tokens = self.frontend.tokens(len(example.features))
+            prompt = self._requests.prompt(
+                example.language, example.context, self._seconds(example)
+            )
+            given = [*self._ids(prompt, tokens), *prompt.given]
+            rows.append((given, list(example.labels) or [self._end]))
+        shape = (len(rows), max(len(given) + len(labels) for given, labels in rows))
+        input_ids = torch.full(shape, self._end, dtype=torch.long)
+        labels = torch.full(shape, IGNORED, dtype=torch.long)
+        attention_mask = torch.zeros(shape, dtype=torch.long)
+        for row, (given, learned) in enumerate(rows):
+            length = len(given) + len(learned)
+            input_ids[row, :length] = torch.tensor([*given, *learned])
+            labels[row, len(given) : length] = torch.tensor(learned)
+            attention_mask[row, :length] = 1
+        return {
+            **self.frontend.pad([example.features for example in examples]),
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "labels": labels,
+            "weights": torch.tensor([example.weight for example in examples]),
+        }
+
+    def _seconds(self, example: Example) -> float:
+        if example.seconds is not None:
+            return example.seconds
+        length = len(example.features)
+        return length * (self.feature_seconds or 1 / self.sample_rate)
+
+    def _ids(self, prompt: Prompt, audio_tokens: int) -> list[int]:
+        return [*prompt.before, *self._requests.audio(audio_tokens), *prompt.after]
+
+    def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
+        hold_frozen_norms(self.model)
+        inputs: dict[str, Any] = {k: v for k, v in batch.items() if k not in _NOT_INPUTS}
+        labels = batch["labels"]
+        # Logits at a position are of the token after it; the prompt's are not needed.
+        first = int((labels != IGNORED).any(0).int().argmax())
+        kept = labels.shape[1] - first + 1
+        if self._keeps_logits:
+            inputs["logits_to_keep"] = kept
+        if self._samples_noise:
+            inputs["sample"] = self.model.training
+        logits = model(**inputs, use_cache=False).logits[:, -kept:-1]
+        return token_loss(logits, labels[:, first:], batch["weights"])
+
+    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
+        return self.transcribe_in(audios, [""] * len(audios))
+
+    def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
+        return self.transcribe_in_context(audios, languages, [""] * len(audios))
+
+    def transcribe_in_context(
+        self, audios: Sequence[np.ndarray], languages: Sequence[str], contexts: Sequence[str]
+    ) -> list[str]:
+        longest = [
+            self._longest(len(audio), self._requests.prompt(language, context))
+            for audio, language, context in zip(audios, languages, contexts, strict=True)
+        ]
+        pieces = Pieces.of(audios, longest, self._can_hear)
+        said = [""] * len(pieces.audios)
+        groups: dict[tuple[int, int], list[int]] = {}
+        features = [self.features(piece) for piece in pieces.audios]
+        prompts = []
+        for row, (piece, owner) in enumerate(zip(pieces.audios, pieces.owners, strict=True)):
+            seconds = len(piece) / self.sample_rate
+            prompts.append(self._requests.prompt(languages[owner], contexts[owner], seconds))
+            key = self.frontend.alike(len(features[row])), prompts[-1].length
+            groups.setdefault(key, []).append(row)
+        with evaluating(self.model):
+            for _, rows in sorted(groups.items(), reverse=True):
+                texts = self._transcribe_equal(
+                    [features[row] for row in rows], [prompts[row] for row in rows]
+                )
+                for row, text in zip(rows, texts, strict=True):
+                    said[row] = text
+        return pieces.joined(said)
+
+    def _longest(self, samples: int, prompt: Prompt) -> int:
+        """Samples that are heard at once: with prompt and transcript they fit into the context."""
+        longest = max(1, min(samples, self.frontend.max_samples or samples))
+        if self._context is None:
+            return longest
+        room = self._context - prompt.length - self.usage.generation_max_length
+        while longest > self.sample_rate and self.output_length(longest) > room:
+            longest //= 2
+        return longest
+
+    def _transcribe_equal(
+        self, features: Sequence[np.ndarray], prompts: Sequence[Prompt]
+    ) -> list[str]:
+        """Transcripts of clips whose prompts are equally long with their audio."""
+        import torch
+
+        base = weights.own(self.model)
+        device = next(base.parameters()).device
+        tokens = self.frontend.tokens(len(features[0]))
+        ids = torch.tensor([self._ids(prompt, tokens) for prompt in prompts])
+        batch = {**self.frontend.pad(features), "input_ids": ids}
+        batch["attention_mask"] = torch.ones_like(ids)
+        options: dict[str, Any] = {"sample": False} if self._samples_noise else {}
+        rows = base.generate(
+            **{name: tensor.to(device) for name, tensor in batch.items()},
+            **options,
+            do_sample=False,
+            num_beams=1,
+            temperature=None,
+            top_k=None,
+            top_p=None,
+            max_length=None,
+            max_new_tokens=self.usage.generation_max_length,
+            eos_token_id=self._ends,
+            pad_token_id=self._end,
+            return_dict_in_generate=False,
+        )[:, ids.shape[1] :].tolist()
+        return [self._said(row) for row in rows]
+
+    def _said(self, row: Sequence[int]) -> str:
+        stops = [place for place, token in enumerate(row) if token in self._ends]
+        said = row[: stops[0]] if stops else row
+        return self._requests.transcript(self.tokenizer.decode(said, skip_special_tokens=True))
+
+    def describe_decoding(self) -> str:
+        return "greedy generation by the language model"
+
+    def configure_decoding(self, config: ModelConfig) -> None:
+        self._use(_usage(config))
+
+    def parameter_table(self) -> list[tuple[str, int, int]]:
+        return parameter_table(self.model, self.part_of)
+
+    def part_of(self, name: str) -> str:
+        return loading.part_of(name)
+
+    def base_revisions(self) -> dict[str, str]:
+        return dict(self._revisions)
+
+
+def _usage(config: ModelConfig) -> Usage:
+    return Usage(
+        prompt=config.prompt,
+        language=config.language,
+        generation_max_length=config.generation_max_length,
+    )

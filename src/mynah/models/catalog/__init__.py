@@ -1,0 +1,1 @@
+"""The checkpoints that presets name, and what training them takes."""

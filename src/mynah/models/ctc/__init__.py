@@ -1,0 +1,1 @@
+"""Connectionist temporal classification: one label or blank a frame."""

@@ -1,0 +1,338 @@
+"""CTC recognizers: an encoder with one linear head.
+
+They are decoded by the best label of each frame, or with a language model by beam search.
+Connectionist temporal classification, Graves et al. 2006. From scratch the encoder is a
+FastConformer (arXiv 2305.05084) in transformers' own classes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mynah import console
+from mynah.config.tuning import FROZEN, LORA, tuning_of_recognizer
+from mynah.errors import UserError
+from mynah.models.ctc import loading, word_decoding
+from mynah.models.ctc.head import too_many_labels
+from mynah.models.family import Example, Family, LossSum
+from mynah.models.features.frontends import frontend_for, group_by_length
+from mynah.models.lora import adapters
+from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.pretrained import hub, weights
+from mynah.models.text.labels import padded_labels
+from mynah.models.text.spelling import Spelling
+
+if TYPE_CHECKING:
+    import torch
+
+    from mynah.config.schema import ModelConfig
+
+_INPUTS = ("input_features", "input_values", "attention_mask")
+_SPELLED = {"group_tokens": False, "skip_special_tokens": True}  # blanks and repeats are gone
+
+
+class CTC(Family):
+    """A model of AutoModelForCTC, or that model with LoRA, with its processor.
+
+    Args:
+        model: The model; its configuration's ``pad_token_id`` is the blank.
+        extractor: Its feature extractor.
+        tokenizer: Its tokenizer.
+        pretrained: Whether its weights were loaded.
+        revisions: Names of the pretrained parts with their commits.
+    """
+
+    name = "ctc"
+
+    def __init__(
+        self,
+        model: Any,
+        extractor: Any,
+        tokenizer: Any,
+        *,
+        pretrained: bool,
+        revisions: dict[str, str] | None = None,
+    ) -> None:
+        from mynah.models.patches import fastconformer, padding
+
+        fastconformer.install(model)
+        padding.install(model)
+        base = weights.own(model)
+        self.model = model
+        self.pretrained = pretrained
+        self.frontend = frontend_for(extractor, base)
+        self.sample_rate = self.frontend.sample_rate
+        self.feature_seconds = self.frontend.feature_seconds
+        self.tokenizer = tokenizer
+        self.processor = loading.make_processor(extractor, tokenizer)
+        self.blank: int = base.config.pad_token_id
+        self._spelling = Spelling(tokenizer, self.blank)
+        self._revisions = dict(revisions or {})
+        self._words: word_decoding.WordDecoding | None = None
+        self._decodes_words = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_words": None, "_decodes_words": False}
+
+    @classmethod
+    def build(
+        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+    ) -> CTC:
+        texts = list(texts)
+        family = cls._build_model(config, texts, sample_rate, offline=offline)
+        if config.language_model == "words":
+            cased = map(family._spelling.cased, texts)
+            family._words = word_decoding.WordDecoding.estimate(cased, family.tokenizer)
+        family.configure_decoding(config)
+        return family
+
+    @classmethod
+    def _build_model(
+        cls, config: ModelConfig, texts: list[str], sample_rate: int, *, offline: bool
+    ) -> CTC:
+        if config.pretrained is None:
+            parts = loading.from_scratch(config, texts, sample_rate)
+            return cls(parts.model, parts.extractor, parts.tokenizer, pretrained=False)
+        source = hub.Source.of(config, "pretrained", offline=offline)
+        if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
+            return cls._continued(config, Path(source.name), offline=offline)
+        parts = loading.from_pretrained(config, source, texts, sample_rate)
+        model = parts.model
+        learns = tuning_of_recognizer(config)
+        if parts.new_head and learns.decoder == FROZEN:
+            raise UserError(
+                "The last layer is drawn anew, so it has to learn.",
+                where="model.decoder_tuning=frozen",
+                fix="model.decoder_tuning=null",
+            )
+        if learns.encoder == LORA:
+            (name, commit), *_ = parts.revisions.items()
+            loading.untie(model)
+            heads = loading.label_layers(model)
+            model = adapters.add_lora(
+                model,
+                config,
+                heads=[] if learns.decoder == FROZEN else heads if parts.new_head else heads[:1],
+                base=str(Path(name).resolve()) if source.is_folder else name,
+                revision=None if source.is_folder else commit,
+            )
+        else:
+            loading.freeze(model, learns)
+        return cls(
+            model, parts.extractor, parts.tokenizer, pretrained=True, revisions=parts.revisions
+        )
+
+    @classmethod
+    def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> CTC:
+        """From our own adapter: trained on as it is, or merged and then trained whole."""
+        if config.new_tokenizer:
+            raise UserError(
+                f"{directory} is an adapter, whose head belongs to its tokenizer.",
+                where=f"model.new_tokenizer={config.new_tokenizer}",
+                fix="Merge it first (`mynah merge`), and name what comes of it.",
+            )
+        family = cls.load(directory, offline=offline)
+        learns = tuning_of_recognizer(config)
+        if learns.adapts:
+            adapters.say_going_on(family.model, config, directory)
+            return family
+        console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
+        model = family.model.merge_and_unload().requires_grad_(True)
+        loading.freeze(model, learns)
+        return cls(
+            model,
+            family.processor.feature_extractor,
+            family.tokenizer,
+            pretrained=True,
+            revisions=family.base_revisions(),
+        )
+
+    @classmethod
+    def load(cls, directory: Path, *, offline: bool = False) -> CTC:
+        family = cls._load_model(directory, offline=offline)
+        family._words = word_decoding.WordDecoding.load(directory, family.tokenizer)
+        family._decodes_words = family._words is not None
+        return family
+
+    def configure_decoding(self, config: ModelConfig) -> None:
+        self._decodes_words = config.language_model == "words"
+        if not self._decodes_words:
+            return
+        if self._words is None:
+            raise UserError(
+                "This model was trained without a language model of its corpus's words.",
+                where="model.language_model",
+                fix="model.language_model=none",
+            )
+        self._words.configure(
+            weight=config.language_model_weight,
+            word_bonus=config.word_bonus,
+            beam_size=config.beam_size,
+        )
+
+    @classmethod
+    def _load_model(cls, directory: Path, *, offline: bool) -> CTC:
+        from transformers import AutoConfig, AutoTokenizer
+
+        here = hub.Source(str(directory), offline=True, setting=str(directory))
+        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+        extractor = hub.feature_extractor(here)
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+        if not (directory / "adapter_config.json").exists():
+            model = loading.load_base(here, config, new_head=False)
+            return cls(model, extractor, tokenizer, pretrained=True)
+        base = adapters.base_of(directory, offline=offline)
+        hub.check_weights(base)
+        model = loading.load_base(base, config, new_head=True)
+        model = adapters.load_lora(model, directory, trainable=True)
+        revisions = {base.name: hub.commit_of(base)}
+        return cls(model, extractor, tokenizer, pretrained=True, revisions=revisions)
+
+    def save(self, directory: Path) -> None:
+        if adapters.is_adapted(self.model):
+            adapters.save_lora(self.model, directory)
+            self.model.get_base_model().config.save_pretrained(directory)
+        else:
+            weights.save_whole(self.model, directory)
+        self.processor.save_pretrained(directory)
+        if self._words is not None and self._decodes_words:
+            self._words.save(directory)
+
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        return self.frontend.features(audio)
+
+    def labels(self, text: str) -> list[int]:
+        return self._spelling.labels(text)
+
+    def output_length(self, samples: int) -> int:
+        return self.frontend.output_length(samples)
+
+    def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
+        return too_many_labels(self.output_length(samples), labels)
+
+    def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
+        import torch
+
+        lengths = [len(example.features) for example in examples]
+        frames = self.frontend.encoder_frames(lengths)
+        for example, heard in zip(examples, frames.tolist(), strict=True):
+            if reason := too_many_labels(heard, example.labels):
+                raise UserError(
+                    f"CTC cannot learn this utterance: {reason}.",
+                    where=f"utterance {example.id}",
+                    fix="Check that its transcript is that of its audio; or use "
+                    "model.tokenizer=bpe with a larger model.vocab_size, or a smaller "
+                    "model.encoder.subsampling_factor.",
+                )
+        # wav2vec2 and its kin mask spans of frames in training, which a batch has to hold.
+        longest = max(*lengths, self.frontend.quantum)
+        batch = self.frontend.pad([example.features for example in examples], longest)
+        targets = [example.labels for example in examples]
+        return {
+            **batch,
+            "labels": padded_labels(targets, self.blank),
+            "label_lengths": torch.tensor([len(target) for target in targets], dtype=torch.long),
+            "frames": frames,
+            "weights": torch.tensor([example.weight for example in examples]),
+        }
+
+    def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
+        import torch
+
+        hold_frozen_norms(self.model)
+        inputs = {key: batch[key] for key in _INPUTS if key in batch}
+        logits = model(**inputs).logits
+        # torch has a CTC loss for the CPU and CUDA alone.
+        device = logits.device if logits.device.type == "cuda" else torch.device("cpu")
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        log_probabilities = logits.to(device, dtype).log_softmax(-1).transpose(0, 1)
+        with torch.autocast(device.type, enabled=False):
+            losses = torch.nn.functional.ctc_loss(
+                log_probabilities,
+                batch["labels"].to(device),
+                batch["frames"].to(device),
+                batch["label_lengths"].to(device),
+                blank=self.blank,
+                reduction="none",
+            )
+        weights = batch["weights"].to(losses)
+        # Where nobody speaks there is no label, and the blanks are learned from all the same.
+        labels = batch["label_lengths"].clamp(min=1).to(weights)
+        return LossSum(total=(losses * weights).sum(), count=(labels * weights).sum())
+
+    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
+        texts = [""] * len(audios)
+        for positions, logits, frames in self._logits(audios):
+            for position, text in zip(positions, self._texts(logits, frames), strict=True):
+                texts[position] = text
+        return texts
+
+    def log_posteriors(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Log probability of each label, the blank among them, in each encoder frame.
+
+        Args:
+            audios: float32 [samples] each.
+
+        Returns:
+            float32 [frames, labels] each, the same for any batching.
+        """
+        labels = int(self.model.config.vocab_size)
+        found = [np.zeros((0, labels), dtype=np.float32)] * len(audios)
+        for positions, logits, frames in self._logits(audios):
+            rows = logits.float().log_softmax(-1).cpu().numpy()
+            for position, row, length in zip(positions, rows, frames, strict=True):
+                found[position] = row[:length]
+        return found
+
+    def _logits(
+        self, audios: Sequence[np.ndarray]
+    ) -> Iterator[tuple[list[int], torch.Tensor, list[int]]]:
+        """Forward passes over clips of equal length: positions, logits [clips, frames, labels]
+        and each clip's own number of frames. A clip too short to hear is in none of them."""
+        import torch
+
+        device = next(self.model.parameters()).device
+        heard = [row for row, audio in enumerate(audios) if self.output_length(len(audio)) > 0]
+        features = [self.features(audios[row]) for row in heard]
+        lengths = [len(one) for one in features]
+        frames = self.frontend.encoder_frames(lengths).tolist()
+        with evaluating(self.model):
+            for length, group in group_by_length(lengths, self.frontend.quantum):
+                batch = self.frontend.pad([features[position] for position in group], length)
+                with torch.inference_mode():
+                    logits = self.model(**{k: v.to(device) for k, v in batch.items()}).logits
+                yield [heard[one] for one in group], logits, [frames[one] for one in group]
+
+    def _texts(self, logits: torch.Tensor, frames: Sequence[int]) -> list[str]:
+        """What is written of each row of [rows, frames, labels], ``frames`` of it real."""
+        if self._words is not None and self._decodes_words:
+            rows = logits.float().log_softmax(-1).cpu().numpy()
+            found = [
+                self._words.labels(row[:length], blank=self.blank)
+                for row, length in zip(rows, frames, strict=True)
+            ]
+            return [self.tokenizer.decode(labels, **_SPELLED).strip() for labels in found]
+        best = logits.argmax(-1).cpu().tolist()
+        # Whether equal labels collapse that have a special token between them, tokenizers see
+        # each in its own way: they take the blanks away.
+        found = [
+            [label for label, _ in itertools.groupby(row[:length])]
+            for row, length in zip(best, frames, strict=True)
+        ]
+        return [self.tokenizer.decode(path, skip_special_tokens=True).strip() for path in found]
+
+    def describe_decoding(self) -> str:
+        if self._words is not None and self._decodes_words:
+            return self._words.describe()
+        return "greedy CTC: the best label of each frame"
+
+    def parameter_table(self) -> list[tuple[str, int, int]]:
+        return parameter_table(self.model)
+
+    def base_revisions(self) -> dict[str, str]:
+        return dict(self._revisions)

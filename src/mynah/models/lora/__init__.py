@@ -1,0 +1,1 @@
+"""LoRA adapters, and frozen weights in four bits."""

@@ -1,0 +1,1 @@
+"""Layers of transformers, corrected or made faster."""

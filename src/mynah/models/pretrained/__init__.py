@@ -1,0 +1,1 @@
+"""Weights that exist already: found, checked, loaded."""

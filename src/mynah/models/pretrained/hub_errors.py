@@ -1,0 +1,124 @@
+"""Why a name on the hub could not be read, in words that say how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    from mynah.models.pretrained.hub import Source
+
+_FORBIDDEN = (401, 403)
+
+
+def refusal(source: Source, error: Exception) -> UserError:
+    """What to tell of an error that huggingface_hub raised while it looked for a file.
+
+    Args:
+        source: What was looked for.
+        error: What was raised.
+    """
+    from huggingface_hub import errors as hub
+
+    name, where = source.name, source.setting
+    if isinstance(error, (hub.HFValidationError, hub.HfUriError)):
+        return UserError(
+            f"{name!r} is neither a folder on this machine nor a name on the hub.",
+            where=where,
+            fix=f"{_did_you_mean(name)}A hub name looks like facebook/wav2vec2-base-960h.",
+        )
+    told = _told(error)
+    if isinstance(told, hub.GatedRepoError):
+        return UserError(
+            f"{name} asks for its licence to be accepted first.",
+            where=where,
+            fix=f"Accept it at https://huggingface.co/{name}, then `hf auth login` "
+            "(or set HF_TOKEN to a token of yours that may read it).",
+        )
+    if isinstance(told, hub.RepositoryNotFoundError):
+        return UserError(
+            f"There is no model {name!r} on the Hugging Face hub (or it is private).",
+            where=where,
+            fix=f"{_did_you_mean(name)}Check the name; for a private model, `hf auth login` first "
+            "(or set HF_TOKEN to a token of yours that may read it).",
+        )
+    if isinstance(told, hub.RevisionNotFoundError):
+        return UserError(
+            f"{name} has no revision {source.revision!r}.",
+            where=where,
+            fix="Name a branch, tag or commit that its page lists, or none.",
+        )
+    answer = _answer(told)
+    if answer in _FORBIDDEN:
+        return UserError(
+            f"The hub does not let you read {name} (HTTP {answer}).",
+            where=where,
+            fix="`hf auth login`, or set HF_TOKEN to a token of yours that may read it; a token "
+            "that is set may have run out.",
+        )
+    if answer is not None and not source.offline:
+        return UserError(
+            f"The hub answered HTTP {answer} when asked for {name}.",
+            where=where,
+            fix="Try again in a while; what is on this machine is used with offline=true.",
+        )
+    return not_here(source)
+
+
+def not_here(source: Source) -> UserError:
+    """What to tell of a part that is not on this machine while the network cannot be used."""
+    prefetch = f"hf download {source.name}"
+    if source.revision:
+        prefetch += f" --revision {source.revision}"
+    why = "offline=true forbids the network" if source.offline else "the hub cannot be reached"
+    return UserError(
+        f"{source.name} is not on this machine, and {why}.",
+        where=source.setting,
+        fix=f"{_did_you_mean(source.name)}Where there is a network, `mynah prefetch` with the same "
+        f"settings, or `{prefetch}`; it is found afterwards. Without one, model=default and "
+        "model=small need no download.",
+    )
+
+
+def brings_code(source: Source) -> UserError:
+    """What to tell of a part that cannot be loaded without running code of its own."""
+    return UserError(
+        f"{source.name} brings its own code, which is not run unasked.",
+        where=source.setting,
+        fix="Read that code, then set model.trust_remote_code=true.",
+    )
+
+
+def _told(error: Exception) -> BaseException:
+    """What the hub answered, where huggingface_hub wraps it into a file that is not found."""
+    found: BaseException | None = error
+    while found is not None and _answer(found) is None:
+        found = found.__cause__
+    return found or error
+
+
+def _answer(error: BaseException) -> int | None:
+    """The HTTP status of an error, or None where nobody answered."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return None if status is None else int(status)
+
+
+def _did_you_mean(name: str) -> str:
+    """The name most like a mistyped one, among those on this machine and those of the presets."""
+    from huggingface_hub import constants
+
+    from mynah.models.catalog import entries
+
+    known = [one.name for entry in entries.ENTRIES for one in entry.checkpoints]
+    known += [
+        folder.name.removeprefix("models--").replace("--", "/")
+        for folder in Path(constants.HF_HUB_CACHE).glob("models--*")
+    ]
+    parent = Path(name).expanduser().parent
+    if parent.is_dir():
+        known += [str(folder) for folder in parent.iterdir() if folder.is_dir()]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return f"Did you mean {near[0]}? " if near and near[0] != name else ""

@@ -1,0 +1,91 @@
+"""What can be known of a model's structure before its weights are loaded, or data prepared.
+
+A model is drawn without memory (torch's device ``meta``) from its configuration alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mynah.config.tuning import LORA, tuning
+from mynah.models.lora import adapters
+from mynah.models.pretrained import hub
+from mynah.models.pretrained.attention import check_attention
+from mynah.models.speech_llm.lora_targets import shared_out
+
+if TYPE_CHECKING:
+    from mynah.config.schema import ModelConfig
+
+_HEADS = ("lm_head", "ctc_head", "ctc", "joint.head")  # trained whole where LoRA adapts the rest
+
+
+def check_structure(config: ModelConfig, parts: dict[str, hub.Source]) -> None:
+    """Find out whether the attention and the LoRA targets asked for are there.
+
+    Args:
+        config: The ``model`` section.
+        parts: The pretrained parts by their setting, as ``pretrained``; those that are
+            checkpoints of our own in several places left out.
+
+    Raises:
+        UserError: A part has no such attention, or a target matches nothing.
+    """
+    learns = tuning(config)
+    adapted = {
+        "pretrained": learns.adapts,
+        "encoder_model_name": learns.encoder == LORA,
+        "decoder_model_name": learns.decoder == LORA,
+    }
+    wanted = config.lora_target_modules if learns.adapts else None
+    if config.attn_implementation is None and not wanted:
+        return
+    candidates: dict[str, list[str]] = {}
+    for setting, source in parts.items():
+        written = hub.load_config(source)
+        kind = _auto_class(setting, written)
+        if kind is None:
+            continue
+        check_attention(kind, source, written)
+        if wanted and adapted[setting]:
+            part = "encoder" if setting == "encoder_model_name" else "decoder"
+            candidates[part] = _linear_layers(kind, written, source)
+    if not wanted or not candidates or not all(candidates.values()):
+        return
+    if config.decoder_model_name is not None:
+        shared_out(wanted, candidates, learns)
+        return
+    ((_, paths),) = candidates.items()
+    found = [path for path in paths if path not in _HEADS]
+    adapters.matching(wanted, found, whole=[path for path in paths if path in _HEADS])
+
+
+def _auto_class(setting: str, written: Any) -> Any:
+    """The auto class that loads a part, or None where it is one of a model's own."""
+    import transformers
+
+    if setting == "decoder_model_name":
+        names = ["AutoModelForCausalLM"]
+    else:
+        names = [
+            "AutoModelForCTC",
+            "AutoModelForTDT",
+            "AutoModelForRNNT",
+            "AutoModelForSpeechSeq2Seq",
+            "AutoModelForMultimodalLM",
+            "AutoModel",
+        ]
+    autos = [getattr(transformers, name) for name in names]
+    return next((auto for auto in autos if type(written) in auto._model_mapping), None)
+
+
+def _linear_layers(kind: Any, written: Any, source: hub.Source) -> list[str]:
+    """Paths of the layers that LoRA can adapt; none where the model needs its weights to be
+    drawn, and the check has to wait for them."""
+    import torch
+
+    try:
+        with hub.quiet(), torch.device("meta"):
+            model = kind.from_config(written, trust_remote_code=source.trust_remote_code)
+    except (RuntimeError, NotImplementedError, ValueError):
+        return []
+    return adapters.adaptable_modules(model)

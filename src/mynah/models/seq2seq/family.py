@@ -1,0 +1,370 @@
+"""Sequence-to-sequence recognizers: an encoder, and a decoder that writes token by token.
+
+Whisper (arXiv 2212.04356), Moonshine, Canary, Cohere-ASR, Speech2Text and transformers'
+SpeechEncoderDecoder. The decoder is told language and task; it learns the transcript and its end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mynah import console
+from mynah.config.tuning import tuning_of_recognizer
+from mynah.models.family import Example, Family, LossSum
+from mynah.models.features.frontends import group_by_length
+from mynah.models.lora import adapters
+from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.pretrained import hub, weights
+from mynah.models.seq2seq import generation, loading
+from mynah.models.seq2seq.frontends import seq2seq_frontend
+from mynah.models.seq2seq.loading import CLIP, Usage
+from mynah.models.seq2seq.prompts import prompts_for
+from mynah.models.text.labels import padded_labels
+from mynah.models.text.pieces import Pieces
+from mynah.models.text.spelling import Spelling
+from mynah.models.text.token_loss import IGNORED, token_loss
+
+if TYPE_CHECKING:
+    import torch
+
+    from mynah.config.schema import ModelConfig
+
+_INPUTS = ("input_features", "input_values", "attention_mask", "real")
+_SHORTEST_SECONDS = 0.1  # less is no word, and too little for a spectrum
+# A clip that is not padded to Whisper's window is followed by silence up to a multiple of this:
+# clips of one length decode in one batch without padding.
+_QUANTUM_SECONDS = 0.5
+_TIMESTAMP_SECONDS = 0.02  # what one of Whisper's timestamp tokens is worth
+
+
+class Seq2Seq(Family):
+    """A model of AutoModelForSpeechSeq2Seq, or that model with LoRA, with its processor.
+
+    Args:
+        model: The model.
+        processor: Its processor.
+        usage: How it is used.
+        revisions: Names of the pretrained parts with their commits.
+    """
+
+    name = "seq2seq"
+    pretrained = True
+
+    def __init__(
+        self,
+        model: Any,
+        processor: Any,
+        usage: Usage,
+        *,
+        revisions: dict[str, str] | None = None,
+    ) -> None:
+        base = weights.own(model)
+        self.model = model
+        self.processor = processor
+        self.tokenizer = processor.tokenizer
+        self.kind: str = base.config.model_type
+        self._revisions = dict(revisions or {})
+        self._positions = loading.target_positions(base.config)
+        self._limit = loading.generation_limit(base)
+        self._end = loading.end_token(base)
+        self._spelling = Spelling(self.tokenizer, self._end)
+        self.frontend = seq2seq_frontend(
+            processor.feature_extractor, base, window=usage.audio_window
+        )
+        self.sample_rate = self.frontend.sample_rate
+        self.feature_seconds = self.frontend.feature_seconds
+        self._use(usage)
+
+    def _use(self, usage: Usage) -> None:
+        self.usage = usage
+        self._prompts = prompts_for(
+            weights.own(self.model),
+            self.processor,
+            language=usage.language,
+            task=usage.task,
+            timed=usage.timestamps,
+        )
+        self._prompt_length = len(self._prompts.ids(""))
+        # <|0.00|> stands behind <|notimestamps|> in every Whisper.
+        self._first_time: int | None = None
+        if usage.timestamps:
+            self._first_time = self.tokenizer.get_vocab()["<|notimestamps|>"] + 1
+
+    @classmethod
+    def build(
+        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+    ) -> Seq2Seq:
+        assert config.pretrained is not None
+        source = hub.Source.of(config, "pretrained", offline=offline)
+        if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
+            family = cls._continued(config, Path(source.name), offline=offline)
+        else:
+            family = cls._from_pretrained(config, source, sample_rate)
+        family._spelling.say_what_is_missing(list(texts))
+        return family
+
+    @classmethod
+    def _from_pretrained(cls, config: ModelConfig, source: hub.Source, sample_rate: int) -> Seq2Seq:
+        hub.feature_extractor(source, sample_rate)
+        written = hub.load_config(source)
+        processor = loading.processor(source, written.model_type)
+        model: Any = loading.load(source, written)
+        usage = _usage(config, Usage.of(written))
+        commit = hub.commit_of(source)
+        learns = tuning_of_recognizer(config)
+        loading.freeze(model, learns)
+        if learns.adapts:
+            targets = loading.lora_targets(model, config)
+            model = adapters.add_lora(
+                model,
+                dataclasses.replace(config, lora_target_modules=targets),
+                base=str(Path(source.name).resolve()) if source.is_folder else source.name,
+                revision=None if source.is_folder else commit,
+            )
+        return cls(model, processor, usage, revisions={source.name: commit})
+
+    @classmethod
+    def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Seq2Seq:
+        """From our own adapter: trained on as it is, or merged and then trained whole."""
+        family = cls.load(directory, offline=offline)
+        usage = _usage(config, family.usage)
+        model = family.model
+        learns = tuning_of_recognizer(config)
+        if learns.adapts:
+            adapters.say_going_on(model, config, directory)
+        else:
+            console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
+            model = model.merge_and_unload().requires_grad_(True)
+            loading.freeze(model, learns)
+        return cls(model, family.processor, usage, revisions=family.base_revisions())
+
+    @classmethod
+    def load(cls, directory: Path, *, offline: bool = False) -> Seq2Seq:
+        from transformers import AutoConfig, GenerationConfig
+
+        here = hub.Source(str(directory), offline=True, setting=str(directory))
+        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+        processor = loading.processor(here, config.model_type)
+        usage = Usage.of(config)
+        if not (directory / "adapter_config.json").exists():
+            return cls(loading.load(here, config), processor, usage)
+        base = adapters.base_of(directory, offline=offline)
+        model = loading.load(base, config)
+        model.generation_config = GenerationConfig.from_pretrained(directory, local_files_only=True)
+        model = adapters.load_lora(model, directory, trainable=True)
+        return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
+
+    def save(self, directory: Path) -> None:
+        base = weights.own(self.model)
+        self.usage.record(base)
+        if adapters.is_adapted(self.model):
+            adapters.save_lora(self.model, directory)
+            base.config.save_pretrained(directory)
+            base.generation_config.save_pretrained(directory)
+        else:
+            weights.save_whole(self.model, directory)
+        self.processor.save_pretrained(directory)
+
+    @property
+    def _is_any_length(self) -> bool:
+        """Whether the clips of a Whisper are not padded to its window."""
+        return self.kind == "whisper" and self.usage.audio_window == CLIP
+
+    def _samples(self, samples: int) -> int:
+        """A clip's length with the silence behind it."""
+        if not self._is_any_length:
+            return samples
+        quantum = round(_QUANTUM_SECONDS * self.sample_rate)
+        return -(-max(samples, 1) // quantum) * quantum
+
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        return self.frontend.features(np.pad(audio, (0, self._samples(len(audio)) - len(audio))))
+
+    def labels(self, text: str) -> list[int]:
+        # Whisper's texts begin with a space (openai/whisper, tokenizer.py and decoding.py).
+        begun = f" {text.strip()}" if self.kind == "whisper" and text.strip() else text
+        ids = self._spelling.labels(begun)
+        if self._first_time is not None:
+            # When it ends is known where the audio is: in a batch.
+            ids = [self._first_time, *ids, self._first_time]
+        return [*ids, self._end]
+
+    def output_length(self, samples: int) -> int:
+        return self.frontend.output_length(self._samples(samples))
+
+    def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
+        if not self._can_hear(samples):
+            return f"it is shorter than {_SHORTEST_SECONDS:g} s, or than the encoder can hear"
+        window = self._window_samples
+        if window is not None and samples > window:
+            seconds = window / self.sample_rate
+            return f"it is longer than the {seconds:g} s that the encoder hears at once"
+        length = self._prompt_length + len(labels) - 1  # its end is never an input
+        if self._positions is not None and length > self._positions:
+            return f"its transcript and what comes before it are {length} tokens, over the " + (
+                f"{self._positions} that the decoder holds"
+            )
+        return None
+
+    def _can_hear(self, samples: int) -> bool:
+        heard = samples >= _SHORTEST_SECONDS * self.sample_rate
+        return heard and self.output_length(samples) > 0
+
+    @property
+    def _window_samples(self) -> int | None:
+        """Longest clip that the encoder hears, or None."""
+        if self.frontend.max_features is None:
+            return None
+        samples = 1.0 if self.feature_seconds is None else self.feature_seconds * self.sample_rate
+        return round(self.frontend.max_features * samples)
+
+    def check_languages(self, languages: Iterable[str]) -> None:
+        self._prompts.check(languages)
+
+    def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
+        import torch
+
+        prompts = [self._prompts.ids(example.language) for example in examples]
+        targets = [self._timed(example) for example in examples]
+        return {
+            **self._audio([example.features for example in examples]),
+            "decoder_input_ids": padded_labels(
+                [[*prompt, *ids[:-1]] for prompt, ids in zip(prompts, targets, strict=True)],
+                self._end,
+            ),
+            "labels": padded_labels(targets, IGNORED),
+            "weights": torch.tensor([example.weight for example in examples]),
+        }
+
+    def _timed(self, example: Example) -> list[int]:
+        """Labels with the time at which the clip ends."""
+        ids = list(example.labels) or [self._end]
+        if self._first_time is not None and len(ids) > 1:
+            seconds = example.seconds
+            if seconds is None:
+                seconds = len(example.features) * (self.feature_seconds or 0.0)
+            ids[-2] = self._first_time + round(seconds / _TIMESTAMP_SECONDS)
+        return ids
+
+    def _audio(self, features: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
+        """What the encoder takes of a batch's features."""
+        lengths = [len(one) for one in features]
+        batch = self.frontend.pad(features, max(lengths))
+        if self.kind == "whisper":
+            batch["input_features"] = batch["input_features"].transpose(1, 2)
+            mask = batch.pop("attention_mask", None)
+            if mask is not None and not bool(mask.all()):
+                batch["real"] = mask
+        return batch
+
+    def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
+        hold_frozen_norms(self.model)
+        inputs = {key: batch[key] for key in _INPUTS if key in batch}
+        logits = model(
+            **inputs, decoder_input_ids=batch["decoder_input_ids"], use_cache=False
+        ).logits
+        # Logits at a position are of the token after it; the prompt is given, not learned.
+        logits = logits[:, self._prompt_length - 1 :]
+        return token_loss(logits, batch["labels"], batch["weights"])
+
+    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
+        return self.transcribe_in(audios, [""] * len(audios))
+
+    def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
+        if self.kind != "whisper":
+            self._prompts.check(languages)
+        pieces = Pieces.of(audios, [self._window_samples] * len(audios), self._can_hear)
+        features = [self.features(piece) for piece in pieces.audios]
+        said = [""] * len(features)
+        lengths = [len(one) for one in features]
+        with evaluating(self.model):
+            for length, rows in group_by_length(lengths, self._decoding_quantum):
+                texts = self._transcribe_equal(
+                    [features[row] for row in rows],
+                    length,
+                    [languages[pieces.owners[row]] for row in rows],
+                )
+                for row, text in zip(rows, texts, strict=True):
+                    said[row] = text
+        return pieces.joined(said)
+
+    @property
+    def _decoding_quantum(self) -> int:
+        """Features to whose multiple a clip is padded alone."""
+        if self.kind != "whisper":
+            return self.frontend.quantum
+        # With the silence behind it a clip has its length; in a window all have the same.
+        return 1 if self._is_any_length else self.frontend.max_features or 1
+
+    def _transcribe_equal(
+        self, features: Sequence[np.ndarray], length: int, languages: Sequence[str]
+    ) -> list[str]:
+        """Transcripts of clips that are equally long once they are padded."""
+        import torch
+
+        base = weights.own(self.model)
+        inputs = self.frontend.pad(features, length)
+        if self.kind == "whisper":
+            # All of it is heard, the silence behind a clip too.
+            inputs["attention_mask"] = torch.ones(inputs["input_features"].shape[:2])
+            inputs["input_features"] = inputs["input_features"].transpose(1, 2)
+        device = next(base.parameters()).device
+        inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
+        languages = generation.hear_languages(base, inputs, self._prompts, languages)
+        most = self.usage.generation_max_length
+        rows = generation.generate(
+            base,
+            inputs,
+            [self._prompts.ids(one) for one in languages],
+            end=self._end,
+            limits=(
+                self._positions,
+                self._limit,
+                None if most is None else self._prompt_length + most,
+            ),
+            first_time=self._first_time,
+        )
+        if self._first_time is not None:
+            rows = [[one for one in row if one < self._first_time] for row in rows]
+        return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+
+    def describe_decoding(self) -> str:
+        beams = weights.own(self.model).generation_config.num_beams or 1
+        heard = ""
+        if self.kind == "whisper":
+            heard = ", clips as long as they are" if self._is_any_length else ", in its window"
+        found = "the likeliest token at each step" if beams == 1 else f"beam search of {beams}"
+        return f"generation by the decoder: {found}{heard}"
+
+    def configure_decoding(self, config: ModelConfig) -> None:
+        self._use(
+            dataclasses.replace(
+                self.usage,
+                language=config.language,
+                task=config.task,
+                generation_max_length=config.generation_max_length,
+            )
+        )
+
+    def parameter_table(self) -> list[tuple[str, int, int]]:
+        return parameter_table(self.model)
+
+    def base_revisions(self) -> dict[str, str]:
+        return dict(self._revisions)
+
+
+def _usage(config: ModelConfig, recorded: Usage) -> Usage:
+    """What the settings ask for; the window of a checkpoint's training where they say ``auto``."""
+    window = recorded.audio_window if config.audio_window == "auto" else config.audio_window
+    return Usage(
+        audio_window=window,
+        timestamps=config.timestamps,
+        language=config.language,
+        task=config.task,
+        generation_max_length=config.generation_max_length,
+    )

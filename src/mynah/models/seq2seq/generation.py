@@ -1,0 +1,100 @@
+"""Free-running decoding of a sequence-to-sequence recognizer, by transformers' own generation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from mynah.models.seq2seq.prompts import Prompts
+
+_MOST_TOKENS = 448  # prompt and transcript, where no configuration has a limit
+
+
+def generate(
+    model: Any,
+    inputs: dict[str, torch.Tensor],
+    prompts: Sequence[Sequence[int]],
+    *,
+    end: int,
+    limits: Sequence[int | None],
+    first_time: int | None,
+) -> list[list[int]]:
+    """What a model writes: the same for any batch of inputs of one length.
+
+    Beams and suppressed tokens are those of the checkpoint's generation config. Nothing is drawn
+    by chance and, with the prompt given, nothing is forced.
+
+    Args:
+        model: A model of AutoModelForSpeechSeq2Seq, not wrapped.
+        inputs: What its encoder takes, [batch, ...] each.
+        prompts: The decoder's first tokens of each row, as many for every row.
+        end: The token that ends a transcript.
+        limits: Most tokens, prompt included, None where one is none.
+        first_time: Whisper's ``<|0.00|>`` where timestamps are written; their rules then hold:
+            they come in pairs and never go back.
+
+    Returns:
+        Token ids of each row after its prompt, with what ends it and what pads it.
+    """
+    import torch
+    from transformers import GenerationMixin, LogitsProcessorList
+
+    length = len(prompts[0])
+    rules = LogitsProcessorList()
+    if first_time is not None:
+        from transformers.generation.logits_process import WhisperTimeStampLogitsProcessor
+
+        config = copy.deepcopy(model.generation_config)
+        config.no_timestamps_token_id = first_time - 1
+        rules.append(WhisperTimeStampLogitsProcessor(config, begin_index=length))
+    pad = model.generation_config.pad_token_id
+    first, *_ = inputs.values()
+    # Not the model's own generate: Whisper's pads to its window, and tells one language.
+    options: dict[str, Any] = {
+        **inputs,
+        "decoder_input_ids": torch.tensor(prompts, device=first.device),
+        "max_length": min((one for one in limits if one is not None), default=_MOST_TOKENS),
+        "max_new_tokens": None,
+        "do_sample": False,
+        "temperature": None,
+        "top_k": None,
+        "top_p": None,
+        "forced_decoder_ids": None,
+        "forced_bos_token_id": None,
+        "return_dict_in_generate": False,
+        "pad_token_id": end if pad is None else pad,
+    }
+    rows = GenerationMixin.generate(model, logits_processor=rules, **options)
+    return rows[:, length:].tolist()
+
+
+def hear_languages(
+    model: Any, inputs: dict[str, torch.Tensor], prompts: Prompts, languages: Sequence[str]
+) -> list[str]:
+    """The languages, those that are not known as Whisper hears them (arXiv 2212.04356, 2.3).
+
+    Args:
+        model: A Whisper, not wrapped.
+        inputs: What its encoder takes, [batch, ...] each.
+        prompts: Its prompts.
+        languages: ISO 639-1 code of each row, "" where it is not known.
+    """
+    import torch
+
+    unknown = [row for row, one in enumerate(languages) if not prompts.knows(one)]
+    if not unknown:
+        return list(languages)
+    features = inputs["input_features"][unknown]
+    tokens = torch.tensor([prompts.tokens(code)[1] for code in prompts.languages])
+    start = torch.full((len(unknown), 1), prompts.ids("")[0])
+    with torch.no_grad():
+        logits = model(
+            input_features=features, decoder_input_ids=start.to(features.device), use_cache=False
+        ).logits[:, -1]
+    best = logits[:, tokens.to(logits.device)].argmax(-1).tolist()
+    found = {row: prompts.languages[one] for row, one in zip(unknown, best, strict=True)}
+    return [found.get(row, one) for row, one in enumerate(languages)]

@@ -1,0 +1,225 @@
+"""Models of AutoModelForSpeechSeq2Seq that recognize speech: which, and how they are loaded."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from mynah.config.tuning import FROZEN, tuning_of_recognizer
+from mynah.errors import UserError
+from mynah.models.lora import adapters
+from mynah.models.pretrained import hub, weights
+
+if TYPE_CHECKING:
+    from mynah.config.schema import ModelConfig
+    from mynah.config.tuning import Tuning
+
+SUPPORTED = (
+    "whisper",
+    "moonshine",
+    "moonshine_streaming",
+    "canary",
+    "cohere_asr",
+    "speech_to_text",
+    "speech-encoder-decoder",
+)
+# What else AutoModelForSpeechSeq2Seq lists, and what it is.
+UNSUPPORTED = {
+    "dia": "it speaks texts, and hears nothing",
+    "pop2piano": "it writes piano notes for music",
+    "vibevoice": "it speaks texts, and hears nothing",
+    "seamless_m4t": "it translates speech, in languages named by three letters",
+    "seamless_m4t_v2": "it translates speech, in languages named by three letters",
+    "speecht5": "it is a synthesizer's kin, with an encoder like no other and one checkpoint",
+    "kyutai_speech_to_text": "it listens to a stream of codes, and its text is delayed",
+    "voxtral_realtime": "it listens to a stream, and its text is delayed",
+}
+
+NATIVE, CLIP = "native", "clip"
+_RECORD = "mynah"  # the key of config.json that Usage is kept under
+_NO_LENGTH = (None, 20)  # transformers' max_length where nobody set one
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How a model is used: recorded in its checkpoint, for who loads it.
+
+    Attributes:
+        audio_window: ``"native"``: Whisper's input is padded to its 30 s; ``"clip"``: it is not.
+        timestamps: Whether it writes when a text begins and ends.
+        language: ``model.language``.
+        task: ``model.task``.
+        generation_max_length: ``model.generation_max_length``.
+    """
+
+    audio_window: str = NATIVE
+    timestamps: bool = False
+    language: str | None = None
+    task: str | None = None
+    generation_max_length: int | None = None
+
+    @classmethod
+    def of(cls, config: Any) -> Usage:
+        """What a model's configuration records, or the defaults of untuned weights."""
+        held = getattr(config, _RECORD, None) or {}
+        return cls(**{one.name: held[one.name] for one in fields(cls) if one.name in held})
+
+    def record(self, model: Any) -> None:
+        """Write it into a model's configurations; plain transformers honours what it knows."""
+        setattr(model.config, _RECORD, asdict(self))
+        if model.config.model_type == "whisper":
+            for name in ("language", "task"):
+                if value := getattr(self, name):
+                    setattr(model.generation_config, name, value)
+            if self.timestamps:
+                model.generation_config.return_timestamps = True
+            # Otherwise it is made anew of the model's configuration when it is loaded.
+            model.generation_config._from_model_config = False
+
+
+def check_settings(config: ModelConfig, source: hub.Source) -> None:
+    """Find what is wrong with the settings or the small files before weights are loaded.
+
+    Raises:
+        UserError: The architecture does not have what is asked for, or has no tokenizer.
+    """
+    kind = hub.model_type(source)
+    processor(source, kind)
+    if config.timestamps and kind != "whisper":
+        raise UserError(
+            f"{source.name} is a {kind}, which writes no timestamps.",
+            where="model.timestamps",
+            fix="model.timestamps=false",
+        )
+
+
+def load(source: hub.Source, config: Any) -> Any:
+    """The model in fp32, whatever precision its file has, every weight accounted for.
+
+    Args:
+        source: Where it is.
+        config: Its configuration.
+
+    Raises:
+        UserError: It is not to be had, or its weights are not whole.
+    """
+    from transformers import AutoModelForSpeechSeq2Seq
+
+    from mynah.models.patches import fastconformer, padding, whisper_length
+
+    model = weights.load(AutoModelForSpeechSeq2Seq, source, config=config)
+    fastconformer.install(model)
+    padding.install(model)
+    whisper_length.install(model)
+    return model
+
+
+def processor(source: hub.Source, kind: str) -> Any:
+    """The model's processor, with its ``feature_extractor`` and ``tokenizer``.
+
+    Raises:
+        UserError: It has none.
+    """
+    found = _load_processor(source, kind)
+    tokenizer = getattr(found, "tokenizer", None)
+    # Where there are no files of one, transformers makes a tokenizer without any pieces.
+    if tokenizer is None or not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
+        raise UserError(
+            f"{source.name} has no tokenizer.",
+            where=source.setting,
+            fix="Name a recognizer with its tokenizer.json.",
+        )
+    return found
+
+
+def _load_processor(source: hub.Source, kind: str) -> Any:
+    from transformers import AutoFeatureExtractor, AutoProcessor, AutoTokenizer, Wav2Vec2Processor
+
+    try:
+        with hub.quiet():
+            if kind in ("moonshine", "speech-encoder-decoder"):
+                # Their repositories name a processor that not every extractor fits.
+                extractor = AutoFeatureExtractor.from_pretrained(source.name, **source.options())
+                tokenizer = AutoTokenizer.from_pretrained(source.name, **source.options())
+                return Wav2Vec2Processor(extractor, tokenizer)
+            return AutoProcessor.from_pretrained(source.name, **source.options())
+    except ImportError as error:
+        if "sentencepiece" not in str(error).lower():
+            raise
+        raise UserError(
+            f"The tokenizer of {source.name} needs sentencepiece, which is not installed.",
+            where=source.setting,
+            fix="pip install sentencepiece",
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{source.name} has no processor: {str(error).splitlines()[0]}",
+            where=source.setting,
+            fix="Name a recognizer with its tokenizer and preprocessor_config.json.",
+        ) from None
+
+
+def freeze(model: Any, learns: Tuning) -> None:
+    """Choose what of a pretrained model is trained.
+
+    Args:
+        model: The model, all of it trainable or as it was loaded.
+        learns: What is done with its encoder and its decoder. A trained encoder keeps what its
+            authors keep: Whisper's sinusoids, and wav2vec2's convolutions over samples
+            (arXiv 2006.11477).
+    """
+    if model.config.model_type == "whisper":
+        model.get_encoder().embed_positions.requires_grad_(False)
+    if hasattr(model, "freeze_feature_encoder"):
+        model.freeze_feature_encoder()
+    inside = {id(parameter) for parameter in model.get_encoder().parameters()}
+    for parameter in model.parameters():
+        part = learns.encoder if id(parameter) in inside else learns.decoder
+        if part == FROZEN:
+            parameter.requires_grad_(False)
+
+
+def lora_targets(model: Any, config: ModelConfig) -> list[str] | None:
+    """``lora_target_modules``, or the linear layers of the part that is not frozen."""
+    learns = tuning_of_recognizer(config)
+    if config.lora_target_modules is not None or FROZEN not in (learns.encoder, learns.decoder):
+        return config.lora_target_modules
+    inside = {id(module) for module in model.get_encoder().modules()}
+    modules = dict(model.named_modules())
+    return [
+        path
+        for path in adapters.adaptable_modules(model)
+        if (id(modules[path]) in inside) == (learns.decoder == FROZEN)
+    ]
+
+
+def target_positions(config: Any) -> int | None:
+    """Most tokens that the decoder holds, prompt included, or None where it has no limit."""
+    for part in (config, getattr(config, "decoder_config", None), getattr(config, "decoder", None)):
+        for name in ("max_target_positions", "max_position_embeddings", "n_positions"):
+            if (found := getattr(part, name, None)) is not None:
+                return int(found)
+    return None
+
+
+def generation_limit(model: Any) -> int | None:
+    """Most tokens that a transcript may have by the checkpoint's own generation config."""
+    found = getattr(model.generation_config, "max_length", None)
+    return None if found in _NO_LENGTH else int(found)
+
+
+def end_token(model: Any) -> int:
+    """The token that ends a transcript.
+
+    Raises:
+        UserError: No configuration says it.
+    """
+    for config in (model.generation_config, model.config, model.config.get_text_config()):
+        found = getattr(config, "eos_token_id", None)
+        if found is not None:
+            return int(found[0] if isinstance(found, list) else found)
+    raise UserError(
+        "The model's configuration does not say which token ends a transcript.",
+        where="model.pretrained",
+        fix="Set eos_token_id in its config.json, or name another model.",
+    )

@@ -1,0 +1,1 @@
+"""A speech encoder, a projector and a causal language model."""

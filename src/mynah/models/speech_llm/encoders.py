@@ -1,0 +1,166 @@
+"""Speech encoders without a head: how each is loaded, how wide it is, how it is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mynah.errors import UserError
+from mynah.models.lora import adapters
+from mynah.models.patches import fastconformer, padding, whisper_length
+from mynah.models.pretrained import hub, weights
+
+# Encoders that transformers has alone, whatever head stands in the file.
+_ALONE = (
+    "wav2vec2",
+    "wav2vec2-bert",
+    "wav2vec2-conformer",
+    "hubert",
+    "wavlm",
+    "data2vec-audio",
+    "sew",
+    "sew-d",
+    "unispeech",
+    "unispeech-sat",
+    "parakeet_encoder",
+    "lasr_encoder",
+)
+# Recognizers that are loaded whole, and the class that does it; their encoder is kept.
+_WHOLE = {
+    "whisper": "WhisperForConditionalGeneration",
+    "parakeet_ctc": "AutoModelForCTC",
+    "lasr_ctc": "AutoModelForCTC",
+    "parakeet_tdt": "AutoModelForTDT",
+    "parakeet_rnnt": "AutoModelForRNNT",
+    "canary": "AutoModelForSpeechSeq2Seq",
+}
+SUPPORTED = (*_WHOLE, *_ALONE)
+_HEADS = ("lm_head.", "ctc_head.")
+# Weights of a whole recognizer, or of its pretraining, that its encoder alone does not have.
+_NOT_ENCODER = (
+    *_HEADS, "decoder.", "proj_out.", "quantizer.", "project_", "ctc_proj.", "final_proj.",
+    "label_embeddings_concat", "speaker_proj.", "layer_norm_for_extract.",
+)  # fmt: skip
+
+
+def encoder_config(config: Any, source: hub.Source) -> Any:
+    """The configuration of the encoder in a model of configuration ``config``.
+
+    Raises:
+        UserError: The architecture has no speech encoder that is supported.
+    """
+    if config.model_type not in SUPPORTED:
+        raise UserError(
+            f"{source.name} is a {config.model_type}, and no speech encoder that is supported.",
+            where=source.setting,
+            fix="Supported are: " + ", ".join(SUPPORTED),
+        )
+    return getattr(config, "encoder_config", config)
+
+
+def draw(config: Any) -> Any:
+    """An encoder with random weights."""
+    from transformers import AutoModel
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    if config.model_type == "whisper":
+        return _ready(WhisperEncoder(config))
+    return _ready(AutoModel.from_config(config))
+
+
+def load(source: hub.Source, config: Any) -> Any:
+    """The pretrained encoder in fp32; the rest of its checkpoint is dropped.
+
+    Args:
+        source: A whole recognizer or an encoder alone; a checkpoint of ours with LoRA too, whose
+            matrices are merged into what they adapt.
+        config: What :func:`encoder_config` made of its configuration.
+
+    Raises:
+        UserError: It is not to be had, or its weights are not whole.
+    """
+    import transformers
+
+    whole = hub.load_config(source)
+    if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
+        return _ready(_merged(source, whole))
+    kind = _WHOLE.get(whole.model_type, "AutoModel")
+    if whole.model_type == "whisper" and "WhisperEncoder" in (whole.architectures or ()):
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+        return _ready(weights.load(WhisperEncoder, source))
+    model = weights.load(getattr(transformers, kind), source, dropped=_NOT_ENCODER)
+    return _ready(_encoder_of(model) if kind != "AutoModel" else model)
+
+
+def _merged(source: hub.Source, config: Any) -> Any:
+    """The encoder of a recognizer of ours that was adapted with LoRA."""
+    import transformers
+
+    directory = Path(source.name)
+    base = adapters.base_of(directory, offline=source.offline)
+    kind = getattr(transformers, _WHOLE.get(config.model_type, "AutoModelForCTC"))
+    model = weights.load(kind, base, config=config, drawn=_HEADS, dropped=_NOT_ENCODER)
+    adapted = adapters.load_lora(model, directory, trainable=False)
+    return _encoder_of(adapted.merge_and_unload())
+
+
+def _encoder_of(model: Any) -> Any:
+    """The encoder in a whole recognizer."""
+    for holder in (model, getattr(model, "model", None)):
+        if (found := getattr(holder, "encoder", None)) is not None:
+            return found
+    return getattr(model, model.base_model_prefix)
+
+
+def _ready(encoder: Any) -> Any:
+    """The encoder, its forward pass computed as ours is."""
+    fastconformer.install(encoder)
+    padding.install(encoder)
+    whisper_length.install(encoder)
+    return encoder
+
+
+def keep_as_authors_do(encoder: Any) -> None:
+    """Freeze what the authors of an encoder leave alone when it is fine-tuned.
+
+    The convolutions over samples of wav2vec2 and its kin (arXiv 2006.11477), and Whisper's
+    sinusoids.
+    """
+    if hasattr(encoder, "feature_extractor"):
+        encoder.feature_extractor._freeze_parameters()
+    if encoder.config.model_type == "whisper":
+        encoder.embed_positions.requires_grad_(False)
+
+
+def width(config: Any) -> int:
+    """Size of a frame that the encoder puts out."""
+    if config.model_type == "whisper":
+        return config.d_model
+    return getattr(config, "output_hidden_size", None) or config.hidden_size
+
+
+def encode(
+    encoder: Any,
+    features: torch.Tensor,
+    lengths: torch.Tensor,
+    mask: torch.Tensor | None,
+) -> torch.Tensor:
+    """Features [batch, frames, bins] or samples [batch, samples] to [batch, time, width].
+
+    Args:
+        encoder: What :func:`load` gave.
+        features: Padded with zeros.
+        lengths: Real features of each row, [batch].
+        mask: [batch, frames], for encoders that are told of padding; None for the others.
+    """
+    if encoder.config.model_type == "whisper":
+        frames = features.shape[1]
+        real = torch.arange(frames, device=features.device) < lengths[:, None]
+        padded = bool((lengths < frames).any())
+        heard = encoder(features.transpose(1, 2), real=real if padded else None)
+        return heard.last_hidden_state
+    name = encoder.main_input_name
+    return encoder(**{name: features}, attention_mask=mask).last_hidden_state

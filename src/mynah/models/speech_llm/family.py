@@ -1,0 +1,289 @@
+"""A speech encoder, a projector and a causal language model: the guide's arrangement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mynah.models.ctc.head import CTCHead, TwiceSpelled
+from mynah.models.family import Example, Family, LossSum
+from mynah.models.features.frontends import Frontend, frontend_for, group_by_length, length_function
+from mynah.models.lora import adapters
+from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.pretrained import hub, weights
+from mynah.models.seq2seq.frontends import WhisperWindowFrontend
+from mynah.models.speech_llm.config import DECODER, ENCODER
+from mynah.models.speech_llm.prompts import end_of_text, prompt_ids
+from mynah.models.text.pieces import Pieces
+from mynah.models.text.token_loss import IGNORED, token_losses
+
+if TYPE_CHECKING:
+    import torch
+
+    from mynah.config.schema import ModelConfig
+    from mynah.models.speech_llm.parts import Parts
+
+# A clip is followed by silence, alone, up to a multiple of this: clips of one length decode in
+# one batch without padding, so that a transcript does not depend on its neighbours.
+_QUANTUM_SECONDS = 0.5
+_TARGETS = ("labels", "weights", "ctc_labels", "ctc_label_lengths")  # for the loss alone
+
+
+class SpeechLLMFamily(Family):
+    """A :class:`~mynah.models.speech_llm.network.SpeechLLM` with its extractor and tokenizer.
+
+    Args:
+        model: The network.
+        extractor: Feature extractor of its encoder.
+        tokenizer: Tokenizer of its language model.
+        ctc: Labels and loss of the CTC head on its encoder, or None.
+    """
+
+    name = "speech_llm"
+
+    def __init__(
+        self, model: Any, extractor: Any, tokenizer: Any, ctc: CTCHead | None = None
+    ) -> None:
+        self.model = model
+        self.pretrained = True
+        self.extractor = extractor
+        self.tokenizer = tokenizer
+        self.ctc = ctc
+        self.frontend: Frontend
+        encoder = weights.own(model.encoder)
+        if model.config.audio_window == "native" and encoder.config.model_type == "whisper":
+            self.frontend = WhisperWindowFrontend(extractor, length_function(encoder))
+        else:
+            self.frontend = frontend_for(extractor, encoder)
+        self.sample_rate = self.frontend.sample_rate
+        self.feature_seconds = self.frontend.feature_seconds
+        self._stack: int = model.config.projector_stack
+        self._bases = dict(model.config.bases)
+        self._max_tokens: int = model.config.generation_max_length
+        text = model.config.text_config.get_text_config()
+        self._context = getattr(text, "max_position_embeddings", None)
+        self._quantum = round(_QUANTUM_SECONDS * self.sample_rate)
+        end = end_of_text(tokenizer)
+        assert end is not None  # one is added where there is none
+        self._end = end
+        self._before, self._after = prompt_ids(tokenizer, model.config.prompt)
+
+    @classmethod
+    def build(
+        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+    ) -> SpeechLLMFamily:
+        from mynah.models.speech_llm import parts as speech_llm_parts
+
+        if config.pretrained is None:
+            parts = speech_llm_parts.from_names(config, texts, sample_rate, offline=offline)
+            return cls._of(parts)
+        directory = Path(config.pretrained)
+        family = cls.load(directory, offline=offline)
+        held = [one for one in family._adaptable() if adapters.is_adapted(one)]
+        family = cls._of(speech_llm_parts.go_on(family._parts(), config, texts))
+        for part in family._adaptable():
+            if any(part is one for one in held):
+                adapters.say_going_on(part, config, directory)
+        return family
+
+    def _adaptable(self) -> tuple[Any, Any]:
+        return self.model.encoder, self.model.language_model
+
+    @classmethod
+    def _of(cls, parts: Parts) -> SpeechLLMFamily:
+        return cls(parts.model, parts.extractor, parts.tokenizer, parts.ctc)
+
+    def _parts(self) -> Parts:
+        from mynah.models.speech_llm.parts import Parts
+
+        return Parts(self.model, self.extractor, self.tokenizer, self.ctc)
+
+    @classmethod
+    def load(cls, directory: Path, *, offline: bool = False) -> SpeechLLMFamily:
+        from transformers import AutoFeatureExtractor, AutoTokenizer
+
+        from mynah.models.speech_llm.network import SpeechLLM
+
+        model = SpeechLLM.from_pretrained(directory, local_files_only=offline)
+        extractor = AutoFeatureExtractor.from_pretrained(directory, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+        heard = model.config.ctc_labels
+        ctc = CTCHead.load(directory, model.config.ctc_head_weight) if heard else None
+        return cls(model, extractor, tokenizer, ctc)
+
+    def save(self, directory: Path) -> None:
+        self.model.save_pretrained(directory)
+        self.extractor.save_pretrained(directory)
+        with hub.quiet():
+            self.tokenizer.save_pretrained(directory)
+        if self.ctc is not None:
+            self.ctc.save(directory)
+
+    def saved_bytes(self) -> int:
+        elsewhere = {ENCODER, DECODER} - set(self.model.config.saved_parts)
+        return sum(
+            one.numel() * one.element_size()
+            for name, one in self.model.named_parameters()
+            if one.requires_grad or name.partition(".")[0] not in elsewhere
+        )
+
+    def merge(self) -> None:
+        from mynah.models.speech_llm import parts as speech_llm_parts
+
+        speech_llm_parts.merge(self.model)
+
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        return self.frontend.features(np.pad(audio, (0, self._samples(len(audio)) - len(audio))))
+
+    def _samples(self, samples: int) -> int:
+        """A clip's length with the silence behind it."""
+        return -(-max(samples, 1) // self._quantum) * self._quantum
+
+    def labels(self, text: str) -> list[int]:
+        ids = [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self._end]
+        return ids if self.ctc is None else TwiceSpelled(ids, self.ctc.labels(text))
+
+    def output_length(self, samples: int) -> int:
+        return self.frontend.output_length(self._samples(samples))
+
+    def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
+        window = self._window_samples
+        if window is not None and self._samples(samples) > window:
+            seconds = window / self.sample_rate
+            return f"it is longer than the {seconds:g} s that the encoder hears at once"
+        frames = self.output_length(samples)
+        if frames == 0:
+            return "it is too short for the encoder to make a frame of"
+        if self.ctc is not None and (reason := self.ctc.impossible(frames, labels)):
+            return f"{reason} (of the CTC head)"
+        length = len(self._prompt(frames)) + len(labels)
+        if self._context is not None and length > self._context:
+            return (
+                f"prompt and transcript are {length} tokens, over the {self._context} it can hold"
+            )
+        return None
+
+    @property
+    def _window_samples(self) -> int | None:
+        """Longest clip that the encoder hears, or None."""
+        if self.frontend.max_features is None or self.feature_seconds is None:
+            return None
+        return round(self.frontend.max_features * self.feature_seconds * self.sample_rate)
+
+    @property
+    def _piece_samples(self) -> int | None:
+        """Longest clip that is decoded at once, or None: what the encoder hears, and no more than
+        leaves half of the language model's positions to the transcript."""
+        window = self._window_samples
+        if self._context is None or isinstance(self.frontend, WhisperWindowFrontend):
+            return window
+        vectors = self._context // 2 - len(self._before) - len(self._after)
+        seconds = 10 * vectors * self._stack / max(1, self.output_length(10 * self.sample_rate))
+        fitting = max(1, int(2 * seconds)) * self._quantum
+        return fitting if window is None else min(window, fitting)
+
+    def _prompt(self, frames: int) -> list[int]:
+        """Token ids up to the transcript, with an audio token for each projected vector."""
+        from mynah.models.speech_llm.network import AUDIO_TOKEN
+
+        return [*self._before, *[AUDIO_TOKEN] * -(-frames // self._stack), *self._after]
+
+    def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
+        import torch
+
+        batch = self._audio([example.features for example in examples])
+        prompts = [self._prompt(frames) for frames in batch["audio_frames"].tolist()]
+        lengths = [len(p) + len(e.labels) for p, e in zip(prompts, examples, strict=True)]
+        shape = (len(examples), max(lengths))
+        input_ids = torch.full(shape, self._end, dtype=torch.long)
+        labels = torch.full(shape, IGNORED, dtype=torch.long)
+        attention_mask = torch.zeros(shape, dtype=torch.long)
+        for row, (prompt, example) in enumerate(zip(prompts, examples, strict=True)):
+            input_ids[row, : lengths[row]] = torch.tensor([*prompt, *example.labels])
+            labels[row, len(prompt) : lengths[row]] = torch.tensor(example.labels)
+            attention_mask[row, : lengths[row]] = 1
+        if self.ctc is not None:
+            batch |= self.ctc.collate([example.labels for example in examples])
+        return {
+            **batch,
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "labels": labels,
+            "weights": torch.tensor([example.weight for example in examples]),
+        }
+
+    def _audio(self, features: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
+        """What the network takes of a batch's features."""
+        import torch
+
+        lengths = [len(one) for one in features]
+        padded = self.frontend.pad(features, max(lengths))
+        batch = {
+            "input_features": padded[self.frontend.input_name],
+            "feature_lengths": torch.tensor(self.frontend.heard(lengths), dtype=torch.long),
+            "audio_frames": self.frontend.encoder_frames(lengths),
+        }
+        if "attention_mask" in padded:
+            batch["input_features_mask"] = padded["attention_mask"]
+        return batch
+
+    def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
+        hold_frozen_norms(self.model)
+        inputs = {k: v for k, v in batch.items() if k not in _TARGETS}
+        labels = batch["labels"]
+        # Logits at a position are of the token after it.
+        first = int((labels != IGNORED).any(0).int().argmax())
+        output = model(**inputs, first_target=first - 1)
+        logits, targets = output.logits[:, :-1], labels[:, first:]
+        losses = token_losses(logits, targets)
+        counts = batch["weights"].to(losses)
+        tokens = (targets != IGNORED).sum(1).to(losses)
+        totals = losses.sum(1)
+        if self.ctc is not None:
+            # A mean over CTC's labels and a mean over tokens, each utterance as its tokens count.
+            heard = self.ctc.losses(output.ctc_logits, batch).to(losses)
+            totals = totals + self.ctc.weight * tokens * heard
+        return LossSum(total=(totals * counts).sum(), count=(tokens * counts).sum())
+
+    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
+        pieces = Pieces.of(audios, [self._piece_samples] * len(audios))
+        texts = [""] * len(pieces.audios)
+        with evaluating(self.model):
+            lengths = [len(piece) for piece in pieces.audios]
+            for _, rows in group_by_length(lengths, self._quantum):
+                found = self._transcribe_equal([pieces.audios[row] for row in rows])
+                for row, text in zip(rows, found, strict=True):
+                    texts[row] = text
+        return pieces.joined(texts)
+
+    def _transcribe_equal(self, audios: Sequence[np.ndarray]) -> list[str]:
+        """Transcripts of clips that are equally long with the silence behind them."""
+        import torch
+
+        device = self.model.projector.layers[0].weight.device
+        batch = self._audio([self.features(audio) for audio in audios])
+        prompt = torch.tensor(self._prompt(int(batch["audio_frames"][0])), device=device)
+        with torch.inference_mode():
+            audio = self.model.audio_vectors(**{k: v.to(device) for k, v in batch.items()})
+            embedded = self.model.embeddings(prompt.expand(len(audios), -1), audio)
+            room = self._max_tokens if self._context is None else self._context - len(prompt)
+            most = max(1, min(self._max_tokens, room))
+            rows = self.model.greedy(embedded, end=self._end, max_tokens=most)
+        return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+
+    def describe_decoding(self) -> str:
+        return "greedy generation by the language model"
+
+    def parameter_table(self) -> list[tuple[str, int, int]]:
+        return parameter_table(self.model)
+
+    def part_of(self, name: str) -> str:
+        part = name.split(".", 1)[0]
+        own = {"language_model": "decoder", "new_tokens": "decoder", "encoder": "encoder"}
+        return own.get(part, "projector")
+
+    def base_revisions(self) -> dict[str, str]:
+        return {base[0]: base[1] for base in self._bases.values()}

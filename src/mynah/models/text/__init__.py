@@ -1,0 +1,1 @@
+"""Transcripts as labels: tokenizers, spelling, long clips, losses over tokens."""

@@ -1,0 +1,105 @@
+"""Texts as the labels of a tokenizer that may know few characters and one letter case."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from mynah import console
+from mynah.errors import UserError
+
+_NAMED = 40  # characters named in a message
+_MUCH = 0.02  # a share of all characters that a word error rate suffers from
+
+
+class Spelling:
+    """Turns transcripts into labels.
+
+    Args:
+        tokenizer: Of the model.
+        special: Token ids that no transcript has, as the blank.
+    """
+
+    def __init__(self, tokenizer: Any, *special: int | None) -> None:
+        self._tokenizer = tokenizer
+        self._letter_case = _letter_case(tokenizer)
+        # Asked once: a tokenizer takes a while to say what its unknown token is.
+        self._not_said = {tokenizer.unk_token_id, *special}
+        # Transcripts are spelled by the thousand a second: without what a call of
+        # transformers' class does beside it, that takes a third of the time.
+        self._quick = getattr(tokenizer, "backend_tokenizer", None)
+        if self._quick is not None:
+            self._quick.no_truncation()
+            self._quick.no_padding()
+
+    def cased(self, text: str) -> str:
+        """The text in the one letter case that the tokenizer has, where it has one."""
+        if self._letter_case is None:
+            return text
+        return text.upper() if self._letter_case == "upper" else text.lower()
+
+    def labels(self, text: str) -> list[int]:
+        """Token ids of a text; what cannot be spelled is left out."""
+        return [one for one in self._ids(text) if one not in self._not_said]
+
+    def _ids(self, text: str) -> list[int]:
+        if self._quick is not None:
+            return self._quick.encode(self.cased(text), add_special_tokens=False).ids
+        return self._tokenizer(self.cased(text), add_special_tokens=False)["input_ids"]
+
+    def missing(self, texts: Sequence[str]) -> tuple[list[str], float]:
+        """Characters of a corpus that cannot be spelled, and their share of all, spaces apart."""
+        counts = Counter("".join(map(self.cased, texts)))
+        counts = Counter({one: count for one, count in counts.items() if not one.isspace()})
+        unknown = sorted(one for one in counts if not self._spells(one))
+        return unknown, sum(counts[one] for one in unknown) / max(1, counts.total())
+
+    def _spells(self, character: str) -> bool:
+        ids = self._ids(character)
+        unknown = self._tokenizer.unk_token_id
+        if unknown is not None and unknown in ids:
+            return False
+        # Some tokenizers have no token for the unknown, or write it as a space.
+        return bool(self._tokenizer.decode(self.labels(character)).strip())
+
+    def say_what_is_missing(self, texts: Sequence[str], *, instead: str | None = None) -> None:
+        """Name the characters of a corpus that the tokenizer cannot spell.
+
+        Args:
+            texts: The transcripts.
+            instead: A setting that gives the model another tokenizer, where there is one.
+
+        Raises:
+            UserError: It can spell none of them.
+        """
+        unknown, share = self.missing(texts)
+        if not unknown:
+            return
+        named = " ".join(unknown[:_NAMED])
+        if len(unknown) > _NAMED:
+            named += f" and {len(unknown) - _NAMED} more"
+        if share == 1.0:
+            raise UserError(
+                "The model's tokenizer can spell none of the transcripts' characters, so there "
+                f"is nothing to learn: {named}.",
+                where="model.pretrained",
+                fix=instead or "Name a model that knows the language of the transcripts.",
+            )
+        console.notice(
+            f"The model's tokenizer cannot spell these characters of the transcripts ({share:.1%} "
+            f"of all), which are left out of what it learns: {named}"
+        )
+        if instead is not None and share >= _MUCH:
+            console.notice(
+                f"So much left out is for ever wrong: {instead} gives the model a tokenizer of "
+                "this corpus and a new last layer."
+            )
+
+
+def _letter_case(tokenizer: Any) -> str | None:
+    """``"upper"`` or ``"lower"`` where the tokenizer spells in that case alone."""
+    pieces = "".join(set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens))
+    upper = any(letter.isupper() for letter in pieces)
+    lower = any(letter.islower() for letter in pieces)
+    return None if upper == lower else "upper" if upper else "lower"

@@ -1,0 +1,78 @@
+"""Tokenizers trained on the corpus: characters or byte-pair pieces, blank included."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from mynah.errors import UserError
+
+BLANK = "<pad>"  # CTC's blank is the padding token, as everywhere in transformers
+UNKNOWN = "<unk>"
+WORD_START = "▁"  # stands for the space before a word, as in SentencePiece
+
+
+def train_tokenizer(texts: Iterable[str], *, kind: str, vocab_size: int) -> Any:
+    """Train a CTC tokenizer that ``AutoTokenizer`` loads and that collapses repeats.
+
+    Args:
+        texts: Transcripts, prepared as training sees them.
+        kind: ``"bpe"`` or ``"character"``.
+        vocab_size: Pieces of a BPE tokenizer, blank and unknown included; characters
+            that the texts have are always in it.
+
+    Returns:
+        A ``ParakeetTokenizer`` whose padding token, id 0, is the blank.
+
+    Raises:
+        UserError: The texts hold no letter, or more characters than ``vocab_size`` pieces.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import ParakeetTokenizer
+
+    texts = [text for text in texts if text.strip()]
+    characters = Counter("".join(texts))
+    characters.pop(" ", None)
+    if not characters:
+        raise UserError(
+            "The training transcripts are empty, so no tokenizer can be trained on them.",
+            where="data.train_splits",
+            fix="Check that the corpus has transcripts: `columns` maps your header to `text`.",
+        )
+    alphabet = [WORD_START, *sorted(characters)]
+    if kind == "character":
+        pieces = [BLANK, UNKNOWN, *alphabet]
+        model = models.BPE(
+            vocab={piece: i for i, piece in enumerate(pieces)}, merges=[], unk_token=UNKNOWN
+        )
+        prepend = "never"
+    else:
+        if len(alphabet) + 2 > vocab_size:
+            raise UserError(
+                f"The transcripts have {len(characters)} different characters, more than "
+                f"{vocab_size} pieces can hold.",
+                where="model.vocab_size",
+                fix=f"model.vocab_size={2 * (len(alphabet) + 2)}, or model.tokenizer=character",
+            )
+        model = models.BPE(unk_token=UNKNOWN)
+        prepend = "always"
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
+        replacement=WORD_START, prepend_scheme=prepend
+    )
+    tokenizer.decoder = decoders.Metaspace(replacement=WORD_START, prepend_scheme=prepend)
+    if kind == "bpe":
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            special_tokens=[BLANK, UNKNOWN],
+            initial_alphabet=alphabet,
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(texts, trainer)
+    return ParakeetTokenizer(
+        tokenizer_object=tokenizer,
+        pad_token=BLANK,
+        unk_token=UNKNOWN,
+        clean_up_tokenization_spaces=False,
+    )

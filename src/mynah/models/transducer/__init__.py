@@ -1,0 +1,1 @@
+"""Transducers: RNN-T and TDT."""

@@ -1,0 +1,332 @@
+"""Transducers: an encoder, a network that predicts from the labels so far, and what joins them.
+
+RNN-T (Graves 2012, arXiv 1211.3711) says labels or a blank at each frame; TDT (Xu et al. 2023,
+arXiv 2304.06795) says with each how many frames to go on. From scratch the encoder is a
+FastConformer (arXiv 2305.05084) in transformers' own classes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mynah import console
+from mynah.config.tuning import FROZEN, tuning_of_recognizer
+from mynah.errors import UserError
+from mynah.models.family import Example, Family, LossSum
+from mynah.models.features.frontends import frontend_for, group_by_length
+from mynah.models.lora import adapters
+from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.pretrained import hub, weights
+from mynah.models.text.labels import padded_labels
+from mynah.models.text.spelling import Spelling
+from mynah.models.transducer import loading
+
+if TYPE_CHECKING:
+    import torch
+
+    from mynah.config.schema import ModelConfig
+
+_INPUTS = ("input_features", "attention_mask", "decoder_input_ids", "prompt_ids")
+
+
+class Transducer(Family):
+    """A model of AutoModelForRNNT or AutoModelForTDT, or that model with LoRA.
+
+    Args:
+        model: The model.
+        processor: Its processor.
+        pretrained: Whether its weights were loaded.
+        revisions: Names of the pretrained parts with their commits.
+    """
+
+    name = "transducer"
+
+    def __init__(
+        self,
+        model: Any,
+        processor: Any,
+        *,
+        pretrained: bool,
+        revisions: dict[str, str] | None = None,
+    ) -> None:
+        from mynah.models.patches import fastconformer
+
+        fastconformer.install(model)
+        base = weights.own(model)
+        config = base.config
+        self.model = model
+        self.pretrained = pretrained
+        self.frontend = frontend_for(processor.feature_extractor, base)
+        self.sample_rate = self.frontend.sample_rate
+        self.feature_seconds = self.frontend.feature_seconds
+        self.processor = processor
+        self.tokenizer = processor.tokenizer
+        self.blank: int = config.blank_token_id
+        self.durations: tuple[int, ...] = tuple(getattr(config, "durations", ()))
+        self._max_symbols: int = config.max_symbols_per_step
+        self._spelling = Spelling(self.tokenizer, self.blank, config.pad_token_id)
+        # Streaming encoders look as far ahead as they are told to.
+        lookahead = getattr(processor, "default_num_lookahead_tokens", None)
+        self._options = {} if lookahead is None else {"num_lookahead_tokens": lookahead}
+        # Prompts of models that are told a language; without one they find out by themselves.
+        self._prompts: dict[str, int] = getattr(processor, "prompt_dictionary", {})
+        self._any_language: int = getattr(config, "default_prompt_id", 0)
+        self._language = ""  # of rows that have none
+        self._revisions = dict(revisions or {})
+
+    @classmethod
+    def build(
+        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+    ) -> Transducer:
+        texts = list(texts)
+        if config.pretrained is None:
+            parts = loading.from_scratch(config, texts, sample_rate)
+            family = cls(parts.model, parts.processor, pretrained=False)
+            family.configure_decoding(config)
+            return family
+        source = hub.Source.of(config, "pretrained", offline=offline)
+        family = cls._from_pretrained(config, source, texts, sample_rate)
+        family.configure_decoding(config)
+        return family
+
+    @classmethod
+    def _from_pretrained(
+        cls, config: ModelConfig, source: hub.Source, texts: Sequence[str], sample_rate: int
+    ) -> Transducer:
+        if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
+            return cls._continued(config, Path(source.name), offline=source.offline)
+        parts = loading.from_pretrained(config, source, sample_rate)
+        model = parts.model
+        learns = tuning_of_recognizer(config)
+        if learns.adapts:
+            (name, commit), *_ = parts.revisions.items()
+            targets = loading.lora_targets(config)
+            model = adapters.add_lora(
+                model,
+                dataclasses.replace(config, lora_target_modules=targets),
+                heads=[] if learns.decoder == FROZEN else [loading.HEAD],
+                base=str(Path(name).resolve()) if source.is_folder else name,
+                revision=None if source.is_folder else commit,
+            )
+        else:
+            loading.freeze(model, learns)
+        family = cls(model, parts.processor, pretrained=True, revisions=parts.revisions)
+        family._spelling.say_what_is_missing(texts)
+        return family
+
+    @classmethod
+    def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Transducer:
+        """From our own adapter: trained on as it is, or merged and then trained whole."""
+        family = cls.load(directory, offline=offline)
+        learns = tuning_of_recognizer(config)
+        if learns.adapts:
+            adapters.say_going_on(family.model, config, directory)
+            return family
+        console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
+        model = family.model.merge_and_unload().requires_grad_(True)
+        loading.freeze(model, learns)
+        return cls(model, family.processor, pretrained=True, revisions=family.base_revisions())
+
+    @classmethod
+    def load(cls, directory: Path, *, offline: bool = False) -> Transducer:
+        here = hub.Source(str(directory), offline=True, setting=str(directory))
+        processor = loading.load_processor(here)
+        if not (directory / "adapter_config.json").exists():
+            return cls(loading.load_base(here), processor, pretrained=True)
+        base = adapters.base_of(directory, offline=offline)
+        hub.check_weights(base)
+        model = adapters.load_lora(loading.load_base(base), directory, trainable=True)
+        revisions = {base.name: hub.commit_of(base)}
+        return cls(model, processor, pretrained=True, revisions=revisions)
+
+    def save(self, directory: Path) -> None:
+        if adapters.is_adapted(self.model):
+            adapters.save_lora(self.model, directory)
+            self.model.get_base_model().config.save_pretrained(directory)
+        else:
+            weights.save_whole(self.model, directory)
+        self.processor.save_pretrained(directory)
+
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        return self.frontend.features(audio)
+
+    def labels(self, text: str) -> list[int]:
+        return self._spelling.labels(text)
+
+    def output_length(self, samples: int) -> int:
+        return self.frontend.output_length(samples)
+
+    def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
+        return self._no_path(self.output_length(samples), len(labels))
+
+    def _no_path(self, frames: int, labels: int) -> str | None:
+        """Any number of labels fits into a frame, unless every label takes frames of its own."""
+        if _has_path(frames, labels, self.durations):
+            return None
+        if not self.durations or not frames:
+            return f"there are {frames} encoder frames"
+        steps = ", ".join(map(str, self.durations))
+        return f"{labels} labels, each of {steps} frames, do not make up {frames} encoder frames"
+
+    def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
+        import torch
+
+        lengths = [len(example.features) for example in examples]
+        frames = self.frontend.encoder_frames(lengths)
+        for example, heard in zip(examples, frames.tolist(), strict=True):
+            if reason := self._no_path(heard, len(example.labels)):
+                raise UserError(
+                    f"A transducer cannot learn this utterance: {reason}.",
+                    where=f"utterance {example.id}",
+                    fix="Check that its transcript is that of its audio, and that it is not cut.",
+                )
+        batch = self.frontend.pad([example.features for example in examples], max(lengths))
+        targets = [example.labels for example in examples]
+        spoken = padded_labels(targets, self.blank)
+        batch |= {
+            # Two places at least: transformers drops an axis of one.
+            "decoder_input_ids": torch.nn.functional.pad(spoken, (1, 0), value=self.blank),
+            "labels": spoken,
+            "label_lengths": torch.tensor([len(target) for target in targets], dtype=torch.long),
+            "frames": frames,
+            "weights": torch.tensor([example.weight for example in examples]),
+        }
+        if self._prompts:
+            batch["prompt_ids"] = self._prompt_ids([example.language for example in examples])
+        return batch
+
+    def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
+        import torch
+
+        from mynah.models.transducer import loss as transducer_loss
+
+        hold_frozen_norms(self.model)
+        inputs = {key: batch[key] for key in _INPUTS if key in batch}
+        logits = model(**inputs, **self._options).logits
+        lattice = (logits, batch["labels"], batch["frames"], batch["label_lengths"])
+        with torch.autocast(logits.device.type, enabled=False):
+            if self.durations:
+                losses = transducer_loss.transducer_loss(
+                    *lattice, blank=self.blank, durations=self.durations
+                )
+            else:
+                losses = transducer_loss.rnnt_loss(*lattice, blank=self.blank)
+        weights = batch["weights"].to(losses)
+        # Where nobody speaks there is no label, and the blanks are learned from all the same.
+        labels = batch["label_lengths"].clamp(min=1).to(weights)
+        return LossSum(total=(losses * weights).sum(), count=(labels * weights).sum())
+
+    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
+        return self.transcribe_in(audios, [""] * len(audios))
+
+    def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
+        """Transcripts; the language is told to models that take one."""
+        import torch
+
+        from mynah.models.transducer import decoding
+
+        base = weights.own(self.model)
+        device = next(base.parameters()).device
+        heard = [row for row, audio in enumerate(audios) if self.output_length(len(audio)) > 0]
+        features = [self.features(audios[row]) for row in heard]
+        lengths = [len(one) for one in features]
+        frames = self.frontend.encoder_frames(lengths)
+        texts = [""] * len(audios)
+        with evaluating(self.model):
+            for length, group in group_by_length(lengths, self.frontend.quantum):
+                batch = self.frontend.pad([features[position] for position in group], length)
+                rows = [heard[position] for position in group]
+                if self._prompts:
+                    batch["prompt_ids"] = self._prompt_ids([languages[row] for row in rows])
+                with torch.no_grad(), weights.computing(base):
+                    encoded = base.get_audio_features(
+                        **{name: tensor.to(device) for name, tensor in batch.items()},
+                        **self._options,
+                    ).pooler_output
+                    found = decoding.greedy(
+                        base,
+                        encoded,
+                        frames[group],
+                        blank=self.blank,
+                        durations=self.durations,
+                        max_symbols=self._max_symbols,
+                    )
+                for row, labels in zip(rows, found, strict=True):
+                    texts[row] = self._text(labels)
+        return texts
+
+    def configure_decoding(self, config: ModelConfig) -> None:
+        for name in ("task", "timestamps", *(() if self._prompts else ("language",))):
+            if value := getattr(config, name):
+                raise UserError(
+                    f"This transducer is told no {name}.",
+                    where=f"model.{name}={value}",
+                    fix=f"leave model.{name} out",
+                )
+        self._language = config.language or ""
+        self.check_languages({self._language})
+        # Where model.family says transducer, it was said with the settings.
+        if config.language_model == "words" and config.family == "auto":
+            console.notice(
+                "model.language_model=words has no effect: it joins CTC models alone in "
+                "decoding, and this model is a transducer."
+            )
+
+    def describe_decoding(self) -> str:
+        if self.durations:
+            return "greedy TDT: the likeliest label or blank, and its likeliest duration"
+        return "greedy RNN-T: the likeliest label or blank at each step"
+
+    def check_languages(self, languages: Iterable[str]) -> None:
+        unknown = sorted({one for one in languages if one and one not in self._prompts})
+        if self._prompts and unknown:
+            raise UserError(
+                f"The model takes a language, and does not know {', '.join(unknown)}.",
+                where="model.language, or the corpus's column language",
+                fix="It knows: " + ", ".join(sorted(self._prompts)),
+            )
+
+    def _prompt_ids(self, languages: Sequence[str]) -> torch.Tensor:
+        """What the model is told of each row's language, int64 [batch]."""
+        import torch
+
+        told = [self._prompts.get(one or self._language, self._any_language) for one in languages]
+        return torch.tensor(told, dtype=torch.long)
+
+    def _text(self, labels: list[int]) -> str:
+        return self.tokenizer.decode(labels, group_tokens=False, skip_special_tokens=True).strip()
+
+    def parameter_table(self) -> list[tuple[str, int, int]]:
+        return parameter_table(self.model)
+
+    def base_revisions(self) -> dict[str, str]:
+        return dict(self._revisions)
+
+
+@functools.lru_cache(maxsize=65536)
+def _has_path(frames: int, labels: int, durations: tuple[int, ...]) -> bool:
+    """Whether labels and then blanks can last exactly ``frames``.
+
+    Args:
+        frames: Encoder frames.
+        labels: How many labels there are.
+        durations: Of a TDT; empty for an RNN-T.
+    """
+    if frames < 1 or not durations or {0, 1} <= set(durations):
+        return frames >= 1
+    within = (1 << (frames + 1)) - 1
+    reached = 1  # bit n: n frames can be made up
+    for _ in range(labels):
+        # Beyond the last frame a label cannot be said.
+        reached = functools.reduce(int.__or__, (reached << d for d in durations)) & (within >> 1)
+    after_blanks = 0
+    while reached:
+        reached = functools.reduce(int.__or__, (reached << d for d in durations if d), 0) & within
+        after_blanks |= reached
+    return bool(after_blanks >> frames & 1)

@@ -1,0 +1,155 @@
+"""Transducer models with their processors: drawn from scratch, or pretrained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mynah.config.tuning import FROZEN, tuning_of_recognizer
+from mynah.errors import UserError
+from mynah.models import scratch
+from mynah.models.pretrained import hub, weights
+from mynah.models.text.tokenizers import train_tokenizer
+
+if TYPE_CHECKING:
+    from mynah.config.schema import ModelConfig
+    from mynah.config.tuning import Tuning
+
+HEAD = "joint.head"  # the layer that scores tokens (and durations), in all of transformers' classes
+# What LoRA adapts unasked: the encoder's attention and feed-forward blocks, and what carries
+# encoder and prediction network into the joint. There is no LoRA of an LSTM.
+_LORA_INSIDE = ("encoder.layers.*",)
+_LORA_BEHIND = ("encoder_projector", "decoder.decoder_projector")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A transducer, its processor, and where its weights are from."""
+
+    model: Any
+    processor: Any
+    revisions: dict[str, str]
+
+
+def kinds() -> list[str]:
+    """Architectures of AutoModelForRNNT and AutoModelForTDT, as transformers calls them."""
+    from transformers.models.auto import modeling_auto as auto
+
+    return sorted([*auto.MODEL_FOR_RNNT_MAPPING_NAMES, *auto.MODEL_FOR_TDT_MAPPING_NAMES])
+
+
+def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) -> Parts:
+    """A FastConformer with an LSTM over the labels and a joint network; a tokenizer of ``texts``.
+
+    The blank is the padding token, so that transformers' own losses leave padding out as well.
+    """
+    import torch
+    from transformers import (
+        ParakeetForRNNT,
+        ParakeetForTDT,
+        ParakeetProcessor,
+        ParakeetRNNTConfig,
+        ParakeetTDTConfig,
+    )
+
+    encoder = scratch.fastconformer_config(config.encoder)
+    tokenizer = train_tokenizer(texts, kind=config.tokenizer, vocab_size=config.vocab_size)
+    blank = tokenizer.pad_token_id
+    sizes = config.transducer
+    settings = {
+        "vocab_size": len(tokenizer),
+        "decoder_hidden_size": sizes.hidden_size,
+        "num_decoder_layers": sizes.prediction_layers,
+        "encoder_config": encoder,
+        "pad_token_id": blank,
+        "blank_token_id": blank,
+    }
+    model: Any
+    if sizes.max_duration:
+        durations = list(range(sizes.max_duration + 1))
+        model = ParakeetForTDT(ParakeetTDTConfig(**settings, durations=durations))
+    else:
+        model = ParakeetForRNNT(ParakeetRNNTConfig(**settings))
+    scratch.spread_weights(model)
+    torch.nn.init.normal_(model.decoder.embedding.weight)
+    # What transformers' generate() begins with, and what it must not take for a token.
+    model.generation_config.decoder_start_token_id = blank
+    if sizes.max_duration:
+        scores = range(len(tokenizer), len(tokenizer) + sizes.max_duration + 1)
+        model.generation_config.suppress_tokens = list(scores)
+    processor = ParakeetProcessor(
+        scratch.log_mel_extractor(config.encoder.mel_bins, sample_rate),
+        tokenizer,
+        blank_token=tokenizer.pad_token,
+        decoder_type="tdt" if sizes.max_duration else "rnnt",
+    )
+    return Parts(model, processor, {})
+
+
+def from_pretrained(config: ModelConfig, source: hub.Source, sample_rate: int) -> Parts:
+    """Any checkpoint of AutoModelForRNNT or AutoModelForTDT, with its own tokenizer.
+
+    Raises:
+        UserError: It is not to be had, hears another rate, has no tokenizer, or its weights
+            are not whole.
+    """
+    hub.feature_extractor(source, sample_rate)
+    processor = load_processor(source)
+    model = load_base(source)
+    return Parts(model, processor, {source.name: hub.commit_of(source)})
+
+
+def load_processor(source: hub.Source) -> Any:
+    """The processor of a checkpoint, feature extractor and tokenizer included.
+
+    Raises:
+        UserError: There is none, or no tokenizer.
+    """
+    from transformers import AutoProcessor
+
+    try:
+        processor = AutoProcessor.from_pretrained(source.name, **source.options())
+    except (OSError, ValueError, TypeError, AttributeError):
+        processor = None
+    # Where parts are missing, AutoProcessor gives one of the others alone.
+    if not all(hasattr(processor, part) for part in ("feature_extractor", "tokenizer")):
+        raise UserError(
+            f"{source.name} has no tokenizer with a processor, so its labels mean nothing.",
+            where=source.setting,
+            fix="Name a transducer with a tokenizer, as nvidia/parakeet-tdt-0.6b-v3.",
+        )
+    return processor
+
+
+def load_base(source: hub.Source) -> Any:
+    """A transducer with pretrained weights in fp32, whatever precision they are stored in.
+
+    Args:
+        source: Where the weights are.
+
+    Raises:
+        UserError: Weights are missing or left over.
+    """
+    from transformers import AutoModelForRNNT, AutoModelForTDT
+    from transformers.models.auto.modeling_auto import MODEL_FOR_TDT_MAPPING_NAMES
+
+    is_tdt = hub.model_type(source) in MODEL_FOR_TDT_MAPPING_NAMES
+    return weights.load(AutoModelForTDT if is_tdt else AutoModelForRNNT, source)
+
+
+def lora_targets(config: ModelConfig) -> list[str]:
+    """Modules that get LoRA: those named, or what suits the parts that are not frozen."""
+    if config.lora_target_modules:
+        return config.lora_target_modules
+    learns = tuning_of_recognizer(config)
+    inside = () if learns.encoder == FROZEN else _LORA_INSIDE
+    return [*inside, *(() if learns.decoder == FROZEN else _LORA_BEHIND)]
+
+
+def freeze(model: Any, learns: Tuning) -> None:
+    """Leave as they are the encoder, or all that follows it, where they are frozen."""
+    for name, parameter in model.named_parameters():
+        part = learns.encoder if name.startswith("encoder.") else learns.decoder
+        if part == FROZEN:
+            parameter.requires_grad_(False)

@@ -1,0 +1,1 @@
+"""What augmentation makes of a few utterances, to hear and to see."""

@@ -1,0 +1,1 @@
+"""Runs on disk: a directory of their own, a record, a summary."""

@@ -1,0 +1,216 @@
+"""A run's directory: claiming one, the link to the newest model, the checkpoints in it.
+
+::
+
+    outputs/2026-11-22/14-03-11/     claimed atomically; two runs never share one
+      run.json                       identity (data, model, seed), status, versions
+      model/                         training.output_dir: checkpoint-N/, the best model at the top
+    outputs/model -> the newest training run's model/
+
+Nothing here imports torch. A checkpoint counts as whole where its list of sums is there and names
+only files that are there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from mynah.errors import UserError
+from mynah.runs.record import RECORD, read_record
+
+SUMS = "SHA256SUMS"  # written last into a checkpoint: where it is, the checkpoint is whole
+MODEL = "model"
+SWEEPS = "sweeps"
+
+CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+# What a training leaves at the top of its output directory.
+MODEL_FILES = (SUMS, "mynah.json", "config.json", "adapter_config.json", "model.safetensors")
+
+
+def claim(parent: Path, name: str) -> Path:
+    """Make a directory that no other run has: ``name``, or ``name-1``, ``name-2``, …
+
+    Args:
+        parent: Where it is made; made itself where it is missing.
+        name: The name wished for.
+
+    Returns:
+        The directory, new and empty.
+
+    Raises:
+        UserError: It cannot be made (no permission, disk full, a file in the way).
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        suffix = 0
+        while True:
+            path = parent / (f"{name}-{suffix}" if suffix else name)
+            try:
+                path.mkdir()
+                return path
+            except FileExistsError:
+                suffix += 1
+    except OSError as problem:
+        raise UserError(
+            f"The run's directory cannot be made: {problem.strerror or problem}.",
+            where=str(parent / name),
+            fix="free the place, or write elsewhere with hydra.run.dir=FOLDER",
+        ) from problem
+
+
+def link_newest_model(outputs: Path, model_directory: Path, *, of_sweep: bool = False) -> bool:
+    """Let ``outputs/model`` point to ``model_directory``, in one atomic step.
+
+    Args:
+        outputs: The folder of all runs.
+        model_directory: The model directory of the run that just committed a checkpoint.
+        of_sweep: Whether it is the best model of a sweep that ended. A job of a sweep alone
+            does not move the link: many jobs would pull it to and fro.
+
+    Returns:
+        Whether the link points there now. False where something that is no link has that
+        name (it is never replaced), or where the file system has no links.
+    """
+    link = outputs / MODEL
+    if link.exists() and not link.is_symlink():
+        return False
+    if not of_sweep and (outputs / SWEEPS).resolve() in model_directory.resolve().parents:
+        return False
+    outputs.mkdir(parents=True, exist_ok=True)
+    target = os.path.relpath(model_directory.resolve(), outputs.resolve())
+    if target.startswith(os.pardir):  # outside of outputs: the link stays right if outputs moves
+        target = str(model_directory.resolve())
+    staged = outputs / f".{MODEL}-{os.getpid()}"
+    try:
+        with suppress(FileNotFoundError):
+            staged.unlink()
+        staged.symlink_to(target, target_is_directory=True)
+        staged.replace(link)  # fails on a directory made in the meantime, as it should
+    except OSError:
+        with suppress(OSError):
+            staged.unlink()
+        return False
+    return True
+
+
+def is_whole(directory: Path) -> bool:
+    """Whether the directory's list of sums is there, and all the files it names are too."""
+    try:
+        lines = (directory / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    names = [line.split(maxsplit=1)[1].lstrip("*") for line in lines if len(line.split()) > 1]
+    return bool(names) and all((directory / name).is_file() for name in names)
+
+
+def checkpoints(model_directory: Path) -> list[Path]:
+    """The whole ``checkpoint-N`` directories in a model directory, by rising step."""
+    return [path for path in named_checkpoints(model_directory) if is_whole(path)]
+
+
+def named_checkpoints(model_directory: Path) -> list[Path]:
+    """All ``checkpoint-N`` directories, whole or not, by rising step."""
+    found = []
+    with suppress(OSError):
+        for path in model_directory.iterdir():
+            named = CHECKPOINT.fullmatch(path.name)
+            if named and path.is_dir():
+                found.append((int(named.group(1)), path))
+    return [path for _, path in sorted(found)]
+
+
+def runs(outputs: Path) -> list[Path]:
+    """The directories of all runs in ``outputs``, sweeps' jobs too, in no certain order."""
+    patterns = (f"*/{RECORD}", f"*/*/{RECORD}", f"{SWEEPS}/*/*/{RECORD}")
+    return [path.parent for pattern in patterns for path in outputs.glob(pattern)]
+
+
+def model_directory_of(run_directory: Path) -> Path:
+    """Where a run keeps its checkpoints: ``model/`` in it, else as its ``run.json`` says."""
+    own = run_directory / MODEL
+    if own.is_dir():  # not what run.json says: the folder may have been moved or copied since
+        return own
+    written = read_record(run_directory).get("output_dir")
+    return Path(written) if isinstance(written, str) else own
+
+
+def run_directory_of(checkpoint: Path, outputs: Path) -> Path | None:
+    """The directory of the run that wrote a checkpoint, so that resuming goes on in it.
+
+    Args:
+        checkpoint: A checkpoint, or the model directory it is in.
+        outputs: The folder of all runs, searched for a run with that ``output_dir``.
+
+    Returns:
+        The run's directory, or None where the checkpoint came without one.
+    """
+    checkpoint = checkpoint.resolve()
+    model = checkpoint.parent if CHECKPOINT.fullmatch(checkpoint.name) else checkpoint
+    if model.name == MODEL and any((model.parent / name).exists() for name in (RECORD, ".hydra")):
+        return model.parent
+    owners = [run for run in runs(outputs) if model_directory_of(run).resolve() == model]
+    return max(owners, key=modified, default=None)
+
+
+def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
+    """See that an explicit ``training.output_dir`` is free, or is the one being resumed.
+
+    Args:
+        output_dir: The directory, absolute.
+        resume: The checkpoint that training goes on from, or None.
+
+    Raises:
+        UserError: It holds another run, or it is no directory.
+    """
+    where = f"training.output_dir={output_dir}"
+    if output_dir.exists() and not output_dir.is_dir():
+        raise UserError(
+            "training.output_dir is a file.", where=where, fix="name a directory that is free"
+        )
+    if not output_dir.is_dir():
+        return
+    if resume is not None and output_dir.resolve() in (resume.resolve(), *resume.resolve().parents):
+        return
+    kept = checkpoints(output_dir)
+    left = [name for name in MODEL_FILES if (output_dir / name).exists()]
+    if not kept and not left and not any(output_dir.glob("checkpoint-*")):
+        return
+    go_on = f"go on with that run: resume_from_checkpoint={kept[-1]}\n         or " if kept else ""
+    raise UserError(
+        f"training.output_dir holds another run ({kept[-1].name if kept else 'a model'}); "
+        "nothing in it was touched.",
+        where=where,
+        fix=f"{go_on}leave training.output_dir away: every run gets a directory of its own",
+    )
+
+
+def check_writable(directory: Path) -> None:
+    """See that files can be made in a directory, or in the nearest one above it that is there.
+
+    Raises:
+        UserError: It is read-only, or the disk is full.
+    """
+    place = directory
+    while not place.is_dir() and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place) as probe:
+            probe.write(b"\0")
+    except OSError as problem:
+        raise UserError(
+            f"Nothing can be saved there: {problem.strerror or problem}.",
+            where=str(place),
+            fix="make the folder writable, or let the run save elsewhere with training.output_dir",
+        ) from problem
+
+
+def modified(path: Path) -> float:
+    """When a checkpoint was committed, or a directory last changed, in seconds."""
+    for candidate in (path / SUMS, path):
+        with suppress(OSError):
+            return candidate.stat().st_mtime
+    return 0.0

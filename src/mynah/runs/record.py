@@ -1,0 +1,187 @@
+"""``run.json``: what a run is and how far it came, for resuming, sweeps and people."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import importlib.metadata
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from mynah.config.derived import is_pretrained
+from mynah.config.schema import Config
+from mynah.config.tuning import tuning
+from mynah.distributed import is_first_rank
+from mynah.errors import UserError
+
+RECORD = "run.json"
+# Settings that change how data is prepared or measured, and nothing that is learned from it.
+_WITHOUT_MEANING = ("num_proc", "dataset_cache_dir", "max_eval_samples", "filter_eval")
+_VERSIONED = ("mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets")
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """Data, model and seed of a run: two runs that agree in it learn the same thing.
+
+    Args:
+        config: The settings, paths made absolute.
+
+    Returns:
+        ``data`` and ``model`` as the digest of their settings, ``seed`` as it is.
+    """
+    # Only what differs from the defaults: a later version's new settings change nothing.
+    data = _changed(config.data)
+    for name in _WITHOUT_MEANING:
+        data.pop(name, None)
+    model = _changed(config.model)
+    if not (is_pretrained(config.model) and tuning(config.model).adapts):
+        model = {name: value for name, value in model.items() if not name.startswith("lora_")}
+    return {"data": _digest(data), "model": _digest(model), "seed": config.training.seed}
+
+
+def read_record(run_directory: Path) -> dict[str, Any]:
+    """What ``run.json`` says, or an empty dict where there is none that can be read."""
+    try:
+        content = json.loads((run_directory / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def record(run_directory: Path, **fields: Any) -> None:
+    """Set fields of ``run.json``; a reader sees the old file or the new one, never a part."""
+    content = read_record(run_directory) | fields
+    staged = run_directory / f".{RECORD}-{os.getpid()}"
+    staged.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    staged.replace(run_directory / RECORD)
+
+
+@dataclass
+class RunRecord:
+    """The record of the run that is going on.
+
+    A training also locks its model directory, so that two runs never write to the same one at
+    a time. The lock is the operating system's: it goes when the process does, however it ends.
+
+    Attributes:
+        directory: The run's directory.
+        status: How it is to end where :meth:`of_run` ends without an error; None: ``done``.
+    """
+
+    directory: Path
+    _lock: IO[str] | None = None
+    status: str | None = None
+
+    @classmethod
+    def start(cls, directory: Path, config: Config) -> RunRecord:
+        """Write that the run began: identity, output directory, seed, versions.
+
+        In a distributed run only the first rank does.
+
+        Raises:
+            UserError: Another run is training into the same model directory at this moment.
+        """
+        if not is_first_rank():
+            return cls(directory)
+        typed = config.training.output_dir
+        output = Path(typed).absolute() if typed else directory / "model"
+        lock = None if config.eval_checkpoint else _lock(output)
+        record(
+            directory,
+            kind="evaluation" if config.eval_checkpoint else "training",
+            status="running",
+            identity=identity(config),
+            seed=config.training.seed,
+            output_dir=str(output),
+            started=_now(),
+            finished=None,
+            process=os.getpid(),
+            versions=_versions(),
+        )
+        return cls(directory, lock)
+
+    @classmethod
+    @contextmanager
+    def of_run(cls, directory: Path, config: Config) -> Iterator[RunRecord]:
+        """:meth:`start`, and :meth:`finish` however the block ends.
+
+        A block that ends without an error is ``done``, or what it set as :attr:`status`.
+        """
+        record = cls.start(directory, config)
+        try:
+            yield record
+        except KeyboardInterrupt:
+            record.finish("interrupted")
+            raise
+        except BaseException:
+            record.finish("failed")
+            raise
+        record.finish(record.status or "done")
+
+    def finish(self, status: str, **fields: Any) -> None:
+        """Write how it ended: ``done``, ``interrupted`` or ``failed``."""
+        if is_first_rank():
+            record(self.directory, status=status, finished=_now(), **fields)
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _lock(output: Path) -> IO[str] | None:
+    """Lock a model directory for this process; None where the system has no such locks."""
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    handle = (output / ".lock").open("w")
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        handle.close()
+        if problem.errno not in (errno.EACCES, errno.EAGAIN):
+            return None  # a file system without locks
+        raise UserError(
+            "Another run is training into this directory right now.",
+            where=f"training.output_dir={output}",
+            fix="wait for it, or leave training.output_dir away",
+        ) from problem
+    return handle
+
+
+def _changed(section: Any) -> dict[str, Any]:
+    """The settings of a section, nested ones too, that are not at their defaults."""
+    defaults = type(section)()
+    changed: dict[str, Any] = {}
+    for field in dataclasses.fields(section):
+        value, default = getattr(section, field.name), getattr(defaults, field.name)
+        if value == default:
+            continue
+        nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
+        changed[field.name] = _changed(value) if nested else value
+    return changed
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _VERSIONED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,126 @@
+"""What a run says of itself: before anything is spent, and what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah import console, distributed
+from mynah.config.effective import effective_yaml
+from mynah.config.schema import Config
+
+if TYPE_CHECKING:
+    from mynah.data.corpus import Corpus
+    from mynah.data.preparation.prepare import PreparedData
+    from mynah.evaluation.evaluate import Evaluation
+    from mynah.models.family import Family
+
+
+def summarize(
+    config: Config,
+    data: PreparedData,
+    corpus: Corpus,
+    family: Family,
+    plan: Any,
+    device: str,
+    directory: Path,
+) -> None:
+    """Print what is about to be spent, before it is."""
+    from mynah.training.arguments import steps_total
+    from mynah.training.sizing.estimate import estimate
+
+    cost = estimate(family, corpus, plan, config, directory=directory)
+    steps = steps_total(plan, config)
+    parameters = family.parameter_table()
+    total = sum(row[1] for row in parameters)
+    trainable = sum(row[2] for row in parameters)
+    rows = [
+        ["model", f"{family.name}: {total:,} parameters, {trainable:,} trained"],
+        *([] if trainable == total else _parts(parameters)),
+        ["training", f"{len(corpus):,} utterances, {corpus.durations.sum() / 3600:.2f} h"],
+    ]
+    batches = f"of {plan.batches_per_epoch:,} batches an epoch, "
+    if config.data.streaming:
+        rows[-1] = ["training", f"streamed; estimated on its first {len(corpus):,} utterances"]
+        batches = "(training.max_steps), "
+    rows += [
+        [f"evaluation: {name}", f"{len(split):,} utterances, {split.durations.sum() / 3600:.2f} h"]
+        for name, split in data.evaluation.items()
+    ]
+    rows += [
+        [
+            "steps",
+            f"{steps:,} {batches}{plan.padding_fraction(0):.1%} padding",
+        ],
+        ["device", device],
+        ["estimated time", f"{cost.seconds_per_step * steps / 60:.1f} minutes of training"],
+        ["estimated memory", f"{cost.peak_bytes / 2**30:.1f} GiB"],
+    ]
+    console.table("This run", ["what", "how much"], rows)
+
+
+def _parts(parameters: Sequence[tuple[str, int, int]]) -> list[list[str]]:
+    """A row for each part of a model of which not all is trained."""
+    return [
+        [f"  {part}", f"{total:,} parameters, {f'{trained:,}' if trained else 'none'} trained"]
+        for part, total, trained in parameters
+    ]
+
+
+def write_report(
+    config: Config,
+    directory: Path,
+    evaluations: dict[str, Evaluation],
+    data: PreparedData,
+    *,
+    history: list[dict[str, Any]],
+    checkpoint: Path | None,
+    decoding: str,
+) -> Path | None:
+    """Print the error rates and write ``evaluation/``; None where nothing was measured, and on
+    all processes but the first."""
+    if not evaluations or distributed.rank() > 0:
+        return None
+    from mynah.evaluation import report
+    from mynah.machine import versions
+
+    report.console_summary(evaluations)
+    console.say(f"Decoding: {decoding}")
+    about = {
+        "checkpoint": str(checkpoint) if checkpoint else None,
+        "config": effective_yaml(config),
+        "data": data.report,
+        "statement": (data.report.get("statement") or {}).get("text"),
+        "decoding": decoding,
+        "versions": versions(),
+    }
+    return report.write(
+        directory / "evaluation",
+        evaluations,
+        history=history,
+        about=about,
+        corpora=data.evaluation,
+        worst=config.evaluation.report_utterances,
+    )
+
+
+def eval_command(checkpoint: str) -> str:
+    """The command that measures a checkpoint, in the way this run was started."""
+    if "HATCH_ENV_ACTIVE" in os.environ:
+        return f"hatch run eval {checkpoint}"
+    if Path(sys.argv[0]).suffix == ".py":
+        return f"python src/train_hydra.py eval_checkpoint={checkpoint}"
+    return f"mynah eval {checkpoint}"
+
+
+def shown(path: Path | None, working_directory: Path) -> str:
+    """A path as a person would type it: relative where it lies below the working directory."""
+    if path is None:
+        return "none"
+    try:
+        return str(path.resolve().relative_to(working_directory.resolve()))
+    except ValueError:
+        return str(path)

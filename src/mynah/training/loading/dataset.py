@@ -1,0 +1,225 @@
+"""From a row of the corpus to a batch on its way to the model.
+
+The sampler yields ``(epoch, row, weight)`` from the batch plan, so the loader knows no state
+of its own: where training stands is arithmetic, with any number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch.utils.data import Dataset, Sampler
+
+from mynah.data.augmentation import draws
+from mynah.errors import UserError
+from mynah.models.family import Example, token_weight
+
+if TYPE_CHECKING:
+    from mynah.data.augmentation.chain import Augmentation
+    from mynah.data.batches import BatchPlan
+    from mynah.data.corpus import Corpus, Utterance
+    from mynah.models.family import Family
+
+# Epoch, row, weight. A row that comes twice in an epoch is augmented as in two epochs.
+Position = tuple[int, int, float]
+
+# What reading a file, or noise for it, can end in: our errors, the disk's, those of decoders.
+_READ_ERRORS = (UserError, OSError, EOFError, ValueError, RuntimeError)
+_COPY = 1 << 32  # what sets the epochs of a row's copies apart
+_KNOWN_ROWS = 1 << 14  # whose transcripts and labels a worker keeps: some 30 MB
+_STAND_IN_AMPLITUDE = 1e-3  # of the noise that stands in for a batch that cannot be read
+
+
+@dataclass(frozen=True)
+class LoadedRow:
+    """One row as a worker hands it over: an example, or why there is none."""
+
+    id: str
+    position: Position
+    seconds: float = 0.0
+    example: Example | None = None
+    problem: str | None = None
+
+
+class TrainingRows(Dataset):
+    """Rows of a corpus, read, augmented and turned into what a family collates.
+
+    Args:
+        family: Makes features and labels.
+        corpus: Training utterances.
+        augmentation: What becomes of the audio and of its features.
+        normalization: ``training.loss_normalization``.
+        context_dropout: ``model.context_dropout``.
+        seed: Of the run, for what is drawn here.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        corpus: Corpus,
+        augmentation: Augmentation,
+        *,
+        normalization: str = "token",
+        context_dropout: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self._context_dropout = context_dropout
+        self._seed = seed
+        self._family = family
+        self.corpus = corpus
+        self._augmentation = augmentation
+        self._normalization = normalization
+        self._known: dict[int, tuple[Utterance, list[int]]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_known": {}}
+
+    def __len__(self) -> int:
+        return len(self.corpus)
+
+    def __getitem__(self, position: Position) -> LoadedRow:
+        return self._row(position, *self._spelled(position[1]))
+
+    def __getitems__(self, positions: Sequence[Position]) -> list[LoadedRow]:
+        """The rows of a batch: first all transcripts, then all audio.
+
+        Between two recordings a transcript takes five times as long: what spelling needs has
+        left the processor's caches.
+        """
+        spelled = [self._spelled(row) for _, row, _ in positions]
+        return [self._row(at, *found) for at, found in zip(positions, spelled, strict=True)]
+
+    def _row(self, position: Position, utterance: Utterance, labels: list[int]) -> LoadedRow:
+        try:
+            return self._loaded(position, utterance, labels)
+        except _READ_ERRORS as error:
+            what = error.what if isinstance(error, UserError) else str(error)
+            return LoadedRow(utterance.id, position, problem=what or type(error).__name__)
+
+    def _spelled(self, row: Any) -> tuple[Utterance, list[int]]:
+        """The utterance and its labels; where rows are few, they are looked up once.
+
+        Of short utterances this takes a tenth of the time of their audio.
+        """
+        numbered = isinstance(row, int)  # and no row of a stream, which comes once
+        if numbered and row in self._known:
+            return self._known[row]
+        utterance = self.corpus[row]
+        spelled = utterance, self._family.labels(utterance.text)
+        if numbered and len(self._known) < _KNOWN_ROWS:
+            self._known[row] = spelled
+        return spelled
+
+    def _loaded(self, position: Position, utterance: Utterance, labels: list[int]) -> LoadedRow:
+        epoch, row, weight = position
+        family, augmentation = self._family, self._augmentation
+        audio = self.corpus.read_audio(row)
+        drawn = augmentation.draw(epoch=epoch, utterance_id=utterance.id)
+        heard = augmentation.waveform(audio, drawn)
+        reason = family.impossible(len(heard), labels)
+        if reason is not None and len(heard) < len(audio):
+            # Played so fast, it has too few frames for its labels.
+            heard = augmentation.waveform(audio, replace(drawn, speed=None))
+            reason = family.impossible(len(heard), labels)
+        if reason is not None:
+            return LoadedRow(utterance.id, position, problem=reason)
+        features = family.features(heard)
+        seconds = len(heard) / self.corpus.sample_rate
+        if family.feature_seconds is not None:
+            features = augmentation.features(features, epoch=epoch, utterance_id=utterance.id)
+        return LoadedRow(
+            utterance.id,
+            position,
+            seconds=seconds,
+            example=Example(
+                utterance.id,
+                features,
+                labels,
+                weight * token_weight(labels, self._normalization),
+                utterance.language,
+                seconds,
+                self._context(epoch, utterance),
+            ),
+        )
+
+    def _context(self, epoch: int, utterance: Utterance) -> str:
+        """Names and terms of a row, left out now and then: a function of (seed, epoch, id)."""
+        if not utterance.context:
+            return ""
+        drawn = draws.generator("context", self._seed, epoch, utterance.id).random()
+        return "" if drawn < self._context_dropout else utterance.context
+
+    def collate(self, rows: Sequence[LoadedRow]) -> dict[str, Any]:
+        """A batch: ``tensors`` for the family's loss, and what is said about it.
+
+        Returns:
+            ``tensors``; ``ids`` of the utterances in it and the ``positions`` of all its rows;
+            ``seconds`` of audio before padding; ``skipped`` as (id, reason) of the rows that
+            are missing.
+        """
+        examples = [row.example for row in rows if row.example is not None]
+        return {
+            "tensors": self._family.collate(examples or [self._stand_in(rows[0])]),
+            "ids": [example.id for example in examples],
+            "positions": [row.position for row in rows],
+            "seconds": sum(row.seconds for row in rows),
+            "skipped": [(row.id, row.problem) for row in rows if row.problem is not None],
+        }
+
+    def _stand_in(self, row: LoadedRow) -> Example:
+        """Faint noise of weight zero: every rank runs a step, whatever could be read."""
+        utterance, labels = self._spelled(row.position[1])
+        samples = max(1, round(utterance.duration_seconds * self.corpus.sample_rate))
+        noise = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
+        if self._family.impossible(samples, labels) is not None:
+            labels = []
+        return Example(
+            row.id,
+            self._family.features(noise * _STAND_IN_AMPLITUDE),
+            labels,
+            weight=0.0,
+            language=utterance.language,
+        )
+
+
+class PlanSampler(Sampler[list[Position]]):
+    """The batches of one epoch of a plan, for one rank, from any batch on.
+
+    Args:
+        plan: Which rows make which batch.
+        rank: Whose share of each batch is taken.
+    """
+
+    def __init__(self, plan: BatchPlan, rank: int = 0) -> None:
+        self._plan = plan
+        self._rank = rank
+        self._epoch = 0
+        self._skipped = 0
+
+    def begin(self, epoch: int, skipped: int) -> None:
+        """Take the next iteration from this epoch; its first ``skipped`` batches are empty lists.
+
+        Trainer skips as many batches of a resumed epoch by drawing them; an empty list costs
+        nothing to draw, and no row is read for it.
+        """
+        self._epoch = epoch
+        self._skipped = skipped
+
+    def __len__(self) -> int:
+        return self._plan.batches_per_epoch
+
+    def __iter__(self) -> Iterator[list[Position]]:
+        epoch = self._epoch
+        for index in range(len(self)):
+            if index < self._skipped:
+                yield []
+            else:
+                rows = self._plan.batch(epoch, index, self._rank)
+                copies = self._plan.copies(epoch, index, self._rank)
+                yield [
+                    (epoch + copy * _COPY, row, weight)
+                    for (row, weight), copy in zip(rows, copies, strict=True)
+                ]

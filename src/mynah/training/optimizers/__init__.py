@@ -1,0 +1,1 @@
+"""Optimizers of our own, and learning rates by part."""

@@ -1,0 +1,1 @@
+"""What fits: batch sizes, memory, time, utterances a model can learn."""

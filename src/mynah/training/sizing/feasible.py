@@ -1,0 +1,157 @@
+"""Utterances that a model cannot learn, found before it is asked to."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mynah import console
+from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    from mynah.config.schema import DataConfig
+    from mynah.data.corpus import Corpus
+    from mynah.models.family import Family
+
+_NAMED = 5  # utterances named in a message
+_FEW_ROWS = 20_000  # that are all tokenized: it takes a second
+_BLOCK_ROWS = 10_000  # whose texts are looked at together
+_CHECKED_BOUNDS = 1_000  # rows on which the bound is held against the tokenizer
+_SPECIAL_TOKENS = 8  # that a tokenizer may add to a text, at most
+_ASCII = 128
+_CASE = 0x20  # the bit that tells A from a
+# Rows whose lengths are as near as this are looked at as one.
+_LENGTH_STEP, _TEXT_STEP = 1.01, 1.02
+
+
+def without_impossible(
+    corpus: Corpus, family: Family, config: DataConfig, *, report: dict[str, Any]
+) -> Corpus:
+    """The corpus less the utterances that :meth:`Family.impossible` names.
+
+    A CTC loss would call them infinite, or hide them as zero. Speed perturbation is
+    counted in: the fastest version must fit too. Of a large corpus only the rows that come
+    near the limit are tokenized.
+
+    Args:
+        corpus: Training utterances.
+        family: The model they are for.
+        config: ``on_impossible`` says whether they end the run or are left out and listed.
+        report: What ``data.json`` holds; what is left out is added to it.
+
+    Raises:
+        UserError: There are such utterances and ``data.on_impossible`` is ``fail``.
+    """
+    fastest = max([1.0, *config.augmentation.speed_factors])
+    samples = (corpus.durations * (corpus.sample_rate / fastest)).astype(np.int64)
+    found = list(_impossible(corpus, family, samples))
+    if not found:
+        return corpus
+    ids = corpus.ids
+    named = [f"{ids[row]}: {reason}" for row, reason in found[:_NAMED]]
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    what = (
+        f"{len(found)} of {len(corpus)} training utterances are impossible for this model: "
+        + "; ".join(named)
+        + more
+    )
+    if config.on_impossible == "fail" or len(found) == len(corpus):
+        raise UserError(
+            what,
+            fix="model.tokenizer=bpe with a larger model.vocab_size, or a smaller "
+            "model.encoder.subsampling_factor; data.on_impossible=drop leaves them out",
+        )
+    console.notice(what + ". They are left out and listed in data.json.")
+    report["impossible"] = [{"id": ids[row], "reason": reason} for row, reason in found]
+    kept = np.ones(len(corpus), dtype=bool)
+    kept[[row for row, _ in found]] = False
+    return corpus.select(np.flatnonzero(kept))
+
+
+def _impossible(corpus: Corpus, family: Family, samples: np.ndarray) -> Iterable[tuple[int, str]]:
+    """(row, reason) of each impossible utterance."""
+    rows = _doubtful(corpus, family, samples)
+    texts = corpus.texts
+    with console.progress("checking transcripts", total=len(rows), unit="utterances") as advance:
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            block = rows[start : start + _BLOCK_ROWS]
+            for row in block.tolist():
+                reason = family.impossible(int(samples[row]), family.labels(texts[row]))
+                if reason is not None:
+                    yield row, reason
+            advance(len(block))
+
+
+def _doubtful(corpus: Corpus, family: Family, samples: np.ndarray) -> np.ndarray:
+    """The rows that have to be tokenized to know."""
+    everything = np.arange(len(corpus))
+    if len(corpus) <= _FEW_ROWS:
+        return everything
+    bounds = np.concatenate([label_bounds(block) for block in _blocks(corpus.texts)])
+    checked = np.random.default_rng(0).choice(everything, _CHECKED_BOUNDS, replace=False)
+    for row in checked.tolist():
+        labels = family.labels(corpus.texts[row])
+        if len(labels) + sum(a == b for a, b in itertools.pairwise(labels)) > bounds[row]:
+            return everything  # a tokenizer that makes more of a text than it has characters
+    return everything[~surely_possible(family, samples, bounds)]
+
+
+def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(texts)
+    while block := list(itertools.islice(left, _BLOCK_ROWS)):
+        yield block
+
+
+def label_bounds(texts: Sequence[str]) -> np.ndarray:
+    """At most so many frames does CTC need for a text, int64 [texts], whatever the tokenizer.
+
+    That is a frame a label and one between two equal labels. A label is made of one character
+    or more, so of labels of a single character no more are equal to the one before than
+    characters are, and a label of two or more characters takes two frames at most. Where
+    there are characters beyond ASCII, a label may be a byte of one.
+    """
+    sizes = np.asarray([len(text) for text in texts], dtype=np.int64)
+    characters = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    ends = np.cumsum(sizes)
+    folded = np.where(characters < _ASCII, characters | _CASE, characters)
+    equal = np.zeros(len(characters) + 1, dtype=np.int64)
+    np.cumsum(folded[1:] == folded[:-1], out=equal[2:] if len(characters) else equal[:0])
+    beyond = np.concatenate([[0], np.cumsum(characters >= _ASCII)])
+    starts = ends - sizes
+    repeats = equal[ends] - equal[np.minimum(starts + 1, ends)]
+    # A character beyond ASCII is four bytes at most, each of which may equal the one before.
+    in_bytes = 2 * (sizes + 3 * (beyond[ends] - beyond[starts]))
+    bounds = np.where(beyond[ends] > beyond[starts], in_bytes, sizes + repeats)
+    return bounds + _SPECIAL_TOKENS
+
+
+def surely_possible(family: Family, samples: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Where even as many labels as the bound are possible, bool [rows].
+
+    Rows of nearly the same lengths are asked for together: what is possible for a shorter
+    and for a longer recording is possible between them, and for fewer labels too.
+
+    Args:
+        family: The model.
+        samples: Of each recording, int [rows].
+        bounds: The most labels each may have, int [rows].
+    """
+    length = np.floor(np.log(np.maximum(samples, 1)) / np.log(_LENGTH_STEP)).astype(np.int64)
+    text = np.ceil(np.log(np.maximum(bounds, 1)) / np.log(_TEXT_STEP)).astype(np.int64)
+    cells, cell_of = np.unique(length * (int(text.max()) + 1) + text, return_inverse=True)
+    shortest = np.full(len(cells), np.iinfo(np.int64).max)
+    longest, labels = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
+    np.minimum.at(shortest, cell_of, samples)
+    np.maximum.at(longest, cell_of, samples)
+    np.maximum.at(labels, cell_of, bounds)
+    possible = [
+        family.impossible(low, range(count)) is None
+        and family.impossible(high, range(count)) is None
+        for low, high, count in zip(
+            shortest.tolist(), longest.tolist(), labels.tolist(), strict=True
+        )
+    ]
+    return np.asarray(possible, dtype=bool)[cell_of]
