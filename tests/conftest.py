@@ -10,7 +10,10 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers share the processors: a thread each, and for what they start too.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [
+    str(Path(__file__).resolve().parent),
+    str(Path(__file__).resolve().parent / "helpers"),
+]
 
 
 @pytest.fixture(scope="session")

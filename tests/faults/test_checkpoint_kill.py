@@ -14,7 +14,7 @@ from mynah.checkpoints.commit import clean, is_whole, list_checkpoints, publish
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-from mynah.training.checkpoint import commit, publish, retain
+from mynah.checkpoints.commit import commit, publish, retain
 
 model, fatal, action = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 operations = 0

@@ -21,8 +21,8 @@ import numpy as np
 from training_fakes import *
 from mynah import distributed
 from mynah.evaluation.decode import decode
-from mynah.config.errors import UserError
-from mynah.config.exit_status import exit_status
+from mynah.errors import UserError
+from mynah.cli.exit_status import exit_status
 
 class Hearing(TinyFamily):
     '''Hears how long a clip is, and how long the longest of its batch.'''
@@ -180,7 +180,7 @@ def test_a_training_of_two_ranks_goes_on_with_one_and_says_what_that_means(tmp_p
         tmp_path,
         RESUME
         + """
-from mynah.training.checkpoint import list_checkpoints
+from mynah.checkpoints.commit import list_checkpoints
 result = go("model", resume=list_checkpoints(folder / "model")[-1])
 print("STEPS", result.steps)
 """,

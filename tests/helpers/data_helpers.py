@@ -11,7 +11,7 @@ import soundfile
 
 from mynah.config.schema import DataConfig
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 REAL_DATA = Path(os.environ.get("MYNAH_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 

@@ -247,7 +247,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from mynah.config.schema import Config
-from mynah.run_record import RunRecord
+from mynah.runs.record import RunRecord
 run, output = map(Path, sys.argv[1:])
 run.mkdir()
 config = Config()

@@ -246,4 +246,4 @@ def test_a_configuration_is_composed_without_torch_or_transformers():
 
 
 def test_shipped_configurations_are_where_the_repository_has_them():
-    assert shipped_configs() == Path(__file__).parents[3] / "configs" / "hydra"
+    assert shipped_configs() == Path(__file__).parents[4] / "configs" / "hydra"

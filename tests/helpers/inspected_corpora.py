@@ -15,7 +15,7 @@ WORDS = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "stop", "go",
     "left", "right", "up", "down",
 )  # fmt: skip
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 REAL_DATA = Path(os.environ.get("MYNAH_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 

@@ -16,7 +16,7 @@ from mynah.config.legacy import files
 from mynah.config.legacy.migrate import migrate
 from mynah.errors import ConfigErrors, UserError
 
-SHIPPED = Path(__file__).parents[3] / "configs" / "experiments"
+SHIPPED = Path(__file__).parents[4] / "configs" / "experiments"
 
 
 def write(tmp_path: Path, content) -> Path:

@@ -54,8 +54,8 @@ SLOW = """
     from pathlib import Path
     sys.path.insert(0, {helpers!r})
     from data_helpers import settings
-    from mynah.data import checking
-    from mynah.data.prepare import prepare
+    from mynah.data.preparation import checking
+    from mynah.data.preparation.prepare import prepare
     checking._SHARD_ROWS = 3
     look = checking.audio.inspect
     def slow(file, **part):

@@ -1,0 +1,159 @@
+"""Things of one kind by name: Mynah's own, and those that other distributions add.
+
+A distribution adds one through an entry point, as in its ``pyproject.toml``::
+
+    [project.entry-points."mynah.sources"]
+    trn = "my_package.trn:TrnSource"
+
+Names are read from the installed metadata; nothing is imported before a name is asked for, so
+that a configuration is checked without torch and a plug-in that fails costs nobody else.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from mynah.errors import UserError
+
+GROUPS = (
+    "mynah.sources",
+    "mynah.recipes",
+    "mynah.augmentations",
+    "mynah.families",
+    "mynah.audio_llms",
+    "mynah.metrics",
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point.
+
+    Attributes:
+        name: What it is called in settings.
+        value: Where it is, as ``package.module:Name``.
+        distribution: The package that brings it, as ``my-package 1.2``.
+    """
+
+    name: str
+    value: str
+    distribution: str
+
+
+class Registry(Generic[T]):
+    """The things of one kind, by name.
+
+    Args:
+        kind: What one is called in messages, as ``"corpus format"``.
+        group: The group of its entry points, one of :data:`GROUPS`.
+        own: Where Mynah's own are, as ``package.module:Name``, by name.
+        check: What is wrong with a thing, in a few words, or None: the contract that a plug-in
+            has to keep. Mynah's own are not asked.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        own: Mapping[str, str],
+        check: Callable[[object], str | None] = lambda found: None,
+    ) -> None:
+        self.kind = kind
+        self.group = group
+        self._own = dict(own)
+        self._check = check
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The names of Mynah's own."""
+        return tuple(self._own)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names: Mynah's own in their order, then those of plug-ins. Nothing is imported."""
+        return (*self._own, *(name for name in self._added() if name not in self._own))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own or name in self._added()
+
+    def plugin(self, name: str) -> Plugin | None:
+        """The plug-in that brings a name; None where it is Mynah's own, or unknown."""
+        return None if name in self._own else self._added().get(name)
+
+    def get(self, name: str) -> T:
+        """The thing of a name, imported now.
+
+        Raises:
+            KeyError: There is none of this name.
+            UserError: It is a plug-in's, and fails to import or breaks its contract.
+        """
+        if name in self._own:
+            found: T = _imported(self._own[name])
+            return found
+        plugin = self._added()[name]
+        try:
+            found = _imported(plugin.value)
+        except Exception as problem:
+            raise self._broken(
+                plugin, f"cannot be imported: {type(problem).__name__}: {problem}"
+            ) from problem
+        if wrong := self._check(found):
+            raise self._broken(plugin, wrong)
+        return found
+
+    def notices(self) -> list[str]:
+        """What a person should know of plug-ins that are not used, a sentence each."""
+        texts = []
+        seen: dict[str, str] = {}
+        for plugin in _entry_points(self.group):
+            if plugin.name in self._own:
+                texts.append(
+                    f"The {self.kind} {plugin.name} of {plugin.distribution} is not used: Mynah "
+                    "has one of this name."
+                )
+            elif plugin.name in seen:
+                texts.append(
+                    f"The {self.kind} {plugin.name} of {plugin.distribution} is not used: "
+                    f"{seen[plugin.name]} has one of this name."
+                )
+            seen.setdefault(plugin.name, plugin.distribution)
+        return texts
+
+    def _added(self) -> dict[str, Plugin]:
+        added: dict[str, Plugin] = {}
+        for plugin in _entry_points(self.group):
+            added.setdefault(plugin.name, plugin)
+        return added
+
+    def _broken(self, plugin: Plugin, wrong: str) -> UserError:
+        return UserError(
+            f"The {self.kind} {plugin.name} of the package {plugin.distribution} {wrong}",
+            where=f"entry point {plugin.name} = {plugin.value} ({self.group})",
+            fix=f"update or uninstall {plugin.distribution.partition(' ')[0]}",
+        )
+
+
+@functools.cache
+def _entry_points(group: str) -> tuple[Plugin, ...]:
+    """The entry points of a group, in the order of their distributions' names."""
+    found = []
+    for entry in importlib.metadata.entry_points(group=group):
+        held = entry.dist
+        about = f"{held.name} {held.version}" if held is not None else "an unknown package"
+        found.append(Plugin(entry.name, entry.value, about))
+    return tuple(sorted(found, key=lambda plugin: (plugin.distribution, plugin.name)))
+
+
+def _imported(value: str) -> T:  # type: ignore[type-var]
+    module, _, name = value.partition(":")
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found  # type: ignore[return-value]
