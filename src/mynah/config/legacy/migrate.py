@@ -15,7 +15,7 @@ from mynah.config.hydra.compose import compose
 from mynah.config.legacy.files import Experiment, read, report
 from mynah.errors import ConfigErrors, UserError
 
-_USAGE = "mynah migrate FILE.json [-o experiments/NAME.yaml]   (-o -: print it)"
+USAGE = "mynah migrate FILE.json [-o experiments/NAME.yaml]   (-o -: print it)"
 _EXPERIMENTS = Path("configs/hydra/experiments")
 
 
@@ -137,11 +137,11 @@ def _arguments(argv: Sequence[str]) -> tuple[Path, str | None]:
         elif token.startswith("--output="):
             target = token.partition("=")[2]
         elif token.startswith("-"):
-            raise UserError(f"{token} is no flag of this command.", fix=_USAGE)
+            raise UserError(f"{token} is no flag of this command.", fix=USAGE)
         else:
             files.append(token)
     if len(files) != 1:
-        raise UserError("One JSON file is to be named.", fix=_USAGE)
+        raise UserError("One JSON file is to be named.", fix=USAGE)
     return Path(files[0]), target
 
 

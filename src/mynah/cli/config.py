@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.cli.command_line import CommandLine
+from mynah.cli.exit_status import exit_status
 from mynah.config.effective import values
 from mynah.config.hydra.compose import Composed, compose, prepare_hydra, read_config
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
@@ -19,8 +21,42 @@ from mynah.config.settings import all_sections, all_settings, nearest
 from mynah.config.values import typed
 from mynah.errors import ConfigError, ConfigErrors, UserError
 
+_OVERRIDES = "settings as key=value, group=option, +experiments=name; flags as --cfg job"
 _STYLES = {"command line": "bold green", "experiment": "cyan", "group": "blue", "schema": "dim"}
 _RUN_FILES = ("config.yaml", "model/config.yaml", ".hydra/config.yaml")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``explain`` or ``diff``.
+
+    Returns:
+        The exit status (see ``mynah.cli.exit_status``).
+    """
+    parsed = _parser().parse_args(arguments)
+    directory = Path(parsed.config_dir) if parsed.config_dir else None
+    if parsed.action == "explain":
+        return exit_status(
+            lambda: explain(parsed.overrides, only=parsed.only, config_dir=directory)
+        )
+    return exit_status(lambda: diff(parsed.first, parsed.second, config_dir=directory))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mynah config", description="Explain a configuration, or compare two."
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    explained = actions.add_parser(
+        "explain", help="every effective value and the layer that set it"
+    )
+    explained.add_argument("overrides", nargs="*", help=_OVERRIDES)
+    explained.add_argument("--only", metavar="KEY", help="only settings below KEY, as training")
+    compared = actions.add_parser("diff", help="what differs between two runs or experiments")
+    compared.add_argument("first", help="a run's directory, an experiment, or a YAML file")
+    compared.add_argument("second", help="the same")
+    for action in (explained, compared):
+        action.add_argument("--config-dir", metavar="DIR", help="more groups and experiments")
+    return parser
 
 
 def explain(

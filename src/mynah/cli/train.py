@@ -1,0 +1,17 @@
+"""``mynah train [key=value ...]``: train, measure, write a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a training or a sweep, by Hydra's grammar.
+
+    Returns:
+        The exit status (see ``mynah.cli.exit_status``).
+    """
+    from mynah.cli.command_line import command_line
+    from mynah.cli.entry import job
+
+    return command_line(job, arguments, "mynah train")

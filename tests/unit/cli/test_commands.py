@@ -1,0 +1,33 @@
+"""The table of commands: what is listed, and what a mistyped name is answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from mynah.cli.main import COMMANDS, main
+
+
+def test_every_command_is_listed_with_what_it_does(capsys):
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for name, command in COMMANDS.items():
+        assert f"  {name} " in shown and command.help in shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [(["trian"], "mynah train"), (["data", "prepair"], "mynah data prepare")],
+)
+def test_a_mistyped_command_is_answered_with_the_nearest(typed, meant, capsys):
+    assert main(typed) == 2
+    assert f"fix: {meant}" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "data prepare", "data inspect"])
+def test_every_command_has_a_help_of_its_own(command, capsys):
+    try:
+        status = main([*command.split(), "--help"])
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 0
+    assert f"mynah {command.split()[0]}" in capsys.readouterr().out
