@@ -349,12 +349,18 @@ def fingerprint_of(
     """
     digest = hashlib.blake2b(digest_size=16)
     for piece in pieces:
-        policy = piece.policy if piece.policy and not piece.policy.is_plain else None
-        digest.update(repr((piece.table.fingerprint, policy, piece.prefix)).encode())
+        policy = _written(piece.policy) if piece.policy and not piece.policy.is_plain else "None"
+        content = f"({piece.table.fingerprint!r}, {policy}, {piece.prefix!r})"
+        digest.update(content.encode())
     digest.update(b"all" if rows is None else np.asarray(rows, dtype=np.int64).tobytes())
     digest.update(b"once" if repeats is None else repeats.tobytes())
     digest.update(str(sample_rate).encode())
     return digest.hexdigest()
+
+
+def _written(policy: TextPolicy) -> str:
+    """A policy as fingerprints have held it since the first one, whatever its class is called."""
+    return f"TextPolicy({', '.join(f'{name}={value!r}' for name, value in policy.named.items())})"
 
 
 def _index_type(rows: int) -> Any:

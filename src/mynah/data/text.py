@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from mynah.config.schema import DataConfig
 from mynah.errors import UserError
@@ -48,6 +49,17 @@ class TextPolicy:
             strip_punctuation=config.strip_punctuation,
             substitutions=tuple(sorted(table.items())),
         )
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What fingerprints are made of: each name is written out here, so that renaming a class
+        or an attribute changes none. The order counts; something new is added at the end, and
+        only where it is not at its default."""
+        return {
+            "lower": self.lower,
+            "strip_punctuation": self.strip_punctuation,
+            "substitutions": tuple((written, instead) for written, instead in self.substitutions),
+        }
 
     @property
     def is_plain(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,12 +135,30 @@ def _aligner(
 
 
 def _settings(request: Request, aligner: Aligner | None) -> dict[str, object]:
-    """What the utterances of a recording hang on, for people and for fingerprints."""
+    """What the utterances of a recording depend on, for people and for fingerprints."""
+    rules, windows = request.rules, request.windows
     return {
         "method": _METHOD,
         "model": aligner.identity if aligner else None,
-        "rules": asdict(request.rules),
-        "windows": asdict(request.windows),
+        # By names of their own, and not by those of attributes, which may be renamed.
+        "rules": {
+            "least_score": rules.least_score,
+            "lengths": {
+                "least_seconds": rules.lengths.least_seconds,
+                "most_seconds": rules.lengths.most_seconds,
+            },
+            "pause": {
+                "least_seconds": rules.pause.least_seconds,
+                "padding_seconds": rules.pause.padding_seconds,
+            },
+            "skip_cost": rules.skip_cost,
+            "star_cost": rules.star_cost,
+        },
+        "windows": {
+            "seconds": windows.seconds,
+            "context_seconds": windows.context_seconds,
+            "batch": windows.batch,
+        },
         "write_audio": request.write_audio,
     }
 

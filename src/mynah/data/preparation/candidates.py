@@ -78,7 +78,7 @@ def chosen_corpus(
     ]
     made_of = {
         "settings": {name: getattr(config, name) for name in _DECIDING},
-        "policy": dataclasses.astuple(policy) if request.training else None,
+        "policy": tuple(policy.named.values()) if request.training else None,
         "role": request.name,
         "tables": [str(stretch.piece.table.directory.name) for stretch in stretches],
         "content": [stretch.piece.table.fingerprint for stretch in stretches],

@@ -75,7 +75,10 @@ class SyntheticSource(Source):
             "format": tables.FORMAT_VERSION,
             "espeak": espeak.espeak().version,
             "sample_rate": self._sample_rate,
-            "spoken": [dataclasses.astuple(one) for one in spoken],
+            "spoken": [
+                (one.id, one.text, one.voice, one.rate, one.pitch, one.snr_db, one.seed)
+                for one in spoken
+            ],
         }
         digest = hashlib.blake2b(json.dumps(made_of).encode(), digest_size=8).hexdigest()
         directory = self._place.cache / f"synthetic-{split}-{digest}"
