@@ -15,7 +15,7 @@ from mynah.errors import UserError
 if TYPE_CHECKING:
     from mynah.config.origins import Origin
     from mynah.config.schema import Config
-    from mynah.models.pretrained.hub import Source
+    from mynah.models.pretrained.part import PretrainedPart
     from mynah.prefetching.datasets import Here
     from mynah.prefetching.repository import Wanted
 
@@ -124,7 +124,9 @@ def _plan(config: Config, origins: Mapping[str, Origin]) -> tuple[list[Wanted], 
     return wanted, here
 
 
-def _of_checkpoint(config: Config, origins: Mapping[str, Origin]) -> tuple[Config, list[Source]]:
+def _of_checkpoint(
+    config: Config, origins: Mapping[str, Origin]
+) -> tuple[Config, list[PretrainedPart]]:
     """What measuring a checkpoint needs: its own settings, and the weights it builds on."""
     from mynah.checkpoints.find import resolve_checkpoint
     from mynah.config.checkpointed import checkpoint_config

@@ -14,6 +14,7 @@ from mynah.models.family import Family
 from mynah.models.lora import adapters, quantization
 from mynah.models.pretrained import bases, hub, hub_errors, structure, weight_files, weights
 from mynah.models.pretrained.attention import check_attention
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.seq2seq import loading as seq2seq_loading
 
 if TYPE_CHECKING:
@@ -70,24 +71,24 @@ def load(
             where=str(directory),
             fix="Name a directory checkpoint-N that a training wrote.",
         )
-    source = hub.Source(str(directory), offline=True, setting=str(directory))
+    part = PretrainedPart(str(directory), offline=True, setting=str(directory))
     with contextlib.nullcontext() if as_trained else quantization.whole_weights():
-        family = _family_of(source).load(directory, offline=offline)
+        family = _family_of(part).load(directory, offline=offline)
         weights.hold_as_recorded(family.model, directory)
     if attention is not None:
         own = weights.own(family.model)
-        check_attention(type(own), dataclasses.replace(source, attention=attention))
+        check_attention(type(own), dataclasses.replace(part, attention=attention))
         own.set_attn_implementation(attention)
     return family
 
 
-def family_name(source: hub.Source) -> str:
+def family_name(part: PretrainedPart) -> str:
     """The family of a checkpoint or of a pretrained recognizer, before any of it is loaded.
 
     Raises:
         UserError: It cannot be had, or is of no family.
     """
-    return _family_of(source).name
+    return _family_of(part).name
 
 
 def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
@@ -102,31 +103,31 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
     config = _plain(config)
     _check_told(config, _family(config, offline).name)
     settings = ("pretrained", "encoder_model_name", "decoder_model_name")
-    parts: dict[str, hub.Source] = {}
+    parts: dict[str, PretrainedPart] = {}
     for setting in settings:
         if getattr(config, setting) is None:
             continue
-        source = hub.Source.of(config, setting, offline=offline)
-        if _is_ours(source):
-            bases.check_bases(Path(source.name), offline=offline)
+        part = PretrainedPart.of(config, setting, offline=offline)
+        if _is_ours(part):
+            bases.check_bases(Path(part.name), offline=offline)
             continue
-        parts[setting] = source
-        loaded = hub.load_config(source)
-        hub.check_weights(source)
-        hub.check_own_code(source)
+        parts[setting] = part
+        loaded = hub.load_config(part)
+        hub.check_weights(part)
+        hub.check_own_code(part)
         if setting == "decoder_model_name":
-            _check_language_model(loaded.model_type, source)
+            _check_language_model(loaded.model_type, part)
             continue
         if setting == "encoder_model_name":
             from mynah.models.speech_llm import encoders
 
-            encoders.encoder_config(loaded, source)
+            encoders.encoder_config(loaded, part)
         if setting == "pretrained" and loaded.model_type in loading.SUPPORTED:
-            loading.check_settings(config, source, sample_rate)
+            loading.check_settings(config, part, sample_rate)
             continue
-        hub.feature_extractor(source, sample_rate)
+        hub.feature_extractor(part, sample_rate)
         if setting == "pretrained" and loaded.model_type in seq2seq_loading.SUPPORTED:
-            seq2seq_loading.check_settings(config, source)
+            seq2seq_loading.check_settings(config, part)
     structure.check_structure(config, parts)
 
 
@@ -172,11 +173,11 @@ def _check_told(config: ModelConfig, family: str) -> None:
             )
 
 
-def _is_ours(source: hub.Source) -> bool:
+def _is_ours(part: PretrainedPart) -> bool:
     """Whether the part is a checkpoint whose weights lie in several places."""
-    if not source.is_folder:
+    if not part.is_folder:
         return False
-    folder = Path(source.name)
+    folder = Path(part.name)
     return weight_files.adapter_alone(folder) or (folder / "projector.safetensors").exists()
 
 
@@ -201,7 +202,7 @@ def _family(config: ModelConfig, offline: bool) -> type[Family]:
     if config.decoder_model_name is not None:
         found = _named("speech_llm")
     elif config.pretrained is not None:
-        found = _family_of(hub.Source.of(config, "pretrained", offline=offline))
+        found = _family_of(PretrainedPart.of(config, "pretrained", offline=offline))
     else:
         found = _named("ctc" if config.family == "auto" else config.family)
     if config.family not in ("auto", found.name):
@@ -236,7 +237,7 @@ def _named(name: str) -> type[Family]:
     return CTC
 
 
-def _family_of(source: hub.Source) -> type[Family]:
+def _family_of(part: PretrainedPart) -> type[Family]:
     """The family of one whole pretrained recognizer.
 
     Raises:
@@ -247,9 +248,9 @@ def _family_of(source: hub.Source) -> type[Family]:
 
     from mynah.models.transducer import loading as transducer_loading
 
-    kind = hub.model_type(source)
-    if kind not in CONFIG_MAPPING and (brought := hub.own_code(source)):
-        return _family_of_code(source, brought)
+    kind = hub.model_type(part)
+    if kind not in CONFIG_MAPPING and (brought := hub.own_code(part)):
+        return _family_of_code(part, brought)
     if kind == _SPEECH_LLM:
         return _named("speech_llm")
     if kind in MODEL_FOR_CTC_MAPPING_NAMES:
@@ -263,20 +264,20 @@ def _family_of(source: hub.Source) -> type[Family]:
     unsupported = {**seq2seq_loading.UNSUPPORTED, **loading.UNSUPPORTED}
     if kind in unsupported:
         raise UserError(
-            f"{source.name} is a {kind}, which cannot be trained here: {unsupported[kind]}.",
-            where=source.setting,
+            f"{part.name} is a {kind}, which cannot be trained here: {unsupported[kind]}.",
+            where=part.setting,
             fix="Use another model, as openai/whisper-small.",
         )
     if _is_language_model(kind):
         raise UserError(
-            f"{source.name} is a language model ({kind}), and no recognizer.",
-            where=source.setting,
+            f"{part.name} is a language model ({kind}), and no recognizer.",
+            where=part.setting,
             fix=f"model.encoder_model_name=openai/whisper-small "
-            f"model.decoder_model_name={source.name} model.pretrained=null",
+            f"model.decoder_model_name={part.name} model.pretrained=null",
         )
     raise UserError(
-        f"{source.name} is a {kind}, and no recognizer that can be trained here.",
-        where=source.setting,
+        f"{part.name} is a {kind}, and no recognizer that can be trained here.",
+        where=part.setting,
         fix="Supported are "
         + ", ".join(
             sorted(
@@ -301,20 +302,20 @@ _FAMILY_OF_AUTO_CLASS = {
 }
 
 
-def _family_of_code(source: hub.Source, brought: Iterable[str]) -> type[Family]:
+def _family_of_code(part: PretrainedPart, brought: Iterable[str]) -> type[Family]:
     """The family of a recognizer of an architecture that comes as code with its weights.
 
     Raises:
         UserError: The code may not be run, or none of its classes is a recognizer's.
     """
-    if not source.trust_remote_code:
-        raise hub_errors.brings_code(source)
+    if not part.trust_remote_code:
+        raise hub_errors.brings_code(part)
     for auto, family in _FAMILY_OF_AUTO_CLASS.items():
         if auto in brought:
             return _named(family)
     raise UserError(
-        f"The code that {source.name} brings along has no class of a recognizer.",
-        where=source.setting,
+        f"The code that {part.name} brings along has no class of a recognizer.",
+        where=part.setting,
         fix="Its config.json would name one in auto_map, as " + ", ".join(_FAMILY_OF_AUTO_CLASS),
     )
 
@@ -325,12 +326,12 @@ def _is_language_model(kind: str) -> bool:
     return kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 
-def _check_language_model(kind: str, source: hub.Source) -> None:
+def _check_language_model(kind: str, part: PretrainedPart) -> None:
     from mynah.models.speech_llm.encoders import SUPPORTED
 
     if kind in SUPPORTED or not _is_language_model(kind):
         raise UserError(
-            f"{source.name} is a {kind}, and no causal language model.",
-            where=source.setting,
+            f"{part.name} is a {kind}, and no causal language model.",
+            where=part.setting,
             fix="Name a language model, as HuggingFaceTB/SmolLM2-360M-Instruct.",
         )

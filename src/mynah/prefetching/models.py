@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mynah.models.pretrained import bases, hub, hub_errors, weight_files
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.prefetching.repository import Wanted, sizes
 
 if TYPE_CHECKING:
@@ -23,25 +24,25 @@ _OF_OTHERS = (".bin.index.json", ".msgpack.index.json", ".h5.index.json")
 _ADAPTER = "adapter_model.safetensors"
 
 
-def sources(config: ModelConfig, *, offline: bool) -> list[hub.Source]:
+def sources(config: ModelConfig, *, offline: bool) -> list[PretrainedPart]:
     """The parts on the hub that a training builds on; a checkpoint's own bases for a folder.
 
     Raises:
         UserError: A folder builds on weights that are not what they were.
     """
-    found: list[hub.Source] = []
+    found: list[PretrainedPart] = []
     for setting in SETTINGS:
         if getattr(config, setting) is None:
             continue
-        source = hub.Source.of(config, setting, offline=offline)
-        if source.is_folder:
-            found += bases.bases_of(Path(source.name), offline=offline)
+        part = PretrainedPart.of(config, setting, offline=offline)
+        if part.is_folder:
+            found += bases.bases_of(Path(part.name), offline=offline)
         else:
-            found.append(source)
+            found.append(part)
     return [one for one in found if not one.is_folder]
 
 
-def wanted(source: hub.Source) -> Wanted:
+def wanted(part: PretrainedPart) -> Wanted:
     """What of a part's repository is needed, at the commit that its revision stands for.
 
     Raises:
@@ -49,40 +50,40 @@ def wanted(source: hub.Source) -> Wanted:
     """
     from huggingface_hub import HfApi
 
-    hub.check_weights(source)
+    hub.check_weights(part)
     try:
-        info = HfApi().model_info(source.name, revision=source.revision, timeout=20)
-        commit = info.sha or source.revision or "main"
+        info = HfApi().model_info(part.name, revision=part.revision, timeout=20)
+        commit = info.sha or part.revision or "main"
         there = [one.rfilename for one in info.siblings or []]
         index = None
         if weight_files.INDEX in there and weight_files.WHOLE not in there:
-            index = hub.fetch(source, weight_files.INDEX)
+            index = hub.fetch(part, weight_files.INDEX)
         shards = _shards(index) if index is not None else [weight_files.WHOLE]
-        names = needed_files(there, shards, code=source.trust_remote_code)
-        files = sizes("model", source.name, commit, names)
+        names = needed_files(there, shards, code=part.trust_remote_code)
+        files = sizes("model", part.name, commit, names)
     except OSError as error:  # all errors of the hub's library are of this kind
-        raise hub_errors.refusal(source, error) from None
-    return Wanted("model", source.name, source.revision, commit, files, source.setting)
+        raise hub_errors.refusal(part, error) from None
+    return Wanted("model", part.name, part.revision, commit, files, part.setting)
 
 
-def here(source: hub.Source) -> Wanted:
+def here(part: PretrainedPart) -> Wanted:
     """What of a part is needed, as what is on this machine tells it.
 
     Raises:
         UserError: Nothing of it is here.
     """
-    config = hub.fetch(source, "config.json")
+    config = hub.fetch(part, "config.json")
     if config is None:
-        raise hub_errors.not_here(source)
+        raise hub_errors.not_here(part)
     folder = config.parent
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     index = folder / weight_files.INDEX
     is_split = index.is_file() and weight_files.WHOLE not in there
     weights = _shards(index) if is_split else [weight_files.WHOLE]
-    names = needed_files(there | set(weights), weights, code=source.trust_remote_code)
+    names = needed_files(there | set(weights), weights, code=part.trust_remote_code)
     files = {name: (folder / name).stat().st_size if name in there else 0 for name in names}
-    commit = hub.commit_of(source)
-    return Wanted("model", source.name, source.revision, commit, files, source.setting)
+    commit = hub.commit_of(part)
+    return Wanted("model", part.name, part.revision, commit, files, part.setting)
 
 
 def needed_files(there: Iterable[str], weights: Iterable[str], *, code: bool) -> list[str]:

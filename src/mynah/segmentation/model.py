@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.errors import UserError
+from mynah.models.pretrained.part import PretrainedPart
 
 if TYPE_CHECKING:
     from mynah.models.ctc.family import CTC
-    from mynah.models.pretrained.hub import Source
 
 _SETTING = "--model"
 _HINT = (
@@ -26,11 +26,11 @@ class Aligner:
     """A model that was looked at, and not loaded yet.
 
     Attributes:
-        source: Where it is.
+        part: Where it is.
         identity: What tells it from another, or from another training of itself.
     """
 
-    source: Source
+    part: PretrainedPart
     identity: str
 
     def load(self) -> CTC:
@@ -46,14 +46,14 @@ class Aligner:
 
         config = Config()
         use_threads(config)
-        if self.source.is_folder:
-            family = registry.load(Path(self.source.name), offline=self.source.offline)
+        if self.part.is_folder:
+            family = registry.load(Path(self.part.name), offline=self.part.offline)
         else:
             family = registry.build(
-                ModelConfig(pretrained=self.source.name, revision=self.source.revision),
+                ModelConfig(pretrained=self.part.name, revision=self.part.revision),
                 texts=[],
-                sample_rate=_sample_rate(self.source),
-                offline=self.source.offline,
+                sample_rate=_sample_rate(self.part),
+                offline=self.part.offline,
             )
         assert isinstance(family, CTC)
         family.model.eval().to(device_for(config))
@@ -79,24 +79,24 @@ def find_aligner(
     from mynah.models.pretrained import hub
 
     path = _folder(name, working_directory)
-    source = hub.Source(str(path or name), revision, offline, _SETTING)
+    part = PretrainedPart(str(path or name), revision, offline, _SETTING)
     is_adapter = path is not None and (path / "adapter_config.json").exists()
     if not is_adapter:
-        kind = registry.family_name(source)
+        kind = registry.family_name(part)
         if kind != "ctc":
             raise UserError(
                 f"{name} is of the family {kind}, which does not tell when a word is said.",
                 where=f"{_SETTING} {name}",
                 fix=_HINT,
             )
-        hub.check_weights(source)
-        if not loading.recognizes(source):
+        hub.check_weights(part)
+        if not loading.recognizes(part):
             raise UserError(
                 f"{name} was never trained to recognize: it has no CTC head or no tokenizer.",
                 where=f"{_SETTING} {name}",
                 fix=_HINT,
             )
-    return Aligner(source, _identity(source, path))
+    return Aligner(part, _identity(part, path))
 
 
 def _folder(name: str, working_directory: Path) -> Path | None:
@@ -116,19 +116,19 @@ def _folder(name: str, working_directory: Path) -> Path | None:
     return None
 
 
-def _sample_rate(source: Source) -> int:
+def _sample_rate(part: PretrainedPart) -> int:
     from mynah.models.pretrained import hub
 
-    file = hub.fetch(source, "preprocessor_config.json")
+    file = hub.fetch(part, "preprocessor_config.json")
     written = json.loads(file.read_text(encoding="utf-8")) if file else {}
     return int(written.get("sampling_rate", _USUAL_RATE))
 
 
-def _identity(source: Source, path: Path | None) -> str:
+def _identity(part: PretrainedPart, path: Path | None) -> str:
     from mynah.models.pretrained import hub
 
     if path is None:
-        return f"{source.name}@{hub.commit_of(source)}"
+        return f"{part.name}@{hub.commit_of(part)}"
     made = hashlib.blake2b(digest_size=16)
     for file in sorted(path.glob("*.safetensors")):
         status = file.stat()

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tone_speech import ToneFamily
 
-from mynah.models.pretrained.hub import Source
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.segmentation import segment as module
 from mynah.segmentation.model import Aligner
 
@@ -35,6 +35,6 @@ def tones(monkeypatch):
     monkeypatch.setattr(
         module,
         "find_aligner",
-        lambda name, *_, **__: ToneAligner(Source(name), f"{name}@1"),
+        lambda name, *_, **__: ToneAligner(PretrainedPart(name), f"{name}@1"),
     )
     return ToneAligner

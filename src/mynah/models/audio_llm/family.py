@@ -24,6 +24,7 @@ from mynah.models.family import Example, Family, LossSum
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.pieces import Pieces
 from mynah.models.text.token_loss import IGNORED, token_loss
 
@@ -85,26 +86,26 @@ class AudioLLM(Family):
         cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
     ) -> AudioLLM:
         assert config.pretrained is not None
-        source = hub.Source.of(config, "pretrained", offline=offline)
-        if loading.holds_adapter_alone(source):
-            return cls._continued(config, Path(source.name), offline=offline)
-        return cls._from_pretrained(config, source, sample_rate)
+        part = PretrainedPart.of(config, "pretrained", offline=offline)
+        if loading.holds_adapter_alone(part):
+            return cls._continued(config, Path(part.name), offline=offline)
+        return cls._from_pretrained(config, part, sample_rate)
 
     @classmethod
     def _from_pretrained(
-        cls, config: ModelConfig, source: hub.Source, sample_rate: int
+        cls, config: ModelConfig, part: PretrainedPart, sample_rate: int
     ) -> AudioLLM:
-        written = hub.load_config(source)
+        written = hub.load_config(part)
         learns = loading.tuning_of(config, written.model_type)
-        processor = loading.processor(source, written.model_type)
-        model: Any = loading.load(source, written)
-        commit = hub.commit_of(source)
+        processor = loading.processor(part, written.model_type)
+        model: Any = loading.load(part, written)
+        commit = hub.commit_of(part)
         if learns.adapts:
-            model = loading.add_lora(model, config, learns, source)
+            model = loading.add_lora(model, config, learns, part)
         else:
             loading.freeze(model, learns)
-        family = cls(model, processor, _usage(config), revisions={source.name: commit})
-        loading.check_rate(family.sample_rate, source, sample_rate)
+        family = cls(model, processor, _usage(config), revisions={part.name: commit})
+        loading.check_rate(family.sample_rate, part, sample_rate)
         return family
 
     @classmethod
@@ -125,7 +126,7 @@ class AudioLLM(Family):
     def load(cls, directory: Path, *, offline: bool = False) -> AudioLLM:
         from transformers import AutoConfig, GenerationConfig
 
-        here = hub.Source(str(directory), offline=True, setting=str(directory))
+        here = PretrainedPart(str(directory), offline=True, setting=str(directory))
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
         processor = loading.processor(here, config.model_type)
         usage = Usage.of(config)

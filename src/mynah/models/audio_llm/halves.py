@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.models.pretrained import hub
+from mynah.models.pretrained.part import PretrainedPart
 
 _TEMPLATE = "chat_template.json"
 _FILES = (
@@ -39,11 +40,11 @@ class HearingHalf:
         self._files = files
 
     @classmethod
-    def of(cls, source: hub.Source, extractor: Any) -> HearingHalf:
+    def of(cls, part: PretrainedPart, extractor: Any) -> HearingHalf:
         """From where a model is.
 
         Args:
-            source: Where the model is.
+            part: Where the model is.
             extractor: The class of its feature extractor.
 
         Raises:
@@ -54,11 +55,11 @@ class HearingHalf:
 
         files = {}
         for name in _FILES:
-            if (path := hub.fetch(source, name)) is not None:
+            if (path := hub.fetch(part, name)) is not None:
                 files[name] = path.read_text(encoding="utf-8")
         return cls(
-            AutoTokenizer.from_pretrained(source.place, **source.options()),
-            extractor.from_pretrained(source.place, **source.options()),
+            AutoTokenizer.from_pretrained(hub.place(part), **hub.options(part)),
+            extractor.from_pretrained(hub.place(part), **hub.options(part)),
             files,
         )
 

@@ -10,6 +10,7 @@ from mynah.config.tuning import FROZEN, FULL, LORA, Tuning
 from mynah.errors import UserError
 from mynah.models.lora import adapters
 from mynah.models.pretrained import hub, weight_files, weights
+from mynah.models.pretrained.part import PretrainedPart
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -96,14 +97,14 @@ class Usage:
         setattr(model.config, _RECORD, asdict(self))
 
 
-def load(source: hub.Source, config: Any) -> Any:
+def load(part: PretrainedPart, config: Any) -> Any:
     """The model in fp32, whatever precision its file has, every weight accounted for.
 
     An adapter that lies beside the weights on the hub, as Granite Speech 3.3's or the one of
     Phi-4-multimodal for speech, is merged.
 
     Args:
-        source: Where it is.
+        part: Where it is.
         config: Its configuration.
 
     Raises:
@@ -117,9 +118,9 @@ def load(source: hub.Source, config: Any) -> Any:
     elif config.model_type == "qwen2_5_omni":  # what writes, without what speaks
         kind = transformers.Qwen2_5OmniThinkerForConditionalGeneration
         config = config.thinker_config
-    model = weights.load(kind, source, config=config)
+    model = weights.load(kind, part, config=config)
     if config.model_type == "phi4_multimodal":
-        _add_speech_lora(model, source)
+        _add_speech_lora(model, part)
     if getattr(model, "_hf_peft_config_loaded", False):
         _merge_adapter_of_its_own(model)
     if (adaptor := getattr(model.config, "adaptor_config", None)) is not None:
@@ -128,17 +129,17 @@ def load(source: hub.Source, config: Any) -> Any:
     return model
 
 
-def _add_speech_lora(model: Any, source: hub.Source) -> None:
+def _add_speech_lora(model: Any, part: PretrainedPart) -> None:
     """Phi-4-multimodal's own, where it is still apart: a checkpoint of ours has it merged."""
-    if hub.fetch(source, f"{_SPEECH_LORA}/adapter_config.json") is None:
+    if hub.fetch(part, f"{_SPEECH_LORA}/adapter_config.json") is None:
         return
     options = {
         "subfolder": _SPEECH_LORA,
-        "revision": source.revision,
-        "local_files_only": source.is_local,
+        "revision": part.revision,
+        "local_files_only": hub.is_local(part),
     }
     with hub.quiet():
-        model.load_adapter(source.place, adapter_name="hears", adapter_kwargs=options)
+        model.load_adapter(hub.place(part), adapter_name="hears", adapter_kwargs=options)
 
 
 def _merge_adapter_of_its_own(model: Any) -> None:
@@ -155,12 +156,12 @@ def _merge_adapter_of_its_own(model: Any) -> None:
     model.config.has_lora_adapter = False
 
 
-def holds_adapter_alone(source: hub.Source) -> bool:
+def holds_adapter_alone(part: PretrainedPart) -> bool:
     """Whether a folder is an adapter of our own; Granite Speech has weights beside its own."""
-    return source.is_folder and weight_files.adapter_alone(Path(source.name))
+    return part.is_folder and weight_files.adapter_alone(Path(part.name))
 
 
-def processor(source: hub.Source, kind: str) -> Any:
+def processor(part: PretrainedPart, kind: str) -> Any:
     """The model's processor, without what transformers needs torchaudio for.
 
     Raises:
@@ -177,29 +178,29 @@ def processor(source: hub.Source, kind: str) -> Any:
     try:
         with hub.quiet():
             if kind == "phi4_multimodal":
-                found: Any = HearingHalf.of(source, Phi4MultimodalFeatureExtractor)
+                found: Any = HearingHalf.of(part, Phi4MultimodalFeatureExtractor)
             elif kind.startswith("qwen2_5_omni"):
-                found = HearingHalf.of(source, WhisperFeatureExtractor)
+                found = HearingHalf.of(part, WhisperFeatureExtractor)
             elif kind.startswith("granite_speech") or kind == "fun_asr_nano":
-                found = _processor_without_torchaudio(source, kind)
+                found = _processor_without_torchaudio(part, kind)
             else:
-                found = AutoProcessor.from_pretrained(source.place, **source.options())
+                found = AutoProcessor.from_pretrained(hub.place(part), **hub.options(part))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{source.name} has no processor: {(str(error).splitlines() or ['?'])[0]}",
-            where=source.setting,
+            f"{part.name} has no processor: {(str(error).splitlines() or ['?'])[0]}",
+            where=part.setting,
             fix="Name a recognizer with its tokenizer and preprocessor_config.json.",
         ) from None
     if getattr(found, "tokenizer", None) is None:
         raise UserError(
-            f"{source.name} has no tokenizer.",
-            where=source.setting,
+            f"{part.name} has no tokenizer.",
+            where=part.setting,
             fix="Name a recognizer with its tokenizer.json.",
         )
     return found
 
 
-def _processor_without_torchaudio(source: hub.Source, kind: str) -> Any:
+def _processor_without_torchaudio(part: PretrainedPart, kind: str) -> Any:
     from transformers import AutoTokenizer, FunAsrNanoProcessor, GraniteSpeechProcessor
 
     from mynah.models.audio_llm import extractors as ours
@@ -209,17 +210,17 @@ def _processor_without_torchaudio(source: hub.Source, kind: str) -> Any:
         if kind == "fun_asr_nano"
         else (ours.GraniteSpeechFeatureExtractor, GraniteSpeechProcessor)
     )
-    written, _ = made.get_processor_dict(source.name, **source.options())
+    written, _ = made.get_processor_dict(part.name, **hub.options(part))
     return made.from_args_and_dict(
         [
-            extractor.from_pretrained(source.place, **source.options()),
-            AutoTokenizer.from_pretrained(source.place, **source.options()),
+            extractor.from_pretrained(hub.place(part), **hub.options(part)),
+            AutoTokenizer.from_pretrained(hub.place(part), **hub.options(part)),
         ],
         written,
     )
 
 
-def check_settings(config: ModelConfig, source: hub.Source, sample_rate: int) -> None:
+def check_settings(config: ModelConfig, part: PretrainedPart, sample_rate: int) -> None:
     """Find what is wrong with the settings or the small files before weights are loaded.
 
     Raises:
@@ -228,25 +229,25 @@ def check_settings(config: ModelConfig, source: hub.Source, sample_rate: int) ->
     from mynah.models.audio_llm.frontends import audio_llm_frontend
     from mynah.models.audio_llm.requests import requests_for
 
-    written = hub.load_config(source)
+    written = hub.load_config(part)
     if any(name.endswith("ForTokenClassification") for name in written.architectures or ()):
         raise UserError(
-            f"{source.name} aligns words that it is given with audio, and writes none.",
-            where=source.setting,
+            f"{part.name} aligns words that it is given with audio, and writes none.",
+            where=part.setting,
             fix="Use the recognizer beside it, as Qwen/Qwen3-ASR-1.7B-hf.",
         )
-    found = processor(source, written.model_type)
-    check_rate(audio_llm_frontend(found, written).sample_rate, source, sample_rate)
+    found = processor(part, written.model_type)
+    check_rate(audio_llm_frontend(found, written).sample_rate, part, sample_rate)
     requests_for(written.model_type, found, prompt=config.prompt, language=config.language)
     tuning_of(config, written.model_type)
 
 
-def check_rate(hears: int, source: hub.Source, sample_rate: int) -> None:
+def check_rate(hears: int, part: PretrainedPart, sample_rate: int) -> None:
     """Raise where the audio would be of another rate than the model hears."""
     if hears != sample_rate:
         raise UserError(
-            f"{source.name} hears {hears} Hz, and data.sample_rate is {sample_rate}.",
-            where=source.setting,
+            f"{part.name} hears {hears} Hz, and data.sample_rate is {sample_rate}.",
+            where=part.setting,
             fix=f"data.sample_rate={hears}",
         )
 
@@ -296,7 +297,7 @@ def freeze(model: Any, learns: Tuning) -> None:
         parameter.requires_grad_(full and not still)
 
 
-def add_lora(model: Any, config: ModelConfig, learns: Tuning, source: hub.Source) -> Any:
+def add_lora(model: Any, config: ModelConfig, learns: Tuning, part: PretrainedPart) -> Any:
     """The model with LoRA in the parts that get it; parts trained in full are kept whole.
 
     Raises:
@@ -325,8 +326,8 @@ def add_lora(model: Any, config: ModelConfig, learns: Tuning, source: hub.Source
         model,
         dataclasses.replace(config, lora_target_modules=paths),
         heads=heads,
-        base=str(Path(source.name).resolve()) if source.is_folder else source.name,
-        revision=None if source.is_folder else hub.commit_of(source),
+        base=str(Path(part.name).resolve()) if part.is_folder else part.name,
+        revision=None if part.is_folder else hub.commit_of(part),
     )
 
 

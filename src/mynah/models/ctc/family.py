@@ -24,6 +24,7 @@ from mynah.models.features.frontends import frontend_for, group_by_length
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.spelling import Spelling
 
@@ -98,10 +99,10 @@ class CTC(Family):
         if config.pretrained is None:
             parts = loading.from_scratch(config, texts, sample_rate)
             return cls(parts.model, parts.extractor, parts.tokenizer, pretrained=False)
-        source = hub.Source.of(config, "pretrained", offline=offline)
-        if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
-            return cls._continued(config, Path(source.name), offline=offline)
-        parts = loading.from_pretrained(config, source, texts, sample_rate)
+        part = PretrainedPart.of(config, "pretrained", offline=offline)
+        if part.is_folder and (Path(part.name) / "adapter_config.json").exists():
+            return cls._continued(config, Path(part.name), offline=offline)
+        parts = loading.from_pretrained(config, part, texts, sample_rate)
         model = parts.model
         learns = tuning_of_recognizer(config)
         if parts.new_head and learns.decoder == FROZEN:
@@ -118,8 +119,8 @@ class CTC(Family):
                 model,
                 config,
                 heads=[] if learns.decoder == FROZEN else heads if parts.new_head else heads[:1],
-                base=str(Path(name).resolve()) if source.is_folder else name,
-                revision=None if source.is_folder else commit,
+                base=str(Path(name).resolve()) if part.is_folder else name,
+                revision=None if part.is_folder else commit,
             )
         else:
             loading.freeze(model, learns)
@@ -179,7 +180,7 @@ class CTC(Family):
     def _load_model(cls, directory: Path, *, offline: bool) -> CTC:
         from transformers import AutoConfig, AutoTokenizer
 
-        here = hub.Source(str(directory), offline=True, setting=str(directory))
+        here = PretrainedPart(str(directory), offline=True, setting=str(directory))
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
         extractor = hub.feature_extractor(here)
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)

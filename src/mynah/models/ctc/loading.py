@@ -11,6 +11,7 @@ from mynah import console
 from mynah.config.tuning import FROZEN
 from mynah.models.ctc import scratch
 from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.spelling import Spelling
 from mynah.models.text.tokenizers import train_tokenizer
 
@@ -56,7 +57,7 @@ def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) ->
 
 
 def from_pretrained(
-    config: ModelConfig, source: hub.Source, texts: Sequence[str], sample_rate: int
+    config: ModelConfig, part: PretrainedPart, texts: Sequence[str], sample_rate: int
 ) -> Parts:
     """Any checkpoint of AutoModelForCTC, or a speech encoder that gets a new head.
 
@@ -67,26 +68,26 @@ def from_pretrained(
     Raises:
         UserError: It cannot be had, hears another sample rate, or can write no transcript.
     """
-    extractor = hub.feature_extractor(source, sample_rate)
-    written = hub.load_config(source)
-    own = _own_tokenizer(source) if _has_head(written) else None
-    revisions = {source.name: hub.commit_of(source)}
+    extractor = hub.feature_extractor(part, sample_rate)
+    written = hub.load_config(part)
+    own = _own_tokenizer(part) if _has_head(written) else None
+    revisions = {part.name: hub.commit_of(part)}
     if own is not None and config.new_tokenizer is None:
         better = "bpe" if written.model_type in _TOO_COARSE_FOR_CHARACTERS else "character"
         Spelling(own, written.pad_token_id).say_what_is_missing(
             texts, instead=f"model.new_tokenizer={better}"
         )
-        return Parts(load_base(source, written, new_head=False), extractor, own, revisions)
+        return Parts(load_base(part, written, new_head=False), extractor, own, revisions)
     kind = config.new_tokenizer or config.tokenizer
     tokenizer = train_tokenizer(texts, kind=kind, vocab_size=config.vocab_size)
     if own is None:
         console.notice(
-            f"{source.name} has no head that recognizes: it gets a new one, over "
+            f"{part.name} has no head that recognizes: it gets a new one, over "
             f"{len(tokenizer)} {kind} pieces trained on this corpus."
         )
     else:
         console.notice(
-            f"{source.name} gets a new tokenizer of {len(tokenizer)} {kind} pieces trained on "
+            f"{part.name} gets a new tokenizer of {len(tokenizer)} {kind} pieces trained on "
             f"this corpus, in place of its own of {len(own)}, and a last layer drawn anew over "
             "them: it keeps how it hears and learns again how to write, for a language or script "
             "that its own cannot."
@@ -95,16 +96,16 @@ def from_pretrained(
         if one is not None and hasattr(one, "vocab_size"):
             one.vocab_size = len(tokenizer)
     written.pad_token_id = tokenizer.pad_token_id
-    model = load_base(source, written, new_head=True)
+    model = load_base(part, written, new_head=True)
     _draw(model, label_layers(model))
     return Parts(model, extractor, tokenizer, revisions, new_head=True)
 
 
-def load_base(source: hub.Source, config: Any, *, new_head: bool) -> Any:
+def load_base(part: PretrainedPart, config: Any, *, new_head: bool) -> Any:
     """A CTC model with pretrained weights in fp32, whatever precision they are stored in.
 
     Args:
-        source: Where the weights are.
+        part: Where the weights are.
         config: Its configuration, possibly with another vocabulary.
         new_head: Whether the last layer may be missing in the file, and is drawn.
 
@@ -114,10 +115,10 @@ def load_base(source: hub.Source, config: Any, *, new_head: bool) -> Any:
     from transformers import AutoModelForCTC
 
     if not new_head:
-        return weights.load(AutoModelForCTC, source, config=config)
+        return weights.load(AutoModelForCTC, part, config=config)
     # What a checkpoint that never recognized has behind its encoder is of no use.
     drawn = (*HEADS, *_IN_THE_MIDDLE)
-    return weights.load(AutoModelForCTC, source, config=config, drawn=drawn, dropped=("",))
+    return weights.load(AutoModelForCTC, part, config=config, drawn=drawn, dropped=("",))
 
 
 def head_of(model: Any) -> str:
@@ -180,13 +181,13 @@ def freeze(model: Any, learns: Tuning) -> None:
             parameter.requires_grad_(False)
 
 
-def recognizes(source: hub.Source) -> bool:
+def recognizes(part: PretrainedPart) -> bool:
     """Whether a pretrained part was trained to recognize: it has a head and a tokenizer.
 
     Raises:
         UserError: It cannot be had.
     """
-    return _has_head(hub.load_config(source)) and _own_tokenizer(source) is not None
+    return _has_head(hub.load_config(part)) and _own_tokenizer(part) is not None
 
 
 def make_processor(extractor: Any, tokenizer: Any) -> Any:
@@ -212,10 +213,10 @@ def _has_head(config: Any) -> bool:
     return any(name.endswith("ForCTC") for name in config.architectures or ())
 
 
-def _own_tokenizer(source: hub.Source) -> Any:
+def _own_tokenizer(part: PretrainedPart) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(source.name, **source.options())
+        return AutoTokenizer.from_pretrained(part.name, **hub.options(part))
     except (OSError, ValueError, TypeError):
         return None

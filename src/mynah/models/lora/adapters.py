@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mynah import console
 from mynah.errors import UserError
 from mynah.models.pretrained import bases, hub, weight_files
+from mynah.models.pretrained.part import PretrainedPart
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -79,7 +80,7 @@ def add_lora(
         return get_peft_model(model, lora)
 
 
-def base_of(directory: Path, *, offline: bool) -> hub.Source:
+def base_of(directory: Path, *, offline: bool) -> PretrainedPart:
     """The weights that an adapter was trained on, known to be the same (:mod:`.bases`).
 
     Raises:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
-    from mynah.models.pretrained.hub import Source
+    from mynah.models.pretrained.part import PretrainedPart
 
 _FLASH = ("flash_attention_2", "flash_attention_3", "flash_attention_4")
 _PACKAGES = {
@@ -30,24 +30,24 @@ def supported(model_class: Any) -> list[str]:
     return names
 
 
-def check_attention(kind: Any, source: Source, config: Any = None) -> None:
-    """Raise where a model cannot run with ``source.attention``.
+def check_attention(kind: Any, part: PretrainedPart, config: Any = None) -> None:
+    """Raise where a model cannot run with ``part.attention``.
 
     Args:
         kind: The model's class, or an auto class that finds it.
-        source: Where the model is, and what is asked for; null asks for nothing.
+        part: Where the model is, and what is asked for; null asks for nothing.
         config: Its configuration, or None for the one beside the weights.
 
     Raises:
         UserError: The model's class has no such kernel, or its package is missing.
     """
-    asked = source.attention
+    asked = part.attention
     if asked is None or "/" in asked:  # a kernel of the hub's, by its name
         return
-    names = supported(model_class(kind, source, config))
+    names = supported(model_class(kind, part, config))
     if asked not in names:
         raise UserError(
-            f"{source.name} has no attention called {asked!r}.",
+            f"{part.name} has no attention called {asked!r}.",
             where=f"model.attn_implementation={asked}",
             fix=f"model.attn_implementation={names[-1 if len(names) < 3 else 1]}  "
             f"(it has: {', '.join(names)})",
@@ -61,13 +61,13 @@ def check_attention(kind: Any, source: Source, config: Any = None) -> None:
         )
 
 
-def model_class(kind: Any, source: Source, config: Any = None) -> Any:
+def model_class(kind: Any, part: PretrainedPart, config: Any = None) -> Any:
     """The class of transformers that an auto class would make of a part."""
     if not hasattr(kind, "_model_mapping"):
         return kind
     from mynah.models.pretrained import hub
 
-    written = hub.load_config(source) if config is None else config
+    written = hub.load_config(part) if config is None else config
     try:
         found = kind._model_mapping[type(written)]
     except KeyError:  # of code that comes with the model

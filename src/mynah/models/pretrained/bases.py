@@ -10,9 +10,10 @@ from typing import Any
 from mynah.errors import UserError
 from mynah.models.lora import quantization
 from mynah.models.pretrained import hub, weight_files
+from mynah.models.pretrained.part import PretrainedPart
 
 
-def recorded(name: str, revision: str | None, *, offline: bool, setting: str) -> hub.Source:
+def recorded(name: str, revision: str | None, *, offline: bool, setting: str) -> PretrainedPart:
     """The weights that a checkpoint remembers by name and revision.
 
     Args:
@@ -28,16 +29,16 @@ def recorded(name: str, revision: str | None, *, offline: bool, setting: str) ->
     """
     digest = revision if (revision or "").startswith(weight_files.DIGEST_PREFIX) else None
     commit = None if digest or revision == "local" else revision
-    source = hub.Source(name, commit, offline, setting)
+    part = PretrainedPart(name, commit, offline, setting)
     folder = Path(name)
-    if not source.is_folder and (digest or folder.is_absolute()):
+    if not part.is_folder and (digest or folder.is_absolute()):
         raise UserError(
             f"The checkpoint builds on the weights in {name}, and that folder is not there.",
             where=setting,
             fix=f"Put the folder back, or link it to where it lies now: ln -s NEW_PLACE {name}",
         )
-    if digest is None or not source.is_folder:
-        return source
+    if digest is None or not part.is_folder:
+        return part
     found = weight_files.digest(folder)
     if found != digest:
         raise UserError(
@@ -47,7 +48,7 @@ def recorded(name: str, revision: str | None, *, offline: bool, setting: str) ->
             fix="Put the weights back that it was trained on, or let the name be a link to the "
             "folder that holds them.",
         )
-    return source
+    return part
 
 
 def _short(digest: str) -> str:
@@ -69,7 +70,7 @@ def check_bases(directory: Path, *, offline: bool) -> None:
         hub.check_weights(base)
 
 
-def bases_of(directory: Path, *, offline: bool) -> list[hub.Source]:
+def bases_of(directory: Path, *, offline: bool) -> list[PretrainedPart]:
     """The weights that a checkpoint builds on; none where it holds all of its own.
 
     Args:
@@ -98,17 +99,17 @@ def _remembered(directory: Path) -> list[tuple[str, str | None, Path]]:
     return [(name, at, config) for part, (name, at) in bases.items() if part not in held]
 
 
-def base_of(directory: Path, *, offline: bool) -> hub.Source:
+def base_of(directory: Path, *, offline: bool) -> PretrainedPart:
     """The weights that an adapter was trained on, held in four bits where they were.
 
     Raises:
         UserError: They are not to be had, or are others.
     """
     ((name, revision, file),) = _remembered(directory)
-    source = recorded(name, revision, offline=offline, setting=str(file))
+    part = recorded(name, revision, offline=offline, setting=str(file))
     config = directory / "config.json"
     asked = _read(config).get(quantization.RECORD) if config.is_file() else None
-    return dataclasses.replace(source, quantization=quantization.here(asked))
+    return dataclasses.replace(part, quantization=quantization.here(asked))
 
 
 def _read(file: Path) -> dict[str, Any]:

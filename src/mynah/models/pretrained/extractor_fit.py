@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
-    from mynah.models.pretrained.hub import Source
+    from mynah.models.pretrained.part import PretrainedPart
 
 # What is compared: as a person calls it, as configurations and as extractors do.
 _SIZES = (
@@ -16,21 +16,22 @@ _SIZES = (
 )
 
 
-def check_fit(extractor: Any, config: Any, source: Source) -> None:
+def check_fit(extractor: Any, config: Any, part: PretrainedPart) -> None:
     """Raise where the model is built for another rate, or for other features.
 
     Args:
         extractor: The part's feature extractor.
         config: The part's configuration, of a whole recognizer or of an encoder.
-        source: The part, for messages.
+        part: The part, for messages.
 
     Raises:
         UserError: They do not fit.
     """
-    parts = (config, getattr(config, "encoder_config", None))
+    configs = (config, getattr(config, "encoder_config", None))
     for unit, names, name in _SIZES:
         built_for = next(
-            (found for part in parts for one in names if (found := getattr(part, one, None))), None
+            (found for owner in configs for one in names if (found := getattr(owner, one, None))),
+            None,
         )
         made = getattr(extractor, name, None)
         if built_for is None or made is None:
@@ -38,8 +39,8 @@ def check_fit(extractor: Any, config: Any, source: Source) -> None:
         stacks = name == "feature_size" and made % built_for == 0  # as Granite's: frames in one
         if built_for != made and not stacks:
             raise UserError(
-                f"{source.name} is built for {built_for} {unit}, and its feature extractor makes "
+                f"{part.name} is built for {built_for} {unit}, and its feature extractor makes "
                 f"{made} {unit}.",
-                where=source.setting,
+                where=part.setting,
                 fix="Put the preprocessor_config.json beside it that it was published with.",
             )

@@ -7,17 +7,14 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mynah import console
 from mynah.errors import UserError
 from mynah.models.pretrained import hub_errors, weight_files
 from mynah.models.pretrained.extractor_fit import check_fit
-
-if TYPE_CHECKING:
-    from mynah.config.schema import ModelConfig
+from mynah.models.pretrained.part import PretrainedPart
 
 _WEIGHTS = (weight_files.WHOLE, weight_files.INDEX)
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -30,95 +27,50 @@ _PROCESSOR_FILES = {
 _COMMIT = re.compile(r"/snapshots/([0-9a-f]{40})/")
 
 
-@dataclass(frozen=True)
-class Source:
-    """A pretrained part by name.
+def is_local(part: PretrainedPart) -> bool:
+    """Whether only what is on this machine can be had: asked for, or no network."""
+    return part.offline or not (part.is_folder or _hub_answers())
 
-    Attributes:
-        name: A hub name as ``openai/whisper-small``, or a folder.
-        revision: Branch, tag or commit; None: the newest.
-        offline: Use nothing that is not on this machine.
-        setting: The setting that named it, for messages.
-        trust_remote_code: Run code that comes with it.
-        attention: Attention kernel of its model, or None for the library's choice.
-        quantization: ``"4bit"``: the linear layers of its model are held in four bits.
+
+def place(part: PretrainedPart) -> str:
+    """What a ``from_pretrained`` is given.
+
+    Without the network it is the folder that holds what was downloaded: of a name
+    transformers would list the files over the network (Voxtral's tokenizer is found so), and
+    of an adapter beside the weights take the base by the name that the adapter knows.
     """
-
-    name: str
-    revision: str | None = None
-    offline: bool = False
-    setting: str = "model.pretrained"
-    trust_remote_code: bool = False
-    attention: str | None = None
-    quantization: str | None = None
-
-    @classmethod
-    def of(cls, config: ModelConfig, setting: str, *, offline: bool) -> Source:
-        """The part that ``model.SETTING`` names.
-
-        Args:
-            config: The ``model`` section, in which the setting is not null.
-            setting: ``pretrained``, ``encoder_model_name`` or ``decoder_model_name``.
-            offline: Use nothing that is not on this machine.
-        """
-        of_decoder = setting == "decoder_model_name"
-        return cls(
-            getattr(config, setting),
-            config.decoder_revision if of_decoder else config.revision,
-            offline,
-            f"model.{setting}",
-            config.trust_remote_code,
-            config.attn_implementation,
-            config.quantization,
-        )
-
-    @property
-    def is_folder(self) -> bool:
-        return Path(self.name).is_dir()
-
-    @property
-    def is_local(self) -> bool:
-        """Whether only what is on this machine can be had: asked for, or no network."""
-        return self.offline or not (self.is_folder or _hub_answers())
-
-    @property
-    def place(self) -> str:
-        """What a ``from_pretrained`` is given.
-
-        Without the network it is the folder that holds what was downloaded: of a name
-        transformers would list the files over the network (Voxtral's tokenizer is found so), and
-        of an adapter beside the weights take the base by the name that the adapter knows.
-        """
-        if self.is_folder or not self.is_local:
-            return self.name
-        config = fetch(self, "config.json")
-        return self.name if config is None else str(config.parent)
-
-    def options(self) -> dict[str, Any]:
-        """Arguments for any ``from_pretrained``."""
-        return {
-            "revision": self.revision,
-            "local_files_only": self.is_local,
-            "trust_remote_code": self.trust_remote_code,
-        }
-
-    def model_options(self) -> dict[str, Any]:
-        """Arguments for a model's ``from_pretrained``.
-
-        transformers looks for an adapter beside the weights, and would do so over the network
-        even where it may not.
-        """
-        return self.options() | {"adapter_kwargs": {"local_files_only": self.is_local}}
+    if part.is_folder or not is_local(part):
+        return part.name
+    config = fetch(part, "config.json")
+    return part.name if config is None else str(config.parent)
 
 
-def fetch(source: Source, filename: str) -> Path | None:
+def options(part: PretrainedPart) -> dict[str, Any]:
+    """Arguments for any ``from_pretrained``."""
+    return {
+        "revision": part.revision,
+        "local_files_only": is_local(part),
+        "trust_remote_code": part.trust_remote_code,
+    }
+
+
+def model_options(part: PretrainedPart) -> dict[str, Any]:
+    """Arguments for a model's ``from_pretrained``.
+
+    transformers looks for an adapter beside the weights, and would do so over the network
+    even where it may not.
+    """
+    return options(part) | {"adapter_kwargs": {"local_files_only": is_local(part)}}
+
+
+def fetch(part: PretrainedPart, filename: str) -> Path | None:
     """A file of a part, downloaded where needed; None where the part does not have it.
 
     Raises:
         UserError: The part does not exist, is not on this machine, or may not be read.
     """
-    if source.is_folder:
-        path = Path(source.name) / filename
+    if part.is_folder:
+        path = Path(part.name) / filename
         return path if path.exists() else None
     from huggingface_hub import errors as hub
     from huggingface_hub import hf_hub_download
@@ -126,20 +78,20 @@ def fetch(source: Source, filename: str) -> Path | None:
     try:
         return Path(
             hf_hub_download(
-                source.name,
+                part.name,
                 filename,
-                revision=source.revision,
-                local_files_only=source.is_local,
+                revision=part.revision,
+                local_files_only=is_local(part),
             )
         )
     except hub.RemoteEntryNotFoundError:
         return None
     except (hub.HFValidationError, hub.HfUriError) as error:
-        raise hub_errors.refusal(source, error) from None
+        raise hub_errors.refusal(part, error) from None
     except OSError as error:  # all others of huggingface_hub are of this kind
-        if _is_cached(source):
+        if _is_cached(part):
             return None
-        raise hub_errors.refusal(source, error) from None
+        raise hub_errors.refusal(part, error) from None
 
 
 @functools.cache
@@ -160,26 +112,26 @@ def _hub_answers() -> bool:
     return True
 
 
-def _is_cached(source: Source) -> bool:
+def _is_cached(part: PretrainedPart) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(source.name, "config.json", revision=source.revision)
+    found = try_to_load_from_cache(part.name, "config.json", revision=part.revision)
     return isinstance(found, str)
 
 
-def exists(source: Source, filename: str) -> bool:
+def exists(part: PretrainedPart, filename: str) -> bool:
     """Whether a part has a file, without downloading it."""
-    if source.is_folder:
-        return (Path(source.name) / filename).exists()
+    if part.is_folder:
+        return (Path(part.name) / filename).exists()
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub import errors as hub
 
-    if isinstance(try_to_load_from_cache(source.name, filename, revision=source.revision), str):
+    if isinstance(try_to_load_from_cache(part.name, filename, revision=part.revision), str):
         return True
-    if source.is_local:
+    if is_local(part):
         return False
     try:
-        return HfApi().file_exists(source.name, filename, revision=source.revision)
+        return HfApi().file_exists(part.name, filename, revision=part.revision)
     except (hub.OfflineModeIsEnabled, OSError):
         return False
 
@@ -205,48 +157,48 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _written_config(source: Source) -> dict[str, Any]:
-    path = fetch(source, "config.json")
+def _written_config(part: PretrainedPart) -> dict[str, Any]:
+    path = fetch(part, "config.json")
     if path is None:
-        inside = sorted(one.parent for one in Path(source.name).glob("*/config.json"))
+        inside = sorted(one.parent for one in Path(part.name).glob("*/config.json"))
         raise UserError(
-            f"{source.name} has no config.json, so it is no model of transformers.",
-            where=source.setting,
-            fix=f"Name the model in it: {source.setting}={inside[-1]}"
+            f"{part.name} has no config.json, so it is no model of transformers.",
+            where=part.setting,
+            fix=f"Name the model in it: {part.setting}={inside[-1]}"
             if inside
             else "Name a model in the transformers format.",
         )
-    return _json(source, path)
+    return _json(part, path)
 
 
-def _json(source: Source, path: Path) -> dict[str, Any]:
+def _json(part: PretrainedPart, path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise UserError(
-            f"{source.name} has a {path.name} that is no JSON.",
-            where=source.setting,
+            f"{part.name} has a {path.name} that is no JSON.",
+            where=part.setting,
             fix="Copy or download it again.",
         ) from None
 
 
-def model_type(source: Source) -> str:
+def model_type(part: PretrainedPart) -> str:
     """The architecture of a part, as transformers calls it.
 
     Raises:
         UserError: It cannot be had, or says none.
     """
-    kind = _written_config(source).get("model_type")
+    kind = _written_config(part).get("model_type")
     if kind is None:
         raise UserError(
-            f"{source.name}'s config.json names no architecture (model_type).",
-            where=source.setting,
+            f"{part.name}'s config.json names no architecture (model_type).",
+            where=part.setting,
             fix="Name a model in the transformers format.",
         )
     return kind
 
 
-def check_own_code(source: Source) -> None:
+def check_own_code(part: PretrainedPart) -> None:
     """Raise where a part's processor is code that comes with it, and that may not be run.
 
     Raises:
@@ -254,25 +206,25 @@ def check_own_code(source: Source) -> None:
     """
     import transformers
 
-    if source.trust_remote_code:
+    if part.trust_remote_code:
         return
     for file, key in _PROCESSOR_FILES.items():
-        path = fetch(source, file)
-        written = {} if path is None else _json(source, path)
+        path = fetch(part, file)
+        written = {} if path is None else _json(part, path)
         if "auto_map" in written and not hasattr(transformers, str(written.get(key))):
-            raise hub_errors.brings_code(source)
+            raise hub_errors.brings_code(part)
 
 
-def own_code(source: Source) -> list[str]:
+def own_code(part: PretrainedPart) -> list[str]:
     """Auto classes of transformers that a part brings code of its own for.
 
     Raises:
         UserError: It cannot be had.
     """
-    return sorted(_written_config(source).get("auto_map") or ())
+    return sorted(_written_config(part).get("auto_map") or ())
 
 
-def load_config(source: Source) -> Any:
+def load_config(part: PretrainedPart) -> Any:
     """The configuration of a part, as transformers knows it.
 
     Raises:
@@ -280,52 +232,52 @@ def load_config(source: Source) -> Any:
     """
     from transformers import CONFIG_MAPPING, AutoConfig
 
-    written = _written_config(source)
-    kind = model_type(source)
-    if kind not in CONFIG_MAPPING and "auto_map" in written and not source.trust_remote_code:
-        raise hub_errors.brings_code(source)
+    written = _written_config(part)
+    kind = model_type(part)
+    if kind not in CONFIG_MAPPING and "auto_map" in written and not part.trust_remote_code:
+        raise hub_errors.brings_code(part)
     try:
         with quiet():
-            return AutoConfig.from_pretrained(source.name, **source.options())
+            return AutoConfig.from_pretrained(part.name, **options(part))
     except (ValueError, OSError, KeyError):
         raise UserError(
-            f"transformers knows no architecture {kind!r}, which {source.name} is of.",
-            where=source.setting,
+            f"transformers knows no architecture {kind!r}, which {part.name} is of.",
+            where=part.setting,
             fix="Use a model whose architecture the installed transformers has.",
         ) from None
 
 
-def commit_of(source: Source) -> str:
+def commit_of(part: PretrainedPart) -> str:
     """What tells a part's weights from others: the commit it was loaded at, of a folder the
     ``sha256:`` digest of its weights (``"local"`` where it has no safetensors)."""
-    if source.is_folder:
-        return weight_files.digest(Path(source.name)) or "local"
-    path = fetch(source, "config.json") or Path()
+    if part.is_folder:
+        return weight_files.digest(Path(part.name)) or "local"
+    path = fetch(part, "config.json") or Path()
     found = _COMMIT.search(path.as_posix())
     return found[1] if found else "local"
 
 
-def check_weights(source: Source) -> None:
+def check_weights(part: PretrainedPart) -> None:
     """Raise where a part's weights are in pickle files alone, missing, or cut short.
 
     Raises:
         UserError: With how to convert them.
     """
-    if any(exists(source, name) for name in _WEIGHTS):
-        _check_whole(source)
+    if any(exists(part, name) for name in _WEIGHTS):
+        _check_whole(part)
         return
-    fetch(source, "config.json")  # raises where nothing of it is to be had
-    if not any(exists(source, name) for name in _PICKLED):
+    fetch(part, "config.json")  # raises where nothing of it is to be had
+    if not any(exists(part, name) for name in _PICKLED):
         raise UserError(
-            f"{source.name} has no model.safetensors.",
-            where=source.setting,
-            fix=f"Name a model with weights, or download it whole: `hf download {source.name}`.",
+            f"{part.name} has no model.safetensors.",
+            where=part.setting,
+            fix=f"Name a model with weights, or download it whole: `hf download {part.name}`.",
         )
-    folder = source.name if source.is_folder else source.name.rsplit("/", 1)[-1]
-    download = "" if source.is_folder else f"hf download {source.name} --local-dir {folder} && "
+    folder = part.name if part.is_folder else part.name.rsplit("/", 1)[-1]
+    download = "" if part.is_folder else f"hf download {part.name} --local-dir {folder} && "
     raise UserError(
-        f"{source.name} has its weights as pickle files alone, which can run code when loaded.",
-        where=source.setting,
+        f"{part.name} has its weights as pickle files alone, which can run code when loaded.",
+        where=part.setting,
         fix=f"Convert it, then name the folder: {download}cd {folder} && "
         'python -c "import torch; from safetensors.torch import save_file; '
         "w = torch.load('pytorch_model.bin', weights_only=True); "
@@ -333,60 +285,60 @@ def check_weights(source: Source) -> None:
     )
 
 
-def _check_whole(source: Source) -> None:
+def _check_whole(part: PretrainedPart) -> None:
     """Look at the weight files that are on this machine already."""
-    folder = Path(source.name)
-    if not source.is_folder:
-        found = fetch(source, "config.json")
+    folder = Path(part.name)
+    if not part.is_folder:
+        found = fetch(part, "config.json")
         if found is None or not any((found.parent / name).exists() for name in _WEIGHTS):
             return  # to be downloaded yet
         folder = found.parent
     if problem := weight_files.damage_in(folder):
         raise UserError(
-            f"The weights of {source.name} are not whole: {problem}.",
-            where=source.setting,
+            f"The weights of {part.name} are not whole: {problem}.",
+            where=part.setting,
             fix="Copy the folder again from where it is whole."
-            if source.is_folder
-            else f"hf download {source.name} --force-download",
+            if part.is_folder
+            else f"hf download {part.name} --force-download",
         )
 
 
-def feature_extractor(source: Source, sample_rate: int | None = None) -> Any:
+def feature_extractor(part: PretrainedPart, sample_rate: int | None = None) -> Any:
     """The part's feature extractor.
 
     Args:
-        source: The part.
+        part: The part.
         sample_rate: Hertz that it has to hear; None: whatever it does.
 
     Raises:
         UserError: It has none, or one of another model, or hears another rate.
     """
     try:
-        extractor = _extractor_class(source).from_pretrained(source.name, **source.options())
+        extractor = _extractor_class(part).from_pretrained(part.name, **options(part))
     except (OSError, ValueError) as error:
         if "trust_remote_code" in str(error):
-            raise hub_errors.brings_code(source) from None
+            raise hub_errors.brings_code(part) from None
         raise UserError(
-            f"{source.name} has no feature extractor: {str(error).splitlines()[0]}",
-            where=source.setting,
+            f"{part.name} has no feature extractor: {str(error).splitlines()[0]}",
+            where=part.setting,
             fix="Name a speech model with a preprocessor_config.json.",
         ) from None
-    check_fit(extractor, load_config(source), source)
+    check_fit(extractor, load_config(part), part)
     if sample_rate not in (None, extractor.sampling_rate):
         raise UserError(
-            f"{source.name} hears {extractor.sampling_rate} Hz, and data.sample_rate is "
+            f"{part.name} hears {extractor.sampling_rate} Hz, and data.sample_rate is "
             f"{sample_rate}.",
-            where=source.setting,
+            where=part.setting,
             fix=f"data.sample_rate={extractor.sampling_rate}",
         )
     return extractor
 
 
-def _extractor_class(source: Source) -> Any:
+def _extractor_class(part: PretrainedPart) -> Any:
     """What loads the part's feature extractor: transformers' own asks for torchaudio in one."""
     from mynah.models.features import granite
 
-    if model_type(source) == granite.MODEL_TYPE:
+    if model_type(part) == granite.MODEL_TYPE:
         return granite.GraniteSpeech5FeatureExtractor
     from transformers import AutoFeatureExtractor
 

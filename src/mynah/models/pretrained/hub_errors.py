@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
-    from mynah.models.pretrained.hub import Source
+    from mynah.models.pretrained.part import PretrainedPart
 
 _FORBIDDEN = (401, 403)
 
 
-def refusal(source: Source, error: Exception) -> UserError:
+def refusal(part: PretrainedPart, error: Exception) -> UserError:
     """What to tell of an error that huggingface_hub raised while it looked for a file.
 
     Args:
-        source: What was looked for.
+        part: What was looked for.
         error: What was raised.
     """
     from huggingface_hub import errors as hub
 
-    name, where = source.name, source.setting
+    name, where = part.name, part.setting
     if isinstance(error, (hub.HFValidationError, hub.HfUriError)):
         return UserError(
             f"{name!r} is neither a folder on this machine nor a name on the hub.",
@@ -47,7 +47,7 @@ def refusal(source: Source, error: Exception) -> UserError:
         )
     if isinstance(told, hub.RevisionNotFoundError):
         return UserError(
-            f"{name} has no revision {source.revision!r}.",
+            f"{name} has no revision {part.revision!r}.",
             where=where,
             fix="Name a branch, tag or commit that its page lists, or none.",
         )
@@ -59,35 +59,35 @@ def refusal(source: Source, error: Exception) -> UserError:
             fix="`hf auth login`, or set HF_TOKEN to a token of yours that may read it; a token "
             "that is set may have run out.",
         )
-    if answer is not None and not source.offline:
+    if answer is not None and not part.offline:
         return UserError(
             f"The hub answered HTTP {answer} when asked for {name}.",
             where=where,
             fix="Try again in a while; what is on this machine is used with offline=true.",
         )
-    return not_here(source)
+    return not_here(part)
 
 
-def not_here(source: Source) -> UserError:
+def not_here(part: PretrainedPart) -> UserError:
     """What to tell of a part that is not on this machine while the network cannot be used."""
-    prefetch = f"hf download {source.name}"
-    if source.revision:
-        prefetch += f" --revision {source.revision}"
-    why = "offline=true forbids the network" if source.offline else "the hub cannot be reached"
+    prefetch = f"hf download {part.name}"
+    if part.revision:
+        prefetch += f" --revision {part.revision}"
+    why = "offline=true forbids the network" if part.offline else "the hub cannot be reached"
     return UserError(
-        f"{source.name} is not on this machine, and {why}.",
-        where=source.setting,
-        fix=f"{_did_you_mean(source.name)}Where there is a network, `mynah prefetch` with the same "
+        f"{part.name} is not on this machine, and {why}.",
+        where=part.setting,
+        fix=f"{_did_you_mean(part.name)}Where there is a network, `mynah prefetch` with the same "
         f"settings, or `{prefetch}`; it is found afterwards. Without one, model=default and "
         "model=small need no download.",
     )
 
 
-def brings_code(source: Source) -> UserError:
+def brings_code(part: PretrainedPart) -> UserError:
     """What to tell of a part that cannot be loaded without running code of its own."""
     return UserError(
-        f"{source.name} brings its own code, which is not run unasked.",
-        where=source.setting,
+        f"{part.name} brings its own code, which is not run unasked.",
+        where=part.setting,
         fix="Read that code, then set model.trust_remote_code=true.",
     )
 

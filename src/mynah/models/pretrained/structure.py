@@ -11,6 +11,7 @@ from mynah.config.tuning import LORA, tuning
 from mynah.models.lora import adapters
 from mynah.models.pretrained import hub
 from mynah.models.pretrained.attention import check_attention
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.speech_llm.lora_targets import shared_out
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _HEADS = ("lm_head", "ctc_head", "ctc", "joint.head")  # trained whole where LoRA adapts the rest
 
 
-def check_structure(config: ModelConfig, parts: dict[str, hub.Source]) -> None:
+def check_structure(config: ModelConfig, parts: dict[str, PretrainedPart]) -> None:
     """Find out whether the attention and the LoRA targets asked for are there.
 
     Args:
@@ -40,15 +41,15 @@ def check_structure(config: ModelConfig, parts: dict[str, hub.Source]) -> None:
     if config.attn_implementation is None and not wanted:
         return
     candidates: dict[str, list[str]] = {}
-    for setting, source in parts.items():
-        written = hub.load_config(source)
+    for setting, part in parts.items():
+        written = hub.load_config(part)
         kind = _auto_class(setting, written)
         if kind is None:
             continue
-        check_attention(kind, source, written)
+        check_attention(kind, part, written)
         if wanted and adapted[setting]:
-            part = "encoder" if setting == "encoder_model_name" else "decoder"
-            candidates[part] = _linear_layers(kind, written, source)
+            side = "encoder" if setting == "encoder_model_name" else "decoder"
+            candidates[side] = _linear_layers(kind, written, part)
     if not wanted or not candidates or not all(candidates.values()):
         return
     if config.decoder_model_name is not None:
@@ -78,14 +79,14 @@ def _auto_class(setting: str, written: Any) -> Any:
     return next((auto for auto in autos if type(written) in auto._model_mapping), None)
 
 
-def _linear_layers(kind: Any, written: Any, source: hub.Source) -> list[str]:
+def _linear_layers(kind: Any, written: Any, part: PretrainedPart) -> list[str]:
     """Paths of the layers that LoRA can adapt; none where the model needs its weights to be
     drawn, and the check has to wait for them."""
     import torch
 
     try:
         with hub.quiet(), torch.device("meta"):
-            model = kind.from_config(written, trust_remote_code=source.trust_remote_code)
+            model = kind.from_config(written, trust_remote_code=part.trust_remote_code)
     except (RuntimeError, NotImplementedError, ValueError):
         return []
     return adapters.adaptable_modules(model)

@@ -14,6 +14,7 @@ from mynah.errors import UserError
 from mynah.models.lora import adapters, quantization
 from mynah.models.pretrained import hub, hub_errors
 from mynah.models.pretrained.attention import check_attention
+from mynah.models.pretrained.part import PretrainedPart
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +28,7 @@ _RECORD = "mynah_dtype"  # the key of config.json that says what frozen weights 
 
 def load(
     kind: Any,
-    source: hub.Source,
+    part: PretrainedPart,
     *,
     config: Any = None,
     drawn: Sequence[str] = (),
@@ -37,7 +38,7 @@ def load(
 
     Args:
         kind: A class of transformers with ``from_pretrained``, or an auto class.
-        source: Where the weights are, which attention they run with, and whether their linear
+        part: Where the weights are, which attention they run with, and whether their linear
             layers are held in four bits.
         config: The model's configuration, or None for the one beside the weights.
         drawn: Beginnings of the names of weights that may be missing, or of another shape, in
@@ -50,82 +51,82 @@ def load(
     """
     import torch
 
-    hub.check_weights(source)
-    if source.quantization is not None:
+    hub.check_weights(part)
+    if part.quantization is not None:
         quantization.check_device()
-    check_attention(kind, source, config)
-    options = source.model_options()
+    check_attention(kind, part, config)
+    options = hub.model_options(part)
     if config is not None:
         options["config"] = config
-    if source.quantization is not None:
+    if part.quantization is not None:
         options["quantization_config"] = quantization.config_4bit()
     try:
         with hub.quiet():
             model, report = kind.from_pretrained(
-                source.place,
+                hub.place(part),
                 dtype=torch.float32,
                 use_safetensors=True,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # ours is the message that names them
-                attn_implementation=source.attention,
+                attn_implementation=part.attention,
                 **options,
             )
     except Exception as error:
-        refusal = _refusal(source, error)
+        refusal = _refusal(part, error)
         if refusal is None:
             raise
         raise refusal from error
-    _check_shapes(report["mismatched_keys"], drawn, source)
+    _check_shapes(report["mismatched_keys"], drawn, part)
     missing = [
         key
         for key in report["missing_keys"]
         if not key.startswith(tuple(drawn)) and not key.endswith(_DRAWN_ANEW)
     ]
     left_over = [key for key in report["unexpected_keys"] if not key.startswith(tuple(dropped))]
-    adapters.check_keys(missing, left_over, where=Path(source.name))
-    if source.quantization is not None:
+    adapters.check_keys(missing, left_over, where=Path(part.name))
+    if part.quantization is not None:
         model = quantization.prepared_for_lora(model)
     return model
 
 
-def _refusal(source: hub.Source, error: Exception) -> UserError | None:
+def _refusal(part: PretrainedPart, error: Exception) -> UserError | None:
     """What transformers raised, as an error that says how to mend it; None where it is ours."""
     from safetensors import SafetensorError
 
     text = str(error).strip()
     if "trust_remote_code" in text:
-        return hub_errors.brings_code(source)
+        return hub_errors.brings_code(part)
     if isinstance(error, SafetensorError):
         return UserError(
-            f"The weights of {source.name} cannot be read: {text}.",
-            where=source.setting,
+            f"The weights of {part.name} cannot be read: {text}.",
+            where=part.setting,
             fix="Copy or download them again; the file is damaged.",
         )
     if isinstance(error, ValueError) and "an attention implementation" in text:
         return UserError(
-            f"A part of {source.name} has no attention called {source.attention!r}.",
-            where=f"model.attn_implementation={source.attention}",
+            f"A part of {part.name} has no attention called {part.attention!r}.",
+            where=f"model.attn_implementation={part.attention}",
             fix="leave model.attn_implementation out: each part then takes what it has",
         )
     if isinstance(error, OSError):
         return UserError(
-            f"{source.name} cannot be loaded: {text.splitlines()[0]}",
-            where=source.setting,
+            f"{part.name} cannot be loaded: {text.splitlines()[0]}",
+            where=part.setting,
             fix="Check the name, and that the model has its weights as safetensors.",
         )
     return None
 
 
-def _check_shapes(mismatched: Sequence[Any], drawn: Sequence[str], source: hub.Source) -> None:
+def _check_shapes(mismatched: Sequence[Any], drawn: Sequence[str], part: PretrainedPart) -> None:
     """Raise where a weight has another shape in the file than the configuration says."""
     wrong = sorted(one for one in mismatched if not one[0].startswith(tuple(drawn)))
     if wrong:
         name, stored, needed = wrong[0]
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise UserError(
-            f"The weights of {source.name} do not fit its configuration: {name} is "
+            f"The weights of {part.name} do not fit its configuration: {name} is "
             f"{list(stored)} in the file, and {list(needed)} by config.json{more}.",
-            where=source.setting,
+            where=part.setting,
             fix="Use the config.json that belongs to these weights.",
         )
 

@@ -20,6 +20,7 @@ from mynah.models.features.frontends import group_by_length
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.seq2seq import generation, loading
 from mynah.models.seq2seq.frontends import seq2seq_frontend
 from mynah.models.seq2seq.loading import CLIP, Usage
@@ -100,22 +101,24 @@ class Seq2Seq(Family):
         cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
     ) -> Seq2Seq:
         assert config.pretrained is not None
-        source = hub.Source.of(config, "pretrained", offline=offline)
-        if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
-            family = cls._continued(config, Path(source.name), offline=offline)
+        part = PretrainedPart.of(config, "pretrained", offline=offline)
+        if part.is_folder and (Path(part.name) / "adapter_config.json").exists():
+            family = cls._continued(config, Path(part.name), offline=offline)
         else:
-            family = cls._from_pretrained(config, source, sample_rate)
+            family = cls._from_pretrained(config, part, sample_rate)
         family._spelling.say_what_is_missing(list(texts))
         return family
 
     @classmethod
-    def _from_pretrained(cls, config: ModelConfig, source: hub.Source, sample_rate: int) -> Seq2Seq:
-        hub.feature_extractor(source, sample_rate)
-        written = hub.load_config(source)
-        processor = loading.processor(source, written.model_type)
-        model: Any = loading.load(source, written)
+    def _from_pretrained(
+        cls, config: ModelConfig, part: PretrainedPart, sample_rate: int
+    ) -> Seq2Seq:
+        hub.feature_extractor(part, sample_rate)
+        written = hub.load_config(part)
+        processor = loading.processor(part, written.model_type)
+        model: Any = loading.load(part, written)
         usage = _usage(config, Usage.of(written))
-        commit = hub.commit_of(source)
+        commit = hub.commit_of(part)
         learns = tuning_of_recognizer(config)
         loading.freeze(model, learns)
         if learns.adapts:
@@ -123,10 +126,10 @@ class Seq2Seq(Family):
             model = adapters.add_lora(
                 model,
                 dataclasses.replace(config, lora_target_modules=targets),
-                base=str(Path(source.name).resolve()) if source.is_folder else source.name,
-                revision=None if source.is_folder else commit,
+                base=str(Path(part.name).resolve()) if part.is_folder else part.name,
+                revision=None if part.is_folder else commit,
             )
-        return cls(model, processor, usage, revisions={source.name: commit})
+        return cls(model, processor, usage, revisions={part.name: commit})
 
     @classmethod
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Seq2Seq:
@@ -147,7 +150,7 @@ class Seq2Seq(Family):
     def load(cls, directory: Path, *, offline: bool = False) -> Seq2Seq:
         from transformers import AutoConfig, GenerationConfig
 
-        here = hub.Source(str(directory), offline=True, setting=str(directory))
+        here = PretrainedPart(str(directory), offline=True, setting=str(directory))
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
         processor = loading.processor(here, config.model_type)
         usage = Usage.of(config)

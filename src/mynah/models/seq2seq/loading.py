@@ -9,6 +9,7 @@ from mynah.config.tuning import FROZEN, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.lora import adapters
 from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -77,27 +78,27 @@ class Usage:
             model.generation_config._from_model_config = False
 
 
-def check_settings(config: ModelConfig, source: hub.Source) -> None:
+def check_settings(config: ModelConfig, part: PretrainedPart) -> None:
     """Find what is wrong with the settings or the small files before weights are loaded.
 
     Raises:
         UserError: The architecture does not have what is asked for, or has no tokenizer.
     """
-    kind = hub.model_type(source)
-    processor(source, kind)
+    kind = hub.model_type(part)
+    processor(part, kind)
     if config.timestamps and kind != "whisper":
         raise UserError(
-            f"{source.name} is a {kind}, which writes no timestamps.",
+            f"{part.name} is a {kind}, which writes no timestamps.",
             where="model.timestamps",
             fix="model.timestamps=false",
         )
 
 
-def load(source: hub.Source, config: Any) -> Any:
+def load(part: PretrainedPart, config: Any) -> Any:
     """The model in fp32, whatever precision its file has, every weight accounted for.
 
     Args:
-        source: Where it is.
+        part: Where it is.
         config: Its configuration.
 
     Raises:
@@ -107,54 +108,54 @@ def load(source: hub.Source, config: Any) -> Any:
 
     from mynah.models.patches import fastconformer, padding, whisper_length
 
-    model = weights.load(AutoModelForSpeechSeq2Seq, source, config=config)
+    model = weights.load(AutoModelForSpeechSeq2Seq, part, config=config)
     fastconformer.install(model)
     padding.install(model)
     whisper_length.install(model)
     return model
 
 
-def processor(source: hub.Source, kind: str) -> Any:
+def processor(part: PretrainedPart, kind: str) -> Any:
     """The model's processor, with its ``feature_extractor`` and ``tokenizer``.
 
     Raises:
         UserError: It has none.
     """
-    found = _load_processor(source, kind)
+    found = _load_processor(part, kind)
     tokenizer = getattr(found, "tokenizer", None)
     # Where there are no files of one, transformers makes a tokenizer without any pieces.
     if tokenizer is None or not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
         raise UserError(
-            f"{source.name} has no tokenizer.",
-            where=source.setting,
+            f"{part.name} has no tokenizer.",
+            where=part.setting,
             fix="Name a recognizer with its tokenizer.json.",
         )
     return found
 
 
-def _load_processor(source: hub.Source, kind: str) -> Any:
+def _load_processor(part: PretrainedPart, kind: str) -> Any:
     from transformers import AutoFeatureExtractor, AutoProcessor, AutoTokenizer, Wav2Vec2Processor
 
     try:
         with hub.quiet():
             if kind in ("moonshine", "speech-encoder-decoder"):
                 # Their repositories name a processor that not every extractor fits.
-                extractor = AutoFeatureExtractor.from_pretrained(source.name, **source.options())
-                tokenizer = AutoTokenizer.from_pretrained(source.name, **source.options())
+                extractor = AutoFeatureExtractor.from_pretrained(part.name, **hub.options(part))
+                tokenizer = AutoTokenizer.from_pretrained(part.name, **hub.options(part))
                 return Wav2Vec2Processor(extractor, tokenizer)
-            return AutoProcessor.from_pretrained(source.name, **source.options())
+            return AutoProcessor.from_pretrained(part.name, **hub.options(part))
     except ImportError as error:
         if "sentencepiece" not in str(error).lower():
             raise
         raise UserError(
-            f"The tokenizer of {source.name} needs sentencepiece, which is not installed.",
-            where=source.setting,
+            f"The tokenizer of {part.name} needs sentencepiece, which is not installed.",
+            where=part.setting,
             fix="pip install sentencepiece",
         ) from None
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
-            f"{source.name} has no processor: {str(error).splitlines()[0]}",
-            where=source.setting,
+            f"{part.name} has no processor: {str(error).splitlines()[0]}",
+            where=part.setting,
             fix="Name a recognizer with its tokenizer and preprocessor_config.json.",
         ) from None
 

@@ -11,6 +11,7 @@ from mynah.errors import UserError
 from mynah.models.lora import adapters
 from mynah.models.patches import fastconformer, padding, whisper_length
 from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 
 # Encoders that transformers has alone, whatever head stands in the file.
 _ALONE = (
@@ -45,7 +46,7 @@ _NOT_ENCODER = (
 )  # fmt: skip
 
 
-def encoder_config(config: Any, source: hub.Source) -> Any:
+def encoder_config(config: Any, part: PretrainedPart) -> Any:
     """The configuration of the encoder in a model of configuration ``config``.
 
     Raises:
@@ -53,8 +54,8 @@ def encoder_config(config: Any, source: hub.Source) -> Any:
     """
     if config.model_type not in SUPPORTED:
         raise UserError(
-            f"{source.name} is a {config.model_type}, and no speech encoder that is supported.",
-            where=source.setting,
+            f"{part.name} is a {config.model_type}, and no speech encoder that is supported.",
+            where=part.setting,
             fix="Supported are: " + ", ".join(SUPPORTED),
         )
     return getattr(config, "encoder_config", config)
@@ -70,11 +71,11 @@ def draw(config: Any) -> Any:
     return _ready(AutoModel.from_config(config))
 
 
-def load(source: hub.Source, config: Any) -> Any:
+def load(part: PretrainedPart, config: Any) -> Any:
     """The pretrained encoder in fp32; the rest of its checkpoint is dropped.
 
     Args:
-        source: A whole recognizer or an encoder alone; a checkpoint of ours with LoRA too, whose
+        part: A whole recognizer or an encoder alone; a checkpoint of ours with LoRA too, whose
             matrices are merged into what they adapt.
         config: What :func:`encoder_config` made of its configuration.
 
@@ -83,24 +84,24 @@ def load(source: hub.Source, config: Any) -> Any:
     """
     import transformers
 
-    whole = hub.load_config(source)
-    if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
-        return _ready(_merged(source, whole))
+    whole = hub.load_config(part)
+    if part.is_folder and (Path(part.name) / "adapter_config.json").exists():
+        return _ready(_merged(part, whole))
     kind = _WHOLE.get(whole.model_type, "AutoModel")
     if whole.model_type == "whisper" and "WhisperEncoder" in (whole.architectures or ()):
         from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-        return _ready(weights.load(WhisperEncoder, source))
-    model = weights.load(getattr(transformers, kind), source, dropped=_NOT_ENCODER)
+        return _ready(weights.load(WhisperEncoder, part))
+    model = weights.load(getattr(transformers, kind), part, dropped=_NOT_ENCODER)
     return _ready(_encoder_of(model) if kind != "AutoModel" else model)
 
 
-def _merged(source: hub.Source, config: Any) -> Any:
+def _merged(part: PretrainedPart, config: Any) -> Any:
     """The encoder of a recognizer of ours that was adapted with LoRA."""
     import transformers
 
-    directory = Path(source.name)
-    base = adapters.base_of(directory, offline=source.offline)
+    directory = Path(part.name)
+    base = adapters.base_of(directory, offline=part.offline)
     kind = getattr(transformers, _WHOLE.get(config.model_type, "AutoModelForCTC"))
     model = weights.load(kind, base, config=config, drawn=_HEADS, dropped=_NOT_ENCODER)
     adapted = adapters.load_lora(model, directory, trainable=False)

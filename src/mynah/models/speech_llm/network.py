@@ -22,6 +22,7 @@ from mynah.config.tuning import FROZEN, FULL, LORA
 from mynah.models.lora import adapters, quantization
 from mynah.models.patches.whisper_length import AnyLengthEncoder
 from mynah.models.pretrained import bases, hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.speech_llm import encoders
 from mynah.models.speech_llm.config import (
     ADAPTER,
@@ -265,16 +266,16 @@ class SpeechLLM(PreTrainedModel):
         directory = Path(pretrained_model_name_or_path)
         config = SpeechLLMConfig.from_pretrained(directory)
 
-        def source(part: str) -> hub.Source:
-            if part in config.saved_parts:
-                return hub.Source(str(directory / part), offline=True, setting=str(directory))
+        def pretrained(side: str) -> PretrainedPart:
+            if side in config.saved_parts:
+                return PretrainedPart(str(directory / side), offline=True, setting=str(directory))
             held_in = getattr(config, quantization.RECORD, None)
-            return _base(config.bases[part], directory, held_in, offline=local_files_only)
+            return _base(config.bases[side], directory, held_in, offline=local_files_only)
 
-        encoder = encoders.load(source(ENCODER), config.encoder_config)
+        encoder = encoders.load(pretrained(ENCODER), config.encoder_config)
         if ENCODER_ADAPTER in config.saved_parts:
             encoder = adapters.load_lora(encoder, directory / ENCODER_ADAPTER, trainable=True)
-        language_model = load_language_model(source(DECODER))
+        language_model = load_language_model(pretrained(DECODER))
         if ADAPTER in config.saved_parts:
             language_model = adapters.load_lora(language_model, directory / ADAPTER, trainable=True)
         model = cls(config, encoder, language_model)
@@ -298,13 +299,13 @@ class SpeechLLM(PreTrainedModel):
             module.load_state_dict(held)
 
 
-def load_language_model(source: hub.Source) -> Any:
+def load_language_model(part: PretrainedPart) -> Any:
     """A causal language model in fp32.
 
     Raises:
         UserError: It is not to be had, or its weights are not whole.
     """
-    return weights.load(AutoModelForCausalLM, source)
+    return weights.load(AutoModelForCausalLM, part)
 
 
 def choose_trained(model: SpeechLLM) -> None:
@@ -339,11 +340,13 @@ def _save_base(part: Any, directory: Path) -> None:
         written.save_pretrained(directory)
 
 
-def _base(named: list[str], directory: Path, held_in: str | None, *, offline: bool) -> hub.Source:
+def _base(
+    named: list[str], directory: Path, held_in: str | None, *, offline: bool
+) -> PretrainedPart:
     """Where a part that a checkpoint does not hold comes from."""
     name, commit = named
-    source = bases.recorded(name, commit, offline=offline, setting=str(directory / "config.json"))
-    return dataclasses.replace(source, quantization=quantization.here(held_in))
+    part = bases.recorded(name, commit, offline=offline, setting=str(directory / "config.json"))
+    return dataclasses.replace(part, quantization=quantization.here(held_in))
 
 
 AutoConfig.register(SpeechLLMConfig.model_type, SpeechLLMConfig)

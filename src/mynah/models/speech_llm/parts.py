@@ -15,6 +15,7 @@ from mynah.models import scratch
 from mynah.models.ctc.head import CTCHead
 from mynah.models.lora import adapters
 from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.speech_llm import encoders, network
 from mynah.models.speech_llm.config import (
     ADAPTER,
@@ -53,7 +54,7 @@ def from_names(
         UserError: A name cannot be loaded, or settings do not fit it.
     """
     learns = tuning_of_parts(config)
-    speaking = hub.Source.of(config, "decoder_model_name", offline=offline)
+    speaking = PretrainedPart.of(config, "decoder_model_name", offline=offline)
     if learns.decoder == FULL:
         speaking = dataclasses.replace(speaking, quantization=None)  # it is trained
     spoken = hub.load_config(speaking)
@@ -131,7 +132,7 @@ def _encoder(
         encoder = encoders.draw(sizes)
         scratch.spread_weights(encoder)
         return encoder, sizes, scratch.log_mel_extractor(config.encoder.mel_bins, sample_rate)
-    hearing = hub.Source.of(config, "encoder_model_name", offline=offline)
+    hearing = PretrainedPart.of(config, "encoder_model_name", offline=offline)
     heard = encoders.encoder_config(hub.load_config(hearing), hearing)
     extractor = hub.feature_extractor(hearing, sample_rate)
     if tuning_of_parts(config).encoder == FULL:
@@ -223,19 +224,19 @@ def merge(model: network.SpeechLLM) -> None:
     retune(model, Tuning(FULL, FULL, FULL), ModelConfig())
 
 
-def _check_reads_vectors(language_model: Any, source: hub.Source) -> None:
+def _check_reads_vectors(language_model: Any, part: PretrainedPart) -> None:
     """Raise where a language model takes token ids alone."""
     import inspect
 
     if "inputs_embeds" not in inspect.signature(language_model.forward).parameters:
         raise UserError(
-            f"{source.name} is a {language_model.config.model_type}, which takes token ids alone, "
+            f"{part.name} is a {language_model.config.model_type}, which takes token ids alone, "
             "and no vectors of audio.",
-            where=source.setting,
+            where=part.setting,
             fix="Name another language model, as HuggingFaceTB/SmolLM2-360M-Instruct.",
         )
 
 
-def _lasting(source: hub.Source) -> str:
+def _lasting(part: PretrainedPart) -> str:
     """A name that means the same from any working directory."""
-    return str(Path(source.name).resolve()) if source.is_folder else source.name
+    return str(Path(part.name).resolve()) if part.is_folder else part.name

@@ -8,13 +8,14 @@ from typing import Any
 from mynah import console
 from mynah.errors import UserError
 from mynah.models.pretrained import hub
+from mynah.models.pretrained.part import PretrainedPart
 
 _PLACE = "<|audio|>"  # where the audio goes in a prompt before it is cut there; never a token
 _SAID = "<|said|>"  # where an answer stands in a chat, likewise
 END = "<|end_of_transcript|>"  # what ends a text where the tokenizer has nothing that does
 
 
-def load_tokenizer(source: hub.Source) -> Any:
+def load_tokenizer(part: PretrainedPart) -> Any:
     """The tokenizer of a language model.
 
     Raises:
@@ -23,11 +24,11 @@ def load_tokenizer(source: hub.Source) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(source.name, **source.options())
+        return AutoTokenizer.from_pretrained(part.name, **hub.options(part))
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{source.name} has no tokenizer: {str(error).splitlines()[0]}",
-            where=source.setting,
+            f"{part.name} has no tokenizer: {str(error).splitlines()[0]}",
+            where=part.setting,
             fix="Name a language model with its tokenizer.",
         ) from None
 

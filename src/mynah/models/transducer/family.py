@@ -23,6 +23,7 @@ from mynah.models.features.frontends import frontend_for, group_by_length
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.spelling import Spelling
 from mynah.models.transducer import loading
@@ -90,18 +91,18 @@ class Transducer(Family):
             family = cls(parts.model, parts.processor, pretrained=False)
             family.configure_decoding(config)
             return family
-        source = hub.Source.of(config, "pretrained", offline=offline)
-        family = cls._from_pretrained(config, source, texts, sample_rate)
+        part = PretrainedPart.of(config, "pretrained", offline=offline)
+        family = cls._from_pretrained(config, part, texts, sample_rate)
         family.configure_decoding(config)
         return family
 
     @classmethod
     def _from_pretrained(
-        cls, config: ModelConfig, source: hub.Source, texts: Sequence[str], sample_rate: int
+        cls, config: ModelConfig, part: PretrainedPart, texts: Sequence[str], sample_rate: int
     ) -> Transducer:
-        if source.is_folder and (Path(source.name) / "adapter_config.json").exists():
-            return cls._continued(config, Path(source.name), offline=source.offline)
-        parts = loading.from_pretrained(config, source, sample_rate)
+        if part.is_folder and (Path(part.name) / "adapter_config.json").exists():
+            return cls._continued(config, Path(part.name), offline=part.offline)
+        parts = loading.from_pretrained(config, part, sample_rate)
         model = parts.model
         learns = tuning_of_recognizer(config)
         if learns.adapts:
@@ -111,8 +112,8 @@ class Transducer(Family):
                 model,
                 dataclasses.replace(config, lora_target_modules=targets),
                 heads=[] if learns.decoder == FROZEN else [loading.HEAD],
-                base=str(Path(name).resolve()) if source.is_folder else name,
-                revision=None if source.is_folder else commit,
+                base=str(Path(name).resolve()) if part.is_folder else name,
+                revision=None if part.is_folder else commit,
             )
         else:
             loading.freeze(model, learns)
@@ -135,7 +136,7 @@ class Transducer(Family):
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> Transducer:
-        here = hub.Source(str(directory), offline=True, setting=str(directory))
+        here = PretrainedPart(str(directory), offline=True, setting=str(directory))
         processor = loading.load_processor(here)
         if not (directory / "adapter_config.json").exists():
             return cls(loading.load_base(here), processor, pretrained=True)

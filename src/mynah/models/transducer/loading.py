@@ -10,6 +10,7 @@ from mynah.config.tuning import FROZEN, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models import scratch
 from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.tokenizers import train_tokenizer
 
 if TYPE_CHECKING:
@@ -87,20 +88,20 @@ def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) ->
     return Parts(model, processor, {})
 
 
-def from_pretrained(config: ModelConfig, source: hub.Source, sample_rate: int) -> Parts:
+def from_pretrained(config: ModelConfig, part: PretrainedPart, sample_rate: int) -> Parts:
     """Any checkpoint of AutoModelForRNNT or AutoModelForTDT, with its own tokenizer.
 
     Raises:
         UserError: It is not to be had, hears another rate, has no tokenizer, or its weights
             are not whole.
     """
-    hub.feature_extractor(source, sample_rate)
-    processor = load_processor(source)
-    model = load_base(source)
-    return Parts(model, processor, {source.name: hub.commit_of(source)})
+    hub.feature_extractor(part, sample_rate)
+    processor = load_processor(part)
+    model = load_base(part)
+    return Parts(model, processor, {part.name: hub.commit_of(part)})
 
 
-def load_processor(source: hub.Source) -> Any:
+def load_processor(part: PretrainedPart) -> Any:
     """The processor of a checkpoint, feature extractor and tokenizer included.
 
     Raises:
@@ -109,24 +110,24 @@ def load_processor(source: hub.Source) -> Any:
     from transformers import AutoProcessor
 
     try:
-        processor = AutoProcessor.from_pretrained(source.name, **source.options())
+        processor = AutoProcessor.from_pretrained(part.name, **hub.options(part))
     except (OSError, ValueError, TypeError, AttributeError):
         processor = None
     # Where parts are missing, AutoProcessor gives one of the others alone.
     if not all(hasattr(processor, part) for part in ("feature_extractor", "tokenizer")):
         raise UserError(
-            f"{source.name} has no tokenizer with a processor, so its labels mean nothing.",
-            where=source.setting,
+            f"{part.name} has no tokenizer with a processor, so its labels mean nothing.",
+            where=part.setting,
             fix="Name a transducer with a tokenizer, as nvidia/parakeet-tdt-0.6b-v3.",
         )
     return processor
 
 
-def load_base(source: hub.Source) -> Any:
+def load_base(part: PretrainedPart) -> Any:
     """A transducer with pretrained weights in fp32, whatever precision they are stored in.
 
     Args:
-        source: Where the weights are.
+        part: Where the weights are.
 
     Raises:
         UserError: Weights are missing or left over.
@@ -134,8 +135,8 @@ def load_base(source: hub.Source) -> Any:
     from transformers import AutoModelForRNNT, AutoModelForTDT
     from transformers.models.auto.modeling_auto import MODEL_FOR_TDT_MAPPING_NAMES
 
-    is_tdt = hub.model_type(source) in MODEL_FOR_TDT_MAPPING_NAMES
-    return weights.load(AutoModelForTDT if is_tdt else AutoModelForRNNT, source)
+    is_tdt = hub.model_type(part) in MODEL_FOR_TDT_MAPPING_NAMES
+    return weights.load(AutoModelForTDT if is_tdt else AutoModelForRNNT, part)
 
 
 def lora_targets(config: ModelConfig) -> list[str]:

@@ -19,7 +19,7 @@ from transformers import (
 from mynah.models import registry
 from mynah.models.audio_llm import loading
 from mynah.models.family import Example
-from mynah.models.pretrained import hub
+from mynah.models.pretrained.part import PretrainedPart
 
 KINDS = loading.SUPPORTED
 # Of each way to hear, one is in the fast tests throughout; all are in the long ones.
@@ -74,8 +74,8 @@ def still(family):
 
 
 def plain_processor(kind, folder):
-    source = hub.Source(str(folder), offline=True)
-    return loading.processor(source, kind)
+    part = PretrainedPart(str(folder), offline=True)
+    return loading.processor(part, kind)
 
 
 def plain_model(kind, folder):
