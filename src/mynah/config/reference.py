@@ -98,8 +98,8 @@ def _only_upstream(prefix: str, found: dataclasses.Field[Any]) -> bool:
 def _row(setting: Setting) -> list[str]:
     takes = describe_values(setting)
     metadata = setting.metadata
-    if metadata.get("choices"):
-        takes = ", ".join(f"`{choice}`" for choice in metadata["choices"])
+    if setting.choices:
+        takes = ", ".join(f"`{choice}`" for choice in setting.choices)
         if type(None) in typing.get_args(setting.type):
             takes += " or `null`"
     low, high = metadata.get("minimum"), metadata.get("maximum")

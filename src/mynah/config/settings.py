@@ -41,6 +41,12 @@ class Setting:
         return self.name.rpartition(".")[2]
 
     @property
+    def choices(self) -> tuple[str, ...] | None:
+        """The values allowed, those of plug-ins among them; None: any of the type."""
+        found = self.metadata.get("choices")
+        return tuple(found()) if callable(found) else found
+
+    @property
     def record(self) -> dict[str, Setting] | None:
         """Of a mapping whose values are settings themselves those settings, by their names."""
         record = self.metadata.get("record")

@@ -222,7 +222,7 @@ def limits_mistake(setting: Setting, value: Any) -> ValueMistake | None:
         return ValueMistake(
             f"{setting.name} takes {describe_values(setting)}, not {shown(value)}.", words[0]
         )
-    choices = setting.metadata.get("choices")
+    choices = setting.choices
     if choices and value not in choices:
         close = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
         default = setting.default if setting.default in choices else choices[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
@@ -14,7 +15,7 @@ def setting(
     unit: str | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
-    choices: tuple[str, ...] | None = None,
+    choices: tuple[str, ...] | Callable[[], tuple[str, ...]] | None = None,
     words: tuple[str, ...] | None = None,
     record: type | None = None,
 ) -> Any:
@@ -26,7 +27,9 @@ def setting(
         unit: The unit of a number, as ``"seconds"``.
         minimum: Smallest value allowed, inclusive.
         maximum: Largest value allowed, inclusive.
-        choices: The values allowed, for strings.
+        choices: The values allowed, for strings; or a function that gives them, called when a
+            value is checked or shown (names of plug-ins), which imports nothing heavy. Read them
+            from ``Setting.choices``.
         record: Of a mapping whose values are settings themselves the dataclass of those.
         words: The words that may stand in the place of a number, as ``auto``.
     """

@@ -28,7 +28,7 @@ def refusal(*arguments, origins=None, **settings):
 
 def test_every_ctc_class_of_transformers_can_be_drawn_and_the_setting_names_them_all():
     assert set(ARCHITECTURES) == {FASTCONFORMER, *MODEL_FOR_CTC_MAPPING_NAMES}
-    assert set(all_settings()["model.architecture"].metadata["choices"]) == set(ARCHITECTURES)
+    assert set(all_settings()["model.architecture"].choices) == set(ARCHITECTURES)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
