@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 
 class UserError(Exception):
@@ -85,11 +83,3 @@ class ConfigErrors(UserError):  # noqa: N818 - it holds several
         if self.command:
             text += f"\n  run:   {self.command}"
         return text
-
-
-def display_path(path: Path) -> str:
-    """A file as a person would type it: relative to the working directory where it is below."""
-    try:
-        return str(path.relative_to(Path.cwd().resolve()))
-    except ValueError:
-        return os.fspath(path)

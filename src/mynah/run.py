@@ -18,10 +18,11 @@ from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
 from mynah.config.effective import effective_yaml
 from mynah.config.notices import notices
 from mynah.config.schema import Config
+from mynah.files import display_path
 from mynah.offline import network_only_if
 from mynah.runs import directory as runs_directory
 from mynah.runs.record import RunRecord
-from mynah.runs.summary import eval_command, shown, summarize, write_report
+from mynah.runs.summary import eval_command, summarize, write_report
 from mynah.training.guards import slurm
 
 if TYPE_CHECKING:
@@ -108,9 +109,10 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
     if result.report is not None:
         elapsed = time.time() - started
         console.say(
-            f"Done in {elapsed / 60:.1f} minutes. Report: {shown(result.report, working_directory)}"
+            f"Done in {elapsed / 60:.1f} minutes. "
+            f"Report: {_displayed(result.report, working_directory)}"
         )
-        model = shown(output, working_directory)
+        model = display_path(output, working_directory)
         console.say(f"Next: measure it again with  {eval_command(model)}")
     return result
 
@@ -302,7 +304,7 @@ def measure_checkpoint(
         checkpoint=checkpoint,
         decoding=family.describe_decoding(),
     )
-    console.say(f"Report: {shown(report, working_directory)}")
+    console.say(f"Report: {_displayed(report, working_directory)}")
     return RunResult(directory, evaluations, report)
 
 
@@ -341,10 +343,14 @@ def announce_model(working_directory: Path, output: Path) -> None:
     """Point ``outputs/model`` to this run's model, now that it holds a checkpoint."""
     outputs = working_directory / "outputs"
     if runs_directory.link_newest_model(outputs, output):
-        console.say(f"outputs/model -> {shown(output, working_directory)}")
+        console.say(f"outputs/model -> {display_path(output, working_directory)}")
 
 
 def write_account(directory: Path, data: PreparedData) -> None:
     """Write ``data.json`` and what belongs to it; of several processes the first does."""
     if distributed.rank() == 0:
         data.write(directory)
+
+
+def _displayed(report: Path | None, working_directory: Path) -> str:
+    return "none" if report is None else display_path(report, working_directory)

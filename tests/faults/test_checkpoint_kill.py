@@ -97,3 +97,4 @@ def test_a_kill_while_publishing_is_recognised_and_publishing_again_mends_it(mod
         publish(directory / "checkpoint-2", directory)
         assert is_whole(directory)
         assert (directory / "model.safetensors").read_text() == "weights 2"
+        assert not [path for path in directory.iterdir() if path.name.startswith(".")]

@@ -8,7 +8,6 @@ Nothing here imports torch.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mynah import files
 from mynah.errors import UserError
 
 SUMS_NAME = "SHA256SUMS"
@@ -29,7 +29,6 @@ _CHECKPOINT_NAME = re.compile(re.escape(PREFIX) + r"(\d+)")
 _HIDDEN_NAME = re.compile(
     rf"\.({re.escape(PREFIX)}\d+)({re.escape(_STAGING)}|{re.escape(_REPLACED)}|{re.escape(_DELETING)})"
 )
-_CHUNK_BYTES = 1 << 20
 
 # What only a resumed training needs; everything else is the published model.
 TRAINING_STATE_STEMS = ("optimizer", "scheduler", "scaler", "rng_state", "trainer_state")
@@ -93,14 +92,14 @@ def _take_name(staging: Path, final: Path) -> None:
             shutil.rmtree(replaced)
         final.rename(replaced)
     staging.rename(final)
-    _sync_directory(final.parent)
+    files.sync_directory(final.parent)
     shutil.rmtree(replaced, ignore_errors=True)
 
 
 def write_sums(directory: Path) -> None:
     """Write ``SHA256SUMS`` over every file of the directory."""
     lines = [
-        f"{_sha256(path)}  {path.relative_to(directory).as_posix()}\n"
+        f"{files.sha256(path)}  {path.relative_to(directory).as_posix()}\n"
         for path in sorted(directory.rglob("*"))
         if path.is_file() and path.relative_to(directory).as_posix() != SUMS_NAME
     ]
@@ -148,7 +147,7 @@ def find_damage(directory: Path) -> str | None:
             return f"{SUMS_NAME} is damaged"
         path = directory / name
         try:
-            if _sha256(path) != expected:
+            if files.sha256(path) != expected:
                 altered.append(name)
         except FileNotFoundError:
             missing.append(name)
@@ -196,7 +195,7 @@ def clean(model_directory: Path) -> list[str]:
         final = model_directory / name
         if kind == _REPLACED and not final.exists() and is_whole(path):
             path.rename(final)
-            _sync_directory(model_directory)
+            files.sync_directory(model_directory)
             continue
         shutil.rmtree(path, ignore_errors=True)
         if kind == _STAGING:
@@ -250,28 +249,20 @@ def publish(checkpoint: Path, model_directory: Path) -> None:
         if path.is_file() and path.name != SUMS_NAME and not _is_training_state(path.name)
     ]
     needed = sum(path.stat().st_size for path in sources)
-    partial: Path | None = None
     try:
+        files.remove_staged(model_directory)
         (model_directory / SUMS_NAME).unlink(missing_ok=True)
-        _sync_directory(model_directory)
+        files.sync_directory(model_directory)
         lines = []
         for source in sources:
             name = source.relative_to(checkpoint)
             target = model_directory / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{target.name}{_STAGING}")
-            shutil.copyfile(source, partial)
-            _sync_file(partial)
-            partial.replace(target)
-            lines.append(f"{_sha256(target)}  {name.as_posix()}\n")
-        partial = model_directory / f".{SUMS_NAME}{_STAGING}"
-        partial.write_text("".join(lines), encoding="utf-8")
-        _sync_file(partial)
-        partial.replace(model_directory / SUMS_NAME)
-        _sync_directory(model_directory)
+            with files.staged(target) as beside:
+                shutil.copyfile(source, beside)
+            lines.append(f"{files.sha256(target)}  {name.as_posix()}\n")
+        files.write_text(model_directory / SUMS_NAME, lines)
     except OSError as error:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
         if _is_full_disk(error):
             raise _full_disk_error(model_directory, needed) from error
         raise
@@ -284,14 +275,6 @@ def _is_training_state(name: str) -> bool:
     )
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _share_mode(directory: Path) -> None:
     """Give every file the mode that the umask asks for; safetensors writes them for the owner."""
     mode = stat.S_IMODE((directory / SUMS_NAME).stat().st_mode)
@@ -300,24 +283,11 @@ def _share_mode(directory: Path) -> None:
             path.chmod(mode)
 
 
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_directory(path: Path) -> None:
-    if hasattr(os, "O_DIRECTORY"):  # not on Windows, where a directory cannot be opened
-        _sync_file(path)
-
-
 def _sync_tree(directory: Path) -> None:
     for parent, _, names in os.walk(directory):
         for name in names:
-            _sync_file(Path(parent, name))
-        _sync_directory(Path(parent))
+            files.sync(Path(parent, name))
+        files.sync_directory(Path(parent))
 
 
 def size_bytes(directory: Path) -> int:

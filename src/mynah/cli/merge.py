@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.cli.exit_status import exit_status
-from mynah.errors import UserError, display_path
+from mynah.errors import UserError
+from mynah.files import display_path
 
 if TYPE_CHECKING:
     from mynah.models.family import Family

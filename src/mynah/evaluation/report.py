@@ -12,7 +12,7 @@ from mynah.evaluation import results
 from mynah.evaluation.evaluate import Evaluation
 from mynah.evaluation.pages.page import page
 from mynah.evaluation.summary import console_summary
-from mynah.pages.document import write_whole
+from mynah.files import write_text
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
@@ -50,9 +50,9 @@ def write(
     directory.mkdir(parents=True, exist_ok=True)
     created = datetime.now(UTC)
     found = results.results(evaluations, history=history, about=about, created=created)
-    write_whole(directory / "results.json", [results.to_json(found, indent=2), "\n"])
+    write_text(directory / "results.json", [results.to_json(found, indent=2), "\n"])
     lines = (results.to_json(record) + "\n" for record in results.utterances(evaluations))
-    write_whole(directory / "utterances.jsonl", lines)
+    write_text(directory / "utterances.jsonl", lines)
     text = page(
         evaluations,
         history=history,
@@ -62,7 +62,7 @@ def write(
         created=created,
     )
     report = directory / "report.html"
-    write_whole(report, [text])
+    write_text(report, [text])
     return report
 
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mynah.evaluation import results
+from mynah.files import write_text
 from mynah.inspection.inspect import Inspection
 from mynah.inspection.page.page import page
 from mynah.inspection.record import record
-from mynah.pages.document import write_whole
 
 
 def write(inspection: Inspection, target: Path, *, command: str, threads: int) -> Path:
-    """Write the page and its record, each whole or not at all.
+    """Write the page and its record, each in full or not at all.
 
     Args:
         inspection: What was found.
@@ -27,7 +27,7 @@ def write(inspection: Inspection, target: Path, *, command: str, threads: int) -
     created = datetime.now(UTC)
     beside = target.with_suffix(".json")
     found = record(inspection, created)
-    write_whole(beside, [results.to_json(found, indent=2), "\n"])
+    write_text(beside, [results.to_json(found, indent=2), "\n"])
     text = page(inspection, created=created, command=command, record=beside.name, threads=threads)
-    write_whole(target, [text])
+    write_text(target, [text])
     return beside

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import os
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from mynah.pages.markup import Markup, tag
@@ -96,24 +92,6 @@ def document(
 def resource(package: str, name: str) -> str:
     """A text file that lies beside a package's modules."""
     return files(package).joinpath(name).read_text(encoding="utf-8")
-
-
-def write_whole(path: Path, parts: Iterable[str]) -> None:
-    """Write a text file so that a reader sees the old one or the new one, never half of one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        # A lone surrogate, as a broken transcript may hold, becomes its escape: in JSON the
-        # character's own, and no reason to lose a page.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # noqa: PTH101
-        os.replace(name, path)  # noqa: PTH105
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
-        raise
 
 
 def _policy(script: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import importlib.metadata
 import json
@@ -13,13 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
 from mynah.config.derived import is_pretrained
 from mynah.config.schema import Config
 from mynah.config.tuning import tuning
 from mynah.distributed import is_first_rank
 from mynah.errors import UserError
+from mynah.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 RECORD = "run.json"
 # Settings that change how data is prepared or measured, and nothing that is learned from it.
@@ -48,19 +51,12 @@ def identity(config: Config) -> dict[str, Any]:
 
 def read_record(run_directory: Path) -> dict[str, Any]:
     """What ``run.json`` says, or an empty dict where there is none that can be read."""
-    try:
-        content = json.loads((run_directory / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return read_json(run_directory / RECORD)
 
 
 def record(run_directory: Path, **fields: Any) -> None:
     """Set fields of ``run.json``; a reader sees the old file or the new one, never a part."""
-    content = read_record(run_directory) | fields
-    staged = run_directory / f".{RECORD}-{os.getpid()}"
-    staged.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    staged.replace(run_directory / RECORD)
+    write_json(run_directory / RECORD, read_record(run_directory) | fields, indent=2)
 
 
 @dataclass
@@ -76,7 +72,7 @@ class RunRecord:
     """
 
     directory: Path
-    _lock: IO[str] | None = None
+    _lock: FileLock | None = None
     status: str | None = None
 
     @classmethod
@@ -130,29 +126,28 @@ class RunRecord:
         if is_first_rank():
             record(self.directory, status=status, finished=_now(), **fields)
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
 
 
-def _lock(output: Path) -> IO[str] | None:
-    """Lock a model directory for this process; None where the system has no such locks."""
+def _lock(output: Path) -> FileLock | None:
+    """Lock a model directory for this process; None on a file system without locks."""
+    import filelock
+
     output.mkdir(parents=True, exist_ok=True)
+    # Never by a mere file, which a process that is killed would leave locked; and for the
+    # process, not for a thread of it.
+    lock = filelock.FileLock(output / ".lock", fallback_to_soft=False, thread_local=False)
     try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
-    handle = (output / ".lock").open("w")
-    try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as problem:
-        handle.close()
-        if problem.errno not in (errno.EACCES, errno.EAGAIN):
-            return None  # a file system without locks
+        lock.acquire(timeout=0)
+    except filelock.Timeout as problem:
         raise UserError(
             "Another run is training into this directory right now.",
             where=f"training.output_dir={output}",
             fix="wait for it, or leave training.output_dir away",
         ) from problem
-    return handle
+    except (OSError, NotImplementedError):
+        return None
+    return lock
 
 
 def _changed(section: Any) -> dict[str, Any]:

@@ -114,13 +114,3 @@ def eval_command(checkpoint: str) -> str:
     if Path(sys.argv[0]).suffix == ".py":
         return f"python src/train_hydra.py eval_checkpoint={checkpoint}"
     return f"mynah eval {checkpoint}"
-
-
-def shown(path: Path | None, working_directory: Path) -> str:
-    """A path as a person would type it: relative where it lies below the working directory."""
-    if path is None:
-        return "none"
-    try:
-        return str(path.resolve().relative_to(working_directory.resolve()))
-    except ValueError:
-        return str(path)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from mynah.data.audio import files
 from mynah.errors import UserError
+from mynah.files import write_json, write_text
 from mynah.segmentation.inputs import LongRecording
 from mynah.segmentation.utterance import Utterance
 
@@ -72,7 +72,7 @@ class SegmentedFolder:
         """Make the folder and write down what is cut, and how."""
         (self.directory / _PARTS).mkdir(parents=True, exist_ok=True)
         record = {"source": str(self._source), **settings}
-        _write(self.directory / _RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        write_json(self.directory / _RECORD, record, indent=2)
 
     def done(self, recording: LongRecording, fingerprint: str) -> list[Utterance] | None:
         """The utterances of a recording that was cut in the same way before, or None."""
@@ -91,7 +91,7 @@ class SegmentedFolder:
         if self._write_audio:
             self._write_clips(recording, utterances)
         part = {"fingerprint": fingerprint, "utterances": [asdict(one) for one in utterances]}
-        _write(self._part(recording), json.dumps(part, ensure_ascii=False))
+        write_json(self._part(recording), part)
 
     def write_listings(self, found: Sequence[tuple[LongRecording, Sequence[Utterance]]]) -> None:
         """Write ``manifest.jsonl`` and ``rejected.jsonl`` of all recordings that are done."""
@@ -102,8 +102,8 @@ class SegmentedFolder:
                     rejected.append(_line(self._rejected_row(recording, number, one)))
                 else:
                     kept.append(_line(self._row(recording, number, one)))
-        _write(self.directory / "manifest.jsonl", "".join(kept))
-        _write(self.directory / "rejected.jsonl", "".join(rejected))
+        write_text(self.directory / "manifest.jsonl", kept)
+        write_text(self.directory / "rejected.jsonl", rejected)
 
     def _row(self, recording: LongRecording, number: int, one: Utterance) -> dict[str, Any]:
         place = {"audio_filepath": str(recording.path), "offset": round(one.start_seconds, 3)}
@@ -174,10 +174,3 @@ def _clip(recording: LongRecording, number: int) -> str:
 def _line(row: dict[str, Any]) -> str:
     there = {name: value for name, value in row.items() if value is not None and value != ""}
     return json.dumps(there, ensure_ascii=False) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah import console
-from mynah.errors import display_path
+from mynah.files import display_path
 from mynah.segmentation.inputs import LongRecording
 from mynah.segmentation.utterance import Utterance
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mynah.files import read_json, write_json
 from mynah.runs.record import read_record
 
 JOB = "job.json"  # written by the sweep into a job's directory
@@ -136,19 +136,13 @@ def make_jobs(
 
 def read_job(directory: Path) -> dict[str, Any]:
     """What the sweep wrote about a job, or an empty dict."""
-    try:
-        content = json.loads((directory / JOB).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return read_json(directory / JOB)
 
 
 def write_job(directory: Path, content: Mapping[str, Any]) -> None:
     """Write what is known of a job; a reader sees the old file or the new one."""
     directory.mkdir(parents=True, exist_ok=True)
-    staged = directory / f".{JOB}-{os.getpid()}"
-    staged.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    staged.replace(directory / JOB)
+    write_json(directory / JOB, content, indent=2)
 
 
 def is_finished(job: Job) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
+from mynah.files import write_text
 from mynah.sweeps.table import Group, Row, group_seeds, has_seeds, percent
 
 _ROW = 30  # pixels between two settings
@@ -31,7 +32,7 @@ def write_plot(path: Path, rows: Sequence[Row], title: str) -> bool:
     groups = [group for group in group_seeds(rows) if not math.isnan(group.mean)]
     if not groups:
         return False
-    path.write_text(_draw(groups, title), encoding="utf-8")
+    write_text(path, _draw(groups, title))
     return True
 
 

@@ -22,6 +22,7 @@ from rich.text import Text
 
 from mynah import console
 from mynah.errors import UserError
+from mynah.files import display_path
 from mynah.sweeps.jobs import LOG, Job, Outcome, read_job, with_error_rate, write_job
 
 _POLL_SECONDS = 0.1
@@ -169,7 +170,7 @@ def _start(
             where=str(job.directory),
             fix="free space or mend permissions there, and give the same command again",
         ) from problem
-    console.say(f"{place} {job.label}: started, log in {shown(job.directory / LOG)}")
+    console.say(f"{place} {job.label}: started, log in {display_path(job.directory / LOG)}")
     now = time.monotonic()
     return _Running(job, command, process, log, now, slot, before, shown=now)
 
@@ -290,11 +291,3 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours}:{rest // 60:02}:{rest % 60:02}"
     return f"{rest // 60}:{rest % 60:02}"
-
-
-def shown(path: Path) -> str:
-    """A path as a person would type it from here."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

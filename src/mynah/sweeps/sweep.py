@@ -11,10 +11,11 @@ from pathlib import Path
 
 from mynah import console
 from mynah.errors import UserError
+from mynah.files import display_path
 from mynah.runs.directory import checkpoints, link_newest_model, model_directory_of
 from mynah.sweeps import plot, table
 from mynah.sweeps.jobs import LOG, Job, Outcome, is_finished, read_job, with_error_rate
-from mynah.sweeps.processes import how_it_ended, run_jobs, shown
+from mynah.sweeps.processes import how_it_ended, run_jobs
 
 # Overrides that already say where a job starts from: nothing is added to them.
 _STARTING_POINTS = ("resume_from_checkpoint", "eval_checkpoint")
@@ -82,7 +83,7 @@ def run_sweep(
                 missing.append(job)
         done = len(jobs) - len(missing)
         again = f", {done} done before and not run again" if done else ""
-        console.say(f"Sweep of {len(jobs)} jobs in {shown(sweep_directory)}{again}")
+        console.say(f"Sweep of {len(jobs)} jobs in {display_path(sweep_directory)}{again}")
 
         all_run = run_jobs(
             missing,
@@ -128,21 +129,23 @@ def _conclude(
             where=str(sweep_directory),
             fix="free space there; the same command again runs no finished job a second time",
         ) from problem
-    console.say(f"Table: {shown(csv_path)}" + (f"   plot: {shown(svg_path)}" if drawn else ""))
+    drawing = f"   plot: {display_path(svg_path)}" if drawn else ""
+    console.say(f"Table: {display_path(csv_path)}{drawing}")
 
     best = result.rows[0]
     model = model_directory_of(best.job.directory)
     if any_new and best.outcome.well and checkpoints(model):
         outputs = working_directory / "outputs"
         if link_newest_model(outputs, model, of_sweep=True):
-            console.say(f"Best: {best.job.label}; outputs/model -> {shown(model)}")
+            console.say(f"Best: {best.job.label}; outputs/model -> {display_path(model)}")
     failed = [row for row in result.rows if row.outcome.status in ("failed", "killed")]
     if failed:
         count = "1 job" if len(failed) == 1 else f"{len(failed)} jobs"
         lines = [f"{count} of {len(result.rows)} did not go well:"]
         for row in failed:
             ended = how_it_ended(row.outcome.exit_status or 0)
-            lines.append(f"  {row.job.label}: {ended}; log: {shown(row.job.directory / LOG)}")
+            log = display_path(row.job.directory / LOG)
+            lines.append(f"  {row.job.label}: {ended}; log: {log}")
         lines.append("The same command again runs only what is missing.")
         console.error("\n".join(lines))
     elif result.interrupted:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mynah import console
+from mynah.files import write_text
 from mynah.sweeps.jobs import LOG, Job, Outcome, short_label
 from mynah.sweeps.processes import duration, how_it_ended
 
@@ -132,7 +133,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
                 row.job.directory / LOG,
             ]
         )
-    path.write_text(content.getvalue(), encoding="utf-8", newline="")
+    write_text(path, content.getvalue())
 
 
 def percent(rate: float | None) -> str:

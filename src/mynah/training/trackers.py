@@ -8,7 +8,6 @@ kept in ``trackers.json`` beside the model, and steps that were told already are
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from mynah import console
 from mynah.errors import UserError
+from mynah.files import read_json, write_json
 
 TENSORBOARD = "tensorboard"
 RECORD = "trackers.json"
@@ -55,7 +55,9 @@ class Tracker(TrainerCallback):
         self._make = make
         self._directory = directory
         self._run_name = run_name
-        self._record = _read(directory).get(name, {}) if resuming and not rewinds else {}
+        self._record = (
+            read_json(directory / RECORD).get(name, {}) if resuming and not rewinds else {}
+        )
         self._callback: TrainerCallback | None = None
         self._failed = False
 
@@ -130,10 +132,8 @@ class Tracker(TrainerCallback):
     def _keep(self, **fields: Any) -> None:
         self._record |= fields
         self._directory.mkdir(parents=True, exist_ok=True)
-        content = _read(self._directory) | {self.name: self._record}
-        staged = self._directory / f".{RECORD}-{os.getpid()}"
-        staged.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        staged.replace(self._directory / RECORD)
+        file = self._directory / RECORD
+        write_json(file, read_json(file) | {self.name: self._record}, indent=1)
 
 
 def trackers(names: Sequence[str], directory: Path, *, first_step: int) -> list[Tracker]:
@@ -181,11 +181,3 @@ def _tensorboard(folder: Path, first_step: int) -> Callable[[], TrainerCallback]
     # What an interrupted run told after this step is told again.
     purge = first_step + 1 if first_step else None
     return lambda: TensorBoardCallback(SummaryWriter(log_dir=str(folder), purge_step=purge))
-
-
-def _read(directory: Path) -> dict[str, Any]:
-    try:
-        content = json.loads((directory / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

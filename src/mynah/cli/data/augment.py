@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.cli.exit_status import exit_status
-from mynah.errors import UserError, display_path
+from mynah.errors import UserError
+from mynah.files import display_path
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -170,7 +171,7 @@ def _write(
     import soundfile
     import yaml
 
-    from mynah.pages.document import write_whole
+    from mynah.files import write_text
     from mynah.pages.spectrogram import picture
     from mynah.preview.page import page
 
@@ -196,7 +197,7 @@ def _write(
             }
         )
     text = json.dumps(about | {"utterances": records}, indent=2, ensure_ascii=False)
-    write_whole(target / _RECORD, [text, "\n"])
+    write_text(target / _RECORD, [text, "\n"])
     settings = yaml.safe_dump(dataclasses.asdict(config.data.augmentation), sort_keys=False)
     made_page = page(
         made,
@@ -207,7 +208,7 @@ def _write(
         command=about["command"],
         settings=settings,
     )
-    write_whole(target / _PAGE, [made_page])
+    write_text(target / _PAGE, [made_page])
 
 
 def _show(made: Sequence[Augmented]) -> None:

@@ -20,7 +20,8 @@ from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
 from mynah.config.settings import all_settings, find, without_none
 from mynah.config.values import quote
-from mynah.errors import ConfigError, ConfigErrors, UserError, display_path
+from mynah.errors import ConfigError, ConfigErrors, UserError
+from mynah.files import display_path
 
 VERSION_BASE = "1.3"
 SCHEMA_NAME = "mynah_schema"

@@ -11,7 +11,8 @@ from mynah.config import settings
 from mynah.config.hydra.config_files import EXPERIMENTS, Choice, ConfigFiles
 from mynah.config.mistakes.yaml_file import Entry, YamlFile
 from mynah.config.values import shown, typed, value_mistake
-from mynah.errors import ConfigError, display_path
+from mynah.errors import ConfigError
+from mynah.files import display_path
 
 
 class FileExamination:

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 from omegaconf._utils import get_yaml_loader
 
-from mynah.errors import ConfigError, display_path
+from mynah.errors import ConfigError
+from mynah.files import display_path
 
 _HEADER = re.compile(r"^#\s*@(\w+)\s+(\S+)\s*$")
 

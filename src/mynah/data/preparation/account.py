@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 from mynah.console import notice, table
 from mynah.data.corpus import Corpus
 from mynah.data.preparation.filters import REASONS
+from mynah.files import write_json
 
 LISTED_ROWS = 1000  # rows that data.json lists itself; a file beside it lists all of more
 _SHOWN_CHANGES = 5
@@ -143,5 +143,4 @@ def write_account(
     for name, account in report["splits"].items():
         if "dropped_file" in account and name in dropped_files:
             shutil.copyfile(dropped_files[name], directory / account["dropped_file"])
-    content = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    (directory / "data.json").write_text(content, encoding="utf-8")
+    write_json(directory / "data.json", report, indent=2)

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mynah.data.corpus import Corpus
-from mynah.data.tables.table import locked, write_whole
+from mynah.data.tables.table import locked
+from mynah.files import write_json
 
 # What keeps a speaker apart is the speaker; where none is known, a recording that was cut into
 # utterances; else the utterance is all there is.
@@ -76,8 +77,7 @@ def hold_out(corpus: Corpus, *, fraction: float, file: Path, root: str = "") -> 
                 break
             chosen.append(name)
             held_rows += counts[name]
-        content = json.dumps({"by": by, "names": sorted(chosen)}, indent=1)
-        write_whole(file, content.encode())
+        write_json(file, {"by": by, "names": sorted(chosen)}, indent=1)
         return HeldOut(by, frozenset(chosen), root, frozen=False)
 
 

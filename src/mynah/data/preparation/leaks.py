@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from mynah.console import notice, say
 from mynah.data.corpus import Corpus
 from mynah.data.preparation.duplicates import digests
-from mynah.data.tables.table import locked, write_whole
+from mynah.data.tables.table import locked
 from mynah.errors import UserError
+from mynah.files import write_json
 
 _EXAMPLES = 3
 _VERSION = 2  # of how it is counted
@@ -33,7 +34,7 @@ def known_leaks(train: Corpus, evaluation: Corpus, cache: Path) -> dict[str, Any
             return json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             found = find_leaks(train, evaluation)
-            write_whole(file, json.dumps(found, ensure_ascii=False).encode())
+            write_json(file, found)
             return found
 
 

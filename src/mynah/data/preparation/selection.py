@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from mynah.data.corpus import Piece
 from mynah.data.tables import table
+from mynah.files import write_json, write_text
 
 _SEED = 0  # of max_train_samples and the like: the same rows in every run
 _VERSION = 1  # of how rows are chosen
@@ -125,25 +125,21 @@ def write_view(
     account: dict[str, Any],
     dropped: Iterable[dict[str, Any]],
 ) -> Chosen:
-    """Keep a choice; it is there whole or not at all."""
+    """Keep a choice; it is there in full or not at all."""
     staging = directory.with_name(directory.name + ".partial")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     for name, array in (("rows", rows), ("repeats", repeats)):
         if array is not None:
             np.save(staging / f"{name}.npy", array)
-    with (staging / "dropped.jsonl").open("w", encoding="utf-8") as sink:
-        for row in dropped:
-            sink.write(json.dumps(row, ensure_ascii=False) + "\n")
-        sink.flush()
-        os.fsync(sink.fileno())
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in dropped)
+    write_text(staging / "dropped.jsonl", lines)
     files = {
         "rows": 0 if rows is None else len(rows),
         "repeats": 0 if repeats is None else len(repeats),
         "dropped": (staging / "dropped.jsonl").stat().st_size,
     }
-    content = json.dumps({**account, "files": files}, ensure_ascii=False)
-    table.write_whole(staging / "account.json", content.encode())
+    write_json(staging / "account.json", {**account, "files": files})
     shutil.rmtree(directory, ignore_errors=True)
     staging.rename(directory)
     return Chosen(rows, repeats, account, directory / "dropped.jsonl")

@@ -10,7 +10,6 @@ Without a network the files that are already there are used. In three lines::
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +20,7 @@ from mynah.console import notice, progress
 from mynah.data.sources.reading.source import Part, Place, Source
 from mynah.data.sources.reading.tabular import load_parquet, prepared
 from mynah.errors import UserError
+from mynah.files import write_json
 
 if TYPE_CHECKING:
     from mynah.data.tables.table import Table
@@ -240,9 +240,7 @@ class _Files:
         note = self._listing()
         if not note.is_file():
             note.parent.mkdir(parents=True, exist_ok=True)
-            building = note.with_suffix(f".{os.getpid()}")
-            building.write_text(json.dumps(self._names), encoding="utf-8")
-            building.replace(note)
+            write_json(note, self._names)
 
     def _noted_names(self) -> list[str]:
         try:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mynah.data.scripts import scripts_of
+from mynah.files import staged
 
 FORMAT_VERSION = 4  # of the columns and of how rows are checked
 _ROWS = pa.schema(
@@ -55,7 +56,7 @@ _SPACES = "[\\t-\\r\\x1c-\\x20\\x{85}\\pZ]+"  # what Python calls white space
 
 
 def write_shard(path: Path, rows: Iterable[dict[str, Any] | pa.RecordBatch]) -> int:
-    """Write rows as an Arrow stream under a temporary name, sync it, rename it.
+    """Write rows as an Arrow stream: all of it is there at the end, or nothing.
 
     Args:
         path: Where it is to be.
@@ -65,20 +66,15 @@ def write_shard(path: Path, rows: Iterable[dict[str, Any] | pa.RecordBatch]) -> 
     Returns:
         How many rows were written.
     """
-    temporary = path.with_suffix(".writing")
     count = 0
-    try:
-        with temporary.open("wb") as sink:
-            with pa.ipc.new_stream(sink, SCHEMA) as writer:
-                for batch in _batches(rows):
-                    writer.write_batch(_measured(batch))
-                    count += batch.num_rows
-            sink.flush()
-            os.fsync(sink.fileno())
-    except BaseException:
-        temporary.unlink(missing_ok=True)  # on a full disk it takes what room there is
-        raise
-    temporary.replace(path)
+    with (
+        staged(path) as beside,
+        beside.open("wb") as sink,
+        pa.ipc.new_stream(sink, SCHEMA) as writer,
+    ):
+        for batch in _batches(rows):
+            writer.write_batch(_measured(batch))
+            count += batch.num_rows
     return count
 
 
@@ -140,16 +136,6 @@ def is_whole(path: Path) -> bool:
             return file.read() == _END
     except (OSError, pa.ArrowInvalid):
         return False
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, sync it, rename it."""
-    temporary = path.with_name(path.name + ".writing")
-    with temporary.open("wb") as sink:
-        sink.write(content)
-        sink.flush()
-        os.fsync(sink.fileno())
-    temporary.replace(path)
 
 
 def content_fingerprint(shards: Sequence[Path]) -> str:

@@ -29,9 +29,9 @@ from mynah.data.tables.shards import (
     is_whole,
     map_shard,
     write_shard,
-    write_whole,
 )
 from mynah.errors import UserError
+from mynah.files import remove_staged, write_json
 
 __all__ = [
     "FORMAT_VERSION",
@@ -43,7 +43,6 @@ __all__ = [
     "open_table",
     "shard",
     "write_shard",
-    "write_whole",
 ]
 
 
@@ -183,7 +182,8 @@ def _made(
         "shards": {path.name: path.stat().st_size for path in paths},
         "about": about(),
     }
-    write_whole(partial / "table.json", json.dumps(content, indent=1).encode())
+    write_json(partial / "table.json", content, indent=1)
+    remove_staged(partial)
     partial.rename(directory)
     made = open_table(directory)
     assert made is not None

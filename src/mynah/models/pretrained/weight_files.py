@@ -11,6 +11,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from mynah.files import sha256
+
 WHOLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
@@ -114,8 +116,4 @@ def _sha256(path: Path) -> str:
 
 @functools.lru_cache(maxsize=64)  # a training asks at its start and loads its best model at the end
 def _sha256_of(path: str, size: int, modified_ns: int) -> str:
-    value = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            value.update(chunk)
-    return value.hexdigest()
+    return sha256(Path(path))

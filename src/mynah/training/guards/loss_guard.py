@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from mynah import console
 from mynah.errors import UserError
+from mynah.files import write_json
 
 FOLDER = "bad_batches"
 _AVERAGED_STEPS = 50  # that the running average forgets over
@@ -131,7 +131,7 @@ class LossGuard:
         }
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+            write_json(file, content, indent=1)
         except OSError as problem:
             console.notice(f"{file} cannot be written: {problem.strerror or problem}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import torch
 
 from mynah import distributed
 from mynah.errors import UserError
+from mynah.files import write_json
 from mynah.training.sizing import memory
 from mynah.training.sizing.dry_step import DrySteps
 
@@ -112,7 +112,7 @@ def _too_large(
     }
     written = directory / BATCH_FILE
     try:
-        written.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(written, content, indent=2)
         listed = f"; all of them are in {written}"
     except OSError:  # the disk is full too: the message is what counts
         listed = ""

@@ -121,13 +121,16 @@ def test_a_preparation_that_was_killed_goes_on_where_it_stopped(tmp_path, monkey
         prepare(small(tmp_path), working_directory=tmp_path)
     kept = next((tmp_path / "cache").glob("*.partial/shard-00000.arrow")).stat()
     # What a kill in the middle of a shard leaves behind
-    (next((tmp_path / "cache").glob("*.partial")) / "shard-00001.writing").write_bytes(b"half")
+    (next((tmp_path / "cache").glob("*.partial")) / ".shard-00001.arrow.1-1.writing").write_bytes(
+        b"half"
+    )
 
     monkeypatch.setattr(synthetic, "_speak", note)
     resumed = prepare(small(tmp_path), working_directory=tmp_path)
     assert spoken == [("train", [1]), ("validation", [0])]
     now = next((tmp_path / "cache").glob("synthetic-train-*/shard-00000.arrow")).stat()
     assert (now.st_ino, now.st_mtime_ns) == (kept.st_ino, kept.st_mtime_ns)
+    assert not list((tmp_path / "cache").rglob("*.writing"))
     plan = synthetic.plan("train", SynthesisConfig(train_sentences=8))
     assert resumed.train.texts == [one.text for one in plan]
     assert "interrupted preparation" in capsys.readouterr().out

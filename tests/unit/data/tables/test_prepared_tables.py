@@ -10,6 +10,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import data_helpers
 import numpy as np
 import pytest
 from data_helpers import settings, write_folder
@@ -34,13 +35,13 @@ def prepared(tmp_path, **changed):
 
 
 def files_read(monkeypatch):
-    read, look = [], checking.audio.inspect
+    read, look = [], checking.files.inspect
 
     def inspect(file, **part):
         read.append(file.name)
         return look(file, **part)
 
-    monkeypatch.setattr(checking.audio, "inspect", inspect)
+    monkeypatch.setattr(checking.files, "inspect", inspect)
     return read
 
 
@@ -57,18 +58,20 @@ SLOW = """
     from mynah.data.preparation import checking
     from mynah.data.preparation.prepare import prepare
     checking._SHARD_ROWS = 3
-    look = checking.audio.inspect
+    look = checking.files.inspect
     def slow(file, **part):
         time.sleep(0.15)
         return look(file, **part)
-    checking.audio.inspect = slow
+    checking.files.inspect = slow
     config = settings(Path({root!r}), dataset_name="recordings", eval_splits=[], num_proc=1)
     prepare(config, working_directory=Path({root!r}))
 """
 
 
 def test_a_preparation_that_was_killed_goes_on_where_it_stopped(tmp_path, folder, monkeypatch):
-    code = textwrap.dedent(SLOW).format(helpers=str(Path(__file__).parent), root=str(tmp_path))
+    code = textwrap.dedent(SLOW).format(
+        helpers=str(Path(data_helpers.__file__).parent), root=str(tmp_path)
+    )
     process = subprocess.Popen([sys.executable, "-c", code])
     until = time.monotonic() + 60
     while not list((tmp_path / "cache").glob("*.partial/shard-00001.arrow")):
@@ -150,7 +153,7 @@ def full_after(monkeypatch, writes):
     monkeypatch.setattr(os, "fsync", fsync)
 
 
-@pytest.mark.parametrize("writes", range(6))
+@pytest.mark.parametrize("writes", range(11))
 def test_a_full_disk_is_told_and_poisons_nothing(tmp_path, folder, monkeypatch, writes):
     monkeypatch.setattr(checking, "_SHARD_ROWS", 6)
     with monkeypatch.context() as full:
@@ -162,7 +165,8 @@ def test_a_full_disk_is_told_and_poisons_nothing(tmp_path, folder, monkeypatch, 
             finished = False
             assert "No space left on device" in problem.what
             assert "data.dataset_cache_dir=" in problem.fix
-    assert finished == (writes >= 5)  # two shards, the table, the choice's two files
+    # Two shards, the table, the choice's two files: each is synced, and then its folder.
+    assert finished == (writes >= 10)
     assert prepared(tmp_path).train.ids == [row[0] for row in ROWS]
 
 

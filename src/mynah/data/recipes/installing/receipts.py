@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mynah.data.tables.table import write_whole
 from mynah.errors import UserError
+from mynah.files import write_json
 
 FILE_NAME = "mynah-downloads.json"
 
@@ -85,8 +85,7 @@ class Receipts:
 
     def _write(self) -> None:
         kept = {name: asdict(entry) for name, entry in sorted(self.entries.items())}
-        content = json.dumps({"archives": kept}, indent=1) + "\n"
-        write_whole(self.directory / FILE_NAME, content.encode())
+        write_json(self.directory / FILE_NAME, {"archives": kept}, indent=1)
 
 
 def now() -> str:
