@@ -146,9 +146,9 @@ def test_an_unknown_split_names_those_that_are_there(tmp_path):
 def test_a_prepared_corpus_is_not_read_again_until_it_changes(tmp_path, monkeypatch):
     first = prepared(tmp_path)
     read = []
-    look = checking.audio.inspect
+    look = checking.files.inspect
     monkeypatch.setattr(
-        checking.audio, "inspect", lambda file, **part: read.append(file.name) or look(file, **part)
+        checking.files, "inspect", lambda file, **part: read.append(file.name) or look(file, **part)
     )
     again = prepared(tmp_path)
     assert not read and again.report == first.report
@@ -160,18 +160,18 @@ def test_a_prepared_corpus_is_not_read_again_until_it_changes(tmp_path, monkeypa
 
 def test_an_interrupted_preparation_reads_only_what_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(checking, "_SHARD_ROWS", 4)
-    look, read = checking.audio.inspect, []
+    look, read = checking.files.inspect, []
 
     def interrupted(file, **part):
         if file.name == "a9.wav":
             raise KeyboardInterrupt
         return look(file, **part)
 
-    monkeypatch.setattr(checking.audio, "inspect", interrupted)
+    monkeypatch.setattr(checking.files, "inspect", interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepared(tmp_path)
     monkeypatch.setattr(
-        checking.audio, "inspect", lambda file, **part: read.append(file.name) or look(file, **part)
+        checking.files, "inspect", lambda file, **part: read.append(file.name) or look(file, **part)
     )
     assert len(prepared(tmp_path, eval_fraction=0.0).train) == 12
     assert sorted(read) == sorted(f"a{number}.wav" for number in (8, 9, 10, 11))
