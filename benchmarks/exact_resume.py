@@ -152,7 +152,7 @@ class Bench:
                     ended = training.run(None, fault)
                     self._expect(outcome, ended, 2, "disk is", "full", "free")
                     training.free_disk()
-                    if save > 1 and not checkpoints.list_checkpoints(training.model):
+                    if save > 1 and not checkpoints.intact_checkpoints(training.model):
                         outcome.problems.append(f"{where}: no checkpoint is left")
                     self._finish(outcome, training, "auto", where)
         return outcome
@@ -166,7 +166,7 @@ class Bench:
                 training = self._new()
                 ended = training.run(None, Fault(_kill, save=save, operation=1))
                 self._expect(outcome, ended, -signal.SIGKILL)
-                *_, before, newest = checkpoints.list_checkpoints(training.model)
+                *_, before, newest = checkpoints.intact_checkpoints(training.model)
                 what = damage(newest, place)
                 said = (f"{newest.name} is passed over", f"Going on from {before}")
                 self._finish(outcome, training, "last", what, *said)

@@ -42,7 +42,7 @@ _PRINTED = "printed.txt"
 _BALLAST = ".ballast"
 _WATCHED = ("open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.chmod")
 # What says where and how a run was typed; every other file of a checkpoint is its state.
-_NOT_STATE = {"config.yaml", "data.json", checkpoints.SUMS_NAME}
+_NOT_STATE = {"config.yaml", "data.json", checkpoints.SUMS}
 
 # Saves, logs and evaluations fall on different steps, so that none repairs another's loss.
 ARGUMENTS = (

@@ -24,7 +24,7 @@ from workspaces import (
     words,
 )
 
-from mynah.checkpoints.commit import list_checkpoints
+from mynah.checkpoints.commit import intact_checkpoints
 
 TRAIN = "python src/train_hydra.py"
 
@@ -58,7 +58,7 @@ def test_ctrl_c_ends_with_a_whole_checkpoint_and_says_how_to_go_on(interrupted):
     folder, status, printed = interrupted
     assert status == 130, printed
     assert "resume_from_checkpoint=last" in printed and "Traceback" not in printed
-    assert len(list_checkpoints(folder / "outputs" / "model")) == 1
+    assert len(intact_checkpoints(folder / "outputs" / "model")) == 1
 
 
 def test_an_interrupted_training_goes_on_by_last_and_by_its_directory(interrupted):
@@ -71,13 +71,13 @@ def test_an_interrupted_training_goes_on_by_last_and_by_its_directory(interrupte
 @pytest.mark.long
 def test_a_training_goes_on_from_a_checkpoint_by_name(interrupted):
     folder, _, _ = interrupted
-    newest = list_checkpoints(folder / "outputs" / "model")[-1]
+    newest = intact_checkpoints(folder / "outputs" / "model")[-1]
     go_on(folder, newest.relative_to(folder).as_posix())
 
 
 def go_on(folder: Path, place: str) -> None:
     """Resume for one step, and assert that it went on from the newest checkpoint."""
-    newest = list_checkpoints(folder / "outputs" / "model")[-1]
+    newest = intact_checkpoints(folder / "outputs" / "model")[-1]
     steps = int(newest.name.partition("-")[2]) + 1
     suffix = f"{SMALL} training.max_steps={steps} training.eval_steps={steps}"
     done = run(folder, f"{TRAIN} resume_from_checkpoint={place}", suffix)
@@ -133,6 +133,6 @@ def test_a_full_disk_says_so_and_keeps_the_checkpoint_before(small_disk):
     done = run(folder, TRAIN, f"{SMALL} training.max_steps=4")
     assert_refused(done, "disk is nearly full", "resume_from_checkpoint=last")
     model = folder / "outputs" / "model"
-    assert [path.name for path in list_checkpoints(model)] == ["checkpoint-2"]
+    assert [path.name for path in intact_checkpoints(model)] == ["checkpoint-2"]
     config = yaml.safe_load((model / "checkpoint-2" / "config.yaml").read_text())
     assert config["training"]["max_steps"] == 4

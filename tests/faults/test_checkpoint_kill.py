@@ -1,4 +1,4 @@
-"""SIGKILL at any file operation of a save: what was whole stays whole and listed."""
+"""SIGKILL at any file operation of a save: what was intact stays intact and listed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mynah.checkpoints.commit import clean, is_whole, list_checkpoints, publish
+from mynah.checkpoints.commit import clean, intact_checkpoints, is_intact, publish
 
 # Kills itself at the N-th operation on a file below the directory; prints the count if it lives.
 SCRIPT = """
@@ -73,15 +73,15 @@ def killing_points(model, action: str, at_most: int) -> list[int]:
 
 
 @pytest.mark.parametrize("action", ["3", "2"], ids=["a new one", "one that is replaced"])
-def test_a_kill_during_a_save_never_costs_a_whole_checkpoint(model, action):
+def test_a_kill_during_a_save_never_costs_an_intact_checkpoint(model, action):
     for fatal in killing_points(model, action, at_most=14):
         directory = model(f"killed-{fatal}")
         assert run(directory, fatal, action).returncode == -9
         for path in directory.glob("checkpoint-*"):
-            assert is_whole(path), f"killed at operation {fatal}: {path.name} is not whole"
+            assert is_intact(path), f"killed at operation {fatal}: {path.name} is not intact"
         clean(directory)
-        left = {int(path.name.partition("-")[2]) for path in list_checkpoints(directory)}
-        # The best is kept; the other may go only once checkpoint-3 is whole.
+        left = {int(path.name.partition("-")[2]) for path in intact_checkpoints(directory)}
+        # The best is kept; the other may go only once checkpoint-3 is complete.
         assert 1 in left and left & {2, 3}, f"killed at operation {fatal}: {left}"
         assert not [path for path in directory.iterdir() if path.name.startswith(".")]
 
@@ -92,9 +92,9 @@ def test_a_kill_while_publishing_is_recognised_and_publishing_again_mends_it(mod
         publish(directory / "checkpoint-1", directory)
         assert run(directory, fatal, "publish").returncode == -9
         published = (directory / "model.safetensors").read_text()
-        assert not is_whole(directory) or published in ("weights 1", "weights 2")
-        assert len(list_checkpoints(directory)) == 2
+        assert not is_intact(directory) or published in ("weights 1", "weights 2")
+        assert len(intact_checkpoints(directory)) == 2
         publish(directory / "checkpoint-2", directory)
-        assert is_whole(directory)
+        assert is_intact(directory)
         assert (directory / "model.safetensors").read_text() == "weights 2"
         assert not [path for path in directory.iterdir() if path.name.startswith(".")]

@@ -12,7 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
 from training_fakes import TinyCorpus, TinyPlan, tiny_config, tiny_train, weights
 
-from mynah.checkpoints.commit import list_checkpoints
+from mynah.checkpoints.commit import intact_checkpoints
 
 CONFIG = {"save_steps": 2, "gradient_accumulation_steps": 2, "save_total_limit": 2}
 
@@ -56,7 +56,7 @@ def test_a_killed_training_resumed_is_the_untouched_one_bit_for_bit(tmp_path):
         directory = tmp_path / f"killed-{fatal}"
         status, _ = train_in_child(directory, fatal)
         assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        whole = list_checkpoints(directory)
+        whole = intact_checkpoints(directory)
         resume = whole[-1] if whole else None
         family, resumed = tiny_train(
             directory, tiny_config(**CONFIG), corpus=TinyCorpus(), plan=TinyPlan(20, 4, 42),

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from training_fakes import TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
-from mynah.checkpoints.commit import list_checkpoints
+from mynah.checkpoints.commit import intact_checkpoints
 from mynah.distributed import rank
 
 SCRIPT = """
@@ -87,7 +87,7 @@ def test_two_ranks_train_what_one_process_does(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("step 6/6") == 1
-    newest = list_checkpoints(tmp_path / "two" / "model")[-1]
+    newest = intact_checkpoints(tmp_path / "two" / "model")[-1]
     shared = weights(TinyFamily.load(newest))
     for name, value in weights(family).items():
         torch.testing.assert_close(shared[name], value, rtol=1e-9, atol=1e-12)

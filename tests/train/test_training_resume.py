@@ -11,7 +11,7 @@ import pytest
 import torch
 from training_fakes import TinyCorpus, TinyPlan, tiny_config, tiny_train, weights
 
-from mynah.checkpoints.commit import list_checkpoints
+from mynah.checkpoints.commit import intact_checkpoints
 from mynah.data.augmentation.chain import Augmentation
 from mynah.errors import UserError
 from mynah.training import trainer
@@ -116,7 +116,7 @@ def test_a_second_signal_stops_at_once(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         tiny_train(tmp_path / "model", tiny_config(), plan=Impatient(20, 4))
-    assert list_checkpoints(tmp_path / "model") == []
+    assert intact_checkpoints(tmp_path / "model") == []
 
 
 class GroupStoppingPlan(TinyPlan):
@@ -140,7 +140,7 @@ def test_ctrl_c_reaches_the_workers_too_and_still_ends_in_a_checkpoint(tmp_path)
             os._exit(9)
         os._exit(3 if result.interrupted else 4)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
-    assert len(list_checkpoints(tmp_path)) == 1
+    assert len(intact_checkpoints(tmp_path)) == 1
 
 
 def test_more_steps_are_allowed_and_said(tmp_path, capsys):
@@ -263,7 +263,7 @@ def test_a_resumed_training_on_other_data_is_refused(tmp_path):
         )
 
 
-def test_a_checkpoint_that_is_not_whole_is_refused_before_training(tmp_path):
+def test_a_checkpoint_that_is_not_intact_is_refused_before_training(tmp_path):
     tiny_train(tmp_path / "model", tiny_config(max_steps=2, save_steps=1))
     broken = tmp_path / "model" / "checkpoint-2"
     path = broken / "optimizer.safetensors"

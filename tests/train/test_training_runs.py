@@ -15,18 +15,18 @@ from rich.console import Console
 from training_fakes import TinyCorpus, TinyFamily, tiny_config, tiny_train, weights
 
 from mynah import console
-from mynah.checkpoints.commit import is_whole, list_checkpoints
+from mynah.checkpoints.commit import intact_checkpoints, is_intact
 from mynah.errors import UserError
 
 
 def test_a_short_training_evaluates_and_commits_its_last_step(tmp_path):
     config = tiny_config(max_steps=2, eval_steps=100, save_steps=100)
     family, result = tiny_train(tmp_path / "model", config)
-    assert [path.name for path in list_checkpoints(tmp_path / "model")] == ["checkpoint-2"]
+    assert [path.name for path in intact_checkpoints(tmp_path / "model")] == ["checkpoint-2"]
     assert result.steps == 2
     assert result.best_checkpoint == tmp_path / "model" / "checkpoint-2"
     assert [entry["step"] for entry in result.history if "eval_wer" in entry] == [2]
-    assert is_whole(tmp_path / "model")
+    assert is_intact(tmp_path / "model")
     published = weights(TinyFamily.load(tmp_path / "model"))
     assert all(torch.equal(published[name], value) for name, value in weights(family).items())
     assert not (tmp_path / "model" / "optimizer.safetensors").exists()
@@ -56,7 +56,7 @@ def test_the_best_model_is_saved_when_found_kept_and_published(tmp_path):
     scores = {2: 0.5, 4: 0.2, 6: 0.4, 8: 0.3}
     config = tiny_config(eval_steps=2, save_steps=3, save_total_limit=1)
     _, result = tiny_train(tmp_path, config, evaluate=scores_by_step(scores))
-    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-4", "checkpoint-8"]
+    assert [path.name for path in intact_checkpoints(tmp_path)] == ["checkpoint-4", "checkpoint-8"]
     assert result.best_checkpoint == tmp_path / "checkpoint-4"
     assert result.best_score == 0.2
     best = weights(TinyFamily.load(tmp_path / "checkpoint-4"))
@@ -93,14 +93,14 @@ def test_epoch_strategies_evaluate_and_save_at_each_epochs_end(tmp_path):
                          save_strategy="epoch", save_total_limit=None)  # fmt: skip
     _, result = tiny_train(tmp_path, config)
     assert [entry["step"] for entry in result.history if "eval_wer" in entry] == [5, 10]
-    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-5", "checkpoint-10"]
+    assert [path.name for path in intact_checkpoints(tmp_path)] == ["checkpoint-5", "checkpoint-10"]
     assert result.epochs == 2.0
 
 
 def test_without_saves_the_last_step_is_still_committed(tmp_path):
     config = tiny_config(save_strategy="no", eval_strategy="no")
     _, result = tiny_train(tmp_path, config)
-    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-8"]
+    assert [path.name for path in intact_checkpoints(tmp_path)] == ["checkpoint-8"]
     assert result.best_checkpoint == tmp_path / "checkpoint-8"
 
 
@@ -111,12 +111,12 @@ def test_intervals_below_one_are_shares_of_all_steps(tmp_path):
     assert [entry["step"] for entry in result.history if "eval_wer" in entry] == [4, 8]
 
 
-def test_the_first_checkpoint_is_announced_once_when_it_is_whole(tmp_path):
+def test_the_first_checkpoint_is_announced_once_when_it_is_complete(tmp_path):
     seen = []
     tiny_train(
         tmp_path,
         tiny_config(save_steps=2),
-        on_first_checkpoint=lambda: seen.append(list_checkpoints(tmp_path)),
+        on_first_checkpoint=lambda: seen.append(intact_checkpoints(tmp_path)),
     )
     assert seen == [[tmp_path / "checkpoint-2"]]
 

@@ -16,7 +16,7 @@ from test_training_ranks import free_port
 from test_training_resume import assert_same_end
 from training_fakes import TinyFamily, tiny_config, tiny_train, weights
 
-from mynah.checkpoints.commit import list_checkpoints
+from mynah.checkpoints.commit import intact_checkpoints
 from mynah.data.streams import reader as readers
 from mynah.data.streams.stream import open_stream
 from mynah.errors import UserError
@@ -144,7 +144,7 @@ def test_a_shard_that_is_cut_short_ends_training_and_mended_it_goes_on(
     assert "resume_from_checkpoint=last" in caught.value.fix
     assert capsys.readouterr().out.count("trying again") == 2
     broken.write_bytes(whole)
-    newest = list_checkpoints(tmp_path / "b")[-1]
+    newest = intact_checkpoints(tmp_path / "b")[-1]
     resumed, result, _ = train(tmp_path / "b", config, resume=newest)
     assert result.steps == 16
     assert all(torch.equal(weights(resumed)[n], value) for n, value in weights(straight).items())

@@ -180,8 +180,8 @@ def test_a_training_of_two_ranks_goes_on_with_one_and_says_what_that_means(tmp_p
         tmp_path,
         RESUME
         + """
-from mynah.checkpoints.commit import list_checkpoints
-result = go("model", resume=list_checkpoints(folder / "model")[-1])
+from mynah.checkpoints.commit import intact_checkpoints
+result = go("model", resume=intact_checkpoints(folder / "model")[-1])
 print("STEPS", result.steps)
 """,
         world_size=1,

@@ -7,7 +7,7 @@ import os
 import pytest
 from training_fakes import TinyCorpus, tiny_config, tiny_train
 
-from mynah.checkpoints.commit import list_checkpoints
+from mynah.checkpoints.commit import intact_checkpoints
 from mynah.errors import UserError
 
 
@@ -37,7 +37,7 @@ def test_a_stuck_read_is_named_and_ends_the_training(tmp_path, workers, capsys):
     assert "utterance-" in caught.value.where
     assert "resume_from_checkpoint=last" in caught.value.fix
     assert "Waiting for data since" in capsys.readouterr().out
-    whole = list_checkpoints(tmp_path / "model")
+    whole = intact_checkpoints(tmp_path / "model")
     assert all(path.name.startswith("checkpoint-") for path in whole)
 
 

@@ -1,1 +1,1 @@
-"""Checkpoints on disk: committed whole, found again."""
+"""Checkpoints on disk: committed, found again."""

@@ -1,7 +1,9 @@
-"""A checkpoint is a commit: a directory under its final name is whole, or it is not there.
+"""A checkpoint is a commit: a directory under its final name is complete, or not there.
 
 It is written beside its final name, synced, summed (``SHA256SUMS``, as ``sha256sum -c`` reads
-it) and renamed. What a killed process leaves behind starts with a dot and is never listed.
+it) and renamed. It is *complete* where all files that the sums name are there
+(:mod:`mynah.runs.directory`), and *intact* where their sums agree: that is asked here, and takes
+as long as reading it. What a killed process leaves behind starts with a dot and is never listed.
 Nothing here imports torch.
 """
 
@@ -18,14 +20,13 @@ from pathlib import Path
 
 from mynah import files
 from mynah.errors import UserError
+from mynah.runs.directory import CHECKPOINT, SUMS, named_checkpoints
 
-SUMS_NAME = "SHA256SUMS"
 PREFIX = "checkpoint-"
 
 _STAGING = ".partial"  # being written
-_REPLACED = ".replaced"  # whole, and about to give its name to a newer one
+_REPLACED = ".replaced"  # complete, and about to give its name to a newer one
 _DELETING = ".deleting"  # being removed by retention
-_CHECKPOINT_NAME = re.compile(re.escape(PREFIX) + r"(\d+)")
 _HIDDEN_NAME = re.compile(
     rf"\.({re.escape(PREFIX)}\d+)({re.escape(_STAGING)}|{re.escape(_REPLACED)}|{re.escape(_DELETING)})"
 )
@@ -40,8 +41,8 @@ def checkpoint_path(model_directory: Path, step: int) -> Path:
 
 
 def step_of(checkpoint: Path) -> int | None:
-    """The step in a checkpoint's name, or None where it is no checkpoint's name."""
-    match = _CHECKPOINT_NAME.fullmatch(checkpoint.name)
+    """The step in a checkpoint's name, or None where that is not a checkpoint's name."""
+    match = CHECKPOINT.fullmatch(checkpoint.name)
     return int(match.group(1)) if match else None
 
 
@@ -101,50 +102,50 @@ def write_sums(directory: Path) -> None:
     lines = [
         f"{files.sha256(path)}  {path.relative_to(directory).as_posix()}\n"
         for path in sorted(directory.rglob("*"))
-        if path.is_file() and path.relative_to(directory).as_posix() != SUMS_NAME
+        if path.is_file() and path.relative_to(directory).as_posix() != SUMS
     ]
-    (directory / SUMS_NAME).write_text("".join(lines), encoding="utf-8")
+    (directory / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def verify(directory: Path) -> None:
     """Check a checkpoint (or a published model) against its sums.
 
     Raises:
-        UserError: It is no checkpoint, or files of it are missing or altered; named.
+        UserError: It is not a checkpoint, or files of it are missing or altered; named.
     """
     problem = find_damage(directory)
     if problem is None:
         return
-    whole = [path.name for path in reversed(list_checkpoints(directory.parent))]
-    fix = "use another checkpoint, or copy this one again from where it is whole"
-    if whole:
-        fix = f"use one that is whole: {', '.join(whole[:5])} in {directory.parent}"
-    raise UserError(f"The checkpoint is not whole: {problem}", where=str(directory), fix=fix)
+    intact = [path.name for path in reversed(intact_checkpoints(directory.parent))]
+    fix = "use another checkpoint, or copy this one again from where it is intact"
+    if intact:
+        fix = f"use one that is intact: {', '.join(intact[:5])} in {directory.parent}"
+    raise UserError(f"The checkpoint is not intact: {problem}", where=str(directory), fix=fix)
 
 
-def is_whole(directory: Path) -> bool:
+def is_intact(directory: Path) -> bool:
     """Whether every file that the sums name is there, unaltered."""
     return find_damage(directory) is None
 
 
 def find_damage(directory: Path) -> str | None:
-    """What is missing or altered in a checkpoint, as part of a sentence; None where it is whole."""
+    """What is missing or altered in a checkpoint, as part of a sentence; None: it is intact."""
     if not directory.is_dir():
         return "there is no such directory"
-    sums_path = directory / SUMS_NAME
+    sums_path = directory / SUMS
     try:
         sums_text = sums_path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return f"it has no {SUMS_NAME}, so it is no checkpoint of Mynah or one cut short"
+        return f"it has no {SUMS}, so it is not a checkpoint of Mynah or was cut short"
     except (OSError, UnicodeDecodeError) as error:
-        return f"{SUMS_NAME} cannot be read ({error})"
+        return f"{SUMS} cannot be read ({error})"
     if not sums_text.endswith("\n"):
-        return f"{SUMS_NAME} is cut short"
+        return f"{SUMS} is cut short"
     missing, altered = [], []
     for line in sums_text.splitlines():
         expected, separator, name = line.partition("  ")
         if not separator or len(expected) != 64:
-            return f"{SUMS_NAME} is damaged"
+            return f"{SUMS} is damaged"
         path = directory / name
         try:
             if files.sha256(path) != expected:
@@ -161,21 +162,9 @@ def find_damage(directory: Path) -> str | None:
     return "; ".join(parts) or None
 
 
-def list_checkpoints(model_directory: Path) -> list[Path]:
-    """The whole checkpoints of a model directory, by step, the newest last."""
-    return [path for path in named_checkpoints(model_directory) if is_whole(path)]
-
-
-def named_checkpoints(model_directory: Path) -> list[Path]:
-    """The checkpoints of a model directory by name, whole or not, by step, the newest last."""
-    if not model_directory.is_dir():
-        return []
-    found = [
-        (step, path)
-        for path in model_directory.iterdir()
-        if (step := step_of(path)) is not None and path.is_dir()
-    ]
-    return [path for _, path in sorted(found)]
+def intact_checkpoints(model_directory: Path) -> list[Path]:
+    """The intact checkpoints of a model directory, by step, the newest last."""
+    return [path for path in named_checkpoints(model_directory) if is_intact(path)]
 
 
 def clean(model_directory: Path) -> list[str]:
@@ -193,7 +182,7 @@ def clean(model_directory: Path) -> list[str]:
             continue
         name, kind = match.groups()
         final = model_directory / name
-        if kind == _REPLACED and not final.exists() and is_whole(path):
+        if kind == _REPLACED and not final.exists() and is_intact(path):
             path.rename(final)
             files.sync_directory(model_directory)
             continue
@@ -204,7 +193,7 @@ def clean(model_directory: Path) -> list[str]:
 
 
 def retain(model_directory: Path, *, limit: int | None, best: Path | None) -> list[Path]:
-    """Remove the oldest checkpoints beyond a limit; never the newest whole one or the best.
+    """Remove the oldest checkpoints beyond a limit; never the newest intact one or the best.
 
     Args:
         model_directory: Where the checkpoints lie.
@@ -219,8 +208,8 @@ def retain(model_directory: Path, *, limit: int | None, best: Path | None) -> li
     named = named_checkpoints(model_directory)
     if len(named) <= limit:
         return []
-    newest_whole = next((path for path in reversed(named) if is_whole(path)), None)
-    protected = {path for path in (newest_whole, best) if path is not None}
+    newest_intact = next((path for path in reversed(named) if is_intact(path)), None)
+    protected = {path for path in (newest_intact, best) if path is not None}
     spare = [path for path in named if path not in protected]
     surplus = len(named) - max(limit, len(protected & set(named)))
     removed = spare[:surplus]
@@ -240,18 +229,18 @@ def publish(checkpoint: Path, model_directory: Path) -> None:
     is recognised by :func:`verify`.
 
     Raises:
-        UserError: The checkpoint is not whole, or the disk is full.
+        UserError: The checkpoint is not intact, or the disk is full.
     """
     verify(checkpoint)
     sources = [
         path
         for path in sorted(checkpoint.rglob("*"))
-        if path.is_file() and path.name != SUMS_NAME and not _is_training_state(path.name)
+        if path.is_file() and path.name != SUMS and not _is_training_state(path.name)
     ]
     needed = sum(path.stat().st_size for path in sources)
     try:
         files.remove_staged(model_directory)
-        (model_directory / SUMS_NAME).unlink(missing_ok=True)
+        (model_directory / SUMS).unlink(missing_ok=True)
         files.sync_directory(model_directory)
         lines = []
         for source in sources:
@@ -261,7 +250,7 @@ def publish(checkpoint: Path, model_directory: Path) -> None:
             with files.staged(target) as beside:
                 shutil.copyfile(source, beside)
             lines.append(f"{files.sha256(target)}  {name.as_posix()}\n")
-        files.write_text(model_directory / SUMS_NAME, lines)
+        files.write_text(model_directory / SUMS, lines)
     except OSError as error:
         if _is_full_disk(error):
             raise _full_disk_error(model_directory, needed) from error
@@ -277,7 +266,7 @@ def _is_training_state(name: str) -> bool:
 
 def _share_mode(directory: Path) -> None:
     """Give every file the mode that the umask asks for; safetensors writes them for the owner."""
-    mode = stat.S_IMODE((directory / SUMS_NAME).stat().st_mode)
+    mode = stat.S_IMODE((directory / SUMS).stat().st_mode)
     for path in directory.rglob("*"):
         if path.is_file():
             path.chmod(mode)

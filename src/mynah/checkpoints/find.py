@@ -19,8 +19,9 @@ from mynah.runs.directory import (
     MODEL,
     MODEL_FILES,
     SUMS,
-    checkpoints,
-    is_whole,
+    complete_checkpoints,
+    is_complete,
+    lost_files,
     model_directory_of,
     modified,
     named_checkpoints,
@@ -42,7 +43,7 @@ def resolve_checkpoint(path: str, working_directory: Path, *, resume: bool = Fal
             resuming takes the newest, anything else the best model at the top.
 
     Returns:
-        The directory of a whole checkpoint, links resolved.
+        The directory of a complete checkpoint, links resolved.
 
     Raises:
         UserError: There is none; the message names those that exist nearby, newest first.
@@ -58,20 +59,23 @@ def resolve_checkpoint(path: str, working_directory: Path, *, resume: bool = Fal
             )
         raise _missing(f"There is no checkpoint {path}.", setting, asked, working_directory)
     asked = asked.resolve()
-    if is_whole(asked) and not (resume and checkpoints(asked)):
+    if is_complete(asked) and not (resume and complete_checkpoints(asked)):
         return asked
     holders = [asked] if CHECKPOINT.fullmatch(asked.name) else [asked, model_directory_of(asked)]
     for holder in holders:
-        if not resume and is_whole(holder):
+        if not resume and is_complete(holder):
             return holder.resolve()
-        newest = _newest_undamaged(checkpoints(holder))
+        newest = _newest_intact(complete_checkpoints(holder))
         if newest is not None:
             return newest.resolve()
     if any((asked / name).exists() for name in (*MODEL_FILES, "trainer_state.json")):
-        lost = _lost_files(asked)
+        lost = lost_files(asked)
         detail = f"missing in it: {', '.join(lost)}" if lost else f"it has no list {SUMS}"
         raise _missing(
-            f"{path} is no whole checkpoint of Mynah: {detail}.", setting, asked, working_directory
+            f"{path} is not a complete checkpoint of Mynah: {detail}.",
+            setting,
+            asked,
+            working_directory,
         )
     raise _missing(f"{path} holds no checkpoint.", setting, asked, working_directory)
 
@@ -103,7 +107,7 @@ def resolve_resume(
     if typed not in ("last", "auto"):
         return resolve_checkpoint(typed, working_directory, resume=True)
     if output_directory is not None:
-        own = _newest_undamaged(named_checkpoints(output_directory), quiet=quiet)
+        own = _newest_intact(named_checkpoints(output_directory), quiet=quiet)
         if own is not None:
             return own.resolve()
     try:
@@ -123,10 +127,10 @@ def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -
         quiet: Whether nothing is said of damaged checkpoints that are passed over.
 
     Returns:
-        The newest whole checkpoint of the run with this identity that saved last.
+        The newest intact checkpoint of the run with this identity that saved last.
 
     Raises:
-        UserError: No such run, or none of them has a whole checkpoint.
+        UserError: No such run, or none of them has an intact checkpoint.
     """
     candidates: list[Path] = []
     others: list[tuple[Path, dict[str, Any]]] = []
@@ -138,14 +142,16 @@ def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -
         written = read_record(run).get("identity")
         if written == wanted:
             candidates += kept
-        elif isinstance(written, dict) and (whole := [path for path in kept if is_whole(path)]):
-            others.append((whole[-1], written))
-    newest = _newest_undamaged(sorted(candidates, key=modified), quiet=quiet)
+        elif isinstance(written, dict) and (
+            complete := [path for path in kept if is_complete(path)]
+        ):
+            others.append((complete[-1], written))
+    newest = _newest_intact(sorted(candidates, key=modified), quiet=quiet)
     if newest is not None:
         return newest.resolve()
     if not others:
         raise UserError(
-            "There is nothing to resume: no run here has a whole checkpoint.",
+            "There is nothing to resume: no run here has an intact checkpoint.",
             where="resume_from_checkpoint=last",
             fix="leave resume_from_checkpoint away to start a new run",
         )
@@ -160,7 +166,7 @@ def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -
     )
 
 
-def _newest_undamaged(oldest_first: list[Path], *, quiet: bool = True) -> Path | None:
+def _newest_intact(oldest_first: list[Path], *, quiet: bool = True) -> Path | None:
     """The last one whose every byte is as its sums say."""
     from mynah.checkpoints.commit import find_damage
 
@@ -169,29 +175,19 @@ def _newest_undamaged(oldest_first: list[Path], *, quiet: bool = True) -> Path |
         if damage is None:
             return path
         if not quiet:
-            console.notice(f"{path} is passed over, for it is not whole: {damage}.")
+            console.notice(f"{path} is skipped, for it is not intact: {damage}.")
     return None
 
 
-def _lost_files(directory: Path) -> list[str]:
-    """Files that the list of sums names and that are not there."""
-    try:
-        lines = (directory / SUMS).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-    names = [line.split(maxsplit=1)[1].lstrip("*") for line in lines if len(line.split()) > 1]
-    return [name for name in names if not (directory / name).is_file()]
-
-
 def _nearby(asked: Path, working_directory: Path) -> list[Path]:
-    """Whole checkpoints beside what was asked for and in ``outputs``, newest first."""
+    """Complete checkpoints beside what was asked for and in ``outputs``, newest first."""
     outputs = working_directory / "outputs"
     holders = [asked.parent, asked, asked.parent / MODEL, working_directory, outputs / MODEL]
     holders += [model_directory_of(run) for run in runs(outputs)]
     holders += outputs.glob(f"*/*/{MODEL}")
     found: dict[Path, Path] = {}  # the real place -> the shortest way to say it
     for holder in holders:
-        for checkpoint in checkpoints(holder):
+        for checkpoint in complete_checkpoints(holder):
             found.setdefault(checkpoint.resolve(), checkpoint)
     newest = sorted(found, key=modified, reverse=True)
     return [found[real] for real in newest]

@@ -57,7 +57,7 @@ def exit_status(action: Callable[[], Any]) -> int:
 def disk_full(problem: OSError) -> UserError:
     """A full disk as an error that says so."""
     return UserError(
-        "The disk is full; checkpoints written before are whole.",
+        "The disk is full; checkpoints written before are intact.",
         where=str(problem.filename) if problem.filename else None,
         fix="free some space, then go on with resume_from_checkpoint=last",
     )

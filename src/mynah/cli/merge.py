@@ -73,7 +73,7 @@ def merge(checkpoint: str, to: str, dtype: str = "float32", offline: bool = Fals
         offline: Load nothing that is not on this machine.
 
     Returns:
-        The folder, which is whole where it is there.
+        The folder, which is complete where it is there.
 
     Raises:
         UserError: The folder is there already, the checkpoint is damaged or has nothing to
@@ -121,7 +121,7 @@ def _free(target: Path) -> Path:
 
 
 def _checkpoint(asked: str) -> Path:
-    """The checkpoint that is meant, whole.
+    """The checkpoint that is meant, intact.
 
     Raises:
         UserError: It is none, or damaged, or has nothing to merge.

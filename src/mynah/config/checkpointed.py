@@ -89,7 +89,7 @@ def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Or
     """The settings to measure a checkpoint with.
 
     Args:
-        checkpoint: A whole checkpoint's directory.
+        checkpoint: A complete checkpoint's directory.
         config: The settings as composed, paths absolute.
         origins: The layer that set each of them.
 

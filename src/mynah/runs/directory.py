@@ -7,8 +7,8 @@
       model/                         training.output_dir: checkpoint-N/, the best model at the top
     outputs/model -> the newest training run's model/
 
-Nothing here imports torch. A checkpoint counts as whole where its list of sums is there and names
-only files that are there.
+Nothing here imports torch. A checkpoint is complete where its list of sums is there and names
+only files that are there; whether they are intact, :mod:`mynah.checkpoints.commit` finds out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from mynah.errors import UserError
 from mynah.runs.record import RECORD, read_record
 
-SUMS = "SHA256SUMS"  # written last into a checkpoint: where it is, the checkpoint is whole
+SUMS = "SHA256SUMS"  # written last into a checkpoint: where it is, the checkpoint is complete
 MODEL = "model"
 SWEEPS = "sweeps"
 
@@ -97,23 +97,32 @@ def link_newest_model(outputs: Path, model_directory: Path, *, of_sweep: bool = 
     return True
 
 
-def is_whole(directory: Path) -> bool:
+def is_complete(directory: Path) -> bool:
     """Whether the directory's list of sums is there, and all the files it names are too."""
-    try:
-        lines = (directory / SUMS).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return False
-    names = [line.split(maxsplit=1)[1].lstrip("*") for line in lines if len(line.split()) > 1]
+    names = _summed_files(directory)
     return bool(names) and all((directory / name).is_file() for name in names)
 
 
-def checkpoints(model_directory: Path) -> list[Path]:
-    """The whole ``checkpoint-N`` directories in a model directory, by rising step."""
-    return [path for path in named_checkpoints(model_directory) if is_whole(path)]
+def lost_files(directory: Path) -> list[str]:
+    """Files that the list of sums names and that are not there."""
+    return [name for name in _summed_files(directory) if not (directory / name).is_file()]
+
+
+def _summed_files(directory: Path) -> list[str]:
+    try:
+        lines = (directory / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line.split(maxsplit=1)[1].lstrip("*") for line in lines if len(line.split()) > 1]
+
+
+def complete_checkpoints(model_directory: Path) -> list[Path]:
+    """The complete ``checkpoint-N`` directories in a model directory, by rising step."""
+    return [path for path in named_checkpoints(model_directory) if is_complete(path)]
 
 
 def named_checkpoints(model_directory: Path) -> list[Path]:
-    """All ``checkpoint-N`` directories, whole or not, by rising step."""
+    """All ``checkpoint-N`` directories, complete or not, by rising step."""
     found = []
     with suppress(OSError):
         for path in model_directory.iterdir():
@@ -175,7 +184,7 @@ def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
         return
     if resume is not None and output_dir.resolve() in (resume.resolve(), *resume.resolve().parents):
         return
-    kept = checkpoints(output_dir)
+    kept = complete_checkpoints(output_dir)
     left = [name for name in MODEL_FILES if (output_dir / name).exists()]
     if not kept and not left and not any(output_dir.glob("checkpoint-*")):
         return

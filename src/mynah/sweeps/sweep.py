@@ -12,7 +12,7 @@ from pathlib import Path
 from mynah import console
 from mynah.errors import UserError
 from mynah.files import display_path
-from mynah.runs.directory import checkpoints, link_newest_model, model_directory_of
+from mynah.runs.directory import complete_checkpoints, link_newest_model, model_directory_of
 from mynah.sweeps import plot, table
 from mynah.sweeps.jobs import LOG, Job, Outcome, is_finished, read_job, with_error_rate
 from mynah.sweeps.processes import how_it_ended, run_jobs
@@ -103,7 +103,7 @@ def _resumed(job: Job) -> list[str]:
     keys = {text.partition("=")[0].lstrip("+") for text in job.overrides}
     if keys & set(_STARTING_POINTS):
         return []
-    kept = checkpoints(model_directory_of(job.directory))
+    kept = complete_checkpoints(model_directory_of(job.directory))
     return [f"resume_from_checkpoint={quoted(str(kept[-1]))}"] if kept else []
 
 
@@ -134,7 +134,7 @@ def _conclude(
 
     best = result.rows[0]
     model = model_directory_of(best.job.directory)
-    if any_new and best.outcome.well and checkpoints(model):
+    if any_new and best.outcome.well and complete_checkpoints(model):
         outputs = working_directory / "outputs"
         if link_newest_model(outputs, model, of_sweep=True):
             console.say(f"Best: {best.job.label}; outputs/model -> {display_path(model)}")

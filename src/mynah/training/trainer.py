@@ -91,8 +91,8 @@ def train(
         output_directory: Where ``checkpoint-N`` go, and at the end the best model.
         evaluate: Measures the model at a step: error rates by name, as ``eval_wer``.
         augmentation: Of the training audio; None: opened here, as the settings say.
-        resume: A whole checkpoint to go on from.
-        on_first_checkpoint: Called once, after the first checkpoint of this call is whole.
+        resume: An intact checkpoint to go on from.
+        on_first_checkpoint: Called once, after the first checkpoint of this call is complete.
         extra_files: Text files written into every checkpoint, by name.
         elapsed_seconds: What of ``training.max_time`` went before this call.
 

@@ -1,4 +1,4 @@
-"""A checkpoint is whole under its final name, or it is not there."""
+"""A checkpoint is complete under its final name, or it is not there."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mynah.checkpoints.commit import (
     checkpoint_path,
     clean,
     commit,
-    is_whole,
-    list_checkpoints,
+    intact_checkpoints,
+    is_intact,
     publish,
     retain,
     verify,
@@ -44,9 +44,9 @@ def test_a_commit_appears_under_its_name_only_when_it_is_done(tmp_path):
     with commit(final) as staging:
         (staging / "file").write_text("x")
         assert not final.exists()
-        assert list_checkpoints(tmp_path) == []
+        assert intact_checkpoints(tmp_path) == []
     assert names(tmp_path) == ["checkpoint-5"]
-    assert is_whole(final)
+    assert is_intact(final)
 
 
 def test_the_sums_are_those_that_sha256sum_checks(tmp_path):
@@ -111,7 +111,7 @@ def test_a_full_disk_is_said_with_what_is_needed_and_what_is_free(tmp_path, erro
         raise error
     assert "resume_from_checkpoint=last" in caught.value.fix
     assert names(tmp_path) == ["checkpoint-1"]
-    assert is_whole(checkpoint_path(tmp_path, 1))
+    assert is_intact(checkpoint_path(tmp_path, 1))
 
 
 def test_a_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path, monkeypatch):
@@ -157,14 +157,14 @@ def test_every_file_and_directory_is_synced_before_the_rename(tmp_path, monkeypa
         (lambda d: (d / "SHA256SUMS").write_bytes(b"\xff\n"), "cannot be read"),
     ],
 )
-def test_damage_is_found_and_named_with_the_checkpoints_that_are_whole(tmp_path, damage, said):
+def test_damage_is_found_and_named_with_the_checkpoints_that_are_intact(tmp_path, damage, said):
     write(tmp_path, 1)
     final = write(tmp_path, 2)
     damage(final)
     with pytest.raises(UserError, match=said) as caught:
         verify(final)
     assert "checkpoint-1" in caught.value.fix
-    assert list_checkpoints(tmp_path) == [checkpoint_path(tmp_path, 1)]
+    assert intact_checkpoints(tmp_path) == [checkpoint_path(tmp_path, 1)]
 
 
 def test_a_file_that_was_added_later_does_no_harm(tmp_path):
@@ -178,12 +178,12 @@ def test_checkpoints_are_listed_by_step_and_nothing_else_is(tmp_path):
         write(tmp_path, step)
     (tmp_path / "checkpoint-x").mkdir()
     (tmp_path / "checkpoint-7").mkdir()
-    assert [path.name for path in list_checkpoints(tmp_path)] == [
+    assert [path.name for path in intact_checkpoints(tmp_path)] == [
         "checkpoint-3",
         "checkpoint-20",
         "checkpoint-100",
     ]
-    assert list_checkpoints(tmp_path / "nowhere") == []
+    assert intact_checkpoints(tmp_path / "nowhere") == []
 
 
 def test_retention_keeps_the_newest_and_the_best(tmp_path):
@@ -194,7 +194,7 @@ def test_retention_keeps_the_newest_and_the_best(tmp_path):
     assert names(tmp_path) == ["checkpoint-2", "checkpoint-4", "checkpoint-5"]
 
 
-def test_retention_never_removes_the_newest_whole_one_or_the_best_for_a_limit_of_one(tmp_path):
+def test_retention_never_removes_the_newest_intact_one_or_the_best_for_a_limit_of_one(tmp_path):
     for step in (1, 2, 3, 4):
         write(tmp_path, step)
     (tmp_path / "checkpoint-4" / "model.safetensors").write_text("flipped")
@@ -206,7 +206,7 @@ def test_without_a_limit_everything_is_kept(tmp_path):
     for step in (1, 2, 3):
         write(tmp_path, step)
     assert retain(tmp_path, limit=None, best=None) == []
-    assert len(list_checkpoints(tmp_path)) == 3
+    assert len(intact_checkpoints(tmp_path)) == 3
 
 
 def test_what_a_killed_process_left_is_cleaned_and_named(tmp_path):
@@ -223,12 +223,12 @@ def test_a_checkpoint_killed_while_being_replaced_gets_its_name_back(tmp_path):
     write(tmp_path, 1).rename(tmp_path / ".checkpoint-1.replaced")
     assert clean(tmp_path) == []
     assert names(tmp_path) == ["checkpoint-1"]
-    assert is_whole(checkpoint_path(tmp_path, 1))
+    assert is_intact(checkpoint_path(tmp_path, 1))
 
 
-def test_a_published_model_is_whole_and_has_no_training_state(tmp_path):
+def test_a_published_model_is_intact_and_has_no_training_state(tmp_path):
     publish(write(tmp_path, 1), tmp_path)
-    assert is_whole(tmp_path)
+    assert is_intact(tmp_path)
     assert names(tmp_path) == ["SHA256SUMS", "checkpoint-1", "model.safetensors", "tokenizer"]
 
 
@@ -244,14 +244,14 @@ def test_publishing_again_replaces_the_model_and_one_cut_short_is_recognised(tmp
     monkeypatch.setattr(checkpoints.shutil, "copyfile", fail)
     with pytest.raises(UserError, match="disk is full"):
         publish(second, tmp_path)
-    assert not is_whole(tmp_path)
-    assert list_checkpoints(tmp_path) == [checkpoint_path(tmp_path, 1), second]
+    assert not is_intact(tmp_path)
+    assert intact_checkpoints(tmp_path) == [checkpoint_path(tmp_path, 1), second]
 
 
 def test_a_damaged_checkpoint_is_not_published(tmp_path):
     final = write(tmp_path, 1)
     (final / "model.safetensors").write_text("flipped")
-    with pytest.raises(UserError, match="not whole"):
+    with pytest.raises(UserError, match="not intact"):
         publish(final, tmp_path)
     assert names(tmp_path) == ["checkpoint-1"]
 
@@ -262,7 +262,7 @@ def test_a_damaged_checkpoint_is_not_published(tmp_path):
     limit=st.integers(1, 4),
     best=st.integers(0, 6),
 )
-def test_retention_keeps_the_newest_whole_one_and_the_best_whatever_is_damaged(
+def test_retention_keeps_the_newest_intact_one_and_the_best_whatever_is_damaged(
     tmp_path_factory, damaged, limit, best
 ):
     model = tmp_path_factory.mktemp("model")
@@ -272,12 +272,12 @@ def test_retention_keeps_the_newest_whole_one_and_the_best_whatever_is_damaged(
         if is_damaged:
             (model / f"checkpoint-{step}" / "weights").write_text("other")
     chosen = model / f"checkpoint-{best}" if best < len(damaged) else None
-    whole = list_checkpoints(model)
+    intact = intact_checkpoints(model)
     retain(model, limit=limit, best=chosen)
     left = {path.name for path in model.iterdir()}
-    if whole:
-        assert whole[-1].name in left
+    if intact:
+        assert intact[-1].name in left
     if chosen is not None:
         assert chosen.name in left
-    protected = {path.name for path in [*whole[-1:], chosen] if path is not None}
+    protected = {path.name for path in [*intact[-1:], chosen] if path is not None}
     assert len(left) == min(len(damaged), max(limit, len(protected)))

@@ -198,10 +198,10 @@ def test_a_checkpoint_that_lost_a_file_is_named_with_the_file(tmp_path):
     assert "eval_checkpoint=checkpoint-1" in caught.value.fix
 
 
-def test_a_checkpoint_without_its_sums_is_not_taken_for_whole(tmp_path):
+def test_a_checkpoint_without_its_sums_is_not_taken_for_complete(tmp_path):
     broken = make_checkpoint(tmp_path / "checkpoint-2")
     (broken / "SHA256SUMS").unlink()
-    with pytest.raises(UserError, match="no whole checkpoint"):
+    with pytest.raises(UserError, match="not a complete checkpoint"):
         find.resolve_checkpoint("checkpoint-2", tmp_path)
 
 
@@ -288,7 +288,7 @@ def test_only_the_first_rank_keeps_the_record(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_last_is_the_newest_whole_checkpoint_of_the_same_data_model_and_seed(tmp_path):
+def test_last_is_the_newest_intact_checkpoint_of_the_same_data_model_and_seed(tmp_path):
     mine = {"data": "d1", "model": "m1", "seed": 7}
     make_run(tmp_path, "day/1", mine, {900: 10.0})
     wanted = make_run(tmp_path, "day/2", mine, {50: 11.0, 100: 20.0})

@@ -78,7 +78,7 @@ class TrainingConfig:
     requeue: bool = setting(
         True,
         "In a SLURM job that is stopped for its time limit or by its warning signal (sbatch "
-        "--signal=USR1@120), put the job back into the queue once the checkpoint is whole.",
+        "--signal=USR1@120), put the job back into the queue once the checkpoint is complete.",
     )
 
     # Of TrainingArguments, where Mynah's default or type differs, or the code reads them

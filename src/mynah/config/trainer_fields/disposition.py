@@ -183,7 +183,7 @@ UPSTREAM_DISPOSITION: dict[str, Disposition] = {
         "a batch that does not fit is an error that names it; lower training.batch_seconds",
         "auto_find_batch_size",
     ),
-    **_refused("Ctrl-C and SIGTERM write a whole checkpoint already", "enable_jit_checkpoint"),
+    **_refused("Ctrl-C and SIGTERM write a complete checkpoint already", "enable_jit_checkpoint"),
     **_refused(
         "the dataloader is Mynah's own; Accelerate's settings would not reach it",
         "accelerator_config",

@@ -125,7 +125,7 @@ def map_shard(path: Path) -> pa.Table:
         return pa.ipc.open_stream(source).read_all()
 
 
-def is_whole(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
     """Whether a shard is there, written to its end, with the columns of this version."""
     try:
         if not map_shard(path).schema.equals(SCHEMA):
@@ -147,10 +147,10 @@ def content_fingerprint(shards: Sequence[Path]) -> str:
                 for number, content in enumerate(_plain(batch.column(name))):
                     key = (name, number)
                     digests.setdefault(key, hashlib.blake2b(digest_size=16)).update(content)
-    whole = hashlib.blake2b(digest_size=16)
+    joined = hashlib.blake2b(digest_size=16)
     for key in sorted(digests):
-        whole.update(digests[key].digest())
-    return whole.hexdigest()
+        joined.update(digests[key].digest())
+    return joined.hexdigest()
 
 
 def _plain(values: pa.Array) -> tuple[bytes | memoryview, ...]:

@@ -1,8 +1,8 @@
-"""Prepared corpora on disk: Arrow shards that are written whole, checked, and resumed.
+"""Prepared corpora on disk: Arrow shards that are complete or absent, checked, and resumed.
 
     <cache>/<name>-<fingerprint>/shard-00000.arrow, …, table.json
 
-While it is made the directory ends in ``.partial``; each shard in it is whole, so a
+While it is made the directory ends in ``.partial``; each shard in it is complete, so a
 preparation that was killed goes on where it stopped. Only pyarrow is imported here, since
 processes that write shards should start fast.
 """
@@ -26,7 +26,7 @@ from mynah.data.tables.shards import (
     FORMAT_VERSION,
     SCHEMA,
     content_fingerprint,
-    is_whole,
+    is_complete,
     map_shard,
     write_shard,
 )
@@ -48,7 +48,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Table:
-    """A whole prepared table. It can be pickled: what is sent is where it lies.
+    """A complete prepared table. It can be pickled: what is sent is where it lies.
 
     Attributes:
         directory: Where it lies.
@@ -71,11 +71,11 @@ class Table:
     @cached_property
     def arrow(self) -> pa.Table:
         """All rows, memory-mapped, with the columns of ``SCHEMA``."""
-        whole = pa.concat_tables([map_shard(path) for path in self.shards])
+        rows = pa.concat_tables([map_shard(path) for path in self.shards])
         if self.audio is None:
-            return whole
+            return rows
         recordings = self.audio.data.table.column("audio")
-        return whole.set_column(whole.column_names.index("audio"), "audio", recordings)
+        return rows.set_column(rows.column_names.index("audio"), "audio", recordings)
 
     def __len__(self) -> int:
         return self.arrow.num_rows
@@ -97,7 +97,7 @@ def open_or_make(
     make: Callable[[Path, list[int]], None],
     about: Callable[[], dict[str, Any]],
 ) -> Table:
-    """The table at ``directory``, made first where it is not there or not whole.
+    """The table at ``directory``, made first where it is not there or not complete.
 
     Args:
         directory: Its final place; the name holds the fingerprint of what it is made from.
@@ -143,7 +143,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def open_table(directory: Path) -> Table | None:
-    """The table at ``directory``; None where it is not there, not whole or of another version."""
+    """The table at ``directory``; None where it is not there, incomplete or of another version."""
     try:
         held = json.loads((directory / "table.json").read_text(encoding="utf-8"))
         for name, size in held["shards"].items():
@@ -170,7 +170,7 @@ def _made(
         directory.rename(partial)
         (partial / "table.json").unlink(missing_ok=True)
     partial.mkdir(exist_ok=True)
-    missing = [number for number in range(shards) if not is_whole(shard(partial, number))]
+    missing = [number for number in range(shards) if not is_complete(shard(partial, number))]
     if 0 < len(missing) < shards:
         say(f"Going on with an interrupted preparation: {len(missing)} of {shards} parts left")
     if missing:

@@ -31,7 +31,7 @@ class DiskWatch:
     def warn_early(self, saves: int) -> None:
         """Say at the start where the checkpoints of the whole training will not fit.
 
-        One more than are kept, for the newest is whole before the oldest goes; and the model
+        One more than are kept, for the newest is complete before the oldest goes; and the model
         once more, at the top of its directory.
 
         Args:
@@ -50,7 +50,7 @@ class DiskWatch:
     def make_room(self, *, best: Path | None) -> None:
         """See before a save that the checkpoint will fit; give up old ones where it would not.
 
-        Never the newest whole one or the best; and none at all where all are to be kept.
+        Never the newest intact one or the best; and none at all where all are to be kept.
 
         Args:
             best: The best checkpoint so far.
@@ -71,7 +71,7 @@ class DiskWatch:
         if free < needed:
             raise UserError(
                 f"The disk is nearly full: a checkpoint takes about {megabytes(needed)}, and "
-                f"{megabytes(free)} are free. What was saved before is whole.",
+                f"{megabytes(free)} are free. What was saved before is still there.",
                 where=str(self._directory),
                 fix="free some space, then go on with resume_from_checkpoint=last "
                 "(training.save_total_limit keeps fewer checkpoints)",

@@ -125,7 +125,7 @@ def check_resume(
     """Check that training may go on from a checkpoint; say what the changes mean.
 
     Args:
-        checkpoint: A whole checkpoint.
+        checkpoint: An intact checkpoint.
         settings: :func:`fixed_settings` of this run.
         world_size: Processes of this run.
         steps: Steps of this run.

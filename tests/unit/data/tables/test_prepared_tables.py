@@ -101,7 +101,7 @@ def test_shards_with_other_columns_are_not_gone_on_with(tmp_path, folder, monkey
     monkeypatch.setattr(table, "FORMAT_VERSION", shards.FORMAT_VERSION + 1)
     more = shards.SCHEMA.append(shards.pa.field("new", "int32"))
     monkeypatch.setattr(shards, "SCHEMA", more)
-    assert not shards.is_whole(only((tmp_path / "cache").glob("folder-*/shard-00000.arrow")))
+    assert not shards.is_complete(only((tmp_path / "cache").glob("folder-*/shard-00000.arrow")))
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "absent", "no account"])

@@ -6,7 +6,7 @@ from collections import namedtuple
 
 import pytest
 
-from mynah.checkpoints.commit import commit, list_checkpoints
+from mynah.checkpoints.commit import commit, intact_checkpoints
 from mynah.errors import UserError
 from mynah.training.guards import disk
 from mynah.training.guards.disk import DiskWatch
@@ -70,7 +70,7 @@ def test_a_disk_nearly_full_is_said_once(model, free, capsys):
 def test_old_checkpoints_make_room_but_not_the_best_or_the_newest(model, free, capsys):
     free(int(4.5 * SIZE) - SIZE // 2, model)  # one checkpoint's room too little, or nearly
     DiskWatch(model, expected_bytes=SIZE, limit=3).make_room(best=model / "checkpoint-1")
-    left = [path.name for path in list_checkpoints(model)]
+    left = [path.name for path in intact_checkpoints(model)]
     assert left == ["checkpoint-1", "checkpoint-3"]
     assert "checkpoint-2 had to go" in capsys.readouterr().out
 
@@ -80,4 +80,4 @@ def test_where_all_are_to_be_kept_none_goes_and_the_training_stops_before_it_wri
     with pytest.raises(UserError, match="nearly full") as caught:
         DiskWatch(model, expected_bytes=SIZE, limit=None).make_room(best=None)
     assert "resume_from_checkpoint=last" in caught.value.fix
-    assert len(list_checkpoints(model)) == 3
+    assert len(intact_checkpoints(model)) == 3
