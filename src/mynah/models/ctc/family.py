@@ -27,6 +27,7 @@ from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.spelling import Spelling
+from mynah.models.text.tokenizers import load_ctc_tokenizer, text_of
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
 
 _INPUTS = ("input_features", "input_values", "attention_mask")
-_SPELLED = {"group_tokens": False, "skip_special_tokens": True}  # blanks and repeats are gone
 
 
 class CTC(Family):
@@ -178,12 +178,12 @@ class CTC(Family):
 
     @classmethod
     def _load_model(cls, directory: Path, *, offline: bool) -> CTC:
-        from transformers import AutoConfig, AutoTokenizer
+        from transformers import AutoConfig
 
         here = PretrainedPart(str(directory), offline=True, setting=str(directory))
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
         extractor = hub.feature_extractor(here)
-        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+        tokenizer = load_ctc_tokenizer(str(directory), local_files_only=True)
         if not (directory / "adapter_config.json").exists():
             model = loading.load_base(here, config, new_head=False)
             return cls(model, extractor, tokenizer, pretrained=True)
@@ -317,15 +317,13 @@ class CTC(Family):
                 self._words.labels(row[:length], blank=self.blank)
                 for row, length in zip(rows, frames, strict=True)
             ]
-            return [self.tokenizer.decode(labels, **_SPELLED).strip() for labels in found]
-        best = logits.argmax(-1).cpu().tolist()
-        # Whether equal labels collapse that have a special token between them, tokenizers see
-        # each in its own way: they take the blanks away.
-        found = [
-            [label for label, _ in itertools.groupby(row[:length])]
-            for row, length in zip(best, frames, strict=True)
-        ]
-        return [self.tokenizer.decode(path, skip_special_tokens=True).strip() for path in found]
+        else:
+            best = logits.argmax(-1).cpu().tolist()
+            found = [
+                [label for label, _ in itertools.groupby(row[:length]) if label != self.blank]
+                for row, length in zip(best, frames, strict=True)
+            ]
+        return [text_of(self.tokenizer, labels) for labels in found]
 
     def describe_decoding(self) -> str:
         if self._words is not None and self._decodes_words:

@@ -13,7 +13,7 @@ from mynah.models.ctc import scratch
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.spelling import Spelling
-from mynah.models.text.tokenizers import train_tokenizer
+from mynah.models.text.tokenizers import load_ctc_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -214,9 +214,7 @@ def _has_head(config: Any) -> bool:
 
 
 def _own_tokenizer(part: PretrainedPart) -> Any:
-    from transformers import AutoTokenizer
-
     try:
-        return AutoTokenizer.from_pretrained(part.name, **hub.options(part))
+        return load_ctc_tokenizer(part.name, **hub.options(part))
     except (OSError, ValueError, TypeError):
         return None

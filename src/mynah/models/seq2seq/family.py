@@ -29,6 +29,7 @@ from mynah.models.text.labels import padded_labels
 from mynah.models.text.pieces import Pieces
 from mynah.models.text.spelling import Spelling
 from mynah.models.text.token_loss import IGNORED, token_loss
+from mynah.models.text.tokenizers import text_of
 
 if TYPE_CHECKING:
     import torch
@@ -334,7 +335,7 @@ class Seq2Seq(Family):
         )
         if self._first_time is not None:
             rows = [[one for one in row if one < self._first_time] for row in rows]
-        return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+        return [text_of(self.tokenizer, row) for row in rows]
 
     def describe_decoding(self) -> str:
         beams = weights.own(self.model).generation_config.num_beams or 1

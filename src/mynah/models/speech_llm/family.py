@@ -19,6 +19,7 @@ from mynah.models.speech_llm.config import DECODER, ENCODER
 from mynah.models.speech_llm.prompts import end_of_text, prompt_ids
 from mynah.models.text.pieces import Pieces
 from mynah.models.text.token_loss import IGNORED, token_losses
+from mynah.models.text.tokenizers import text_of
 
 if TYPE_CHECKING:
     import torch
@@ -272,7 +273,7 @@ class SpeechLLMFamily(Family):
             room = self._max_tokens if self._context is None else self._context - len(prompt)
             most = max(1, min(self._max_tokens, room))
             rows = self.model.greedy(embedded, end=self._end, max_tokens=most)
-        return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+        return [text_of(self.tokenizer, row) for row in rows]
 
     def describe_decoding(self) -> str:
         return "greedy generation by the language model"

@@ -1,9 +1,10 @@
-"""Tokenizers trained on the corpus: characters or byte-pair pieces, blank included."""
+"""Tokenizers trained on the corpus, blank included; and the text of any tokenizer's labels."""
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mynah.errors import UserError
@@ -76,3 +77,47 @@ def train_tokenizer(texts: Iterable[str], *, kind: str, vocab_size: int) -> Any:
         unk_token=UNKNOWN,
         clean_up_tokenization_spaces=False,
     )
+
+
+def load_ctc_tokenizer(name: str, **options: Any) -> Any:
+    """A CTC model's tokenizer as it was published.
+
+    Args:
+        name: A folder or a name of the hub.
+        **options: Of ``from_pretrained``.
+
+    Raises:
+        OSError, ValueError, TypeError: There is none, or it is damaged.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(name, **options)
+    # transformers reads the delimiter of words as one more special token, and goes on with "|".
+    read = tokenizer.init_kwargs.get("model_specific_special_tokens") or {}
+    if delimiter := read.get("word_delimiter_token"):
+        tokenizer._word_delimiter_token = str(delimiter)  # its own setter is never reached
+        tokenizer.init_kwargs["word_delimiter_token"] = str(delimiter)
+    return tokenizer
+
+
+def text_of(tokenizer: Any, labels: Sequence[int]) -> str:
+    """The text of labels, without special tokens and without space at its ends.
+
+    Args:
+        tokenizer: Any of transformers.
+        labels: Token ids that are all written, equal neighbours too: of a CTC model's labels a
+            frame, what is left once repeats are joined and then blanks dropped.
+    """
+    options = {"group_tokens": False} if _joins_neighbours(type(tokenizer)) else {}
+    return str(tokenizer.decode(labels, skip_special_tokens=True, **options)).strip()
+
+
+def _joins_neighbours(kind: type) -> bool:
+    """Whether a class of tokenizers takes equal neighbours for one label unless told otherwise.
+
+    Those of CTC models do. Wav2Vec2CTCTokenizer drops special tokens first, the blank among
+    them, which alone parts the two letters of a doubled one. Some of the others refuse an
+    argument that they do not know.
+    """
+    decodes = getattr(kind, "_decode", None)
+    return decodes is not None and "group_tokens" in inspect.signature(decodes).parameters

@@ -26,6 +26,7 @@ from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.spelling import Spelling
+from mynah.models.text.tokenizers import text_of
 from mynah.models.transducer import loading
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class Transducer(Family):
                         max_symbols=self._max_symbols,
                     )
                 for row, labels in zip(rows, found, strict=True):
-                    texts[row] = self._text(labels)
+                    texts[row] = text_of(self.tokenizer, labels)
         return texts
 
     def configure_decoding(self, config: ModelConfig) -> None:
@@ -299,9 +300,6 @@ class Transducer(Family):
 
         told = [self._prompts.get(one or self._language, self._any_language) for one in languages]
         return torch.tensor(told, dtype=torch.long)
-
-    def _text(self, labels: list[int]) -> str:
-        return self.tokenizer.decode(labels, group_tokens=False, skip_special_tokens=True).strip()
 
     def parameter_table(self) -> list[tuple[str, int, int]]:
         return parameter_table(self.model)
