@@ -43,7 +43,7 @@ from mynah.data.streams.stream import open_stream
 from mynah.models import registry
 from mynah.training.loading.dataset import PlanSampler, TrainingRows
 from mynah.training.loading.loader import make_loader
-from mynah.training.loading.stream_loader import StreamPlan, StreamSampler
+from mynah.training.loading.stream_loader import StreamPlan
 
 RATE = 16000
 CLIPS = 200  # different recordings
@@ -99,7 +99,7 @@ def streamed(config: Config, rows: int, workers: list[int]) -> Iterator[tuple[in
     family = build(config, stream.texts)
     for count in workers:
         plan = StreamPlan(stream, config)
-        yield count, measured(family, stream, StreamSampler(plan), config, rows, count)
+        yield count, measured(family, stream, PlanSampler(plan), config, rows, count)
 
 
 def prepared(config: Config, rows: int, workers: list[int]) -> Iterator[tuple[int, list[Point]]]:

@@ -22,6 +22,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from mynah import distributed
 from mynah.config.schema import Config, EncoderConfig, ModelConfig, ProjectorConfig
 from mynah.data.corpus import Utterance
+from mynah.data.positions import NumberedBatches
 from mynah.machine import seed_everything
 from mynah.models import registry
 from mynah.models.family import Family
@@ -96,6 +97,7 @@ class Clips:
         self.durations = np.asarray(seconds)
         self.texts = [TEXTS[row % len(TEXTS)] for row in range(len(seconds))]
         self.ids = [f"clip-{row}" for row in range(len(seconds))]
+        self.size = len(seconds)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -109,12 +111,13 @@ class Clips:
         return (0.1 * noise).astype(np.float32)
 
 
-class FixedPlan:
+class FixedPlan(NumberedBatches):
     """Given batches, every epoch the same; with two ranks they take turns."""
 
     def __init__(self, batches: Sequence[Batch]) -> None:
         self._batches = batches
         self._ranks = distributed.world_size()
+        self.rank = distributed.rank()
         self.batches_per_epoch = len(batches) // self._ranks
 
     def batch(self, epoch: int, index: int, rank: int = 0) -> list[tuple[int, float]]:

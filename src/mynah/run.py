@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mynah import console, distributed
 from mynah.checkpoints import find
@@ -28,9 +28,12 @@ from mynah.training.guards import slurm
 if TYPE_CHECKING:
     from mynah.config.origins import Origin
     from mynah.data.corpus import Corpus
+    from mynah.data.positions import Batches, Key
     from mynah.data.preparation.prepare import PreparedData
+    from mynah.data.utterances import TrainingData, Utterances
     from mynah.evaluation.evaluate import Evaluation
     from mynah.models.family import Family
+    from mynah.training.trainer import TrainingResult
 
 
 @dataclass(frozen=True)
@@ -147,16 +150,17 @@ def train_recorded(
         working_directory=working_directory,
         train=not streaming,
     )
-    training: Any = data.train
+    stream = None
     if streaming:
         from mynah.data.streams.stream import open_stream
 
-        training = open_stream(
+        stream = open_stream(
             config.data, offline=config.offline, working_directory=working_directory
         )
-        console.notice(training.promises())
-        data.report["splits"]["train"] = training.about()
-        data.report["fingerprints"]["train"] = training.fingerprint
+        console.notice(stream.promises())
+        data.report["splits"]["train"] = stream.about()
+        data.report["fingerprints"]["train"] = stream.fingerprint
+    training = stream or data.train
     assert training is not None
     if folders := augmentation.report():
         data.report["augmentation"] = folders
@@ -180,48 +184,51 @@ def train_recorded(
     from mynah.training.sizing.feasible import without_impossible
 
     # Of a stream the first rows stand for all: what is checked and estimated is of them.
-    corpus = training.head(seed=config.training.seed) if streaming else training
-    family.check_languages(set(corpus.languages))
-    corpus = without_impossible(corpus, family, config.data, report=data.report)
+    judged: Utterances = training.head(seed=config.training.seed)
+    family.check_languages(set(judged.languages))
+    judged = without_impossible(judged, family, config.data, report=data.report)
     write_account(directory, data)
-    config = with_batch_size(config, family, corpus, resume=resume)
-    plan: Any = batch_plan(corpus, config)
+    config = with_batch_size(config, family, judged, resume=resume)
+    plan = batch_plan(judged, config)
     effective = effective_yaml(config)
     if distributed.rank() == 0:
         (directory / "config.yaml").write_text(effective, encoding="utf-8")
-    summarize(config, data, corpus, family, plan, describe_device(family.model), directory)
-    if streaming:
+    summarize(config, data, judged, family, plan, describe_device(family.model), directory)
+    evaluate_splits = periodic_evaluation(config, family, data.evaluation)
+
+    def trained(rows: TrainingData[Key], batches: Batches[Key]) -> TrainingResult:
+        return trainer.train(
+            family,
+            rows,
+            batches,
+            config,
+            output_directory=output,
+            evaluate=evaluate_splits,
+            augmentation=augmentation,
+            resume=resume,
+            on_first_checkpoint=lambda: announce_model(working_directory, output),
+            elapsed_seconds=time.time() - started,
+            extra_files={
+                "config.yaml": effective,
+                "data.json": json.dumps(data.report, indent=2, ensure_ascii=False),
+            },
+        )
+
+    if stream is not None:
         from mynah.training.loading.stream_loader import StreamPlan
 
-        corpus = training
-        plan = StreamPlan(
-            training,
+        streamed = StreamPlan(
+            stream,
             config,
             rank=distributed.rank(),
             world_size=trainer.world_size(),
             left_out=directory / f"left_out{distributed.rank() or ''}.jsonl",
         )
-
-    evaluate_splits = periodic_evaluation(config, family, data.evaluation)
-    outcome = trainer.train(
-        family,
-        corpus,
-        plan,
-        config,
-        output_directory=output,
-        evaluate=evaluate_splits,
-        augmentation=augmentation,
-        resume=resume,
-        on_first_checkpoint=lambda: announce_model(working_directory, output),
-        elapsed_seconds=time.time() - started,
-        extra_files={
-            "config.yaml": effective,
-            "data.json": json.dumps(data.report, indent=2, ensure_ascii=False),
-        },
-    )
-    if streaming:
-        data.report["splits"]["train"]["dropped"] = plan.left_out_counts
+        outcome = trained(stream, streamed)
+        data.report["splits"]["train"]["dropped"] = streamed.left_out_counts
         write_account(directory, data)
+    else:
+        outcome = trained(judged, plan)
     if outcome.interrupted:
         console.say("Stopped. To go on from here, add resume_from_checkpoint=last")
         if config.training.requeue and slurm.may_requeue(outcome.stopped_by):
@@ -308,7 +315,9 @@ def measure_checkpoint(
     return RunResult(directory, evaluations, report)
 
 
-def periodic_evaluation(config: Config, family: Family, corpora: Mapping[str, Corpus]) -> Any:
+def periodic_evaluation(
+    config: Config, family: Family, corpora: Mapping[str, Corpus]
+) -> Callable[[int], dict[str, float]]:
     """A callable that measures all splits at a step and gives metrics by name.
 
     The first split's metrics are ``eval_wer``, …; another's carry its name, as

@@ -14,7 +14,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from mynah import distributed
 from mynah.config.schema import Config
+from mynah.data.positions import NumberedBatches
 from mynah.errors import UserError
 from mynah.models.family import Example, Family, LossSum
 from mynah.training.trainer import train
@@ -143,6 +145,10 @@ class TinyCorpus:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def size(self) -> int:
+        return len(self.ids)
+
     def __getitem__(self, row: int) -> TinyUtterance:
         return TinyUtterance(self.ids[row], self.texts[row], float(self.durations[row]))
 
@@ -158,11 +164,12 @@ class TinyCorpus:
         return np.concatenate(tones).astype(np.float32)
 
 
-class TinyPlan:
+class TinyPlan(NumberedBatches):
     """Batches of a fixed size, in an order redrawn every epoch; the tail has weight zero."""
 
     def __init__(self, rows: int, batch_size: int, seed: int = 0, world_size: int = 1) -> None:
         self.rows, self.batch_size, self.seed, self.world_size = rows, batch_size, seed, world_size
+        self.rank = distributed.rank()
 
     @property
     def batches_per_epoch(self) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mynah.data.buckets import Bucket, Places, cut
+from mynah.data.positions import NumberedBatches
 
 CHARACTERS_A_SECOND = 30.0  # faster than anybody speaks: 23 in 6,000 utterances of read speech
 
@@ -28,7 +29,7 @@ _GOLDEN = 0x9E3779B9
 Ordered = tuple[np.ndarray, np.ndarray | None]
 
 
-class BatchPlan:
+class BatchPlan(NumberedBatches):
     """The batches of every epoch.
 
     Without ``repeats`` each row comes once an epoch. With them, a row comes in each epoch as
@@ -43,6 +44,7 @@ class BatchPlan:
             length, and beyond 60 seconds with no others.
         batch_size: Rows a batch has at most; None: as the budget allows.
         world_size: Ranks; each gets its own batch of every step.
+        rank: Whose batches a training here gets.
         text_lengths: Characters of each row's transcript, [rows]; None: they do not count.
         repeats: How often a row comes in an epoch on average, [rows], 0 for never; None: once.
         characters_a_second: A row counts towards ``batch_seconds`` as its transcript at this
@@ -54,6 +56,7 @@ class BatchPlan:
         batches_per_epoch: Batches a rank has, the same in every epoch and for every rank.
         rows_per_epoch: Rows that all ranks together have in an epoch, on average.
         world_size: Ranks.
+        rank: Whose batches a training here gets.
 
     Raises:
         ValueError: There are no rows, a length is no number, or neither limit is given.
@@ -67,6 +70,7 @@ class BatchPlan:
         batch_seconds: float | None,
         batch_size: int | None,
         world_size: int = 1,
+        rank: int = 0,
         text_lengths: Sequence[int] | np.ndarray | None = None,
         repeats: Sequence[float] | np.ndarray | None = None,
         characters_a_second: float | None = CHARACTERS_A_SECOND,
@@ -77,6 +81,7 @@ class BatchPlan:
         self._lengths = _lengths(durations_seconds)
         self._seed = seed
         self.world_size = world_size
+        self.rank = rank
         self._characters = None
         counted = np.maximum(self._lengths, np.float32(_SHORTEST_SECONDS))
         if text_lengths is not None and characters_a_second is not None:

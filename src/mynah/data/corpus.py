@@ -107,6 +107,15 @@ class Corpus:
     def __len__(self) -> int:
         return self._table.num_rows if self._rows is None else len(self._rows)
 
+    @property
+    def size(self) -> int:
+        """How many utterances there are."""
+        return len(self)
+
+    def head(self, *, seed: int) -> Corpus:
+        """What a run is judged by before it trains: all of them."""
+        return self
+
     def __repr__(self) -> str:
         return f"Corpus({self.name!r}, {len(self):,} utterances, {self.hours:.2f} hours)"
 

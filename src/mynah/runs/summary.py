@@ -13,8 +13,9 @@ from mynah.config.effective import effective_yaml
 from mynah.config.schema import Config
 
 if TYPE_CHECKING:
-    from mynah.data.corpus import Corpus
+    from mynah.data.batches import BatchPlan
     from mynah.data.preparation.prepare import PreparedData
+    from mynah.data.utterances import Utterances
     from mynah.evaluation.evaluate import Evaluation
     from mynah.models.family import Family
 
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 def summarize(
     config: Config,
     data: PreparedData,
-    corpus: Corpus,
+    corpus: Utterances,
     family: Family,
-    plan: Any,
+    plan: BatchPlan,
     device: str,
     directory: Path,
 ) -> None:

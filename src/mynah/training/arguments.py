@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from transformers import TrainingArguments
 
     from mynah.config.schema import Config, TrainingConfig
-    from mynah.data.batches import BatchPlan
+    from mynah.data.positions import Epoch
 
 _WORKERS_BESIDE_A_CPU = 1
 _WORKERS_BESIDE_A_GPU = 8  # at most, a rank
@@ -45,12 +45,12 @@ _OURS = {
 }
 
 
-def steps_per_epoch(plan: BatchPlan, config: Config) -> int:
+def steps_per_epoch(plan: Epoch, config: Config) -> int:
     """Optimizer steps of one epoch; the last one may have fewer batches."""
     return math.ceil(plan.batches_per_epoch / config.training.gradient_accumulation_steps)
 
 
-def steps_total(plan: BatchPlan, config: Config) -> int:
+def steps_total(plan: Epoch, config: Config) -> int:
     """Optimizer steps of the whole training: ``max_steps``, or what the epochs come to."""
     if config.training.max_steps > 0:
         return config.training.max_steps
@@ -66,7 +66,7 @@ def interval(steps: float | None, total: int) -> int | None:
 
 def training_arguments(
     config: Config,
-    plan: BatchPlan,
+    plan: Epoch,
     *,
     output_directory: Path,
     resuming: bool,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import torch
 from transformers import TrainingArguments
@@ -18,6 +18,7 @@ from transformers.trainer_callback import (
 )
 
 from mynah import console, distributed
+from mynah.data.positions import Batches, Key
 from mynah.errors import UserError
 from mynah.machine import device_for
 from mynah.training.arguments import loader_options, steps_per_epoch, steps_total
@@ -30,7 +31,6 @@ from mynah.training.loading.dataset import PlanSampler, TrainingRows
 from mynah.training.loading.loader import make_loader
 from mynah.training.loading.loader_wait import LoaderWait
 from mynah.training.loading.read_ahead import ReadAhead
-from mynah.training.loading.stream_loader import StreamPlan, StreamSampler
 from mynah.training.measuring import MeasuringTrainer
 from mynah.training.optimizers import muon
 from mynah.training.optimizers.part_rates import part_rates, split_by_part
@@ -39,8 +39,7 @@ from mynah.training.trackers import log_directory
 if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.augmentation.chain import Augmentation
-    from mynah.data.batches import BatchPlan
-    from mynah.data.corpus import Corpus
+    from mynah.data.utterances import TrainingData
     from mynah.models.family import Family
     from mynah.training.callbacks import Progress
     from mynah.training.guards.time_limit import TimeLimit
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 _NAMED = 5  # unusable utterances named one by one; the others are counted
 
 
-class MynahTrainer(MeasuringTrainer):
+class MynahTrainer(MeasuringTrainer, Generic[Key]):
     """Trainer's loop with three things of our own.
 
     The loss: :meth:`Family.loss` gives a sum and a count, gradients are summed over every
@@ -76,8 +75,8 @@ class MynahTrainer(MeasuringTrainer):
     def __init__(
         self,
         family: Family,
-        corpus: Corpus,
-        plan: BatchPlan,
+        corpus: TrainingData[Key],
+        plan: Batches[Key],
         config: Config,
         arguments: TrainingArguments,
         *,
@@ -105,11 +104,7 @@ class MynahTrainer(MeasuringTrainer):
             seed=config.training.seed,
         )
         self._plan = plan
-        self._sampler = (
-            StreamSampler(plan)
-            if isinstance(plan, StreamPlan)
-            else PlanSampler(plan, distributed.rank())
-        )
+        self._sampler = PlanSampler(plan)
         self._resumed_from: Path | None = None
 
         self.stop = StopRequest()
@@ -227,13 +222,10 @@ class MynahTrainer(MeasuringTrainer):
 
     def _awaited(self) -> list[str]:
         """Utterances of the next step's first batch."""
-        if isinstance(self._plan, StreamPlan):
-            return []
         step = self.state.global_step
         epoch, done = divmod(step, steps_per_epoch(self._plan, self._config))
         index = done * self._config.training.gradient_accumulation_steps
-        rows = self._plan.batch(epoch, index, distributed.rank())
-        return [self._rows.corpus[row].id for row, _ in rows]
+        return [self._rows.corpus[row].id for row in self._plan.expected(epoch, index)]
 
     # Loss and gradient
 
@@ -385,7 +377,7 @@ class MynahTrainer(MeasuringTrainer):
     @property
     def stream_pass(self) -> int | None:
         """Which pass over a stream is being read, from 0; None where epochs are known."""
-        return self._plan.passes if isinstance(self._plan, StreamPlan) else None
+        return self._plan.passes
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log with the true mean loss; without times, so that a resumed log is the same."""

@@ -29,8 +29,8 @@ from mynah.training.resuming.resume import check_resume, fixed_settings
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
-    from mynah.data.batches import BatchPlan
-    from mynah.data.corpus import Corpus
+    from mynah.data.positions import Batches, Key
+    from mynah.data.utterances import TrainingData
     from mynah.models.family import Family
     from mynah.training.engine import MynahTrainer
 
@@ -68,8 +68,8 @@ class TrainingResult:
 
 def train(
     family: Family,
-    corpus: Corpus,
-    plan: BatchPlan,
+    corpus: TrainingData[Key],
+    plan: Batches[Key],
     config: Config,
     *,
     output_directory: Path,
@@ -85,8 +85,8 @@ def train(
     Args:
         family: The model; trained in place. With ``resume`` its weights are replaced by the
             checkpoint's, strictly, so it may be freshly built.
-        corpus: Training utterances.
-        plan: Which rows make which batch.
+        corpus: Training utterances, a table or a stream.
+        plan: Which rows make which batch of this rank.
         config: The checked settings.
         output_directory: Where ``checkpoint-N`` go, and at the end the best model.
         evaluate: Measures the model at a step: error rates by name, as ``eval_wer``.
@@ -205,14 +205,14 @@ def _lost_worker(error: RuntimeError, config: Config) -> UserError:
 
 def _make_trainer(
     family: Family,
-    corpus: Corpus,
-    plan: BatchPlan,
+    corpus: TrainingData[Key],
+    plan: Batches[Key],
     config: Config,
     *,
     output_directory: Path,
     first_step: int,
     **rest: Any,
-) -> MynahTrainer:
+) -> MynahTrainer[Key]:
     # transformers' Trainer takes seconds to import: only here, where training is certain.
     from mynah.training.callbacks import Progress, Schedule
     from mynah.training.engine import MynahTrainer
@@ -220,7 +220,7 @@ def _make_trainer(
 
     arguments = training_arguments(
         config, plan, output_directory=output_directory, resuming=first_step > 0,
-        rows=0 if config.data.streaming else len(corpus), pretrained=family.pretrained,
+        rows=corpus.size or 0, pretrained=family.pretrained,
     )  # fmt: skip
     trainer = MynahTrainer(
         family, corpus, plan, config, arguments, output_directory=output_directory, **rest

@@ -41,7 +41,10 @@ class Stream:
         sample_rate: Hertz of what :meth:`read_audio` gives.
         fingerprint: Of the shards' names and sizes, or of a hub dataset's commit.
         texts: The first ``data.tokenizer_rows`` transcripts; read when they are asked for.
+        size: None: nobody has counted the rows.
     """
+
+    size: int | None = None
 
     def __init__(self, reader: ShardReader, config: DataConfig, policy: TextPolicy) -> None:
         self.name = reader.name
@@ -109,7 +112,7 @@ class Stream:
         )
 
     def head(self, *, seed: int) -> Head:
-        """The first rows of the first pass, in memory: what a run is judged by beforehand.
+        """The first rows of the first pass, in memory: what a run is judged by before it trains.
 
         Raises:
             UserError: A shard cannot be read, or there is no usable row.
@@ -162,10 +165,20 @@ class Head:
         self._rows = list(rows)
         self.name = stream.name
         self.sample_rate = stream.sample_rate
+        self.fingerprint = stream.fingerprint
         self.repeats = None
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return len(self._rows)
+
+    def head(self, *, seed: int) -> Head:
+        """All of them."""
+        return self
 
     def __getitem__(self, row: int) -> Utterance:
         return self._stream[self._rows[row]]

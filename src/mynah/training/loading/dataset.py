@@ -7,44 +7,42 @@ of its own: where training stands is arithmetic, with any number of workers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 from torch.utils.data import Dataset, Sampler
 
 from mynah.data.augmentation import draws
+from mynah.data.positions import Batches, Key, Position
 from mynah.errors import UserError
 from mynah.models.family import Example, token_weight
 
 if TYPE_CHECKING:
     from mynah.data.augmentation.chain import Augmentation
-    from mynah.data.batches import BatchPlan
-    from mynah.data.corpus import Corpus, Utterance
+    from mynah.data.corpus import Utterance
+    from mynah.data.utterances import TrainingData
     from mynah.models.family import Family
-
-# Epoch, row, weight. A row that comes twice in an epoch is augmented as in two epochs.
-Position = tuple[int, int, float]
 
 # What reading a file, or noise for it, can end in: our errors, the disk's, those of decoders.
 _READ_ERRORS = (UserError, OSError, EOFError, ValueError, RuntimeError)
-_COPY = 1 << 32  # what sets the epochs of a row's copies apart
 _KNOWN_ROWS = 1 << 14  # whose transcripts and labels a worker keeps: some 30 MB
 _STAND_IN_AMPLITUDE = 1e-3  # of the noise that stands in for a batch that cannot be read
 
 
 @dataclass(frozen=True)
-class LoadedRow:
+class LoadedRow(Generic[Key]):
     """One row as a worker hands it over: an example, or why there is none."""
 
     id: str
-    position: Position
+    position: Position[Key]
     seconds: float = 0.0
     example: Example | None = None
     problem: str | None = None
 
 
-class TrainingRows(Dataset):
+class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
     """Rows of a corpus, read, augmented and turned into what a family collates.
 
     Args:
@@ -59,7 +57,7 @@ class TrainingRows(Dataset):
     def __init__(
         self,
         family: Family,
-        corpus: Corpus,
+        corpus: TrainingData[Key],
         augmentation: Augmentation,
         *,
         normalization: str = "token",
@@ -72,48 +70,54 @@ class TrainingRows(Dataset):
         self.corpus = corpus
         self._augmentation = augmentation
         self._normalization = normalization
-        self._known: dict[int, tuple[Utterance, list[int]]] = {}
+        self._known: dict[Key, tuple[Utterance, list[int]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_known": {}}
 
     def __len__(self) -> int:
-        return len(self.corpus)
+        if self.corpus.size is None:
+            raise TypeError("nobody has counted the rows of a stream")
+        return self.corpus.size
 
-    def __getitem__(self, position: Position) -> LoadedRow:
-        return self._row(position, *self._spelled(position[1]))
+    def __getitem__(self, position: Position[Key]) -> LoadedRow[Key]:
+        return self._row(position, *self._labelled(position[1]))
 
-    def __getitems__(self, positions: Sequence[Position]) -> list[LoadedRow]:
+    def __getitems__(self, positions: Sequence[Position[Key]]) -> list[LoadedRow[Key]]:
         """The rows of a batch: first all transcripts, then all audio.
 
-        Between two recordings a transcript takes five times as long: what spelling needs has
-        left the processor's caches.
+        Between two recordings a transcript takes five times as long: what tokenizing needs
+        has left the processor's caches.
         """
-        spelled = [self._spelled(row) for _, row, _ in positions]
-        return [self._row(at, *found) for at, found in zip(positions, spelled, strict=True)]
+        labelled = [self._labelled(row) for _, row, _ in positions]
+        return [self._row(at, *found) for at, found in zip(positions, labelled, strict=True)]
 
-    def _row(self, position: Position, utterance: Utterance, labels: list[int]) -> LoadedRow:
+    def _row(
+        self, position: Position[Key], utterance: Utterance, labels: list[int]
+    ) -> LoadedRow[Key]:
         try:
             return self._loaded(position, utterance, labels)
         except _READ_ERRORS as error:
             what = error.what if isinstance(error, UserError) else str(error)
             return LoadedRow(utterance.id, position, problem=what or type(error).__name__)
 
-    def _spelled(self, row: Any) -> tuple[Utterance, list[int]]:
+    def _labelled(self, row: Key) -> tuple[Utterance, list[int]]:
         """The utterance and its labels; where rows are few, they are looked up once.
 
         Of short utterances this takes a tenth of the time of their audio.
         """
-        numbered = isinstance(row, int)  # and no row of a stream, which comes once
+        numbered = self.corpus.size is not None  # a row of a stream comes once
         if numbered and row in self._known:
             return self._known[row]
         utterance = self.corpus[row]
-        spelled = utterance, self._family.labels(utterance.text)
+        labelled = utterance, self._family.labels(utterance.text)
         if numbered and len(self._known) < _KNOWN_ROWS:
-            self._known[row] = spelled
-        return spelled
+            self._known[row] = labelled
+        return labelled
 
-    def _loaded(self, position: Position, utterance: Utterance, labels: list[int]) -> LoadedRow:
+    def _loaded(
+        self, position: Position[Key], utterance: Utterance, labels: list[int]
+    ) -> LoadedRow[Key]:
         epoch, row, weight = position
         family, augmentation = self._family, self._augmentation
         audio = self.corpus.read_audio(row)
@@ -152,7 +156,7 @@ class TrainingRows(Dataset):
         drawn = draws.generator("context", self._seed, epoch, utterance.id).random()
         return "" if drawn < self._context_dropout else utterance.context
 
-    def collate(self, rows: Sequence[LoadedRow]) -> dict[str, Any]:
+    def collate(self, rows: Sequence[LoadedRow[Key]]) -> dict[str, Any]:
         """A batch: ``tensors`` for the family's loss, and what is said about it.
 
         Returns:
@@ -169,9 +173,9 @@ class TrainingRows(Dataset):
             "skipped": [(row.id, row.problem) for row in rows if row.problem is not None],
         }
 
-    def _stand_in(self, row: LoadedRow) -> Example:
+    def _stand_in(self, row: LoadedRow[Key]) -> Example:
         """Faint noise of weight zero: every rank runs a step, whatever could be read."""
-        utterance, labels = self._spelled(row.position[1])
+        utterance, labels = self._labelled(row.position[1])
         samples = max(1, round(utterance.duration_seconds * self.corpus.sample_rate))
         noise = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
         if self._family.impossible(samples, labels) is not None:
@@ -185,25 +189,23 @@ class TrainingRows(Dataset):
         )
 
 
-class PlanSampler(Sampler[list[Position]]):
-    """The batches of one epoch of a plan, for one rank, from any batch on.
+class PlanSampler(Sampler[list[Position[Key]]]):
+    """The batches of one epoch of a plan, from any batch on.
 
     Args:
         plan: Which rows make which batch.
-        rank: Whose share of each batch is taken.
     """
 
-    def __init__(self, plan: BatchPlan, rank: int = 0) -> None:
+    def __init__(self, plan: Batches[Key]) -> None:
         self._plan = plan
-        self._rank = rank
         self._epoch = 0
         self._skipped = 0
 
     def begin(self, epoch: int, skipped: int) -> None:
         """Take the next iteration from this epoch; its first ``skipped`` batches are empty lists.
 
-        Trainer skips as many batches of a resumed epoch by drawing them; an empty list costs
-        nothing to draw, and no row is read for it.
+        Trainer skips as many batches of a resumed epoch by taking them; an empty list costs
+        nothing, and no row is read for it.
         """
         self._epoch = epoch
         self._skipped = skipped
@@ -211,15 +213,9 @@ class PlanSampler(Sampler[list[Position]]):
     def __len__(self) -> int:
         return self._plan.batches_per_epoch
 
-    def __iter__(self) -> Iterator[list[Position]]:
-        epoch = self._epoch
-        for index in range(len(self)):
-            if index < self._skipped:
-                yield []
-            else:
-                rows = self._plan.batch(epoch, index, self._rank)
-                copies = self._plan.copies(epoch, index, self._rank)
-                yield [
-                    (epoch + copy * _COPY, row, weight)
-                    for (row, weight), copy in zip(rows, copies, strict=True)
-                ]
+    def __iter__(self) -> Iterator[list[Position[Key]]]:
+        skipped = self._skipped
+        for _ in range(skipped):
+            yield []
+        with closing(self._plan.positions(self._epoch, skipped)) as positions:
+            yield from positions

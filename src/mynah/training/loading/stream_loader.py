@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch.utils.data import Sampler
-
 from mynah import console
 from mynah.data.batches import BatchPlan
+from mynah.data.positions import Position
 from mynah.data.streams.windows import Mark, Window
 from mynah.training.loading.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
+    from mynah.data.streams.rows import StreamedUtterance
     from mynah.data.streams.stream import Stream
 
 _NAMED = 5  # rows named one by one when they are left out
@@ -28,7 +30,7 @@ _HELD = 2  # windows in memory: the one that batches are made of, and the next
 
 
 class StreamPlan:
-    """What the trainer asks of a batch plan, where nobody knows how long an epoch is.
+    """:class:`~mynah.data.positions.Batches` where nobody knows how long an epoch is.
 
     To the trainer the whole training is one epoch; the passes over the stream are told by
     :attr:`passes`, and they are the epochs of augmentation.
@@ -58,7 +60,7 @@ class StreamPlan:
     ) -> None:
         training = config.training
         self.batches_per_epoch = training.max_steps * training.gradient_accumulation_steps
-        self.passes = 0
+        self.passes: int = 0
         self.left_out_counts: dict[str, int] = {}
         self._windows = stream.windows(seed=training.seed, rank=rank, world_size=world_size)
         self._batch_seconds = training.batch_seconds
@@ -71,7 +73,22 @@ class StreamPlan:
         self._marks: deque[dict[str, Any]] = deque()
         self._start: dict[str, Any] = {"batch": 0, "mark": Mark().as_dict(), "left_out": {}}
 
-    def batches(self, first: int = 0) -> Iterator[list[tuple[int, Any, float]]]:
+    def positions(
+        self, epoch: int, first: int = 0
+    ) -> Generator[list[Position[StreamedUtterance]], None, None]:
+        """The rows of each batch of the training, its only epoch, from batch ``first`` on.
+
+        Raises:
+            UserError: A shard cannot be read, or the stream has no usable row.
+        """
+        with closing(self.batches(first)) as endless:
+            yield from islice(endless, self.batches_per_epoch - first)
+
+    def expected(self, epoch: int, index: int) -> list[StreamedUtterance]:
+        """No rows: which they are is known when they are read."""
+        return []
+
+    def batches(self, first: int = 0) -> Generator[list[Position[StreamedUtterance]], None, None]:
         """(epoch, row, weight) triples of each batch from batch ``first`` on, without end.
 
         Rows that batches before ``first`` had are read again as far back as their window's
@@ -97,7 +114,7 @@ class StreamPlan:
                     batch += 1
                 window.rows.clear()
 
-    def _batched(self, window: Window) -> Iterator[list[Any]]:
+    def _batched(self, window: Window) -> Iterator[list[StreamedUtterance]]:
         """The window's rows in batches; each row is let go once its batch is on its way."""
         if not window.rows:
             return
@@ -109,11 +126,11 @@ class StreamPlan:
             text_lengths=[len(row.text) for row in window.rows],
             characters_a_second=self._characters_a_second,
         )
-        held: list[Any] = list(window.rows)
+        held: list[StreamedUtterance | None] = list(window.rows)
         window.rows.clear()
         for index in range(plan.batches_per_epoch):
             places = [place for place, weight in plan.batch(0, index) if weight]
-            rows = [held[place] for place in places]
+            rows = [row for place in places if (row := held[place]) is not None]
             for place in places:
                 held[place] = None
             if rows:
@@ -180,32 +197,3 @@ class StreamPlan:
         if self._list is not None and self._list.exists() and self._list.stat().st_size > size:
             with self._list.open("r+b") as file:
                 file.truncate(size)
-
-
-class StreamSampler(Sampler[list[tuple[int, Any, float]]]):
-    """The batches of a stream for the dataloader, from any batch on.
-
-    Args:
-        plan: The stream's batches.
-    """
-
-    def __init__(self, plan: StreamPlan) -> None:
-        self._plan = plan
-        self._skipped = 0
-
-    def begin(self, epoch: int, skipped: int) -> None:
-        """Take the next iteration from batch ``skipped``; those before are empty lists."""
-        self._skipped = skipped
-
-    def __len__(self) -> int:
-        return self._plan.batches_per_epoch
-
-    def __iter__(self) -> Iterator[list[tuple[int, Any, float]]]:
-        for _ in range(self._skipped):
-            yield []
-        batches = self._plan.batches(self._skipped)
-        try:
-            for _, batch in zip(range(self._skipped, len(self)), batches, strict=False):
-                yield batch
-        finally:
-            batches.close()  # type: ignore[attr-defined]

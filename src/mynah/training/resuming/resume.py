@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,8 @@ from mynah.errors import UserError
 if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.augmentation.chain import Augmentation
-    from mynah.data.corpus import Corpus
-    from mynah.data.streams.stream import Stream
+    from mynah.data.positions import Key
+    from mynah.data.utterances import TrainingData
 
 ABOUT_NAME = "mynah.json"
 
@@ -47,7 +46,7 @@ _ACCUMULATION = "training.gradient_accumulation_steps"
 
 
 def fixed_settings(
-    config: Config, corpus: Corpus | Stream, augmentation: Augmentation
+    config: Config, corpus: TrainingData[Key], augmentation: Augmentation
 ) -> dict[str, Any]:
     """What decides the course of a training, by the names a user knows."""
     training = config.training
@@ -64,8 +63,8 @@ def fixed_settings(
         del settings[f"data.augmentation.{name}"]
         settings[f"data.augmentation.{name} (fingerprint)"] = fingerprint
     settings["data.sample_rate"] = corpus.sample_rate
-    if isinstance(corpus, Sized):
-        settings["training utterances"] = len(corpus)
+    if corpus.size is not None:
+        settings["training utterances"] = corpus.size
     else:
         settings |= {
             name: value

@@ -17,13 +17,12 @@ from mynah.checkpoints import commit as checkpoints
 from mynah.errors import UserError
 from mynah.machine import describe_machine
 from mynah.models.pretrained import weights
-from mynah.training.loading.stream_loader import StreamPlan
 from mynah.training.resuming import state
 from mynah.training.resuming.resume import ABOUT_NAME, read_about
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
-    from mynah.data.batches import BatchPlan
+    from mynah.data.positions import Batches
     from mynah.models.family import Family
     from mynah.training.guards.disk import DiskWatch
     from mynah.training.guards.loss_guard import LossGuard
@@ -65,13 +64,11 @@ class CommittingTrainer(Trainer):
     _pending_evaluation: bool
     _scores: dict[str, float]
     _scores_step: int
-    _plan: BatchPlan | StreamPlan
+    _plan: Batches[Any]
     _stream_states: list[dict[str, Any]]
 
     def _stream_state(self) -> dict[str, Any] | None:
         """Where this rank's stream stands, None where the corpus is a table."""
-        if not isinstance(self._plan, StreamPlan):
-            return None
         batches = self.state.global_step * self._config.training.gradient_accumulation_steps
         return self._plan.state(batches)
 
@@ -203,8 +200,7 @@ class CommittingTrainer(Trainer):
         self.guard.restore(about["guard"])
         self._pending_evaluation = about["pending_evaluation"]
         self.skipped = dict(about["skipped"])
-        if isinstance(self._plan, StreamPlan):
-            self._plan.restore(about["stream"])
+        self._plan.restore(about["stream"])
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None:

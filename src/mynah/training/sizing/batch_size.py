@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from mynah import console, distributed
@@ -24,7 +25,7 @@ from mynah.training.sizing.dry_step import DrySteps
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
-    from mynah.data.corpus import Corpus
+    from mynah.data.utterances import Utterances
     from mynah.models.family import Family
 
 AUTO = "auto"
@@ -36,7 +37,7 @@ _SHARE = 0.5  # of what is free elsewhere, for activations: other programs need 
 _OVERHEAD = 2.0  # gradients of activations and workspace, beside the activations that are kept
 
 
-def batch_plan(corpus: Corpus, config: Config) -> BatchPlan:
+def batch_plan(corpus: Utterances, config: Config) -> BatchPlan:
     """The batches of a corpus under the settings; with ``auto``, as for ``batch_seconds``."""
     training = config.training
     asked = training.per_device_train_batch_size
@@ -47,6 +48,7 @@ def batch_plan(corpus: Corpus, config: Config) -> BatchPlan:
         batch_seconds=training.batch_seconds if size is None else None,
         batch_size=size,
         world_size=distributed.world_size(),
+        rank=distributed.rank(),
         text_lengths=corpus.text_lengths,
         repeats=corpus.repeats,
         characters_a_second=training.batch_characters_a_second,
@@ -54,7 +56,7 @@ def batch_plan(corpus: Corpus, config: Config) -> BatchPlan:
 
 
 def with_batch_size(
-    config: Config, family: Family, corpus: Corpus, *, resume: Path | None
+    config: Config, family: Family, corpus: Utterances, *, resume: Path | None
 ) -> Config:
     """The settings with ``auto`` replaced by what it comes to, the same on every rank.
 
@@ -99,7 +101,7 @@ def _as_before(config: Config, resume: Path) -> dict[str, Any]:
     return {"per_device_train_batch_size": size, "batch_seconds": seconds}
 
 
-def _largest_on_gpu(steps: DrySteps, plan: BatchPlan, corpus: Corpus) -> float:
+def _largest_on_gpu(steps: DrySteps, plan: BatchPlan, corpus: Utterances) -> float:
     spare = int(_SPARE * torch.cuda.get_device_properties(steps.device).total_memory)
 
     def fits(rows: Sequence[int]) -> bool:
@@ -128,7 +130,7 @@ def _largest_on_gpu(steps: DrySteps, plan: BatchPlan, corpus: Corpus) -> float:
 
 
 def largest_budget(
-    plan: BatchPlan, durations: Any, fits: Callable[[Sequence[int]], bool]
+    plan: BatchPlan, durations: np.ndarray, fits: Callable[[Sequence[int]], bool]
 ) -> float | None:
     """The largest budget of padded seconds whose costliest batches fit, by bisection.
 
@@ -164,7 +166,7 @@ def _single_rows(plan: BatchPlan) -> list[list[int]]:
 
 
 def _within_free_memory(
-    steps: DrySteps, plan: BatchPlan, corpus: Corpus, batch_seconds: float
+    steps: DrySteps, plan: BatchPlan, corpus: Utterances, batch_seconds: float
 ) -> float:
     free = memory.free_bytes(steps.device)
     if free is None:

@@ -18,7 +18,7 @@ from mynah.training.sizing import memory
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
-    from mynah.data.corpus import Corpus
+    from mynah.data.utterances import Utterances
     from mynah.models.family import Family
 
 _AMPLITUDE = 0.1  # of the noise that stands in for speech
@@ -39,7 +39,7 @@ class DrySteps:
         held_bytes: What a training holds beside what a step shows: the optimizer's state.
     """
 
-    def __init__(self, family: Family, corpus: Corpus, config: Config) -> None:
+    def __init__(self, family: Family, corpus: Utterances, config: Config) -> None:
         self._family = family
         self.model: torch.nn.Module = family.model
         self._corpus = corpus

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,7 +19,7 @@ from mynah.training.sizing.dry_step import DrySteps
 if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.batches import BatchPlan
-    from mynah.data.corpus import Corpus
+    from mynah.data.utterances import Utterances
     from mynah.models.family import Family
 
 BATCH_FILE = "batch_out_of_memory.json"
@@ -36,7 +36,7 @@ class Estimate:
 
 
 def estimate(
-    family: Family, corpus: Corpus, plan: BatchPlan, config: Config, *, directory: Path
+    family: Family, corpus: Utterances, plan: BatchPlan, config: Config, *, directory: Path
 ) -> Estimate:
     """Run forward and backward on the batches that take the most memory, then on typical ones.
 
@@ -83,7 +83,7 @@ def estimate(
 
 def _too_large(
     family: Family,
-    corpus: Corpus,
+    corpus: Utterances,
     config: Config,
     rows: Sequence[int],
     directory: Path,
@@ -91,7 +91,7 @@ def _too_large(
 ) -> UserError:
     """The error for a batch that does not fit; the batch is written to the run's directory."""
     training = config.training
-    utterances = [
+    utterances: list[dict[str, Any]] = [
         {
             "id": corpus.ids[row],
             "seconds": float(corpus.durations[row]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from mynah.errors import UserError
 
 if TYPE_CHECKING:
     from mynah.config.schema import DataConfig
-    from mynah.data.corpus import Corpus
+    from mynah.data.utterances import Utterances
     from mynah.models.family import Family
+
+Held = TypeVar("Held", bound="Utterances")
 
 _NAMED = 5  # utterances named in a message
 _FEW_ROWS = 20_000  # that are all tokenized: it takes a second
@@ -28,8 +30,8 @@ _LENGTH_STEP, _TEXT_STEP = 1.01, 1.02
 
 
 def without_impossible(
-    corpus: Corpus, family: Family, config: DataConfig, *, report: dict[str, Any]
-) -> Corpus:
+    corpus: Held, family: Family, config: DataConfig, *, report: dict[str, Any]
+) -> Held:
     """The corpus less the utterances that :meth:`Family.impossible` names.
 
     A CTC loss would call them infinite, or hide them as zero. Speed perturbation is
@@ -71,7 +73,9 @@ def without_impossible(
     return corpus.select(np.flatnonzero(kept))
 
 
-def _impossible(corpus: Corpus, family: Family, samples: np.ndarray) -> Iterable[tuple[int, str]]:
+def _impossible(
+    corpus: Utterances, family: Family, samples: np.ndarray
+) -> Iterable[tuple[int, str]]:
     """(row, reason) of each impossible utterance."""
     rows = _doubtful(corpus, family, samples)
     texts = corpus.texts
@@ -85,7 +89,7 @@ def _impossible(corpus: Corpus, family: Family, samples: np.ndarray) -> Iterable
             advance(len(block))
 
 
-def _doubtful(corpus: Corpus, family: Family, samples: np.ndarray) -> np.ndarray:
+def _doubtful(corpus: Utterances, family: Family, samples: np.ndarray) -> np.ndarray:
     """The rows that have to be tokenized to know."""
     everything = np.arange(len(corpus))
     if len(corpus) <= _FEW_ROWS:

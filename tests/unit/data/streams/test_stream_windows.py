@@ -18,7 +18,8 @@ from mynah.data.streams.stream import Stream, open_stream
 from mynah.data.streams.windows import Mark, Windows
 from mynah.data.text import TextPolicy
 from mynah.errors import UserError
-from mynah.training.loading.stream_loader import StreamPlan, StreamSampler
+from mynah.training.loading.dataset import PlanSampler
+from mynah.training.loading.stream_loader import StreamPlan
 
 
 class Numbers(ShardReader):
@@ -210,9 +211,9 @@ def test_batches_after_a_resume_are_those_that_were_to_come(tmp_path, at):
 
 
 def test_the_sampler_skips_with_empty_lists_and_ends_with_the_training(tmp_path):
-    straight = list(StreamSampler(planned(tmp_path)))
+    straight = list(PlanSampler(planned(tmp_path)))
     assert len(straight) == 40
-    sampler = StreamSampler(planned(tmp_path))
+    sampler = PlanSampler(planned(tmp_path))
     sampler.begin(0, 31)
     again = list(sampler)
     assert again[:31] == [[]] * 31
