@@ -78,10 +78,10 @@ def _sentence(reason: str) -> str:
 
 
 def _refused() -> str:
-    from mynah.models.audio_llm import loading
+    from mynah.models.audio_llm.registry import UNSUPPORTED
     from mynah.models.seq2seq import loading as seq2seq_loading
 
-    why = seq2seq_loading.UNSUPPORTED | loading.UNSUPPORTED
+    why = seq2seq_loading.UNSUPPORTED | UNSUPPORTED
     parts = [
         "## What is refused\n\n",
         "transformers lists these too; naming one is an error that says why.\n\n",

@@ -11,10 +11,11 @@ that a configuration is checked without torch and a plug-in that fails costs nob
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -108,11 +109,33 @@ class Registry(Generic[T]):
             raise self._broken(plugin, wrong)
         return found
 
-    def notices(self) -> list[str]:
-        """What a person should know of plug-ins that are not used, a sentence each."""
+    @contextlib.contextmanager
+    def blame(self, name: str) -> Iterator[None]:
+        """Code of a plug-in runs here: what it raises, but for a UserError, names the plug-in.
+
+        Raises:
+            UserError: It failed.
+        """
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as problem:
+            if (plugin := self.plugin(name)) is None:
+                raise
+            raise self._broken(plugin, f"fails: {type(problem).__name__}: {problem}") from problem
+
+    def notices(self, name: str | None = None) -> list[str]:
+        """What a person should know of plug-ins that are not used, a sentence each.
+
+        Args:
+            name: Those of one name alone; None: all.
+        """
         texts = []
         seen: dict[str, str] = {}
         for plugin in _entry_points(self.group):
+            if name not in (None, plugin.name):
+                continue
             if plugin.name in self._own:
                 texts.append(
                     f"The {self.kind} {plugin.name} of {plugin.distribution} is not used: Mynah "

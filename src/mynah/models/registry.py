@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mynah import console
 from mynah.errors import UserError
-from mynah.models.audio_llm import loading
+from mynah.models.audio_llm.registry import ARCHITECTURES, UNSUPPORTED
 from mynah.models.family import Family
 from mynah.models.lora import adapters, quantization
 from mynah.models.pretrained import bases, hub, hub_errors, structure, weight_files, weights
@@ -122,7 +124,9 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
             from mynah.models.speech_llm import encoders
 
             encoders.encoder_config(loaded, part)
-        if setting == "pretrained" and loaded.model_type in loading.SUPPORTED:
+        if setting == "pretrained" and _family_of_kind(loaded.model_type) == "audio_llm":
+            from mynah.models.audio_llm import loading
+
             loading.check_settings(config, part, sample_rate)
             continue
         hub.feature_extractor(part, sample_rate)
@@ -244,24 +248,17 @@ def _family_of(part: PretrainedPart) -> type[Family]:
         UserError: Its architecture is none that can be trained.
     """
     from transformers import CONFIG_MAPPING
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES
-
-    from mynah.models.transducer import loading as transducer_loading
 
     kind = hub.model_type(part)
-    if kind not in CONFIG_MAPPING and (brought := hub.own_code(part)):
+    found = _family_of_kind(kind)
+    _say_what_is_not_used(kind, found)
+    if found == "audio_llm":
+        ARCHITECTURES.get(kind)  # which may register classes of its own with transformers
+    elif kind not in CONFIG_MAPPING and (brought := hub.own_code(part)):
         return _family_of_code(part, brought)
-    if kind == _SPEECH_LLM:
-        return _named("speech_llm")
-    if kind in MODEL_FOR_CTC_MAPPING_NAMES:
-        return _named("ctc")
-    if kind in transducer_loading.kinds():
-        return _named("transducer")
-    if kind in loading.SUPPORTED:
-        return _named("audio_llm")
-    if kind in seq2seq_loading.SUPPORTED:
-        return _named("seq2seq")
-    unsupported = {**seq2seq_loading.UNSUPPORTED, **loading.UNSUPPORTED}
+    if found is not None:
+        return _named(found)
+    unsupported = {**seq2seq_loading.UNSUPPORTED, **UNSUPPORTED}
     if kind in unsupported:
         raise UserError(
             f"{part.name} is a {kind}, which cannot be trained here: {unsupported[kind]}.",
@@ -279,19 +276,46 @@ def _family_of(part: PretrainedPart) -> type[Family]:
         f"{part.name} is a {kind}, and no recognizer that can be trained here.",
         where=part.setting,
         fix="Supported are "
-        + ", ".join(
-            sorted(
-                [
-                    *MODEL_FOR_CTC_MAPPING_NAMES,
-                    *transducer_loading.kinds(),
-                    *seq2seq_loading.SUPPORTED,
-                    *loading.SUPPORTED,
-                ]
-            )
-        )
+        + ", ".join(sorted({kind for kinds in _kinds().values() for kind in kinds}))
         + "; and a speech encoder with a language model, by model.encoder_model_name and "
         "model.decoder_model_name.",
     )
+
+
+def _kinds() -> dict[str, Iterable[str]]:
+    """The architectures of each family by transformers' model types; the first that has one counts.
+
+    A plug-in's come last, so that it takes none from another family.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES
+
+    from mynah.models.transducer import loading as transducer_loading
+
+    return {
+        "ctc": MODEL_FOR_CTC_MAPPING_NAMES,
+        "transducer": transducer_loading.kinds(),
+        "seq2seq": seq2seq_loading.SUPPORTED,
+        "audio_llm": ARCHITECTURES.names,
+    }
+
+
+def _family_of_kind(kind: str) -> str | None:
+    if kind == _SPEECH_LLM:
+        return "speech_llm"
+    return next((family for family, kinds in _kinds().items() if kind in kinds), None)
+
+
+@functools.cache
+def _say_what_is_not_used(kind: str, family: str | None) -> None:
+    """Say once that a plug-in has a name which is taken already."""
+    for text in ARCHITECTURES.notices(kind):
+        console.notice(text)
+    plugin = ARCHITECTURES.plugin(kind)
+    if plugin is not None and family != "audio_llm":
+        console.notice(
+            f"The audio LLM {kind} of {plugin.distribution} is not used: Mynah trains such a "
+            f"model as a {family}."
+        )
 
 
 _FAMILY_OF_AUTO_CLASS = {

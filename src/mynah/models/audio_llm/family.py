@@ -1,8 +1,7 @@
-"""Speech LLMs that transformers ships, through their own processors' request to transcribe.
+"""Audio LLMs of transformers, through their own processors' request to transcribe.
 
-Qwen3-ASR, Granite Speech, Voxtral, GLM-ASR, Fun-ASR-Nano, Qwen2-Audio, Audio Flamingo 3,
-VibeVoice-ASR, MOSS-Transcribe-Diarize, Phi-4-multimodal and Qwen2.5-Omni: an encoder's frames
-stand in a language model's prompt, which then writes the transcript and its end.
+An encoder's frames stand in a language model's prompt, which then writes the transcript and its
+end. What differs between them is in one record each, in ``architectures/``.
 """
 
 from __future__ import annotations
@@ -15,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mynah import console
-from mynah.models.audio_llm import loading
-from mynah.models.audio_llm.frontends import audio_llm_frontend
+from mynah.models.audio_llm import loading, tuning
 from mynah.models.audio_llm.loading import Usage
 from mynah.models.audio_llm.prompts import Prompt, turn_end
-from mynah.models.audio_llm.requests import requests_for
+from mynah.models.audio_llm.registry import ARCHITECTURES
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
@@ -63,22 +61,22 @@ class AudioLLM(Family):
         self.processor = processor
         self.tokenizer = processor.tokenizer
         self.kind: str = base.config.model_type
+        architecture = ARCHITECTURES.get(self.kind)
+        self._modules = architecture.modules
+        self._noise_switch = architecture.noise_switch
         self._revisions = dict(revisions or {})
         self._context = loading.context_length(base.config)
         self._ends = loading.end_tokens(base)
-        known = inspect.signature(base.forward).parameters
-        self._keeps_logits = "logits_to_keep" in known
-        self._samples_noise = "sample" in known
-        self.frontend = audio_llm_frontend(processor, base.config)
+        self._keeps_logits = "logits_to_keep" in inspect.signature(base.forward).parameters
+        self.frontend = architecture.frontend(processor, base.config)
         self.sample_rate = self.frontend.sample_rate
         self.feature_seconds = self.frontend.feature_seconds
         self._use(usage)
 
     def _use(self, usage: Usage) -> None:
         self.usage = usage
-        self._requests = requests_for(
-            self.kind, self.processor, prompt=usage.prompt, language=usage.language
-        )
+        architecture = ARCHITECTURES.get(self.kind)
+        self._requests = architecture.requests(self.processor, usage.prompt, usage.language)
         self._end = turn_end(self._requests, self._ends)
 
     @classmethod
@@ -96,14 +94,15 @@ class AudioLLM(Family):
         cls, config: ModelConfig, part: PretrainedPart, sample_rate: int
     ) -> AudioLLM:
         written = hub.load_config(part)
-        learns = loading.tuning_of(config, written.model_type)
-        processor = loading.processor(part, written.model_type)
-        model: Any = loading.load(part, written)
+        architecture = ARCHITECTURES.get(written.model_type)
+        learns = tuning.tuning_of(config, written.model_type)
+        processor = loading.processor(architecture, part)
+        model: Any = loading.load(architecture, part, written)
         commit = hub.commit_of(part)
         if learns.adapts:
-            model = loading.add_lora(model, config, learns, part)
+            model = tuning.add_lora(model, config, learns, part, architecture.modules)
         else:
-            loading.freeze(model, learns)
+            tuning.freeze(model, learns, architecture.modules)
         family = cls(model, processor, _usage(config), revisions={part.name: commit})
         loading.check_rate(family.sample_rate, part, sample_rate)
         return family
@@ -112,14 +111,14 @@ class AudioLLM(Family):
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> AudioLLM:
         """From our own adapter: trained on as it is, or merged and then trained whole."""
         family = cls.load(directory, offline=offline)
-        learns = loading.tuning_of(config, family.kind)
+        learns = tuning.tuning_of(config, family.kind)
         model = family.model
         if learns.adapts:
             adapters.say_going_on(model, config, directory)
         else:
             console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
             model = model.merge_and_unload()
-            loading.freeze(model, learns)
+            tuning.freeze(model, learns, family._modules)
         return cls(model, family.processor, _usage(config), revisions=family.base_revisions())
 
     @classmethod
@@ -128,12 +127,14 @@ class AudioLLM(Family):
 
         here = PretrainedPart(str(directory), offline=True, setting=str(directory))
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
-        processor = loading.processor(here, config.model_type)
+        architecture = ARCHITECTURES.get(config.model_type)
+        processor = loading.processor(architecture, here)
         usage = Usage.of(config)
         if not loading.holds_adapter_alone(here):
-            return cls(loading.load(here, config), processor, usage)
+            return cls(loading.load(architecture, here, config), processor, usage)
         base = adapters.base_of(directory, offline=offline)
-        model = loading.load(base, hub.load_config(base))
+        written = hub.load_config(base)
+        model: Any = loading.load(ARCHITECTURES.get(written.model_type), base, written)
         model.generation_config = GenerationConfig.from_pretrained(directory, local_files_only=True)
         model = adapters.load_lora(model, directory, trainable=True)
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
@@ -161,12 +162,12 @@ class AudioLLM(Family):
         return self.frontend.tokens(self.frontend.feature_length(samples))
 
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
-        if not self._can_hear(samples):
-            return f"it is shorter than {_SHORTEST_SECONDS:g} s, or than the encoder can hear"
+        if not self._can_encode(samples):
+            return f"it is shorter than {_SHORTEST_SECONDS:g} s, or than the encoder can encode"
         longest = self.frontend.max_samples
         if longest is not None and samples > longest:
             seconds = longest / self.sample_rate
-            return f"it is longer than the {seconds:g} s that the model hears at once"
+            return f"it is longer than the {seconds:g} s that the model encodes at once"
         seconds = samples / self.sample_rate
         prompt = self._requests.prompt("", "", seconds)
         length = prompt.length + len(prompt.given) + self.output_length(samples) + len(labels)
@@ -174,9 +175,9 @@ class AudioLLM(Family):
             return f"audio and transcript are {length} tokens, over the {self._context} it holds"
         return None
 
-    def _can_hear(self, samples: int) -> bool:
-        heard = samples >= _SHORTEST_SECONDS * self.sample_rate
-        return heard and self.output_length(samples) > 0
+    def _can_encode(self, samples: int) -> bool:
+        long_enough = samples >= _SHORTEST_SECONDS * self.sample_rate
+        return long_enough and self.output_length(samples) > 0
 
     def check_languages(self, languages: Iterable[str]) -> None:
         self._requests.check(languages)
@@ -227,8 +228,8 @@ class AudioLLM(Family):
         kept = labels.shape[1] - first + 1
         if self._keeps_logits:
             inputs["logits_to_keep"] = kept
-        if self._samples_noise:
-            inputs["sample"] = self.model.training
+        if self._noise_switch is not None:
+            inputs[self._noise_switch] = self.model.training
         logits = model(**inputs, use_cache=False).logits[:, -kept:-1]
         return token_loss(logits, labels[:, first:], batch["weights"])
 
@@ -245,7 +246,7 @@ class AudioLLM(Family):
             self._longest(len(audio), self._requests.prompt(language, context))
             for audio, language, context in zip(audios, languages, contexts, strict=True)
         ]
-        pieces = Pieces.of(audios, longest, self._can_hear)
+        pieces = Pieces.of(audios, longest, self._can_encode)
         said = [""] * len(pieces.audios)
         groups: dict[tuple[int, int], list[int]] = {}
         features = [self.features(piece) for piece in pieces.audios]
@@ -265,7 +266,7 @@ class AudioLLM(Family):
         return pieces.joined(said)
 
     def _longest(self, samples: int, prompt: Prompt) -> int:
-        """Samples that are heard at once: with prompt and transcript they fit into the context."""
+        """Samples that are encoded at once: with prompt and transcript they fit the context."""
         longest = max(1, min(samples, self.frontend.max_samples or samples))
         if self._context is None:
             return longest
@@ -286,7 +287,7 @@ class AudioLLM(Family):
         ids = torch.tensor([self._ids(prompt, tokens) for prompt in prompts])
         batch = {**self.frontend.pad(features), "input_ids": ids}
         batch["attention_mask"] = torch.ones_like(ids)
-        options: dict[str, Any] = {"sample": False} if self._samples_noise else {}
+        options: dict[str, Any] = {self._noise_switch: False} if self._noise_switch else {}
         rows = base.generate(
             **{name: tensor.to(device) for name, tensor in batch.items()},
             **options,
@@ -318,7 +319,7 @@ class AudioLLM(Family):
         return parameter_table(self.model, self.part_of)
 
     def part_of(self, name: str) -> str:
-        return loading.part_of(name)
+        return self._modules.part_of(name)
 
     def base_revisions(self) -> dict[str, str]:
         return dict(self._revisions)

@@ -1,14 +1,18 @@
-"""What a speech LLM is told beside the audio, and what of its answer is the transcript."""
+"""What an audio LLM is given beside the audio, and what of its answer is the transcript."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
 
 from mynah import console
 from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    from mynah.models.audio_llm.architecture import Processor
 
 _KNOWN_PROMPTS = 4096  # kept as token ids
 
@@ -21,7 +25,7 @@ class Prompt:
         before: Up to the audio.
         after: From the audio to where the model begins to write.
         given: What the model writes before a transcript by itself, and is given in training:
-            not learned, for transcripts do not say it.
+            not learned, for transcripts do not hold it.
     """
 
     before: list[int]
@@ -35,7 +39,7 @@ class Prompt:
 
 
 class Requests(ABC):
-    """The transcription request of one kind of speech LLM.
+    """The transcription request of one audio LLM.
 
     Args:
         processor: Its processor.
@@ -43,22 +47,23 @@ class Requests(ABC):
         language: ``model.language``; None: each row's own.
 
     Attributes:
-        languages: Names of the languages that it can be told, by ISO 639-1 code.
-        instruction: What it is told to do where that is free text; None where it is not.
+        languages: Names of the languages that the request can name, by ISO 639-1 code; empty
+            where it names none.
+        instruction: What the model is asked to do where that is free text; None where it is not.
         seconds_matter: Whether the prompt says how long the audio is.
 
     Raises:
-        UserError: The model cannot be told this.
+        UserError: The request has no place for this instruction, or does not support the language.
     """
 
-    languages: dict[str, str]
+    languages: Mapping[str, str] = MappingProxyType({})
     instruction: str | None = None
     seconds_matter = False
 
-    def __init__(self, processor: Any, prompt: str | None, language: str | None) -> None:
-        self.processor = processor
+    def __init__(self, processor: Processor, prompt: str | None, language: str | None) -> None:
         self.tokenizer = processor.tokenizer
-        self._audio_id = self.tokenizer.convert_tokens_to_ids(processor.audio_token)
+        self._audio_token = processor.audio_token
+        self._audio_id = cast(int, self.tokenizer.convert_tokens_to_ids(self._audio_token))
         self._known: dict[tuple[str, str, float], Prompt] = {}
         if prompt is not None and self.instruction is None:
             raise UserError(
@@ -69,7 +74,7 @@ class Requests(ABC):
         self.instruction = prompt or self.instruction
         if language is not None and not self.languages:
             raise UserError(
-                "This model is told no language: it hears which one is spoken.",
+                "This model is not conditioned on a language: it detects which one is spoken.",
                 where="model.language",
                 fix="model.language=null",
             )
@@ -78,9 +83,9 @@ class Requests(ABC):
             self.language = self.code(language)
             if self.language is None:
                 raise UserError(
-                    f"The model can be told no language {language!r}.",
+                    f"The model does not support the language {language!r}.",
                     where="model.language",
-                    fix="It knows " + ", ".join(self.languages),
+                    fix="It supports " + ", ".join(self.languages),
                 )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -96,14 +101,14 @@ class Requests(ABC):
         return None
 
     def check(self, languages: Iterable[str]) -> None:
-        """Say which languages of a corpus the model cannot be told: it is then told none."""
+        """Say which languages of a corpus the request cannot name: of such rows it names none."""
         if not self.languages or self.language is not None:
             return
         unknown = sorted({one for one in languages if one and self.code(one) is None})
         if unknown:
             console.notice(
-                f"The model has no name for {', '.join(unknown)}: of such rows it is told no "
-                "language."
+                f"The model has no name for {', '.join(unknown)}: it is not given the language of "
+                "such rows."
             )
 
     def prompt(self, language: str, context: str, seconds: float = 0.0) -> Prompt:
@@ -114,8 +119,8 @@ class Requests(ABC):
             context: Names and terms that may be said, "" where there are none.
             seconds: How long the audio is.
         """
-        told = self.language or self.code(language) or ""
-        key = (told, context.strip(), round(seconds, 2) if self.seconds_matter else 0.0)
+        spoken = self.language or self.code(language) or ""
+        key = (spoken, context.strip(), round(seconds, 2) if self.seconds_matter else 0.0)
         if key not in self._known:
             if len(self._known) >= _KNOWN_PROMPTS:
                 self._known.clear()
@@ -125,21 +130,22 @@ class Requests(ABC):
     def _made(self, language: str, context: str, seconds: float) -> Prompt:
         text = self.text(language, context)
         if self.seconds_matter:
-            text = text.replace(self.processor.audio_duration_token, f"{seconds:.2f}")
+            text = self.timed(text, seconds)
         ids = self._ids(text)
         place = ids.index(self._audio_id)
         if ids.count(self._audio_id) != 1:
             raise UserError(
-                f"The context of a row holds {self.processor.audio_token}, which stands for audio.",
+                f"The context of a row holds {self._audio_token}, which stands for audio.",
                 where="data",
                 fix="Take it out of the column `context`.",
             )
-        return Prompt(ids[:place], ids[place + 1 :], self._given(language, seconds))
+        return Prompt(ids[:place], ids[place + 1 :], self.given(language, seconds))
 
     def _ids(self, text: str) -> list[int]:
         """As transformers' processors tokenize a prompt."""
         begins = bool(self.tokenizer.bos_token) and text.startswith(self.tokenizer.bos_token)
-        return self.tokenizer(text, add_special_tokens=not begins)["input_ids"]
+        ids: list[int] = self.tokenizer(text, add_special_tokens=not begins)["input_ids"]
+        return ids
 
     def audio(self, tokens: int) -> list[int]:
         """Token ids that stand for the audio.
@@ -151,9 +157,19 @@ class Requests(ABC):
 
     @abstractmethod
     def text(self, language: str, context: str) -> str:
-        """The prompt, with one audio token in place of the audio."""
+        """The prompt, with one audio token in place of the audio.
 
-    def _given(self, language: str, seconds: float) -> list[int]:
+        Args:
+            language: One of :attr:`languages`, or "" where none is given.
+            context: Names and terms that may be said, or "".
+        """
+
+    def timed(self, text: str, seconds: float) -> str:
+        """The prompt of a clip of so many seconds, where :attr:`seconds_matter`."""
+        return text
+
+    def given(self, language: str, seconds: float) -> list[int]:
+        """:attr:`Prompt.given` of a row in this language, one of :attr:`languages` or ""."""
         return []
 
     def target(self, text: str) -> str:

@@ -18,10 +18,11 @@ from transformers import (
 
 from mynah.models import registry
 from mynah.models.audio_llm import loading
+from mynah.models.audio_llm.registry import ARCHITECTURES
 from mynah.models.family import Example
 from mynah.models.pretrained.part import PretrainedPart
 
-KINDS = loading.SUPPORTED
+KINDS = ARCHITECTURES.own
 # Of each way to hear, one is in the fast tests throughout; all are in the long ones.
 FAST = ("qwen3_asr", "granite_speech", "fun_asr_nano", "vibevoice_asr")
 SOME = [pytest.param(kind, marks=() if kind in FAST else pytest.mark.long) for kind in KINDS]
@@ -75,7 +76,7 @@ def still(family):
 
 def plain_processor(kind, folder):
     part = PretrainedPart(str(folder), offline=True)
-    return loading.processor(part, kind)
+    return loading.processor(ARCHITECTURES.get(kind), part)
 
 
 def plain_model(kind, folder):

@@ -15,12 +15,11 @@ from transformers import WhisperFeatureExtractor
 
 from mynah.errors import UserError
 from mynah.models import registry
-from mynah.models.audio_llm import loading
-from mynah.models.audio_llm.extractors import (
-    FunAsrNanoFeatureExtractor,
-    GraniteSpeechFeatureExtractor,
-)
-from mynah.models.audio_llm.windows import VoxtralFrontend, WindowFrontend
+from mynah.models.audio_llm.architectures.fun_asr_nano import FunAsrNanoFeatureExtractor
+from mynah.models.audio_llm.architectures.granite_speech import GraniteSpeechFeatureExtractor
+from mynah.models.audio_llm.architectures.voxtral import VoxtralFrontend
+from mynah.models.audio_llm.registry import UNSUPPORTED
+from mynah.models.audio_llm.windows import WindowFrontend
 from mynah.models.family import Example
 
 
@@ -119,12 +118,12 @@ def test_an_attention_that_a_part_does_not_have_is_an_error(checkpoints):
     assert error.value.where == "model.attn_implementation=sdpa"
 
 
-@pytest.mark.parametrize("kind", loading.UNSUPPORTED)
+@pytest.mark.parametrize("kind", UNSUPPORTED)
 def test_what_transformers_lists_and_is_not_trained_says_why(kind, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
     with pytest.raises(UserError) as error:
         registry.check(tiny(pretrained=str(tmp_path)), sample_rate=16000, offline=True)
-    assert loading.UNSUPPORTED[kind] in error.value.what and error.value.fix
+    assert UNSUPPORTED[kind] in error.value.what and error.value.fix
 
 
 def test_an_instruction_of_ones_own_takes_the_place_of_the_authors(build):
@@ -262,11 +261,11 @@ SECONDS = (0.2, 1.0, 29.97, 29.981, 29.99, 30.0, 30.00625, 30.5, 60.0, 61.3)
 @pytest.mark.parametrize("whole", [False, True])
 def test_windows_hold_what_whispers_extractor_makes_of_them(whole):
     extractor = WhisperFeatureExtractor(feature_size=80)
-    processor = SimpleNamespace(feature_extractor=extractor)
+    sizes = SimpleNamespace(audio_config=SimpleNamespace(intermediate_size=4, hidden_size=1))
     frontend = (
-        VoxtralFrontend(processor, frames_per_token=8)
+        VoxtralFrontend(SimpleNamespace(feature_extractor=extractor), sizes)
         if whole
-        else WindowFrontend(processor, arithmetic=lambda one: one, mask="mask")
+        else WindowFrontend(extractor, arithmetic=lambda one: one, mask="mask")
     )
     draw = np.random.default_rng(0)
     for seconds in SECONDS:

@@ -1,7 +1,8 @@
-"""What the encoder of a speech LLM is given of a clip: the contract of its frontends."""
+"""From a clip to the input of an audio LLM's encoder: the contract of the frontends."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +12,24 @@ if TYPE_CHECKING:
     import torch
 
 
-class AudioFrontend:
-    """What one kind of speech LLM is given of a clip. It holds no weights.
+class AudioFrontend(ABC):
+    """Features of a clip, and how many audio tokens they become. It holds no weights.
 
     Args:
-        processor: The model's processor.
+        sample_rate: Hertz of the audio that it takes.
 
     Attributes:
-        sample_rate: Hertz of the audio it takes.
+        sample_rate: The same.
         feature_seconds: Seconds a feature frame covers; None where features are samples.
-        max_samples: Longest clip that is heard at once, or None where the language model's
+        max_samples: Longest clip that is encoded at once, or None where the language model's
             context is the only limit.
     """
 
     feature_seconds: float | None = None
     max_samples: int | None = None
 
-    def __init__(self, processor: Any) -> None:
-        self.processor = processor
-        self.extractor = _extractor_of(processor)
-        self.sample_rate: int = self.extractor.sampling_rate
+    def __init__(self, sample_rate: int) -> None:
+        self.sample_rate = sample_rate
         self._counts: dict[int, int] = {}
 
     def _counted(self, features: int, arithmetic: Callable[[torch.Tensor], torch.Tensor]) -> int:
@@ -43,29 +42,29 @@ class AudioFrontend:
             self._counts[features] = max(0, int(arithmetic(torch.tensor([features]))[0]))
         return self._counts[features]
 
+    @abstractmethod
     def features(self, audio: np.ndarray) -> np.ndarray:
         """float32 [samples] to float32 [frames, bins], or [samples]: of the clip alone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def feature_length(self, samples: int) -> int:
         """Features that ``samples`` samples become."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tokens(self, features: int) -> int:
         """Audio tokens that the processor puts in for features of this length."""
-        raise NotImplementedError
 
     def alike(self, features: int) -> int:
-        """Clips for which this is equal are decoded together, and say what each says alone."""
+        """Clips for which this is equal are decoded together, each to what it is alone."""
         return features
 
+    @abstractmethod
     def pad(self, features: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
-        """What the model takes of a batch's features."""
-        raise NotImplementedError
+        """The model's inputs for a batch's features, [batch, ...] each."""
 
 
 def padded(features: Sequence[np.ndarray], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """[batch, length, ...] with zeros behind each, and int64 [batch, length] of what is real."""
+    """[batch, length, ...] with zeros behind each, and int64 [batch, length]: 1 is no padding."""
     import torch
 
     filled = np.zeros((len(features), length, *features[0].shape[1:]), dtype=np.float32)
@@ -76,8 +75,7 @@ def padded(features: Sequence[np.ndarray], length: int) -> tuple[torch.Tensor, t
     return torch.from_numpy(filled), torch.from_numpy(mask)
 
 
-def _extractor_of(processor: Any) -> Any:
-    for name in ("feature_extractor", "audio_processor"):
-        if (found := getattr(processor, name, None)) is not None:
-            return found
-    raise AssertionError(f"{type(processor).__name__} has no feature extractor")
+def clips_of(audio: Any) -> list[np.ndarray]:
+    """One clip or several, as a processor hands them to its extractor, float32 [samples] each."""
+    single = getattr(audio, "ndim", None) == 1
+    return [np.asarray(one, dtype=np.float32).reshape(-1) for one in ([audio] if single else audio)]

@@ -1,17 +1,20 @@
-"""The half of a processor that hears, of models that see as well.
+"""The audio half of a processor, of models that take images as well.
 
-The other half wants torchvision, which nothing that is heard needs; its files are kept as they
-are, so that plain transformers finds the whole processor beside a checkpoint.
+The other half needs torchvision, which audio does not; its files are kept as they are, so that
+plain transformers finds the complete processor beside a checkpoint.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mynah.models.pretrained import hub
 from mynah.models.pretrained.part import PretrainedPart
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase, SequenceFeatureExtractor
 
 _TEMPLATE = "chat_template.json"
 _FILES = (
@@ -21,17 +24,21 @@ _FILES = (
     _TEMPLATE,
 )
 
+X = TypeVar("X", bound="SequenceFeatureExtractor")
 
-class HearingHalf:
+
+class AudioHalf(Generic[X]):
     """A tokenizer and a feature extractor, with the names that a processor has for them.
 
     Args:
-        tokenizer: Knows which token stands for audio.
-        feature_extractor: What the encoder hears.
-        files: Names and contents of the whole processor's files.
+        tokenizer: Has a token that stands for audio.
+        feature_extractor: Makes the encoder's input.
+        files: Names and contents of the complete processor's files.
     """
 
-    def __init__(self, tokenizer: Any, feature_extractor: Any, files: dict[str, str]) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, feature_extractor: X, files: dict[str, str]
+    ) -> None:
         self.tokenizer = tokenizer
         self.feature_extractor = feature_extractor
         self.audio_token: str = tokenizer.audio_token
@@ -40,7 +47,7 @@ class HearingHalf:
         self._files = files
 
     @classmethod
-    def of(cls, part: PretrainedPart, extractor: Any) -> HearingHalf:
+    def of(cls, part: PretrainedPart, extractor: type[X]) -> AudioHalf[X]:
         """From where a model is.
 
         Args:
@@ -48,7 +55,7 @@ class HearingHalf:
             extractor: The class of its feature extractor.
 
         Raises:
-            OSError: The model has no tokenizer or nothing that says what it hears.
+            OSError: The model has no tokenizer or no file of a feature extractor.
             AttributeError: The tokenizer has no token for audio.
         """
         from transformers import AutoTokenizer

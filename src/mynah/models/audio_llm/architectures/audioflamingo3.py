@@ -1,0 +1,34 @@
+"""Audio Flamingo 3: windows of 30 s whose padding is masked, an instruction in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mynah.models.audio_llm.architecture import Architecture
+from mynah.models.audio_llm.requests import InstructionRequests
+from mynah.models.audio_llm.windows import WindowFrontend
+from mynah.models.pretrained import weights
+
+if TYPE_CHECKING:
+    from transformers import AudioFlamingo3Processor, PreTrainedConfig, PreTrainedModel
+
+    from mynah.models.pretrained.part import PretrainedPart
+
+
+def _frontend(processor: AudioFlamingo3Processor, config: PreTrainedConfig) -> WindowFrontend:
+    return WindowFrontend(
+        processor.feature_extractor,
+        arithmetic=processor._get_audio_token_length,
+        mask="input_features_mask",
+        max_seconds=processor.max_audio_len,
+    )
+
+
+def _model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrainedModel:
+    from transformers import AutoModelForSeq2SeqLM  # where transformers lists it
+
+    model: PreTrainedModel = weights.load(AutoModelForSeq2SeqLM, part, config=config)
+    return model
+
+
+ARCHITECTURE = Architecture(_frontend, InstructionRequests, model=_model)
