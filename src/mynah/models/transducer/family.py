@@ -211,14 +211,15 @@ class Transducer(Family):
         hold_frozen_norms(self.model)
         inputs = {key: batch[key] for key in _INPUTS if key in batch}
         logits = model(**inputs, **self._options).logits
-        lattice = (logits, batch["labels"], batch["frames"], batch["label_lengths"])
         with torch.autocast(logits.device.type, enabled=False):
-            if self.durations:
-                losses = transducer_loss.transducer_loss(
-                    *lattice, blank=self.blank, durations=self.durations
-                )
-            else:
-                losses = transducer_loss.rnnt_loss(*lattice, blank=self.blank)
+            losses = transducer_loss.transducer_loss(
+                logits,
+                batch["labels"],
+                batch["frames"],
+                batch["label_lengths"],
+                blank=self.blank,
+                durations=self.durations,
+            )
         weights = batch["weights"].to(losses)
         # Where nobody speaks there is no label, and the blanks are learned from all the same.
         labels = batch["label_lengths"].clamp(min=1).to(weights)

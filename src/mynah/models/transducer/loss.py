@@ -10,8 +10,7 @@ frame and every label none.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,44 +18,6 @@ from torch.nn import functional
 
 # Log probability of what cannot be. Infinity would make gradients NaN.
 _IMPOSSIBLE = -1e30
-
-
-def rnnt_loss(
-    logits: torch.Tensor,
-    labels: torch.Tensor,
-    frames: torch.Tensor,
-    label_lengths: torch.Tensor,
-    *,
-    blank: int,
-) -> torch.Tensor:
-    """Negative log-likelihood of each transcript under an RNN-T.
-
-    Computed by torchaudio where that is installed and takes the tensors, else by
-    :func:`transducer_loss`.
-
-    Args:
-        logits: [batch, time, labels + 1, vocabulary], not normalised.
-        labels: Token ids, [batch, labels]; what lies behind a row's length is not looked at.
-        frames: Encoder frames of each row, at least 1, [batch].
-        label_lengths: Labels of each row, [batch].
-        blank: Token id of the blank.
-
-    Returns:
-        float [batch], fp32 or the precision of the logits if that is higher.
-    """
-    native = _native_rnnt_loss()
-    if native is None or logits.dtype == torch.float64 or logits.device.type not in ("cpu", "cuda"):
-        return transducer_loss(logits, labels, frames, label_lengths, blank=blank)
-    # It insists that nothing is padded beyond the longest row.
-    time, most = int(frames.max()), int(label_lengths.max())
-    return native(
-        logits=logits[:, :time, : most + 1].float().contiguous(),
-        targets=labels[:, :most].int().contiguous(),
-        logit_lengths=frames.int(),
-        target_lengths=label_lengths.int(),
-        blank=blank,
-        reduction="none",
-    )
 
 
 def transducer_loss(
@@ -202,13 +163,3 @@ class _LogProbabilities(torch.autograd.Function):
         share = lasting - log_durations.exp() * lasting.sum(-1, keepdim=True)
         gradient[..., tokens:] = share
         return gradient, None, None, None
-
-
-@functools.cache
-def _native_rnnt_loss() -> Callable[..., torch.Tensor] | None:
-    """torchaudio's loss, where there is one that can be imported."""
-    try:
-        from torchaudio.functional import rnnt_loss as native
-    except (ImportError, OSError):  # OSError: built for another torch
-        return None
-    return native
