@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,4 +39,5 @@ def install(
     for group, named in entry_points.items():
         lines += [f"[{group}]", *(f"{name} = {value}" for name, value in named.items()), ""]
     (about / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
-    return {"PYTHONPATH": str(folder)}
+    inherited = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), *([inherited] if inherited else [])])}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from mynah.data import characters
 from mynah.data.audio import files
 from mynah.data.audio.files import AudioError
 from mynah.data.tables.columns import Column, StoredColumn, numbers
@@ -127,6 +128,14 @@ class Corpus:
     @cached_property
     def texts(self) -> Column:
         """Transcripts, under the text policy in a training split; "" where none is spoken."""
+        if self._cased_by_language:
+            languages = self.languages
+            return self._texts_at(
+                "text",
+                lambda piece, held, row: (
+                    piece.policy.apply(held, languages.stored(row)) if piece.policy else held
+                ),
+            )
         return self._texts_of(
             "text", lambda piece, held: piece.policy.apply(held) if piece.policy else held
         )
@@ -314,17 +323,35 @@ class Corpus:
             self._stored[name] = StoredColumn(self._table.column(name))
         return self._stored[name]
 
-    def _texts_of(self, name: str, seen: Any) -> Column:
+    @cached_property
+    def _cased_by_language(self) -> bool:
+        """Whether some transcript is put into the lower case of a language with its own."""
+        if not any(piece.policy is not None and piece.policy.lower for piece in self._pieces):
+            return False
+        there = {
+            one
+            for array in self._column("language").arrays(None)
+            for one in array.unique().to_pylist()
+        }
+        there |= {piece.language for piece in self._pieces}
+        return any(one and characters.has_own_case(one) for one in there)
+
+    def _texts_of(self, name: str, seen: Callable[[Piece, str], str]) -> Column:
+        return self._texts_at(name, lambda piece, held, row: seen(piece, held))
+
+    def _texts_at(self, name: str, seen: Callable[[Piece, str, int], str]) -> Column:
+        """A column of texts as ``seen(piece, stored value, stored row)`` gives them."""
         if len(self._pieces) == 1:
             only = self._pieces[0]
 
             def shown(held: str | None, row: int) -> str:
-                return seen(only, held or "")
+                return seen(only, held or "", row)
         else:
             starts, pieces = self._starts, self._pieces
 
             def shown(held: str | None, row: int) -> str:
-                return seen(pieces[int(np.searchsorted(starts, row, side="right")) - 1], held or "")
+                piece = pieces[int(np.searchsorted(starts, row, side="right")) - 1]
+                return seen(piece, held or "", row)
 
         return Column(self._column(name), self._rows, shown)
 

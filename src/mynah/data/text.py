@@ -10,28 +10,33 @@ from pathlib import Path
 from typing import Any
 
 from mynah.config.schema import DataConfig
+from mynah.data import characters
+from mynah.data.annotations import expression
 from mynah.errors import UserError
 
-# Letters, marks and digits stay, and an apostrophe between two of them.
-_APOSTROPHES = re.compile("[\u2018\u2019\u02bc\u0060\u00b4]")
+POLICY_VERSION = 2  # changes whenever a policy could make another text of a transcript
 _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
 class TextPolicy:
-    """What becomes of training transcripts: Unicode NFC and single spaces always, and
+    """What becomes of transcripts: Unicode NFC and single spaces always, and
 
     Attributes:
-        lower: Small letters alone.
-        strip_punctuation: Letters, marks and digits alone, and an apostrophe inside a word.
+        lower: Lower case, as the language of a transcript writes it.
+        strip_punctuation: Letters, marks and digits alone, and an apostrophe inside a word
+            (:func:`mynah.data.characters.without_punctuation`).
         substitutions: (written, instead) pairs. ``written`` stands for whole words; a ``*`` at
             its beginning or end lets it begin or end inside a word. The longest goes first,
             nothing is replaced twice, and with ``lower`` the case does not matter.
+        annotations: Patterns of what is no speech in a transcript and is taken out of it; see
+            :func:`mynah.data.annotations.expression`.
     """
 
     lower: bool = False
     strip_punctuation: bool = False
     substitutions: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: DataConfig, working_directory: Path | None = None) -> TextPolicy:
@@ -48,33 +53,47 @@ class TextPolicy:
             lower=config.text_case == "lower",
             strip_punctuation=config.strip_punctuation,
             substitutions=tuple(sorted(table.items())),
+            annotations=tuple(config.annotations),
         )
+
+    @classmethod
+    def of_references(cls, config: DataConfig) -> TextPolicy:
+        """The policy of evaluation transcripts: annotations go, as in training, and no more."""
+        return cls(annotations=tuple(config.annotations))
 
     @property
     def named(self) -> dict[str, Any]:
         """What fingerprints are made of: each name is written out here, so that renaming a class
         or an attribute changes none. The order counts; something new is added at the end, and
         only where it is not at its default."""
-        return {
+        named = {
             "lower": self.lower,
             "strip_punctuation": self.strip_punctuation,
             "substitutions": tuple((written, instead) for written, instead in self.substitutions),
         }
+        return named | ({"annotations": self.annotations} if self.annotations else {})
 
     @property
     def is_plain(self) -> bool:
         """Whether it does no more than NFC and single spaces."""
-        return not (self.lower or self.strip_punctuation or self.substitutions)
+        return not (self.lower or self.strip_punctuation or self.substitutions or self.annotations)
 
-    def apply(self, text: str) -> str:
-        """A transcript under the policy."""
+    def apply(self, text: str, language: str = "") -> str:
+        """A transcript under the policy.
+
+        Args:
+            text: As it is stored.
+            language: Of the transcript, ISO 639-1; "" where it is not known.
+        """
         made = unicodedata.normalize("NFC", text)
+        if self.annotations:
+            made = expression(self.annotations).sub(" ", made)
         if self.substitutions:
             made = self._pattern.sub(self._instead, made)
         if self.strip_punctuation:
-            made = _without_punctuation(made)
+            made = characters.without_punctuation(made)
         if self.lower:
-            made = made.lower()
+            made = characters.lower(made, language)
         return _SPACE.sub(" ", made).strip()
 
     @cached_property
@@ -140,18 +159,3 @@ def _read_table(file: Path) -> dict[str, str]:
             )
         table[columns[0].strip()] = columns[1].strip()
     return table
-
-
-def _without_punctuation(text: str) -> str:
-    text = _APOSTROPHES.sub("'", text)
-    kept = []
-    for position, letter in enumerate(text):
-        inside = (
-            letter == "'"
-            and 0 < position < len(text) - 1
-            and text[position - 1].isalnum()
-            and text[position + 1].isalnum()
-        )
-        keep = inside or unicodedata.category(letter)[0] in "LMN"
-        kept.append(letter if keep else " ")
-    return "".join(kept)

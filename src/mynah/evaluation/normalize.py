@@ -10,10 +10,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mynah.data import characters
 from mynah.errors import UserError
-
-# Written as an apostrophe somewhere: typographic quotes, the modifier letter, stray accents.
-_APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u02bc\uff07\u00b4\u0060"), "'")
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,16 @@ class Normalizer:
 
     name: str
     version: str
-    function: Callable[[str], str]
+    function: Callable[[str, str], str]
 
-    def __call__(self, text: str) -> str:
-        """Return the normalised text: words separated by single spaces, none around them."""
-        return " ".join(self.function(text).split())
+    def __call__(self, text: str, language: str = "") -> str:
+        """Return the normalised text: words separated by single spaces, none around them.
+
+        Args:
+            text: A reference or a hypothesis.
+            language: ISO 639-1 code of what is spoken, "" where it is not known.
+        """
+        return " ".join(self.function(text, language).split())
 
     @property
     def identity(self) -> str:
@@ -39,32 +42,29 @@ class Normalizer:
         return f"{self.name}@{self.version}"
 
 
-def basic(text: str) -> str:
+def basic(text: str, language: str = "") -> str:
     """Lower case and no punctuation, for any language.
 
-    Unicode NFKC; lower case; punctuation (category P), symbols (S) and control characters
-    become spaces, invisible format characters (Cf) go; an apostrophe, in any of its shapes,
-    stays where a letter, digit or mark stands on both sides of it. Combining marks are
-    letters' parts in many scripts and stay. Numbers are not spelled out.
+    Letters, marks and digits stay, and an apostrophe inside a word, in any of its shapes
+    (:func:`mynah.data.characters.without_punctuation`, as in training with
+    ``data.strip_punctuation``); then Unicode NFKC and the language's lower case, and of what
+    NFKC brings the same letters again. Numbers are not spelled out.
+
+    Args:
+        text: A reference or a hypothesis.
+        language: ISO 639-1 code of what is spoken, "" where it is not known.
     """
-    visible = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    # Case folding can compose or decompose anew (U+0130), hence NFKC on both sides of it.
-    composed = unicodedata.normalize("NFKC", visible.translate(_APOSTROPHES)).lower()
-    text = unicodedata.normalize("NFKC", composed).translate(_APOSTROPHES)
-    made = []
-    for position, character in enumerate(text):
-        if _in_word(character):
-            made.append(character)
-        elif character == "'" and 0 < position < len(text) - 1:
-            inside = _in_word(text[position - 1]) and _in_word(text[position + 1])
-            made.append("'" if inside else " ")
-        else:
-            made.append(" ")
-    return "".join(made)
+    bare = characters.without_punctuation(text)
+    # Lower case can compose or decompose, hence NFKC on both sides of it.
+    composed = characters.lower(unicodedata.normalize("NFKC", bare), language)
+    made = characters.without_punctuation(unicodedata.normalize("NFKC", composed))
+    # Whether a sigma is a final one depends on what followed it before punctuation went.
+    return made.replace("ς", "σ")
 
 
-def _in_word(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LMN"
+def unchanged(text: str, language: str = "") -> str:
+    """The text in Unicode NFC: which letters it is made of, not how they are stored."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _whisper(name: str) -> Normalizer:
@@ -74,12 +74,17 @@ def _whisper(name: str) -> Normalizer:
         from whisper_normalizer.english import EnglishTextNormalizer as Function
     else:
         from whisper_normalizer.basic import BasicTextNormalizer as Function
-    return Normalizer(name, version("whisper-normalizer"), Function())
+    function = Function()
+
+    def normalize(text: str, language: str = "") -> str:
+        return str(function(text))
+
+    return Normalizer(name, version("whisper-normalizer"), normalize)
 
 
 _BUILDERS: dict[str, Callable[[], Normalizer]] = {
-    "none": lambda: Normalizer("none", "1", lambda text: text),
-    "basic": lambda: Normalizer("basic", "1", basic),
+    "none": lambda: Normalizer("none", "2", unchanged),
+    "basic": lambda: Normalizer("basic", "2", basic),
     "whisper_basic": lambda: _whisper("whisper_basic"),
     "whisper_english": lambda: _whisper("whisper_english"),
 }
@@ -88,7 +93,7 @@ _BUILDERS: dict[str, Callable[[], Normalizer]] = {
 def get_normalizer(name: str) -> Normalizer:
     """The normaliser of that name.
 
-    ``none`` only collapses whitespace; ``basic`` is :func:`basic`; ``whisper_basic`` and
+    ``none`` is NFC and single spaces; ``basic`` is :func:`basic`; ``whisper_basic`` and
     ``whisper_english`` are OpenAI Whisper's (arXiv 2212.04356, appendix C), in the version of
     the installed whisper-normalizer.
 

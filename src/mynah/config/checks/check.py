@@ -16,6 +16,7 @@ from mynah.config.checks.checker import Checker
 from mynah.config.checks.mixture import check_mixture
 from mynah.config.checks.precision import check_precision
 from mynah.config.checks.streaming import check_streaming
+from mynah.config.checks.text import check_text
 from mynah.config.durations import parse_duration
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
@@ -327,6 +328,7 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     check_precision,
     check_streaming,
     check_mixture,
+    check_text,
     check_tuning,
     check_architecture,
     check_new_tokenizer,

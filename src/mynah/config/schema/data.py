@@ -216,6 +216,11 @@ class DataConfig:
     text_substitutions_file: str | None = setting(
         None, "A file of more substitutions: on each line what is written, a tab, what it becomes."
     )
+    annotations: list[str] = setting(
+        [],
+        "What is no speech in transcripts, and taken out of them, of training and evaluation "
+        "alike, as [<noise>, '(*)']: * stands for any characters; `usual` for <*>, [*] and {*}.",
+    )
     language: str | None = setting(
         None, "Language of the transcripts, an ISO 639-1 code; null: as the rows say."
     )

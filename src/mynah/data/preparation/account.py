@@ -18,6 +18,7 @@ from mynah.files import write_json
 
 LISTED_ROWS = 1000  # rows that data.json lists itself; a file beside it lists all of more
 _SHOWN_CHANGES = 5
+_NAMED = 5  # annotations that a notice names
 
 
 def split_account(
@@ -77,8 +78,22 @@ def tell(report: Mapping[str, Any]) -> None:
                 f"({duplicates['other_text']:,} with another transcript), as {example['id']}, "
                 f"which is {example['same_as']}. data.on_duplicates=drop leaves them out."
             )
+        _tell_annotations(name, account)
         _tell_changes(name, account.get("text_changes"))
     _tell_mixture(report.get("mixture"))
+
+
+def _tell_annotations(name: str, account: Mapping[str, Any]) -> None:
+    found = account.get("annotations")
+    if not found:
+        return
+    named = ", ".join(f"{one} ({count:,})" for one, count in list(found.items())[:_NAMED])
+    more = f" and {len(found) - _NAMED:,} more kinds" if len(found) > _NAMED else ""
+    verb = "learned" if account["role"] == "training" else "scored"
+    notice(
+        f"What looks like an annotation is {verb} as words in {name}: {named}{more}. "
+        "data.annotations=[usual] takes it out, of training and evaluation alike."
+    )
 
 
 def _tell_changes(name: str, changes: dict[str, Any] | None) -> None:

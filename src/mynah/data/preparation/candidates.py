@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mynah.config.schema import DataConfig
+from mynah.data.annotations import SIGNS, found_in
 from mynah.data.corpus import Corpus
 from mynah.data.preparation import filters, mixture
 from mynah.data.preparation.account import LISTED_ROWS, split_account
@@ -38,10 +40,11 @@ from mynah.data.preparation.selection import (
 )
 from mynah.data.scripts import strangers
 from mynah.data.tables.table import locked
-from mynah.data.text import TextPolicy
+from mynah.data.text import POLICY_VERSION, TextPolicy
 from mynah.errors import UserError
 
 _EXAMPLES = 5
+_ANNOTATIONS = 50  # of different kinds that data.json lists
 # The settings that decide which rows of given tables are chosen, and what is told of them.
 _DECIDING = (
     "sample_rate", "max_audio_seconds", "min_audio_seconds", "max_text_words",
@@ -72,13 +75,13 @@ def chosen_corpus(
             as the settings ask.
     """
     stretches = _with_unique_ids(request.stretches)
-    pieces = [
-        dataclasses.replace(stretch.piece, policy=policy if request.training else None)
-        for stretch in stretches
-    ]
+    if not request.training:
+        policy = TextPolicy.of_references(config)
+    seen = policy if request.training or not policy.is_plain else None
+    pieces = [dataclasses.replace(stretch.piece, policy=seen) for stretch in stretches]
     made_of = {
         "settings": {name: getattr(config, name) for name in _DECIDING},
-        "policy": tuple(policy.named.values()) if request.training else None,
+        "policy": None if seen is None else (POLICY_VERSION, *policy.named.values()),
         "role": request.name,
         "tables": [str(stretch.piece.table.directory.name) for stretch in stretches],
         "content": [stretch.piece.table.fingerprint for stretch in stretches],
@@ -89,7 +92,7 @@ def chosen_corpus(
     }
     directory = view_directory(cache, made_of)
     with locked(directory):
-        chosen = read_view(directory) or _choose(request, stretches, config, policy, directory)
+        chosen = read_view(directory) or _choose(request, stretches, config, seen, directory)
     account = chosen.account
     _refuse(request, account, config)
     corpus = Corpus(
@@ -136,7 +139,7 @@ def _choose(
     request: Request,
     stretches: Sequence[Stretch],
     config: DataConfig,
-    policy: TextPolicy,
+    policy: TextPolicy | None,
     directory: Path,
 ) -> Chosen:
     rows, numbers = joined_rows(stretches)
@@ -145,7 +148,7 @@ def _choose(
         inside = request.held.rows(corpus)
         rows, numbers = rows[inside], numbers[inside]
         corpus = _candidates(request, stretches, config, rows)
-    texts = _texts(corpus, policy if request.training else None)
+    texts = _texts(corpus, policy)
     scripts = corpus.numbers("script").astype(np.int8)
     measures = Measures(
         seconds=corpus.durations,
@@ -169,7 +172,7 @@ def _choose(
     repeats = mixture.row_repeats(members_of(request)[numbers[kept]], each)
     total = sum(len(stretch.piece.table) for stretch in stretches)
     chosen_rows = None if len(kept) == total else rows[kept]
-    changed = request.training and bool(texts.changes["changed"])
+    changed = policy is not None and bool(texts.changes["changed"])
     pieces = [
         dataclasses.replace(stretch.piece, policy=policy if changed else None)
         for stretch in stretches
@@ -180,6 +183,7 @@ def _choose(
     account: dict[str, Any] = {"role": "training" if request.training else "evaluation"}
     account |= split_account(made, codes, measures.seconds, int(texts.words[kept].sum()))
     account["beyond_max_samples"] = beyond
+    account["annotations"] = _annotations(made, policy)
 
     def dropped() -> Iterator[dict[str, Any]]:
         return _dropped(corpus, codes, measures, config, same_as)
@@ -229,8 +233,8 @@ def _texts(corpus: Corpus, policy: TextPolicy | None) -> _Texts:
         words = np.zeros(len(corpus), dtype=np.int32)
         characters = np.zeros(len(corpus), dtype=np.int32)
         count, examples = 0, []
-        for row, text in enumerate(corpus.texts):
-            made = policy.apply(text)
+        for row, (text, language) in enumerate(zip(corpus.texts, corpus.languages, strict=True)):
+            made = policy.apply(text, language)
             words[row], characters[row] = made.count(" ") + bool(made), len(made)
             if made != text:
                 count += 1
@@ -240,6 +244,18 @@ def _texts(corpus: Corpus, policy: TextPolicy | None) -> _Texts:
         changes = {"policy": "set", "changed": count}
     changes |= {"of": len(corpus), "examples": examples}
     return _Texts(words, characters, changes)
+
+
+def _annotations(corpus: Corpus, policy: TextPolicy | None) -> dict[str, int]:
+    """How often what looks like an annotation is left in transcripts, the most frequent first."""
+    patterns = policy.annotations if policy is not None else ()
+    counts: Counter[str] = Counter()
+    for array in corpus.arrays("text"):
+        # Most corpora have none: found without looking at a row as Python sees it.
+        looked = array.filter(pc.match_substring_regex(array, SIGNS))
+        texts = (text for text in looked.to_pylist() if text)
+        counts += found_in(texts, without=patterns)
+    return dict(counts.most_common(_ANNOTATIONS))
 
 
 def _example(before: str, after: str) -> dict[str, str]:

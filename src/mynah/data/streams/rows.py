@@ -64,7 +64,7 @@ def usable(
     row = mark_no_speech([row], config.no_speech_texts)[0]
     if config.channels == "first" and row.channel is None:
         row = replace(row, channel=0)
-    text = policy.apply(row.text or "")
+    text = policy.apply(row.text or "", config.language or row.language)
     if not text and not row.no_speech:
         return LeftOut(row.id, filters.REASONS[filters.NO_TRANSCRIPT])
     try:

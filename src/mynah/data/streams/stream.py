@@ -52,7 +52,7 @@ class Stream:
         self.fingerprint = reader.identity
         self.reader = reader
         self.policy = policy
-        self.texts = _FirstTexts(reader, policy, config.tokenizer_rows)
+        self.texts = _FirstTexts(reader, policy, config)
         self._language = config.language
         self._config = config
 
@@ -220,10 +220,11 @@ class Head:
 class _FirstTexts:
     """The first transcripts of a stream, read once, when they are first asked for."""
 
-    def __init__(self, reader: ShardReader, policy: TextPolicy, rows: int) -> None:
+    def __init__(self, reader: ShardReader, policy: TextPolicy, config: DataConfig) -> None:
         self._reader = reader
         self._policy = policy
-        self._rows = rows
+        self._rows = config.tokenizer_rows
+        self._language = config.language
         self._texts: list[str] | None = None
 
     def __iter__(self) -> Iterator[str]:
@@ -245,7 +246,10 @@ class _FirstTexts:
             rows = self._reader.rows(int(shard), audio=False)
             with closing(rows):  # type: ignore[type-var]
                 for row in rows:
-                    if not isinstance(row, BadRow) and (text := self._policy.apply(row.text or "")):
+                    if isinstance(row, BadRow):
+                        continue
+                    language = self._language or row.language
+                    if text := self._policy.apply(row.text or "", language):
                         yield text
 
 

@@ -1,0 +1,78 @@
+"""Annotations in transcripts: taken out of training and references alike, or counted and named."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from data_helpers import settings, write_folder
+
+from mynah.config.hydra.compose import compose
+from mynah.data.annotations import found_in
+from mynah.data.preparation.prepare import prepare
+from mynah.data.text import TextPolicy
+from mynah.errors import ConfigErrors
+
+ROWS = [
+    ("a.wav", "so <unk> we went [laughter] home", "a"),
+    ("b.wav", "plain words", "b"),
+    ("c.wav", "<|0.00|> Good day<|2.00|>", "c"),
+    ("d.wav", "[noise]", "d"),
+]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "text", "expected"),
+    [
+        (("usual",), "so <unk> we [laughter] went {cough}", "so we went"),
+        (("usual",), "<|0.00|> good day<|2.00|>", "good day"),
+        (("<noise>",), "<NOISE> good <unk> day", "good <unk> day"),
+        (("(*)",), "(uh) yes (no (kidding)", "yes (no"),
+        (("%*",), "%hesitation 5% of %uh it", "5% of it"),
+        (("[*]",), "a [b", "a [b"),
+        ((), "<unk> stays", "<unk> stays"),
+    ],
+)
+def test_patterns_take_out_what_they_say(patterns, text, expected):
+    assert TextPolicy(annotations=patterns).apply(text) == expected
+
+
+def test_what_is_left_is_counted():
+    texts = ["<Noise> a <noise>", "[x] b", "2 < 3 and 5 > 4", "none"]
+    assert dict(found_in(texts)) == {"<noise>": 2, "[x]": 1, "< 3 and 5 >": 1}
+    assert dict(found_in(texts, without=("<*>",))) == {"[x]": 1}
+
+
+def corpus(tmp_path, **changed):
+    for split in ("train", "test"):
+        write_folder(tmp_path / "corpus" / split, ROWS)
+    config = settings(
+        tmp_path, dataset_name="corpus", train_splits=["train"], eval_splits=["test"], **changed
+    )
+    return prepare(config, working_directory=tmp_path)
+
+
+def test_training_and_references_lose_the_same_annotations(tmp_path):
+    data = corpus(tmp_path, annotations=["usual"])
+    assert list(data.train.texts) == ["so we went home", "plain words", "Good day"]
+    (evaluated,) = data.evaluation.values()
+    assert list(evaluated.texts) == list(data.train.texts)
+    assert data.report["splits"]["train"]["dropped"] == {"no transcript": 1}
+    assert data.report["splits"]["train"]["annotations"] == {}
+
+
+def test_annotations_that_stay_are_named_with_their_number(tmp_path, capsys):
+    data = corpus(tmp_path)
+    found = data.report["splits"]["train"]["annotations"]
+    assert found == {"<unk>": 1, "[laughter]": 1, "<|0.00|>": 1, "<|2.00|>": 1, "[noise]": 1}
+    said = " ".join(capsys.readouterr().out.split())
+    assert "<unk> (1)" in said and "data.annotations=[usual]" in said
+    data.write(tmp_path)
+    assert json.loads((tmp_path / "data.json").read_text())["splits"]["train"]["annotations"]
+
+
+@pytest.mark.parametrize("pattern", ["*", "**", "a b"])
+def test_a_pattern_that_would_take_words_is_refused(pattern):
+    with pytest.raises(ConfigErrors) as caught:
+        compose([f"data.annotations=['{pattern}']"])
+    assert "not a pattern of an annotation" in str(caught.value)
