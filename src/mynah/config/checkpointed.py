@@ -8,42 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.hydra.compose import read_config
-from mynah.config.schema import Config
+from mynah.config.schema import Config, Nature
+from mynah.config.settings import entry_names, leaves, names, value_of
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
     from mynah.config.origins import Origin
 
 CONFIG_FILE = "config.yaml"
-# How a model is run, not what it is: these may differ from the checkpoint's.
-RUNTIME_SETTINGS = frozenset(
-    {
-        "attn_implementation",
-        "beam_size",
-        "generation_max_length",
-        "language",
-        "language_model",
-        "language_model_weight",
-        "task",
-        "trust_remote_code",
-        "word_bonus",
-    }
-)
-_PATHS = (
-    "data.path",
-    "data.text_substitutions_file",
-    "data.augmentation.noise_folder",
-    "data.augmentation.room_folder",
-    "data.dataset_cache_dir",
-    "training.output_dir",
-)
-# A name on the hub, or a folder where one of that name is there.
-_NAMES = (
-    "data.dataset_name",
-    "model.pretrained",
-    "model.encoder_model_name",
-    "model.decoder_model_name",
-)
+
+
+def runtime_settings() -> frozenset[str]:
+    """How a model is run and decoded, not what it is: these may differ from the checkpoint's."""
+    return frozenset(leaves(Nature.RUN, "model") + leaves(Nature.DECODING, "model"))
 
 
 def with_absolute_paths(config: Config, working_directory: Path) -> Config:
@@ -51,14 +28,14 @@ def with_absolute_paths(config: Config, working_directory: Path) -> Config:
 
     What is written to a run or a checkpoint then means the same from anywhere.
     """
-    for name in (*_PATHS, *_NAMES):
-        value: Any = config
-        for part in name.split("."):
-            value = getattr(value, part)
-        if value is None:
+    paths = names(Nature.PATH)
+    for name in (*paths, *names(Nature.NAME)):
+        value = value_of(config, name)
+        # A list of folders stays as it was typed: `last` knows the runs there are by it.
+        if not isinstance(value, str):
             continue
         path = working_directory / Path(value).expanduser()
-        if name in _PATHS or path.is_dir():
+        if name in paths or path.is_dir():
             config = _with(config, name.split("."), str(path.resolve()))
     mixture = _absolute_mixture(config.data.mixture, working_directory)
     return _with(config, ["data", "mixture"], mixture)
@@ -69,10 +46,11 @@ def _absolute_mixture(mixture: dict[str, Any], working_directory: Path) -> dict[
     absolute = {}
     for name, entry in mixture.items():
         changed = dict(entry) if isinstance(entry, dict) else dataclasses.asdict(entry)
-        for leaf in ("path", "dataset_name"):
+        paths = entry_names("data.mixture", Nature.PATH)
+        for leaf in (*paths, *entry_names("data.mixture", Nature.NAME)):
             if changed.get(leaf):
                 path = working_directory / Path(changed[leaf]).expanduser()
-                if leaf == "path" or path.is_dir():
+                if leaf in paths or path.is_dir():
                     changed[leaf] = str(path.resolve())
         absolute[name] = changed
     return absolute
@@ -110,7 +88,7 @@ def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Or
         )
     saved = read_config(saved_file)
     _refuse_contradictions(checkpoint, saved, config, origins)
-    model = _with_typed(saved.model, config.model, "model", origins, only=RUNTIME_SETTINGS)
+    model = _with_typed(saved.model, config.model, "model", origins, only=runtime_settings())
     return dataclasses.replace(
         config,
         model=model,
@@ -152,7 +130,7 @@ def _refuse_contradictions(
         ("data.sample_rate", saved.data.sample_rate, config.data.sample_rate),
     ]
     for name, was, now in pairs:
-        runtime = name.rpartition(".")[2] in RUNTIME_SETTINGS
+        runtime = name.rpartition(".")[2] in runtime_settings()
         if now != was and not runtime and _is_typed(name, origins):
             contradictions.append(f"{name}={now} ({origins[name].detail}), but it has {was}")
     if contradictions:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from collections.abc import Container, Mapping
+from functools import cache
 
 from mynah.config.origins import SCHEMA, Origin
-from mynah.config.schema import Config, ModelConfig
+from mynah.config.schema import Config, ModelConfig, Nature
+from mynah.config.settings import all_settings, leaves
 from mynah.config.tuning import FROZEN, tuning
 
 _LEARNING_RATE_FROM_SCRATCH = 2e-3
 _LEARNING_RATE_OF_PARTS = 1e-4
 _LEARNING_RATE_OF_ALL = 3e-5
 _RECOMMENDED = "model.recommended_learning_rate"
-# Settings that are filled in where they are null, and from what.
-DERIVED = {
-    "training.optim": "follows from the model",
-    "training.learning_rate": "follows from the model",
-    "training.report_to": "follows from what is installed",
-}
 _WAYS = ("model.use_lora", "model.encoder_tuning", "model.decoder_tuning")
+
+
+@cache
+def derived() -> dict[str, str]:
+    """The settings that are filled in where they are null, and what each follows from."""
+    found = {name: setting.metadata.get("derived") for name, setting in all_settings().items()}
+    return {name: follows for name, follows in found.items() if follows}
 
 
 def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) -> Config:
@@ -55,13 +58,13 @@ def with_derived_origins(
 
     Args:
         origins: The layer that set each setting, by dotted name.
-        nulls: Those of :data:`DERIVED` that were null.
+        nulls: Those of :func:`derived` that were null.
         model: The model's settings.
     """
     found = dict(origins)
-    for name, derived in DERIVED.items():
+    for name, follows in derived().items():
         if name in nulls:
-            found[name] = Origin("schema", derived)
+            found[name] = Origin("schema", follows)
     if "training.learning_rate" in nulls and _recommended_learning_rate(model, origins) is not None:
         preset = origins.get(_RECOMMENDED, SCHEMA)
         told = preset.place or preset.detail
@@ -72,7 +75,7 @@ def with_derived_origins(
 def _recommended_learning_rate(model: ModelConfig, origins: Mapping[str, Origin]) -> float | None:
     """What a preset recommends, where that still counts: it is for the way that the preset
     tunes, and LoRA takes ten times or more of what suits all weights."""
-    asked = origins.get(_RECOMMENDED, SCHEMA).layer in ("experiment", "command line")
+    asked = origins.get(_RECOMMENDED, SCHEMA).asked
     if asked or all(origins.get(name, SCHEMA).layer in ("schema", "group") for name in _WAYS):
         return model.recommended_learning_rate
     return None
@@ -80,7 +83,7 @@ def _recommended_learning_rate(model: ModelConfig, origins: Mapping[str, Origin]
 
 def is_pretrained(model: ModelConfig) -> bool:
     """Whether any weights are loaded rather than drawn."""
-    return bool(model.pretrained or model.encoder_model_name or model.decoder_model_name)
+    return any(getattr(model, name) for name in leaves(Nature.NAME, "model"))
 
 
 def learning_rate(model: ModelConfig) -> float:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mynah.config.checks.augmentation import augmentation_notices
-from mynah.config.checks.check import ASKED, LORA, family_named, steps_text, words_unused
+from mynah.config.checks.check import family_named, steps_text, words_unused
 from mynah.config.checks.mixture import mixture_notices
 from mynah.config.checks.precision import precision_notices
 from mynah.config.origins import SCHEMA, Origin
-from mynah.config.schema import Config
-from mynah.config.settings import all_settings
+from mynah.config.schema import Config, Nature
+from mynah.config.settings import in_section, names
 from mynah.config.trainer_fields.disposition import UPSTREAM_DISPOSITION
 from mynah.config.trainer_fields.installed import upstream_fields
 from mynah.config.tuning import tuning, tuning_notices
@@ -28,11 +28,11 @@ def notices(config: Config, origins: Mapping[str, Origin]) -> list[str]:
 
 def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
     def asked(name: str) -> bool:
-        return origins.get(name, SCHEMA).layer in ASKED
+        return origins.get(name, SCHEMA).asked
 
     model, training, data = config.model, config.training, config.data
     named = model.pretrained or model.encoder_model_name or model.decoder_model_name
-    lora = [f"model.{name}" for name in LORA if asked(f"model.{name}")]
+    lora = [name for name in names(Nature.LORA) if asked(name)]
     if config.eval_checkpoint is None:
         if model.use_lora and not named and asked("model.use_lora"):
             yield "model.use_lora has no effect: nothing pretrained is there to adapt."
@@ -41,10 +41,10 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
         elif lora and not model.use_lora and not tuning(model).adapts:
             yield f"{_several(lora)} no effect: model.use_lora is false."
         yield from tuning_notices(config)
-        sizes = [n for n in all_settings() if n.startswith("model.encoder.") and asked(n)]
+        sizes = [name for name in in_section("model.encoder") if asked(name)]
         if sizes and (model.pretrained or model.encoder_model_name):
             yield f"{_several(sizes)} no effect: the encoder is a pretrained one."
-        sizes = [n for n in all_settings() if n.startswith("model.transducer.") and asked(n)]
+        sizes = [name for name in in_section("model.transducer") if asked(name)]
         if sizes and (named or model.family != "transducer"):
             yield f"{_several(sizes)} no effect: no transducer is built from scratch."
         if words_unused(config):
@@ -52,7 +52,7 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
                 "model.language_model=words has no effect: it joins CTC models alone in "
                 f"decoding, and this model is a {family_named(config)}."
             )
-    synthesis = [n for n in all_settings() if n.startswith("data.synthesis.") and asked(n)]
+    synthesis = [name for name in in_section("data.synthesis") if asked(name)]
     if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
         yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."
     yield from precision_notices(config)

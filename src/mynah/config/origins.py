@@ -26,9 +26,14 @@ class Origin:
     place: str = ""
 
     @property
+    def asked(self) -> bool:
+        """Whether a person asked for it by its own name, here or in an experiment."""
+        return self.layer in ("experiment", "command line")
+
+    @property
     def typed(self) -> bool:
         """Whether a person asked for it: it is more than a default of Mynah's."""
-        return self.layer in ("experiment", "command line") or self.chosen
+        return self.asked or self.chosen
 
 
 SCHEMA = Origin("schema", "schema default")

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from mynah.config.schema import Config
+from mynah.config.schema import Config, Nature
+from mynah.config.schema.nature import DECIDES
 from mynah.config.trainer_fields.disposition import GONE
+from mynah.config.trainer_fields.natures import upstream_nature
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,13 @@ class Setting:
     @property
     def leaf(self) -> str:
         return self.name.rpartition(".")[2]
+
+    @property
+    def nature(self) -> Nature:
+        """What it decides, and what else it is."""
+        if self.metadata.get("upstream"):
+            return upstream_nature(self.leaf)
+        return typing.cast(Nature, self.metadata["nature"])
 
     @property
     def choices(self) -> tuple[str, ...] | None:
@@ -101,6 +110,58 @@ def all_sections() -> frozenset[str]:
         parts = setting.section.split(".")
         sections |= {".".join(parts[: depth + 1]) for depth in range(len(parts))}
     return frozenset(sections - {""})
+
+
+def in_section(section: str) -> tuple[str, ...]:
+    """The settings in a section, nested ones too, by dotted name in the schema's order."""
+    return tuple(name for name in all_settings() if name.startswith(f"{section}."))
+
+
+@cache
+def names(nature: Nature, section: str = "") -> tuple[str, ...]:
+    """The settings of a nature, by dotted name in the schema's order.
+
+    Args:
+        nature: All of what they have to be.
+        section: The section that they are in, nested ones too; empty: any.
+    """
+    below = f"{section}." if section else ""
+    return tuple(
+        name
+        for name, setting in all_settings().items()
+        if name.startswith(below) and nature in setting.nature
+    )
+
+
+@cache
+def leaves(nature: Nature, section: str) -> tuple[str, ...]:
+    """The settings of a nature that stand in a section itself, by their own names."""
+    found = (all_settings()[name] for name in names(nature, section))
+    return tuple(setting.leaf for setting in found if setting.section == section)
+
+
+@cache
+def deciding_only(natures: Nature, section: str) -> tuple[str, ...]:
+    """The settings in a section, nested ones too, that decide nothing but this."""
+    return tuple(
+        name
+        for name, setting in all_settings().items()
+        if name.startswith(f"{section}.") and setting.nature & DECIDES in natures
+    )
+
+
+def entry_names(mapping: str, nature: Nature) -> tuple[str, ...]:
+    """The settings of a nature in each entry of a mapping of settings, as ``data.mixture``."""
+    record = all_settings()[mapping].record or {}
+    return tuple(name for name, setting in record.items() if nature in setting.nature)
+
+
+def value_of(config: Config, name: str) -> Any:
+    """The value of a setting by its dotted name."""
+    found: Any = config
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
 
 
 def find(name: str) -> Setting | None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah import console
+from mynah.config.schema import Nature
+from mynah.config.settings import leaves
 from mynah.errors import UserError
 from mynah.models.audio_llm.registry import ARCHITECTURES, UNSUPPORTED
 from mynah.models.family import Family
@@ -104,9 +106,8 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
     """
     config = _plain(config)
     _check_told(config, _family(config, offline).name)
-    settings = ("pretrained", "encoder_model_name", "decoder_model_name")
     parts: dict[str, PretrainedPart] = {}
-    for setting in settings:
+    for setting in leaves(Nature.NAME, "model"):
         if getattr(config, setting) is None:
             continue
         part = PretrainedPart.of(config, setting, offline=offline)

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from mynah.config.schema import Nature
+from mynah.config.settings import leaves
 from mynah.models.pretrained import bases, hub, hub_errors, weight_files
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.prefetching.repository import Wanted, sizes
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
-
-SETTINGS = ("pretrained", "encoder_model_name", "decoder_model_name")
 
 # Configurations and what tokenizers and processors are made of; never weights in a pickle.
 _SMALL = (".json", ".jinja", ".txt", ".model", ".tiktoken", ".bpe")
@@ -31,7 +31,7 @@ def sources(config: ModelConfig, *, offline: bool) -> list[PretrainedPart]:
         UserError: A folder builds on weights that are not what they were.
     """
     found: list[PretrainedPart] = []
-    for setting in SETTINGS:
+    for setting in leaves(Nature.NAME, "model"):
         if getattr(config, setting) is None:
             continue
         part = PretrainedPart.of(config, setting, offline=offline)

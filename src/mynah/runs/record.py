@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.derived import is_pretrained
-from mynah.config.schema import Config
+from mynah.config.schema import Config, Nature
+from mynah.config.settings import deciding_only, leaves
 from mynah.config.tuning import tuning
 from mynah.distributed import is_first_rank
 from mynah.errors import UserError
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 RECORD = "run.json"
-# Settings that change how data is prepared or measured, and nothing that is learned from it.
-_WITHOUT_MEANING = ("num_proc", "dataset_cache_dir", "max_eval_samples", "filter_eval")
 _VERSIONED = ("mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets")
 
 
@@ -41,11 +40,11 @@ def identity(config: Config) -> dict[str, Any]:
     """
     # Only what differs from the defaults: a later version's new settings change nothing.
     data = _changed(config.data)
-    for name in _WITHOUT_MEANING:
-        data.pop(name, None)
+    for name in deciding_only(Nature.RUN | Nature.MEASURED, "data"):
+        data.pop(name.removeprefix("data."), None)
     model = _changed(config.model)
     if not (is_pretrained(config.model) and tuning(config.model).adapts):
-        model = {name: value for name, value in model.items() if not name.startswith("lora_")}
+        model = {name: v for name, v in model.items() if name not in leaves(Nature.LORA, "model")}
     return {"data": _digest(data), "model": _digest(model), "seed": config.training.seed}
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from mynah.config.reference import _row
-from mynah.config.schema import setting
+from mynah.config.schema import Nature, setting
 from mynah.config.settings import Setting
 from mynah.config.values import limits_mistake, value_mistake
 
@@ -13,7 +13,7 @@ from mynah.config.values import limits_mistake, value_mistake
 def _setting(choices):
     @dataclasses.dataclass
     class Section:
-        layout: str = setting("auto", "How it is laid out.", choices=choices)
+        layout: str = setting("auto", "Layout.", nature=Nature.ROWS, choices=choices)
 
     (found,) = dataclasses.fields(Section)
     # A name inside the real tree, so that types are converted as for a real setting.

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from config_files import experiment
 
-from mynah.cli import explain as explaining
+from mynah.cli import config as explaining
 from mynah.cli.exit_status import exit_status
 from mynah.config.effective import effective_yaml, values
 from mynah.config.hydra.compose import compose, parse

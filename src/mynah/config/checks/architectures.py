@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
 
 FASTCONFORMER = "fastconformer"
-_ASKED = ("experiment", "command line")
 
 _NO_CONVOLUTION = "its layers have no convolution"
 _HEARS_SAMPLES = "it hears samples, no mel features"
@@ -108,7 +107,7 @@ def check_architecture(checker: Checker) -> None:
     for name, reason in found.lacks.items():
         setting = f"model.encoder.{name}"
         if checker.origins:
-            asked = checker.origins.get(setting, SCHEMA).layer in _ASKED
+            asked = checker.origins.get(setting, SCHEMA).asked
         else:
             asked = getattr(model.encoder, name) != getattr(type(model.encoder)(), name)
         if asked:

@@ -94,4 +94,4 @@ def _several(names: list[str]) -> str:
 
 def _typed(checker: Checker, name: str) -> bool:
     origin = checker.origins.get(name)
-    return origin is not None and origin.layer in ("experiment", "command line")
+    return origin is not None and origin.asked

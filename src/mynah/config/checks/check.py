@@ -27,9 +27,6 @@ from mynah.config.tuning import check_tuning
 from mynah.config.values import argument, limits_mistake, shown, typed
 from mynah.errors import ConfigErrors
 
-ASKED = ("experiment", "command line")  # layers of what a person asked for
-LORA = ("lora_r", "lora_alpha", "lora_dropout", "lora_target_modules")
-
 # Trackers of transformers whose package has another name than the tracker, or needs an extra.
 _TRACKERS = {
     "tensorboard": ("tensorboard", "mynah-asr[tracking]"),
@@ -285,7 +282,7 @@ def _check_model_names(checker: Checker) -> None:
 
 def _check_language_model(checker: Checker) -> None:
     """Only CTC's labels are joined by a language model of words in decoding."""
-    asked = checker.origins.get("model.language_model", SCHEMA).layer in ASKED
+    asked = checker.origins.get("model.language_model", SCHEMA).asked
     if asked and words_unused(checker.config):
         checker.wrong(
             "model.language_model",

@@ -6,14 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from mynah.config.schema import Nature
+from mynah.config.settings import entry_names
+
 if TYPE_CHECKING:
     from mynah.config.checks.checker import Checker
     from mynah.config.schema import Config
 
-_OF_ONE_CORPUS = (
-    "dataset_name", "path", "format", "dataset_configs", "revision", "columns", "train_splits",
-    "eval_splits",
-)  # fmt: skip
 _NAME = re.compile(r"\w[\w-]*")
 
 
@@ -57,7 +56,7 @@ def check_mixture(checker: Checker) -> None:
 
 def mixture_notices(config: Config, asked: Callable[[str], bool]) -> Iterator[str]:
     """What was typed for one corpus while a mixture names several, one sentence each."""
-    for name in _OF_ONE_CORPUS:
+    for name in entry_names("data.mixture", Nature.CORPUS):
         if config.data.mixture and asked(f"data.{name}"):
             yield f"data.{name} has no effect: data.mixture names the corpora."
     if not config.data.mixture and asked("data.mixture_temperature"):

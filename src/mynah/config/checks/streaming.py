@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mynah.config.schema import Nature
+from mynah.config.settings import all_settings, names
 from mynah.config.values import argument, typed
 
 if TYPE_CHECKING:
     from mynah.config.checks.checker import Checker
 
-# Settings of data that look at all rows at once, and their value that asks for nothing.
-_OF_TABLES: dict[str, Any] = {
-    "max_train_samples": None,
-    "on_duplicates": "keep",
-    "mixture": {},
-    "max_train_hours": None,
-}
-
 
 def check_streaming(checker: Checker) -> None:
     """Report what contradicts ``data.streaming``."""
-    data, training = checker.config.data, checker.config.training
-    if not data.streaming or checker.config.eval_checkpoint is not None:
-        return
-    if training.max_steps < 0:
-        checker.wrong(
-            "training.max_steps",
-            "A stream does not say how long it is: training.max_steps decides when to end.",
-            "training.max_steps=10000",
-        )
+    if checker.config.data.streaming and checker.config.eval_checkpoint is None:
+        _check_rows(checker)
+        _check_what_is_known_before(checker)
+        _check_intervals(checker)
+
+
+def _check_rows(checker: Checker) -> None:
+    """What is read, and what is measured on."""
+    data = checker.config.data
     if data.dataset_name == "synthetic" and data.path is None:
         checker.wrong(
             "data.streaming",
@@ -45,36 +39,52 @@ def check_streaming(checker: Checker) -> None:
         if "[" in split or "+" in split:
             checker.wrong(
                 "data.train_splits",
-                f"A stream is read whole, and {split} is a part or a sum.",
+                f"A stream is read in full, and {split} is a part or a sum.",
                 argument("data.train_splits", [split.split("[")[0].split("+")[0].strip()]),
             )
-    for name, nothing in _OF_TABLES.items():
-        value = getattr(data, name, nothing)
-        if value != nothing:
+    if data.channels == "split":
+        checker.wrong(
+            "data.channels",
+            "A stream's recordings are mixed or read on their first channel; a row that names "
+            "its channel is read from that one.",
+            "data.channels=mix",
+        )
+
+
+def _check_what_is_known_before(checker: Checker) -> None:
+    """What asks for all rows before training."""
+    config = checker.config
+    for name in names(Nature.TABLE, "data"):
+        nothing = all_settings()[name].default
+        if checker.value(name) != nothing:
             checker.wrong(
-                f"data.{name}",
-                f"data.{name} looks at all rows before training, and a stream has none then.",
-                f"data.{name}={typed(nothing)}",
+                name,
+                f"{name} looks at all rows before training, and a stream has none then.",
+                f"{name}={typed(nothing)}",
             )
-    if getattr(data, "on_leak", "warn") == "fail":
+    if config.data.on_leak == "fail":
         checker.wrong(
             "data.on_leak",
             "What a stream shares with the evaluation is not known before it is read.",
             "data.on_leak=warn",
         )
-    if getattr(data, "channels", "mix") == "split":
-        checker.wrong(
-            "data.channels",
-            "A stream's recordings are mixed or heard on their first channel; a row that names "
-            "its channel is read from that one.",
-            "data.channels=mix",
-        )
-    if training.per_device_train_batch_size == "auto":
+    if config.training.per_device_train_batch_size == "auto":
         checker.wrong(
             "training.per_device_train_batch_size",
             "The largest batch that fits is found by the longest rows, which a stream does not "
-            "tell beforehand.",
+            "know in advance.",
             "training.per_device_train_batch_size=null",
+        )
+
+
+def _check_intervals(checker: Checker) -> None:
+    """A stream does not know where it ends."""
+    training = checker.config.training
+    if training.max_steps < 0:
+        checker.wrong(
+            "training.max_steps",
+            "A stream does not say how long it is: training.max_steps decides when to end.",
+            "training.max_steps=10000",
         )
     for name in ("eval_strategy", "save_strategy"):
         if getattr(training, name) == "epoch":

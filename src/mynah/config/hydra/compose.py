@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mynah.config.checks import check
-from mynah.config.derived import DERIVED, with_derived, with_derived_origins
+from mynah.config.derived import derived, with_derived, with_derived_origins
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
 from mynah.config.hydra.search_path import config_directories, install_file_source
 from mynah.config.mistakes.command_line import Examination
@@ -103,7 +103,7 @@ def compose(
     origins = _origins(layers, files, examination, arguments, overrides)
     config = to_config(composed, origins)
     check.check(config, origins)
-    nulls = [name for name in DERIVED if OmegaConf.select(composed, name) is None]
+    nulls = [name for name in derived() if OmegaConf.select(composed, name) is None]
     origins = with_derived_origins(origins, nulls, config.model)
     return Composed(config, origins, arguments, composed)
 

@@ -3,7 +3,7 @@
 YAML files, the command line, experiments, legacy JSON and the Python API all end in
 :class:`Config`. One file holds one section. Nothing here imports torch or transformers: the
 names of ``transformers.TrainingArguments`` are read from its source
-(``training_arguments.py``).
+(``trainer_fields/``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mynah.config.schema.model import (
     ProjectorConfig,
     TransducerConfig,
 )
+from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
 from mynah.config.schema.training import TrainingConfig
 
@@ -30,6 +31,7 @@ __all__ = [
     "EvaluationConfig",
     "MixtureEntry",
     "ModelConfig",
+    "Nature",
     "ProjectorConfig",
     "SpecAugmentConfig",
     "SynthesisConfig",
@@ -48,14 +50,17 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     eval_checkpoint: str | None = setting(
-        None, "Measure this checkpoint instead of training: a checkpoint or a run's directory."
+        None,
+        "Measure this checkpoint instead of training: a checkpoint or a run's directory.",
+        nature=Nature.RUN,
     )
     resume_from_checkpoint: str | None = setting(
         None,
         "Go on from here: a checkpoint, a run's directory, `last` (the newest intact checkpoint of "
         "the run with this data, model and seed), or `auto` (last, or a new run where there is "
         "none).",
+        nature=Nature.RUN,
     )
     offline: bool = setting(
-        False, "Never use the network: what is not on this machine is an error."
+        False, "Never use the network: what is not on this machine is an error.", nature=Nature.RUN
     )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mynah.config.schema.augmentation import AugmentationConfig
-from mynah.config.schema.setting import setting
+from mynah.config.schema.nature import Nature
+from mynah.config.schema.setting import section, setting
 
 
 @dataclass
@@ -14,21 +15,35 @@ class SynthesisConfig:
     """The embedded corpus: sentences from a grammar, spoken by espeak-ng."""
 
     train_sentences: int = setting(
-        6000, "Training sentences to draw and speak.", unit="sentences", minimum=1
+        6000,
+        "Training sentences to draw and speak.",
+        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
+        unit="sentences",
+        minimum=1,
     )
     eval_sentences: int = setting(
         480,
         "Evaluation sentences, by voices and with fillings that training never has.",
+        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         unit="sentences",
         minimum=1,
     )
-    seed: int = setting(0, "Seed of the sentences, voices, rates, pitches and noise.", minimum=0)
+    seed: int = setting(
+        0,
+        "Seed of the sentences, voices, rates, pitches and noise.",
+        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
+        minimum=0,
+    )
     language: str = setting(
-        "en", "Language spoken; the embedded grammar is English.", choices=("en",)
+        "en",
+        "Language spoken; the embedded grammar is English.",
+        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
+        choices=("en",),
     )
     noise_snr_db: list[float] = setting(
         [20.0, 40.0],
         "Noise mixed into the recordings, at a ratio drawn from [low, high]; empty: none.",
+        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         unit="decibels",
     )
 
@@ -37,25 +52,58 @@ class SynthesisConfig:
 class MixtureEntry:
     """One corpus of a mixture; its settings mean what those of ``data`` mean."""
 
-    dataset_name: str = setting("", "The corpus: a name or a folder, as data.dataset_name.")
-    format: str = setting("auto", "How it is laid out, as data.format.")
-    path: str | None = setting(None, "Where it lies on this machine, as data.path.")
-    dataset_configs: list[str] | None = setting(None, "Configurations of a hub dataset.")
-    revision: str | None = setting(None, "Branch, tag or commit of a hub dataset.")
-    columns: dict[str, str] = setting({}, "Headers of its metadata mapped to ours.")
-    train_splits: list[str] = setting(["train"], "Its splits to train on; []: none.")
-    eval_splits: list[str] | None = setting(
-        ["validation"], "Its splits to measure on; []: none; null: a part of it is held out."
+    dataset_name: str = setting(
+        "",
+        "The corpus: a name or a folder, as data.dataset_name.",
+        nature=Nature.ROWS | Nature.CORPUS | Nature.NAME,
     )
-    language: str | None = setting(None, "Language of its transcripts; null: as its rows say.")
+    format: str = setting(
+        "auto", "How it is laid out, as data.format.", nature=Nature.ROWS | Nature.CORPUS
+    )
+    path: str | None = setting(
+        None,
+        "Where it lies on this machine, as data.path.",
+        nature=Nature.ROWS | Nature.CORPUS | Nature.PATH,
+    )
+    dataset_configs: list[str] | None = setting(
+        None, "Configurations of a hub dataset.", nature=Nature.ROWS | Nature.CORPUS
+    )
+    revision: str | None = setting(
+        None, "Branch, tag or commit of a hub dataset.", nature=Nature.ROWS | Nature.CORPUS
+    )
+    columns: dict[str, str] = setting(
+        {}, "Headers of its metadata mapped to ours.", nature=Nature.ROWS | Nature.CORPUS
+    )
+    train_splits: list[str] = setting(
+        ["train"], "Its splits to train on; []: none.", nature=Nature.ROWS | Nature.CORPUS
+    )
+    eval_splits: list[str] | None = setting(
+        ["validation"],
+        "Its splits to measure on; []: none; null: a part of it is held out.",
+        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
+    )
+    language: str | None = setting(
+        None, "Language of its transcripts; null: as its rows say.", nature=Nature.ROWS
+    )
     weight: float | None = setting(
-        None, "Its share of an epoch beside the others' weights; null: by its hours.", minimum=0.0
+        None,
+        "Its share of an epoch beside the others' weights; null: by its hours.",
+        nature=Nature.ROWS,
+        minimum=0.0,
     )
     max_train_samples: int | None = setting(
-        None, "Training utterances it gives at most.", unit="utterances", minimum=1
+        None,
+        "Training utterances it gives at most.",
+        nature=Nature.ROWS,
+        unit="utterances",
+        minimum=1,
     )
     max_train_hours: float | None = setting(
-        None, "Hours of training audio it gives at most.", unit="hours", minimum=0.0
+        None,
+        "Hours of training audio it gives at most.",
+        nature=Nature.ROWS,
+        unit="hours",
+        minimum=0.0,
     )
 
 
@@ -67,13 +115,17 @@ class DataConfig:
         "synthetic",
         "`synthetic` (speech made here), `librispeech`, `an4`, a folder's path, "
         "or the name of a dataset on the Hugging Face hub.",
+        nature=Nature.ROWS | Nature.CORPUS | Nature.NAME,
     )
     dataset_configs: list[str] | None = setting(
-        None, "Configurations of a hub dataset, as [clean, other]; null: its default one."
+        None,
+        "Configurations of a hub dataset, as [clean, other]; null: its default one.",
+        nature=Nature.ROWS | Nature.CORPUS,
     )
     format: str = setting(
         "auto",
         "How the corpus is laid out; auto: found by looking.",
+        nature=Nature.ROWS | Nature.CORPUS,
         choices=(
             "auto",
             "synthetic",
@@ -94,57 +146,75 @@ class DataConfig:
         ),
     )
     path: str | None = setting(
-        None, "Where the corpus lies on this machine, relative to where the command is typed."
+        None,
+        "Where the corpus lies on this machine, relative to where the command is typed.",
+        nature=Nature.ROWS | Nature.CORPUS | Nature.PATH,
     )
-    revision: str | None = setting(None, "Branch, tag or commit of a hub dataset; null: newest.")
+    revision: str | None = setting(
+        None,
+        "Branch, tag or commit of a hub dataset; null: newest.",
+        nature=Nature.ROWS | Nature.CORPUS,
+    )
     columns: dict[str, str] = setting(
-        {}, "Headers of your metadata mapped to ours, as {text: sentence, audio: path}."
+        {},
+        "Headers of your metadata mapped to ours, as {text: sentence, audio: path}.",
+        nature=Nature.ROWS | Nature.CORPUS,
     )
     audio_folders: list[str] = setting(
         [],
         "Folders beside the corpus's own where recordings of its listing may lie; elsewhere "
         "none are read. Relative names are looked for there too.",
+        nature=Nature.ROWS | Nature.CORPUS | Nature.PATH,
     )
     channels: str = setting(
         "mix",
         "What becomes of recordings with several channels: mix (their mean), first, or split "
         "(each is an utterance of its own). A row that names its channel is read from that one.",
+        nature=Nature.ROWS | Nature.CORPUS,
         choices=("mix", "first", "split"),
     )
     no_speech_texts: list[str] = setting(
         [],
         "Transcripts that mean that nobody speaks, as [<noise>]: their rows are learned from as "
         "silence, beside those that a column no_speech marks.",
+        nature=Nature.ROWS | Nature.CORPUS,
     )
     mixture: dict[str, Any] = setting(
         {},
         "Several corpora in place of one, as {calls: {dataset_name: DIR, weight: 2}}: of each "
         "what the table of a mixture's settings lists.",
+        nature=Nature.ROWS | Nature.CORPUS | Nature.TABLE,
         record=MixtureEntry,
     )
     mixture_temperature: float = setting(
         1.0,
         "Share of a corpus in an epoch ~ hours ** (1 / temperature) where no weights are given: "
         "1 keeps the proportions, more makes them alike.",
+        nature=Nature.ROWS | Nature.CORPUS | Nature.CHOOSES,
         minimum=1.0,
         maximum=1000.0,
     )
     train_splits: list[str] = setting(
-        ["train"], "Splits to train on; hub notation with slices, as train.100[:500]."
+        ["train"],
+        "Splits to train on; hub notation with slices, as train.100[:500].",
+        nature=Nature.ROWS | Nature.CORPUS,
     )
     eval_splits: list[str] | None = setting(
         ["validation"],
         "Splits to measure on. null: a part of the training splits is held out by speaker.",
+        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
     )
     eval_fraction: float = setting(
         0.1,
         "Share of the rows held out where eval_splits is null, whole speakers where known.",
+        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         minimum=0.0,
         maximum=0.9,
     )
     sample_rate: int = setting(
         16000,
         "Rate the model hears; audio is resampled to it.",
+        nature=Nature.STEP | Nature.CHOOSES,
         unit="hertz",
         minimum=4000,
         maximum=192000,
@@ -152,15 +222,21 @@ class DataConfig:
     max_audio_seconds: float | None = setting(
         30.0,
         "Longer training utterances are left out and listed; null: no limit.",
+        nature=Nature.ROWS | Nature.CHOOSES,
         unit="seconds",
         minimum=0.0,
     )
     min_audio_seconds: float = setting(
-        0.1, "Shorter training utterances are left out and listed.", unit="seconds", minimum=0.0
+        0.1,
+        "Shorter training utterances are left out and listed.",
+        nature=Nature.ROWS | Nature.CHOOSES,
+        unit="seconds",
+        minimum=0.0,
     )
     max_text_words: int | None = setting(
         None,
         "Training transcripts with more words are left out and listed; null: no limit.",
+        nature=Nature.ROWS | Nature.CHOOSES,
         unit="words",
         minimum=1,
     )
@@ -168,6 +244,7 @@ class DataConfig:
         None,
         "Training utterances that say less in their time are left out and listed: text is "
         "missing; null: no limit.",
+        nature=Nature.ROWS | Nature.CHOOSES,
         unit="characters a second",
         minimum=0.0,
     )
@@ -175,6 +252,7 @@ class DataConfig:
         60.0,
         "Training utterances that say more in their time are left out and listed: text is "
         "not spoken (nobody says more than 30); null: no limit.",
+        nature=Nature.ROWS | Nature.CHOOSES,
         unit="characters a second",
         minimum=0.0,
     )
@@ -182,90 +260,122 @@ class DataConfig:
         "keep",
         "Training recordings that are there twice: keep (said), drop (but the first, listed) "
         "or fail.",
+        nature=Nature.ROWS | Nature.CHOOSES | Nature.TABLE,
         choices=("keep", "drop", "fail"),
     )
     on_other_script: str = setting(
         "drop",
         "Training transcripts in a script that fewer than 1 in 100 of their source and language "
         "are in, as Cyrillic among English: drop (listed) or keep.",
+        nature=Nature.ROWS | Nature.CHOOSES,
         choices=("drop", "keep"),
     )
     on_leak: str = setting(
         "warn",
         "Speakers, sentences or recordings that training and evaluation share: warn (counted, "
         "with examples), fail, or ignore.",
+        nature=Nature.GUARD,
         choices=("warn", "fail", "ignore"),
     )
     filter_eval: bool = setting(
         False,
         "Apply the filters to evaluation splits too: the error rate is then of a smaller set.",
+        nature=Nature.MEASURED | Nature.CHOOSES,
     )
     text_case: str = setting(
         "keep",
         "What becomes of the letters' case in training transcripts.",
+        nature=Nature.ROWS,
         choices=("keep", "lower"),
     )
     strip_punctuation: bool = setting(
-        False, "Remove punctuation, but the apostrophe inside a word, from training transcripts."
+        False,
+        "Remove punctuation, but the apostrophe inside a word, from training transcripts.",
+        nature=Nature.ROWS,
     )
     text_substitutions: dict[str, str] = setting(
         {},
         "What training transcripts write, mapped to what it becomes, as {Mr.: mister}: whole "
         "words; a * at an end, as in {ja*: yes}, lets it go on inside a word.",
+        nature=Nature.ROWS,
     )
     text_substitutions_file: str | None = setting(
-        None, "A file of more substitutions: on each line what is written, a tab, what it becomes."
+        None,
+        "A file of more substitutions: on each line what is written, a tab, what it becomes.",
+        nature=Nature.ROWS | Nature.PATH,
     )
     annotations: list[str] = setting(
         [],
         "What is no speech in transcripts, and taken out of them, of training and evaluation "
         "alike, as [<noise>, '(*)']: * stands for any characters; `usual` for <*>, [*] and {*}.",
+        nature=Nature.ROWS,
     )
     language: str | None = setting(
-        None, "Language of the transcripts, an ISO 639-1 code; null: as the rows say."
+        None,
+        "Language of the transcripts, an ISO 639-1 code; null: as the rows say.",
+        nature=Nature.ROWS | Nature.CORPUS,
     )
     dataset_cache_dir: str | None = setting(
-        None, "Where downloads and prepared tables are kept; null: ~/.cache/mynah."
+        None,
+        "Where downloads and prepared tables are kept; null: ~/.cache/mynah.",
+        nature=Nature.RUN | Nature.PATH,
     )
     num_proc: int | None = setting(
-        None, "Processes that prepare the corpus; null: one a core.", unit="processes", minimum=1
+        None,
+        "Processes that prepare the corpus; null: one a core.",
+        nature=Nature.RUN,
+        unit="processes",
+        minimum=1,
     )
     max_train_samples: int | None = setting(
-        None, "Keep this many training utterances at most.", unit="utterances", minimum=1
+        None,
+        "Keep this many training utterances at most.",
+        nature=Nature.ROWS | Nature.CHOOSES | Nature.TABLE,
+        unit="utterances",
+        minimum=1,
     )
     max_eval_samples: int | None = setting(
-        None, "Keep this many evaluation utterances at most.", unit="utterances", minimum=1
+        None,
+        "Keep this many evaluation utterances at most.",
+        nature=Nature.MEASURED | Nature.CHOOSES,
+        unit="utterances",
+        minimum=1,
     )
     streaming: bool = setting(
         False,
         "Read training rows as they come, from a hub dataset or from parquet, Arrow, tar or JSON "
         "Lines shards, and prepare none of them; training.max_steps says when it ends.",
+        nature=Nature.ROWS,
     )
     shuffle_buffer: int = setting(
         1000,
         "Rows of a stream that are shuffled and bucketed together; twice as many are held in "
         "memory, encoded.",
+        nature=Nature.ROWS,
         unit="utterances",
         minimum=1,
     )
     tokenizer_rows: int = setting(
         20000,
         "Transcripts of a stream that a tokenizer from scratch is trained on.",
+        nature=Nature.ROWS,
         unit="utterances",
         minimum=1,
     )
     on_error: str = setting(
         "skip",
         "A training row that cannot be read: skip (counted and listed) or fail.",
+        nature=Nature.GUARD,
         choices=("skip", "fail"),
     )
     on_impossible: str = setting(
         "fail",
         "Training rows whose transcript cannot fit their audio in this model: fail, naming "
         "them, or drop (counted and listed).",
+        nature=Nature.ROWS | Nature.GUARD,
         choices=("fail", "drop"),
     )
-    synthesis: SynthesisConfig = setting(SynthesisConfig, "The embedded corpus.")
-    augmentation: AugmentationConfig = setting(
+    synthesis: SynthesisConfig = section(SynthesisConfig, "The embedded corpus.")
+    augmentation: AugmentationConfig = section(
         AugmentationConfig, "Augmentation of training audio."
     )

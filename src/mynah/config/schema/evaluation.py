@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
 
 
@@ -14,12 +15,20 @@ class EvaluationConfig:
     normalizer: str = setting(
         "basic",
         "Text normaliser applied to reference and hypothesis before scoring.",
+        nature=Nature.MEASURED,
         choices=("none", "basic", "whisper_basic", "whisper_english"),
     )
     bootstrap_samples: int = setting(
-        1000, "Resamples of the utterances for the 95 % interval.", minimum=0
+        1000,
+        "Resamples of the utterances for the 95 % interval.",
+        nature=Nature.MEASURED,
+        minimum=0,
     )
-    bootstrap_seed: int = setting(0, "Seed of the resamples.", minimum=0)
+    bootstrap_seed: int = setting(0, "Seed of the resamples.", nature=Nature.MEASURED, minimum=0)
     report_utterances: int = setting(
-        50, "Worst utterances with players in the report.", unit="utterances", minimum=0
+        50,
+        "Worst utterances with players in the report.",
+        nature=Nature.MEASURED,
+        unit="utterances",
+        minimum=0,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mynah.config.schema.setting import setting
+from mynah.config.schema.nature import Nature
+from mynah.config.schema.setting import section, setting
 
 
 @dataclass
@@ -12,20 +13,31 @@ class EncoderConfig:
     """Sizes of an encoder built from scratch: a FastConformer (arXiv 2305.05084), or what
     `architecture` says."""
 
-    hidden_size: int = setting(176, "Width of a layer.", minimum=8)
-    layers: int = setting(8, "Conformer layers.", minimum=1)
-    heads: int = setting(4, "Attention heads; divides hidden_size.", minimum=1)
-    feed_forward_size: int = setting(704, "Width inside a feed-forward block.", minimum=8)
-    conv_kernel_size: int = setting(9, "Frames the depthwise convolution sees; odd.", minimum=1)
+    hidden_size: int = setting(176, "Width of a layer.", nature=Nature.STEP, minimum=8)
+    layers: int = setting(8, "Conformer layers.", nature=Nature.STEP, minimum=1)
+    heads: int = setting(4, "Attention heads; divides hidden_size.", nature=Nature.STEP, minimum=1)
+    feed_forward_size: int = setting(
+        704, "Width inside a feed-forward block.", nature=Nature.STEP, minimum=8
+    )
+    conv_kernel_size: int = setting(
+        9, "Frames the depthwise convolution sees; odd.", nature=Nature.STEP, minimum=1
+    )
     subsampling_factor: int = setting(
         4,
         "Feature frames (10 ms) folded into one encoder frame; a power of two.",
+        nature=Nature.STEP,
         minimum=2,
         maximum=16,
     )
-    subsampling_channels: int = setting(64, "Channels of the subsampling convolutions.", minimum=1)
-    mel_bins: int = setting(80, "Mel filters of the features.", unit="mel bins", minimum=8)
-    dropout: float = setting(0.1, "Dropout in the layers.", minimum=0.0, maximum=0.9)
+    subsampling_channels: int = setting(
+        64, "Channels of the subsampling convolutions.", nature=Nature.STEP, minimum=1
+    )
+    mel_bins: int = setting(
+        80, "Mel filters of the features.", nature=Nature.STEP, unit="mel bins", minimum=8
+    )
+    dropout: float = setting(
+        0.1, "Dropout in the layers.", nature=Nature.STEP, minimum=0.0, maximum=0.9
+    )
 
 
 @dataclass
@@ -33,15 +45,22 @@ class TransducerConfig:
     """What follows the encoder of a transducer built from scratch."""
 
     hidden_size: int = setting(
-        256, "Width of the prediction network and of the joint network.", minimum=8
+        256,
+        "Width of the prediction network and of the joint network.",
+        nature=Nature.STEP,
+        minimum=8,
     )
     prediction_layers: int = setting(
-        1, "LSTM layers of the prediction network, which reads the labels so far.", minimum=1
+        1,
+        "LSTM layers of the prediction network, which reads the labels so far.",
+        nature=Nature.STEP,
+        minimum=1,
     )
     max_duration: int = setting(
         0,
         "0: an RNN-T; otherwise a TDT, whose labels and blanks last up to so many encoder "
         "frames, as 4: faster to decode.",
+        nature=Nature.STEP,
         unit="encoder frames",
         minimum=0,
         maximum=32,
@@ -53,9 +72,14 @@ class ProjectorConfig:
     """What joins a speech encoder to a language model."""
 
     stack: int = setting(
-        5, "Encoder frames joined into one vector of the language model.", minimum=1
+        5,
+        "Encoder frames joined into one vector of the language model.",
+        nature=Nature.STEP,
+        minimum=1,
     )
-    hidden_size: int = setting(2048, "Width of the projector's hidden layer.", minimum=8)
+    hidden_size: int = setting(
+        2048, "Width of the projector's hidden layer.", nature=Nature.STEP, minimum=8
+    )
 
 
 @dataclass
@@ -66,52 +90,68 @@ class ModelConfig:
     family: str = setting(
         "auto",
         "Architecture family; auto: found from the names below.",
+        nature=Nature.STEP,
         choices=("auto", "ctc", "transducer", "seq2seq", "audio_llm", "speech_llm"),
     )
     pretrained: str | None = setting(
-        None, "One whole pretrained recognizer: a hub name or a folder."
+        None,
+        "One whole pretrained recognizer: a hub name or a folder.",
+        nature=Nature.STEP | Nature.NAME,
     )
     encoder_model_name: str | None = setting(
         None,
         "Pretrained speech encoder, a hub name or a folder, as that of a recognizer of your own; "
         "null: built from scratch.",
+        nature=Nature.STEP | Nature.NAME,
     )
     decoder_model_name: str | None = setting(
-        None, "Pretrained causal language model behind the encoder, a hub name or a folder."
+        None,
+        "Pretrained causal language model behind the encoder, a hub name or a folder.",
+        nature=Nature.STEP | Nature.NAME,
     )
     revision: str | None = setting(
-        None, "Branch, tag or commit of `pretrained` or of `encoder_model_name`."
+        None,
+        "Branch, tag or commit of `pretrained` or of `encoder_model_name`.",
+        nature=Nature.STEP,
     )
-    decoder_revision: str | None = setting(None, "Branch, tag or commit of `decoder_model_name`.")
+    decoder_revision: str | None = setting(
+        None, "Branch, tag or commit of `decoder_model_name`.", nature=Nature.STEP
+    )
     trust_remote_code: bool = setting(
-        False, "Run code that a model's repository brings along. Leave it off unless you read it."
+        False,
+        "Run code that a model's repository brings along. Leave it off unless you read it.",
+        nature=Nature.RUN,
     )
     recommended_learning_rate: float | None = setting(
         None,
         "Peak rate that this model is known to be tuned well with, the way its preset tunes it; "
         "taken where training.learning_rate is null.",
+        nature=Nature.STEP,
         minimum=0.0,
         maximum=1.0,
     )
     attn_implementation: str | None = setting(
-        None, "Attention kernel, as sdpa or eager; null: the library's choice."
+        None, "Attention kernel, as sdpa or eager; null: the library's choice.", nature=Nature.RUN
     )
     dtype: str | None = setting(
         None,
         "What frozen weights are held and computed in; what is trained is always float32, "
         "whatever its file holds; null: float32.",
+        nature=Nature.STEP,
         choices=("float32", "bfloat16", "float16"),
     )
     quantization: str | None = setting(
         None,
         "4bit: hold the linear layers that LoRA adapts, or that are frozen, in four bits (NF4, "
         "QLoRA); for LoRA on a CUDA GPU alone.",
+        nature=Nature.STEP,
         choices=("4bit",),
     )
     architecture: str = setting(
         "fastconformer",
         "What a CTC model that is built from scratch is, by transformers' names; `encoder` gives "
         "its sizes.",
+        nature=Nature.STEP,
         choices=(
             "fastconformer",
             "parakeet_ctc",
@@ -129,47 +169,63 @@ class ModelConfig:
             "granite_speech5_ctc",
         ),
     )
-    encoder: EncoderConfig = setting(EncoderConfig, "Sizes of an encoder built from scratch.")
-    transducer: TransducerConfig = setting(
+    encoder: EncoderConfig = section(EncoderConfig, "Sizes of an encoder built from scratch.")
+    transducer: TransducerConfig = section(
         TransducerConfig, "Sizes of a transducer built from scratch, beside its encoder's."
     )
     tokenizer: str = setting(
         "bpe",
         "Tokenizer of a model built from scratch, trained on the corpus.",
+        nature=Nature.STEP,
         choices=("bpe", "character"),
     )
     new_tokenizer: str | None = setting(
         None,
         "A pretrained CTC model gets a tokenizer trained on the transcripts, and a new last layer "
         "to match: for a language or script that its own cannot write; null: it keeps its own.",
+        nature=Nature.STEP,
         choices=("bpe", "character"),
     )
     vocab_size: int = setting(
-        128, "Pieces of the trained BPE tokenizer, blank included.", unit="tokens", minimum=8
+        128,
+        "Pieces of the trained BPE tokenizer, blank included.",
+        nature=Nature.STEP,
+        unit="tokens",
+        minimum=8,
     )
     language_model: str = setting(
         "none",
         "What joins a CTC model in decoding; words: word n-grams of the training transcripts, "
         "by beam search; none: the best label of each frame.",
+        nature=Nature.DECODING,
         choices=("none", "words"),
     )
     language_model_weight: float = setting(
-        0.7, "Power the language model's probability is raised to in decoding.", minimum=0.0
+        0.7,
+        "Power the language model's probability is raised to in decoding.",
+        nature=Nature.DECODING,
+        minimum=0.0,
     )
-    word_bonus: float = setting(0.0, "Added to a hypothesis for each of its words.", unit="nats")
-    beam_size: int = setting(12, "Hypotheses kept from frame to frame.", minimum=1)
-    projector: ProjectorConfig = setting(
+    word_bonus: float = setting(
+        0.0, "Added to a hypothesis for each of its words.", nature=Nature.DECODING, unit="nats"
+    )
+    beam_size: int = setting(
+        12, "Hypotheses kept from frame to frame.", nature=Nature.DECODING, minimum=1
+    )
+    projector: ProjectorConfig = section(
         ProjectorConfig, "Projector between encoder and language model."
     )
     prompt: str | None = setting(
         None,
         "Instruction to the language model, never part of the loss; null: that of its authors, "
         "or `Transcribe the speech.` where there is none.",
+        nature=Nature.STEP,
     )
     context_dropout: float = setting(
         0.5,
         "How likely a row's context (names and terms, column `context`) is left out in training, "
         "so that a speech LLM also hears without; drawn anew each epoch.",
+        nature=Nature.STEP,
         minimum=0.0,
         maximum=1.0,
     )
@@ -177,15 +233,19 @@ class ModelConfig:
         None,
         "Language that is spoken, as en, where the model is told it (Whisper, Canary, Cohere, "
         "Speech2Text, Qwen3-ASR, Voxtral, Fun-ASR); null: each row's own.",
+        nature=Nature.STEP | Nature.DECODING,
     )
     task: str | None = setting(
         None,
         "What the model is told to do; translate: write in English what is spoken in another "
         "language (Whisper, Canary); null: transcribe.",
+        nature=Nature.STEP | Nature.DECODING,
         choices=("transcribe", "translate"),
     )
     timestamps: bool = setting(
-        False, "A pretrained Whisper learns, and writes, when each text begins and ends."
+        False,
+        "A pretrained Whisper learns, and writes, when each text begins and ends.",
+        nature=Nature.STEP,
     )
     audio_window: str = setting(
         "auto",
@@ -193,6 +253,7 @@ class ModelConfig:
         "trained; clip: as long as it is, a fraction of the work for short clips, for weights "
         "trained so; auto: as its checkpoint was trained, native where that is not recorded, "
         "and clip before a language model.",
+        nature=Nature.STEP,
         choices=("auto", "native", "clip"),
     )
     encoder_tuning: str | None = setting(
@@ -200,46 +261,68 @@ class ModelConfig:
         "How the encoder learns; frozen: not at all; lora: by LoRA; full: every weight; null: "
         "frozen before a language model, otherwise lora with use_lora and full without; full "
         "where it is built from scratch.",
+        nature=Nature.STEP,
         choices=("frozen", "lora", "full"),
     )
     projector_tuning: str | None = setting(
         None,
         "Whether the projector before a language model learns; null: full, but frozen where a "
         "pretrained speech LLM gets LoRA.",
+        nature=Nature.STEP,
         choices=("frozen", "full"),
     )
     decoder_tuning: str | None = setting(
         None,
         "How the language model learns, or what else follows a pretrained encoder; frozen, lora "
         "or full, as encoder_tuning; null: lora with use_lora, otherwise full.",
+        nature=Nature.STEP,
         choices=("frozen", "lora", "full"),
     )
     ctc_head_weight: float = setting(
         0.0,
         "What the loss of a CTC head on the encoder counts beside a language model's; its "
         "tokenizer (`tokenizer`, `vocab_size`) is trained on the transcripts; 0: no such head.",
+        nature=Nature.STEP,
         minimum=0.0,
     )
     new_tokens: list[str] = setting(
         [],
         "Tokens that the language model gets, as ['<laughter>'], and learns whatever else of it is "
         "frozen; one that ends a text is added where its tokenizer has none.",
+        nature=Nature.STEP,
     )
     use_lora: bool = setting(
         False,
         "Adapt pretrained weights with LoRA instead of training them: a whole recognizer's, or "
         "the language model's; encoder_tuning and decoder_tuning say it of each part.",
+        nature=Nature.STEP,
     )
-    lora_r: int = setting(32, "Rank of the LoRA matrices.", minimum=1)
-    lora_alpha: int = setting(64, "LoRA scale; the update is scaled by alpha / r.", minimum=1)
+    lora_r: int = setting(
+        32, "Rank of the LoRA matrices.", nature=Nature.STEP | Nature.LORA, minimum=1
+    )
+    lora_alpha: int = setting(
+        64,
+        "LoRA scale; the update is scaled by alpha / r.",
+        nature=Nature.STEP | Nature.LORA,
+        minimum=1,
+    )
     lora_dropout: float = setting(
-        0.05, "Dropout before the LoRA matrices.", minimum=0.0, maximum=0.9
+        0.05,
+        "Dropout before the LoRA matrices.",
+        nature=Nature.STEP | Nature.LORA,
+        minimum=0.0,
+        maximum=0.9,
     )
     lora_target_modules: list[str] | None = setting(
         None,
         "Modules that get LoRA, by name or path; before a language model encoder.q_proj and "
         "decoder.q_proj tell the parts apart; null: what suits the architecture.",
+        nature=Nature.STEP | Nature.LORA,
     )
     generation_max_length: int = setting(
-        256, "Most tokens a generated transcript may have.", unit="tokens", minimum=1
+        256,
+        "Most tokens a generated transcript may have.",
+        nature=Nature.DECODING,
+        unit="tokens",
+        minimum=1,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
 from mynah.config.trainer_fields.installed import with_upstream_fields
 
@@ -19,6 +20,7 @@ class TrainingConfig:
         120.0,
         "Padded audio in a batch where per_device_train_batch_size is null. Beyond 60 seconds a "
         "batch is filled with utterances of nearly the same length and no others.",
+        nature=Nature.STEP,
         unit="seconds",
         minimum=0.1,
     )
@@ -27,6 +29,7 @@ class TrainingConfig:
         "An utterance counts towards batch_seconds as its transcript at this rate where that is "
         "longer than its audio, so that dense transcripts make smaller batches; people speak 10 "
         "to 25 characters a second. null: transcripts do not count.",
+        nature=Nature.STEP,
         unit="characters a second",
         minimum=0.1,
     )
@@ -35,30 +38,38 @@ class TrainingConfig:
         "What an optimizer step's loss and gradient are the mean over: token: all target tokens "
         "of the step; utterance: its utterances, each with the mean over its own tokens, so that "
         "a short one counts as much as a long one.",
+        nature=Nature.STEP,
         choices=("token", "utterance"),
     )
     eval_batch_seconds: float = setting(
         240.0,
         "Padded audio in an evaluation batch where per_device_eval_batch_size is null.",
+        nature=Nature.RUN,
         unit="seconds",
         minimum=0.1,
     )
     show_examples: int = setting(
-        3, "Reference and hypothesis pairs shown at each evaluation.", minimum=0
+        3, "Reference and hypothesis pairs shown at each evaluation.", nature=Nature.RUN, minimum=0
     )
     cpu_threads: int | None = setting(
-        None, "Threads of a training on the CPU; null: one a core.", unit="threads", minimum=1
+        None,
+        "Threads of a training on the CPU; null: one a core.",
+        nature=Nature.RUN,
+        unit="threads",
+        minimum=1,
     )
 
     max_time: str | None = setting(
         None,
         "Save and stop in time before this much has passed since the start, as 90m, 11.5h or "
         "'1-12:00:00'; null: no limit but that of the SLURM job. A step and a save fit in.",
+        nature=Nature.GUARD,
     )
     loader_timeout_seconds: float = setting(
         1800.0,
         "Longest wait for one batch: a tenth of it is said, and after all of it the training "
         "ends instead of hanging; 0: it waits for ever.",
+        nature=Nature.GUARD,
         unit="seconds",
         minimum=0.0,
     )
@@ -66,6 +77,7 @@ class TrainingConfig:
         10,
         "Steps in a row whose loss or gradient is no number, infinite or exploded that end the "
         "training; each is left out, its utterances named and listed in bad_batches/.",
+        nature=Nature.GUARD,
         unit="steps",
         minimum=1,
     )
@@ -73,22 +85,27 @@ class TrainingConfig:
         20.0,
         "A step's loss has exploded where it is so many times the average of the last steps, and "
         "twice the highest average so far; 0: never.",
+        nature=Nature.STEP | Nature.GUARD,
         minimum=0.0,
     )
     requeue: bool = setting(
         True,
         "In a SLURM job that is stopped for its time limit or by its warning signal (sbatch "
         "--signal=USR1@120), put the job back into the queue once the checkpoint is complete.",
+        nature=Nature.RUN,
     )
 
     # Of TrainingArguments, where Mynah's default or type differs, or the code reads them
     output_dir: str | None = setting(
-        None, "Where checkpoints and the best model go; null: model/ in the run's directory."
+        None,
+        "Where checkpoints and the best model go; null: model/ in the run's directory.",
+        nature=Nature.RUN | Nature.PATH,
     )
     per_device_train_batch_size: int | str | None = setting(
         None,
         "Utterances in a batch; null: filled to batch_seconds; auto: filled to the largest "
         "budget that fits on a GPU, elsewhere to what memory allows of batch_seconds.",
+        nature=Nature.STEP,
         unit="utterances",
         minimum=1,
         words=("auto",),
@@ -96,33 +113,47 @@ class TrainingConfig:
     per_device_eval_batch_size: int | None = setting(
         None,
         "Utterances in an evaluation batch; null: filled to eval_batch_seconds.",
+        nature=Nature.RUN,
         unit="utterances",
         minimum=1,
     )
     gradient_accumulation_steps: int = setting(
-        1, "Batches that make one optimizer step.", minimum=1
+        1, "Batches that make one optimizer step.", nature=Nature.STEP, minimum=1
     )
     max_steps: int = setting(
-        -1, "Optimizer steps; -1: num_train_epochs decides.", unit="steps", minimum=-1
+        -1,
+        "Optimizer steps; -1: num_train_epochs decides.",
+        nature=Nature.LENGTH,
+        unit="steps",
+        minimum=-1,
     )
     num_train_epochs: float = setting(
-        3.0, "Passes over the training data where max_steps is -1.", unit="epochs", minimum=0.0
+        3.0,
+        "Passes over the training data where max_steps is -1.",
+        nature=Nature.LENGTH,
+        unit="epochs",
+        minimum=0.0,
     )
     optim: str | None = setting(
         None,
         "Optimizer: muon, or a name of transformers', as adamw_torch; null: muon from scratch, "
         "adamw_torch for pretrained weights.",
+        nature=Nature.STEP,
+        derived="follows from the model",
     )
     learning_rate: float | None = setting(
         None,
         "Peak learning rate; null: 2e-3 from scratch, 1e-4 with LoRA or frozen parts, 3e-5 for "
         "pretrained weights as a whole.",
+        nature=Nature.STEP,
+        derived="follows from the model",
         minimum=0.0,
         maximum=1.0,
     )
     encoder_learning_rate: float | None = setting(
         None,
         "Peak learning rate of the encoder; null: learning_rate.",
+        nature=Nature.STEP,
         minimum=0.0,
         maximum=1.0,
     )
@@ -130,6 +161,7 @@ class TrainingConfig:
         None,
         "Peak learning rate of the projector before a language model, and of a CTC head; null: "
         "learning_rate.",
+        nature=Nature.STEP,
         minimum=0.0,
         maximum=1.0,
     )
@@ -137,12 +169,14 @@ class TrainingConfig:
         None,
         "Peak learning rate of the language model, or of what else follows the encoder; null: "
         "learning_rate.",
+        nature=Nature.STEP,
         minimum=0.0,
         maximum=1.0,
     )
     lr_scheduler_type: str = setting(
         "cosine",
         "Shape of the learning rate after the warmup.",
+        nature=Nature.STEP,
         choices=(
             "linear",
             "cosine",
@@ -158,58 +192,80 @@ class TrainingConfig:
         ),
     )
     warmup_steps: float = setting(
-        0.1, "Warmup: steps, or below 1 a share of all steps.", unit="steps", minimum=0.0
+        0.1,
+        "Warmup: steps, or below 1 a share of all steps.",
+        nature=Nature.STEP,
+        unit="steps",
+        minimum=0.0,
     )
-    weight_decay: float = setting(0.01, "AdamW's weight decay.", minimum=0.0)
-    adam_beta1: float = setting(0.9, "AdamW's beta 1.", minimum=0.0, maximum=1.0)
-    adam_beta2: float = setting(0.98, "AdamW's beta 2.", minimum=0.0, maximum=1.0)
-    adam_epsilon: float = setting(1e-8, "AdamW's epsilon.", minimum=0.0)
+    weight_decay: float = setting(0.01, "AdamW's weight decay.", nature=Nature.STEP, minimum=0.0)
+    adam_beta1: float = setting(
+        0.9, "AdamW's beta 1.", nature=Nature.STEP, minimum=0.0, maximum=1.0
+    )
+    adam_beta2: float = setting(
+        0.98, "AdamW's beta 2.", nature=Nature.STEP, minimum=0.0, maximum=1.0
+    )
+    adam_epsilon: float = setting(1e-8, "AdamW's epsilon.", nature=Nature.STEP, minimum=0.0)
     max_grad_norm: float = setting(
-        1.0, "Gradients are clipped to this norm; 0: never.", minimum=0.0
+        1.0, "Gradients are clipped to this norm; 0: never.", nature=Nature.STEP, minimum=0.0
     )
     logging_steps: float = setting(
-        25, "Steps between two log lines, or below 1 a share of all.", minimum=0.0
+        25,
+        "Steps between two log lines, or below 1 a share of all.",
+        nature=Nature.RUN,
+        minimum=0.0,
     )
-    eval_strategy: str = setting("steps", "When to measure.", choices=("no", "steps", "epoch"))
+    eval_strategy: str = setting(
+        "steps", "When to measure.", nature=Nature.WHEN, choices=("no", "steps", "epoch")
+    )
     eval_steps: float | None = setting(
-        None, "Steps between two evaluations; null: logging_steps.", minimum=0.0
+        None, "Steps between two evaluations; null: logging_steps.", nature=Nature.WHEN, minimum=0.0
     )
-    save_strategy: str = setting("steps", "When to save.", choices=("no", "steps", "epoch", "best"))
-    save_steps: float = setting(500, "Steps between two checkpoints.", minimum=0.0)
+    save_strategy: str = setting(
+        "steps", "When to save.", nature=Nature.RUN, choices=("no", "steps", "epoch", "best")
+    )
+    save_steps: float = setting(
+        500, "Steps between two checkpoints.", nature=Nature.RUN, minimum=0.0
+    )
     save_total_limit: int | None = setting(
-        3, "Checkpoints kept; the best and the newest always are.", minimum=1
+        3, "Checkpoints kept; the best and the newest always are.", nature=Nature.RUN, minimum=1
     )
     load_best_model_at_end: bool = setting(
-        True, "The best checkpoint, not the last, becomes the model."
+        True, "The best checkpoint, not the last, becomes the model.", nature=Nature.RUN
     )
     metric_for_best_model: str | None = setting(
-        "wer", "What the best checkpoint is best in.", choices=("wer", "cer")
+        "wer", "What the best checkpoint is best in.", nature=Nature.STEP, choices=("wer", "cer")
     )
     greater_is_better: bool | None = setting(
-        None, "Direction of metric_for_best_model; null: from its name."
+        None, "Direction of metric_for_best_model; null: from its name.", nature=Nature.STEP
     )
-    seed: int = setting(42, "Seed of weights, order and augmentation.", minimum=0)
+    seed: int = setting(
+        42, "Seed of weights, order and augmentation.", nature=Nature.STEP, minimum=0
+    )
     dataloader_num_workers: int | None = setting(
         None,
         "Processes that load, augment and decode audio; 0: the training itself does; null: one "
         "beside a CPU, up to eight beside a GPU as it has cores, none on Metal.",
+        nature=Nature.RUN,
         unit="processes",
         minimum=0,
     )
     dataloader_persistent_workers: bool = setting(
-        True, "Keep the data workers from epoch to epoch."
+        True, "Keep the data workers from epoch to epoch.", nature=Nature.RUN
     )
     gradient_checkpointing: bool = setting(
-        False, "Less memory for more time: activations are computed again."
+        False, "Less memory for more time: activations are computed again.", nature=Nature.RUN
     )
-    bf16: bool = setting(False, "Mixed precision with bfloat16.")
-    fp16: bool = setting(False, "Mixed precision with float16, CUDA only.")
+    bf16: bool = setting(False, "Mixed precision with bfloat16.", nature=Nature.STEP)
+    fp16: bool = setting(False, "Mixed precision with float16, CUDA only.", nature=Nature.STEP)
     report_to: list[str] | None = setting(
         None,
         "Trackers by name, as [tensorboard, wandb]; [] or none: none; null: TensorBoard's files "
         "in the run's directory where it is installed. Nothing is sent anywhere unasked.",
+        nature=Nature.RUN,
+        derived="follows from what is installed",
     )
-    push_to_hub: bool = setting(False, "Refused: a model is uploaded by hand.")
+    push_to_hub: bool = setting(False, "Refused: a model is uploaded by hand.", nature=Nature.IDLE)
     disable_tqdm: bool | None = setting(
-        None, "Plain lines instead of bars; null: as the output allows."
+        None, "Plain lines instead of bars; null: as the output allows.", nature=Nature.RUN
     )

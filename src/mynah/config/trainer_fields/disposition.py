@@ -20,6 +20,11 @@ class Disposition:
     kind: Literal["honoured", "translated", "refused"]
     reason: str = ""
 
+    @property
+    def has_no_effect(self) -> bool:
+        """Whether only its default is taken, or no value changes anything."""
+        return self.kind == "refused" or self.reason.startswith("no effect")
+
 
 @dataclass(frozen=True)
 class Gone:
@@ -165,8 +170,8 @@ UPSTREAM_DISPOSITION: dict[str, Disposition] = {
         eval_accumulation_steps="no effect: transcripts leave the device batch by batch",
         dataloader_in_order="no effect: the order is computed, whatever the workers do",
         logging_nan_inf_filter="no effect: a loss that is not finite stops the training",
-        average_tokens_across_devices="always so: the loss is divided by all ranks' tokens",
-        data_seed="null: training.seed",
+        average_tokens_across_devices="no effect: the loss is always divided by all ranks' tokens",
+        data_seed="no effect: the order follows from training.seed",
         use_cache="no effect on training; decoding uses the cache by itself",
     ),
     **_refused(

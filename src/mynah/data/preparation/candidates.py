@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mynah.config.schema import DataConfig
+from mynah.config.schema import DataConfig, Nature
+from mynah.config.settings import leaves
 from mynah.data.annotations import SIGNS, found_in
 from mynah.data.corpus import Corpus
 from mynah.data.preparation import filters, mixture
@@ -45,12 +46,6 @@ from mynah.errors import UserError
 
 _EXAMPLES = 5
 _ANNOTATIONS = 50  # of different kinds that data.json lists
-# The settings that decide which rows of given tables are chosen, and what is told of them.
-_DECIDING = (
-    "sample_rate", "max_audio_seconds", "min_audio_seconds", "max_text_words",
-    "min_characters_a_second", "max_characters_a_second", "on_duplicates", "filter_eval",
-    "on_other_script", "max_train_samples", "max_eval_samples", "mixture_temperature",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ def chosen_corpus(
     seen = policy if request.training or not policy.is_plain else None
     pieces = [dataclasses.replace(stretch.piece, policy=seen) for stretch in stretches]
     made_of = {
-        "settings": {name: getattr(config, name) for name in _DECIDING},
+        "settings": {name: getattr(config, name) for name in leaves(Nature.CHOOSES, "data")},
         "policy": None if seen is None else (POLICY_VERSION, *policy.named.values()),
         "role": request.name,
         "tables": [str(stretch.piece.table.directory.name) for stretch in stretches],

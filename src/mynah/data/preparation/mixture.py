@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mynah.config.schema import DataConfig, MixtureEntry
+from mynah.config.schema import DataConfig, MixtureEntry, Nature
+from mynah.config.settings import entry_names
 from mynah.data.sources.reading.source import Source
 
 
@@ -47,12 +48,6 @@ class Member:
         return f"data.mixture.{self.name}.{name}" if self.name else f"data.{name}"
 
 
-_OWN = (
-    "dataset_name", "path", "format", "dataset_configs", "revision", "columns", "train_splits",
-    "eval_splits",
-)  # fmt: skip
-
-
 def entries(config: DataConfig) -> dict[str, MixtureEntry]:
     """The corpora of ``data.mixture`` by name, with defaults for what is not said."""
     return {
@@ -63,7 +58,7 @@ def entries(config: DataConfig) -> dict[str, MixtureEntry]:
 
 def entry_config(config: DataConfig, entry: MixtureEntry) -> DataConfig:
     """The settings of ``data`` as they are for one corpus of the mixture."""
-    own = {field: getattr(entry, field) for field in _OWN}
+    own = {field: getattr(entry, field) for field in entry_names("data.mixture", Nature.CORPUS)}
     language = entry.language or config.language
     return dataclasses.replace(config, **own, language=language, mixture={})
 

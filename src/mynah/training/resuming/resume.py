@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console
-from mynah.config.checkpointed import RUNTIME_SETTINGS
+from mynah.config.checkpointed import CONFIG_FILE
 from mynah.config.derived import is_pretrained
-from mynah.config.settings import all_settings
+from mynah.config.hydra.compose import read_config
+from mynah.config.schema import Nature
+from mynah.config.settings import all_settings, names, value_of
 from mynah.config.tuning import tuning
 from mynah.errors import UserError
 
@@ -22,26 +23,6 @@ if TYPE_CHECKING:
 
 ABOUT_NAME = "mynah.json"
 
-# Beside data, model and augmentation: every one of these changes what the next step does, or
-# which checkpoint is the best.
-_FIXED = (
-    "seed", "per_device_train_batch_size", "batch_seconds", "batch_characters_a_second",
-    "gradient_accumulation_steps", "loss_normalization", "learning_rate", "encoder_learning_rate",
-    "projector_learning_rate", "decoder_learning_rate", "lr_scheduler_type",
-    "lr_scheduler_kwargs", "warmup_steps", "optim", "optim_args", "optim_target_modules",
-    "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm",
-    "neftune_noise_alpha", "bf16", "fp16", "metric_for_best_model", "greater_is_better",
-)  # fmt: skip
-# A learning rate that follows the scores changes with the steps they are measured at.
-_FIXED_ON_PLATEAU = ("eval_strategy", "eval_steps", "eval_delay")
-# Of a stream nobody has counted the rows: what leaves some out, or changes them, counts itself.
-_NOT_OF_A_STREAM = (
-    "dataset_name", "path", "dataset_cache_dir", "num_proc", "eval_splits", "eval_fraction",
-    "max_eval_samples", "filter_eval", "on_leak", "on_error", "synthesis", "augmentation",
-)  # fmt: skip
-# Of the settings that a measurement may change those that are in the labels too.
-_ASKED_IN_TRAINING = {"language", "task"}
-_PRETRAINED = ("pretrained", "encoder_model_name", "decoder_model_name")
 _ACCUMULATION = "training.gradient_accumulation_steps"
 
 
@@ -50,14 +31,24 @@ def fixed_settings(
 ) -> dict[str, Any]:
     """What decides the course of a training, by the names a user knows."""
     training = config.training
-    names: tuple[str, ...] = _FIXED
+    fixed = names(Nature.STEP)
     if training.lr_scheduler_type == "reduce_lr_on_plateau":
-        names += _FIXED_ON_PLATEAU
-    settings: dict[str, Any] = {f"training.{name}": getattr(training, name, None) for name in names}
+        # A learning rate that follows the scores changes with the steps they are measured at.
+        fixed += names(Nature.WHEN)
+        if training.eval_strategy == "steps" and training.eval_steps is None:
+            fixed += ("training.logging_steps",)
+    if corpus.size is None:
+        fixed += _of_a_stream()
+    settings: dict[str, Any] = {name: value_of(config, name) for name in fixed}
     if training.per_device_train_batch_size is not None:
         del settings["training.batch_seconds"]
-    settings |= _model_settings(config)
-    settings |= _flat(config.data.augmentation, "data.augmentation")
+    if not (is_pretrained(config.model) and tuning(config.model).adapts):
+        for name in names(Nature.LORA):
+            del settings[name]
+    for name in names(Nature.NAME, "model"):
+        folder = Path(settings[name] or "")
+        if folder.is_absolute():  # it may be moved, as the checkpoint may
+            settings[name] = folder.name
     for name, fingerprint in augmentation.fingerprints().items():
         # What is in the folder counts, not where it lies.
         del settings[f"data.augmentation.{name}"]
@@ -65,41 +56,22 @@ def fixed_settings(
     settings["data.sample_rate"] = corpus.sample_rate
     if corpus.size is not None:
         settings["training utterances"] = corpus.size
-    else:
-        settings |= {
-            name: value
-            for name, value in _flat(config.data, "data").items()
-            if name.split(".")[1] not in _NOT_OF_A_STREAM
-        }
     settings["training data (fingerprint)"] = corpus.fingerprint
     return json.loads(json.dumps(settings))
 
 
-def _model_settings(config: Config) -> dict[str, Any]:
-    """The settings of the model but those of decoding, which may change."""
-    model = config.model
-    settings = _flat(model, "model")
-    for name in RUNTIME_SETTINGS - _ASKED_IN_TRAINING:
-        del settings[f"model.{name}"]
-    if not (is_pretrained(model) and tuning(model).adapts):
-        settings = {name: v for name, v in settings.items() if not name.startswith("model.lora_")}
-    for name in _PRETRAINED:
-        folder = Path(getattr(model, name) or "")
-        if folder.is_absolute():  # it may be moved, as the checkpoint may
-            settings[f"model.{name}"] = folder.name
-    return settings
+def _of_a_stream() -> tuple[str, ...]:
+    """Settings that leave rows of a stream out, or change them: nobody has counted its rows.
 
-
-def _flat(section: Any, prefix: str) -> dict[str, Any]:
-    """The settings of a section and of those in it, by dotted name."""
-    found: dict[str, Any] = {}
-    for field in dataclasses.fields(section):
-        value, name = getattr(section, field.name), f"{prefix}.{field.name}"
-        if dataclasses.is_dataclass(value):
-            found |= _flat(value, name)
-        else:
-            found[name] = value
-    return found
+    Where it lies is not among them: what is there counts, and the fingerprint tells that.
+    """
+    natures = {name: all_settings()[name].nature for name in names(Nature.ROWS, "data")}
+    return tuple(
+        name
+        for name, nature in natures.items()
+        if Nature.MEASURED not in nature
+        and not (Nature.CORPUS in nature and nature & (Nature.PATH | Nature.NAME))
+    )
 
 
 def read_about(checkpoint: Path) -> dict[str, Any]:
@@ -147,7 +119,7 @@ def check_resume(
         )
     before = training["settings"]
     ranks = training["world_size"]
-    changed = _changed(before, settings)
+    changed = _changed(before, settings, checkpoint)
     batches = ranks * (_value(before, _ACCUMULATION) or 1)
     if world_size != ranks and batches == world_size * settings[_ACCUMULATION]:
         changed.pop(_ACCUMULATION, None)  # as many batches a step as before
@@ -202,21 +174,38 @@ def _tell_ranks(training: dict[str, Any], world_size: int, batches: int, accumul
     )
 
 
-def _changed(before: dict[str, Any], now: dict[str, Any]) -> dict[str, str]:
-    """By name, what is not as it was; a setting that one side does not know has its default."""
-    return {
-        name: f"{name}: {_short(_value(before, name))} in the checkpoint, "
-        f"{_short(_value(now, name))} now"
-        for name in sorted(before.keys() | now.keys())
-        if _value(before, name) != _value(now, name)
-    }
+def _changed(before: dict[str, Any], now: dict[str, Any], checkpoint: Path) -> dict[str, str]:
+    """By name, what is not as it was.
+
+    What the checkpoint did not note, as a version before did not, is in the settings beside it.
+    """
+    beside = _settings_beside(checkpoint) if now.keys() - before.keys() else None
+    changed = {}
+    for name in sorted(before.keys() | now.keys()):
+        if name in all_settings() and name not in now:
+            continue  # it may change, or another setting stands in its place
+        was, is_now = _value(before, name, beside), _value(now, name)
+        if was != is_now:
+            changed[name] = f"{name}: {_short(was)} in the checkpoint, {_short(is_now)} now"
+    return changed
 
 
-def _value(settings: dict[str, Any], name: str) -> Any:
+def _settings_beside(checkpoint: Path) -> Config | None:
+    """The settings that the checkpoint was made with; None where they cannot be read."""
+    try:
+        return read_config(checkpoint / CONFIG_FILE)
+    except UserError:
+        return None
+
+
+def _value(settings: dict[str, Any], name: str, beside: Config | None = None) -> Any:
     if name in settings:
         return settings[name]
     known = all_settings().get(name)
-    return None if known is None else json.loads(json.dumps(known.default))
+    if known is None:
+        return None
+    value = known.default if beside is None else value_of(beside, name)
+    return json.loads(json.dumps(value))
 
 
 def _short(value: Any) -> str:
