@@ -133,7 +133,9 @@ def train_recorded(
     from mynah.models import registry
 
     registry.check_machine(config.model)
-    registry.check(config.model, sample_rate=config.data.sample_rate, offline=config.offline)
+    checked = registry.check(
+        config.model, sample_rate=config.data.sample_rate, offline=config.offline
+    )
 
     from mynah.data.augmentation.chain import Augmentation
     from mynah.data.preparation.prepare import prepare
@@ -170,12 +172,7 @@ def train_recorded(
 
     use_threads(config)
     seed_everything(config.training.seed)
-    family = registry.build(
-        config.model,
-        texts=training.texts,
-        sample_rate=config.data.sample_rate,
-        offline=config.offline,
-    )
+    family = checked.build(training.texts)
     family.configure_decoding(config.model)
     family.model.to(device_for(config))
 

@@ -299,7 +299,7 @@ def test_weights_that_are_cut_short_are_refused(kept, refused, mine):
     folder = mine("hubert_ctc")
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:kept])
-    refused(f"model.pretrained={folder}", "are not whole: model.safetensors is")
+    refused(f"model.pretrained={folder}", "are not intact: model.safetensors is")
 
 
 def shards(folder):
@@ -322,10 +322,10 @@ def test_a_shard_that_is_missing_is_named(refused, mine):
     refused(f"model.pretrained={folder}", "model-00002-of-00002.safetensors of 2 files")
 
 
-def test_an_index_that_is_no_json_is_said_to_be_none(refused, mine):
+def test_an_index_that_is_not_json_is_refused(refused, mine):
     folder = shards(mine("hubert_ctc"))
     (folder / "model.safetensors.index.json").write_text("{")
-    refused(f"model.pretrained={folder}", "model.safetensors.index.json is no list of weights")
+    refused(f"model.pretrained={folder}", "model.safetensors.index.json is not a list of weights")
 
 
 def late(models, folder):
@@ -508,6 +508,6 @@ def test_a_download_that_was_cut_short_is_told_from_a_model_without_weights(plac
     os.truncate(snapshot / "model.safetensors", 1000)
     refused(
         "model.pretrained=someone/hubert offline=true",
-        "are not whole: model.safetensors is",
+        "are not intact: model.safetensors is",
         "hf download someone/hubert --force-download",
     )

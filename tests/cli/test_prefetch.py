@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections import namedtuple
 from pathlib import Path
 
@@ -14,13 +12,14 @@ import pyarrow.parquet
 import pytest
 import standin_corpora
 import standins
-from workspaces import SHORT, assert_refused, assert_trained, environment
+from machines import Machine
+from workspaces import SHORT, assert_refused, assert_trained
 
 from mynah.cli import prefetch
 from mynah.config.schema import DataConfig
 from mynah.errors import UserError
+from mynah.models.pretrained.loaded_files import needed
 from mynah.prefetching import datasets, repository
-from mynah.prefetching.models import needed_files
 from mynah.prefetching.repository import Wanted
 
 _SETTINGS = ("model=whisper_small", "data=full", "data.train_splits=[train.100]")
@@ -38,33 +37,6 @@ _OTHERS = (
     "model.fp16.safetensors", "consolidated.safetensors", "onnx/config.json", "onnx/model.onnx",
     "modeling_whisper.py", "README.md",
 )  # fmt: skip
-
-
-class Machine:
-    """One with a network to a hub on loopback, and with caches of its own."""
-
-    def __init__(self, root: Path, hub: hub_server.Hub) -> None:
-        self.root, self.hub = root, hub
-
-    def mynah(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        self.hub.asked.clear()
-        own = {
-            "HF_HOME": str(self.root / "home"),
-            "HF_HUB_CACHE": str(self.root / "home" / "hub"),
-            "HF_HUB_OFFLINE": "0",
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_ENDPOINT": self.hub.address,
-            "MYNAH_CACHE": str(self.root / "cache"),
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "mynah.cli", *arguments],
-            cwd=self.root,
-            env=environment(**own, **more),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
 
 
 @pytest.fixture(scope="module")
@@ -171,12 +143,12 @@ def test_of_a_model_in_pieces_the_pieces_that_its_index_names_are_needed():
     there = [*_OTHERS, *shards, index, "config.json", "model-00001-of-00003.safetensors"]
     there += ["pytorch_model.bin.index.json", "chat_template.jinja", "tekken.json", "merges.txt"]
     there += ["adapter_model.safetensors", "adapter_config.json"]  # Granite Speech's own LoRA
-    found = needed_files(there, shards, code=False)
+    found = needed(there, shards, code=False)
     assert set(found) == {
         *shards, index, "config.json", "chat_template.jinja", "tekken.json", "merges.txt",
         "adapter_model.safetensors", "adapter_config.json",
     }  # fmt: skip
-    assert "modeling_whisper.py" in needed_files(there, shards, code=True)
+    assert "modeling_whisper.py" in needed(there, shards, code=True)
 
 
 def test_a_disk_that_is_too_small_is_found_before_anything_is_fetched(tmp_path, monkeypatch):

@@ -109,8 +109,8 @@ def _plan(config: Config, origins: Mapping[str, Origin]) -> tuple[list[Wanted], 
     if config.eval_checkpoint is not None:
         config, parts = _of_checkpoint(config, origins)
     else:
-        registry.check(config.model, sample_rate=config.data.sample_rate, offline=offline)
-        parts = models.sources(config.model, offline=offline)
+        checked = registry.check(config.model, sample_rate=config.data.sample_rate, offline=offline)
+        parts = models.on_the_hub(checked.parts.values(), offline=offline)
     wanted = [models.here(part) if offline else models.wanted(part) for part in parts]
     here: list[Here] = []
     train = config.eval_checkpoint is None

@@ -7,7 +7,7 @@ loaded, what it hears, what it is asked to say, its loss, and how it decodes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from mynah.config.schema import ModelConfig
+    from mynah.models.pretrained.part import PretrainedPart
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,20 @@ class Family(ABC):
     @classmethod
     @abstractmethod
     def build(
-        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+        cls,
+        config: ModelConfig,
+        parts: Mapping[str, PretrainedPart],
+        *,
+        texts: Iterable[str],
+        sample_rate: int,
     ) -> Family:
-        """From scratch or from pretrained parts; ``texts`` train a tokenizer where one is needed.
+        """From scratch or from pretrained parts.
+
+        Args:
+            config: The ``model`` section.
+            parts: The pretrained parts that it names, by their setting, as ``pretrained``.
+            texts: Training transcripts; they train a tokenizer where one is needed.
+            sample_rate: Hertz of the audio.
 
         Raises:
             UserError: A name cannot be loaded, or settings do not fit the model.

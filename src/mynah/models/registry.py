@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from mynah.models.family import Family
 from mynah.models.lora import adapters, quantization
 from mynah.models.pretrained import bases, hub, hub_errors, structure, weight_files, weights
 from mynah.models.pretrained.attention import check_attention
-from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.part import PretrainedName, PretrainedPart
 from mynah.models.seq2seq import loading as seq2seq_loading
 
 if TYPE_CHECKING:
@@ -27,25 +28,51 @@ if TYPE_CHECKING:
 _SPEECH_LLM = "mynah_speech_llm"  # SpeechLLMConfig.model_type, here without importing torch
 
 
+@dataclass(frozen=True)
+class CheckedModel:
+    """A model that was asked for, its names found and its settings known to fit.
+
+    Attributes:
+        config: The ``model`` section, with one word for what can be said in two.
+        family: What it is of.
+        parts: The pretrained parts that it names, found, by their setting.
+        sample_rate: Hertz of the audio that it is for.
+    """
+
+    config: ModelConfig
+    family: type[Family]
+    parts: Mapping[str, PretrainedPart]
+    sample_rate: int
+
+    def build(self, texts: Iterable[str]) -> Family:
+        """The model, initialized or with pretrained weights; nothing is asked for a second time.
+
+        Args:
+            texts: Training transcripts; they train a tokenizer where one is needed.
+
+        Raises:
+            UserError: Weights cannot be loaded, or settings do not fit them.
+        """
+        family = self.family.build(
+            self.config, self.parts, texts=texts, sample_rate=self.sample_rate
+        )
+        weights.settle(family.model, self.config)
+        return family
+
+
 def build(config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool) -> Family:
-    """The family that ``config`` asks for, drawn from scratch or with pretrained weights.
+    """The family that ``config`` asks for: :func:`check`, and :meth:`CheckedModel.build`.
 
     Args:
         config: The ``model`` section.
         texts: Training transcripts; they train a tokenizer where one is needed.
-        sample_rate: Hertz of the audio that the model is to hear.
+        sample_rate: Hertz of the audio that the model is for.
         offline: Load nothing that is not on this machine.
 
     Raises:
         UserError: A name cannot be loaded, or settings do not fit the model.
     """
-    check(config, sample_rate=sample_rate, offline=offline)
-    config = _plain(config)
-    family = _family(config, offline).build(
-        config, texts=texts, sample_rate=sample_rate, offline=offline
-    )
-    weights.settle(family.model, config)
-    return family
+    return check(config, sample_rate=sample_rate, offline=offline).build(texts)
 
 
 def load(
@@ -75,7 +102,7 @@ def load(
             where=str(directory),
             fix="Name a directory checkpoint-N that a training wrote.",
         )
-    part = PretrainedPart(str(directory), offline=True, setting=str(directory))
+    part = hub.checkpoint(directory)
     with contextlib.nullcontext() if as_trained else quantization.whole_weights():
         family = _family_of(part).load(directory, offline=offline)
         weights.hold_as_recorded(family.model, directory)
@@ -95,45 +122,59 @@ def family_name(part: PretrainedPart) -> str:
     return _family_of(part).name
 
 
-def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> None:
+def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> CheckedModel:
     """Find what is wrong with the names in ``config`` before anything is prepared or loaded.
 
-    Only small files are fetched: configurations, and those of the feature extractor.
+    Only small files are fetched: configurations, tokenizers, and those of the feature extractor.
+
+    Args:
+        config: The ``model`` section.
+        sample_rate: Hertz of the audio that the model is for.
+        offline: Use nothing that is not on this machine.
 
     Raises:
         UserError: A name is unknown or out of reach, of an architecture that is not
             supported, with weights in pickle files alone, or of another sample rate.
     """
     config = _plain(config)
-    _check_told(config, _family(config, offline).name)
-    parts: dict[str, PretrainedPart] = {}
-    for setting in leaves(Nature.NAME, "model"):
-        if getattr(config, setting) is None:
-            continue
-        part = PretrainedPart.of(config, setting, offline=offline)
-        if _is_ours(part):
-            bases.check_bases(Path(part.name), offline=offline)
-            continue
-        parts[setting] = part
-        loaded = hub.load_config(part)
-        hub.check_weights(part)
-        hub.check_own_code(part)
-        if setting == "decoder_model_name":
-            _check_language_model(loaded.model_type, part)
-            continue
-        if setting == "encoder_model_name":
-            from mynah.models.speech_llm import encoders
+    parts = {
+        setting: hub.resolve(PretrainedName.of(config, setting, offline=offline))
+        for setting in leaves(Nature.NAME, "model")
+        if getattr(config, setting) is not None
+    }
+    family = _family(config, parts)
+    _check_told(config, family.name)
+    ours = {setting for setting, part in parts.items() if _is_ours(part)}
+    for setting, part in parts.items():
+        if setting in ours:
+            bases.check_bases(part.folder, offline=offline)
+        else:
+            _check_part(config, setting, part, sample_rate)
+    others = {setting: part for setting, part in parts.items() if setting not in ours}
+    structure.check_structure(config, others)
+    return CheckedModel(config, family, parts, sample_rate)
 
-            encoders.encoder_config(loaded, part)
-        if setting == "pretrained" and _family_of_kind(loaded.model_type) == "audio_llm":
-            from mynah.models.audio_llm import loading
 
-            loading.check_settings(config, part, sample_rate)
-            continue
-        hub.feature_extractor(part, sample_rate)
-        if setting == "pretrained" and loaded.model_type in seq2seq_loading.SUPPORTED:
-            seq2seq_loading.check_settings(config, part)
-    structure.check_structure(config, parts)
+def _check_part(config: ModelConfig, setting: str, part: PretrainedPart, sample_rate: int) -> None:
+    """Find what is wrong with a part that is not a checkpoint of our own in several places."""
+    loaded = hub.load_config(part)
+    weight_files.check_weights(part)
+    hub.check_own_code(part)
+    if setting == "decoder_model_name":
+        _check_language_model(loaded.model_type, part)
+        return
+    if setting == "encoder_model_name":
+        from mynah.models.speech_llm import encoders
+
+        encoders.encoder_config(loaded, part)
+    if setting == "pretrained" and _family_of_kind(loaded.model_type) == "audio_llm":
+        from mynah.models.audio_llm import loading
+
+        loading.check_settings(config, part, sample_rate)
+        return
+    hub.feature_extractor(part, sample_rate)
+    if setting == "pretrained" and loaded.model_type in seq2seq_loading.SUPPORTED:
+        seq2seq_loading.check_settings(config, part)
 
 
 def check_machine(config: ModelConfig) -> None:
@@ -182,8 +223,8 @@ def _is_ours(part: PretrainedPart) -> bool:
     """Whether the part is a checkpoint whose weights lie in several places."""
     if not part.is_folder:
         return False
-    folder = Path(part.name)
-    return weight_files.adapter_alone(folder) or (folder / "projector.safetensors").exists()
+    held = part.folder / "projector.safetensors"
+    return weight_files.adapter_alone(part.folder) or held.exists()
 
 
 def _plain(config: ModelConfig) -> ModelConfig:
@@ -198,7 +239,7 @@ def _plain(config: ModelConfig) -> ModelConfig:
     )
 
 
-def _family(config: ModelConfig, offline: bool) -> type[Family]:
+def _family(config: ModelConfig, parts: Mapping[str, PretrainedPart]) -> type[Family]:
     """The family that the names in ``config`` lead to.
 
     Raises:
@@ -207,7 +248,7 @@ def _family(config: ModelConfig, offline: bool) -> type[Family]:
     if config.decoder_model_name is not None:
         found = _named("speech_llm")
     elif config.pretrained is not None:
-        found = _family_of(PretrainedPart.of(config, "pretrained", offline=offline))
+        found = _family_of(parts["pretrained"])
     else:
         found = _named("ctc" if config.family == "auto" else config.family)
     if config.family not in ("auto", found.name):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.errors import UserError
-from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.part import PretrainedName, PretrainedPart
 
 if TYPE_CHECKING:
     from mynah.models.ctc.family import CTC
@@ -50,7 +50,7 @@ class Aligner:
             family = registry.load(Path(self.part.name), offline=self.part.offline)
         else:
             family = registry.build(
-                ModelConfig(pretrained=self.part.name, revision=self.part.revision),
+                ModelConfig(pretrained=self.part.name, revision=self.part.commit),
                 texts=[],
                 sample_rate=_sample_rate(self.part),
                 offline=self.part.offline,
@@ -76,10 +76,12 @@ def find_aligner(
     """
     from mynah.models import registry
     from mynah.models.ctc import loading
-    from mynah.models.pretrained import hub
+    from mynah.models.pretrained import hub, weight_files
 
     path = _folder(name, working_directory)
-    part = PretrainedPart(str(path or name), revision, offline, _SETTING)
+    part = hub.resolve(
+        PretrainedName(name=str(path or name), revision=revision, offline=offline, setting=_SETTING)
+    )
     is_adapter = path is not None and (path / "adapter_config.json").exists()
     if not is_adapter:
         kind = registry.family_name(part)
@@ -89,7 +91,7 @@ def find_aligner(
                 where=f"{_SETTING} {name}",
                 fix=_HINT,
             )
-        hub.check_weights(part)
+        weight_files.check_weights(part)
         if not loading.recognizes(part):
             raise UserError(
                 f"{name} was never trained to recognize: it has no CTC head or no tokenizer.",

@@ -35,6 +35,6 @@ def tones(monkeypatch):
     monkeypatch.setattr(
         module,
         "find_aligner",
-        lambda name, *_, **__: ToneAligner(PretrainedPart(name), f"{name}@1"),
+        lambda name, *_, **__: ToneAligner(PretrainedPart(name=name, folder=Path()), f"{name}@1"),
     )
     return ToneAligner

@@ -17,7 +17,7 @@ import standins
 from mynah.cli import main
 from mynah.config.schema import EncoderConfig, ModelConfig
 from mynah.errors import UserError
-from mynah.models.ctc.family import CTC
+from mynah.models import registry
 from mynah.segmentation.model import find_aligner
 from mynah.segmentation.posteriors import Windows, frame_samples, listen
 from mynah.segmentation.recording import Recording
@@ -32,7 +32,7 @@ def checkpoint(tmp_path_factory) -> Path:
         hidden_size=16, layers=1, heads=2, feed_forward_size=32, subsampling_channels=4, mel_bins=24
     )
     config = ModelConfig(encoder=encoder, tokenizer="character")
-    family = CTC.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+    family = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
     directory = tmp_path_factory.mktemp("checkpoint")
     family.save(directory)
     return directory

@@ -83,7 +83,7 @@ def auto_processor(part: PretrainedPart) -> Any:
     from mynah.models.pretrained import hub
 
     auto: Any = AutoProcessor
-    return auto.from_pretrained(hub.place(part), **hub.options(part))
+    return hub.from_pretrained(auto, part)
 
 
 def multimodal_model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrainedModel:

@@ -65,8 +65,8 @@ class AudioHalf(Generic[X]):
             if (path := hub.fetch(part, name)) is not None:
                 files[name] = path.read_text(encoding="utf-8")
         return cls(
-            AutoTokenizer.from_pretrained(hub.place(part), **hub.options(part)),
-            extractor.from_pretrained(hub.place(part), **hub.options(part)),
+            hub.from_pretrained(AutoTokenizer, part),
+            hub.from_pretrained(extractor, part),
             files,
         )
 

@@ -7,7 +7,7 @@ end. What differs between them is in one record each, in ``architectures/``.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,12 +81,17 @@ class AudioLLM(Family):
 
     @classmethod
     def build(
-        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+        cls,
+        config: ModelConfig,
+        parts: Mapping[str, PretrainedPart],
+        *,
+        texts: Iterable[str],
+        sample_rate: int,
     ) -> AudioLLM:
         assert config.pretrained is not None
-        part = PretrainedPart.of(config, "pretrained", offline=offline)
+        part = parts["pretrained"]
         if loading.holds_adapter_alone(part):
-            return cls._continued(config, Path(part.name), offline=offline)
+            return cls._continued(config, part.folder, offline=part.offline)
         return cls._from_pretrained(config, part, sample_rate)
 
     @classmethod
@@ -125,7 +130,7 @@ class AudioLLM(Family):
     def load(cls, directory: Path, *, offline: bool = False) -> AudioLLM:
         from transformers import AutoConfig, GenerationConfig
 
-        here = PretrainedPart(str(directory), offline=True, setting=str(directory))
+        here = hub.checkpoint(directory)
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
         architecture = ARCHITECTURES.get(config.model_type)
         processor = loading.processor(architecture, here)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.errors import UserError
@@ -84,7 +83,7 @@ def _merge_adapter_of_its_own(model: Any) -> None:
 
 def holds_adapter_alone(part: PretrainedPart) -> bool:
     """Whether a folder is an adapter of our own; Granite Speech has weights beside its own."""
-    return part.is_folder and weight_files.adapter_alone(Path(part.name))
+    return part.is_folder and weight_files.adapter_alone(part.folder)
 
 
 def processor(architecture: Architecture[Processor], part: PretrainedPart) -> Processor:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.tuning import FROZEN, FULL, LORA, Tuning
 from mynah.errors import UserError
 from mynah.models.audio_llm.registry import ARCHITECTURES
 from mynah.models.lora import adapters
-from mynah.models.pretrained import hub
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -99,6 +97,6 @@ def add_lora(
         model,
         dataclasses.replace(config, lora_target_modules=paths),
         heads=heads,
-        base=str(Path(part.name).resolve()) if part.is_folder else part.name,
-        revision=None if part.is_folder else hub.commit_of(part),
+        base=part.lasting_name,
+        revision=part.commit,
     )

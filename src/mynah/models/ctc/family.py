@@ -8,7 +8,7 @@ FastConformer (arXiv 2305.05084) in transformers' own classes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,10 +82,15 @@ class CTC(Family):
 
     @classmethod
     def build(
-        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+        cls,
+        config: ModelConfig,
+        parts: Mapping[str, PretrainedPart],
+        *,
+        texts: Iterable[str],
+        sample_rate: int,
     ) -> CTC:
         texts = list(texts)
-        family = cls._build_model(config, texts, sample_rate, offline=offline)
+        family = cls._build_model(config, parts, texts, sample_rate)
         if config.language_model == "words":
             cased = map(family._spelling.cased, texts)
             family._words = word_decoding.WordDecoding.estimate(cased, family.tokenizer)
@@ -94,14 +99,18 @@ class CTC(Family):
 
     @classmethod
     def _build_model(
-        cls, config: ModelConfig, texts: list[str], sample_rate: int, *, offline: bool
+        cls,
+        config: ModelConfig,
+        named: Mapping[str, PretrainedPart],
+        texts: list[str],
+        sample_rate: int,
     ) -> CTC:
         if config.pretrained is None:
             parts = loading.from_scratch(config, texts, sample_rate)
             return cls(parts.model, parts.extractor, parts.tokenizer, pretrained=False)
-        part = PretrainedPart.of(config, "pretrained", offline=offline)
-        if part.is_folder and (Path(part.name) / "adapter_config.json").exists():
-            return cls._continued(config, Path(part.name), offline=offline)
+        part = named["pretrained"]
+        if part.is_folder and (part.folder / "adapter_config.json").exists():
+            return cls._continued(config, part.folder, offline=part.offline)
         parts = loading.from_pretrained(config, part, texts, sample_rate)
         model = parts.model
         learns = tuning_of_recognizer(config)
@@ -112,15 +121,14 @@ class CTC(Family):
                 fix="model.decoder_tuning=null",
             )
         if learns.encoder == LORA:
-            (name, commit), *_ = parts.revisions.items()
             loading.untie(model)
             heads = loading.label_layers(model)
             model = adapters.add_lora(
                 model,
                 config,
                 heads=[] if learns.decoder == FROZEN else heads if parts.new_head else heads[:1],
-                base=str(Path(name).resolve()) if part.is_folder else name,
-                revision=None if part.is_folder else commit,
+                base=part.lasting_name,
+                revision=part.commit,
             )
         else:
             loading.freeze(model, learns)
@@ -180,7 +188,7 @@ class CTC(Family):
     def _load_model(cls, directory: Path, *, offline: bool) -> CTC:
         from transformers import AutoConfig
 
-        here = PretrainedPart(str(directory), offline=True, setting=str(directory))
+        here = hub.checkpoint(directory)
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
         extractor = hub.feature_extractor(here)
         tokenizer = load_ctc_tokenizer(str(directory), local_files_only=True)
@@ -188,7 +196,6 @@ class CTC(Family):
             model = loading.load_base(here, config, new_head=False)
             return cls(model, extractor, tokenizer, pretrained=True)
         base = adapters.base_of(directory, offline=offline)
-        hub.check_weights(base)
         model = loading.load_base(base, config, new_head=True)
         model = adapters.load_lora(model, directory, trainable=True)
         revisions = {base.name: hub.commit_of(base)}

@@ -215,6 +215,6 @@ def _has_head(config: Any) -> bool:
 
 def _own_tokenizer(part: PretrainedPart) -> Any:
     try:
-        return load_ctc_tokenizer(part.name, **hub.options(part))
+        return load_ctc_tokenizer(hub.place(part), **hub.options(part))
     except (OSError, ValueError, TypeError):
         return None

@@ -10,11 +10,11 @@ from typing import Any
 from mynah.errors import UserError
 from mynah.models.lora import quantization
 from mynah.models.pretrained import hub, weight_files
-from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.part import PretrainedName, PretrainedPart
 
 
 def recorded(name: str, revision: str | None, *, offline: bool, setting: str) -> PretrainedPart:
-    """The weights that a checkpoint remembers by name and revision.
+    """The weights that a checkpoint remembers by name and revision, found again.
 
     Args:
         name: A hub name or a folder.
@@ -29,14 +29,15 @@ def recorded(name: str, revision: str | None, *, offline: bool, setting: str) ->
     """
     digest = revision if (revision or "").startswith(weight_files.DIGEST_PREFIX) else None
     commit = None if digest or revision == "local" else revision
-    part = PretrainedPart(name, commit, offline, setting)
+    asked = PretrainedName(name=name, revision=commit, offline=offline, setting=setting)
     folder = Path(name)
-    if not part.is_folder and (digest or folder.is_absolute()):
+    if not asked.is_folder and (digest or folder.is_absolute()):
         raise UserError(
             f"The checkpoint builds on the weights in {name}, and that folder is not there.",
             where=setting,
             fix=f"Put the folder back, or link it to where it lies now: ln -s NEW_PLACE {name}",
         )
+    part = hub.resolve(asked)
     if digest is None or not part.is_folder:
         return part
     found = weight_files.digest(folder)
@@ -67,7 +68,7 @@ def check_bases(directory: Path, *, offline: bool) -> None:
     """
     for base in bases_of(directory, offline=offline):
         hub.model_type(base)
-        hub.check_weights(base)
+        weight_files.check_weights(base)
 
 
 def bases_of(directory: Path, *, offline: bool) -> list[PretrainedPart]:

@@ -2,54 +2,95 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mynah import console
 from mynah.errors import UserError
-from mynah.models.pretrained import hub_errors, weight_files
+from mynah.models.pretrained import hub_errors, loaded_files, weight_files
 from mynah.models.pretrained.extractor_fit import check_fit
-from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.part import PretrainedName, PretrainedPart
 
-_WEIGHTS = (weight_files.WHOLE, weight_files.INDEX)
-_PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+_AT_ONCE = 8  # files that are downloaded at a time
 # The files that say which class prepares a part's input, and how they name it.
 _PROCESSOR_FILES = {
     "processor_config.json": "processor_class",
     "preprocessor_config.json": "feature_extractor_type",
     "tokenizer_config.json": "tokenizer_class",
 }
-_COMMIT = re.compile(r"/snapshots/([0-9a-f]{40})/")
 
 
-def is_local(part: PretrainedPart) -> bool:
+def resolve(asked: PretrainedName) -> PretrainedPart:
+    """Find a part: the commit that its revision stands for, and the files that it has.
+
+    Done once a run: whoever is given the part finds its files without asking again. Of one of
+    the hub this fetches ``config.json``, which tells the commit and lets the hub's library note it
+    for a time without a network, and asks for the list of files.
+
+    Raises:
+        UserError: The part does not exist, is not on this machine, or may not be read.
+    """
+    if isinstance(asked, PretrainedPart):
+        return asked
+    held = {one.name: getattr(asked, one.name) for one in dataclasses.fields(PretrainedName)}
+    if asked.is_folder:
+        return PretrainedPart(**held, folder=Path(asked.name))
+    config = _download(asked, "config.json", asked.revision)
+    if config is None:
+        raise _no_config(asked)
+    folder = config.parent
+    return PretrainedPart(**held, folder=folder, commit=folder.name, files=_listing(asked, folder))
+
+
+def checkpoint(directory: Path) -> PretrainedPart:
+    """A checkpoint of ours, or a folder in one, as a part: nothing of it is elsewhere."""
+    return PretrainedPart(
+        name=str(directory), offline=True, setting=str(directory), folder=Path(directory)
+    )
+
+
+def is_local(part: PretrainedName) -> bool:
     """Whether only what is on this machine can be had: asked for, or no network."""
     return part.offline or not (part.is_folder or _hub_answers())
 
 
 def place(part: PretrainedPart) -> str:
-    """What a ``from_pretrained`` is given.
+    """What a ``from_pretrained`` is given: a folder that holds all small files of the part.
 
-    Without the network it is the folder that holds what was downloaded: of a name
-    transformers would list the files over the network (Voxtral's tokenizer is found so), and
-    of an adapter beside the weights take the base by the name that the adapter knows.
+    Of a name transformers would look for each file over the network, at each call. Code that comes
+    with a part is found by the name alone.
     """
-    if part.is_folder or not is_local(part):
+    if _is_loaded_by_name(part):
         return part.name
-    config = fetch(part, "config.json")
-    return part.name if config is None else str(config.parent)
+    fetch_all(part, loaded_files.small(part.files or (), code=part.trust_remote_code))
+    return str(part.folder)
+
+
+def from_pretrained(kind: Any, part: PretrainedPart) -> Any:
+    """A tokenizer, processor or feature extractor of a part.
+
+    Args:
+        kind: Its class of transformers, or an auto class.
+        part: The part.
+
+    Raises:
+        Exception: Whatever transformers raises where it has none.
+    """
+    return kind.from_pretrained(place(part), **options(part))
 
 
 def options(part: PretrainedPart) -> dict[str, Any]:
     """Arguments for any ``from_pretrained``."""
+    in_folder = not (part.is_folder or _is_loaded_by_name(part))
     return {
-        "revision": part.revision,
-        "local_files_only": is_local(part),
+        "revision": part.commit,
+        "local_files_only": in_folder or is_local(part),
         "trust_remote_code": part.trust_remote_code,
     }
 
@@ -60,38 +101,98 @@ def model_options(part: PretrainedPart) -> dict[str, Any]:
     transformers looks for an adapter beside the weights, and would do so over the network
     even where it may not.
     """
-    return options(part) | {"adapter_kwargs": {"local_files_only": is_local(part)}}
+    found = options(part)
+    return found | {"adapter_kwargs": {"local_files_only": found["local_files_only"]}}
+
+
+def _is_loaded_by_name(part: PretrainedPart) -> bool:
+    if part.is_folder or not part.trust_remote_code:
+        return False
+    return any(name.endswith(".py") for name in part.files or map(str, part.folder.iterdir()))
 
 
 def fetch(part: PretrainedPart, filename: str) -> Path | None:
     """A file of a part, downloaded where needed; None where the part does not have it.
 
     Raises:
-        UserError: The part does not exist, is not on this machine, or may not be read.
+        UserError: It may not be read, or the hub does not give it.
     """
-    if part.is_folder:
-        path = Path(part.name) / filename
-        return path if path.exists() else None
+    path = part.folder / filename
+    if path.exists():
+        return path
+    return _download(part, filename, part.commit) if part.has(filename) else None
+
+
+def fetch_all(part: PretrainedPart, filenames: Iterable[str]) -> None:
+    """Download files of a part that are not here yet, several at a time.
+
+    Raises:
+        UserError: One may not be read, or the hub does not give it.
+    """
+    missing = [name for name in filenames if not (part.folder / name).exists()]
+    if missing:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda name: fetch(part, name), missing))
+
+
+def fetch_weights(part: PretrainedPart) -> None:
+    """Download what a model is loaded from, with the adapters that lie beside it.
+
+    Raises:
+        UserError: A file may not be read, or the hub does not give it.
+    """
+    if part.files is None or _is_loaded_by_name(part):
+        return
+    needed = loaded_files.needed(part.files, weights_of(part), code=part.trust_remote_code)
+    fetch_all(part, needed)
+
+
+def weights_of(part: PretrainedPart) -> list[str]:
+    """Names of the safetensors files that a part's model is loaded from.
+
+    Raises:
+        UserError: The index of several may not be read, or is damaged.
+    """
+    index = None if part.has(weight_files.SINGLE) else fetch(part, weight_files.INDEX)
+    if index is None:
+        return [weight_files.SINGLE]
+    try:
+        return weight_files.shards(index)
+    except ValueError as error:
+        raise weight_files.not_intact(part, str(error)) from None
+
+
+def _download(part: PretrainedName, filename: str, revision: str | None) -> Path | None:
     from huggingface_hub import errors as hub
     from huggingface_hub import hf_hub_download
 
     try:
         return Path(
-            hf_hub_download(
-                part.name,
-                filename,
-                revision=part.revision,
-                local_files_only=is_local(part),
-            )
+            hf_hub_download(part.name, filename, revision=revision, local_files_only=is_local(part))
         )
     except hub.RemoteEntryNotFoundError:
         return None
+    except OSError as error:  # all others of huggingface_hub are of this kind, or ValueErrors
+        raise hub_errors.refusal(part, error) from None
     except (hub.HFValidationError, hub.HfUriError) as error:
         raise hub_errors.refusal(part, error) from None
-    except OSError as error:  # all others of huggingface_hub are of this kind
-        if _is_cached(part):
-            return None
-        raise hub_errors.refusal(part, error) from None
+
+
+def _listing(asked: PretrainedName, folder: Path) -> frozenset[str] | None:
+    """Names of all files of a part; None where only what is on this machine can be had."""
+    if is_local(asked):
+        return None
+    from huggingface_hub import HfApi, constants
+
+    try:
+        info = HfApi().model_info(
+            asked.name, revision=folder.name, timeout=constants.HF_HUB_ETAG_TIMEOUT
+        )
+    except OSError as error:
+        if weight_files.are_intact(folder):
+            return None  # the hub fails, and all that is needed was fetched before
+        raise hub_errors.refusal(asked, error) from None
+    return frozenset(one.rfilename for one in info.siblings or ())
 
 
 @functools.cache
@@ -110,30 +211,6 @@ def _hub_answers() -> bool:
             console.notice("The Hugging Face hub cannot be reached: using what is on this machine.")
         return False
     return True
-
-
-def _is_cached(part: PretrainedPart) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(part.name, "config.json", revision=part.revision)
-    return isinstance(found, str)
-
-
-def exists(part: PretrainedPart, filename: str) -> bool:
-    """Whether a part has a file, without downloading it."""
-    if part.is_folder:
-        return (Path(part.name) / filename).exists()
-    from huggingface_hub import HfApi, try_to_load_from_cache
-    from huggingface_hub import errors as hub
-
-    if isinstance(try_to_load_from_cache(part.name, filename, revision=part.revision), str):
-        return True
-    if is_local(part):
-        return False
-    try:
-        return HfApi().file_exists(part.name, filename, revision=part.revision)
-    except (hub.OfflineModeIsEnabled, OSError):
-        return False
 
 
 @contextmanager
@@ -157,17 +234,21 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def _no_config(part: PretrainedName) -> UserError:
+    inside = sorted(one.parent for one in Path(part.name).glob("*/config.json"))
+    return UserError(
+        f"{part.name} has no config.json, so it is not a model of transformers.",
+        where=part.setting,
+        fix=f"Name the model in it: {part.setting}={inside[-1]}"
+        if inside
+        else "Name a model in the transformers format.",
+    )
+
+
 def _written_config(part: PretrainedPart) -> dict[str, Any]:
-    path = fetch(part, "config.json")
-    if path is None:
-        inside = sorted(one.parent for one in Path(part.name).glob("*/config.json"))
-        raise UserError(
-            f"{part.name} has no config.json, so it is no model of transformers.",
-            where=part.setting,
-            fix=f"Name the model in it: {part.setting}={inside[-1]}"
-            if inside
-            else "Name a model in the transformers format.",
-        )
+    path = part.folder / "config.json"
+    if not path.exists():
+        raise _no_config(part)
     return _json(part, path)
 
 
@@ -238,7 +319,8 @@ def load_config(part: PretrainedPart) -> Any:
         raise hub_errors.brings_code(part)
     try:
         with quiet():
-            return AutoConfig.from_pretrained(part.name, **options(part))
+            named = part.name if _is_loaded_by_name(part) else part.folder
+            return AutoConfig.from_pretrained(named, **options(part))
     except (ValueError, OSError, KeyError):
         raise UserError(
             f"transformers knows no architecture {kind!r}, which {part.name} is of.",
@@ -248,59 +330,9 @@ def load_config(part: PretrainedPart) -> Any:
 
 
 def commit_of(part: PretrainedPart) -> str:
-    """What tells a part's weights from others: the commit it was loaded at, of a folder the
+    """What tells a part's weights from others: the commit they are of, of a folder the
     ``sha256:`` digest of its weights (``"local"`` where it has no safetensors)."""
-    if part.is_folder:
-        return weight_files.digest(Path(part.name)) or "local"
-    path = fetch(part, "config.json") or Path()
-    found = _COMMIT.search(path.as_posix())
-    return found[1] if found else "local"
-
-
-def check_weights(part: PretrainedPart) -> None:
-    """Raise where a part's weights are in pickle files alone, missing, or cut short.
-
-    Raises:
-        UserError: With how to convert them.
-    """
-    if any(exists(part, name) for name in _WEIGHTS):
-        _check_whole(part)
-        return
-    fetch(part, "config.json")  # raises where nothing of it is to be had
-    if not any(exists(part, name) for name in _PICKLED):
-        raise UserError(
-            f"{part.name} has no model.safetensors.",
-            where=part.setting,
-            fix=f"Name a model with weights, or download it whole: `hf download {part.name}`.",
-        )
-    folder = part.name if part.is_folder else part.name.rsplit("/", 1)[-1]
-    download = "" if part.is_folder else f"hf download {part.name} --local-dir {folder} && "
-    raise UserError(
-        f"{part.name} has its weights as pickle files alone, which can run code when loaded.",
-        where=part.setting,
-        fix=f"Convert it, then name the folder: {download}cd {folder} && "
-        'python -c "import torch; from safetensors.torch import save_file; '
-        "w = torch.load('pytorch_model.bin', weights_only=True); "
-        "save_file({k: v.clone() for k, v in w.items()}, 'model.safetensors', {'format': 'pt'})\"",
-    )
-
-
-def _check_whole(part: PretrainedPart) -> None:
-    """Look at the weight files that are on this machine already."""
-    folder = Path(part.name)
-    if not part.is_folder:
-        found = fetch(part, "config.json")
-        if found is None or not any((found.parent / name).exists() for name in _WEIGHTS):
-            return  # to be downloaded yet
-        folder = found.parent
-    if problem := weight_files.damage_in(folder):
-        raise UserError(
-            f"The weights of {part.name} are not whole: {problem}.",
-            where=part.setting,
-            fix="Copy the folder again from where it is whole."
-            if part.is_folder
-            else f"hf download {part.name} --force-download",
-        )
+    return part.commit or weight_files.digest(part.folder) or "local"
 
 
 def feature_extractor(part: PretrainedPart, sample_rate: int | None = None) -> Any:
@@ -314,7 +346,7 @@ def feature_extractor(part: PretrainedPart, sample_rate: int | None = None) -> A
         UserError: It has none, or one of another model, or hears another rate.
     """
     try:
-        extractor = _extractor_class(part).from_pretrained(part.name, **options(part))
+        extractor = from_pretrained(_extractor_class(part), part)
     except (OSError, ValueError) as error:
         if "trust_remote_code" in str(error):
             raise hub_errors.brings_code(part) from None

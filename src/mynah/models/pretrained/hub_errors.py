@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
-    from mynah.models.pretrained.part import PretrainedPart
+    from mynah.models.pretrained.part import PretrainedName
 
 _FORBIDDEN = (401, 403)
 
 
-def refusal(part: PretrainedPart, error: Exception) -> UserError:
+def refusal(part: PretrainedName, error: Exception) -> UserError:
     """What to tell of an error that huggingface_hub raised while it looked for a file.
 
     Args:
@@ -68,7 +68,7 @@ def refusal(part: PretrainedPart, error: Exception) -> UserError:
     return not_here(part)
 
 
-def not_here(part: PretrainedPart) -> UserError:
+def not_here(part: PretrainedName) -> UserError:
     """What to tell of a part that is not on this machine while the network cannot be used."""
     prefetch = f"hf download {part.name}"
     if part.revision:
@@ -83,7 +83,7 @@ def not_here(part: PretrainedPart) -> UserError:
     )
 
 
-def brings_code(part: PretrainedPart) -> UserError:
+def brings_code(part: PretrainedName) -> UserError:
     """What to tell of a part that cannot be loaded without running code of its own."""
     return UserError(
         f"{part.name} brings its own code, which is not run unasked.",

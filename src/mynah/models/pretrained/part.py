@@ -1,4 +1,4 @@
-"""A pretrained part as it is asked for: by name, before anything of it is looked at."""
+"""A pretrained part as plain data: as it is asked for, and as it was found."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
 
 
-@dataclass(frozen=True)
-class PretrainedPart:
-    """A pretrained part by name.
+@dataclass(frozen=True, kw_only=True)
+class PretrainedName:
+    """A pretrained part as it is asked for.
 
     Attributes:
         name: A hub name as ``openai/whisper-small``, or a folder.
@@ -33,7 +33,7 @@ class PretrainedPart:
     quantization: str | None = None
 
     @classmethod
-    def of(cls, config: ModelConfig, setting: str, *, offline: bool) -> PretrainedPart:
+    def of(cls, config: ModelConfig, setting: str, *, offline: bool) -> PretrainedName:
         """The part that ``model.SETTING`` names.
 
         Args:
@@ -42,16 +42,45 @@ class PretrainedPart:
             offline: Use nothing that is not on this machine.
         """
         of_decoder = setting == "decoder_model_name"
-        return cls(
-            getattr(config, setting),
-            config.decoder_revision if of_decoder else config.revision,
-            offline,
-            f"model.{setting}",
-            config.trust_remote_code,
-            config.attn_implementation,
-            config.quantization,
+        return PretrainedName(
+            name=getattr(config, setting),
+            revision=config.decoder_revision if of_decoder else config.revision,
+            offline=offline,
+            setting=f"model.{setting}",
+            trust_remote_code=config.trust_remote_code,
+            attention=config.attn_implementation,
+            quantization=config.quantization,
         )
 
     @property
     def is_folder(self) -> bool:
         return Path(self.name).is_dir()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedPart(PretrainedName):
+    """A pretrained part that was found (:func:`mynah.models.pretrained.hub.resolve`).
+
+    Attributes:
+        folder: Where its files lie; of one of the hub those that were fetched so far.
+        commit: The commit of the hub that its revision stands for; None of a folder.
+        files: Names of all files of that commit, fetched or not; None of a folder, and where
+            only what lies in ``folder`` can be had.
+    """
+
+    folder: Path
+    commit: str | None = None
+    files: frozenset[str] | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        return self.commit is None
+
+    def has(self, filename: str) -> bool:
+        """Whether it has a file, fetched or not."""
+        return (self.folder / filename).exists() or filename in (self.files or ())
+
+    @property
+    def lasting_name(self) -> str:
+        """A name that means the same from any working directory."""
+        return str(self.folder.resolve()) if self.is_folder else self.name

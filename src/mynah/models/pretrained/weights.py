@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mynah import console
 from mynah.errors import UserError
 from mynah.models.lora import adapters, quantization
-from mynah.models.pretrained import hub, hub_errors
+from mynah.models.pretrained import hub, hub_errors, weight_files
 from mynah.models.pretrained.attention import check_attention
 from mynah.models.pretrained.part import PretrainedPart
 
@@ -51,7 +51,8 @@ def load(
     """
     import torch
 
-    hub.check_weights(part)
+    hub.fetch_weights(part)
+    weight_files.check_weights(part)
     if part.quantization is not None:
         quantization.check_device()
     check_attention(kind, part, config)

@@ -7,7 +7,7 @@ SpeechEncoderDecoder. The decoder is told language and task; it learns the trans
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,12 +99,17 @@ class Seq2Seq(Family):
 
     @classmethod
     def build(
-        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+        cls,
+        config: ModelConfig,
+        parts: Mapping[str, PretrainedPart],
+        *,
+        texts: Iterable[str],
+        sample_rate: int,
     ) -> Seq2Seq:
         assert config.pretrained is not None
-        part = PretrainedPart.of(config, "pretrained", offline=offline)
-        if part.is_folder and (Path(part.name) / "adapter_config.json").exists():
-            family = cls._continued(config, Path(part.name), offline=offline)
+        part = parts["pretrained"]
+        if part.is_folder and (part.folder / "adapter_config.json").exists():
+            family = cls._continued(config, part.folder, offline=part.offline)
         else:
             family = cls._from_pretrained(config, part, sample_rate)
         family._spelling.say_what_is_missing(list(texts))
@@ -127,8 +132,8 @@ class Seq2Seq(Family):
             model = adapters.add_lora(
                 model,
                 dataclasses.replace(config, lora_target_modules=targets),
-                base=str(Path(part.name).resolve()) if part.is_folder else part.name,
-                revision=None if part.is_folder else commit,
+                base=part.lasting_name,
+                revision=part.commit,
             )
         return cls(model, processor, usage, revisions={part.name: commit})
 
@@ -151,7 +156,7 @@ class Seq2Seq(Family):
     def load(cls, directory: Path, *, offline: bool = False) -> Seq2Seq:
         from transformers import AutoConfig, GenerationConfig
 
-        here = PretrainedPart(str(directory), offline=True, setting=str(directory))
+        here = hub.checkpoint(directory)
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
         processor = loading.processor(here, config.model_type)
         usage = Usage.of(config)

@@ -140,10 +140,10 @@ def _load_processor(part: PretrainedPart, kind: str) -> Any:
         with hub.quiet():
             if kind in ("moonshine", "speech-encoder-decoder"):
                 # Their repositories name a processor that not every extractor fits.
-                extractor = AutoFeatureExtractor.from_pretrained(part.name, **hub.options(part))
-                tokenizer = AutoTokenizer.from_pretrained(part.name, **hub.options(part))
+                extractor = hub.from_pretrained(AutoFeatureExtractor, part)
+                tokenizer = hub.from_pretrained(AutoTokenizer, part)
                 return Wav2Vec2Processor(extractor, tokenizer)
-            return AutoProcessor.from_pretrained(part.name, **hub.options(part))
+            return hub.from_pretrained(AutoProcessor, part)
     except ImportError as error:
         if "sentencepiece" not in str(error).lower():
             raise

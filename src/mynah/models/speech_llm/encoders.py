@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -85,7 +84,7 @@ def load(part: PretrainedPart, config: Any) -> Any:
     import transformers
 
     whole = hub.load_config(part)
-    if part.is_folder and (Path(part.name) / "adapter_config.json").exists():
+    if part.is_folder and (part.folder / "adapter_config.json").exists():
         return _ready(_merged(part, whole))
     kind = _WHOLE.get(whole.model_type, "AutoModel")
     if whole.model_type == "whisper" and "WhisperEncoder" in (whole.architectures or ()):
@@ -100,7 +99,7 @@ def _merged(part: PretrainedPart, config: Any) -> Any:
     """The encoder of a recognizer of ours that was adapted with LoRA."""
     import transformers
 
-    directory = Path(part.name)
+    directory = part.folder
     base = adapters.base_of(directory, offline=part.offline)
     kind = getattr(transformers, _WHOLE.get(config.model_type, "AutoModelForCTC"))
     model = weights.load(kind, base, config=config, drawn=_HEADS, dropped=_NOT_ENCODER)

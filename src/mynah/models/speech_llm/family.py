@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from mynah.models.features.frontends import Frontend, frontend_for, group_by_len
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.seq2seq.frontends import WhisperWindowFrontend
 from mynah.models.speech_llm.config import DECODER, ENCODER
 from mynah.models.speech_llm.prompts import end_of_text, prompt_ids
@@ -74,20 +75,24 @@ class SpeechLLMFamily(Family):
 
     @classmethod
     def build(
-        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+        cls,
+        config: ModelConfig,
+        parts: Mapping[str, PretrainedPart],
+        *,
+        texts: Iterable[str],
+        sample_rate: int,
     ) -> SpeechLLMFamily:
         from mynah.models.speech_llm import parts as speech_llm_parts
 
         if config.pretrained is None:
-            parts = speech_llm_parts.from_names(config, texts, sample_rate, offline=offline)
-            return cls._of(parts)
-        directory = Path(config.pretrained)
-        family = cls.load(directory, offline=offline)
+            return cls._of(speech_llm_parts.from_names(config, parts, texts, sample_rate))
+        part = parts["pretrained"]
+        family = cls.load(part.folder, offline=part.offline)
         held = [one for one in family._adaptable() if adapters.is_adapted(one)]
         family = cls._of(speech_llm_parts.go_on(family._parts(), config, texts))
-        for part in family._adaptable():
-            if any(part is one for one in held):
-                adapters.say_going_on(part, config, directory)
+        for adaptable in family._adaptable():
+            if any(adaptable is one for one in held):
+                adapters.say_going_on(adaptable, config, part.folder)
         return family
 
     def _adaptable(self) -> tuple[Any, Any]:

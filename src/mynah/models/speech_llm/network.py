@@ -268,7 +268,7 @@ class SpeechLLM(PreTrainedModel):
 
         def pretrained(side: str) -> PretrainedPart:
             if side in config.saved_parts:
-                return PretrainedPart(str(directory / side), offline=True, setting=str(directory))
+                return dataclasses.replace(hub.checkpoint(directory / side), setting=str(directory))
             held_in = getattr(config, quantization.RECORD, None)
             return _base(config.bases[side], directory, held_in, offline=local_files_only)
 

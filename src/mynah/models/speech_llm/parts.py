@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,27 +46,38 @@ class Parts:
 
 
 def from_names(
-    config: ModelConfig, texts: Iterable[str], sample_rate: int, *, offline: bool
+    config: ModelConfig,
+    named: Mapping[str, PretrainedPart],
+    texts: Iterable[str],
+    sample_rate: int,
 ) -> Parts:
-    """What ``encoder_model_name`` (null: drawn) and ``decoder_model_name`` name, joined.
+    """What ``encoder_model_name`` (null: random) and ``decoder_model_name`` name, joined.
+
+    Args:
+        config: The ``model`` section.
+        named: The parts by their setting.
+        texts: Training transcripts.
+        sample_rate: Hertz of the audio.
 
     Raises:
         UserError: A name cannot be loaded, or settings do not fit it.
     """
     learns = tuning_of_parts(config)
-    speaking = PretrainedPart.of(config, "decoder_model_name", offline=offline)
+    decoding = named["decoder_model_name"]
     if learns.decoder == FULL:
-        speaking = dataclasses.replace(speaking, quantization=None)  # it is trained
-    spoken = hub.load_config(speaking)
-    tokenizer = load_tokenizer(speaking)
+        decoding = dataclasses.replace(decoding, quantization=None)  # it is trained
+    spoken = hub.load_config(decoding)
+    tokenizer = load_tokenizer(decoding)
     # Tokens that the tokenizer has and the model has no rows of are new to it as well.
     first = min(len(tokenizer), spoken.get_text_config().vocab_size)
     add_tokens(tokenizer, config.new_tokens)
     bases: dict[str, list[str]] = {}
-    encoder, heard, extractor = _encoder(config, sample_rate, bases, offline=offline)
-    language_model = network.load_language_model(speaking)
-    _check_reads_vectors(language_model, speaking)
-    bases[DECODER] = [_lasting(speaking), hub.commit_of(speaking)]
+    encoder, heard, extractor = _encoder(
+        config, named.get("encoder_model_name"), sample_rate, bases
+    )
+    language_model = network.load_language_model(decoding)
+    _check_reads_vectors(language_model, decoding)
+    bases[DECODER] = [decoding.lasting_name, hub.commit_of(decoding)]
     model = network.SpeechLLM(
         SpeechLLMConfig(
             encoder_config=heard,
@@ -124,21 +135,23 @@ def go_on(parts: Parts, config: ModelConfig, texts: Iterable[str]) -> Parts:
 
 
 def _encoder(
-    config: ModelConfig, sample_rate: int, bases: dict[str, list[str]], *, offline: bool
+    config: ModelConfig,
+    encoding: PretrainedPart | None,
+    sample_rate: int,
+    bases: dict[str, list[str]],
 ) -> tuple[Any, Any, Any]:
     """Encoder, its configuration and its feature extractor; a pretrained one adds its base."""
-    if config.encoder_model_name is None:
+    if encoding is None:
         sizes = scratch.fastconformer_config(config.encoder)
         encoder = encoders.draw(sizes)
         scratch.spread_weights(encoder)
         return encoder, sizes, scratch.log_mel_extractor(config.encoder.mel_bins, sample_rate)
-    hearing = PretrainedPart.of(config, "encoder_model_name", offline=offline)
-    heard = encoders.encoder_config(hub.load_config(hearing), hearing)
-    extractor = hub.feature_extractor(hearing, sample_rate)
+    heard = encoders.encoder_config(hub.load_config(encoding), encoding)
+    extractor = hub.feature_extractor(encoding, sample_rate)
     if tuning_of_parts(config).encoder == FULL:
-        hearing = dataclasses.replace(hearing, quantization=None)  # it is trained
-    bases[ENCODER] = [_lasting(hearing), hub.commit_of(hearing)]
-    return encoders.load(hearing, heard), heard, extractor
+        encoding = dataclasses.replace(encoding, quantization=None)  # it is trained
+    bases[ENCODER] = [encoding.lasting_name, hub.commit_of(encoding)]
+    return encoders.load(encoding, heard), heard, extractor
 
 
 def _is_whole(base: list[str] | None) -> bool:
@@ -235,8 +248,3 @@ def _check_reads_vectors(language_model: Any, part: PretrainedPart) -> None:
             where=part.setting,
             fix="Name another language model, as HuggingFaceTB/SmolLM2-360M-Instruct.",
         )
-
-
-def _lasting(part: PretrainedPart) -> str:
-    """A name that means the same from any working directory."""
-    return str(Path(part.name).resolve()) if part.is_folder else part.name

@@ -24,7 +24,7 @@ def load_tokenizer(part: PretrainedPart) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(part.name, **hub.options(part))
+        return hub.from_pretrained(AutoTokenizer, part)
     except (OSError, ValueError) as error:
         raise UserError(
             f"{part.name} has no tokenizer: {str(error).splitlines()[0]}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,15 +84,20 @@ class Transducer(Family):
 
     @classmethod
     def build(
-        cls, config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool
+        cls,
+        config: ModelConfig,
+        parts: Mapping[str, PretrainedPart],
+        *,
+        texts: Iterable[str],
+        sample_rate: int,
     ) -> Transducer:
         texts = list(texts)
         if config.pretrained is None:
-            parts = loading.from_scratch(config, texts, sample_rate)
-            family = cls(parts.model, parts.processor, pretrained=False)
+            fresh = loading.from_scratch(config, texts, sample_rate)
+            family = cls(fresh.model, fresh.processor, pretrained=False)
             family.configure_decoding(config)
             return family
-        part = PretrainedPart.of(config, "pretrained", offline=offline)
+        part = parts["pretrained"]
         family = cls._from_pretrained(config, part, texts, sample_rate)
         family.configure_decoding(config)
         return family
@@ -101,20 +106,19 @@ class Transducer(Family):
     def _from_pretrained(
         cls, config: ModelConfig, part: PretrainedPart, texts: Sequence[str], sample_rate: int
     ) -> Transducer:
-        if part.is_folder and (Path(part.name) / "adapter_config.json").exists():
-            return cls._continued(config, Path(part.name), offline=part.offline)
+        if part.is_folder and (part.folder / "adapter_config.json").exists():
+            return cls._continued(config, part.folder, offline=part.offline)
         parts = loading.from_pretrained(config, part, sample_rate)
         model = parts.model
         learns = tuning_of_recognizer(config)
         if learns.adapts:
-            (name, commit), *_ = parts.revisions.items()
             targets = loading.lora_targets(config)
             model = adapters.add_lora(
                 model,
                 dataclasses.replace(config, lora_target_modules=targets),
                 heads=[] if learns.decoder == FROZEN else [loading.HEAD],
-                base=str(Path(name).resolve()) if part.is_folder else name,
-                revision=None if part.is_folder else commit,
+                base=part.lasting_name,
+                revision=part.commit,
             )
         else:
             loading.freeze(model, learns)
@@ -137,12 +141,11 @@ class Transducer(Family):
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> Transducer:
-        here = PretrainedPart(str(directory), offline=True, setting=str(directory))
+        here = hub.checkpoint(directory)
         processor = loading.load_processor(here)
         if not (directory / "adapter_config.json").exists():
             return cls(loading.load_base(here), processor, pretrained=True)
         base = adapters.base_of(directory, offline=offline)
-        hub.check_weights(base)
         model = adapters.load_lora(loading.load_base(base), directory, trainable=True)
         revisions = {base.name: hub.commit_of(base)}
         return cls(model, processor, pretrained=True, revisions=revisions)

@@ -110,7 +110,7 @@ def load_processor(part: PretrainedPart) -> Any:
     from transformers import AutoProcessor
 
     try:
-        processor = AutoProcessor.from_pretrained(part.name, **hub.options(part))
+        processor = hub.from_pretrained(AutoProcessor, part)
     except (OSError, ValueError, TypeError, AttributeError):
         processor = None
     # Where parts are missing, AutoProcessor gives one of the others alone.

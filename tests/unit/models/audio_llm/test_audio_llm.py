@@ -20,7 +20,7 @@ from mynah.models import registry
 from mynah.models.audio_llm import loading
 from mynah.models.audio_llm.registry import ARCHITECTURES
 from mynah.models.family import Example
-from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained import hub
 
 KINDS = ARCHITECTURES.own
 # Of each way to hear, one is in the fast tests throughout; all are in the long ones.
@@ -75,8 +75,7 @@ def still(family):
 
 
 def plain_processor(kind, folder):
-    part = PretrainedPart(str(folder), offline=True)
-    return loading.processor(ARCHITECTURES.get(kind), part)
+    return loading.processor(ARCHITECTURES.get(kind), hub.checkpoint(folder))
 
 
 def plain_model(kind, folder):

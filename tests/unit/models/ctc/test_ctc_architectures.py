@@ -15,7 +15,6 @@ from mynah.models import registry
 from mynah.models.ctc import loading
 from mynah.models.family import Example
 from mynah.models.pretrained import hub
-from mynah.models.pretrained.part import PretrainedPart
 
 KINDS = [kind for kinds in standins_ctc.BY_TYPE.values() for kind in kinds]
 ONE_OF_EACH = [kinds[0] for kinds in standins_ctc.BY_TYPE.values()]
@@ -95,7 +94,7 @@ def test_plain_transformers_loads_a_checkpoint_and_says_the_same(kind, talking, 
     found = talking(kind)
     if kind == "granite5_ctc":  # transformers' own extractor asks for torchaudio
         processor = AutoTokenizer.from_pretrained(found.folder)
-        extractor = hub.feature_extractor(PretrainedPart(str(found.folder)))
+        extractor = hub.feature_extractor(hub.checkpoint(found.folder))
     else:
         extractor = processor = AutoProcessor.from_pretrained(found.folder)
     for clip in clips[:2]:

@@ -8,7 +8,6 @@ from tiny_models import tiny
 from mynah.models.ctc import loading
 from mynah.models.features.frontends import frontend_for, group_by_length
 from mynah.models.pretrained import hub
-from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.speech_llm import encoders
 
 KINDS = ["parakeet_ctc", "wav2vec2_ctc", "hubert_ctc", "wavlm_ctc", "w2v_bert", "whisper"]
@@ -16,7 +15,7 @@ LENGTHS = [4000, 4001, 4159, 4160, 5000, 6399, 6401, 7777, 8000, 9599, 9601, 111
 
 
 def frontend_and_encoder(folder):
-    part = PretrainedPart(str(folder))
+    part = hub.checkpoint(folder)
     config = hub.load_config(part)
     encoder = encoders.load(part, encoders.encoder_config(config, part))
     return frontend_for(hub.feature_extractor(part, 16000), encoder), encoder.eval()

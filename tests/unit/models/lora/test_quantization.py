@@ -89,7 +89,7 @@ def test_a_missing_package_is_named_with_the_extra(capsys, monkeypatch):
 
 def test_torch_is_not_imported_to_say_so():
     code = (
-        "import sys; from mynah.cli import main; "
+        "import sys; from mynah.cli.main import main; "
         f"status = main(['train', '{FOUR_BITS}', 'model.pretrained=x']); "
         "sys.exit(0 if status == 2 and 'torch' not in sys.modules else 1)"
     )

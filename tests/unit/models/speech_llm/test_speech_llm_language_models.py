@@ -170,10 +170,10 @@ def test_a_language_model_trained_in_full_has_its_new_rows_itself(checkpoints, c
 
 
 def test_what_ends_a_text_follows_from_the_template(checkpoints):
-    from mynah.models.pretrained.part import PretrainedPart
+    from mynah.models.pretrained import hub
 
     ends = {
-        kind: end_of_text(load_tokenizer(PretrainedPart(str(checkpoints(kind)))))
+        kind: end_of_text(load_tokenizer(hub.checkpoint(checkpoints(kind))))
         for kind in LANGUAGE_MODELS
     }
     assert ends["gemma_lm"] == 4 and ends["phi_lm"] is None

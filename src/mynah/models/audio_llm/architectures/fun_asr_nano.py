@@ -229,11 +229,11 @@ class FunAsrRequests(Requests):
 
 
 def _processor(part: PretrainedPart) -> FunAsrNanoProcessor:
-    written, _ = FunAsrNanoProcessor.get_processor_dict(part.name, **hub.options(part))
+    written, _ = FunAsrNanoProcessor.get_processor_dict(hub.place(part), **hub.options(part))
     made: FunAsrNanoProcessor = FunAsrNanoProcessor.from_args_and_dict(
         [
-            FunAsrNanoFeatureExtractor.from_pretrained(hub.place(part), **hub.options(part)),
-            AutoTokenizer.from_pretrained(hub.place(part), **hub.options(part)),
+            hub.from_pretrained(FunAsrNanoFeatureExtractor, part),
+            hub.from_pretrained(AutoTokenizer, part),
         ],
         written,
     )

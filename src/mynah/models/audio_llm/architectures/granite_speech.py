@@ -180,11 +180,11 @@ class GraniteFrontend(AudioFrontend):
 
 
 def _processor(part: PretrainedPart) -> GraniteSpeechProcessor:
-    written, _ = GraniteSpeechProcessor.get_processor_dict(part.name, **hub.options(part))
+    written, _ = GraniteSpeechProcessor.get_processor_dict(hub.place(part), **hub.options(part))
     made: GraniteSpeechProcessor = GraniteSpeechProcessor.from_args_and_dict(
         [
-            GraniteSpeechFeatureExtractor.from_pretrained(hub.place(part), **hub.options(part)),
-            AutoTokenizer.from_pretrained(hub.place(part), **hub.options(part)),
+            hub.from_pretrained(GraniteSpeechFeatureExtractor, part),
+            hub.from_pretrained(AutoTokenizer, part),
         ],
         written,
     )

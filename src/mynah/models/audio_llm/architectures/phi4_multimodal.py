@@ -74,8 +74,8 @@ def _model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrainedModel:
         return model
     options = {
         "subfolder": _SPEECH_LORA,
-        "revision": part.revision,
-        "local_files_only": hub.is_local(part),
+        "revision": part.commit,
+        "local_files_only": hub.options(part)["local_files_only"],
     }
     with hub.quiet():
         model.load_adapter(hub.place(part), adapter_name="speech", adapter_kwargs=options)
