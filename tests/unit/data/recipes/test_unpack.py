@@ -60,6 +60,13 @@ def test_a_tar_archive_is_unpacked_with_its_times(tmp_path: Path, mode: str):
     assert (tmp_path / "to/corpus/one.wav").stat().st_mtime == 1_000_000_000
 
 
+def test_a_file_that_its_packer_kept_to_himself_can_be_read(tmp_path: Path):
+    info, content = _file("corpus/two.wav")
+    info.mode = 0
+    unpack(_tar(tmp_path / "a", (info, content)), tmp_path / "to", "corpus")
+    assert (tmp_path / "to/corpus/two.wav").stat().st_mode & 0o777 == 0o644
+
+
 def test_a_zip_archive_is_unpacked(tmp_path: Path):
     archive = _zip(tmp_path / "a.zip", "corpus/two.wav")
     assert unpack(archive, tmp_path / "to", "corpus") == 2
@@ -85,7 +92,10 @@ _OUTSIDE = [
     _entry("corpus/link", tarfile.SYMTYPE, "/etc/passwd"),
     _entry("corpus/link", tarfile.SYMTYPE, "../../outside"),
     _entry("corpus/link", tarfile.SYMTYPE, "deep/../../../outside"),
+    _entry("corpus/link", tarfile.SYMTYPE, "deep/../one.wav"),  # wherever deep may lead later
+    _entry("corpus/link", tarfile.SYMTYPE, "..\\..\\outside"),
     _entry("corpus/link", tarfile.LNKTYPE, "/etc/passwd"),
+    _entry("corpus/link", tarfile.LNKTYPE, "corpus/one.wav"),
     _entry("corpus/pipe", tarfile.FIFOTYPE),
     _entry("corpus/null", tarfile.CHRTYPE),
 ]
@@ -114,7 +124,10 @@ def test_a_link_that_stays_inside_is_made(tmp_path: Path):
     assert (tmp_path / "to/corpus/deep/link.wav").read_bytes() == b"sound"
 
 
-@pytest.mark.parametrize("name", ["../outside.wav", "/outside.wav", "corpus/../../outside.wav"])
+@pytest.mark.parametrize(
+    "name",
+    ["../outside.wav", "/outside.wav", "corpus/../../outside.wav", "corpus\\..\\outside.wav"],
+)
 def test_a_zip_archive_that_would_write_outside_is_refused(tmp_path: Path, name: str):
     with pytest.raises(UnsafeArchiveError, match="leads outside"):
         unpack(_zip(tmp_path / "a.zip", name), tmp_path / "to", "corpus")

@@ -10,15 +10,12 @@ import bz2
 import errno
 import gzip
 import lzma
-import os
 import shutil
 import tarfile
+import time
 import zipfile
 import zlib
-from collections.abc import Callable, Generator
-from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -54,26 +51,49 @@ class DamagedArchiveError(UserError):
     """An archive that cannot be read to its end; nothing of it was kept."""
 
 
-@dataclass(frozen=True)
-class _Member:
-    """One entry of an archive: a folder, a file with its content, or a link."""
-
-    name: str
-    kind: str  # "folder", "file", "link"
-    modified: float = 0.0
-    open: Callable[[], IO[bytes] | None] = lambda: None
-    link_target: str = ""
-
-
 @dataclass
 class _Inside:
-    """What may be written, and what has been: places are relative to the staging folder."""
+    """What may be written below a folder, and what has been."""
 
+    archive: Path
     root: Path
     limit_bytes: int
     written_bytes: int = 0
     files: int = 0
     links: set[PurePosixPath] = field(default_factory=set)
+
+    def admit(self, name: str, size_bytes: int, *, is_folder: bool = False) -> PurePosixPath:
+        """An entry's place below the folder.
+
+        Raises:
+            UnsafeArchiveError: It has none there, or the archive holds too much.
+        """
+        place = PurePosixPath(name)
+        # A drive, on Windows; zipfile would take such names as if they led inside.
+        has_drive = bool(place.parts) and ":" in place.parts[0]
+        if place.is_absolute() or ".." in place.parts or has_drive or {"\\", "\0"} & set(name):
+            raise self.unsafe(name, "leads outside")
+        if any(parent in self.links for parent in (place, *place.parents)):
+            raise self.unsafe(name, "leads through a link")
+        if is_folder:
+            return place
+        if not place.parts:
+            raise self.unsafe(name, "has no name")
+        self.files += 1
+        if self.files > _MOST_FILES:
+            raise self.unsafe(name, f"is one of more than {_MOST_FILES:,}")
+        # Neither tarfile nor zipfile writes more of an entry than its header says.
+        self.written_bytes += size_bytes
+        if self.written_bytes > self.limit_bytes:
+            raise self.unsafe(name, f"makes it more than {_LARGEST_RATIO} times its size")
+        return place
+
+    def unsafe(self, name: str, what: str) -> UnsafeArchiveError:
+        return UnsafeArchiveError(
+            f"{self.archive.name} is refused: its entry {name!r} {what}.",
+            where=str(self.archive),
+            fix="do not use this archive: what its server gave is not the corpus",
+        )
 
 
 def unpack(archive: Path, directory: Path, folder: str) -> int:
@@ -112,12 +132,9 @@ def unpack(archive: Path, directory: Path, folder: str) -> int:
 
 def _extract(archive: Path, staging: Path) -> int:
     limit = _LARGEST_RATIO * archive.stat().st_size + _ALWAYS_ALLOWED_BYTES
-    inside = _Inside(staging, limit)
+    inside = _Inside(archive, staging, limit)
     try:
-        members = _zip_members if zipfile.is_zipfile(archive) else _tar_members
-        with closing(members(archive)) as found:
-            for member in found:
-                _write(member, inside, archive)
+        (_extract_zip if zipfile.is_zipfile(archive) else _extract_tar)(inside)
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
@@ -141,31 +158,44 @@ def _damaged(archive: Path, problem: Exception) -> DamagedArchiveError:
     )
 
 
-def _tar_members(archive: Path) -> Generator[_Member, None, None]:
-    """Entries as a stream, so that no index of a long archive is held in memory."""
-    size = archive.stat().st_size
-    description = f"unpacking {archive.name}"
+def _extract_tar(inside: _Inside) -> None:
+    """Entry by entry as they come, by tarfile's own filter for data and with more refused."""
+    size = inside.archive.stat().st_size
+    description = f"unpacking {inside.archive.name}"
     with (
-        archive.open("rb") as raw,
+        inside.archive.open("rb") as raw,
         progress(description, round(size / _BYTES_PER_MB), "MB") as advance,
         _decompressed(raw) as stream,
         tarfile.open(fileobj=stream, mode="r|", bufsize=_READ_BYTES) as tar,
     ):
         read = 0
         for info in tar:
-            name, modified = info.name, float(info.mtime)
-            if info.isdir():
-                yield _Member(name, "folder")
-            elif info.isreg():
-                yield _Member(name, "file", modified, partial(tar.extractfile, info))
-            elif info.issym():
-                yield _Member(name, "link", link_target=info.linkname)
-            else:
-                raise _unsafe(archive, name, "is a device, a pipe or a hard link")
+            place = inside.admit(info.name, info.size, is_folder=info.isdir())
+            if not (info.isreg() or info.isdir() or info.issym()):
+                raise inside.unsafe(info.name, "is a device, a pipe or a hard link")
+            if info.issym():
+                if _turns_back(info.linkname):
+                    raise inside.unsafe(info.name, f"is a link to {info.linkname}")
+                inside.links.add(place)
+            if not 0 < info.mtime < _LATEST_TIME:
+                info.mtime = round(time.time())
+            info.mode = 0o644  # readable, whatever the account that packed it kept to itself
+            try:
+                tar.extract(info, inside.root, filter="data")
+            except tarfile.FilterError as problem:
+                what = f"is a link to {info.linkname}" if info.issym() else "leads outside"
+                raise inside.unsafe(info.name, what) from problem
             advance((raw.tell() - read) / _BYTES_PER_MB)
             read = raw.tell()
         while stream.read(_READ_BYTES):  # to the checksum at the very end
             pass
+
+
+def _turns_back(target: str) -> bool:
+    """Whether a link's target goes up behind a name, which could be taken from wherever that
+    name, if itself a link that comes later, leads to; or has a backslash, a slash on Windows."""
+    parts = PurePosixPath(target).parts
+    return ".." in parts[parts.count("..") :] or "\\" in target
 
 
 def _decompressed(raw: IO[bytes]) -> IO[bytes]:
@@ -179,90 +209,19 @@ def _decompressed(raw: IO[bytes]) -> IO[bytes]:
     return raw
 
 
-def _zip_members(archive: Path) -> Generator[_Member, None, None]:
-    with zipfile.ZipFile(archive) as opened:
+def _extract_zip(inside: _Inside) -> None:
+    with zipfile.ZipFile(inside.archive) as opened:
         infos = opened.infolist()
         total = sum(info.compress_size for info in infos)
-        description = f"unpacking {archive.name}"
+        description = f"unpacking {inside.archive.name}"
         with progress(description, round(total / _BYTES_PER_MB), "MB") as advance:
             for info in infos:
                 mode = info.external_attr >> 16
-                if info.is_dir():
-                    yield _Member(info.filename, "folder")
-                elif mode & 0o170000 not in (0, 0o100000):
-                    raise _unsafe(archive, info.filename, "is a link or a device")
-                else:
-                    yield _Member(info.filename, "file", open=partial(opened.open, info))
+                inside.admit(info.filename, info.file_size, is_folder=info.is_dir())
+                if not info.is_dir() and mode & 0o170000 not in (0, 0o100000):
+                    raise inside.unsafe(info.filename, "is a link or a device")
+                opened.extract(info, inside.root)
                 advance(info.compress_size / _BYTES_PER_MB)
-
-
-def _write(member: _Member, inside: _Inside, archive: Path) -> None:
-    place = _place(member.name)
-    if place is None:
-        raise _unsafe(archive, member.name, "leads outside")
-    if any(parent in inside.links for parent in (place, *place.parents)):
-        raise _unsafe(archive, member.name, "leads through a link")
-    path = inside.root / place
-    if member.kind == "folder":
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    if not place.parts:
-        raise _unsafe(archive, member.name, "has no name")
-    inside.files += 1
-    if inside.files > _MOST_FILES:
-        raise _unsafe(archive, member.name, f"is one of more than {_MOST_FILES:,}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if member.kind == "link":
-        if not _stays_inside(place, member.link_target):
-            raise _unsafe(archive, member.name, f"is a link to {member.link_target}")
-        path.unlink(missing_ok=True)
-        path.symlink_to(member.link_target)
-        inside.links.add(place)
-        return
-    source = member.open()
-    if source is None:
-        raise _unsafe(archive, member.name, "has no content")
-    with source, path.open("wb") as sink:
-        while piece := source.read(_READ_BYTES):
-            inside.written_bytes += len(piece)
-            if inside.written_bytes > inside.limit_bytes:
-                raise _unsafe(
-                    archive, member.name, f"makes it more than {_LARGEST_RATIO} times its size"
-                )
-            sink.write(piece)
-    if 0 < member.modified < _LATEST_TIME:
-        os.utime(path, (member.modified, member.modified))
-
-
-def _place(name: str) -> PurePosixPath | None:
-    """An entry's place below the folder it is unpacked in; None where it has none there."""
-    place = PurePosixPath(name)
-    if place.is_absolute() or ".." in place.parts or "\\" in name or "\0" in name:
-        return None
-    if place.parts and ":" in place.parts[0]:  # a drive, on Windows
-        return None
-    return place
-
-
-def _stays_inside(place: PurePosixPath, target: str) -> bool:
-    """Whether a link stays inside: it may go up first, no further than its archive, then down.
-
-    A ``..`` behind a name could be taken from wherever that name, if itself a link, leads to.
-    """
-    parts = PurePosixPath(target).parts
-    ups = 0
-    while ups < len(parts) and parts[ups] == "..":
-        ups += 1
-    is_relative = not PurePosixPath(target).is_absolute() and "\\" not in target
-    return is_relative and ".." not in parts[ups:] and ups <= len(place.parts) - 1
-
-
-def _unsafe(archive: Path, name: str, what: str) -> UnsafeArchiveError:
-    return UnsafeArchiveError(
-        f"{archive.name} is refused: its entry {name!r} {what}.",
-        where=str(archive),
-        fix="do not use this archive: what its server gave is not the corpus",
-    )
 
 
 def _merge(source: Path, target: Path) -> None:
