@@ -63,12 +63,12 @@ def test_training_and_references_lose_the_same_annotations(tmp_path):
 
 def test_annotations_that_stay_are_named_with_their_number(tmp_path, capsys):
     data = corpus(tmp_path)
-    found = data.report["splits"]["train"]["annotations"]
+    found = data.report["splits"]["test"]["annotations"]
     assert found == {"<unk>": 1, "[laughter]": 1, "<|0.00|>": 1, "<|2.00|>": 1, "[noise]": 1}
     said = " ".join(capsys.readouterr().out.split())
     assert "<unk> (1)" in said and "data.annotations=[usual]" in said
     data.write(tmp_path)
-    assert json.loads((tmp_path / "data.json").read_text())["splits"]["train"]["annotations"]
+    assert json.loads((tmp_path / "data.json").read_text())["splits"]["test"]["annotations"]
 
 
 @pytest.mark.parametrize("pattern", ["*", "**", "a b"])
