@@ -24,6 +24,7 @@ from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_tab
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.pieces import Pieces
+from mynah.models.text.plain_text import PlainText
 from mynah.models.text.token_loss import IGNORED, token_loss
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
 
 _SHORTEST_SECONDS = 0.1  # less is no word, and too little for a spectrum
+_PLACE = "\ue000"  # of a transcript in a request; a private character that no tokenizer knows
 _NOT_INPUTS = ("labels", "weights")
 
 
@@ -60,6 +62,7 @@ class AudioLLM(Family):
         self.model = model
         self.processor = processor
         self.tokenizer = processor.tokenizer
+        self._plain = PlainText(self.tokenizer)
         self.kind: str = base.config.model_type
         architecture = ARCHITECTURES.get(self.kind)
         self._modules = architecture.modules
@@ -160,7 +163,18 @@ class AudioLLM(Family):
 
     def labels(self, text: str) -> list[int]:
         written = self._requests.target(text)
-        return [*self.tokenizer(written, add_special_tokens=False)["input_ids"], self._end]
+        if not self._plain.holds_control(text):
+            return [*self._text_ids(written), self._end]
+        # A transcript that holds a control token is text; what a request puts around it is not.
+        before, after = self._requests.target(_PLACE).split(_PLACE)
+        middle = written[len(before) : len(written) - len(after)]
+        return [
+            *self._text_ids(before), *self._plain.ids(middle), *self._text_ids(after), self._end,
+        ]  # fmt: skip
+
+    def _text_ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
 
     def output_length(self, samples: int) -> int:
         """Audio tokens that ``samples`` samples become in the prompt."""

@@ -19,6 +19,7 @@ from mynah.models.seq2seq.frontends import WhisperWindowFrontend
 from mynah.models.speech_llm.config import DECODER, ENCODER
 from mynah.models.speech_llm.prompts import end_of_text, prompt_ids
 from mynah.models.text.pieces import Pieces
+from mynah.models.text.plain_text import PlainText
 from mynah.models.text.token_loss import IGNORED, token_losses
 from mynah.models.text.tokenizers import text_of
 
@@ -53,6 +54,7 @@ class SpeechLLMFamily(Family):
         self.pretrained = True
         self.extractor = extractor
         self.tokenizer = tokenizer
+        self._plain = PlainText(tokenizer)
         self.ctc = ctc
         self.frontend: Frontend
         encoder = weights.own(model.encoder)
@@ -149,7 +151,7 @@ class SpeechLLMFamily(Family):
         return -(-max(samples, 1) // self._quantum) * self._quantum
 
     def labels(self, text: str) -> list[int]:
-        ids = [*self.tokenizer(text, add_special_tokens=False)["input_ids"], self._end]
+        ids = [*self._plain.ids(text), self._end]
         return ids if self.ctc is None else TwiceSpelled(ids, self.ctc.labels(text))
 
     def output_length(self, samples: int) -> int:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mynah import console
+from mynah.data.characters import lower, plain_apostrophes
 from mynah.errors import UserError
+from mynah.models.text.plain_text import PlainText
 
 _NAMED = 40  # characters named in a message
 _MUCH = 0.02  # a share of all characters that a word error rate suffers from
@@ -24,29 +26,40 @@ class Spelling:
     def __init__(self, tokenizer: Any, *special: int | None) -> None:
         self._tokenizer = tokenizer
         self._letter_case = _letter_case(tokenizer)
+        vocabulary = "".join(tokenizer.get_vocab())
+        self._only_plain_apostrophes = "'" in vocabulary and "\u2019" not in vocabulary
         # Asked once: a tokenizer takes a while to say what its unknown token is.
         self._not_said = {tokenizer.unk_token_id, *special}
         # Transcripts are spelled by the thousand a second: without what a call of
         # transformers' class does beside it, that takes a third of the time.
+        self._plain = PlainText(tokenizer)
         self._quick = getattr(tokenizer, "backend_tokenizer", None)
         if self._quick is not None:
             self._quick.no_truncation()
             self._quick.no_padding()
 
     def cased(self, text: str) -> str:
-        """The text in the one letter case that the tokenizer has, where it has one."""
+        """The text as the tokenizer's vocabulary writes it.
+
+        In the one letter case that it has, where it has one; with plain apostrophes where it
+        has those alone.
+        """
+        if self._only_plain_apostrophes:
+            text = plain_apostrophes(text)
         if self._letter_case is None:
             return text
-        return text.upper() if self._letter_case == "upper" else text.lower()
+        return text.upper() if self._letter_case == "upper" else lower(text)
 
     def labels(self, text: str) -> list[int]:
         """Token ids of a text; what cannot be spelled is left out."""
         return [one for one in self._ids(text) if one not in self._not_said]
 
     def _ids(self, text: str) -> list[int]:
-        if self._quick is not None:
-            return self._quick.encode(self.cased(text), add_special_tokens=False).ids
-        return self._tokenizer(self.cased(text), add_special_tokens=False)["input_ids"]
+        written = self.cased(text)
+        if self._quick is None or self._plain.holds_control(written):
+            return self._plain.ids(written)
+        ids: list[int] = self._quick.encode(written, add_special_tokens=False).ids
+        return ids
 
     def missing(self, texts: Sequence[str]) -> tuple[list[str], float]:
         """Characters of a corpus that cannot be spelled, and their share of all, spaces apart."""
@@ -73,6 +86,7 @@ class Spelling:
         Raises:
             UserError: It can spell none of them.
         """
+        self._say_what_grows(texts)
         unknown, share = self.missing(texts)
         if not unknown:
             return
@@ -94,6 +108,19 @@ class Spelling:
             console.notice(
                 f"So much left out is for ever wrong: {instead} gives the model a tokenizer of "
                 "this corpus and a new last layer."
+            )
+
+    def _say_what_grows(self, texts: Sequence[str]) -> None:
+        """Name the letters whose other case is written with more than one letter."""
+        if self._letter_case != "upper":
+            return
+        letters = sorted(set("".join(texts)))
+        grown = [one for one in letters if one.isalpha() and len(one.upper()) > 1]
+        if grown:
+            named = ", ".join(f"{one} as {one.upper()}" for one in grown[:_NAMED])
+            console.notice(
+                "The model's tokenizer has capital letters alone, so the model learns, and "
+                f"writes, {named}; a reference that is scored keeps the letter."
             )
 
 
