@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _REPORTED = (
     "mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets", "tokenizers",
-    "numpy", "jiwer", "hydra-core",
+    "numpy", "rapidfuzz", "hydra-core",
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from mynah.files import display_path
 from mynah.offline import network_only_if
 from mynah.runs import directory as runs_directory
 from mynah.runs.record import RunRecord
-from mynah.runs.summary import eval_command, summarize, write_report
+from mynah.runs.summary import eval_command, selection_note, summarize, write_report
 from mynah.training.guards import slurm
 
 if TYPE_CHECKING:
@@ -249,6 +249,7 @@ def train_recorded(
         history=outcome.history,
         checkpoint=outcome.best_checkpoint,
         decoding=family.describe_decoding(),
+        selection=selection_note(config, outcome.history, evaluations),
     )
     return RunResult(directory, evaluations, report)
 

@@ -189,7 +189,7 @@ class ProcessLauncher(Launcher):
             returned.status = JobStatus.FAILED
         else:
             returned = JobReturn(status=JobStatus.COMPLETED)
-            returned.return_value = outcome.wer
+            returned.return_value = outcome.score.value if outcome.score else None
         returned.overrides = list(job.overrides)
         returned.working_dir = str(job.directory)
         return returned

@@ -223,6 +223,8 @@ def limits_mistake(setting: Setting, value: Any) -> ValueMistake | None:
             f"{setting.name} takes {describe_values(setting)}, not {shown(value)}.", words[0]
         )
     choices = setting.choices
+    if choices and isinstance(value, list):
+        return _list_mistake(setting, value, choices)
     if choices and value not in choices:
         close = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
         default = setting.default if setting.default in choices else choices[0]
@@ -251,3 +253,28 @@ def limits_mistake(setting: Setting, value: Any) -> ValueMistake | None:
         )
         return ValueMistake(f"{setting.name} is {bound}, not {typed(value)}.", typed(high))
     return None
+
+
+def _list_mistake(
+    setting: Setting, values: list[Any], choices: tuple[str, ...]
+) -> ValueMistake | None:
+    """What is wrong with a list of choices, or None: each may stand in it once."""
+    wrong = [value for value in values if value not in choices]
+    if not wrong:
+        once = list(dict.fromkeys(values))
+        if values and once == values:
+            return None
+        what = f"names {shown(_first_twice(values))} twice" if values else "names nothing"
+        return ValueMistake(f"{setting.name} {what}.", _quoted(once) if once else "null")
+    right = []
+    for value in values:
+        close = [value] if value in choices else difflib.get_close_matches(str(value), choices, n=1)
+        right += [name for name in close if name not in right]
+    return ValueMistake(
+        f"{setting.name} takes names among {', '.join(choices)}, not {shown(wrong[0])}.",
+        _quoted(right) if right else _suggestion(setting),
+    )
+
+
+def _first_twice(values: list[Any]) -> Any:
+    return next(value for position, value in enumerate(values) if value in values[:position])

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mynah.evaluation.score import Scores, UtteranceScore, score_rows
+from mynah.evaluation.score import Measure, Scores, UtteranceScore, score_rows
 
 if TYPE_CHECKING:
+    from mynah.evaluation.decode import Hypothesis
     from mynah.evaluation.evaluate import Evaluation
 
 _DURATION_BINS = 8
@@ -39,17 +38,17 @@ class Confusions:
 
 
 def by_speaker(evaluation: Evaluation) -> dict[str, Scores]:
-    """Rates of each speaker, the worst first; empty where no speaker is known.
+    """Scores of each speaker, the worst first by the first metric; empty where no speaker is known.
 
     Utterances without a speaker stand under ``""``.
     """
     groups: dict[str, list[UtteranceScore]] = {}
-    for hypothesis, row in _pairs(evaluation):
-        groups.setdefault(hypothesis.speaker or "", []).append(row)
+    for row in evaluation.scores.per_utterance:
+        groups.setdefault(row.speaker, []).append(row)
     if set(groups) <= {""}:
         return {}
     scores = {speaker: _score(evaluation, rows) for speaker, rows in groups.items()}
-    return dict(sorted(scores.items(), key=lambda item: (-_sortable(item[1].wer), item[0])))
+    return dict(sorted(scores.items(), key=lambda item: (_goodness(item[1].first), item[0])))
 
 
 def by_duration(evaluation: Evaluation) -> list[DurationBin]:
@@ -104,15 +103,19 @@ def confusions(rows: Sequence[UtteranceScore], most: int) -> Confusions:
 
 
 def worst_first(evaluation: Evaluation) -> list[int]:
-    """Positions of the utterances: most word errors first, then the highest rate, then order."""
+    """Positions of the utterances: most errors first, then the highest rate of them, then the
+    most wrong characters, then order."""
     rows = evaluation.scores.per_utterance
-    return sorted(
-        range(len(rows)),
-        key=lambda p: (-rows[p].edits, -_sortable(rows[p].wer), -rows[p].character_edits, p),
-    )
+
+    def key(position: int) -> tuple[int, float, int, int]:
+        row = rows[position]
+        rate = math.inf if math.isnan(row.rate) else row.rate
+        return -row.errors, -rate, -row.character_errors, position
+
+    return sorted(range(len(rows)), key=key)
 
 
-def _pairs(evaluation: Evaluation) -> list:
+def _pairs(evaluation: Evaluation) -> list[tuple[Hypothesis, UtteranceScore]]:
     return list(zip(evaluation.hypotheses, evaluation.scores.per_utterance, strict=True))
 
 
@@ -120,11 +123,16 @@ def _score(evaluation: Evaluation, rows: Sequence[UtteranceScore]) -> Scores:
     whole = evaluation.scores
     return score_rows(
         rows,
+        [measure.metric for measure in whole.shown if measure.metric.name in rows[0].statistics],
+        best=whole.best,
         normalizer=whole.normalizer,
         bootstrap_samples=whole.bootstrap_samples,
         bootstrap_seed=whole.bootstrap_seed,
     )
 
 
-def _sortable(rate: float) -> float:
-    return np.inf if math.isnan(rate) else rate
+def _goodness(measure: Measure) -> float:
+    """What sorts sets from the worst to the best; those without a value come first."""
+    if math.isnan(measure.value):
+        return -math.inf
+    return measure.value if measure.metric.greater_is_better else -measure.value

@@ -80,7 +80,7 @@ def decode(
     with (
         distributed.together(),
         evaluating(family.model),
-        _progress(description or corpus.name, sum(map(len, mine)), progress) as done,
+        progress_of(description or corpus.name, sum(map(len, mine)), progress) as done,
     ):
         for rows in mine:
             audios = {}
@@ -148,7 +148,8 @@ def evaluating(model: Any) -> Iterator[None]:
 
     modes = [(module, module.training) for module in model.modules()]
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    on_cuda = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    cuda = torch.cuda.get_rng_state_all() if on_cuda else None
     mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
     try:
         random.seed(_SEED)
@@ -276,7 +277,8 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _progress(description: str, total: int, shown: bool) -> Iterator[console.Advance]:
+def progress_of(description: str, total: int, shown: bool) -> Iterator[console.Advance]:
+    """The progress of a measurement, where it is to be shown."""
     if not shown:
         yield lambda amount=1, note="": None
         return

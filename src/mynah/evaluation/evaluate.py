@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mynah.evaluation.decode import Hypothesis, decode
-from mynah.evaluation.score import Scores, score
+from mynah.evaluation.metrics.choice import Choice
+from mynah.evaluation.score import Measure, Scores, score
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -51,8 +52,17 @@ class Evaluation:
         *,
         seconds: float,
         name: str | None = None,
+        loss: Measure | None = None,
     ) -> Evaluation:
         """Score what :func:`decode` returned for ``corpus``, as ``config.evaluation`` says.
+
+        Args:
+            corpus: What was decoded.
+            hypotheses: One a row.
+            config: The settings.
+            seconds: Time that decoding took.
+            name: What the evaluation is called; None: as the corpus.
+            loss: The evaluation loss, where it was asked for.
 
         Raises:
             ValueError: The hypotheses are not those of the corpus, one a row.
@@ -61,15 +71,20 @@ class Evaluation:
         if [h.id for h in hypotheses] != list(corpus.ids):
             raise ValueError(f"The hypotheses are not those of {corpus.name!r}, one a row")
         settings = config.evaluation
+        choice = Choice.of(config)
+        scores = score(
+            hypotheses,
+            normalizer=settings.normalizer,
+            bootstrap_samples=settings.bootstrap_samples,
+            bootstrap_seed=settings.bootstrap_seed,
+            choice=choice,
+        )
+        if loss is not None:
+            scores = scores.with_measure(loss, choice.asked)
         return cls(
             name=name or corpus.name,
             corpus_fingerprint=corpus.fingerprint,
-            scores=score(
-                hypotheses,
-                normalizer=settings.normalizer,
-                bootstrap_samples=settings.bootstrap_samples,
-                bootstrap_seed=settings.bootstrap_seed,
-            ),
+            scores=scores,
             hypotheses=list(hypotheses),
             seconds=seconds,
             audio_seconds=float(sum(h.duration_seconds for h in hypotheses)),
@@ -96,7 +111,7 @@ def evaluate(
         progress: Whether to show progress.
 
     Raises:
-        UserError: See :func:`decode` and :func:`score`.
+        UserError: See :func:`decode`, :func:`score` and :func:`evaluation_loss`.
     """
     started = time.perf_counter()
     hypotheses = decode(
@@ -108,4 +123,21 @@ def evaluate(
         description=description or f"decoding {name or corpus.name}",
     )
     seconds = time.perf_counter() - started
-    return Evaluation.from_decoding(corpus, hypotheses, config, name=name, seconds=seconds)
+    loss = _loss(family, corpus, config, progress) if Choice.of(config).loss else None
+    return Evaluation.from_decoding(
+        corpus, hypotheses, config, name=name, seconds=seconds, loss=loss
+    )
+
+
+def _loss(family: Family, corpus: Corpus, config: Config, progress: bool) -> Measure:
+    from mynah.data.text import TextPolicy
+    from mynah.evaluation.loss import evaluation_loss
+
+    return evaluation_loss(
+        family,
+        corpus,
+        batch_seconds=config.training.eval_batch_seconds,
+        batch_size=config.training.per_device_eval_batch_size,
+        text=TextPolicy.of(config.data).apply,
+        progress=progress,
+    )

@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import mynah
 from mynah.evaluation import breakdown
-from mynah.evaluation.score import CONFIDENCE
+from mynah.evaluation.intervals.interval import CONFIDENCE
 
 if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
+    from mynah.evaluation.score import Measure, UtteranceScore
 
 FORMAT = 1  # of both files; raised when a field changes its meaning
-_PACKAGES = ("torch", "transformers", "peft", "datasets", "jiwer", "whisper-normalizer", "numpy")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "rapidfuzz",
+    "whisper-normalizer",
+    "numpy",
+    "sacrebleu",
+)
 _CONFUSIONS = 100
 
 
@@ -55,15 +65,10 @@ def utterances(evaluations: Mapping[str, Evaluation]) -> Iterator[dict[str, Any]
                 "hypothesis": hypothesis.text,
                 "reference_normalized": row.reference,
                 "hypothesis_normalized": row.hypothesis,
-                "wer": row.wer,
-                "cer": row.cer,
+                **evaluation.scores.values_of(row),
                 "words": row.words,
-                "hits": row.hits,
-                "substitutions": row.substitutions,
-                "deletions": row.deletions,
-                "insertions": row.insertions,
-                "characters": row.characters,
-                "character_edits": row.character_edits,
+                **row.edits._asdict(),
+                **_details(evaluation, row),
                 "alignment": [list(word) for word in row.alignment],
                 "error": hypothesis.error,
             }
@@ -92,6 +97,9 @@ def _numbers(evaluation: Evaluation) -> dict[str, Any]:
     found = breakdown.confusions(scores.per_utterance, _CONFUSIONS)
     return {
         **scores.summary(),
+        "metrics": {name: _measure(found) for name, found in scores.measures.items()},
+        "best_metric": scores.best,
+        "errors_in": scores.unit.name,
         "normalizer": scores.normalizer,
         "bootstrap": {
             "method": "percentile, utterances resampled with replacement",
@@ -122,6 +130,40 @@ def _numbers(evaluation: Evaluation) -> dict[str, Any]:
             if hypothesis.error is not None
         ],
     }
+
+
+def _measure(measure: Measure) -> dict[str, Any]:
+    """One metric with both of its intervals: what it takes to show and compare it."""
+    metric = measure.metric
+    intervals = {"utterances": measure.by_utterance, "speakers": measure.by_speaker}
+    return {
+        "label": metric.label,
+        "title": metric.title,
+        "version": metric.version,
+        "greater_is_better": metric.greater_is_better,
+        "percent": metric.percent,
+        "value": measure.value,
+        "low": measure.low,
+        "high": measure.high,
+        "intervals": {
+            name: None
+            if found is None
+            else {
+                "low": found.low,
+                "high": found.high,
+                "method": found.method,
+                "informative": found.informative,
+            }
+            for name, found in intervals.items()
+        },
+    }
+
+
+def _details(evaluation: Evaluation, row: UtteranceScore) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, statistics in row.statistics.items():
+        found |= evaluation.scores[name].metric.details(statistics)
+    return found
 
 
 def _defined(value: Any) -> Any:

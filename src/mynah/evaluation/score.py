@@ -1,117 +1,160 @@
-"""Error rates of a whole set: counts, rates, and how far they may be off by chance.
+"""Scores of a whole set: its metrics, how far they may be off by chance, and its errors.
 
-The denominator is fixed: the words (or characters) of every reference of the set, whatever
-became of its hypothesis. Rates are of the corpus (all errors over all reference words), not
-means over utterances.
+The denominator is fixed: every reference of the set, whatever became of its hypothesis. A
+metric is one of the set (of the sum of all utterances' statistics), not a mean over utterances.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
 from mynah.errors import UserError
+from mynah.evaluation.intervals.bootstrap import bootstrap
+from mynah.evaluation.intervals.interval import NO_INTERVAL, Interval
+from mynah.evaluation.intervals.speakers import speaker_intervals
+from mynah.evaluation.metrics.choice import Choice, errors_of
+from mynah.evaluation.metrics.edits import AlignedWord, EditRate, Edits, align, count_edits
+from mynah.evaluation.metrics.metric import Metric, Vector
 from mynah.evaluation.normalize import get_normalizer
 
 if TYPE_CHECKING:
     from mynah.evaluation.decode import Hypothesis
 
-CONFIDENCE = 0.95
-_RESAMPLED_AT_ONCE = 4_000_000  # utterances drawn into memory together, 32 MB
-
-Operation = Literal["equal", "substitute", "delete", "insert"]
-
-
-class AlignedWord(NamedTuple):
-    """One step of an alignment; ``reference`` is empty for an insertion, ``hypothesis`` for a
-    deletion."""
-
-    operation: Operation
-    reference: str
-    hypothesis: str
-
 
 @dataclass(frozen=True)
 class UtteranceScore:
-    """The errors of one utterance, after normalisation.
+    """The errors of one utterance.
 
     Attributes:
         id: The utterance's id in its corpus.
+        speaker: Who speaks, "" where that is not known.
         reference: Normalised reference.
         hypothesis: Normalised hypothesis.
-        words: Words of the reference.
-        characters: Characters of the reference, single spaces between words included.
-        character_edits: Substituted, deleted and inserted characters.
-        alignment: The aligned words, a path with the fewest errors.
+        edits: Its errors, counted in ``unit``.
+        unit: What errors are counted in: words, or mixed units.
+        statistics: Of each metric, by its name: float64 [k].
+        error: Why there is no hypothesis, or None.
     """
 
     id: str
+    speaker: str
     reference: str
     hypothesis: str
-    words: int
-    hits: int
-    substitutions: int
-    deletions: int
-    insertions: int
-    characters: int
-    character_edits: int
-    alignment: tuple[AlignedWord, ...] = field(repr=False)
+    edits: Edits
+    unit: EditRate = field(repr=False)
+    statistics: Mapping[str, Vector] = field(repr=False)
     error: str | None = None
 
     @property
-    def edits(self) -> int:
+    def errors(self) -> int:
         """Substituted, deleted and inserted words."""
-        return self.substitutions + self.deletions + self.insertions
+        return self.edits.substitutions + self.edits.deletions + self.edits.insertions
+
+    @property
+    def words(self) -> int:
+        """Words of the reference."""
+        return self.edits.hits + self.edits.substitutions + self.edits.deletions
 
     @property
     def wrong(self) -> bool:
         """Whether anything is wrong with it, a failure to decode it included."""
-        return self.edits > 0 or self.error is not None
+        return self.errors > 0 or self.error is not None
 
     @property
-    def wer(self) -> float:
-        """Errors per reference word; where the reference is empty 0.0 without errors, else NaN."""
-        return _ratio(self.edits, self.words)
+    def rate(self) -> float:
+        """Errors per word; where the reference is empty 0.0 without errors, else NaN."""
+        return self.unit.value(np.array(self.edits, dtype=np.float64))
 
     @property
-    def cer(self) -> float:
-        """Errors per reference character; where the reference is empty as for :attr:`wer`."""
-        return _ratio(self.character_edits, self.characters)
+    def characters(self) -> int:
+        """Characters of the reference, single spaces between words included."""
+        return len(self.reference)
+
+    @property
+    def character_errors(self) -> int:
+        """Substituted, deleted and inserted characters."""
+        return Levenshtein.distance(self.reference, self.hypothesis)
+
+    @cached_property
+    def alignment(self) -> tuple[AlignedWord, ...]:
+        """The aligned words, a path with the fewest errors."""
+        return align(self.unit.units(self.reference), self.unit.units(self.hypothesis))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One metric of one set.
+
+    Attributes:
+        metric: Which.
+        total: The sum of its statistics, float64 [k].
+        value: The metric of it.
+        by_utterance: The interval over utterances.
+        by_speaker: The interval over speakers; None where there are not two to compare.
+    """
+
+    metric: Metric
+    total: Vector = field(repr=False)
+    value: float
+    by_utterance: Interval
+    by_speaker: Interval | None = None
+
+    @property
+    def interval(self) -> Interval:
+        """The interval that is shown: over speakers where they are known."""
+        return self.by_speaker or self.by_utterance
+
+    @property
+    def low(self) -> float:
+        """Lower end of the shown interval; NaN where there is none to show."""
+        return self.interval.low if self.interval.can_be_shown else math.nan
+
+    @property
+    def high(self) -> float:
+        """Upper end of it."""
+        return self.interval.high if self.interval.can_be_shown else math.nan
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The value and the ends of its intervals, by the names that a log gives them."""
+        name = self.metric.name
+        found = {
+            name: self.value,
+            f"{name}_low": self.by_utterance.low,
+            f"{name}_high": self.by_utterance.high,
+        }
+        if self.by_speaker is not None:
+            found[f"{name}_speakers_low"] = self.by_speaker.low
+            found[f"{name}_speakers_high"] = self.by_speaker.high
+        return found
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The error rates of one set.
+    """The scores of one set.
 
     Attributes:
-        wer: (S + D + I) / words of the references.
-        wer_low: Lower end of the 95 % interval; NaN where there is none (see :func:`score`).
-        wer_high: Upper end of it.
-        cer: The same over characters, single spaces between words included.
-        sentence_error_rate: Share of the utterances with any error.
+        measures: Its metrics by name, the first to be shown first.
+        best: The name of the one that models are compared by.
+        unit: What errors are counted in: words, or mixed units.
+        edits: The errors of all utterances.
         failed: Utterances without a hypothesis, each counted with all its words as deleted.
         empty_references: Utterances whose reference has no word after normalisation. They
-            add nothing to the denominator; what was heard in them counts as insertions.
+            add nothing to the denominator; what was recognized in them counts as insertions.
         normalizer: ``name@version``.
     """
 
-    wer: float
-    wer_low: float
-    wer_high: float
-    cer: float
-    cer_low: float
-    cer_high: float
-    hits: int
-    substitutions: int
-    deletions: int
-    insertions: int
-    words: int
-    characters: int
-    character_edits: int
+    measures: Mapping[str, Measure]
+    best: str
+    unit: EditRate
+    edits: Edits
     utterances: int
     sentence_error_rate: float
     failed: int
@@ -119,17 +162,75 @@ class Scores:
     normalizer: str
     bootstrap_samples: int
     bootstrap_seed: int
-    per_utterance: list[UtteranceScore] = field(repr=False)
+    per_utterance: Sequence[UtteranceScore] = field(repr=False)
+
+    def __getitem__(self, name: str) -> Measure:
+        return self.measures[name]
+
+    @property
+    def first(self) -> Measure:
+        """The metric that is shown first."""
+        return next(iter(self.measures.values()))
+
+    @property
+    def words(self) -> int:
+        """Words of the references."""
+        return self.edits.hits + self.edits.substitutions + self.edits.deletions
+
+    @property
+    def error_rate(self) -> float:
+        """Errors per word, or per mixed unit, whatever metrics were asked for."""
+        return self.unit.value(np.array(self.edits, dtype=np.float64))
+
+    def values_of(self, row: UtteranceScore) -> dict[str, float]:
+        """The value of each metric of transcripts for one utterance, by name."""
+        return {name: self[name].metric.value(found) for name, found in row.statistics.items()}
+
+    @property
+    def speakers(self) -> int:
+        """Known speakers."""
+        return len({row.speaker for row in self.per_utterance} - {""})
+
+    @property
+    def shown(self) -> list[Measure]:
+        """The metrics in the order in which they are shown."""
+        return list(self.measures.values())
+
+    def with_measure(self, measure: Measure, order: Sequence[str] | None = None) -> Scores:
+        """These scores with one more metric.
+
+        Args:
+            measure: It.
+            order: Names of the metrics in the order they are shown in; None: it comes last.
+        """
+        measures = {**self.measures, measure.metric.name: measure}
+        names = [*(order or ()), *measures]
+        return replace(
+            self,
+            measures={name: measures[name] for name in dict.fromkeys(names) if name in measures},
+        )
 
     def summary(self) -> dict[str, float]:
         """The numbers alone, without those that are not defined."""
-        names = (
-            *("wer", "wer_low", "wer_high", "cer", "cer_low", "cer_high"),
-            *("sentence_error_rate", "substitutions", "deletions", "insertions", "hits"),
-            *("words", "characters", "character_edits", "utterances"),
-            *("failed", "empty_references"),
-        )
-        numbers = {name: getattr(self, name) for name in names}
+        numbers: dict[str, float] = {}
+        details: dict[str, float] = {}
+        for measure in self.measures.values():
+            numbers |= measure.numbers
+            details |= measure.metric.details(measure.total)
+        numbers |= {
+            "sentence_error_rate": self.sentence_error_rate,
+            "substitutions": self.edits.substitutions,
+            "deletions": self.edits.deletions,
+            "insertions": self.edits.insertions,
+            "hits": self.edits.hits,
+            "words": self.words,
+            **details,
+            "utterances": self.utterances,
+            "failed": self.failed,
+            "empty_references": self.empty_references,
+        }
+        if self.speakers:
+            numbers["speakers"] = self.speakers
         return {name: value for name, value in numbers.items() if not math.isnan(value)}
 
 
@@ -139,6 +240,7 @@ def score(
     normalizer: str,
     bootstrap_samples: int,
     bootstrap_seed: int,
+    choice: Choice | None = None,
 ) -> Scores:
     """Score every hypothesis of a set against its reference.
 
@@ -148,14 +250,36 @@ def score(
         bootstrap_samples: Resamples for the interval; 0: no interval, its ends are NaN, as
             they are for a single utterance.
         bootstrap_seed: Seed of the resamples.
+        choice: Which metrics; None: those of its script.
 
     Raises:
-        UserError: The set is empty, or no reference has a word after normalisation.
+        UserError: The set is empty, no reference has a word after normalisation, or a plug-in's
+            metric fails.
     """
     normalize = get_normalizer(normalizer)
-    rows = align(
-        [(h.id, normalize(h.reference), normalize(h.text), h.error) for h in hypotheses],
-    )
+    choice = choice or Choice()
+    texts = [(normalize(h.reference), normalize(h.text)) for h in hypotheses]
+    references = [reference for reference, _ in texts]
+    unit, metrics = errors_of(references), choice.metrics(references)
+    rows = []
+    for hypothesis, (reference, recognized) in zip(hypotheses, texts, strict=True):
+        edits = count_edits(unit.units(reference), unit.units(recognized))
+        statistics = {
+            metric.name: _statistics(metric, unit, edits, hypothesis, reference, recognized)
+            for metric in metrics
+        }
+        rows.append(
+            UtteranceScore(
+                id=hypothesis.id,
+                speaker=hypothesis.speaker or "",
+                reference=reference,
+                hypothesis=recognized,
+                edits=edits,
+                unit=unit,
+                statistics=statistics,
+                error=hypothesis.error,
+            )
+        )
     if not any(row.words for row in rows):
         raise UserError(
             f"No error rate can be given: none of the {len(rows)} references has a word"
@@ -165,50 +289,68 @@ def score(
         )
     return score_rows(
         rows,
+        metrics,
+        best=choice.best,
         normalizer=normalize.identity,
         bootstrap_samples=bootstrap_samples,
         bootstrap_seed=bootstrap_seed,
     )
 
 
+def _statistics(
+    metric: Metric,
+    unit: EditRate,
+    edits: Edits,
+    hypothesis: Hypothesis,
+    reference: str,
+    recognized: str,
+) -> Vector:
+    if metric.name == unit.name:  # counted already
+        return np.array(edits, dtype=np.float64)
+    if metric.normalized:
+        return metric.statistics(reference, recognized)
+    return metric.statistics(hypothesis.reference, hypothesis.text)
+
+
 def score_rows(
     rows: Sequence[UtteranceScore],
+    metrics: Sequence[Metric],
     *,
+    best: str | None,
     normalizer: str,
     bootstrap_samples: int,
     bootstrap_seed: int,
 ) -> Scores:
-    """The rates of utterances that are counted already, as those of one speaker.
+    """The scores of utterances that are counted already, as those of one speaker.
 
-    Where no reference has a word, the rates are NaN, or 0.0 without errors.
+    Where no reference has a word, error rates are NaN, or 0.0 without errors.
     """
-    words = np.array([row.words for row in rows], dtype=np.int64)
-    edits = np.array([row.edits for row in rows], dtype=np.int64)
-    characters = np.array([row.characters for row in rows], dtype=np.int64)
-    character_edits = np.array([row.character_edits for row in rows], dtype=np.int64)
-    (wer_low, wer_high), (cer_low, cer_high) = bootstrap_intervals(
-        [(edits, words), (character_edits, characters)],
-        samples=bootstrap_samples,
-        seed=bootstrap_seed,
+    measured = [(m, np.stack([row.statistics[m.name] for row in rows])) for m in metrics]
+    ends = bootstrap(measured, samples=bootstrap_samples, seed=bootstrap_seed)
+    method = f"percentile bootstrap over {len(rows)} utterances"
+    speakers = speaker_intervals(
+        measured, [row.speaker for row in rows], samples=bootstrap_samples, seed=bootstrap_seed
     )
+    measures = {}
+    for position, (metric, statistics) in enumerate(measured):
+        total = statistics.sum(axis=0)
+        measures[metric.name] = Measure(
+            metric=metric,
+            total=total,
+            value=metric.value(total),
+            by_utterance=Interval(*ends[position], method, len(rows)),
+            by_speaker=speakers[position] if speakers else None,
+        )
+    counts = np.array([row.edits for row in rows], dtype=np.int64)
     return Scores(
-        wer=_ratio(int(edits.sum()), int(words.sum())),
-        wer_low=wer_low,
-        wer_high=wer_high,
-        cer=_ratio(int(character_edits.sum()), int(characters.sum())),
-        cer_low=cer_low,
-        cer_high=cer_high,
-        hits=sum(row.hits for row in rows),
-        substitutions=sum(row.substitutions for row in rows),
-        deletions=sum(row.deletions for row in rows),
-        insertions=sum(row.insertions for row in rows),
-        words=int(words.sum()),
-        characters=int(characters.sum()),
-        character_edits=int(character_edits.sum()),
+        measures=measures,
+        best=best or metrics[0].name,
+        unit=rows[0].unit,
+        edits=Edits(*counts.sum(axis=0).tolist()),
         utterances=len(rows),
-        sentence_error_rate=sum(row.edits > 0 or row.error is not None for row in rows) / len(rows),
+        sentence_error_rate=sum(row.wrong for row in rows) / len(rows),
         failed=sum(row.error is not None for row in rows),
-        empty_references=int((words == 0).sum()),
+        empty_references=sum(row.words == 0 for row in rows),
         normalizer=normalizer,
         bootstrap_samples=bootstrap_samples,
         bootstrap_seed=bootstrap_seed,
@@ -216,109 +358,6 @@ def score_rows(
     )
 
 
-def align(texts: Sequence[tuple[str, str, str, str | None]]) -> list[UtteranceScore]:
-    """Count and align the errors of (id, reference, hypothesis, error) rows, text normalised."""
-    import jiwer
-
-    if not texts:
-        return []
-    references = [reference for _, reference, _, _ in texts]
-    hypotheses = [hypothesis for _, _, hypothesis, _ in texts]
-    # jiwer's default transforms refuse an empty reference; these take it as no words at all.
-    words, letters = jiwer.ReduceToListOfListOfWords(), jiwer.ReduceToListOfListOfChars()
-    by_words = jiwer.process_words(references, hypotheses, words, words)
-    by_characters = jiwer.process_words(references, hypotheses, letters, letters)
-    rows = []
-    for row, (id_, reference, hypothesis, error) in enumerate(texts):
-        alignment = _spell_out(by_words.alignments[row], reference.split(), hypothesis.split())
-        counts = {"equal": 0, "substitute": 0, "delete": 0, "insert": 0}
-        for word in alignment:
-            counts[word.operation] += 1
-        rows.append(
-            UtteranceScore(
-                id=id_,
-                reference=reference,
-                hypothesis=hypothesis,
-                words=len(reference.split()),
-                hits=counts["equal"],
-                substitutions=counts["substitute"],
-                deletions=counts["delete"],
-                insertions=counts["insert"],
-                characters=len(reference),
-                character_edits=sum(_edits(chunk) for chunk in by_characters.alignments[row]),
-                alignment=alignment,
-                error=error,
-            )
-        )
-    return rows
-
-
-def bootstrap_intervals(
-    rates: Sequence[tuple[np.ndarray, np.ndarray]], *, samples: int, seed: int
-) -> list[tuple[float, float]]:
-    """95 % percentile intervals of corpus-level rates, by resampling utterances.
-
-    Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR performance
-    evaluation". Each resample draws as many utterances as there are, with replacement, and
-    takes its errors over its words; all rates see the same resamples. A resample without a
-    single reference word has no rate and is left out.
-
-    Args:
-        rates: (errors, lengths) pairs, int64 [utterances] each.
-        samples: Resamples; 0: no interval.
-        seed: Seed of the draws.
-
-    Returns:
-        (low, high) of each rate; NaN where there is no interval: no resamples, or fewer than
-        two utterances, of which nothing can be said.
-    """
-    utterances = len(rates[0][0])
-    if samples < 1 or utterances < 2:
-        return [(math.nan, math.nan) for _ in rates]
-    generator = np.random.default_rng(seed)
-    drawn: list[list[np.ndarray]] = [[] for _ in rates]
-    at_once = max(1, _RESAMPLED_AT_ONCE // utterances)
-    for start in range(0, samples, at_once):
-        rows = generator.integers(0, utterances, size=(min(at_once, samples - start), utterances))
-        for position, (errors, lengths) in enumerate(rates):
-            length = lengths[rows].sum(axis=1)
-            error = errors[rows].sum(axis=1)[length > 0]
-            drawn[position].append(error / length[length > 0])
-    tail = (1 - CONFIDENCE) / 2
-    intervals = []
-    for parts in drawn:
-        values = np.concatenate(parts)
-        low, high = np.quantile(values, [tail, 1 - tail]) if len(values) else (math.nan, math.nan)
-        intervals.append((float(low), float(high)))
-    return intervals
-
-
-def _spell_out(
-    chunks: Sequence[Any], reference: list[str], hypothesis: list[str]
-) -> tuple[AlignedWord, ...]:
-    """jiwer's chunks as one step a word."""
-    steps = []
-    for chunk in chunks:
-        said = reference[chunk.ref_start_idx : chunk.ref_end_idx]
-        heard = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
-        for position in range(max(len(said), len(heard))):
-            steps.append(
-                AlignedWord(
-                    chunk.type,
-                    said[position] if position < len(said) else "",
-                    heard[position] if position < len(heard) else "",
-                )
-            )
-    return tuple(steps)
-
-
-def _edits(chunk: Any) -> int:
-    if chunk.type == "equal":
-        return 0
-    return max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx)
-
-
-def _ratio(errors: int, length: int) -> float:
-    if length:
-        return errors / length
-    return math.nan if errors else 0.0
+def without_interval(metric: Metric, total: Vector) -> Measure:
+    """A measure of which nothing but the sum is known, as the evaluation loss."""
+    return Measure(metric, total, metric.value(total), NO_INTERVAL)

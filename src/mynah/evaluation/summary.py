@@ -1,46 +1,72 @@
-"""What the console shows of an evaluation: the table of error rates."""
+"""What the console shows of an evaluation: the table of its metrics."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mynah import console
+from mynah.evaluation.intervals.interval import FEWEST_SPEAKERS
 
 if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
+    from mynah.evaluation.score import Measure, Scores
 
 
 def console_summary(evaluations: Mapping[str, Evaluation]) -> None:
-    """Print the table of error rates that ends a run, one row a split."""
+    """Print the table of metrics that ends a run, one row a split, and what its intervals are."""
+    metrics = {
+        name: measure.metric
+        for found in evaluations.values()
+        for name, measure in found.scores.measures.items()
+    }
     rows = []
-    for name, evaluation in evaluations.items():
+    for split, evaluation in evaluations.items():
         s = evaluation.scores
-        rows.append(
-            [
-                name,
-                f"{s.utterances:,}",
-                with_interval(s.wer, s.wer_low, s.wer_high),
-                with_interval(s.cer, s.cer_low, s.cer_high),
-                f"{s.substitutions}/{s.deletions}/{s.insertions}",
-            ]
-        )
+        cells = [with_interval(s[name]) if name in s.measures else "–" for name in metrics]
+        edits = f"{s.edits.substitutions}/{s.edits.deletions}/{s.edits.insertions}"
+        rows.append([split, f"{s.utterances:,}", *cells, edits])
     normalizers = sorted({e.scores.normalizer for e in evaluations.values()})
+    what = "Error rates" if all(metric.percent for metric in metrics.values()) else "Scores"
     console.table(
-        f"Error rates with 95 % intervals, text normaliser {', '.join(normalizers)}",
-        ["split", "utts", "WER %", "CER %", "S/D/I"],
+        f"{what} with 95 % intervals, text normaliser {', '.join(normalizers)}",
+        ["split", "utts", *(metric.column for metric in metrics.values()), "S/D/I"],
         rows,
     )
+    notes: dict[str, list[str]] = {}
+    for split, evaluation in evaluations.items():
+        notes.setdefault(interval_note(evaluation.scores), []).append(split)
+    for note, splits in notes.items():
+        console.say(note if len(notes) == 1 else f"{', '.join(splits)}: {note}")
 
 
-def with_interval(rate: float, low: float, high: float) -> str:
-    """``7.41 [6.02, 8.93]`` in per cent, or the rate alone where it has no interval.
+def with_interval(measure: Measure) -> str:
+    """``7.41 [6.02, 8.93]``, the value alone where it has no interval.
 
     From ten per cent up one digit after the point: more would fit neither the table nor the
     interval's own precision.
     """
-    if math.isnan(low) or math.isnan(high):
-        return f"{100 * rate:.2f}"
-    digits = 2 if high < 0.1 else 1
-    return f"{100 * rate:.{digits}f} [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
+    metric, interval = measure.metric, measure.interval
+    if not interval.exists:
+        return metric.number(measure.value)
+    if not interval.informative:
+        return f"{metric.number(measure.value)} [{interval.groups} speakers]"
+    digits = 1 if metric.percent and interval.high >= 0.1 else metric.digits
+    low, high = (metric.number(end, digits) for end in (interval.low, interval.high))
+    return f"{metric.number(measure.value, digits)} [{low}, {high}]"
+
+
+def interval_note(scores: Scores) -> str:
+    """What the intervals of a split are over, and what that means, in a sentence or two."""
+    interval = next((one.interval for one in scores.shown if one.interval.exists), None)
+    if interval is None:
+        return "No intervals: none were asked for, or there is a single utterance."
+    if not interval.informative:
+        return (
+            f"Intervals over {interval.groups} speakers are not informative: at least "
+            f"{FEWEST_SPEAKERS} speakers are needed."
+        )
+    if scores.shown[0].by_speaker is not None:
+        return f"Intervals: {interval.method}."
+    why = "one speaker" if scores.speakers == 1 else "no speaker is known"
+    return f"Intervals: {interval.method} ({why}): they do not say what other speakers would give."

@@ -41,7 +41,7 @@ class Disagreement:
     @property
     def is_weak(self) -> bool:
         """Whether the model is wrong so often that its disagreement says little."""
-        return self.evaluation.scores.wer > WEAK
+        return self.evaluation.scores.error_rate > WEAK
 
     @property
     def striking(self) -> int:
@@ -57,7 +57,7 @@ def disagreement(family: Family, corpus: Corpus, rows: np.ndarray, config: Confi
     """
     part = corpus if len(rows) == len(corpus) else corpus.select(rows)
     found = evaluate(family, part, config, description=f"decoding {corpus.name}")
-    edits = np.array([row.character_edits for row in found.scores.per_utterance], dtype=float)
+    edits = np.array([row.character_errors for row in found.scores.per_utterance], dtype=float)
     lengths = np.array(
         [max(row.characters, len(row.hypothesis)) for row in found.scores.per_utterance],
         dtype=float,

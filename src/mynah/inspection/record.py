@@ -101,16 +101,14 @@ def _disagreement(found: Disagreement) -> dict[str, Any]:
     return {
         "decoded": len(found.rows),
         "normalizer": scores.normalizer,
-        "wer": scores.wer,
-        "cer": scores.cer,
+        **{name: measure.value for name, measure in scores.measures.items()},
         "striking": found.striking,
         "rows": [
             {
                 "row": int(found.rows[position]),
                 "id": scores.per_utterance[position].id,
                 "excess": float(found.excess[position]),
-                "wer": scores.per_utterance[position].wer,
-                "cer": scores.per_utterance[position].cer,
+                **scores.values_of(scores.per_utterance[position]),
                 "reference": scores.per_utterance[position].reference,
                 "hypothesis": scores.per_utterance[position].hypothesis,
                 "error": scores.per_utterance[position].error,

@@ -207,7 +207,7 @@ def _disagreement(split: SplitInspection) -> None:
     scores = found.evaluation.scores
     _heading("Where the model hears otherwise")
     console.say(
-        f"  word error rate {scores.wer:.1%} on {len(found.rows):,} utterances; "
+        f"  {scores.unit.title} {scores.error_rate:.1%} on {len(found.rows):,} utterances; "
         f"{found.striking:,} disagree more than that explains"
     )
     if found.is_weak:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,7 @@ def write_report(
     history: list[dict[str, Any]],
     checkpoint: Path | None,
     decoding: str,
+    selection: str | None = None,
 ) -> Path | None:
     """Print the error rates and write ``evaluation/``; None where nothing was measured, and on
     all processes but the first."""
@@ -89,12 +90,15 @@ def write_report(
     from mynah.machine import versions
 
     report.console_summary(evaluations)
+    if selection is not None:
+        console.say(selection)
     console.say(f"Decoding: {decoding}")
     about = {
         "checkpoint": str(checkpoint) if checkpoint else None,
         "config": effective_yaml(config),
         "data": data.report,
         "statement": (data.report.get("statement") or {}).get("text"),
+        "selection": selection,
         "decoding": decoding,
         "versions": versions(),
     }
@@ -106,6 +110,34 @@ def write_report(
         corpora=data.evaluation,
         worst=config.evaluation.report_utterances,
     )
+
+
+def selection_note(
+    config: Config, history: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
+) -> str | None:
+    """What to know of a rate that was measured on the split that chose the checkpoint; None where
+    none was chosen, since there was one measurement.
+
+    Args:
+        config: The settings.
+        history: The training's log.
+        evaluations: The final measurements, the split that chose first.
+    """
+    if not config.training.load_best_model_at_end or not evaluations:
+        return None
+    first, *others = evaluations
+    best = evaluations[first].scores.best
+    measured = sum(f"eval_{best}" in entry for entry in history)
+    if measured < 2:
+        return None
+    label = evaluations[first].scores[best].metric.label
+    note = (
+        f"{first} chose the checkpoint, the best in {label} of {measured} measurements: what is "
+        "measured on it flatters the model a little."
+    )
+    if others:
+        return f"{note} {', '.join(others)} chose nothing."
+    return f"{note} A split that chooses nothing would not: data.eval_splits=[{first},test]."
 
 
 def eval_command(checkpoint: str) -> str:

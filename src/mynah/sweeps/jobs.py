@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from mynah.files import read_json, write_json
 from mynah.runs.record import read_record
+from mynah.sweeps.scores import Score
 
 JOB = "job.json"  # written by the sweep into a job's directory
 LOG = "job.log"  # everything that the job printed
@@ -58,17 +59,13 @@ class Outcome:
         status: How it ended.
         seconds: Time it ran, over all attempts.
         exit_status: Of its process; negative: the signal that killed it; None: not run.
-        wer: Word error rate of the first evaluation split, a fraction; None: not measured.
-        wer_low: Lower end of its 95 % interval.
-        wer_high: Upper end.
+        score: What the first evaluation split came to; None: not measured.
     """
 
     status: Status
     seconds: float = 0.0
     exit_status: int | None = None
-    wer: float | None = None
-    wer_low: float | None = None
-    wer_high: float | None = None
+    score: Score | None = None
 
     @property
     def well(self) -> bool:
@@ -150,23 +147,3 @@ def is_finished(job: Job) -> bool:
     if read_job(job.directory).get("status") == "done":
         return True
     return read_record(job.directory).get("status") == "done"
-
-
-def with_error_rate(outcome: Outcome, directory: Path) -> Outcome:
-    """Fill in the error rate that a job's evaluation wrote, where there is one."""
-    try:
-        content = json.loads((directory / "evaluation" / "results.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return outcome
-    split = _first_split(content)
-    for name in ("wer", "wer_low", "wer_high"):
-        value = split.get(name)
-        setattr(outcome, name, float(value) if isinstance(value, int | float) else None)
-    return outcome
-
-
-def _first_split(results: Any) -> Mapping[str, Any]:
-    """The scores of the first split in ``results.json``."""
-    splits = results.get("evaluations") if isinstance(results, dict) else None
-    found = list(splits.values()) if isinstance(splits, dict) else []
-    return found[0] if found and isinstance(found[0], dict) else {}

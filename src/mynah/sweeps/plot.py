@@ -8,7 +8,8 @@ from html import escape
 from pathlib import Path
 
 from mynah.files import write_text
-from mynah.sweeps.table import Group, Row, group_seeds, has_seeds, percent
+from mynah.sweeps.scores import MetricName, Score
+from mynah.sweeps.table import Group, Row, common_metric, group_seeds, has_seeds
 
 _ROW = 30  # pixels between two settings
 _TOP = 64
@@ -19,7 +20,7 @@ _INK, _FAINT, _MARK = "#1f2933", "#d5dbe1", "#0b6e99"
 
 
 def write_plot(path: Path, rows: Sequence[Row], title: str) -> bool:
-    """Draw error rates with their 95 % intervals, the seeds of the same settings on one line.
+    """Draw the jobs' metric with its 95 % intervals, the seeds of the same settings on one line.
 
     Args:
         path: The SVG file.
@@ -27,24 +28,29 @@ def write_plot(path: Path, rows: Sequence[Row], title: str) -> bool:
         title: What the sweep is.
 
     Returns:
-        Whether there was anything to draw: at least one error rate.
+        Whether there was anything to draw: at least one value.
     """
     groups = [group for group in group_seeds(rows) if not math.isnan(group.mean)]
     if not groups:
         return False
-    write_text(path, _draw(groups, title))
+    metric = common_metric(rows)
+    assert metric is not None
+    write_text(path, _draw(groups, title, metric))
     return True
 
 
-def _draw(groups: Sequence[Group], title: str) -> str:
+def _draw(groups: Sequence[Group], title: str, metric: MetricName) -> str:
     left = 20 + _CHARACTER * max(len(group.label) for group in groups)
-    highest = max(_ends(row)[1] for group in groups for row in group.rows if _measured(row))
-    step = _tick_step(100 * highest)
-    top = math.ceil(max(100 * highest, 1e-9) / step) * step  # percent at the right edge
+    scale = 100.0 if metric.percent else 1.0
+    scores = [score for group in groups for score in _scores(group, metric)]
+    highest = max(max(score.value, _ends(score)[1]) for score in scores)
+    step = _tick_step(scale * highest)
+    top = math.ceil(max(scale * highest, 1e-9) / step) * step  # shown at the right edge
 
-    def x(rate: float) -> float:
-        return left + _PLOT_WIDTH * 100 * rate / top
+    def x(value: float) -> float:
+        return left + _PLOT_WIDTH * scale * value / top
 
+    unit = " %" if metric.percent else ""
     height = _TOP + _ROW * len(groups) + 34
     width = left + _PLOT_WIDTH + _RIGHT
     bottom = _TOP + _ROW * len(groups) - 8
@@ -56,19 +62,20 @@ def _draw(groups: Sequence[Group], title: str) -> str:
         f"<title>{escape(title)}</title>",
         '<rect width="100%" height="100%" fill="white"/>',
         f'<text x="12" y="22" font-size="14" font-weight="bold">{escape(title)}</text>',
-        f'<text x="12" y="40">word error rate, best on top; {dots}</text>',
+        f'<text x="12" y="40">{escape(metric.title)}, best on top; {dots}</text>',
     ]
     for tick in range(round(top / step) + 1):
-        place = x(tick * step / 100)
+        place = x(tick * step / scale)
         parts.append(
             f'<line x1="{place:.1f}" x2="{place:.1f}" y1="{_TOP - 12}" y2="{bottom}" '
             f'stroke="{_FAINT}"/>'
-            f'<text x="{place:.1f}" y="{bottom + 18}" text-anchor="middle">{tick * step:g} %</text>'
+            f'<text x="{place:.1f}" y="{bottom + 18}" text-anchor="middle">'
+            f"{tick * step:g}{unit}</text>"
         )
     for position, group in enumerate(groups):
         y = _TOP + _ROW * position + 4
         parts.append(f'<text x="12" y="{y + 4}">{escape(group.label)}</text>')
-        parts += [_job(row, x, y) for row in group.rows if _measured(row)]
+        parts += [_job(row, x, y) for row in group.rows if _measured(row, metric)]
         if len(group.rows) > 1:
             mean = x(group.mean)
             parts.append(
@@ -76,35 +83,42 @@ def _draw(groups: Sequence[Group], title: str) -> str:
                 f'stroke="{_INK}" stroke-width="2"/>'
             )
         parts.append(
-            f'<text x="{left + _PLOT_WIDTH + 12:.1f}" y="{y + 4}">{percent(group.mean)}</text>'
+            f'<text x="{left + _PLOT_WIDTH + 12:.1f}" y="{y + 4}">{metric.shown(group.mean)}</text>'
         )
     return "\n".join([*parts, "</svg>", ""])
 
 
 def _job(row: Row, x: Callable[[float], float], y: float) -> str:
-    low, high = _ends(row)
-    assert row.outcome.wer is not None
-    hover = f"{row.job.label}: {percent(row.outcome.wer)}"
+    score = row.outcome.score
+    assert score is not None
+    low, high = _ends(score)
+    hover = f"{row.job.label}: {score.shown}"
     return (
         f"<g><title>{escape(hover)}</title>"
         f'<line x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y}" y2="{y}" stroke="{_MARK}" '
         f'stroke-width="2" opacity="0.45"/>'
-        f'<circle cx="{x(row.outcome.wer):.1f}" cy="{y}" r="4.5" fill="{_MARK}"/></g>'
+        f'<circle cx="{x(score.value):.1f}" cy="{y}" r="4.5" fill="{_MARK}"/></g>'
     )
 
 
-def _measured(row: Row) -> bool:
-    return row.outcome.wer is not None and not math.isnan(row.outcome.wer)
+def _measured(row: Row, metric: MetricName) -> bool:
+    score = row.outcome.score
+    return score is not None and score.metric == metric and not math.isnan(score.value)
 
 
-def _ends(row: Row) -> tuple[float, float]:
-    """The interval of a measured job, or its error rate twice where it has none."""
-    rate = row.outcome.wer
-    assert rate is not None
-    low, high = row.outcome.wer_low, row.outcome.wer_high
-    if low is None or high is None or math.isnan(low) or math.isnan(high):
-        return rate, rate
-    return low, high
+def _scores(group: Group, metric: MetricName) -> list[Score]:
+    return [
+        row.outcome.score
+        for row in group.rows
+        if row.outcome.score is not None and _measured(row, metric)
+    ]
+
+
+def _ends(score: Score) -> tuple[float, float]:
+    """The interval of a measured job, or its value twice where it has none."""
+    if math.isnan(score.low) or math.isnan(score.high):
+        return score.value, score.value
+    return score.low, score.high
 
 
 def _tick_step(highest: float) -> float:

@@ -23,7 +23,8 @@ from rich.text import Text
 from mynah import console
 from mynah.errors import UserError
 from mynah.files import display_path
-from mynah.sweeps.jobs import LOG, Job, Outcome, read_job, with_error_rate, write_job
+from mynah.sweeps.jobs import LOG, Job, Outcome, read_job, write_job
+from mynah.sweeps.scores import read_score
 
 _POLL_SECONDS = 0.1
 _QUIET_SECONDS = 60.0  # between two lines of a running job, where the output is no terminal
@@ -191,8 +192,9 @@ def _finish(one: _Running, interrupted: bool = False) -> Outcome:
             _described(one.job, one.command, outcome.status, seconds, exit_status),
         )
     if outcome.well:
-        outcome = with_error_rate(outcome, one.job.directory)
-    rate = f", WER {100 * outcome.wer:.2f} %" if outcome.wer is not None else ""
+        outcome.score = read_score(one.job.directory)
+    score = outcome.score
+    rate = f", {score.metric.label} {score.shown}" if score is not None else ""
     ended: str = outcome.status
     if ended in ("failed", "killed"):
         ended += f" ({how_it_ended(exit_status).removeprefix('killed by ')})"

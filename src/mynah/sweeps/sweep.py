@@ -14,8 +14,9 @@ from mynah.errors import UserError
 from mynah.files import display_path
 from mynah.runs.directory import complete_checkpoints, link_newest_model, model_directory_of
 from mynah.sweeps import plot, table
-from mynah.sweeps.jobs import LOG, Job, Outcome, is_finished, read_job, with_error_rate
+from mynah.sweeps.jobs import LOG, Job, Outcome, is_finished, read_job
 from mynah.sweeps.processes import how_it_ended, run_jobs
+from mynah.sweeps.scores import read_score
 
 # Overrides that already say where a job starts from: nothing is added to them.
 _STARTING_POINTS = ("resume_from_checkpoint", "eval_checkpoint")
@@ -76,9 +77,8 @@ def run_sweep(
         for job in jobs:
             if is_finished(job):
                 seconds = float(read_job(job.directory).get("seconds", 0.0))
-                outcomes[job.number] = with_error_rate(
-                    Outcome("done before", seconds, 0), job.directory
-                )
+                score = read_score(job.directory)
+                outcomes[job.number] = Outcome("done before", seconds, 0, score)
             else:
                 missing.append(job)
         done = len(jobs) - len(missing)

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from mynah import console
 from mynah.files import write_text
 from mynah.sweeps.jobs import LOG, Job, Outcome, short_label
 from mynah.sweeps.processes import duration, how_it_ended
+from mynah.sweeps.scores import MetricName
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Group:
     Attributes:
         label: The settings they share among what is swept.
         rows: The jobs, best first.
-        mean: Mean error rate of those that have one, a fraction; NaN where none has.
+        mean: Mean of the metric over those that have one; NaN where none has.
         spread: Standard deviation over the seeds (n - 1); NaN for fewer than two.
     """
 
@@ -42,19 +44,37 @@ class Group:
 
 
 def best_first(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> list[Row]:
-    """All jobs: the measured ones by rising error rate, then those without one as in the grid."""
+    """All jobs: the measured ones from the best on, then those without a value as in the grid."""
     rows = [Row(job, outcomes.get(job.number, Outcome("not run"))) for job in jobs]
 
+    metric = common_metric(rows)
+
     def order(row: Row) -> tuple[float, bool, int]:
-        wer = row.outcome.wer
-        measured = wer is not None and not math.isnan(wer)
+        score = row.outcome.score
+        comparable = score is not None and score.metric == metric and not math.isnan(score.value)
         return (
-            wer if measured and wer is not None else math.inf,
+            score.loss if comparable and score is not None else math.inf,
             not row.outcome.well,
             row.job.number,
         )
 
     return sorted(rows, key=order)
+
+
+def common_metric(rows: Sequence[Row]) -> MetricName | None:
+    """The metric that most jobs are measured with, and all are compared by; None: of none."""
+    counts = Counter(row.outcome.score.metric for row in rows if row.outcome.score is not None)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def values(rows: Sequence[Row], metric: MetricName | None) -> list[float]:
+    """The values of one metric, of the jobs that have one."""
+    scores = [row.outcome.score for row in rows]
+    return [
+        score.value
+        for score in scores
+        if score is not None and score.metric == metric and not math.isnan(score.value)
+    ]
 
 
 def group_seeds(rows: Sequence[Row]) -> list[Group]:
@@ -63,8 +83,9 @@ def group_seeds(rows: Sequence[Row]) -> list[Group]:
     for row in rows:
         members.setdefault(tuple(sorted(row.job.without_seed.items())), []).append(row)
     groups = []
+    metric = common_metric(rows)
     for found in members.values():
-        rates = [row.outcome.wer for row in found if row.outcome.wer is not None]
+        rates = values(found, metric)
         groups.append(
             Group(
                 label=short_label(found[0].job.without_seed) or "all the same settings",
@@ -73,7 +94,8 @@ def group_seeds(rows: Sequence[Row]) -> list[Group]:
                 spread=statistics.stdev(rates) if len(rates) > 1 else math.nan,
             )
         )
-    return sorted(groups, key=lambda group: (math.isnan(group.mean), group.mean))
+    sign = -1.0 if metric is not None and metric.greater_is_better else 1.0
+    return sorted(groups, key=lambda group: (math.isnan(group.mean), sign * group.mean))
 
 
 def has_seeds(groups: Sequence[Group]) -> bool:
@@ -83,14 +105,16 @@ def has_seeds(groups: Sequence[Group]) -> bool:
 
 def print_tables(rows: Sequence[Row]) -> None:
     """Print the jobs, and where several seeds ran, the settings with mean and spread."""
+    metric = common_metric(rows)
+    label = metric.label if metric is not None else "score"
     console.table(
         "Jobs, best first",
-        ["job", "WER", "95 % interval", "time", "status"],
+        ["job", label, "95 % interval", "time", "status"],
         [
             [
                 row.job.label,
-                percent(row.outcome.wer),
-                interval(row.outcome),
+                _value(row.outcome, metric),
+                row.outcome.score.interval if row.outcome.score is not None else "-",
                 duration(row.outcome.seconds),
                 _status(row.outcome),
             ]
@@ -101,28 +125,33 @@ def print_tables(rows: Sequence[Row]) -> None:
     if has_seeds(groups):
         console.table(
             "Settings over their seeds, best mean first",
-            ["settings", "seeds", "mean WER", "spread (std)", "best", "worst"],
-            [_group_cells(group) for group in groups],
+            ["settings", "seeds", f"mean {label}", "spread (std)", "best", "worst"],
+            [_group_cells(group, metric) for group in groups],
         )
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write one line a job, best first; error rates as fractions, times in seconds."""
+    """Write one line a job, best first; shares as fractions, times in seconds."""
     keys = list(dict.fromkeys(key for row in rows for key in row.job.swept))
     by_number = {row.job.number: group for group in group_seeds(rows) for row in group.rows}
+    metric = common_metric(rows)
+    name = metric.name if metric is not None else "score"
     content = io.StringIO(newline="")
     writer = csv.writer(content)
     writer.writerow(
-        ["job", *keys, "wer", "wer_low", "wer_high", "seconds", "status", "exit_status",
-         "seeds", "mean_wer_over_seeds", "std_wer_over_seeds", "directory", "log"]
+        ["job", *keys, name, f"{name}_low", f"{name}_high", "seconds", "status", "exit_status",
+         "seeds", f"mean_{name}_over_seeds", f"std_{name}_over_seeds", "directory", "log"]
     )  # fmt: skip
     for row in rows:
         outcome, group = row.outcome, by_number[row.job.number]
+        score = outcome.score
+        comparable = score is not None and score.metric == metric
+        numbers = (score.value, score.low, score.high) if score and comparable else (None,) * 3
         writer.writerow(
             [
                 row.job.number,
                 *(row.job.swept.get(key, "") for key in keys),
-                *(_number(value) for value in (outcome.wer, outcome.wer_low, outcome.wer_high)),
+                *(_number(value) for value in numbers),
                 f"{outcome.seconds:.1f}",
                 outcome.status,
                 "" if outcome.exit_status is None else outcome.exit_status,
@@ -136,17 +165,12 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
     write_text(path, content.getvalue())
 
 
-def percent(rate: float | None) -> str:
-    """``0.0741`` as ``7.41 %``."""
-    return "-" if rate is None or math.isnan(rate) else f"{100 * rate:.2f} %"
-
-
-def interval(outcome: Outcome) -> str:
-    """The 95 % interval as ``6.02 – 8.93 %``."""
-    low, high = outcome.wer_low, outcome.wer_high
-    if low is None or high is None or math.isnan(low) or math.isnan(high):
+def _value(outcome: Outcome, metric: MetricName | None) -> str:
+    """A job's value, with its metric's name where that is not the one of the table."""
+    if outcome.score is None:
         return "-"
-    return f"{100 * low:.2f} – {100 * high:.2f} %"
+    other = outcome.score.metric != metric
+    return (f"{outcome.score.metric.label} " if other else "") + outcome.score.shown
 
 
 def _status(outcome: Outcome) -> str:
@@ -155,17 +179,13 @@ def _status(outcome: Outcome) -> str:
     return outcome.status
 
 
-def _group_cells(group: Group) -> list[str]:
-    rates = [row.outcome.wer for row in group.rows if row.outcome.wer is not None]
-    seeds = f"{len(rates)}" if len(rates) == len(group.rows) else f"{len(rates)}/{len(group.rows)}"
-    return [
-        group.label,
-        seeds,
-        percent(group.mean),
-        percent(group.spread),
-        percent(min(rates, default=None)),
-        percent(max(rates, default=None)),
-    ]
+def _group_cells(group: Group, metric: MetricName | None) -> list[str]:
+    found = sorted(values(group.rows, metric), reverse=bool(metric and metric.greater_is_better))
+    seeds = f"{len(found)}" if len(found) == len(group.rows) else f"{len(found)}/{len(group.rows)}"
+    if metric is None or not found:
+        return [group.label, seeds, "-", "-", "-", "-"]
+    numbers = (group.mean, group.spread, found[0], found[-1])
+    return [group.label, seeds, *(metric.shown(number) for number in numbers)]
 
 
 def _number(value: float | None) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console
+from mynah.config.best_metric import best_metric, greater_is_better
 from mynah.config.trainer_fields.disposition import UPSTREAM_DISPOSITION
 from mynah.errors import UserError
 
@@ -114,8 +115,8 @@ def training_arguments(
         "save_strategy": "no",
         "eval_steps": training.eval_steps or training.logging_steps,
         "eval_on_start": bool(getattr(training, "eval_on_start", False)) and not resuming,
-        "metric_for_best_model": training.metric_for_best_model or "wer",
-        "greater_is_better": greater_is_better(training),
+        "metric_for_best_model": best_metric(config),
+        "greater_is_better": greater_is_better(config),
         "dataloader_num_workers": data_workers(training, device_for(config).type),
         "report_to": "none",  # our own callbacks: a tracker of transformers can end a training
         "disable_tqdm": True,
@@ -155,11 +156,6 @@ def reporters(training: TrainingConfig) -> list[str]:
     if isinstance(asked, str):
         asked = [asked]
     return [name for name in asked or [] if name != "none"]
-
-
-def greater_is_better(training: TrainingConfig) -> bool:
-    """Direction of the best metric: as set, else smaller, as for every rate of errors."""
-    return bool(training.greater_is_better)
 
 
 def mixed_precision(config: Config, *, say: bool = True) -> tuple[bool, bool]:

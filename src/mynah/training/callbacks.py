@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
 from transformers import TrainerCallback
 
 from mynah import console
+from mynah.evaluation.logged import logged
 from mynah.training.arguments import interval
 
 if TYPE_CHECKING:
@@ -205,28 +207,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def say_scores(step: int, metrics: dict[str, float], *, best: bool) -> None:
-    """One line with what an evaluation came to."""
-    shown = [
-        _rate(name, metrics)
-        for name in ("eval_wer", "eval_cer", "eval_loss")
-        if metrics.get(name) is not None
-    ]
-    others = [
-        f"{name.removeprefix('eval_')} {100 * value:.2f} %"
-        for name, value in metrics.items()
-        if name.endswith("_wer") and name != "eval_wer"
-    ]
-    text = "  ".join([*shown, *others]) or "no scores"
+def say_scores(step: int, metrics: Mapping[str, float], *, best: bool) -> None:
+    """One line with what an evaluation came to: the first split's metrics, others' first one."""
+    found = logged(metrics)
+    first = [f"{one.metric.label} {one.shown}" for one in found if not one.split]
+    others: dict[str, str] = {}
+    for one in found:
+        if one.split:
+            others.setdefault(one.split, f"{one.split} {one.metric.label} {one.shown}")
+    text = "  ".join([*first, *others.values()]) or "no scores"
     console.say(f"step {step:,}: {text}{'  (best so far)' if best else ''}")
-
-
-def _rate(name: str, metrics: dict[str, float]) -> str:
-    label = name.removeprefix("eval_").upper()
-    if name == "eval_loss":
-        return f"{label} {metrics[name]:.4f}"
-    low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
-    interval_text = ""
-    if low is not None and high is not None and low == low and high == high:
-        interval_text = f" [{100 * low:.2f}, {100 * high:.2f}]"
-    return f"{label} {100 * metrics[name]:.2f} %{interval_text}"

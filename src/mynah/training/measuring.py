@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mynah import distributed
+from mynah.config.best_metric import best_metric, greater_is_better
+from mynah.config.metrics import METRICS
 from mynah.errors import UserError
-from mynah.training.arguments import greater_is_better
 from mynah.training.callbacks import say_scores
 from mynah.training.guards.stops import EvaluationStopped
 from mynah.training.resuming import state
@@ -85,23 +86,27 @@ class MeasuringTrainer(CommittingTrainer):
         return metrics
 
     def _best_name(self, metrics: Mapping[str, float]) -> str:
-        asked = self._config.training.metric_for_best_model or "wer"
-        name = asked if asked.startswith("eval_") else f"eval_{asked}"
-        if name not in metrics:
-            offered = sorted(key.removeprefix("eval_") for key in metrics)
+        """The name of what checkpoints are compared by, among an evaluation's numbers."""
+        asked = best_metric(self._config)
+        offered = [name.removeprefix("eval_") for name in metrics]
+        if asked is None:  # the first metric of the first split
+            asked = next((name for name in offered if name in METRICS), None)
+        if asked is None or asked not in offered:
+            known = [name for name in offered if name in METRICS]
             raise UserError(
-                f"The evaluation gives no {asked}; it gives {', '.join(offered) or 'nothing'}.",
+                f"The evaluation gives no {asked or 'metric'}; it gives "
+                f"{', '.join(sorted(known)) or 'nothing'}.",
                 where="training.metric_for_best_model",
-                fix="training.metric_for_best_model=wer",
+                fix="training.metric_for_best_model=null",
             )
-        return name
+        return f"eval_{asked}"
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         if not metrics:
             return False
         value = metrics[self._best_name(metrics)]
         best = self.state.best_metric
-        sign = -1.0 if greater_is_better(self._config.training) else 1.0
+        sign = -1.0 if greater_is_better(self._config) else 1.0
         improved = not math.isnan(value) and (best is None or sign * value < sign * best)
         if improved:
             self.state.best_metric = value

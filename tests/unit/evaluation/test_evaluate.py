@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from evaluation_fakes import FakeCorpus, FakeFamily
 
 from mynah.config.schema import Config
 from mynah.evaluation.evaluate import Evaluation, evaluate
+from mynah.evaluation.intervals.interval import Interval
+from mynah.evaluation.metrics.word_error_rate import WordErrorRate
+from mynah.evaluation.score import Measure
 from mynah.evaluation.summary import console_summary, with_interval
 
 SAID = ["Turn left.", "Set a timer!", "What time is it?", "Play the song"]
@@ -20,10 +24,10 @@ def test_an_evaluation_decodes_normalises_and_scores_the_whole_corpus():
     found = evaluate(FakeFamily(HEARD), corpus, Config(), progress=False)
     s = found.scores
     assert (s.utterances, s.words, s.failed) == (4, 12, 1)
-    assert (s.substitutions, s.deletions, s.insertions) == (1, 5, 1)
-    assert s.wer == 7 / 12
-    assert s.wer_low <= s.wer <= s.wer_high
-    assert s.normalizer == "basic@1"
+    assert s.edits[1:] == (1, 5, 1)
+    assert s["wer"].value == 7 / 12
+    assert s["wer"].by_utterance.low <= s["wer"].value <= s["wer"].by_utterance.high
+    assert s.normalizer == "basic@2"
     assert found.name == "validation"
     assert found.corpus_fingerprint == "f00d"
     assert found.audio_seconds == corpus.durations.sum()
@@ -36,9 +40,9 @@ def test_the_settings_decide_the_normaliser_and_the_bootstrap():
     config.evaluation.bootstrap_samples = 0
     found = evaluate(FakeFamily(HEARD), FakeCorpus(SAID), config, name="test", progress=False)
     assert found.name == "test"
-    assert found.scores.normalizer == "none@1"
-    assert found.scores.wer == 10 / 12
-    assert math.isnan(found.scores.wer_low)
+    assert found.scores.normalizer == "none@2"
+    assert found.scores["wer"].value == 10 / 12
+    assert math.isnan(found.scores["wer"].low)
 
 
 def test_the_settings_decide_the_batches():
@@ -58,17 +62,24 @@ def test_hypotheses_of_fewer_rows_than_the_corpus_are_refused():
 
 def test_the_table_shows_each_split_with_its_rates_intervals_and_counts(capsys):
     config = Config()
-    one = evaluate(FakeFamily(HEARD), FakeCorpus(SAID), config, name="clean", progress=False)
-    two = evaluate(FakeFamily(SAID), FakeCorpus(SAID), config, name="other", progress=False)
+    corpus = FakeCorpus(SAID, speakers=[""] * 4)
+    one = evaluate(FakeFamily(HEARD), corpus, config, name="clean", progress=False)
+    two = evaluate(FakeFamily(SAID), corpus, config, name="other", progress=False)
     console_summary({"clean": one, "other": two})
     printed = capsys.readouterr().out
     s = one.scores
-    assert "clean" in printed and "other" in printed and "basic@1" in printed
-    assert f"25.0 [{100 * s.wer_low:.1f}, {100 * s.wer_high:.1f}]" in printed
+    assert "clean" in printed and "other" in printed and "basic@2" in printed
+    assert f"25.0 [{100 * s['wer'].low:.1f}, {100 * s['wer'].high:.1f}]" in printed
     assert "1/1/1" in printed
     assert "0.00 [0.00, 0.00]" in printed
 
 
+def measure(value: float, low: float, high: float, **about) -> Measure:
+    interval = Interval(low, high, "a test", 9, **about)
+    return Measure(WordErrorRate(), np.zeros(4), value, interval)
+
+
 def test_a_rate_is_shown_with_its_interval_where_it_has_one():
-    assert with_interval(0.0741, 0.0602, 0.0893) == "7.41 [6.02, 8.93]"
-    assert with_interval(0.125, math.nan, math.nan) == "12.50"
+    assert with_interval(measure(0.0741, 0.0602, 0.0893)) == "7.41 [6.02, 8.93]"
+    assert with_interval(measure(0.125, math.nan, math.nan)) == "12.50"
+    assert with_interval(measure(0.125, 0.0, 0.5, informative=False)) == "12.50 [9 speakers]"

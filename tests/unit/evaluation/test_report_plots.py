@@ -10,8 +10,9 @@ from mynah.evaluation.pages.training import curves_of
 
 
 def test_one_bin_of_durations_is_no_plot():
-    one_bin = breakdown.by_duration(evaluation_of(FakeCorpus(["a"]), ["a"]))
-    assert error_rate_over_duration(one_bin, 0.0) is None
+    evaluation = evaluation_of(FakeCorpus(["a"]), ["a"])
+    bins = breakdown.by_duration(evaluation)
+    assert error_rate_over_duration(bins, evaluation.scores["wer"]) is None
 
 
 def test_a_trainer_s_log_becomes_curves_by_split():
@@ -21,7 +22,7 @@ def test_a_trainer_s_log_becomes_curves_by_split():
         {"step": 20, "eval_test.clean_wer": 0.7, "eval_loss": 2.5, "eval_substitutions": 9},
         {"train_runtime": 5.0},
     ]
-    losses, rates = curves_of(history, ["validation", "test.clean"])
+    losses, rates, others = curves_of(history, ["validation", "test.clean"])
     assert {line.name: line.points for line in losses} == {
         "training": [(10, 3.0)],
         "evaluation": [(20, 2.5)],
@@ -31,4 +32,5 @@ def test_a_trainer_s_log_becomes_curves_by_split():
         "validation CER": [(20, 0.2)],
         "test.clean WER": [(20, 0.7)],
     }
+    assert others == []
     assert rates[0].intervals == [(0.4, 0.6)]

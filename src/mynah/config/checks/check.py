@@ -13,6 +13,7 @@ from typing import Any
 from mynah.config.checks.architectures import check_architecture, check_new_tokenizer
 from mynah.config.checks.augmentation import check_augmentation
 from mynah.config.checks.checker import Checker
+from mynah.config.checks.metrics import check_metrics
 from mynah.config.checks.mixture import check_mixture
 from mynah.config.checks.precision import check_precision
 from mynah.config.checks.streaming import check_streaming
@@ -316,6 +317,7 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     _check_upstream,
     _check_schedule,
     _check_best_model,
+    check_metrics,
     _check_audio,
     check_augmentation,
     _check_encoder,

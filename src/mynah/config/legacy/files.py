@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.config.legacy.keys import Fate, base_groups, fate, nearest
+from mynah.config.metrics import LOSS
 from mynah.config.settings import find
 from mynah.config.values import argument, typed, value_mistake
 from mynah.errors import ConfigError, ConfigErrors, UserError
@@ -243,9 +244,12 @@ def _implied(content: dict[str, Any]) -> tuple[tuple[str, Any, str], ...]:
     """What a missing key meant to the legacy trainer, where our groups mean another thing.
 
     It handed its keys to TrainingArguments, where the best checkpoint is not chosen unless
-    asked for; our groups do, and then saving has to go with measuring.
+    asked for; our groups do, and then saving has to go with measuring. Where it is asked for,
+    the evaluation loss chooses it, unless another metric is named.
     """
-    name = "load_best_model_at_end"
+    name, metric = "load_best_model_at_end", "metric_for_best_model"
+    if content.get(name) and metric not in content:
+        return ((f"training.{metric}", LOSS, _TRANSFORMERS_DEFAULT),)
     steps = ("eval_strategy", "evaluation_strategy", "save_strategy", "eval_steps", "save_steps")
     if name in content or not any(key in content for key in steps):
         return ()

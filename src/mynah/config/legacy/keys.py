@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mynah.config import settings
+from mynah.config.metrics import LOSS, METRICS
 from mynah.config.trainer_fields.disposition import GONE, UPSTREAM_DISPOSITION
 from mynah.config.trainer_fields.installed import upstream_fields
 
@@ -68,6 +69,7 @@ _PLURALS = {
     "train_split": "train_splits",
     "eval_split": "eval_splits",
 }
+_DEFAULT_METRIC = METRICS.own[0]  # of a split whose script separates words
 # Hub data sets that have moved since.
 _MOVED = {"librispeech_asr": "openslr/librispeech_asr"}
 
@@ -211,9 +213,17 @@ def _report_to(key: str, value: Any, content: Content) -> Fate:
 
 def _metric_for_best_model(key: str, value: Any, content: Content) -> Fate:
     name = f"training.{key}"
-    if isinstance(value, str) and value.startswith("eval_"):
-        short = ((name, value.removeprefix("eval_")),)
-        return Fate(key, value, "translated", short, "measured in evaluations anyway")
+    if value is None and content.get("load_best_model_at_end"):
+        return Fate(key, value, "translated", ((name, LOSS),), "what null meant")
+    if not isinstance(value, str):
+        return Fate(key, value, "honoured", ((name, value),))
+    short = value.removeprefix("eval_")
+    if short == _DEFAULT_METRIC:
+        reason = "the first metric; mer in its place for scripts without spaces"
+        return Fate(key, value, "translated", ((name, None),), reason)
+    if short != value:
+        reason = "measured in evaluations anyway"
+        return Fate(key, value, "translated", ((name, short),), reason)
     return Fate(key, value, "honoured", ((name, value),))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mynah.config.metrics import metric_names
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
 
@@ -18,9 +19,17 @@ class EvaluationConfig:
         nature=Nature.MEASURED,
         choices=("none", "basic", "whisper_basic", "whisper_english"),
     )
+    metrics: list[str] | None = setting(
+        None,
+        "Metrics of every split, the first to be shown first; null: wer and cer, with mer in the "
+        "place of wer where most of the references are in scripts without spaces between words; "
+        "of translations (model.task) bleu and chrf.",
+        nature=Nature.MEASURED,
+        choices=metric_names,
+    )
     bootstrap_samples: int = setting(
         1000,
-        "Resamples of the utterances for the 95 % interval.",
+        "Resamples of the utterances for the 95 % interval; 0: no interval.",
         nature=Nature.MEASURED,
         minimum=0,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mynah.config.metrics import metric_names
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
 from mynah.config.trainer_fields.installed import with_upstream_fields
@@ -234,10 +235,15 @@ class TrainingConfig:
         True, "The best checkpoint, not the last, becomes the model.", nature=Nature.RUN
     )
     metric_for_best_model: str | None = setting(
-        "wer", "What the best checkpoint is best in.", nature=Nature.STEP, choices=("wer", "cer")
+        None,
+        "What the best checkpoint is best in, on the first evaluation split: a metric, measured "
+        "whether evaluation.metrics has it or not, or loss, the evaluation loss; null: the first "
+        "metric of the split (evaluation.metrics).",
+        nature=Nature.STEP,
+        choices=metric_names,
     )
     greater_is_better: bool | None = setting(
-        None, "Direction of metric_for_best_model; null: from its name.", nature=Nature.STEP
+        None, "Direction of metric_for_best_model; null: the metric's own.", nature=Nature.STEP
     )
     seed: int = setting(
         42, "Seed of weights, order and augmentation.", nature=Nature.STEP, minimum=0

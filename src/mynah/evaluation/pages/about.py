@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mynah.evaluation import results
+from mynah.evaluation import results, summary
 from mynah.pages.markup import Markup, join, tag
 
 if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
 
 _LONGEST_LIST = 20  # items of a list shown; the rest is in the files beside the page
-_TOLD_ABOVE = frozenset({"statement", "command", "versions", "config"})
+_TOLD_ABOVE = frozenset({"statement", "selection", "command", "versions", "config"})
 
 
 def about_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any]) -> Markup:
@@ -53,16 +53,23 @@ def about_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any
 def _method(evaluations: Mapping[str, Evaluation]) -> list[str]:
     first = next(iter(evaluations.values())).scores
     samples = first.bootstrap_samples
+    metrics = {
+        name: measure.metric
+        for found in evaluations.values()
+        for name, measure in found.scores.measures.items()
+    }
     return [
         "Free-running decoding: the model never sees the reference.",
         f"Text normaliser {first.normalizer}, applied to reference and hypothesis alike; errors"
-        " counted by jiwer on the alignment with the fewest errors.",
-        "WER = (substitutions + deletions + insertions) / words of all references; CER the same"
-        " over characters, spaces between words included. Every utterance of a split is in the"
+        " counted on the alignment with the fewest errors. Every utterance of a split is in the"
         " denominator, whatever became of it.",
-        f"Intervals: 95 %, bootstrap over utterances, {samples:,} resamples, seed"
-        f" {first.bootstrap_seed} (Bisani and Ney 2004). They say how far the rate may be off"
-        " because the split has no more utterances; not what another kind of speech would give."
+        *(f"{metric.label} ({metric.identity}): {metric.formula}." for metric in metrics.values()),
+        *(f"{name}: {summary.interval_note(found.scores)}" for name, found in evaluations.items()),
+        "Intervals are of 95 %. Over speakers: a jackknife-t with S - 1 degrees of freedom for"
+        f" fewer than 30 speakers, else percentiles of a bootstrap of {samples:,} resamples, seed"
+        f" {first.bootstrap_seed}. Over utterances: such percentiles (Bisani and Ney 2004); they"
+        " take the utterances of one speaker for independent, and are too narrow where speakers"
+        " differ. Both are in results.json. Neither says what another kind of speech would give."
         if samples
         else "No intervals were asked for.",
     ]

@@ -1,4 +1,4 @@
-"""The page's plot of error rate over duration."""
+"""The page's plot of the first metric over duration."""
 
 from __future__ import annotations
 
@@ -6,79 +6,71 @@ import math
 from collections.abc import Sequence
 
 from mynah.evaluation.breakdown import DurationBin
+from mynah.evaluation.score import Measure
 from mynah.pages import plots
 from mynah.pages.markup import Markup, tag
 
 
-def error_rate_over_duration(bins: Sequence[DurationBin], overall: float) -> Markup | None:
-    """Error rate over duration with intervals; None where there is but one bin."""
-    if len(bins) < 2:
+def error_rate_over_duration(bins: Sequence[DurationBin], overall: Measure) -> Markup | None:
+    """The first metric over duration with intervals; None where there is but one bin.
+
+    Args:
+        bins: Utterances of similar length with their scores.
+        overall: The metric of all of them.
+    """
+    if len(bins) < 2 or overall.metric.name not in bins[0].scores.measures:
         return None
-    highs = [
-        part.scores.wer if math.isnan(part.scores.wer_high) else part.scores.wer_high
-        for part in bins
-    ]
-    frame = plots.Frame(
-        0.0, bins[-1].high, max([overall, *(h for h in highs if not math.isnan(h))])
-    )
-    drawn = [
-        tag(
-            "line",
-            tag("title", f"whole split: {plots.show_percent(overall)}"),
-            class_="overall",
-            x1=plots.LEFT,
-            x2=plots.WIDTH - plots.RIGHT,
-            y1=frame.y(overall),
-            y2=frame.y(overall),
-        )
-    ]
-    for part in bins:
-        s = part.scores
-        if math.isnan(s.wer):
-            continue
-        middle = frame.x((part.low + part.high) / 2)
-        if not math.isnan(s.wer_low):
-            drawn.append(
-                tag(
-                    "line",
-                    class_="whisker s0",
-                    x1=middle,
-                    x2=middle,
-                    y1=frame.y(s.wer_low),
-                    y2=frame.y(s.wer_high),
-                )
-            )
-        drawn += [
-            tag(
-                "line",
-                class_="line s0",
-                x1=frame.x(part.low),
-                x2=frame.x(part.high),
-                y1=frame.y(s.wer),
-                y2=frame.y(s.wer),
-            ),
-            tag(
-                "circle",
-                tag(
-                    "title",
-                    f"{part.low:.1f} to {part.high:.1f} s, {s.utterances:,} utterances:"
-                    f" {plots.show_percent(s.wer)}",
-                ),
-                class_="dot s0",
-                cx=middle,
-                cy=frame.y(s.wer),
-                r=4,
-            ),
-        ]
+    metric = overall.metric
+    show = plots.show_percent if metric.percent else plots.show_number
+    measures = [part.scores[metric.name] for part in bins]
+    ends = [overall.value, *(end for m in measures for end in (m.value, m.high))]
+    frame = plots.Frame(0.0, bins[-1].high, max(end for end in ends if not math.isnan(end)))
+    drawn = [_overall(frame, overall, show(overall.value))]
+    for part, measure in zip(bins, measures, strict=True):
+        if not math.isnan(measure.value):
+            drawn += _bin(frame, part, measure, show(measure.value))
     axes = frame.draw(
-        x_label="seconds of audio",
-        y_label="word error rate",
-        show_x=plots.show_number,
-        show_y=plots.show_percent,
+        x_label="seconds of audio", y_label=metric.title, show_x=plots.show_number, show_y=show
     )
-    description = "Word error rate by duration: " + "; ".join(
-        f"{part.low:.1f} to {part.high:.1f} s {plots.show_percent(part.scores.wer)}"
-        for part in bins
-        if not math.isnan(part.scores.wer)
+    title = metric.title[0].upper() + metric.title[1:]
+    description = f"{title} by duration: " + "; ".join(
+        f"{part.low:.1f} to {part.high:.1f} s {show(measure.value)}"
+        for part, measure in zip(bins, measures, strict=True)
+        if not math.isnan(measure.value)
     )
     return tag("figure", plots.picture([axes, drawn], description), class_="plot")
+
+
+def _overall(frame: plots.Frame, overall: Measure, shown: str) -> Markup:
+    """The dashed line of all utterances."""
+    return tag(
+        "line",
+        tag("title", f"whole split: {shown}"),
+        class_="overall",
+        x1=plots.LEFT,
+        x2=plots.WIDTH - plots.RIGHT,
+        y1=frame.y(overall.value),
+        y2=frame.y(overall.value),
+    )
+
+
+def _bin(frame: plots.Frame, part: DurationBin, measure: Measure, shown: str) -> list[Markup]:
+    """A bin: its interval, its width, and its value."""
+    middle, height = frame.x((part.low + part.high) / 2), frame.y(measure.value)
+    drawn = []
+    if not math.isnan(measure.low):
+        low, high = frame.y(measure.low), frame.y(measure.high)
+        drawn.append(tag("line", class_="whisker s0", x1=middle, x2=middle, y1=low, y2=high))
+    title = f"{part.low:.1f} to {part.high:.1f} s, {part.scores.utterances:,} utterances: {shown}"
+    return [
+        *drawn,
+        tag(
+            "line",
+            class_="line s0",
+            x1=frame.x(part.low),
+            x2=frame.x(part.high),
+            y1=height,
+            y2=height,
+        ),
+        tag("circle", tag("title", title), class_="dot s0", cx=middle, cy=height, r=4),
+    ]

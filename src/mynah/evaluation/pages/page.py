@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from mynah.evaluation import breakdown
 from mynah.evaluation.pages.about import about_section
 from mynah.evaluation.pages.durations import error_rate_over_duration
-from mynah.evaluation.pages.rates import rates_section, rates_table
+from mynah.evaluation.pages.rates import rates_section, rates_table, show
 from mynah.evaluation.pages.training import training_section
 from mynah.evaluation.pages.utterances import utterances_section
-from mynah.pages import plots
 from mynah.pages.clips import MAX_BYTES, ClipBudget
 from mynah.pages.document import Section, document, resource
 from mynah.pages.markup import Markup, join, tag
@@ -36,7 +35,7 @@ def page(
 ) -> str:
     """The whole page as text; see :func:`mynah.evaluation.report.write`."""
     sections: list[tuple[str, str, Markup | None]] = [
-        ("Error rates", "rates", rates_section(evaluations, about)),
+        (_title(evaluations), "rates", rates_section(evaluations, about)),
         ("Training", "training", training_section(history, list(evaluations))),
     ]
     for number, (name, evaluation) in enumerate(evaluations.items()):
@@ -46,7 +45,8 @@ def page(
         sections.append((title, f"split{number}", errors))
     sections.append(("About this report", "about", about_section(evaluations, about)))
     headline = "; ".join(
-        f"{name} WER {plots.show_percent(found.scores.wer)}" for name, found in evaluations.items()
+        f"{name} {found.scores.first.metric.label} {show(found.scores.first)}"
+        for name, found in evaluations.items()
     )
     checkpoint = about.get("checkpoint")
     return document(
@@ -60,13 +60,18 @@ def page(
     )
 
 
+def _title(evaluations: Mapping[str, Evaluation]) -> str:
+    measures = [m for found in evaluations.values() for m in found.scores.shown]
+    return "Error rates" if all(m.metric.percent for m in measures) else "Scores"
+
+
 def _split(
     evaluation: Evaluation, anchor: str, corpus: Corpus | None, worst: int, budget: ClipBudget
 ) -> Markup:
     speakers = breakdown.by_speaker(evaluation)
     shown = dict(list(speakers.items())[:_SPEAKERS])
     bins = breakdown.by_duration(evaluation)
-    over_time = error_rate_over_duration(bins, evaluation.scores.wer)
+    over_time = error_rate_over_duration(bins, evaluation.scores.first)
     return join(
         [
             tag("h3", "By speaker, the worst first") if shown else None,
@@ -88,7 +93,7 @@ def _split(
 
 
 def _overall_note(evaluation: Evaluation) -> Markup:
-    rate = plots.show_percent(evaluation.scores.wer)
+    rate = show(evaluation.scores.first)
     return tag(
         "p",
         f"Utterances in bins of about equal number, with 95 % intervals. Dashed: {rate}, the"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mynah.evaluation.score import Scores
+from mynah.evaluation.metrics.metric import Metric
+from mynah.evaluation.score import Measure, Scores
 from mynah.pages import plots
 from mynah.pages.markup import Markup, join, tag
 
@@ -21,6 +22,7 @@ def rates_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any
         [
             tag("div", cards, class_="cards"),
             _statement(about.get("statement")),
+            _statement(about.get("selection")),
             rates_table(
                 "split", {name: found.scores for name, found in evaluations.items()}, evaluations
             ),
@@ -29,15 +31,13 @@ def rates_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any
 
 
 def _card(name: str, s: Scores) -> Markup:
-    most = max(0.05, *(v for v in (s.wer, s.wer_high, s.cer_high) if not math.isnan(v))) * 1.05
     hours = f"{s.utterances:,} utterances, {s.words:,} words"
     return tag(
         "article",
         tag("h3", name),
         tag(
             "div",
-            _headline("WER", "word error rate", s.wer, s.wer_low, s.wer_high, most),
-            _headline("CER", "character error rate", s.cer, s.cer_low, s.cer_high, most),
+            [_headline(measure, _scale(s, measure)) for measure in s.shown],
             class_="pair",
         ),
         _error_mix(s),
@@ -46,8 +46,8 @@ def _card(name: str, s: Scores) -> Markup:
             f"{hours}; {plots.show_percent(s.sentence_error_rate)} of the utterances have an error."
             + (f" {s.failed:,} could not be decoded and count as fully wrong." if s.failed else "")
             + (
-                f" {s.empty_references:,} have an empty reference: what was heard there counts as"
-                " insertions."
+                f" {s.empty_references:,} have an empty reference: what was recognized there counts"
+                " as insertions."
                 if s.empty_references
                 else ""
             ),
@@ -57,24 +57,45 @@ def _card(name: str, s: Scores) -> Markup:
     )
 
 
-def _headline(short: str, long: str, rate: float, low: float, high: float, most: float) -> Markup:
-    interval = (
-        "no interval" if math.isnan(low) else f"95 % interval {100 * low:.2f} to {100 * high:.2f}"
-    )
+def _scale(s: Scores, shown: Measure) -> float:
+    """The right end of a small plot, shared by the metrics of one unit: the largest end."""
+    alike = [m for m in s.shown if m.metric.percent == shown.metric.percent]
+    ends = [v for m in alike for v in (m.value, m.high) if not math.isnan(v)]
+    return max(0.05, *ends, 0.0) * 1.05
+
+
+def _headline(measure: Measure, most: float) -> Markup:
+    metric = measure.metric
+    unit = tag("small", " %") if metric.percent else None
     return tag(
         "div",
-        tag("p", tag("abbr", short, title=long), class_="measure"),
-        tag("p", f"{100 * rate:.2f}", tag("small", " %"), class_="big"),
-        plots.strip(rate, low, high, most),
-        tag("p", interval, class_="quiet"),
+        tag("p", tag("abbr", metric.label, title=metric.title), class_="measure"),
+        tag("p", metric.number(measure.value), unit, class_="big"),
+        plots.strip(measure.value, measure.low, measure.high, most),
+        tag("p", _interval(measure), class_="quiet"),
     )
+
+
+def _interval(measure: Measure) -> str:
+    interval, number = measure.interval, measure.metric.number
+    if not interval.exists:
+        return "no interval"
+    if not interval.informative:
+        return f"an interval over {interval.groups} speakers is not informative"
+    return f"95 % interval {number(interval.low)} to {number(interval.high)}"
+
+
+def show(measure: Measure) -> str:
+    """A value as plots and titles give it, short: ``7.4 %``."""
+    of = plots.show_percent if measure.metric.percent else plots.show_number
+    return of(measure.value)
 
 
 def _error_mix(s: Scores) -> Markup:
     parts = [
-        ("substitutions", "substitute", s.substitutions),
-        ("deletions", "delete", s.deletions),
-        ("insertions", "insert", s.insertions),
+        ("substitutions", "substitute", s.edits.substitutions),
+        ("deletions", "delete", s.edits.deletions),
+        ("insertions", "insert", s.edits.insertions),
     ]
     return tag(
         "div",
@@ -116,53 +137,74 @@ def _sentence(value: Any) -> str:
 def rates_table(
     what: str, groups: Mapping[str, Scores], evaluations: Mapping[str, Evaluation] | None = None
 ) -> Markup:
-    """One row a group, with the interval drawn on a scale that all rows share."""
-    highs = [v for s in groups.values() for v in (s.wer, s.wer_high) if not math.isnan(v)]
-    most = max(highs, default=1.0) or 1.0
-    columns = [what, "WER %", "95 % interval", "", "CER %", "S", "D", "I", "utterances", "words"]
+    """One row a group; the first metric's interval on a scale that all rows share."""
+    metrics = {m.metric.name: m.metric for s in groups.values() for m in s.shown}
+    first, *others = metrics.values()
+    ends = [v for s in groups.values() for v in (s.first.value, s.first.high) if not math.isnan(v)]
+    most = max(ends, default=1.0) or 1.0
+    columns = [first.column, "95 % interval", "", *(metric.column for metric in others)]
+    columns = [what, *columns, "S", "D", "I", "utterances", "words"]
     if evaluations is not None:
         columns += ["audio", "speed"]
-    titles = {
-        "S": "substitutions",
-        "D": "deletions",
-        "I": "insertions",
-        "speed": "seconds of audio decoded a second",
-    }
     rows = []
     for name, s in groups.items():
-        cells = [
-            tag("td", f"{100 * s.wer:.2f}" if not math.isnan(s.wer) else "–", class_="strong"),
-            tag(
-                "td",
-                "–"
-                if math.isnan(s.wer_low)
-                else f"{100 * s.wer_low:.2f} to {100 * s.wer_high:.2f}",
-            ),
-            tag("td", plots.strip(s.wer, s.wer_low, s.wer_high, most), class_="drawn"),
-            tag("td", f"{100 * s.cer:.2f}" if not math.isnan(s.cer) else "–"),
-            [tag("td", f"{n:,}") for n in (s.substitutions, s.deletions, s.insertions)],
-            tag("td", f"{s.utterances:,}"),
-            tag("td", f"{s.words:,}"),
-        ]
+        cells = [_cells(s, first, others, most), _counts(s)]
         if evaluations is not None:
-            found = evaluations[name]
-            speed = "–" if math.isnan(found.speed) else f"{found.speed:,.0f} ×"
-            cells += [tag("td", show_seconds(found.audio_seconds)), tag("td", speed)]
+            cells.append(_decoded(evaluations[name]))
         rows.append(tag("tr", tag("th", name or "(unknown)", scope="row"), cells))
-    heads = [
-        tag("th", tag("abbr", column, title=titles[column]), scope="col")
-        if column in titles
-        else tag("th", column or tag("span", "drawn", class_="hidden"), scope="col")
-        for column in columns
-    ]
     return tag(
         "div",
-        tag("table", tag("thead", tag("tr", heads)), tag("tbody", rows)),
+        tag("table", tag("thead", tag("tr", _heads(columns, metrics))), tag("tbody", rows)),
         class_="scroll",
         tabindex="0",
         role="region",
         aria_label=f"Error rates by {what}",
     )
+
+
+def _heads(columns: Sequence[str], metrics: Mapping[str, Metric]) -> list[Markup]:
+    titles = {
+        "S": "substitutions",
+        "D": "deletions",
+        "I": "insertions",
+        "speed": "seconds of audio decoded a second",
+        **{metric.column: metric.title for metric in metrics.values()},
+    }
+    return [
+        tag("th", tag("abbr", column, title=titles[column]), scope="col")
+        if column in titles
+        else tag("th", column or tag("span", "drawn", class_="hidden"), scope="col")
+        for column in columns
+    ]
+
+
+def _cells(s: Scores, first: Metric, others: Sequence[Metric], most: float) -> list[Markup]:
+    """The metrics of one row; a split may lack one that another has."""
+    shown = s.measures.get(first.name)
+    if shown is None:
+        main = [tag("td", "–", class_="strong"), tag("td", "–"), tag("td", class_="drawn")]
+    else:
+        known = not math.isnan(shown.low)
+        ends = f"{first.number(shown.low)} to {first.number(shown.high)}" if known else "–"
+        main = [
+            tag("td", first.number(shown.value), class_="strong"),
+            tag("td", ends),
+            tag("td", plots.strip(shown.value, shown.low, shown.high, most), class_="drawn"),
+        ]
+    return main + [
+        tag("td", other.number(s[other.name].value) if other.name in s.measures else "–")
+        for other in others
+    ]
+
+
+def _counts(s: Scores) -> list[Markup]:
+    edits = (s.edits.substitutions, s.edits.deletions, s.edits.insertions)
+    return [tag("td", f"{n:,}") for n in (*edits, s.utterances, s.words)]
+
+
+def _decoded(found: Evaluation) -> list[Markup]:
+    speed = "–" if math.isnan(found.speed) else f"{found.speed:,.0f} ×"
+    return [tag("td", show_seconds(found.audio_seconds)), tag("td", speed)]
 
 
 def show_seconds(seconds: float) -> str:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mynah.config.metrics import LOSS
+from mynah.evaluation.logged import logged
 from mynah.pages import plots
 from mynah.pages.markup import Markup, tag
 
-_RATE_KEY = re.compile(r"eval_(?:(?P<split>.+)_)?(?P<kind>wer|cer)")
-
 
 def training_section(history: Sequence[Mapping[str, Any]], splits: Sequence[str]) -> Markup | None:
-    """Loss and error rates over steps; None where nothing was trained."""
-    losses, rates = curves_of(history, splits)
+    """Loss, error rates and other scores over steps; None where nothing was trained."""
+    losses, rates, others = curves_of(history, splits)
     loss = plots.curves(
         losses, y_label="loss", percent=False, description="Training loss over steps"
     )
     rate = plots.curves(
         rates, y_label="error rate", percent=True, description="Error rates over training steps"
     )
-    if loss is None and rate is None:
+    score = plots.curves(
+        others, y_label="score", percent=False, description="Scores over training steps"
+    )
+    if loss is None and rate is None and score is None:
         return None
-    shaded = any(line.intervals for line in rates)
+    shaded = any(
+        math.isfinite(end) for line in rates for ends in line.intervals or () for end in ends
+    )
     return tag(
         "div",
         tag("div", tag("h3", "Loss"), loss) if loss else None,
@@ -36,37 +40,38 @@ def training_section(history: Sequence[Mapping[str, Any]], splits: Sequence[str]
         )
         if rate
         else None,
+        tag("div", tag("h3", "Scores during training"), score) if score else None,
         class_="columns",
     )
 
 
 def curves_of(
     history: Sequence[Mapping[str, Any]], splits: Sequence[str]
-) -> tuple[list[plots.Line], list[plots.Line]]:
-    """(losses, error rates) over steps of a training's history.
+) -> tuple[list[plots.Line], list[plots.Line], list[plots.Line]]:
+    """(losses, rates in per cent, other scores) over steps of a training's history.
 
-    Takes a Trainer's log: ``loss``, ``eval_loss``, and ``eval_wer``, ``eval_cer`` of the first
-    split, ``eval_<split>_wer`` of another, where known with ``…_low`` and ``…_high``.
+    Takes a Trainer's log: ``loss``, and the metrics of evaluations as
+    :func:`mynah.evaluation.logged.logged` reads them.
     """
     losses: dict[str, plots.Line] = {}
     rates: dict[str, plots.Line] = {}
+    others: dict[str, plots.Line] = {}
     for entry in history:
         step = entry.get("step")
         if not isinstance(step, int | float):
             continue
-        for key, value in entry.items():
-            if not isinstance(value, int | float):
+        if isinstance(loss := entry.get("loss"), int | float):
+            losses.setdefault("training", plots.Line("training", [])).points.append((step, loss))
+        for found in logged(entry):
+            if found.metric.name == LOSS:
+                name = f"evaluation {found.split}".strip()
+                losses.setdefault(name, plots.Line(name, [])).points.append((step, found.value))
                 continue
-            if key in ("loss", "eval_loss"):
-                name = "training" if key == "loss" else "evaluation"
-                losses.setdefault(name, plots.Line(name, [])).points.append((step, value))
-            elif match := _RATE_KEY.fullmatch(key):
-                split = match["split"] or (splits[0] if splits else "")
-                name = f"{split} {match['kind'].upper()}".strip()
-                line = rates.setdefault(name, plots.Line(name, [], []))
-                line.points.append((step, value))
-                assert line.intervals is not None
-                line.intervals.append(
-                    (entry.get(f"{key}_low", math.nan), entry.get(f"{key}_high", math.nan))
-                )
-    return list(losses.values()), list(rates.values())
+            group = rates if found.metric.percent else others
+            split = found.split or (splits[0] if splits else "")
+            name = f"{split} {found.metric.label}".strip()
+            line = group.setdefault(name, plots.Line(name, [], []))
+            line.points.append((step, found.value))
+            assert line.intervals is not None
+            line.intervals.append((found.low, found.high))
+    return list(losses.values()), list(rates.values()), list(others.values())

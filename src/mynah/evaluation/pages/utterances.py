@@ -95,7 +95,7 @@ def _utterance(
         speaker and f"speaker {speaker}",
         f"{hypothesis.duration_seconds:.1f} s",
     ]
-    rate = row.wer
+    rate = row.rate
     return tag(
         "article",
         tag(
@@ -110,7 +110,7 @@ def _utterance(
         spoken(hypothesis.reference, hypothesis.text),
         aligned(row.alignment),
         class_="utterance",
-        data_edits=row.edits,
+        data_edits=row.errors,
         data_rate=999 if math.isnan(rate) else round(rate, 4),
         data_seconds=round(hypothesis.duration_seconds, 3),
         data_row=position,
@@ -119,7 +119,7 @@ def _utterance(
 
 
 def _count(row: UtteranceScore) -> str:
-    errors = "1 error" if row.edits == 1 else f"{row.edits} errors"
+    errors = "1 error" if row.errors == 1 else f"{row.errors} errors"
     words = "1 word" if row.words == 1 else f"{row.words} words"
     return f"{errors} in {words}" if row.wrong else f"{words}, all right"
 

@@ -126,9 +126,9 @@ def _alerts(split: SplitInspection, anchor: str) -> list[Markup]:
     if split.disagreement is not None:
         found = split.disagreement
         link = tag("a", f"{found.striking:,} rows", href=f"#{anchor}-disagreement")
-        alerts.append(
-            [link, f" the model hears otherwise (WER {found.evaluation.scores.wer:.1%} in all)"]
-        )
+        scores = found.evaluation.scores
+        rate = f"{scores.unit.label} {scores.error_rate:.1%} in all"
+        alerts.append([link, f" the model recognizes otherwise ({rate})"])
     return [join(alert) for alert in alerts]
 
 

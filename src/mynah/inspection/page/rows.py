@@ -70,7 +70,9 @@ def disagreement_section(
     for row, at in zip(rows, order, strict=True):
         score = scores.per_utterance[at]
         facts = [*_facts(split, row), f"{found.excess[at]:+.1f} deviations"]
-        rate = f"CER {score.cer:.0%}" if score.characters else "nothing to say"
+        rate = "nothing to say"
+        if score.characters:
+            rate = f"{score.character_errors / score.characters:.0%} of the characters wrong"
         cards.append(
             tag(
                 "article",
@@ -90,10 +92,10 @@ def disagreement_section(
         [
             tag(
                 "p",
-                f"Word error rate {scores.wer:.1%} on {len(found.rows):,} utterances (text "
-                f"normaliser {scores.normalizer}). {found.striking:,} of them have more "
-                f"character errors than that rate explains ({MORE_THAN_USUAL:.0f} standard "
-                f"deviations): read their transcripts first. All are in {record}.",
+                f"{scores.unit.title.capitalize()} {scores.error_rate:.1%} on {len(found.rows):,} "
+                f"utterances (text normaliser {scores.normalizer}). Of them {found.striking:,} "
+                f"have more character errors than that rate explains ({MORE_THAN_USUAL:.0f} "
+                f"standard deviations): read their transcripts first. All are in {record}.",
                 class_="quiet",
             ),
             tag(

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console
+from mynah.config.best_metric import best_metric
 from mynah.config.checkpointed import CONFIG_FILE
 from mynah.config.derived import is_pretrained
 from mynah.config.hydra.compose import read_config
+from mynah.config.metrics import METRICS
 from mynah.config.schema import Nature
 from mynah.config.settings import all_settings, names, value_of
 from mynah.config.tuning import tuning
@@ -40,6 +42,8 @@ def fixed_settings(
     if corpus.size is None:
         fixed += _of_a_stream()
     settings: dict[str, Any] = {name: value_of(config, name) for name in fixed}
+    # Where none is asked for it has always been recorded as the first of Mynah's own.
+    settings["training.metric_for_best_model"] = best_metric(config) or METRICS.own[0]
     if training.per_device_train_batch_size is not None:
         del settings["training.batch_seconds"]
     if not (is_pretrained(config.model) and tuning(config.model).adapts):

@@ -209,3 +209,12 @@ def test_reading_a_file_does_not_import_torch_or_transformers():
         "sys.exit(bool({'torch', 'transformers'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("named", [{}, {"metric_for_best_model": None}])
+def test_the_best_model_of_a_file_that_names_no_metric_has_the_lowest_evaluation_loss(
+    tmp_path, named
+):
+    # transformers.TrainingArguments: "Will default to "loss" if unspecified".
+    read = files.read(write(tmp_path, {"load_best_model_at_end": True, **named}))
+    assert settings(read.overrides)["training"]["metric_for_best_model"] == "loss"

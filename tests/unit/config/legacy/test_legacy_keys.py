@@ -228,6 +228,16 @@ def test_the_metrics_prefix_goes():
     )
 
 
+def test_word_error_rate_is_the_default_metric_so_that_scripts_without_spaces_are_measured_too():
+    for written in ("wer", "eval_wer"):
+        assert of("metric_for_best_model", written).settings == (
+            ("training.metric_for_best_model", None),
+        )
+    assert of("metric_for_best_model", "cer").settings == (
+        ("training.metric_for_best_model", "cer"),
+    )
+
+
 def test_resuming_goes_to_the_root_and_true_means_last():
     assert of("resume_from_checkpoint", "x").settings == (("resume_from_checkpoint", "x"),)
     assert of("resume_from_checkpoint", True).settings == (("resume_from_checkpoint", "last"),)

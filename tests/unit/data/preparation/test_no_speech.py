@@ -41,5 +41,5 @@ def test_what_is_heard_where_nobody_speaks_counts_as_insertions():
         [heard("one two", "one two"), heard("", "oh no"), heard("", "")],
         normalizer="none", bootstrap_samples=0, bootstrap_seed=0,
     )  # fmt: skip
-    assert (found.insertions, found.words, found.wer) == (2, 2, 1.0)
+    assert (found.edits.insertions, found.words, found["wer"].value) == (2, 2, 1.0)
     assert found.empty_references == 2

@@ -1,0 +1,1 @@
+"""How far a metric may be off by chance: confidence intervals of sums of vectors."""

@@ -1,0 +1,1 @@
+"""Metrics: one file each, beside the contract that they keep (``metric.py``)."""

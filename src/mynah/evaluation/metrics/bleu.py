@@ -1,0 +1,78 @@
+"""BLEU of translations, sacrebleu's.
+
+Papineni et al. 2002; Post 2018, "A call for clarity in reporting BLEU scores".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mynah.evaluation.metrics.metric import Metric, Vector
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.bleu import BLEU
+
+_ORDER = 4  # words of the longest n-grams
+
+
+@dataclass(frozen=True)
+class BleuOptions:
+    """Settings of ``evaluation.options.bleu``.
+
+    Attributes:
+        tokenize: sacrebleu's tokenizer: 13a, or zh, ja-mecab, ko-mecab, char, intl, flores200.
+        lowercase: Whether case counts for nothing.
+    """
+
+    tokenize: str = "13a"
+    lowercase: bool = False
+
+
+class Bleu(Metric):
+    """BLEU of the set, 0 to 100: the value is that of ``sacrebleu.corpus_bleu``.
+
+    Its vector is [hypothesis's words, reference's words, matches of 4 orders, n-grams of 4
+    orders]. Texts are taken as written, since case and punctuation are part of a translation.
+    """
+
+    name = "bleu"
+    label = "BLEU"
+    title = "BLEU"
+    version = "sacrebleu-2"
+    greater_is_better = True
+    percent = False
+    normalized = False
+    highest = 100.0
+    package = "sacrebleu"
+    install = '"mynah-asr[metrics]"'
+    formula = "sacrebleu's corpus score of the texts as written"
+    Options = BleuOptions
+
+    def statistics(self, reference: str, hypothesis: str) -> Vector:
+        score = self._scorer.sentence_score(hypothesis, [reference])
+        return np.array(
+            [score.sys_len, score.ref_len, *score.counts, *score.totals], dtype=np.float64
+        )
+
+    def value(self, total: Vector) -> float:
+        numbers = [round(number) for number in total.tolist()]
+        score = self._scorer.compute_bleu(
+            correct=numbers[2 : 2 + _ORDER],
+            total=numbers[2 + _ORDER :],
+            sys_len=numbers[0],
+            ref_len=numbers[1],
+            smooth_method="exp",
+        )
+        return float(score.score)
+
+    @cached_property
+    def _scorer(self) -> BLEU:
+        from sacrebleu.metrics.bleu import BLEU
+
+        options = self.options if isinstance(self.options, BleuOptions) else BleuOptions()
+        # The effective order is of a sentence's own score, which is not used: the counts are.
+        return BLEU(tokenize=options.tokenize, lowercase=options.lowercase, effective_order=True)

@@ -1,0 +1,124 @@
+"""What jobs are compared by: the metric that chose their checkpoints, read from their results."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mynah.config.metrics import METRICS
+
+_DESCRIPTION = ("label", "title", "greater_is_better", "percent")
+
+
+@dataclass(frozen=True)
+class MetricName:
+    """A metric as ``results.json`` describes it.
+
+    Attributes:
+        name: As settings give it.
+        label: As tables give it.
+        title: In words.
+        greater_is_better: Its direction.
+        percent: Whether values are fractions that are shown in per cent.
+    """
+
+    name: str
+    label: str
+    title: str
+    greater_is_better: bool
+    percent: bool
+
+    def shown(self, value: float | None) -> str:
+        """``0.0741`` as ``7.41 %``, or as it is where it is not a share."""
+        if value is None or math.isnan(value):
+            return "-"
+        return f"{100 * value:.2f} %" if self.percent else f"{value:.4g}"
+
+
+@dataclass(frozen=True)
+class Score:
+    """The value of one job.
+
+    Attributes:
+        metric: Which metric.
+        value: Its value on the first evaluation split.
+        low: Lower end of its 95 % interval; NaN where there is none to show.
+        high: Upper end.
+    """
+
+    metric: MetricName
+    value: float
+    low: float
+    high: float
+
+    @property
+    def loss(self) -> float:
+        """What sorts jobs from the best to the worst."""
+        return -self.value if self.metric.greater_is_better else self.value
+
+    @property
+    def shown(self) -> str:
+        return self.metric.shown(self.value)
+
+    @property
+    def interval(self) -> str:
+        """The 95 % interval as ``6.02 – 8.93 %``."""
+        if math.isnan(self.low) or math.isnan(self.high):
+            return "-"
+        unit = " %" if self.metric.percent else ""
+        low, high = (self.metric.shown(end).removesuffix(" %") for end in (self.low, self.high))
+        return f"{low} – {high}{unit}"
+
+
+def read_score(directory: Path) -> Score | None:
+    """What a job's evaluation wrote into its directory, or None."""
+    try:
+        content = json.loads((directory / "evaluation" / "results.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return _score(_first_split(content))
+
+
+def _first_split(results: Any) -> Mapping[str, Any]:
+    """The scores of the first split in ``results.json``."""
+    splits = results.get("evaluations") if isinstance(results, dict) else None
+    found = list(splits.values()) if isinstance(splits, dict) else []
+    return found[0] if found and isinstance(found[0], dict) else {}
+
+
+def _score(split: Mapping[str, Any]) -> Score | None:
+    described = split.get("metrics")
+    if isinstance(described, dict) and described:
+        best = split.get("best_metric")
+        name = best if best in described else next(iter(described))
+        about = described[name] if isinstance(described[name], dict) else {}
+    else:  # of a version that did not describe them
+        name = next((name for name in METRICS.own if name in split), None)
+        if name is None:
+            return None
+        metric = METRICS.get(name)
+        about = {
+            "value": split[name],
+            "low": split.get(f"{name}_low"),
+            "high": split.get(f"{name}_high"),
+            **{key: getattr(metric, key) for key in _DESCRIPTION},
+        }
+    if not isinstance(about.get("value"), int | float):
+        return None
+    metric = MetricName(
+        name=str(name),
+        label=str(about.get("label", name)),
+        title=str(about.get("title", name)),
+        greater_is_better=bool(about.get("greater_is_better")),
+        percent=bool(about.get("percent")),
+    )
+    return Score(metric, float(about["value"]), _end(about, "low"), _end(about, "high"))
+
+
+def _end(about: Mapping[str, Any], name: str) -> float:
+    value = about.get(name)
+    return float(value) if isinstance(value, int | float) else math.nan
