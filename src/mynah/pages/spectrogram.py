@@ -9,6 +9,8 @@ import zlib
 
 import numpy as np
 
+from mynah.data.audio.mel import hertz_to_mel, mel_filters
+
 HOP_SECONDS = 0.01
 _WINDOW_SECONDS = 0.025
 _FLOOR_DB = 80.0  # below the loudest point of the clips that are compared: black
@@ -34,8 +36,9 @@ def log_mel(audio: np.ndarray, sample_rate: int, bins: int) -> np.ndarray:
     size = 1 << (2 * window - 1).bit_length()
     padded = np.pad(audio, (window // 2, window))
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[: len(audio) : hop]
+    filters = mel_filters(bins, size // 2 + 1, sample_rate, straight_in_mel=True)
     power = np.abs(np.fft.rfft(frames * np.hanning(window), size)) ** 2
-    return (10 * np.log10(power @ _filters(size, sample_rate, bins) + 1e-12)).astype(np.float32)
+    return (10 * np.log10(power @ filters + 1e-12)).astype(np.float32)
 
 
 def picture(decibels: np.ndarray, loudest: float) -> bytes:
@@ -76,7 +79,7 @@ def picture_address(image: bytes) -> str:
 
 def bin_of(hertz: float, sample_rate: int, bins: int) -> float:
     """Which of ``bins`` mel filters lies at a frequency."""
-    return bins * float(_mel(hertz) / _mel(sample_rate / 2))
+    return bins * float(hertz_to_mel(hertz) / hertz_to_mel(sample_rate / 2))
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -90,17 +93,3 @@ def _palette() -> bytes:
     places = np.linspace(0, len(anchors) - 1, 256)
     levels = [np.interp(places, np.arange(len(anchors)), anchors[:, i]) for i in range(3)]
     return np.stack(levels, axis=1).round().astype(np.uint8).tobytes()
-
-
-def _mel(hertz: np.ndarray | float) -> np.ndarray:
-    """O'Shaughnessy's mel scale, as HTK has it."""
-    return 2595 * np.log10(1 + np.asarray(hertz) / 700)
-
-
-@functools.lru_cache(maxsize=8)
-def _filters(size: int, sample_rate: int, bins: int) -> np.ndarray:
-    """Triangles of equal width in mel, [size / 2 + 1, bins]."""
-    edges = np.linspace(0, _mel(sample_rate / 2), bins + 2)
-    places = _mel(np.fft.rfftfreq(size, 1 / sample_rate))[:, None]
-    width = edges[1]
-    return np.maximum(0, 1 - np.abs(places - edges[1:-1]) / max(width, 1e-9))

@@ -7,12 +7,13 @@ feature_extraction_granite_speech5.py, whose spectrogram and deltas are those of
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from transformers import BatchFeature, SequenceFeatureExtractor
+
+from mynah.data.audio.mel import mel_filters
 
 _POWER_FLOOR = 1e-10  # of a mel bin, before the logarithm
 
@@ -94,8 +95,8 @@ class GraniteSpeech5FeatureExtractor(SequenceFeatureExtractor):
                 return_complex=True,
             )
             power = spectrum[:, :count].abs().square_()  # [fft/2 + 1, frames]
-            filters = htk_filters(self.num_mel_bins, self.n_fft // 2 + 1, self.sampling_rate)
-            logmel = (filters @ power).clamp_min_(_POWER_FLOOR).log10_()
+            filters = mel_filters(self.num_mel_bins, self.n_fft // 2 + 1, self.sampling_rate)
+            logmel = (torch.tensor(filters).T @ power).clamp_min_(_POWER_FLOOR).log10_()
             logmel = logmel.clamp_min_(logmel.max() - self.logmel_floor_db).div_(4).add_(1)
             both = torch.cat((logmel, _deltas(logmel, self.delta_win_length)))
             return both.T.reshape(-1, self.feature_size).contiguous().numpy()
@@ -138,18 +139,6 @@ class GraniteSpeech5FeatureExtractor(SequenceFeatureExtractor):
         if return_attention_mask:
             data["attention_mask"] = mask
         return BatchFeature(data=data, tensor_type=return_tensors)
-
-
-@functools.lru_cache(maxsize=8)
-def htk_filters(bins: int, frequencies: int, sample_rate: int) -> Any:
-    """Triangles on the HTK mel scale, each one high, float32 [bins, frequencies]."""
-    import torch
-    from transformers.audio_utils import mel_filter_bank
-
-    filters = mel_filter_bank(
-        frequencies, bins, 0.0, sample_rate / 2, sample_rate, norm=None, mel_scale="htk"
-    )
-    return torch.from_numpy(filters.T.astype(np.float32))
 
 
 def _deltas(values: Any, window: int) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from transformers import (
     SequenceFeatureExtractor,
 )
 
+from mynah.data.audio.mel import mel_filters
 from mynah.models.audio_llm.architecture import Architecture, multimodal_model
 from mynah.models.audio_llm.frontend import AudioFrontend, clips_of, padded
 from mynah.models.audio_llm.prompts import Requests
@@ -112,8 +112,16 @@ class FunAsrNanoFeatureExtractor(SequenceFeatureExtractor):
             )
             size = 1 << (window - 1).bit_length()
             power = torch.fft.rfft(frames, n=size).abs().square_()
-            filters = _kaldi_filters(self.feature_size, size // 2 + 1, self.sampling_rate)
-            logmel: np.ndarray = (power @ filters).clamp_min_(_KALDI_FLOOR).log_().numpy()
+            filters = mel_filters(
+                self.feature_size,
+                size // 2 + 1,
+                self.sampling_rate,
+                lowest_hertz=_KALDI_LOWEST_HERTZ,
+                straight_in_mel=True,
+            )
+            logmel: np.ndarray = (
+                (power @ torch.tensor(filters)).clamp_min_(_KALDI_FLOOR).log_().numpy()
+            )
             return logmel
 
     def _stacked(self, frames: np.ndarray) -> np.ndarray:
@@ -159,25 +167,6 @@ class FunAsrNanoFeatureExtractor(SequenceFeatureExtractor):
         return BatchFeature(
             {"input_features": padded, "input_features_mask": mask}, tensor_type=return_tensors
         )
-
-
-@functools.lru_cache(maxsize=8)
-def _kaldi_filters(bins: int, frequencies: int, sample_rate: int) -> Any:
-    """Triangles that are straight in mels, float32 [frequencies, bins]."""
-    import torch
-    from transformers.audio_utils import mel_filter_bank
-
-    filters = mel_filter_bank(
-        frequencies,
-        bins,
-        _KALDI_LOWEST_HERTZ,
-        sample_rate / 2,
-        sample_rate,
-        norm=None,
-        mel_scale="kaldi",
-        triangularize_in_mel_space=True,
-    )
-    return torch.from_numpy(filters.astype(np.float32))
 
 
 class FunAsrFrontend(AudioFrontend):

@@ -14,10 +14,10 @@ from transformers import (
     SequenceFeatureExtractor,
 )
 
+from mynah.data.audio.mel import mel_filters
 from mynah.models.audio_llm.architecture import Architecture, Modules
 from mynah.models.audio_llm.frontend import AudioFrontend, clips_of, padded
 from mynah.models.audio_llm.requests import TemplateRequests
-from mynah.models.features.granite import htk_filters
 from mynah.models.pretrained import hub
 
 if TYPE_CHECKING:
@@ -110,11 +110,8 @@ class GraniteSpeechFeatureExtractor(SequenceFeatureExtractor):
                 return_complex=True,
             )
             power = spectrum.abs().square_()  # [fft/2 + 1, frames]
-            logmel = (
-                (htk_filters(self.n_mels, self.n_fft // 2 + 1, self.sampling_rate) @ power)
-                .T.clamp_min_(_POWER_FLOOR)
-                .log10_()
-            )
+            filters = mel_filters(self.n_mels, self.n_fft // 2 + 1, self.sampling_rate)
+            logmel = (torch.tensor(filters).T @ power).T.clamp_min_(_POWER_FLOOR).log10_()
             logmel = logmel.clamp_min_(logmel.max() - 8.0).div_(4).add_(1)
             stacked: np.ndarray = logmel[:count].reshape(-1, 2 * self.n_mels).contiguous().numpy()
             return stacked
