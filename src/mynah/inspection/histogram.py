@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mynah.pages.axes import round_step
+
 _TAIL = 0.998  # of the values lie below the last edge: a few long ones must not flatten the rest
 
 _NO_SPAN = 1e-9  # values that lie closer together are one
@@ -69,7 +71,7 @@ def histogram(values: np.ndarray, *, about: int = 30, from_zero: bool = True) ->
     if largest - low <= 1.3 * (top - low):  # no tail to speak of
         top = largest
     span = top - low if top - low > _NO_SPAN else max(abs(low), 1.0)
-    width = _round(span / about)
+    width = round_step(span / about)
     first = math.floor(low / width + 1e-9) * width
     bins = max(math.floor((top - first) / width + 1e-9) + 1, 1)
     positions = np.floor((values - first) / width + 1e-9).astype(np.int64)
@@ -81,9 +83,3 @@ def histogram(values: np.ndarray, *, about: int = 30, from_zero: bool = True) ->
         beyond=int(counts[bins]),
         median=float(np.median(values)),
     )
-
-
-def _round(width: float) -> float:
-    """The nearest of 1, 2 or 5 times a power of ten, by their ratio."""
-    power = 10.0 ** math.floor(math.log10(width))
-    return min((step * power for step in (1, 2, 5, 10)), key=lambda w: abs(math.log(w / width)))

@@ -1,10 +1,10 @@
-"""Histograms as inline SVG, in the axes of ``plots.py``."""
+"""Histograms as inline SVG, in the axes of ``axes.py``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mynah.pages import plots
+from mynah.pages import axes
 from mynah.pages.markup import Markup, tag
 
 _WIDTH, _HEIGHT = 400, 240
@@ -35,15 +35,15 @@ def bars(
         description: For who cannot see it.
     """
     high = low + width * len(counts)
-    frame = plots.Frame(low, high, float(max([*counts, 1])), width=_WIDTH, height=_HEIGHT)
+    frame = axes.Frame(low, high, float(max([*counts, 1])), width=_WIDTH, height=_HEIGHT)
     floor = frame.y(0.0)
     drawn = [
         tag(
             "rect",
             tag(
                 "title",
-                f"{plots.show_number(_round(low + width * at))} to "
-                f"{plots.show_number(_round(low + width * (at + 1)))}: {count:,} {what}",
+                f"{axes.show_number(_round(low + width * at))} to "
+                f"{axes.show_number(_round(low + width * (at + 1)))}: {count:,} {what}",
             ),
             class_="bar",
             x=frame.x(low + width * at) + _GAP / 2,
@@ -59,23 +59,23 @@ def bars(
         drawn.append(
             tag(
                 "line",
-                tag("title", f"median {plots.show_number(_round(median))}"),
+                tag("title", f"median {axes.show_number(_round(median))}"),
                 class_="median",
                 x1=frame.x(median),
                 x2=frame.x(median),
-                y1=plots.TOP,
+                y1=axes.TOP,
                 y2=floor,
             )
         )
-    axes = frame.draw(
-        x_label=x_label, y_label=what, show_x=plots.show_number, show_y=plots.show_number
+    drawn_axes = frame.draw(
+        x_label=x_label, y_label=what, show_x=axes.show_number, show_y=axes.show_number
     )
-    told = [tag("span", "median ", tag("b", plots.show_number(_round(median))))]
+    told = [tag("span", "median ", tag("b", axes.show_number(_round(median))))]
     if beyond:
-        told.append(tag("span", f"{beyond:,} above {plots.show_number(_round(high))}"))
+        told.append(tag("span", f"{beyond:,} above {axes.show_number(_round(high))}"))
     return tag(
         "figure",
-        plots.picture([axes, drawn], description, width=_WIDTH, height=_HEIGHT),
+        axes.picture([drawn_axes, drawn], description, width=_WIDTH, height=_HEIGHT),
         tag("figcaption", told),
         class_="plot",
     )

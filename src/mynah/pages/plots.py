@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mynah.pages.markup import Markup, join, tag
+from mynah.pages.axes import TOP, Frame, Scale, picture, show_number, show_percent
+from mynah.pages.markup import Markup, tag
 
-# Sizes in the plot's own units; the page scales it to its column.
-WIDTH, HEIGHT = 560, 300
-LEFT, RIGHT, TOP, BOTTOM = 62, 16, 14, 46
 _STRIP_WIDTH, _STRIP_HEIGHT = 200, 18
 
 
@@ -21,72 +19,6 @@ class Line:
     name: str
     points: list[tuple[float, float]]
     intervals: list[tuple[float, float]] | None = None
-
-
-class Frame:
-    """Axes: maps values to places in the drawing, ``width`` × ``height`` of its own units."""
-
-    def __init__(
-        self,
-        x_low: float,
-        x_high: float,
-        y_high: float,
-        *,
-        width: int = WIDTH,
-        height: int = HEIGHT,
-    ) -> None:
-        self.width, self.height = width, height
-        self.x_ticks = ticks(x_low, x_high)
-        self.y_ticks = ticks(0.0, y_high)
-        self._x = x_low, max(x_high, x_low + 1e-9)
-        self._y = self.y_ticks[-1] if self.y_ticks[-1] > 0 else 1.0
-
-    def x(self, value: float) -> float:
-        """Place from the left."""
-        low, high = self._x
-        return round(LEFT + (value - low) / (high - low) * (self.width - LEFT - RIGHT), 1)
-
-    def y(self, value: float) -> float:
-        """Place from the top."""
-        return round(self.height - BOTTOM - value / self._y * (self.height - TOP - BOTTOM), 1)
-
-    def draw(
-        self,
-        *,
-        x_label: str,
-        y_label: str,
-        show_x: Callable[[float], str],
-        show_y: Callable[[float], str],
-    ) -> Markup:
-        """Grid, axes, their labels and the values at their ticks."""
-        right, bottom = self.width - RIGHT, self.height - BOTTOM
-        middle = (TOP + bottom) / 2
-        return join(
-            [
-                [
-                    tag("line", class_="grid", x1=LEFT, x2=right, y1=self.y(v), y2=self.y(v)),
-                    tag("text", show_y(v), class_="tick y", x=LEFT - 8, y=self.y(v) + 4),
-                ]
-                for v in self.y_ticks
-            ]
-            + [
-                tag("text", show_x(v), class_="tick x", x=self.x(v), y=bottom + 18)
-                for v in self.x_ticks
-                if self._x[0] <= v <= self._x[1]
-            ]
-            + [
-                tag("line", class_="axis", x1=LEFT, x2=right, y1=bottom, y2=bottom),
-                tag("text", x_label, class_="label", x=(LEFT + right) / 2, y=self.height - 8),
-                tag(
-                    "text",
-                    y_label,
-                    class_="label",
-                    x=14,
-                    y=middle,
-                    transform=f"rotate(-90 14 {middle})",
-                ),
-            ]
-        )
 
 
 def curves(
@@ -141,9 +73,10 @@ def curves(
 
 def strip(rate: float, low: float, high: float, most: float) -> Markup:
     """A rate with its interval on a small scale from 0 to ``most``, for a table's cell."""
+    scale = Scale(0.0, most or 1.0, 5, _STRIP_WIDTH - 5)
 
     def place(value: float) -> float:
-        return round(5 + min(value / most if most else 0.0, 1.0) * (_STRIP_WIDTH - 10), 1)
+        return scale(min(value, most))
 
     middle = _STRIP_HEIGHT / 2
     drawn = [tag("line", class_="grid", x1=5, x2=_STRIP_WIDTH - 5, y1=middle, y2=middle)]
@@ -191,33 +124,6 @@ def mix(parts: Sequence[tuple[str, str, int]]) -> Markup:
     )
 
 
-def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round values that span ``low`` to ``high``: steps of 1, 2 or 5 times a power of ten."""
-    span = high - low
-    if not span > 0:
-        return [low, low + 1.0]
-    rough = span / about
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = power * next(m for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
-    first, last = math.floor(low / step), math.ceil(high / step - 1e-9)
-    return [round(number * step, 12) for number in range(first, last + 1)]
-
-
-def show_percent(rate: float) -> str:
-    """``7.4 %``; two digits after the point below one per cent."""
-    if math.isnan(rate):
-        return "–"
-    value = 100 * rate
-    if value == round(value):
-        return f"{value:.0f} %"
-    return f"{value:.1f} %" if value >= 1 else f"{value:.2f} %"
-
-
-def show_number(value: float) -> str:
-    """``1,500`` or ``0.25``."""
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.4g}"
-
-
 def _finite(
     points: Sequence[tuple[float, float]], intervals: Sequence[tuple[float, float]] | None
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]] | None]:
@@ -225,20 +131,6 @@ def _finite(
     if intervals is not None and all(math.isfinite(v) for i in kept for v in intervals[i]):
         return [points[i] for i in kept], [intervals[i] for i in kept]
     return [points[i] for i in kept], None
-
-
-def picture(
-    children: Sequence[object], description: str, *, width: int = WIDTH, height: int = HEIGHT
-) -> Markup:
-    """A drawing of a frame's size; ``description`` says what it shows to who cannot see it."""
-    return tag(
-        "svg",
-        tag("title", description),
-        children,
-        viewBox=f"0 0 {width} {height}",
-        role="img",
-        aria_label=description,
-    )
 
 
 def _legend(lines: Sequence[Line]) -> Markup:

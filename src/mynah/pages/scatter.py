@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mynah.pages import plots
+from mynah.pages import axes
 from mynah.pages.markup import Markup, join, tag
 
 _WIDTH, _HEIGHT = 400, 240
@@ -25,7 +25,7 @@ def scatter(
     """A point cloud from zero on; None where there is no point."""
     if not points:
         return None
-    frame = plots.Frame(
+    frame = axes.Frame(
         0.0,
         max(p.x for p in points),
         max(p.y for p in points),
@@ -46,12 +46,12 @@ def scatter(
         for p in points
         if p.name is not None
     ]
-    axes = frame.draw(
-        x_label=x_label, y_label=y_label, show_x=plots.show_number, show_y=plots.show_number
+    drawn_axes = frame.draw(
+        x_label=x_label, y_label=y_label, show_x=axes.show_number, show_y=axes.show_number
     )
-    drawn = join([axes, tag("path", class_="cloud", d=path) if path else None, named])
+    drawn = join([drawn_axes, tag("path", class_="cloud", d=path) if path else None, named])
     return tag(
-        "figure", plots.picture([drawn], description, width=_WIDTH, height=_HEIGHT), class_="plot"
+        "figure", axes.picture([drawn], description, width=_WIDTH, height=_HEIGHT), class_="plot"
     )
 
 

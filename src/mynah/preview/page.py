@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mynah.pages.axes import show_number, ticks
 from mynah.pages.clips import ClipBudget, data_address
 from mynah.pages.document import Section, document, resource
 from mynah.pages.markup import Markup, join, tag
-from mynah.pages.plots import show_number, ticks
 from mynah.pages.spectrogram import HOP_SECONDS, bin_of, picture, picture_address
 from mynah.preview.augmented import Augmented, Heard
 

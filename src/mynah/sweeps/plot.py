@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from html import escape
+from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.files import write_text
+from mynah.pages.axes import Scale, picture, show_number, show_percent, ticks
+from mynah.pages.markup import Markup, tag
 from mynah.sweeps.scores import MetricName, Score
 from mynah.sweeps.table import Group, Row, common_metric, group_seeds, has_seeds
 
@@ -15,6 +16,7 @@ _ROW = 30  # pixels between two settings
 _TOP = 64
 _PLOT_WIDTH = 460
 _RIGHT = 90
+_TICKS = 6  # about so many
 _CHARACTER = 7.3  # pixels, of the 12-pixel monospace labels
 _INK, _FAINT, _MARK = "#1f2933", "#d5dbe1", "#0b6e99"
 
@@ -41,63 +43,57 @@ def write_plot(path: Path, rows: Sequence[Row], title: str) -> bool:
 
 def _draw(groups: Sequence[Group], title: str, metric: MetricName) -> str:
     left = 20 + _CHARACTER * max(len(group.label) for group in groups)
-    scale = 100.0 if metric.percent else 1.0
+    right = left + _PLOT_WIDTH
     scores = [score for group in groups for score in _scores(group, metric)]
     highest = max(max(score.value, _ends(score)[1]) for score in scores)
-    step = _tick_step(scale * highest)
-    top = math.ceil(max(scale * highest, 1e-9) / step) * step  # shown at the right edge
-
-    def x(value: float) -> float:
-        return left + _PLOT_WIDTH * scale * value / top
-
-    unit = " %" if metric.percent else ""
+    places = ticks(0.0, max(highest, 1e-6), about=_TICKS)
+    x = Scale(0.0, places[-1], left, right)
+    show = show_percent if metric.percent else show_number
     height = _TOP + _ROW * len(groups) + 34
-    width = left + _PLOT_WIDTH + _RIGHT
     bottom = _TOP + _ROW * len(groups) - 8
     dots = "a dot each seed, bar: their mean" if has_seeds(groups) else "95 % intervals"
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" '
-        f'viewBox="0 0 {width:.0f} {height}" font-family="monospace" font-size="12" '
-        f'fill="{_INK}" role="img">',
-        f"<title>{escape(title)}</title>",
-        '<rect width="100%" height="100%" fill="white"/>',
-        f'<text x="12" y="22" font-size="14" font-weight="bold">{escape(title)}</text>',
-        f'<text x="12" y="40">{escape(metric.title)}, best on top; {dots}</text>',
+    drawn = [
+        tag("rect", width="100%", height="100%", fill="white"),
+        tag("text", title, x=12, y=22, font_size=14, font_weight="bold"),
+        tag("text", f"{metric.title}, best on top; {dots}", x=12, y=40),
     ]
-    for tick in range(round(top / step) + 1):
-        place = x(tick * step / scale)
-        parts.append(
-            f'<line x1="{place:.1f}" x2="{place:.1f}" y1="{_TOP - 12}" y2="{bottom}" '
-            f'stroke="{_FAINT}"/>'
-            f'<text x="{place:.1f}" y="{bottom + 18}" text-anchor="middle">'
-            f"{tick * step:g}{unit}</text>"
-        )
+    for place in places:
+        drawn += [
+            tag("line", x1=x(place), x2=x(place), y1=_TOP - 12, y2=bottom, stroke=_FAINT),
+            tag("text", show(place), x=x(place), y=bottom + 18, text_anchor="middle"),
+        ]
     for position, group in enumerate(groups):
         y = _TOP + _ROW * position + 4
-        parts.append(f'<text x="12" y="{y + 4}">{escape(group.label)}</text>')
-        parts += [_job(row, x, y) for row in group.rows if _measured(row, metric)]
+        drawn.append(tag("text", group.label, x=12, y=y + 4))
+        drawn += [_job(row, x, y) for row in group.rows if _measured(row, metric)]
         if len(group.rows) > 1:
             mean = x(group.mean)
-            parts.append(
-                f'<line x1="{mean:.1f}" x2="{mean:.1f}" y1="{y - 9}" y2="{y + 9}" '
-                f'stroke="{_INK}" stroke-width="2"/>'
+            drawn.append(
+                tag("line", x1=mean, x2=mean, y1=y - 9, y2=y + 9, stroke=_INK, stroke_width=2)
             )
-        parts.append(
-            f'<text x="{left + _PLOT_WIDTH + 12:.1f}" y="{y + 4}">{metric.shown(group.mean)}</text>'
-        )
-    return "\n".join([*parts, "</svg>", ""])
+        drawn.append(tag("text", metric.shown(group.mean), x=round(right + 12, 1), y=y + 4))
+    return picture(
+        drawn,
+        title,
+        width=round(right + _RIGHT),
+        height=height,
+        # A file of its own, with no page around it that would have a style.
+        xmlns="http://www.w3.org/2000/svg",
+        font_family="monospace",
+        font_size=12,
+        fill=_INK,
+    )
 
 
-def _job(row: Row, x: Callable[[float], float], y: float) -> str:
+def _job(row: Row, x: Scale, y: float) -> Markup:
     score = row.outcome.score
     assert score is not None
     low, high = _ends(score)
-    hover = f"{row.job.label}: {score.shown}"
-    return (
-        f"<g><title>{escape(hover)}</title>"
-        f'<line x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y}" y2="{y}" stroke="{_MARK}" '
-        f'stroke-width="2" opacity="0.45"/>'
-        f'<circle cx="{x(score.value):.1f}" cy="{y}" r="4.5" fill="{_MARK}"/></g>'
+    return tag(
+        "g",
+        tag("title", f"{row.job.label}: {score.shown}"),
+        tag("line", x1=x(low), x2=x(high), y1=y, y2=y, stroke=_MARK, stroke_width=2, opacity=0.45),
+        tag("circle", cx=x(score.value), cy=y, r=4.5, fill=_MARK),
     )
 
 
@@ -119,11 +115,3 @@ def _ends(score: Score) -> tuple[float, float]:
     if math.isnan(score.low) or math.isnan(score.high):
         return score.value, score.value
     return score.low, score.high
-
-
-def _tick_step(highest: float) -> float:
-    """A round distance between ticks, in percent, that makes four to ten of them."""
-    for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0):
-        if highest / step <= 8:
-            return step
-    return highest

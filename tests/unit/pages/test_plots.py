@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mynah.pages import plots
+from mynah.pages import axes, plots
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from mynah.pages import plots
     ],
 )
 def test_ticks_are_round_and_span_the_values(low, high, expected):
-    assert plots.ticks(low, high) == pytest.approx(expected)
+    assert axes.ticks(low, high) == pytest.approx(expected)
 
 
 def test_a_curve_rises_where_its_values_rise_and_names_every_point():
@@ -63,3 +63,17 @@ def test_the_shares_of_the_errors_fill_the_bar():
     drawn = plots.mix([("a", "substitute", 1), ("b", "delete", 3), ("c", "insert", 0)])
     lefts = [float(x) for x in re.findall(r' x="([^"]*)"', drawn)]
     assert lefts == [0.0, 25.0]
+
+
+def test_a_scale_maps_both_ends_and_what_lies_between_or_outside():
+    scale = axes.Scale(10.0, 20.0, 100.0, 50.0)
+    assert [scale(value) for value in (10, 20, 15, 12.5, 30)] == [100.0, 50.0, 75.0, 87.5, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("step", "nearest", "next_up"),
+    [(0.3, 0.2, 0.5), (0.33, 0.5, 0.5), (7.0, 5.0, 10.0), (1.0, 1.0, 1.0), (1400, 1000, 2000)],
+)
+def test_a_round_step_is_one_two_or_five_times_a_power_of_ten(step, nearest, next_up):
+    assert axes.round_step(step) == pytest.approx(nearest)
+    assert axes.round_step(step, up=True) == pytest.approx(next_up)

@@ -143,11 +143,12 @@ def test_the_csv_holds_every_job_also_those_without_an_error_rate(tmp_path):
     assert rows["5e-05"]["status"] == "failed"
 
 
-def test_the_plot_is_whole_xml_and_names_every_measured_setting(tmp_path):
+def test_the_plot_is_well_formed_xml_and_names_every_measured_setting(tmp_path):
     result = run(tmp_path, [{"name": "a<b>&c"}, {"name": "d"}], ["train 0.1", "die"])
     root = ElementTree.parse(result.rows[0].job.directory.parent / "sweep.svg").getroot()
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert "name=a<b>&c" in texts and "10.00 %" in texts
+    assert {"0 %", "2 %", "4 %", "6 %", "8 %", "10 %"} <= set(texts)
     assert "name=d" not in texts
 
 

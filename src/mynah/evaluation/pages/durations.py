@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mynah.evaluation.breakdown import DurationBin
 from mynah.evaluation.score import Measure
-from mynah.pages import plots
+from mynah.pages import axes
 from mynah.pages.markup import Markup, tag
 
 
@@ -21,16 +21,16 @@ def error_rate_over_duration(bins: Sequence[DurationBin], overall: Measure) -> M
     if len(bins) < 2 or overall.metric.name not in bins[0].scores.measures:
         return None
     metric = overall.metric
-    show = plots.show_percent if metric.percent else plots.show_number
+    show = axes.show_percent if metric.percent else axes.show_number
     measures = [part.scores[metric.name] for part in bins]
     ends = [overall.value, *(end for m in measures for end in (m.value, m.high))]
-    frame = plots.Frame(0.0, bins[-1].high, max(end for end in ends if not math.isnan(end)))
+    frame = axes.Frame(0.0, bins[-1].high, max(end for end in ends if not math.isnan(end)))
     drawn = [_overall(frame, overall, show(overall.value))]
     for part, measure in zip(bins, measures, strict=True):
         if not math.isnan(measure.value):
             drawn += _bin(frame, part, measure, show(measure.value))
-    axes = frame.draw(
-        x_label="seconds of audio", y_label=metric.title, show_x=plots.show_number, show_y=show
+    drawn_axes = frame.draw(
+        x_label="seconds of audio", y_label=metric.title, show_x=axes.show_number, show_y=show
     )
     title = metric.title[0].upper() + metric.title[1:]
     description = f"{title} by duration: " + "; ".join(
@@ -38,23 +38,23 @@ def error_rate_over_duration(bins: Sequence[DurationBin], overall: Measure) -> M
         for part, measure in zip(bins, measures, strict=True)
         if not math.isnan(measure.value)
     )
-    return tag("figure", plots.picture([axes, drawn], description), class_="plot")
+    return tag("figure", axes.picture([drawn_axes, drawn], description), class_="plot")
 
 
-def _overall(frame: plots.Frame, overall: Measure, shown: str) -> Markup:
+def _overall(frame: axes.Frame, overall: Measure, shown: str) -> Markup:
     """The dashed line of all utterances."""
     return tag(
         "line",
         tag("title", f"whole split: {shown}"),
         class_="overall",
-        x1=plots.LEFT,
-        x2=plots.WIDTH - plots.RIGHT,
+        x1=axes.LEFT,
+        x2=axes.WIDTH - axes.RIGHT,
         y1=frame.y(overall.value),
         y2=frame.y(overall.value),
     )
 
 
-def _bin(frame: plots.Frame, part: DurationBin, measure: Measure, shown: str) -> list[Markup]:
+def _bin(frame: axes.Frame, part: DurationBin, measure: Measure, shown: str) -> list[Markup]:
     """A bin: its interval, its width, and its value."""
     middle, height = frame.x((part.low + part.high) / 2), frame.y(measure.value)
     drawn = []

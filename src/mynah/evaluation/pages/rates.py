@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation.metrics.metric import Metric
 from mynah.evaluation.score import Measure, Scores
-from mynah.pages import plots
+from mynah.pages import axes, plots
 from mynah.pages.markup import Markup, join, tag
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _card(name: str, s: Scores) -> Markup:
         _error_mix(s),
         tag(
             "p",
-            f"{hours}; {plots.show_percent(s.sentence_error_rate)} of the utterances have an error."
+            f"{hours}; {axes.show_percent(s.sentence_error_rate)} of the utterances have an error."
             + (f" {s.failed:,} could not be decoded and count as fully wrong." if s.failed else "")
             + (
                 f" {s.empty_references:,} have an empty reference: what was recognized there counts"
@@ -87,7 +87,7 @@ def _interval(measure: Measure) -> str:
 
 def show(measure: Measure) -> str:
     """A value as plots and titles give it, short: ``7.4 %``."""
-    of = plots.show_percent if measure.metric.percent else plots.show_number
+    of = axes.show_percent if measure.metric.percent else axes.show_number
     return of(measure.value)
 
 

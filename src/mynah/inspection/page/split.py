@@ -11,7 +11,7 @@ from mynah.inspection.breakdown import Group
 from mynah.inspection.figures import FIGURES
 from mynah.inspection.inspect import SplitInspection
 from mynah.inspection.suspicions import by_row
-from mynah.pages import plots
+from mynah.pages import axes
 from mynah.pages.bars import bars
 from mynah.pages.markup import Markup, join, tag
 from mynah.pages.scatter import Point, scatter
@@ -40,7 +40,7 @@ def plots_section(split: SplitInspection) -> Markup:
             x_label=figure.axis,
             what=what,
             description=f"{figure.title} of {split.name}: {figure.axis}, median "
-            f"{plots.show_number(float(f'{binned.median * figure.scale:.4g}'))}",
+            f"{axes.show_number(float(f'{binned.median * figure.scale:.4g}'))}",
         )
         note = tag("p", figure.note, class_="quiet") if figure.note else None
         drawn.append(tag("div", tag("h4", figure.title), picture, note))
