@@ -78,8 +78,7 @@ def test_what_there_is_not_is_refused_with_a_way_on(arguments, said):
 
 def test_the_catalogue_needs_no_torch():
     code = (
-        "import sys; from mynah.cli import models; "
-        "models.main([]); print('torch' in sys.modules)"
+        "import sys; from mynah.cli import models; models.main([]); print('torch' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True

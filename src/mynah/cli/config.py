@@ -11,11 +11,12 @@ from pathlib import Path
 from mynah.cli.command_line import CommandLine
 from mynah.cli.exit_status import exit_status
 from mynah.config.effective import values
-from mynah.config.hydra.compose import Composed, compose, prepare_hydra, read_config
+from mynah.config.hydra.compose import Composed, compose, prepare_hydra
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
 from mynah.config.hydra.search_path import config_directories
 from mynah.config.mistakes.yaml_file import read_yaml
 from mynah.config.origins import Origin
+from mynah.config.recorded import read_recorded
 from mynah.config.schema import Config
 from mynah.config.settings import all_sections, all_settings, nearest
 from mynah.config.values import typed
@@ -140,7 +141,7 @@ def _load(name: str, config_dir: Path | None) -> Config:
     if path.is_dir():
         for inside in _RUN_FILES:
             if (path / inside).is_file():
-                return read_config(path / inside)
+                return read_recorded(path / inside, composed=inside.startswith(".hydra"))
         raise UserError(
             f"{name} is no run's directory: it holds no config.yaml.",
             where=name,
@@ -151,7 +152,7 @@ def _load(name: str, config_dir: Path | None) -> Config:
         if read.errors:
             raise ConfigErrors(read.errors)
         if not read.defaults and read.package is None:
-            return read_config(path)
+            return read_recorded(path)
         folder = path.resolve().parent
         return compose([f"+{folder.name}={path.stem}"], config_dir=folder.parent).config
     prepare_hydra()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah.config.hydra.compose import read_config
+from mynah.config.recorded import read_recorded
 from mynah.config.schema import Config, Nature
 from mynah.config.settings import entry_names, leaves, names, value_of
 from mynah.errors import UserError
@@ -86,7 +86,7 @@ def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Or
             where=str(saved_file),
             fix="evaluate a checkpoint that a training run of Mynah wrote",
         )
-    saved = read_config(saved_file)
+    saved = read_recorded(saved_file)
     _refuse_contradictions(checkpoint, saved, config, origins)
     model = _with_typed(saved.model, config.model, "model", origins, only=runtime_settings())
     return dataclasses.replace(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mynah.config.hydra.compose import read_config
+from mynah.config.recorded import read_recorded
 from mynah.runs.record import identity
 
 # What run.json held of a run with these settings, when settings were listed by hand.
@@ -20,7 +20,7 @@ SETTINGS = Path(__file__).parent / "settings_of_before"
 
 @pytest.mark.parametrize("name", BEFORE)
 def test_a_run_of_before_has_the_identity_that_it_had(name):
-    found = identity(read_config(SETTINGS / f"{name}.yaml"))
+    found = identity(read_recorded(SETTINGS / f"{name}.yaml"))
     assert found == {"data": BEFORE[name][0], "model": BEFORE[name][1], "seed": 42}
 
 
@@ -34,7 +34,7 @@ def test_a_run_of_before_has_the_identity_that_it_had(name):
     ],
 )
 def test_what_changes_nothing_that_is_learned_makes_no_other_run(setting, value):
-    config = read_config(SETTINGS / "default.yaml")
+    config = read_recorded(SETTINGS / "default.yaml")
     changed = replace(config, data=replace(config.data, **{setting: value}))
     assert identity(changed) == identity(config)
 
@@ -44,6 +44,6 @@ def test_what_changes_nothing_that_is_learned_makes_no_other_run(setting, value)
     [("eval_splits", None), ("eval_fraction", 0.2), ("path", "/b"), ("max_audio_seconds", 9.0)],
 )
 def test_what_changes_the_rows_makes_another_run(setting, value):
-    config = read_config(SETTINGS / "default.yaml")
+    config = read_recorded(SETTINGS / "default.yaml")
     changed = replace(config, data=replace(config.data, **{setting: value}))
     assert identity(changed)["data"] != identity(config)["data"]

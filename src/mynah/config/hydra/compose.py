@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,9 @@ from mynah.config.hydra.search_path import config_directories, install_file_sour
 from mynah.config.mistakes.command_line import Examination
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
-from mynah.config.settings import all_settings, find, without_none
+from mynah.config.settings import all_sections, all_settings, find, without_none
 from mynah.config.values import quote
 from mynah.errors import ConfigError, ConfigErrors, UserError
-from mynah.files import display_path
 
 VERSION_BASE = "1.3"
 SCHEMA_NAME = "mynah_schema"
@@ -336,36 +335,25 @@ def from_mapping(content: Mapping[str, Any], where: str) -> Config:
     Raises:
         ConfigErrors: Unknown names or values of the wrong type.
     """
-    from mynah.config.mistakes.command_line import leaves
     from mynah.config.values import value_mistake
 
     errors: list[UserError] = []
-    for section in [{key: value} for key, value in content.items()]:
-        for name, value in ((n.lstrip("."), v) for n, v in leaves(section, "")):
-            found = find(name)
-            if found is None:
-                errors.append(ConfigError(f"There is no setting {name}.", where=where))
-            elif mistake := value_mistake(found, name, value):
-                errors.append(ConfigError(mistake.what, where=where, setting=name))
+    for name, value in _values(content):
+        found = all_settings().get(name)
+        if found is None:
+            errors.append(ConfigError(f"There is no setting {name}.", where=where))
+        elif mistake := value_mistake(found, name, value):
+            errors.append(ConfigError(mistake.what, where=where, setting=name))
     if errors:
         raise ConfigErrors(errors)
     return to_config(OmegaConf.create(dict(content)), {})
 
 
-def read_config(path: Path) -> Config:
-    """A ``Config`` from a run's or a checkpoint's config.yaml.
-
-    Raises:
-        UserError: The file cannot be read, or does not fit this version's settings.
-    """
-    import yaml
-
-    from mynah.config.mistakes.yaml_file import load_yaml
-
-    try:
-        content = load_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        raise UserError(
-            f"The configuration cannot be read: {_first_line(problem)}.", where=display_path(path)
-        ) from problem
-    return from_mapping(content or {}, display_path(path))
+def _values(content: Mapping[Any, Any], section: str = "") -> Iterator[tuple[str, Any]]:
+    """Each setting's dotted name and value; a mapping that is a value is not looked into."""
+    for key, value in content.items():
+        name = f"{section}.{key}" if section else str(key)
+        if isinstance(value, Mapping) and name in all_sections():
+            yield from _values(value, name)
+        else:
+            yield name, value

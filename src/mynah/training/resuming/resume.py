@@ -10,8 +10,8 @@ from mynah import console
 from mynah.config.best_metric import best_metric
 from mynah.config.checkpointed import CONFIG_FILE
 from mynah.config.derived import is_pretrained
-from mynah.config.hydra.compose import read_config
 from mynah.config.metrics import METRICS
+from mynah.config.recorded import read_recorded
 from mynah.config.schema import Nature
 from mynah.config.settings import all_settings, names, value_of
 from mynah.config.tuning import tuning
@@ -197,7 +197,7 @@ def _changed(before: dict[str, Any], now: dict[str, Any], checkpoint: Path) -> d
 def _settings_beside(checkpoint: Path) -> Config | None:
     """The settings that the checkpoint was made with; None where they cannot be read."""
     try:
-        return read_config(checkpoint / CONFIG_FILE)
+        return read_recorded(checkpoint / CONFIG_FILE)
     except UserError:
         return None
 

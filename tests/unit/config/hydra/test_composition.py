@@ -11,9 +11,10 @@ import yaml
 from config_files import GUIDE_EXPERIMENT, composed, experiment, write
 
 from mynah.config.effective import effective_yaml
-from mynah.config.hydra.compose import compose, from_mapping, read_config
+from mynah.config.hydra.compose import compose, from_mapping
 from mynah.config.hydra.search_path import shipped_configs
 from mynah.config.mistakes.yaml_file import load_yaml, read_header, read_yaml
+from mynah.config.recorded import read_recorded
 from mynah.config.schema import Config
 from mynah.config.settings import all_settings
 from mynah.errors import ConfigErrors
@@ -224,7 +225,7 @@ def test_the_effective_configuration_reads_back_as_itself(tmp_path):
     config = composed(None, "+experiments=production", "data.columns.text=sentence").config
     path = tmp_path / "config.yaml"
     path.write_text(effective_yaml(config), encoding="utf-8")
-    assert read_config(path) == config
+    assert read_recorded(path) == config
     assert yaml.safe_load(path.read_text()) == dataclasses.asdict(config)
 
 
