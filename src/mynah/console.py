@@ -32,6 +32,8 @@ _SHOWN = {
     **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"},
     _DELETE: "␡",
     **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
+    # What turns the direction of all that follows it, so that a name reads as another one.
+    **{code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
 }
 _PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
 

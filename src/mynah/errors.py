@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+_SHOWN = 200  # characters of what a library says of a file
 
 
 class UserError(Exception):
@@ -83,3 +88,32 @@ class ConfigErrors(UserError):  # noqa: N818 - it holds several
         if self.command:
             text += f"\n  run:   {self.command}"
         return text
+
+
+@contextmanager
+def reading_checkpoint(directory: Path) -> Iterator[None]:
+    """Say of a checkpoint that cannot be understood that it is damaged, or was edited.
+
+    A checkpoint may be anybody's, and its files of any shape: whatever reading them runs into is
+    not a mistake in Mynah.
+
+    Args:
+        directory: The checkpoint.
+
+    Raises:
+        UserError: For anything that the block raises, but for a user's mistakes, which stay what
+            they are, and a full disk.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as problem:
+        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        lines = str(problem).strip().splitlines() or [""]
+        raise UserError(
+            f"The checkpoint cannot be read: {type(problem).__name__}: {lines[0][:_SHOWN]}",
+            where=str(directory),
+            fix="a file of it is damaged or was edited; use another checkpoint, or copy it again",
+        ) from problem

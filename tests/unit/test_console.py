@@ -18,6 +18,11 @@ def test_control_characters_are_shown_and_do_nothing():
     assert visible("grün\tgelb\nзелёный 東京") == "grün\tgelb\nзелёный 東京"
 
 
+def test_a_name_cannot_turn_the_direction_of_what_follows_it():
+    assert visible("evil\u202egnp.exe \u2066x\u2069") == "evil\\u202egnp.exe \\u2066x\\u2069"
+    assert visible("שלום \u200fעולם") == "שלום \u200fעולם"
+
+
 def test_nothing_that_is_said_reaches_the_terminal_with_control_characters(
     capsys: pytest.CaptureFixture[str],
 ):

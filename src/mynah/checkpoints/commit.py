@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mynah import files
 from mynah.errors import UserError
-from mynah.runs.directory import CHECKPOINT, SUMS, named_checkpoints
+from mynah.runs.directory import CHECKPOINT, SUMS, is_outside, named_checkpoints
 
 PREFIX = "checkpoint-"
 
@@ -132,6 +132,8 @@ def find_damage(directory: Path) -> str | None:
     """What is missing or altered in a checkpoint, as part of a sentence; None: it is intact."""
     if not directory.is_dir():
         return "there is no such directory"
+    if special := _special_files(directory):
+        return f"{', '.join(special)} is not a file of its own (a link, a pipe or a device)"
     sums_path = directory / SUMS
     try:
         sums_text = sums_path.read_text(encoding="utf-8")
@@ -146,6 +148,8 @@ def find_damage(directory: Path) -> str | None:
         expected, separator, name = line.partition("  ")
         if not separator or len(expected) != 64:
             return f"{SUMS} is damaged"
+        if is_outside(name):
+            return f"{SUMS} names {name}, which is not a file of the checkpoint"
         path = directory / name
         try:
             if files.sha256(path) != expected:
@@ -160,6 +164,14 @@ def find_damage(directory: Path) -> str | None:
     if altered:
         parts.append(f"{', '.join(altered)} altered or cut short")
     return "; ".join(parts) or None
+
+
+def _special_files(directory: Path) -> list[str]:
+    """What a checkpoint never has and nobody should read: a pipe blocks, a device never ends,
+    a link may lead anywhere."""
+    entries = (Path(folder) / name for folder, _, names in os.walk(directory) for name in names)
+    special = (path for path in entries if not stat.S_ISREG(path.lstat().st_mode))
+    return [path.relative_to(directory).as_posix() for path in special]
 
 
 def intact_checkpoints(model_directory: Path) -> list[Path]:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from mynah import console
 from mynah.config.schema import Nature
 from mynah.config.settings import leaves
-from mynah.errors import UserError
+from mynah.errors import UserError, reading_checkpoint
 from mynah.models.audio_llm.registry import ARCHITECTURES, UNSUPPORTED
 from mynah.models.family import Family
 from mynah.models.lora import adapters, quantization
-from mynah.models.pretrained import bases, hub, hub_errors, structure, weight_files, weights
+from mynah.models.pretrained import bases, hub, hub_errors, sizes, structure, weight_files, weights
 from mynah.models.pretrained.attention import check_attention
 from mynah.models.pretrained.part import PretrainedName, PretrainedPart
 from mynah.models.seq2seq import loading as seq2seq_loading
@@ -103,7 +103,9 @@ def load(
             fix="Name a directory checkpoint-N that a training wrote.",
         )
     part = hub.checkpoint(directory)
-    with contextlib.nullcontext() if as_trained else quantization.whole_weights():
+    held = contextlib.nullcontext() if as_trained else quantization.whole_weights()
+    with held, reading_checkpoint(directory):
+        sizes.check(directory)
         family = _family_of(part).load(directory, offline=offline)
         weights.hold_as_recorded(family.model, directory)
     if attention is not None:
@@ -193,7 +195,9 @@ def check_checkpoint(directory: Path, *, offline: bool = False) -> None:
     Raises:
         UserError: The weights it builds on are not to be had, or are others.
     """
-    bases.check_bases(Path(directory), offline=offline)
+    with reading_checkpoint(Path(directory)):
+        sizes.check(Path(directory))
+        bases.check_bases(Path(directory), offline=offline)
 
 
 def _check_told(config: ModelConfig, family: str) -> None:

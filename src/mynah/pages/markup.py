@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterable
 from typing import Any
 
+from mynah.console import visible
+
 _VOID = frozenset({"meta", "br", "hr", "img", "input", "col"})
 
 
@@ -16,8 +18,10 @@ class Markup(str):
 
 
 def escape(value: Any) -> Markup:
-    """A value as text of an element."""
-    return value if isinstance(value, Markup) else Markup(html.escape(str(value), quote=True))
+    """A value as text of an element; its control characters are made visible."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(html.escape(visible(str(value)), quote=True))
 
 
 def tag(name: str, /, *children: Any, **attributes: Any) -> Markup:
@@ -52,4 +56,4 @@ def _attribute(key: str, value: Any) -> str:
         return ""
     if value is True:
         return f" {name}"
-    return f' {name}="{html.escape(str(value), quote=True)}"'
+    return f' {name}="{html.escape(visible(str(value)), quote=True)}"'

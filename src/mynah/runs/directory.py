@@ -17,7 +17,7 @@ import os
 import re
 import tempfile
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mynah.errors import UserError
 from mynah.runs.record import RECORD, read_record
@@ -100,12 +100,18 @@ def link_newest_model(outputs: Path, model_directory: Path, *, of_sweep: bool = 
 def is_complete(directory: Path) -> bool:
     """Whether the directory's list of sums is there, and all the files it names are too."""
     names = _summed_files(directory)
-    return bool(names) and all((directory / name).is_file() for name in names)
+    return bool(names) and not any(map(is_outside, names)) and not lost_files(directory)
 
 
 def lost_files(directory: Path) -> list[str]:
     """Files that the list of sums names and that are not there."""
     return [name for name in _summed_files(directory) if not (directory / name).is_file()]
+
+
+def is_outside(name: str) -> bool:
+    """Whether a name in a list of sums leads out of the directory that the list is of."""
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts
 
 
 def _summed_files(directory: Path) -> list[str]:
