@@ -22,6 +22,7 @@ from subjects import (
     train,
 )
 from tiny_models import doubled
+from transcripts import transcribed
 
 from mynah.models import registry
 
@@ -93,8 +94,8 @@ def test_what_is_saved_comes_back_and_plain_libraries_load_it(subject, tmp_path)
     family = subject.talking
     family.save(tmp_path / "whole")
     loaded = registry.load(tmp_path / "whole", offline=True)
-    said = family.transcribe(subject.clips)
-    assert loaded.transcribe(subject.clips) == said
+    said = transcribed(family, subject.clips)
+    assert transcribed(loaded, subject.clips) == said
     assert loaded.labels("call anna") == family.labels("call anna")
     assert loss_of(loaded, subject.batch) == loss_of(family, subject.batch)
     assert_equal(state(loaded.model), state(family.model))
@@ -104,7 +105,7 @@ def test_what_is_saved_comes_back_and_plain_libraries_load_it(subject, tmp_path)
     family.save(tmp_path / "adapter")
     loaded = registry.load(tmp_path / "adapter", offline=True)
     assert loss_of(loaded, subject.batch) == loss
-    assert loaded.transcribe(subject.clips[:1]) == family.transcribe(subject.clips[:1])
+    assert transcribed(loaded, subject.clips[:1]) == transcribed(family, subject.clips[:1])
     assert loaded.parameter_table() == family.parameter_table()
     assert loaded.base_revisions() == family.base_revisions()
     plain = plainly_adapted(family, subject.folders[0], tmp_path / "adapter")
@@ -114,10 +115,10 @@ def test_what_is_saved_comes_back_and_plain_libraries_load_it(subject, tmp_path)
 @lines("transcripts")
 def test_a_transcript_does_not_depend_on_its_batch(subject):
     family = subject.talking
-    together = family.transcribe(subject.clips)
+    together = transcribed(family, subject.clips)
     assert len(set(together)) > 1
-    assert together == [family.transcribe([clip])[0] for clip in subject.clips]
-    assert together[::-1] == family.transcribe(subject.clips[::-1])
+    assert together == [transcribed(family, [clip])[0] for clip in subject.clips]
+    assert together[::-1] == transcribed(family, subject.clips[::-1])
 
 
 @lines("loss")
@@ -144,7 +145,7 @@ def test_the_length_is_that_of_what_the_model_puts_out(subject):
     assert told == made
     unheard = [samples for samples, frames in told.items() if not frames]
     assert all(family.impossible(samples, family.labels("a")) for samples in unheard)
-    assert family.transcribe([noise[:samples] for samples in unheard]) == [""] * len(unheard)
+    assert transcribed(family, [noise[:samples] for samples in unheard]) == [""] * len(unheard)
 
 
 @lines("half", often=is_first_of_its_family)

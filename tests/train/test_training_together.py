@@ -26,9 +26,9 @@ from mynah.cli.exit_status import exit_status
 
 class Hearing(TinyFamily):
     '''Hears how long a clip is, and how long the longest of its batch.'''
-    def transcribe(self, audios):
-        longest = max(map(len, audios))
-        return [f"{len(audio)} of {longest}" for audio in audios]
+    def transcribe(self, clips):
+        longest = max(len(clip.audio) for clip in clips)
+        return [Transcript(f"{len(clip.audio)} of {longest}") for clip in clips]
 
 distributed.start(on_cpu=True)
 """

@@ -19,6 +19,7 @@ from mynah.config.schema import Config
 from mynah.data.positions import NumberedBatches
 from mynah.errors import UserError
 from mynah.models.family import Example, Family, LossSum
+from mynah.models.transcript import Clip, Transcript
 from mynah.training.trainer import train
 
 RATE = 8000
@@ -109,8 +110,8 @@ class TinyFamily(Family):
         weights = batch["weights"].to(losses)
         return LossSum((losses * weights).sum(), (batch["label_lengths"] * weights).sum())
 
-    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
-        return ["" for _ in audios]
+    def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
+        return [Transcript("") for _ in clips]
 
     def parameter_table(self) -> list[tuple[str, int, int]]:
         total = sum(p.numel() for p in self.model.parameters())

@@ -12,6 +12,7 @@ import numpy as np
 
 from mynah import console, distributed
 from mynah.errors import UserError
+from mynah.models.transcript import Clip
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
@@ -77,19 +78,22 @@ def decode(
     results = _Results(corpus)
     batches = group_by_length(corpus.durations, batch_seconds=batch_seconds, batch_size=batch_size)
     mine = batches[distributed.rank() :: distributed.world_size()]
+    languages, contexts = corpus.languages, corpus.contexts
     with (
         distributed.together(),
         evaluating(family.model),
         progress_of(description or corpus.name, sum(map(len, mine)), progress) as done,
     ):
         for rows in mine:
-            audios = {}
+            clips = {}
             for row in rows:
                 try:
-                    audios[row] = corpus.read_audio(row)
+                    audio = corpus.read_audio(row)
                 except Exception as error:
                     results.fail(row, error)
-            _transcribe(family, audios, results)
+                else:
+                    clips[row] = Clip(audio, languages[row], contexts[row])
+            _transcribe(family, clips, results)
             done(len(rows))
     results.gather()
     results.report_failures()
@@ -184,11 +188,6 @@ class _Results:
         self._texts: dict[int, str] = {}
         self._failures: dict[int, Exception] = {}
 
-    def told_of(self, rows: Sequence[int]) -> tuple[list[str], list[str]]:
-        """Languages and contexts of rows."""
-        languages, contexts = self._corpus.languages, self._corpus.contexts
-        return [languages[row] for row in rows], [contexts[row] for row in rows]
-
     def succeed(self, row: int, text: str) -> None:
         self._texts[row] = text
 
@@ -247,25 +246,24 @@ class _Results:
         ]
 
 
-def _transcribe(family: Family, audios: dict[int, np.ndarray], results: _Results) -> None:
+def _transcribe(family: Family, clips: dict[int, Clip], results: _Results) -> None:
     """One batch; where it fails, each of its utterances alone, so that one costs only itself."""
-    if not audios:
+    if not clips:
         return
-    rows = list(audios)
+    rows = list(clips)
     try:
-        languages, contexts = results.told_of(rows)
-        texts = family.transcribe_in_context([audios[row] for row in rows], languages, contexts)
-        if len(texts) != len(rows):
-            raise RuntimeError(f"{len(rows)} utterances were given {len(texts)} hypotheses")
+        transcripts = family.transcribe(list(clips.values()))
+        if len(transcripts) != len(rows):
+            raise RuntimeError(f"{len(rows)} utterances were given {len(transcripts)} hypotheses")
     except Exception as error:
         if len(rows) == 1:
             results.fail(rows[0], error)
             return
         for row in rows:
-            _transcribe(family, {row: audios[row]}, results)
+            _transcribe(family, {row: clips[row]}, results)
         return
-    for row, text in zip(rows, texts, strict=True):
-        results.succeed(row, text)
+    for row, transcript in zip(rows, transcripts, strict=True):
+        results.succeed(row, transcript.text)
 
 
 def _reason(error: Exception) -> str:

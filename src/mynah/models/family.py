@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mynah.config.schema import ModelConfig
     from mynah.models.pretrained.part import PretrainedPart
+    from mynah.models.transcript import Clip, Transcript
 
 
 @dataclass(frozen=True)
@@ -177,24 +178,12 @@ class Family(ABC):
         """Forward pass and undivided loss; ``model`` is ``self.model`` or a wrapper around it."""
 
     @abstractmethod
-    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
-        """Free-running transcripts of float32 [samples] clips, the same for any batching."""
+    def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
+        """Free-running transcripts, one a clip in order, of the same text for any batching.
 
-    def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
-        """:meth:`transcribe` where the language of each clip is known (ISO 639-1 code or "").
-
-        What a family that is not told a language makes of it is the same.
+        Raises:
+            UserError: The model has to be given a language, and a clip has none or another.
         """
-        return self.transcribe(audios)
-
-    def transcribe_in_context(
-        self, audios: Sequence[np.ndarray], languages: Sequence[str], contexts: Sequence[str]
-    ) -> list[str]:
-        """:meth:`transcribe_in` where names and terms that may be said are known, or "".
-
-        What a family that is not told them makes of it is the same.
-        """
-        return self.transcribe_in(audios, languages)
 
     def check_languages(self, languages: Iterable[str]) -> None:
         """Look at the languages of a corpus (ISO 639-1 codes, "" among them) before training.

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mynah.models.features.frontends import frame_samples
 from mynah.segmentation.alignment import FrameScores
 from mynah.segmentation.recording import Recording
 
 if TYPE_CHECKING:
     from mynah.models.ctc.family import CTC
 
-_PROBE_SECONDS = 60  # long enough that what a convolution eats at the edges is no frame in it
 _SILENCE_DECIBELS = -100.0
 
 
@@ -56,13 +56,6 @@ class Heard:
     frame_seconds: float
 
 
-def frame_samples(family: CTC) -> int:
-    """Samples from one encoder frame to the next."""
-    samples = _PROBE_SECONDS * family.sample_rate
-    frames = family.output_length(2 * samples) - family.output_length(samples)
-    return round(samples / frames)
-
-
 def listen(
     recording: Recording,
     family: CTC,
@@ -91,7 +84,7 @@ def listen(
     Raises:
         ValueError, OSError: The recording cannot be decoded.
     """
-    stride, rate = frame_samples(family), family.sample_rate
+    stride, rate = frame_samples(family.frontend), family.sample_rate
     end_seconds = min(end_seconds or np.inf, recording.duration_seconds)
     first = round(start_seconds * rate)
     total = max(1, int((end_seconds - start_seconds) * rate) // stride)

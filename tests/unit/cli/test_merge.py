@@ -9,6 +9,7 @@ import torch
 import transformers
 from families import FAMILIES, batch_of, build, loss_of, shifted
 from tiny_models import train
+from transcripts import transcribed
 
 from mynah.checkpoints.commit import commit, find_damage
 from mynah.cli.main import main
@@ -59,7 +60,7 @@ def test_merged_says_the_same_as_unmerged_and_needs_no_base(
     )
     batch = batch_of(made, clips[:2])
     train(shifted(made), batch, steps=1)
-    unmerged, said = loss_of(made, batch), made.transcribe(clips[:2])
+    unmerged, said = loss_of(made, batch), transcribed(made, clips[:2])
     source = checkpoint(made, tmp_path / "checkpoint-7")
     target = tmp_path / "merged"
     assert merge(source, "--to", target) == 0
@@ -72,7 +73,7 @@ def test_merged_says_the_same_as_unmerged_and_needs_no_base(
     merged = registry.load(target, offline=True)
     assert not [n for n in merged.model.state_dict() if "lora" in n or "base_layer" in n]
     torch.testing.assert_close(loss_of(merged, batch), unmerged, rtol=1e-5, atol=1e-5)
-    assert merged.transcribe(clips[:2]) == said
+    assert transcribed(merged, clips[:2]) == said
 
     if family in PLAIN:
         plain = getattr(transformers, PLAIN[family]).from_pretrained(target)

@@ -12,6 +12,7 @@ import torch
 from mynah.config.schema import Config
 from mynah.errors import UserError
 from mynah.evaluation.evaluate import Evaluation, evaluate
+from mynah.models.transcript import Clip, Transcript
 
 
 @dataclass
@@ -58,14 +59,11 @@ class FakeFamily:
         self.batches: list[list[int]] = []
         self.before = before or (lambda rows: None)
 
-    def transcribe_in_context(
-        self, audios: Sequence[np.ndarray], languages: Sequence[str], contexts: Sequence[str]
-    ) -> list[str]:
-        assert len(languages) == len(contexts) == len(audios)
-        rows = [round(float(audio[0]) * 10000) - 1 for audio in audios]
+    def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
+        rows = [round(float(clip.audio[0]) * 10000) - 1 for clip in clips]
         self.batches.append(rows)
         self.before(rows)
-        return [self.texts[row] for row in rows]
+        return [Transcript(self.texts[row]) for row in rows]
 
 
 def evaluation_of(corpus: FakeCorpus, heard: Sequence[str], **settings) -> Evaluation:

@@ -18,8 +18,9 @@ from mynah.cli import main
 from mynah.config.schema import EncoderConfig, ModelConfig
 from mynah.errors import UserError
 from mynah.models import registry
+from mynah.models.features.frontends import frame_samples
 from mynah.segmentation.model import find_aligner
-from mynah.segmentation.posteriors import Windows, frame_samples, listen
+from mynah.segmentation.posteriors import Windows, listen
 from mynah.segmentation.recording import Recording
 
 TEXTS = ["call anna at five", "what's the weather in paris"]
@@ -87,7 +88,7 @@ def test_windows_lose_no_frame_and_put_each_at_its_time(checkpoint, recording):
         )
         for seconds in (100.0, 2.0)
     )
-    assert whole.frame_seconds == frame_samples(family) / 16000 == 0.04
+    assert whole.frame_seconds == frame_samples(family.frontend) / 16000 == 0.04
     assert len(whole.scores) == len(windows.scores) == len(windows.levels) == 7 * 25
     np.testing.assert_allclose(whole.levels, windows.levels, atol=1e-3)
 

@@ -23,9 +23,11 @@ from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.text.generated import Generated, GreedyScores
 from mynah.models.text.pieces import Pieces
 from mynah.models.text.plain_text import PlainText
 from mynah.models.text.token_loss import IGNORED, token_loss
+from mynah.models.transcript import Clip, Transcript
 
 if TYPE_CHECKING:
     import torch
@@ -252,37 +254,30 @@ class AudioLLM(Family):
         logits = model(**inputs, use_cache=False).logits[:, -kept:-1]
         return token_loss(logits, labels[:, first:], batch["weights"])
 
-    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
-        return self.transcribe_in(audios, [""] * len(audios))
-
-    def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
-        return self.transcribe_in_context(audios, languages, [""] * len(audios))
-
-    def transcribe_in_context(
-        self, audios: Sequence[np.ndarray], languages: Sequence[str], contexts: Sequence[str]
-    ) -> list[str]:
+    def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         longest = [
-            self._longest(len(audio), self._requests.prompt(language, context))
-            for audio, language, context in zip(audios, languages, contexts, strict=True)
+            self._longest(len(clip.audio), self._requests.prompt(clip.language, clip.context))
+            for clip in clips
         ]
-        pieces = Pieces.of(audios, longest, self._can_encode)
-        said = [""] * len(pieces.audios)
+        pieces = Pieces.of([clip.audio for clip in clips], longest, self._can_encode)
+        found: dict[int, Transcript] = {}
         groups: dict[tuple[int, int], list[int]] = {}
         features = [self.features(piece) for piece in pieces.audios]
         prompts = []
         for row, (piece, owner) in enumerate(zip(pieces.audios, pieces.owners, strict=True)):
             seconds = len(piece) / self.sample_rate
-            prompts.append(self._requests.prompt(languages[owner], contexts[owner], seconds))
+            clip = clips[owner]
+            prompts.append(self._requests.prompt(clip.language, clip.context, seconds))
             key = self.frontend.alike(len(features[row])), prompts[-1].length
             groups.setdefault(key, []).append(row)
         with evaluating(self.model):
             for _, rows in sorted(groups.items(), reverse=True):
-                texts = self._transcribe_equal(
+                generated = self._generate(
                     [features[row] for row in rows], [prompts[row] for row in rows]
                 )
-                for row, text in zip(rows, texts, strict=True):
-                    said[row] = text
-        return pieces.joined(said)
+                for row, one in zip(rows, generated, strict=True):
+                    found[row] = self._transcript(one, clips[pieces.owners[row]].language)
+        return pieces.joined([found[row] for row in range(len(found))])
 
     def _longest(self, samples: int, prompt: Prompt) -> int:
         """Samples that are encoded at once: with prompt and transcript they fit the context."""
@@ -294,10 +289,10 @@ class AudioLLM(Family):
             longest //= 2
         return longest
 
-    def _transcribe_equal(
+    def _generate(
         self, features: Sequence[np.ndarray], prompts: Sequence[Prompt]
-    ) -> list[str]:
-        """Transcripts of clips whose prompts are equally long with their audio."""
+    ) -> list[Generated]:
+        """What is written of clips whose prompts are equally long with their audio."""
         import torch
 
         base = weights.own(self.model)
@@ -307,6 +302,7 @@ class AudioLLM(Family):
         batch = {**self.frontend.pad(features), "input_ids": ids}
         batch["attention_mask"] = torch.ones_like(ids)
         options: dict[str, Any] = {self._noise_switch: False} if self._noise_switch else {}
+        scores = GreedyScores()
         rows = base.generate(
             **{name: tensor.to(device) for name, tensor in batch.items()},
             **options,
@@ -320,13 +316,20 @@ class AudioLLM(Family):
             eos_token_id=self._ends,
             pad_token_id=self._end,
             return_dict_in_generate=False,
+            logits_processor=[scores],
         )[:, ids.shape[1] :].tolist()
-        return [self._said(row) for row in rows]
+        return scores.generated(rows, self._ends)
 
-    def _said(self, row: Sequence[int]) -> str:
-        stops = [place for place, token in enumerate(row) if token in self._ends]
-        said = row[: stops[0]] if stops else row
-        return self._requests.transcript(self.tokenizer.decode(said, skip_special_tokens=True))
+    def _transcript(self, generated: Generated, language: str) -> Transcript:
+        """What is written of a clip in ``language``."""
+        tokens = generated.tokens
+        written = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
+        return Transcript(
+            self._requests.transcript(written),
+            tokens,
+            generated.log_probability,
+            language=self._requests.language or self._requests.code(language),
+        )
 
     def describe_decoding(self) -> str:
         return "greedy generation by the language model"

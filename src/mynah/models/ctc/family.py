@@ -7,7 +7,6 @@ FastConformer (arXiv 2305.05084) in transformers' own classes.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from mynah import console
 from mynah.config.tuning import FROZEN, LORA, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.ctc import loading, word_decoding
+from mynah.models.ctc.greedy import best_paths
 from mynah.models.ctc.head import too_many_labels
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.features.frontends import frontend_for, group_by_length
@@ -28,6 +28,8 @@ from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.spelling import Spelling
 from mynah.models.text.tokenizers import load_ctc_tokenizer, text_of
+from mynah.models.text.word_times import PathWriter
+from mynah.models.transcript import Clip, Transcript
 
 if TYPE_CHECKING:
     import torch
@@ -73,6 +75,7 @@ class CTC(Family):
         self.processor = loading.make_processor(extractor, tokenizer)
         self.blank: int = base.config.pad_token_id
         self._spelling = Spelling(tokenizer, self.blank)
+        self._writer = PathWriter(tokenizer, self.frontend, timed=True)
         self._revisions = dict(revisions or {})
         self._words: word_decoding.WordDecoding | None = None
         self._decodes_words = False
@@ -273,12 +276,11 @@ class CTC(Family):
         labels = batch["label_lengths"].clamp(min=1).to(weights)
         return LossSum(total=(losses * weights).sum(), count=(labels * weights).sum())
 
-    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
-        texts = [""] * len(audios)
-        for positions, logits, frames in self._logits(audios):
-            for position, text in zip(positions, self._texts(logits, frames), strict=True):
-                texts[position] = text
-        return texts
+    def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
+        found: dict[int, Transcript] = {}
+        for positions, logits, frames in self._logits([clip.audio for clip in clips]):
+            found |= zip(positions, self._transcripts(logits, frames), strict=True)
+        return [found.get(row, Transcript("")) for row in range(len(clips))]
 
     def log_posteriors(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Log probability of each label, the blank among them, in each encoder frame.
@@ -316,21 +318,17 @@ class CTC(Family):
                     logits = self.model(**{k: v.to(device) for k, v in batch.items()}).logits
                 yield [heard[one] for one in group], logits, [frames[one] for one in group]
 
-    def _texts(self, logits: torch.Tensor, frames: Sequence[int]) -> list[str]:
-        """What is written of each row of [rows, frames, labels], ``frames`` of it real."""
+    def _transcripts(self, logits: torch.Tensor, frames: Sequence[int]) -> list[Transcript]:
+        """What is written of each row of [rows, frames, labels], ``frames`` of it not padding."""
         if self._words is not None and self._decodes_words:
             rows = logits.float().log_softmax(-1).cpu().numpy()
             found = [
                 self._words.labels(row[:length], blank=self.blank)
                 for row, length in zip(rows, frames, strict=True)
             ]
-        else:
-            best = logits.argmax(-1).cpu().tolist()
-            found = [
-                [label for label, _ in itertools.groupby(row[:length]) if label != self.blank]
-                for row, length in zip(best, frames, strict=True)
-            ]
-        return [text_of(self.tokenizer, labels) for labels in found]
+            return [Transcript(text_of(self.tokenizer, one), tuple(one)) for one in found]
+        paths = best_paths(logits, frames, blank=self.blank)
+        return [self._writer.write(path) for path in paths]
 
     def describe_decoding(self) -> str:
         if self._words is not None and self._decodes_words:

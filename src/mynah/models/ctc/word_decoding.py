@@ -11,7 +11,7 @@ import numpy as np
 
 from mynah.models.ctc import beam_search
 from mynah.models.ctc.word_ngrams import WordNgrams
-from mynah.models.text.tokenizers import WORD_START
+from mynah.models.text.tokenizers import pieces_of
 
 FILE = "language_model.json"  # beside a checkpoint's weights
 
@@ -26,7 +26,7 @@ class WordDecoding:
 
     def __init__(self, ngrams: WordNgrams, tokenizer: Any) -> None:
         self._ngrams = ngrams
-        self._spellings = spellings(tokenizer)
+        self._spellings = pieces_of(tokenizer)
         self._written = sorted(self._spellings)
         self.configure(weight=1.0, word_bonus=0.0, beam_size=1)
 
@@ -79,14 +79,3 @@ class WordDecoding:
         found = cls(WordNgrams.from_json(content["ngrams"]), tokenizer)
         found.configure(**content["settings"])
         return found
-
-
-def spellings(tokenizer: Any) -> dict[int, str]:
-    """The characters of each label that is not a special one; a space begins another word."""
-    space = getattr(tokenizer, "word_delimiter_token", None) or WORD_START
-    special = set(tokenizer.all_special_tokens) - {space}
-    return {
-        label: piece.replace(space, " ").replace(WORD_START, " ")
-        for piece, label in tokenizer.get_vocab().items()
-        if piece not in special
-    }

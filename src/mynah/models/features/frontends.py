@@ -19,6 +19,7 @@ from mynah.models.features.log_mel import LogMel
 if TYPE_CHECKING:
     import torch
 
+_PROBE_SECONDS = 60  # long enough that what a convolution eats at the edges is no frame in it
 # transformers' names for "feature frames to encoder frames"
 _LENGTH_METHODS = ("_get_subsampling_output_length", "_get_feat_extract_output_lengths")
 
@@ -102,6 +103,14 @@ class Frontend:
         if self.masked:
             batch["attention_mask"] = torch.from_numpy(mask)
         return batch
+
+
+@functools.lru_cache(maxsize=64)
+def frame_samples(frontend: Frontend) -> int:
+    """Samples from one encoder frame to the next."""
+    samples = _PROBE_SECONDS * frontend.sample_rate
+    frames = frontend.output_length(2 * samples) - frontend.output_length(samples)
+    return round(samples / frames)
 
 
 @functools.lru_cache(maxsize=65536)

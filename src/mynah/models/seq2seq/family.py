@@ -25,11 +25,13 @@ from mynah.models.seq2seq import generation, loading
 from mynah.models.seq2seq.frontends import seq2seq_frontend
 from mynah.models.seq2seq.loading import CLIP, Usage
 from mynah.models.seq2seq.prompts import prompts_for
+from mynah.models.text.generated import Generated
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.pieces import Pieces
 from mynah.models.text.spelling import Spelling
 from mynah.models.text.token_loss import IGNORED, token_loss
 from mynah.models.text.tokenizers import text_of
+from mynah.models.transcript import Clip, Transcript
 
 if TYPE_CHECKING:
     import torch
@@ -281,26 +283,24 @@ class Seq2Seq(Family):
         logits = logits[:, self._prompt_length - 1 :]
         return token_loss(logits, batch["labels"], batch["weights"])
 
-    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
-        return self.transcribe_in(audios, [""] * len(audios))
-
-    def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
+    def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
+        languages = [clip.language for clip in clips]
         if self.kind != "whisper":
             self._prompts.check(languages)
+        audios = [clip.audio for clip in clips]
         pieces = Pieces.of(audios, [self._window_samples] * len(audios), self._can_hear)
         features = [self.features(piece) for piece in pieces.audios]
-        said = [""] * len(features)
+        found: dict[int, Transcript] = {}
         lengths = [len(one) for one in features]
         with evaluating(self.model):
             for length, rows in group_by_length(lengths, self._decoding_quantum):
-                texts = self._transcribe_equal(
+                transcripts = self._transcribe_equal(
                     [features[row] for row in rows],
                     length,
                     [languages[pieces.owners[row]] for row in rows],
                 )
-                for row, text in zip(rows, texts, strict=True):
-                    said[row] = text
-        return pieces.joined(said)
+                found |= zip(rows, transcripts, strict=True)
+        return pieces.joined([found[row] for row in range(len(found))])
 
     @property
     def _decoding_quantum(self) -> int:
@@ -312,7 +312,7 @@ class Seq2Seq(Family):
 
     def _transcribe_equal(
         self, features: Sequence[np.ndarray], length: int, languages: Sequence[str]
-    ) -> list[str]:
+    ) -> list[Transcript]:
         """Transcripts of clips that are equally long once they are padded."""
         import torch
 
@@ -324,7 +324,7 @@ class Seq2Seq(Family):
             inputs["input_features"] = inputs["input_features"].transpose(1, 2)
         device = next(base.parameters()).device
         inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
-        languages = generation.hear_languages(base, inputs, self._prompts, languages)
+        languages = generation.identify_languages(base, inputs, self._prompts, languages)
         most = self.usage.generation_max_length
         rows = generation.generate(
             base,
@@ -338,9 +338,18 @@ class Seq2Seq(Family):
             ),
             first_time=self._first_time,
         )
+        return [
+            self._transcript(row, self._prompts.spoken(language))
+            for row, language in zip(rows, languages, strict=True)
+        ]
+
+    def _transcript(self, generated: Generated, language: str) -> Transcript:
+        """What is written of a clip, the decoder conditioned on ``language``, "" for none."""
+        tokens = generated.tokens
         if self._first_time is not None:
-            rows = [[one for one in row if one < self._first_time] for row in rows]
-        return [text_of(self.tokenizer, row) for row in rows]
+            tokens = tuple(one for one in tokens if one < self._first_time)
+        text = text_of(self.tokenizer, tokens)
+        return Transcript(text, tokens, generated.log_probability, language=language or None)
 
     def describe_decoding(self) -> str:
         beams = weights.own(self.model).generation_config.num_beams or 1

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mynah.models.text.generated import Generated, GreedyScores, until_end
+
 if TYPE_CHECKING:
     import torch
 
@@ -22,7 +24,7 @@ def generate(
     end: int,
     limits: Sequence[int | None],
     first_time: int | None,
-) -> list[list[int]]:
+) -> list[Generated]:
     """What a model writes: the same for any batch of inputs of one length.
 
     Beams and suppressed tokens are those of the checkpoint's generation config. Nothing is drawn
@@ -38,7 +40,7 @@ def generate(
             they come in pairs and never go back.
 
     Returns:
-        Token ids of each row after its prompt, with what ends it and what pads it.
+        What follows the prompt of each row, times among its tokens.
     """
     import torch
     from transformers import GenerationMixin, LogitsProcessorList
@@ -51,6 +53,10 @@ def generate(
         config = copy.deepcopy(model.generation_config)
         config.no_timestamps_token_id = first_time - 1
         rules.append(WhisperTimeStampLogitsProcessor(config, begin_index=length))
+    scores = GreedyScores()
+    is_greedy = (model.generation_config.num_beams or 1) == 1
+    if is_greedy:
+        rules.append(scores)
     pad = model.generation_config.pad_token_id
     first, *_ = inputs.values()
     # Not the model's own generate: Whisper's pads to its window, and tells one language.
@@ -68,14 +74,19 @@ def generate(
         "return_dict_in_generate": False,
         "pad_token_id": end if pad is None else pad,
     }
-    rows = GenerationMixin.generate(model, logits_processor=rules, **options)
-    return rows[:, length:].tolist()
+    found = GenerationMixin.generate(model, logits_processor=rules, **options)
+    rows = found[:, length:].tolist()
+    stops = model.generation_config.eos_token_id
+    ends = {end, *(stops if isinstance(stops, list) else [] if stops is None else [stops])}
+    if is_greedy:
+        return scores.generated(rows, ends)
+    return [Generated(until_end(row, ends), None) for row in rows]
 
 
-def hear_languages(
+def identify_languages(
     model: Any, inputs: dict[str, torch.Tensor], prompts: Prompts, languages: Sequence[str]
 ) -> list[str]:
-    """The languages, those that are not known as Whisper hears them (arXiv 2212.04356, 2.3).
+    """The languages, those not known as Whisper identifies them (arXiv 2212.04356, 2.3).
 
     Args:
         model: A Whisper, not wrapped.

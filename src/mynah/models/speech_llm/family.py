@@ -22,6 +22,7 @@ from mynah.models.text.pieces import Pieces
 from mynah.models.text.plain_text import PlainText
 from mynah.models.text.token_loss import IGNORED, token_losses
 from mynah.models.text.tokenizers import text_of
+from mynah.models.transcript import Clip, Transcript
 
 if TYPE_CHECKING:
     import torch
@@ -256,18 +257,18 @@ class SpeechLLMFamily(Family):
             totals = totals + self.ctc.weight * tokens * heard
         return LossSum(total=(totals * counts).sum(), count=(tokens * counts).sum())
 
-    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
+    def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
+        audios = [clip.audio for clip in clips]
         pieces = Pieces.of(audios, [self._piece_samples] * len(audios))
-        texts = [""] * len(pieces.audios)
+        found: dict[int, Transcript] = {}
         with evaluating(self.model):
             lengths = [len(piece) for piece in pieces.audios]
             for _, rows in group_by_length(lengths, self._quantum):
-                found = self._transcribe_equal([pieces.audios[row] for row in rows])
-                for row, text in zip(rows, found, strict=True):
-                    texts[row] = text
-        return pieces.joined(texts)
+                transcripts = self._transcribe_equal([pieces.audios[row] for row in rows])
+                found |= zip(rows, transcripts, strict=True)
+        return pieces.joined([found[row] for row in range(len(found))])
 
-    def _transcribe_equal(self, audios: Sequence[np.ndarray]) -> list[str]:
+    def _transcribe_equal(self, audios: Sequence[np.ndarray]) -> list[Transcript]:
         """Transcripts of clips that are equally long with the silence behind them."""
         import torch
 
@@ -280,7 +281,10 @@ class SpeechLLMFamily(Family):
             room = self._max_tokens if self._context is None else self._context - len(prompt)
             most = max(1, min(self._max_tokens, room))
             rows = self.model.greedy(embedded, end=self._end, max_tokens=most)
-        return [text_of(self.tokenizer, row) for row in rows]
+        return [
+            Transcript(text_of(self.tokenizer, row.tokens), row.tokens, row.log_probability)
+            for row in rows
+        ]
 
     def describe_decoding(self) -> str:
         return "greedy generation by the language model"

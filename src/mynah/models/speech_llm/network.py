@@ -32,6 +32,7 @@ from mynah.models.speech_llm.config import (
     SpeechLLMConfig,
 )
 from mynah.models.speech_llm.new_tokens import NewTokens
+from mynah.models.text.generated import Generated, largest_log_probability, until_end
 
 AUDIO_TOKEN = -200  # stands for one projected vector; no text has a negative token
 
@@ -198,22 +199,25 @@ class SpeechLLM(PreTrainedModel):
         return argument in inspect.signature(weights.own(self.language_model).forward).parameters
 
     @torch.inference_mode()
-    def greedy(self, embedded: torch.Tensor, *, end: int, max_tokens: int) -> list[list[int]]:
+    def greedy(self, embedded: torch.Tensor, *, end: int, max_tokens: int) -> list[Generated]:
         """The most likely next token again and again, for prompts of one length.
 
         Args:
             embedded: Prompts [batch, length, width], without padding.
-            end: Token that ends a transcript; not part of the result.
-            max_tokens: Most tokens to say.
+            end: Token that ends a transcript.
+            max_tokens: Most tokens to write.
         """
         said: list[torch.Tensor] = []
         done = torch.zeros(len(embedded), dtype=torch.bool, device=embedded.device)
+        total = torch.zeros(len(embedded), device=embedded.device)
         keep = {"logits_to_keep": 1} if self._takes("logits_to_keep") else {}
         remembers = self._takes("past_key_values")
         step: dict[str, Any] = {"use_cache": True} if remembers else {"use_cache": False}
         for _ in range(max_tokens):
             output = self.language_model(inputs_embeds=embedded, **step, **keep)
-            token = output.logits[:, -1].argmax(-1).masked_fill(done, end)
+            logits = output.logits[:, -1]
+            token = logits.argmax(-1).masked_fill(done, end)
+            total = total + largest_log_probability(logits).masked_fill(done, 0.0)
             done = done | (token == end)
             said.append(token)
             if bool(done.all()):
@@ -224,7 +228,10 @@ class SpeechLLM(PreTrainedModel):
             else:
                 embedded = torch.cat([embedded, new], dim=1)
         rows = torch.stack(said, dim=1).tolist()
-        return [row[: row.index(end)] if end in row else row for row in rows]
+        return [
+            Generated(until_end(row, {end}), score)
+            for row, score in zip(rows, total.tolist(), strict=True)
+        ]
 
     def save_pretrained(  # type: ignore[override]
         self, save_directory: str | Path, **kwargs: Any

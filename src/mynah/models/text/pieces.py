@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mynah.models.transcript import Transcript, joined
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -48,9 +50,9 @@ class Pieces:
                     owners.append(row)
         return cls(pieces, owners, len(audios))
 
-    def joined(self, texts: Sequence[str]) -> list[str]:
-        """Transcripts of the pieces to those of the clips, "" where nothing was heard."""
-        said: list[list[str]] = [[] for _ in range(self.clips)]
-        for owner, text in zip(self.owners, texts, strict=True):
-            said[owner].append(text)
-        return [" ".join(filter(None, parts)) for parts in said]
+    def joined(self, transcripts: Sequence[Transcript]) -> list[Transcript]:
+        """Transcripts of the pieces to those of the clips, empty where there is no piece."""
+        parts: list[list[Transcript]] = [[] for _ in range(self.clips)]
+        for owner, transcript in zip(self.owners, transcripts, strict=True):
+            parts[owner].append(transcript)
+        return [joined(one) for one in parts]

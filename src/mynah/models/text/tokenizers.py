@@ -100,6 +100,17 @@ def load_ctc_tokenizer(name: str, **options: Any) -> Any:
     return tokenizer
 
 
+def pieces_of(tokenizer: Any) -> dict[int, str]:
+    """The characters of each label that is not a special one; a space begins another word."""
+    space = getattr(tokenizer, "word_delimiter_token", None) or WORD_START
+    special = set(tokenizer.all_special_tokens) - {space}
+    return {
+        label: piece.replace(space, " ").replace(WORD_START, " ")
+        for piece, label in tokenizer.get_vocab().items()
+        if piece not in special
+    }
+
+
 def text_of(tokenizer: Any, labels: Sequence[int]) -> str:
     """The text of labels, without special tokens and without space at its ends.
 
@@ -109,7 +120,7 @@ def text_of(tokenizer: Any, labels: Sequence[int]) -> str:
             frame, what is left once repeats are joined and then blanks dropped.
     """
     options = {"group_tokens": False} if _joins_neighbours(type(tokenizer)) else {}
-    return str(tokenizer.decode(labels, skip_special_tokens=True, **options)).strip()
+    return str(tokenizer.decode(list(labels), skip_special_tokens=True, **options)).strip()
 
 
 def _joins_neighbours(kind: type) -> bool:

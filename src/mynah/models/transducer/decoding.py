@@ -12,6 +12,9 @@ from typing import Any
 
 import torch
 
+from mynah.models.text.generated import largest_log_probability
+from mynah.models.text.word_times import Path
+
 
 def greedy(
     model: Any,
@@ -21,29 +24,37 @@ def greedy(
     blank: int,
     durations: Sequence[int] = (),
     max_symbols: int,
-) -> list[list[int]]:
-    """The labels heard in each utterance, the best one at every step.
+) -> list[Path]:
+    """The labels of each utterance, the best one at every step.
 
-    What transformers' ``generate`` says of an utterance alone, but for one case: where a TDT
-    would say labels of duration 0 at one frame for ever, it too moves on after ``max_symbols``.
+    What transformers' ``generate`` writes of an utterance alone, but for one case: where a TDT
+    would write labels of duration 0 at one frame for ever, it too moves on after ``max_symbols``.
 
     Args:
         model: Has ``decoder`` (embedding, LSTM, projector) and ``joint``, as transformers'
             transducers do.
         encoded: Projected encoder frames, [batch, time, width].
         frames: Frames of each utterance, [batch].
-        blank: Token id of the blank, which is also what the prediction network hears first.
+        blank: Token id of the blank, which is also the prediction network's first input.
         durations: Frames that each of the durations stands for; empty for an RNN-T.
         max_symbols: Labels at one frame, after which the next frame comes.
+
+    Returns:
+        For each utterance its labels; of each the frame it is read off and that frame with its
+        duration added, the next one for an RNN-T; and the probability of all labels and blanks
+        with the durations that were likeliest.
     """
     batch = len(encoded)
     device = encoded.device
+    ends = frames.tolist()
     frames = frames.to(device)
     jumps = torch.tensor(list(durations), dtype=torch.long, device=device)
-    said: list[list[int]] = [[] for _ in range(batch)]
+    found: list[list[tuple[int, int, int]]] = [[] for _ in range(batch)]
+    total = torch.zeros(batch, device=device)
     active = (frames > 0).nonzero()[:, 0]  # utterances that have frames left
     time = torch.zeros(batch, dtype=torch.long, device=device)
-    symbols = torch.zeros(batch, dtype=torch.long, device=device)  # said at the present frame
+    symbols = torch.zeros(batch, dtype=torch.long, device=device)  # at the present frame
+    spans = torch.zeros((batch, 2), dtype=torch.long, device=device)  # of the latest label
     label = torch.full((batch,), blank, dtype=torch.long, device=device)
     state: tuple[torch.Tensor, torch.Tensor] | None = None  # of the active ones
     while len(active):
@@ -56,13 +67,19 @@ def greedy(
                 encoder_hidden_states=encoded[rows, time[rows]],
                 decoder_hidden_states=predicted[looking],
             )
-            tokens = scores[:, : scores.shape[-1] - len(jumps)].argmax(-1)
+            vocabulary = scores.shape[-1] - len(jumps)
+            tokens = scores[:, :vocabulary].argmax(-1)
+            total[rows] += largest_log_probability(scores[:, :vocabulary])
             is_label = tokens != blank
             if len(jumps):
-                jump = jumps[scores[:, -len(jumps) :].argmax(-1)]
+                jump = jumps[scores[:, vocabulary:].argmax(-1)]
+                total[rows] += largest_log_probability(scores[:, vocabulary:])
+                lasting = jump
                 jump = torch.where(is_label, jump, jump.clamp(min=1))
             else:
                 jump = (~is_label).long()
+                lasting = torch.ones_like(jump)
+            spans[rows] = torch.stack([time[rows], time[rows] + lasting], dim=1)
             # As many labels at one frame as may be: the next frame comes, whatever is heard.
             count = torch.where(is_label & (jump == 0), symbols[rows] + 1, 0)
             jump = torch.where(count >= max_symbols, 1, jump)
@@ -71,12 +88,21 @@ def greedy(
             label[rows] = tokens
             heard[looking[is_label]] = True
             looking = looking[~is_label & (time[rows] < frames[rows])]
-        for row, token in zip(active[heard].tolist(), label[active[heard]].tolist(), strict=True):
-            said[row].append(token)
+        emitting = active[heard]
+        steps = torch.cat([emitting[:, None], label[emitting, None], spans[emitting]], dim=1)
+        for row, token, first, behind in steps.tolist():
+            found[row].append((token, first, min(behind, ends[row])))
         going = heard & (time[active] < frames[active])
         state = (state[0][:, going], state[1][:, going])
         active = active[going]
-    return said
+    return [
+        Path(
+            tuple(token for token, _, _ in labels),
+            tuple((first, behind) for _, first, behind in labels),
+            score,
+        )
+        for labels, score in zip(found, total.tolist(), strict=True)
+    ]
 
 
 def _predict(

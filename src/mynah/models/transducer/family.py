@@ -26,7 +26,8 @@ from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.spelling import Spelling
-from mynah.models.text.tokenizers import text_of
+from mynah.models.text.word_times import PathWriter
+from mynah.models.transcript import Clip, Transcript
 from mynah.models.transducer import loading
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Transducer(Family):
         self.durations: tuple[int, ...] = tuple(getattr(config, "durations", ()))
         self._max_symbols: int = config.max_symbols_per_step
         self._spelling = Spelling(self.tokenizer, self.blank, config.pad_token_id)
+        self._writer = PathWriter(self.tokenizer, self.frontend, timed=bool(self.durations))
         # Streaming encoders look as far ahead as they are told to.
         lookahead = getattr(processor, "default_num_lookahead_tokens", None)
         self._options = {} if lookahead is None else {"num_lookahead_tokens": lookahead}
@@ -203,7 +205,7 @@ class Transducer(Family):
             "weights": torch.tensor([example.weight for example in examples]),
         }
         if self._prompts:
-            batch["prompt_ids"] = self._prompt_ids([example.language for example in examples])
+            batch["prompt_ids"] = self._prompt_ids([self._given(one.language) for one in examples])
         return batch
 
     def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
@@ -228,28 +230,25 @@ class Transducer(Family):
         labels = batch["label_lengths"].clamp(min=1).to(weights)
         return LossSum(total=(losses * weights).sum(), count=(labels * weights).sum())
 
-    def transcribe(self, audios: Sequence[np.ndarray]) -> list[str]:
-        return self.transcribe_in(audios, [""] * len(audios))
-
-    def transcribe_in(self, audios: Sequence[np.ndarray], languages: Sequence[str]) -> list[str]:
-        """Transcripts; the language is told to models that take one."""
+    def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         import torch
 
         from mynah.models.transducer import decoding
 
         base = weights.own(self.model)
         device = next(base.parameters()).device
-        heard = [row for row, audio in enumerate(audios) if self.output_length(len(audio)) > 0]
-        features = [self.features(audios[row]) for row in heard]
+        encoded_rows = [row for row, one in enumerate(clips) if self.output_length(len(one.audio))]
+        features = [self.features(clips[row].audio) for row in encoded_rows]
         lengths = [len(one) for one in features]
         frames = self.frontend.encoder_frames(lengths)
-        texts = [""] * len(audios)
+        transcripts = [Transcript("") for _ in clips]
         with evaluating(self.model):
             for length, group in group_by_length(lengths, self.frontend.quantum):
                 batch = self.frontend.pad([features[position] for position in group], length)
-                rows = [heard[position] for position in group]
+                rows = [encoded_rows[position] for position in group]
+                languages = [self._given(clips[row].language) for row in rows]
                 if self._prompts:
-                    batch["prompt_ids"] = self._prompt_ids([languages[row] for row in rows])
+                    batch["prompt_ids"] = self._prompt_ids(languages)
                 with torch.no_grad(), weights.computing(base):
                     encoded = base.get_audio_features(
                         **{name: tensor.to(device) for name, tensor in batch.items()},
@@ -263,9 +262,9 @@ class Transducer(Family):
                         durations=self.durations,
                         max_symbols=self._max_symbols,
                     )
-                for row, labels in zip(rows, found, strict=True):
-                    texts[row] = text_of(self.tokenizer, labels)
-        return texts
+                for row, path, language in zip(rows, found, languages, strict=True):
+                    transcripts[row] = self._writer.write(path, language=language)
+        return transcripts
 
     def configure_decoding(self, config: ModelConfig) -> None:
         for name in ("task", "timestamps", *(() if self._prompts else ("language",))):
@@ -298,12 +297,17 @@ class Transducer(Family):
                 fix="It knows: " + ", ".join(sorted(self._prompts)),
             )
 
-    def _prompt_ids(self, languages: Sequence[str]) -> torch.Tensor:
-        """What the model is told of each row's language, int64 [batch]."""
+    def _given(self, language: str) -> str | None:
+        """The language that the model is conditioned on for a row; None: it finds out itself."""
+        language = language or self._language
+        return language if language in self._prompts else None
+
+    def _prompt_ids(self, languages: Sequence[str | None]) -> torch.Tensor:
+        """The prompt of each row by the language it is conditioned on, int64 [batch]."""
         import torch
 
-        told = [self._prompts.get(one or self._language, self._any_language) for one in languages]
-        return torch.tensor(told, dtype=torch.long)
+        found = [self._any_language if one is None else self._prompts[one] for one in languages]
+        return torch.tensor(found, dtype=torch.long)
 
     def parameter_table(self) -> list[tuple[str, int, int]]:
         return parameter_table(self.model)

@@ -10,6 +10,7 @@ import plain_audio_llm as plain
 import pytest
 import torch
 from tiny_models import TEXTS, doubled, gradients, tiny, train
+from transcripts import transcribed
 from transformers import (
     AutoModelForMultimodalLM,
     AutoModelForSeq2SeqLM,
@@ -95,13 +96,13 @@ def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, build, clips, tm
     family = still(build(kind, use_lora=lora))
     losses = train(family, family.collate(examples(family, clips)), rate=1e-3)
     assert losses[-1] < losses[0]
-    together = family.transcribe(clips)
+    together = transcribed(family, clips)
     assert any(together)
-    assert together == [family.transcribe([clip])[0] for clip in clips]
-    assert together[::-1] == family.transcribe(clips[::-1])
+    assert together == [transcribed(family, [clip])[0] for clip in clips]
+    assert together[::-1] == transcribed(family, clips[::-1])
     family.save(tmp_path)
     loaded = registry.load(tmp_path, offline=True)
-    assert loaded.transcribe(clips) == together
+    assert transcribed(loaded, clips) == together
     assert loaded.usage == family.usage
     assert loaded.labels(TEXTS[0]) == family.labels(TEXTS[0])
     weights = loaded.model.state_dict()
@@ -125,7 +126,7 @@ def test_inputs_and_transcripts_are_those_of_plain_transformers(kind, build, cli
                 tensor.double(), expected[name].double(), rtol=1e-5, atol=1e-5, msg=name
             )
         said = plain.generate(kind, family.model, family.processor, expected, 8)
-        assert family.transcribe_in_context([clip], [told], [context]) == [said]
+        assert transcribed(family, [clip], [told], [context]) == [said]
 
 
 @pytest.mark.parametrize("kind", SOME)
@@ -202,7 +203,7 @@ def test_lora_trains_the_language_models_matrices_alone_and_merges(kind, build, 
     changed = {n for n, t in family.model.state_dict().items() if not torch.equal(t, before[n])}
     assert changed and all(".lora_" in name for name in changed)
     assert {family.part_of(name) for name in changed} == {"decoder"}
-    transcripts = family.transcribe(clips)
+    transcripts = transcribed(family, clips)
     family.model.double().eval()
     with torch.no_grad():
         apart = family.loss(family.model, doubled(batch)).total
@@ -210,7 +211,7 @@ def test_lora_trains_the_language_models_matrices_alone_and_merges(kind, build, 
         together = family.loss(merged, doubled(batch)).total
     assert together.item() == pytest.approx(apart.item(), rel=1e-9)
     family.model = merged.float()
-    assert family.transcribe(clips) == transcripts
+    assert transcribed(family, clips) == transcripts
 
 
 @pytest.mark.parametrize("kind", SOME)
@@ -220,11 +221,11 @@ def test_plain_transformers_and_peft_load_what_was_saved_and_say_the_same(
     family = build(kind, use_lora=True)
     train(still(family), family.collate(examples(family, clips)), rate=1e-2)
     family.save(tmp_path / "adapter")
-    said = family.transcribe(clips[:1])
+    said = transcribed(family, clips[:1])
     merged = family.model.merge_and_unload()
     family.model = merged
     family.save(tmp_path / "whole")
-    assert family.transcribe(clips[:1]) == said
+    assert transcribed(family, clips[:1]) == said
     written = peft.PeftConfig.from_pretrained(tmp_path / "adapter")
     base = plain_model(kind, written.base_model_name_or_path)
     adapted = peft.PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
@@ -279,8 +280,8 @@ def test_names_and_terms_change_the_prompt_and_nothing_that_is_learned(kind, bui
     learned = [batch["labels"][batch["labels"] != -100].tolist() for batch in (without, told)]
     assert learned[0] == learned[1]
     contexts = ["Anna, Paris", "", "Anna, Paris", ""]
-    together = family.transcribe_in_context(clips, [""] * 4, contexts)
+    together = transcribed(family, clips, [""] * 4, contexts)
     assert together == [
-        family.transcribe_in_context([clip], [""], [context])[0]
+        transcribed(family, [clip], [""], [context])[0]
         for clip, context in zip(clips, contexts, strict=True)
     ]

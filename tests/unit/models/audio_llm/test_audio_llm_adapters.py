@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tiny_models import TEXTS, tiny, train
+from transcripts import transcribed
 from transformers import AutoModelForMultimodalLM
 
 from mynah.models import registry
@@ -59,10 +60,10 @@ def test_an_adapter_beside_the_weights_is_merged_into_them(kind, build, checkpoi
 def test_saved_whole_it_needs_no_adapter(kind, build, clips, tmp_path):
     family = build(kind, use_lora=False)
     train(family, family.collate([Example("a", family.features(clips[0]), family.labels("so"))]))
-    said = family.transcribe(clips)
+    said = transcribed(family, clips)
     family.save(tmp_path)
     assert not list(tmp_path.glob("**/adapter_*"))
-    assert registry.load(tmp_path, offline=True).transcribe(clips) == said
+    assert transcribed(registry.load(tmp_path, offline=True), clips) == said
     batch = inputs(family, clips[0])
     family.model.eval()
     torch.testing.assert_close(logits(plain(tmp_path), batch), logits(family.model, batch))
@@ -73,7 +74,7 @@ def test_more_lora_is_trained_on_top_of_it(kind, build, clips, tmp_path):
     family = build(kind, use_lora=True)
     train(family, family.collate([Example("a", family.features(clips[0]), family.labels("so"))]))
     family.save(tmp_path)
-    assert registry.load(tmp_path, offline=True).transcribe(clips) == family.transcribe(clips)
+    assert transcribed(registry.load(tmp_path, offline=True), clips) == transcribed(family, clips)
 
 
 def test_what_sees_does_not_train(build):

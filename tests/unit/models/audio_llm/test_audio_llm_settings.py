@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import TEXTS, tiny, train
+from transcripts import transcribed
 from transformers import WhisperFeatureExtractor
 
 from mynah.errors import UserError
@@ -58,13 +59,13 @@ def test_each_row_is_told_its_own_language_in_training_and_in_decoding(build, cl
     for text, name in zip(said, ("English", "German", "German", "None"), strict=True):
         assert f"language {name}<asr_text>" in text
     assert (batch["labels"] != -100).sum().item() == 4
-    together = family.transcribe_in(clips, languages)
+    together = transcribed(family, clips, languages)
     alone = [
-        family.transcribe_in([clip], [language])[0]
+        transcribed(family, [clip], [language])[0]
         for clip, language in zip(clips, languages, strict=True)
     ]
     assert together == alone
-    assert together[1:3] == build(language="de").transcribe_in(clips[1:3], ["en", ""])
+    assert together[1:3] == transcribed(build(language="de"), clips[1:3], ["en", ""])
 
 
 def test_a_language_without_a_name_is_not_told_and_said(build, capsys):
@@ -146,7 +147,7 @@ def test_clips_that_cannot_be_heard_or_held_are_not_learned(build, clips):
     short = build("qwen2_audio")
     assert "30 s" in short.impossible(16000 * 31, [7])
     nothing = np.zeros(0, np.float32)
-    assert family.transcribe([nothing, clips[0][:300]]) == ["", ""]
+    assert transcribed(family, [nothing, clips[0][:300]]) == ["", ""]
 
 
 def test_a_recording_that_is_too_long_is_heard_in_pieces(build, clips):
@@ -156,8 +157,8 @@ def test_a_recording_that_is_too_long_is_heard_in_pieces(build, clips):
     half = family.output_length(len(clip) // 2)
     family._context = prompt.length + family.usage.generation_max_length + half
     step = len(clip) // 2
-    assert family.transcribe([clip]) == [
-        " ".join(filter(None, family.transcribe([clip[:step], clip[step:]])))
+    assert transcribed(family, [clip]) == [
+        " ".join(filter(None, transcribed(family, [clip[:step], clip[step:]])))
     ]
 
 
@@ -204,7 +205,7 @@ def test_the_parts_that_are_named_learn_and_the_others_are_bit_identical(
         assert parts <= {"projector"}
     family.save(tmp_path)
     loaded = registry.load(tmp_path, offline=True)
-    assert loaded.transcribe(clips[:1]) == family.transcribe(clips[:1])
+    assert transcribed(loaded, clips[:1]) == transcribed(family, clips[:1])
 
 
 def test_parameters_are_counted_by_part(build):
@@ -231,7 +232,7 @@ def test_training_goes_on_from_an_adapter_of_our_own(build, clips, tmp_path):
     first.save(tmp_path)
     for lora in (True, False):
         again = build(folder=tmp_path, use_lora=lora)
-        assert again.transcribe(clips) == first.transcribe(clips)
+        assert transcribed(again, clips) == transcribed(first, clips)
         trained = {name for name, one in again.model.named_parameters() if one.requires_grad}
         assert trained and all("lora_" in name for name in trained) == lora
 

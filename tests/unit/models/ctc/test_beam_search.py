@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import TEXTS, tiny
+from transcripts import transcribed
 
 from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.ctc.beam_search import WordScorer, search
-from mynah.models.ctc.word_decoding import spellings
 from mynah.models.ctc.word_ngrams import END, WordNgrams
+from mynah.models.text.tokenizers import pieces_of
 
 LETTERS = "cat sodgue"  # labels 1 and up; 0 is the blank
 SPELLINGS = dict(enumerate(LETTERS, start=1))
@@ -160,17 +161,17 @@ def family(request):
 
 
 def test_a_language_model_decodes_words_of_the_corpus(family, clips):
-    texts = family.transcribe(clips)
+    texts = transcribed(family, clips)
     family.configure_decoding(tiny(language_model="none"))
-    greedy = family.transcribe(clips)
+    greedy = transcribed(family, clips)
     family.configure_decoding(tiny(language_model="words"))
-    assert family.transcribe(clips) == texts != greedy
+    assert transcribed(family, clips) == texts != greedy
 
 
 def test_a_transcript_by_words_does_not_depend_on_the_batch(family, clips):
-    together = family.transcribe(clips)
-    assert together == [family.transcribe([clip])[0] for clip in clips]
-    assert together[::-1] == family.transcribe(clips[::-1])
+    together = transcribed(family, clips)
+    assert together == [transcribed(family, [clip])[0] for clip in clips]
+    assert together[::-1] == transcribed(family, clips[::-1])
 
 
 def test_a_saved_model_decodes_as_it_was_set(family, clips, tmp_path):
@@ -179,9 +180,9 @@ def test_a_saved_model_decodes_as_it_was_set(family, clips, tmp_path):
     )
     family.save(tmp_path)
     loaded = registry.load(tmp_path)
-    assert loaded.transcribe(clips) == family.transcribe(clips)
+    assert transcribed(loaded, clips) == transcribed(family, clips)
     family.configure_decoding(tiny(language_model="words"))
-    assert loaded.transcribe(clips) != family.transcribe(clips)
+    assert transcribed(loaded, clips) != transcribed(family, clips)
 
 
 def test_a_model_without_a_language_model_cannot_be_told_to_use_one(tmp_path):
@@ -192,14 +193,14 @@ def test_a_model_without_a_language_model_cannot_be_told_to_use_one(tmp_path):
 
 
 def test_workers_get_no_language_model(family, clips):
-    family.transcribe(clips)
+    transcribed(family, clips)
     worker = pickle.loads(pickle.dumps(family))
     np.testing.assert_array_equal(worker.features(clips[0]), family.features(clips[0]))
     assert len(pickle.dumps(family)) < 100_000
 
 
 def test_labels_are_spelled_as_the_tokenizer_decodes_them(family):
-    spelled = spellings(family.tokenizer)
+    spelled = pieces_of(family.tokenizer)
     for text in TEXTS[:5]:
         assert "".join(spelled[label] for label in family.labels(text)).strip() == text
     assert family.blank not in spelled

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
+from transcripts import transcribed
 from transformers import AutoModelForCTC, AutoProcessor
 
 from mynah.errors import UserError
@@ -108,28 +109,28 @@ def test_the_gradient_does_not_depend_on_how_a_batch_is_split(family, clips):
 
 
 def test_a_transcript_does_not_depend_on_the_batch(talkative, clips):
-    together = talkative.transcribe(clips)
+    together = transcribed(talkative, clips)
     assert all(len(text) > 3 for text in together)
-    assert together == [talkative.transcribe([clip])[0] for clip in clips]
-    assert together[::-1] == talkative.transcribe(clips[::-1])
+    assert together == [transcribed(talkative, [clip])[0] for clip in clips]
+    assert together[::-1] == transcribed(talkative, clips[::-1])
 
 
 def test_decoding_leaves_the_model_in_training_mode_and_without_gradients(family, clips):
     family.model.train()
-    family.transcribe(clips)
+    transcribed(family, clips)
     assert family.model.training
     assert all(parameter.grad is None for parameter in family.model.parameters())
 
 
 def test_a_clip_too_short_to_hear_has_an_empty_transcript(talkative, clips):
-    texts = talkative.transcribe([clips[0][:10], clips[0], clips[0][:0]])
+    texts = transcribed(talkative, [clips[0][:10], clips[0], clips[0][:0]])
     assert texts[0] == texts[2] == "" and texts[1]
 
 
 def test_a_saved_model_says_the_same(talkative, clips, tmp_path):
     talkative.save(tmp_path)
     loaded = registry.load(tmp_path)
-    assert loaded.transcribe(clips) == talkative.transcribe(clips)
+    assert transcribed(loaded, clips) == transcribed(talkative, clips)
     for name, tensor in talkative.model.state_dict().items():
         assert torch.equal(tensor, loaded.model.state_dict()[name]), name
 
@@ -138,7 +139,7 @@ def test_plain_transformers_loads_a_checkpoint_and_says_the_same(talkative, clip
     talkative.save(tmp_path)
     processor = AutoProcessor.from_pretrained(tmp_path)
     model = AutoModelForCTC.from_pretrained(tmp_path).eval()
-    for clip, ours in zip(clips, talkative.transcribe(clips), strict=True):
+    for clip, ours in zip(clips, transcribed(talkative, clips), strict=True):
         inputs = processor([clip], sampling_rate=16000)
         said = processor.batch_decode(model.generate(**inputs), skip_special_tokens=True)
         assert said[0].strip() == ours
@@ -223,7 +224,7 @@ def test_a_directory_that_is_no_checkpoint_is_refused(tmp_path):
 def test_a_checkpoint_of_ours_can_be_trained_on(talkative, clips, tmp_path):
     talkative.save(tmp_path)
     family = build(pretrained=str(tmp_path))
-    assert family.transcribe(clips) == talkative.transcribe(clips)
+    assert transcribed(family, clips) == transcribed(talkative, clips)
     assert all(parameter.requires_grad for parameter in family.model.parameters())
     shutil.rmtree(tmp_path)
     losses = train(family, family.collate(examples(family, clips)))

@@ -9,6 +9,7 @@ import pytest
 import standins_ctc
 import torch
 from tiny_models import TEXTS, doubled, examples, tiny, train
+from transcripts import transcribed
 from transformers import AutoModelForCTC, AutoProcessor, AutoTokenizer
 
 from mynah.models import registry
@@ -80,7 +81,7 @@ def test_each_class_of_transformers_has_a_stand_in():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_says_what_its_clips_say_alone(kind, talking, clips):
     family = talking(kind).family
-    together, alone = family.transcribe(clips), [family.transcribe([one])[0] for one in clips]
+    together, alone = transcribed(family, clips), [transcribed(family, [one])[0] for one in clips]
     assert together == alone
     assert min(map(len, together)) > 1
     posteriors = family.log_posteriors(clips)
@@ -102,7 +103,7 @@ def test_plain_transformers_loads_a_checkpoint_and_says_the_same(kind, talking, 
         with torch.no_grad():
             best = found.plain(**inputs).logits.argmax(-1)
         theirs = processor.batch_decode(best)  # as transformers' pipeline does
-        assert [text.strip() for text in theirs] == found.family.transcribe([clip])
+        assert [text.strip() for text in theirs] == transcribed(found.family, [clip])
 
 
 @pytest.mark.parametrize("kind", ONE_OF_EACH)
@@ -170,9 +171,9 @@ def test_padding_is_not_part_of_what_a_batch_norm_is_trained_on(kind, checkpoint
 def test_a_clip_too_short_to_hear_is_said_to_be_and_is_no_error(kind, samples, talking):
     family = talking(kind).family
     clip = np.zeros(samples, dtype=np.float32)
-    assert isinstance(family.transcribe([clip])[0], str)
+    assert isinstance(transcribed(family, [clip])[0], str)
     if not family.output_length(samples):
-        assert family.transcribe([clip]) == [""]
+        assert transcribed(family, [clip]) == [""]
         assert "more than 0 encoder frames" in family.impossible(samples, [1])
     else:
         row = Example("short", family.features(clip), [])

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from tiny_models import TEXTS, examples, gradients, tiny, train
+from transcripts import transcribed
 from transformers import AutoModelForCTC, AutoProcessor, AutoTokenizer
 
 from mynah import console
@@ -58,8 +59,8 @@ def test_it_writes_the_corpus_learns_and_is_what_plain_transformers_loads(
         assert learned.shape == tensor.shape and not torch.equal(learned, tensor), name
 
     family.save(tmp_path / "ours")
-    together = family.transcribe(clips)
-    assert registry.load(tmp_path / "ours").transcribe(clips) == together
+    together = transcribed(family, clips)
+    assert transcribed(registry.load(tmp_path / "ours"), clips) == together
     plain = copy.deepcopy(family.model).merge_and_unload() if lora else family.model
     plain.save_pretrained(tmp_path / "plain")
     model = AutoModelForCTC.from_pretrained(tmp_path / "plain").eval()

@@ -4,6 +4,7 @@ import peft
 import pytest
 import torch
 from tiny_models import TEXTS, examples, tiny, train
+from transcripts import transcribed
 from transformers import AutoModelForCTC
 
 from mynah import console
@@ -34,11 +35,11 @@ def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, checkpoints, cli
     family = build(checkpoints(kind), use_lora=lora)
     losses = train(family, family.collate(rows(family, clips)), rate=1e-3)
     assert losses[-1] < losses[0]
-    together = family.transcribe(clips)
-    assert together == [family.transcribe([clip])[0] for clip in clips]
+    together = transcribed(family, clips)
+    assert together == [transcribed(family, [clip])[0] for clip in clips]
     family.save(tmp_path)
     loaded = registry.load(tmp_path)
-    assert loaded.transcribe(clips) == together
+    assert transcribed(loaded, clips) == together
     assert loaded.labels(TEXTS[0]) == family.labels(TEXTS[0])
     weights = loaded.model.state_dict()
     for name, tensor in family.model.state_dict().items():
@@ -166,11 +167,11 @@ def test_training_goes_on_from_an_adapter_of_ours(checkpoints, clips, tmp_path):
     train(first, first.collate(rows(first, clips)))
     first.save(tmp_path)
     again = build(tmp_path, use_lora=True)
-    assert again.transcribe(clips) == first.transcribe(clips)
+    assert transcribed(again, clips) == transcribed(first, clips)
     assert again.parameter_table() == first.parameter_table()
     merged = build(tmp_path)
     assert not hasattr(merged.model, "peft_config")
-    assert merged.transcribe(clips) == first.transcribe(clips)
+    assert transcribed(merged, clips) == transcribed(first, clips)
     losses = train(merged, merged.collate(rows(merged, clips)), rate=1e-4)
     assert losses[-1] < losses[0]
 

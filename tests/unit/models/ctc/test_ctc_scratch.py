@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import TEXTS, examples, tiny, train
+from transcripts import transcribed
 from transformers import AutoConfig, AutoModelForCTC
 
 from mynah.config.checks.architectures import ARCHITECTURES
@@ -31,12 +32,12 @@ def test_it_learns_comes_back_and_is_what_plain_transformers_loads(architecture,
     family = build(architecture)
     losses = train(family, family.collate(examples(family, clips, SHORT)), steps=5)
     assert losses[-1] < losses[0]
-    together = family.transcribe(clips)
-    assert together == [family.transcribe([clip])[0] for clip in clips]
+    together = transcribed(family, clips)
+    assert together == [transcribed(family, [clip])[0] for clip in clips]
     family.save(tmp_path)
     kind = "parakeet_ctc" if architecture == "fastconformer" else architecture
     assert AutoConfig.from_pretrained(tmp_path).model_type == kind
-    assert registry.load(tmp_path).transcribe(clips) == together
+    assert transcribed(registry.load(tmp_path), clips) == together
     plain = AutoModelForCTC.from_pretrained(tmp_path)
     for name, tensor in family.model.state_dict().items():
         assert torch.equal(tensor, plain.state_dict()[name]), name

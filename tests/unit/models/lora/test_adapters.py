@@ -9,6 +9,7 @@ from families import FAMILIES, batch_of, build, loss_of, names, shifted
 from safetensors.torch import load_file, save_file
 from standins_ctc import KINDS as CTC_KINDS
 from tiny_models import TEXTS, tiny, train
+from transcripts import transcribed
 
 from mynah import console
 from mynah.config.schema import ModelConfig
@@ -157,7 +158,7 @@ def test_going_on_keeps_the_matrices_and_says_what_is_not_used(
     config = tiny(pretrained=str(tmp_path / "first"), use_lora=True, lora_r=8, **told)
     again = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
     assert any("rank 4" in one and "model.lora_r=8" in one for one in notices)
-    assert again.transcribe(clips[:2]) == first.transcribe(clips[:2])
+    assert transcribed(again, clips[:2]) == transcribed(first, clips[:2])
     assert again.parameter_table() == first.parameter_table()
     batch = batch_of(again, clips[:2])
     losses = train(again, batch, steps=1)
@@ -236,7 +237,9 @@ def test_a_base_that_was_moved_is_found_by_a_link(checkpoints, clips, tmp_path):
     assert caught.value.where == str(tmp_path / "adapter" / "adapter_config.json")
     assert f"ln -s NEW_PLACE {base}" in str(caught.value)
     base.symlink_to(tmp_path / "moved")
-    assert registry.load(tmp_path / "adapter").transcribe(clips[:1]) == made.transcribe(clips[:1])
+    assert transcribed(registry.load(tmp_path / "adapter"), clips[:1]) == transcribed(
+        made, clips[:1]
+    )
 
 
 def test_the_digest_of_one_file_is_that_of_sha256sum(tmp_path):

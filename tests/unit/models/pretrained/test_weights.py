@@ -7,6 +7,7 @@ import torch
 from families import FAMILIES, batch_of, build, loss_of, names, shifted, stored_in
 from safetensors.torch import load_file
 from tiny_models import TEXTS, tiny, train
+from transcripts import transcribed
 from transformers import AutoModelForCTC, AutoModelForSpeechSeq2Seq
 
 from mynah.errors import UserError
@@ -55,7 +56,7 @@ def test_a_frozen_base_is_held_in_less_and_adapted_in_float32(
     loaded = registry.load(tmp_path)
     assert dtypes(loaded.model, trained=False) == {torch.float32, held}
     torch.testing.assert_close(loss_of(loaded, batch), loss_of(made, batch))
-    assert loaded.transcribe(clips[:1]) == made.transcribe(clips[:1])
+    assert transcribed(loaded, clips[:1]) == transcribed(made, clips[:1])
 
 
 def test_what_is_held_in_less_computes_about_the_same(checkpoints, clips):
@@ -84,7 +85,7 @@ def test_a_frozen_encoder_alone_is_held_in_less(checkpoints, clips, tmp_path):
         assert tensor.dtype == torch.float32
         assert torch.equal(tensor, ours[name].float()), name
     loaded = registry.load(tmp_path)
-    assert loaded.transcribe(clips[:1]) == made.transcribe(clips[:1])
+    assert transcribed(loaded, clips[:1]) == transcribed(made, clips[:1])
 
 
 def test_an_autocast_that_is_asked_for_counts_more(checkpoints):

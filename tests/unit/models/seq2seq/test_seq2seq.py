@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
+from transcripts import transcribed
 from transformers import pipeline
 
 from mynah.errors import UserError
@@ -124,7 +125,7 @@ def test_the_recognition_pipeline_of_transformers_says_the_same(kind, build, cli
     clip = np.tile(clips[0], 2)[:16000]  # a multiple of what a clip is padded to
     limit = {"max_new_tokens": 8, "num_beams": family.model.generation_config.num_beams or 1}
     said = recognizer({"raw": clip, "sampling_rate": 16000}, generate_kwargs=limit)["text"]
-    assert said.strip() == family.transcribe([clip])[0]
+    assert said.strip() == transcribed(family, [clip])[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -142,8 +143,8 @@ def test_the_end_of_a_text_is_learned_and_what_is_before_it_is_given(kind, build
 def test_a_clip_too_short_to_hear_is_silence_and_is_not_learned(kind, build, clips):
     family = build(kind)
     nothing = np.zeros(0, np.float32)
-    texts = family.transcribe([nothing, clips[0], clips[0][:300]])
-    assert texts == ["", family.transcribe([clips[0]])[0], ""]
+    texts = transcribed(family, [nothing, clips[0], clips[0][:300]])
+    assert texts == ["", transcribed(family, [clips[0]])[0], ""]
     assert "shorter" in family.impossible(300, family.labels("a"))
     assert family.impossible(len(clips[0]), family.labels("turn on")) is None
     assert "tokens" in family.impossible(len(clips[0]), list(range(500)))
@@ -188,14 +189,14 @@ def test_each_row_is_told_its_own_language(kind, build, clips):
     prompts = family.collate(rows)["decoder_input_ids"].tolist()
     for code, prompt in zip(("en", "de", "fr", "de"), prompts, strict=True):
         assert f"<|{code}|>" in family.tokenizer.convert_ids_to_tokens(prompt)
-    together = family.transcribe_in(clips, languages)
+    together = transcribed(family, clips, languages)
     alone = [
-        family.transcribe_in([clip], [language])[0]
+        transcribed(family, [clip], [language])[0]
         for clip, language in zip(clips, languages, strict=True)
     ]
     assert together == alone
     single = build(kind, language="de")
-    assert [together[1], together[3]] == single.transcribe_in([clips[1], clips[3]], ["en", ""])
+    assert [together[1], together[3]] == transcribed(single, [clips[1], clips[3]], ["en", ""])
 
 
 @pytest.mark.parametrize("kind", TOLD)
@@ -260,7 +261,7 @@ def test_training_goes_on_from_an_adapter_of_our_own(build, checkpoints, clips, 
     for lora in (True, False):
         config = tiny(pretrained=str(tmp_path), use_lora=lora, language="en")
         again = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
-        assert again.transcribe(clips) == first.transcribe(clips)
+        assert transcribed(again, clips) == transcribed(first, clips)
         frozen = {n for n, p in again.model.named_parameters() if not p.requires_grad}
         assert all("lora_" not in name for name in frozen)
         if not lora:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from speech_llms import build
 from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
+from transcripts import transcribed
 from transformers import AutoModel, AutoModelForCausalLM, WhisperForConditionalGeneration
 
 from mynah.errors import UserError
@@ -23,7 +24,7 @@ def test_a_model_trained_whole_comes_back_without_its_bases(decoder, checkpoints
     assert losses == sorted(losses, reverse=True)
     family.model.config.bases = {}  # nothing is looked up there
     family.save(tmp_path)
-    assert registry.load(tmp_path).transcribe(clips) == family.transcribe(clips)
+    assert transcribed(registry.load(tmp_path), clips) == transcribed(family, clips)
 
 
 def test_words_and_end_of_text_alone_are_targets(checkpoints, clips):
@@ -132,7 +133,7 @@ def test_training_goes_on_from_a_checkpoint_of_ours(checkpoints, clips, tmp_path
     first.save(tmp_path)
     config = tiny(pretrained=str(tmp_path), use_lora=True)
     again = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
-    assert again.transcribe(clips) == first.transcribe(clips)
+    assert transcribed(again, clips) == transcribed(first, clips)
     losses = train(again, again.collate(examples(again, clips)))
     assert losses[-1] < losses[0]
 
@@ -154,15 +155,15 @@ def test_longer_than_the_window_is_impossible_to_learn_and_decoded_in_pieces(che
     long = np.tile(clips[0], 30)[: 40 * 16000]
     assert "30 s" in family.impossible(len(long), [1])
     assert family.impossible(30 * 16000, [1]) is None
-    pieces = family.transcribe([long[: 30 * 16000], long[30 * 16000 :]])
-    assert family.transcribe([long]) == [" ".join(filter(None, pieces))]
+    pieces = transcribed(family, [long[: 30 * 16000], long[30 * 16000 :]])
+    assert transcribed(family, [long]) == [" ".join(filter(None, pieces))]
 
 
 def test_silence_behind_a_clip_fills_its_half_second(checkpoints, clips):
     family = build(checkpoints)
     assert len(family.features(clips[1])) == 200  # 1.82 s: two whole seconds
     assert family.output_length(len(clips[1])) == 100
-    assert family.transcribe([clips[0][:0]]) == [""]
+    assert transcribed(family, [clips[0][:0]]) == [""]
 
 
 def test_a_whisper_may_hear_every_clip_in_its_window(checkpoints, clips, tmp_path):

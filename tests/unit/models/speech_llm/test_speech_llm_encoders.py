@@ -6,6 +6,7 @@ import torch
 import transformers
 from speech_llms import build
 from tiny_models import TEXTS, examples, tiny, train
+from transcripts import transcribed
 
 from mynah.errors import UserError
 from mynah.models import registry
@@ -52,9 +53,9 @@ def test_an_encoder_puts_out_as_many_frames_as_the_length_function_says(encoder,
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_a_transcript_does_not_depend_on_the_batch(encoder, families, clips):
     family = families(encoder)
-    together = family.transcribe(clips)
+    together = transcribed(family, clips)
     assert any(together)
-    assert together == [family.transcribe([clip])[0] for clip in clips]
+    assert together == [transcribed(family, [clip])[0] for clip in clips]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_an_encoder_that_learns_comes_back(encoder, how, checkpoints, clips, tmp
     assert all(".lora_" in name for name in changed) == (how == "lora")
     family.save(tmp_path)
     loaded = registry.load(tmp_path)
-    assert loaded.transcribe(clips) == family.transcribe(clips)
+    assert transcribed(loaded, clips) == transcribed(family, clips)
     assert loaded.parameter_table() == family.parameter_table()
 
 
@@ -105,7 +106,7 @@ def test_a_recognizer_of_our_own_lends_its_encoder(settings, checkpoints, clips,
     torch.testing.assert_close(heard, ours)
     family.save(tmp_path / "whole")
     bases.check_bases(tmp_path / "whole", offline=True)
-    assert registry.load(tmp_path / "whole").transcribe(clips) == family.transcribe(clips)
+    assert transcribed(registry.load(tmp_path / "whole"), clips) == transcribed(family, clips)
 
 
 def test_a_whisper_adapted_by_us_lends_its_encoder_too(checkpoints, clips, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from speech_llms import build, go_on, loss_by_hand, plain_language_model
 from tiny_models import TEXTS, examples, train
+from transcripts import transcribed
 
 from mynah.errors import UserError
 from mynah.models import registry
@@ -54,11 +55,11 @@ def test_any_language_model_says_the_same_after_loading_and_in_any_batch(
 ):
     family = build(checkpoints, decoder=decoder, use_lora=True)
     train(family, family.collate(examples(family, clips)))
-    together = family.transcribe(clips)
+    together = transcribed(family, clips)
     assert any(together)
-    assert together == [family.transcribe([clip])[0] for clip in clips]
+    assert together == [transcribed(family, [clip])[0] for clip in clips]
     family.save(tmp_path)
-    assert registry.load(tmp_path).transcribe(clips) == together
+    assert transcribed(registry.load(tmp_path), clips) == together
 
 
 @pytest.mark.parametrize("decoder", LANGUAGE_MODELS)
@@ -84,14 +85,14 @@ def test_words_and_their_end_are_targets_and_padding_is_none(decoder, checkpoint
 def test_a_transcript_ends_where_it_was_learned_to(decoder, checkpoints, clips):
     family = build(checkpoints, decoder=decoder, encoder_tuning="full")
     train(family, family.collate(examples(family, clips[:1], ["nine"])), steps=30, rate=1e-2)
-    assert family.transcribe(clips[:1]) == ["nine"]
+    assert transcribed(family, clips[:1]) == ["nine"]
 
 
 def test_a_transcript_stays_within_the_positions_there_are(checkpoints, clips):
     family = build(checkpoints, decoder="gpt2_lm", generation_max_length=500)
     assert family.model.config.text_config.n_positions == 128
-    alone = family.transcribe([np.tile(clips[0], 7)])  # 10 s
-    long = family.transcribe([np.tile(clips[0], 70)])
+    alone = transcribed(family, [np.tile(clips[0], 7)])  # 10 s
+    long = transcribed(family, [np.tile(clips[0], 70)])
     assert alone != [""] and len(long[0]) > len(alone[0])
     assert "128 it can hold" in family.impossible(10 * 16000, [1] * 100)
 
@@ -138,7 +139,7 @@ def test_of_new_tokens_exactly_the_new_rows_are_trained(
     )
     family.save(tmp_path)
     loaded = registry.load(tmp_path)
-    assert loaded.transcribe(clips) == family.transcribe(clips)
+    assert transcribed(loaded, clips) == transcribed(family, clips)
     assert loaded.labels("<laughter>") == family.labels("<laughter>")
     for name, tensor in loaded.model.new_tokens.state_dict().items():
         assert torch.equal(tensor, rows.state_dict()[name])
@@ -148,7 +149,7 @@ def test_a_new_token_is_one_token_and_is_written(checkpoints, clips):
     family = build(checkpoints, decoder="gpt2_lm", encoder_tuning="full", new_tokens=["<laughter>"])
     assert len(family.labels("<laughter>")) == 2  # and the end
     train(family, family.collate(examples(family, clips[:1], ["nine<laughter>"])), 30, 1e-2)
-    assert family.transcribe(clips[:1]) == ["nine<laughter>"]
+    assert transcribed(family, clips[:1]) == ["nine<laughter>"]
 
 
 def test_a_checkpoint_without_its_new_rows_is_refused(checkpoints, tmp_path):
@@ -164,7 +165,7 @@ def test_a_language_model_trained_in_full_has_its_new_rows_itself(checkpoints, c
     first.save(tmp_path)
     family = go_on(tmp_path, decoder_tuning="full")
     assert family.model.new_tokens is None
-    assert family.transcribe(clips) == first.transcribe(clips)
+    assert transcribed(family, clips) == transcribed(first, clips)
     with pytest.raises(UserError, match="no token '<noise>'"):
         go_on(tmp_path, new_tokens=["<noise>"])
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from speech_llms import build, go_on
 from tiny_models import TEXTS, examples, train
+from transcripts import transcribed
 
 from mynah.errors import UserError
 from mynah.models import registry
@@ -146,12 +147,12 @@ def test_a_training_goes_on_with_other_parts_from_what_it_knows(checkpoints, cli
     for number, (settings, learns) in enumerate(stages):
         train(family, family.collate(examples(family, clips)), steps=2)
         family.save(tmp_path / str(number))
-        before = family.transcribe(clips)
+        before = transcribed(family, clips)
         family = go_on(tmp_path / str(number), **settings)
         assert trained(family) == learns
-        assert family.transcribe(clips) == before
+        assert transcribed(family, clips) == before
     family.save(tmp_path / "last")
-    assert registry.load(tmp_path / "last").transcribe(clips) == before
+    assert transcribed(registry.load(tmp_path / "last"), clips) == before
 
 
 def test_a_training_in_which_nothing_would_learn_does_not_go_on(checkpoints, tmp_path):

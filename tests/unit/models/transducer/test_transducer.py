@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from test_transducer_loss import enumerated
 from tiny_models import TEXTS, doubled, examples, gradients, make_talkative, tiny, train
+from transcripts import transcribed
 from transformers import AutoModelForRNNT, AutoModelForTDT, AutoProcessor
 
 from mynah.config.schema import TransducerConfig
@@ -126,10 +127,10 @@ def test_the_gradient_does_not_depend_on_how_a_batch_is_split(family, clips):
 
 
 def test_a_transcript_does_not_depend_on_the_batch(talkative, clips):
-    together = talkative.transcribe(clips)
+    together = transcribed(talkative, clips)
     assert all(len(set(text)) > 3 for text in together)
-    assert together == [talkative.transcribe([clip])[0] for clip in clips]
-    assert together[::-1] == talkative.transcribe(clips[::-1])
+    assert together == [transcribed(talkative, [clip])[0] for clip in clips]
+    assert together[::-1] == transcribed(talkative, clips[::-1])
 
 
 def test_plain_transformers_loads_a_checkpoint_and_says_the_same(talkative, clips, tmp_path):
@@ -137,7 +138,7 @@ def test_plain_transformers_loads_a_checkpoint_and_says_the_same(talkative, clip
     processor = AutoProcessor.from_pretrained(tmp_path)
     kind = AutoModelForTDT if talkative.durations else AutoModelForRNNT
     model = kind.from_pretrained(tmp_path).eval()
-    for clip, ours in zip(clips, talkative.transcribe(clips), strict=True):
+    for clip, ours in zip(clips, transcribed(talkative, clips), strict=True):
         inputs = processor([clip], sampling_rate=16000)
         said = processor.batch_decode(model.generate(**inputs).sequences, skip_special_tokens=True)
         assert said[0].strip() == ours
@@ -147,7 +148,7 @@ def test_a_saved_model_says_the_same(talkative, clips, tmp_path):
     talkative.save(tmp_path)
     loaded = registry.load(tmp_path)
     assert type(loaded) is type(talkative)
-    assert loaded.transcribe(clips) == talkative.transcribe(clips)
+    assert transcribed(loaded, clips) == transcribed(talkative, clips)
     weights = loaded.model.state_dict()
     for name, tensor in talkative.model.state_dict().items():
         assert torch.equal(tensor, weights[name]), name
@@ -168,13 +169,13 @@ def test_a_checkpoint_with_other_weights_is_refused(damage, family, tmp_path):
 
 def test_decoding_leaves_the_model_in_training_mode_and_without_gradients(family, clips):
     family.model.train()
-    family.transcribe(clips)
+    transcribed(family, clips)
     assert family.model.training
     assert all(parameter.grad is None for parameter in family.model.parameters())
 
 
 def test_a_clip_too_short_to_hear_has_an_empty_transcript(talkative, clips):
-    texts = talkative.transcribe([clips[0][:10], clips[0], clips[0][:0]])
+    texts = transcribed(talkative, [clips[0][:10], clips[0], clips[0][:0]])
     assert texts[0] == texts[2] == "" and texts[1]
 
 
@@ -183,7 +184,7 @@ def test_labels_at_one_frame_come_to_an_end(family, clips):
         family.model.joint.head.bias[family.blank] = -100.0
         if family.durations:
             family.model.joint.head.bias[-len(family.durations)] = 100.0
-    heard = [len(family.labels(text)) for text in family.transcribe(clips[:1])]
+    heard = [len(family.labels(text)) for text in transcribed(family, clips[:1])]
     frames = family.output_length(len(clips[0]))
     assert 0 < heard[0] <= family.model.config.max_symbols_per_step * frames
 
@@ -242,6 +243,6 @@ def test_a_checkpoint_of_ours_can_be_trained_on(talkative, clips, tmp_path):
     family = registry.build(
         tiny(pretrained=str(tmp_path)), texts=TEXTS, sample_rate=16000, offline=True
     )
-    assert family.transcribe(clips) == talkative.transcribe(clips)
+    assert transcribed(family, clips) == transcribed(talkative, clips)
     losses = train(family, family.collate(examples(family, clips)), rate=1e-3)
     assert losses[-1] < losses[0]
