@@ -12,12 +12,16 @@ that a configuration is checked without torch and a plug-in that fails costs nob
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import importlib
 import importlib.metadata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from mynah.errors import UserError
 
@@ -105,7 +109,7 @@ class Registry(Generic[T]):
             raise self._broken(
                 plugin, f"cannot be imported: {type(problem).__name__}: {problem}"
             ) from problem
-        if wrong := self._check(found):
+        if wrong := self._check(found) or _options_wrong(found):
             raise self._broken(plugin, wrong)
         return found
 
@@ -180,3 +184,21 @@ def _imported(value: str) -> T:  # type: ignore[type-var]
     for part in name.split("."):
         found = getattr(found, part)
     return found  # type: ignore[return-value]
+
+
+def _options_wrong(found: object) -> str | None:
+    """What is wrong with the class ``Options`` of a plug-in, in a few words, or None."""
+    options = getattr(found, "Options", None)
+    if options is None:
+        return None
+    if not isinstance(options, type) or not dataclasses.is_dataclass(options):
+        return "has Options that are not a dataclass"
+    try:
+        made = options()
+        OmegaConf.structured(options)
+    except (OmegaConfBaseException, ValueError, TypeError, NameError) as problem:
+        return f"has Options that settings cannot hold: {str(problem).splitlines()[0]}"
+    for field in dataclasses.fields(options):
+        if dataclasses.is_dataclass(getattr(made, field.name)):
+            return f"has Options with a section, {field.name}: they are flat"
+    return None

@@ -59,7 +59,7 @@ class Setting:
     def record(self) -> dict[str, Setting] | None:
         """Of a mapping whose values are settings themselves those settings, by their names."""
         record = self.metadata.get("record")
-        return None if record is None else {s.name: s for s in _walk(record, "")}
+        return None if record is None else fields_of(record)
 
     @property
     def is_mapping(self) -> bool:
@@ -94,6 +94,11 @@ def _walk(cls: type, prefix: str) -> typing.Iterator[Setting]:
             yield from _walk(typing.cast(type, annotation), f"{name}.")
         else:
             yield Setting(name, annotation, _default(found), found.metadata)
+
+
+def fields_of(record: type) -> dict[str, Setting]:
+    """The settings of a dataclass, by their names in it."""
+    return {setting.name: setting for setting in _walk(record, "")}
 
 
 @cache

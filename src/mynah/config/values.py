@@ -174,8 +174,21 @@ def _record_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | N
             None,
             f"{entry}.{near[0]}" if near else None,
         )
-    field = dataclasses.replace(fields[leaf], name=f"{entry}.{leaf}")
     if len(deep) > 2:  # inside a mapping of the entry's own
+        return None
+    field = dataclasses.replace(fields[leaf], name=f"{entry}.{leaf}")
+    return leaf_mistake(setting.metadata["record"], field, value)
+
+
+def leaf_mistake(record: type, field: Setting, value: object) -> ValueMistake | None:
+    """What is wrong with the value of a field of a dataclass of settings, or None.
+
+    Args:
+        record: The dataclass.
+        field: One of its fields; its name is the one that a person types, to the last part.
+        value: Its value.
+    """
+    if is_reference(value):
         return None
     wrong = ValueMistake(
         f"{field.name} takes {describe_values(field)}, not {shown(value)}.", _suggestion(field)
@@ -183,9 +196,10 @@ def _record_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | N
     if isinstance(value, bool) and without_none(field.type) in (int, float, str):
         return wrong
     try:
-        tree = OmegaConf.structured(setting.metadata["record"])
-        OmegaConf.update(tree, leaf, value, merge=False)
-        converted = getattr(OmegaConf.to_object(tree), leaf)
+        tree = OmegaConf.structured(record)
+        OmegaConf.set_readonly(tree, False)  # as that of a frozen dataclass is
+        OmegaConf.update(tree, field.leaf, value, merge=False)
+        converted = getattr(OmegaConf.to_object(tree), field.leaf)
     except (OmegaConfBaseException, ValueError, TypeError):
         return wrong
     return limits_mistake(field, converted)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah import console
+from mynah.config.options import check_given
 from mynah.config.schema import Nature
 from mynah.config.settings import leaves
 from mynah.errors import UserError, reading_checkpoint
@@ -146,6 +147,12 @@ def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> CheckedMod
     }
     family = _family(config, parts)
     _check_told(config, family.name)
+    check_given(
+        "model.options",
+        config.options,
+        getattr(family, "Options", None),
+        f"the family {family.name}",
+    )
     ours = {setting for setting, part in parts.items() if _is_ours(part)}
     for setting, part in parts.items():
         if setting in ours:

@@ -15,6 +15,7 @@ from mynah.config.checks.augmentation import check_augmentation
 from mynah.config.checks.checker import Checker
 from mynah.config.checks.metrics import check_metrics
 from mynah.config.checks.mixture import check_mixture
+from mynah.config.checks.options import check_options
 from mynah.config.checks.precision import check_precision
 from mynah.config.checks.streaming import check_streaming
 from mynah.config.checks.text import check_text
@@ -327,6 +328,7 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     check_precision,
     check_streaming,
     check_mixture,
+    check_options,
     check_text,
     check_tuning,
     check_architecture,

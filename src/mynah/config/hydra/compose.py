@@ -243,7 +243,7 @@ def _origins(
     def mark(name: str, origin: Origin) -> None:
         found = find(name)
         if found is not None:
-            origins[found.name] = origin
+            origins[found.name] = origins[name] = origin
         else:
             origins.update((key, origin) for key in origins if key.startswith(f"{name}."))
 

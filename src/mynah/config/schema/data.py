@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mynah.config.formats import format_choices
 from mynah.config.schema.augmentation import AugmentationConfig
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import section, setting
@@ -74,6 +75,9 @@ class MixtureEntry:
     columns: dict[str, str] = setting(
         {}, "Headers of its metadata mapped to ours.", nature=Nature.ROWS | Nature.CORPUS
     )
+    options: dict[str, Any] = setting(
+        {}, "Settings of its format's own, as data.options.", nature=Nature.ROWS | Nature.CORPUS
+    )
     train_splits: list[str] = setting(
         ["train"], "Its splits to train on; []: none.", nature=Nature.ROWS | Nature.CORPUS
     )
@@ -126,24 +130,12 @@ class DataConfig:
         "auto",
         "How the corpus is laid out; auto: found by looking.",
         nature=Nature.ROWS | Nature.CORPUS,
-        choices=(
-            "auto",
-            "synthetic",
-            "folder",
-            "nemo",
-            "lhotse",
-            "kaldi",
-            "common_voice",
-            "ljspeech",
-            "librispeech",
-            "an4",
-            "speechocean762",
-            "parquet",
-            "disk",
-            "webdataset",
-            "hub",
-            "shards",
-        ),
+        choices=format_choices,
+    )
+    options: dict[str, Any] = setting(
+        {},
+        "Settings of the format's own, where a plug-in's has some, as {encoding: latin-1}.",
+        nature=Nature.ROWS | Nature.CORPUS,
     )
     path: str | None = setting(
         None,

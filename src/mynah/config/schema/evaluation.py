@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mynah.config.metrics import metric_names
 from mynah.config.schema.nature import Nature
@@ -26,6 +27,11 @@ class EvaluationConfig:
         "of translations (model.task) bleu and chrf.",
         nature=Nature.MEASURED,
         choices=metric_names,
+    )
+    options: dict[str, Any] = setting(
+        {},
+        "Settings of metrics' own, by the metric's name, as {bleu: {tokenizer: zh}}.",
+        nature=Nature.MEASURED,
     )
     bootstrap_samples: int = setting(
         1000,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import section, setting
@@ -92,6 +93,11 @@ class ModelConfig:
         "Architecture family; auto: found from the names below.",
         nature=Nature.STEP,
         choices=("auto", "ctc", "transducer", "seq2seq", "audio_llm", "speech_llm"),
+    )
+    options: dict[str, Any] = setting(
+        {},
+        "Settings of the family's own, where a plug-in's has some, as {blocks: 4}.",
+        nature=Nature.STEP,
     )
     pretrained: str | None = setting(
         None,

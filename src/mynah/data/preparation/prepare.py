@@ -26,7 +26,7 @@ from mynah.data.sources import open_source
 from mynah.data.sources.reading.source import Place, UnknownSplitError
 from mynah.data.tables import table as tables
 from mynah.data.text import TextPolicy
-from mynah.errors import UserError
+from mynah.errors import ConfigErrors, UserError
 
 HELD_OUT = "held_out"
 _TRAIN = "train"
@@ -125,7 +125,9 @@ def _members(config: DataConfig, place: Place) -> list[Member]:
     for name, entry in entries(config).items():
         own = entry_config(config, entry)
         try:
-            source = open_source(own, place)
+            source = open_source(own, place, section=f"data.mixture.{name}")
+        except ConfigErrors:
+            raise  # which says where
         except UserError as problem:
             raise UserError(
                 problem.what, where=f"data.mixture.{name}: {problem.where}", fix=problem.fix

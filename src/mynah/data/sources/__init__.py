@@ -1,89 +1,87 @@
-"""One file a corpus format; a new one is one new file and one line in :data:`FORMATS`."""
+"""One file a corpus format; a new one is one new file and one line in ``mynah.config.formats``."""
 
 from __future__ import annotations
 
 import difflib
-import importlib
-import re
+import functools
+from collections.abc import Iterator
 from pathlib import Path
 
+from mynah import console
+from mynah.config.formats import AUTO, FORMATS
+from mynah.config.options import check_given
 from mynah.config.schema import DataConfig
 from mynah.data.recipes import RECIPES
-from mynah.data.sources.reading.looking import looked_at
+from mynah.data.sources.reading.foreign import ForeignSource
 from mynah.data.sources.reading.source import Place, Source
 from mynah.errors import UserError
 
-# format: (module, class); a module is imported when its format is asked for
-FORMATS = {
-    "synthetic": ("mynah.data.sources.synthetic", "SyntheticSource"),
-    "folder": ("mynah.data.sources.folder", "FolderSource"),
-    "nemo": ("mynah.data.sources.nemo", "NemoSource"),
-    "lhotse": ("mynah.data.sources.lhotse", "LhotseSource"),
-    "kaldi": ("mynah.data.sources.kaldi", "KaldiSource"),
-    "common_voice": ("mynah.data.sources.common_voice", "CommonVoiceSource"),
-    "ljspeech": ("mynah.data.sources.ljspeech", "LJSpeechSource"),
-    "librispeech": ("mynah.data.sources.librispeech", "LibriSpeechSource"),
-    "an4": ("mynah.data.sources.an4", "AN4Source"),
-    "speechocean762": ("mynah.data.sources.speechocean762", "SpeechOcean762Source"),
-    "parquet": ("mynah.data.sources.parquet", "ParquetSource"),
-    "disk": ("mynah.data.sources.disk", "DiskSource"),
-    "webdataset": ("mynah.data.sources.webdataset", "WebDatasetSource"),
-    "hub": ("mynah.data.sources.hub", "HubSource"),
-    "shards": ("mynah.data.sources.shards", "ShardsSource"),
-}
-# Corpora that are laid out in a way of their own, by the name of their format
-CORPORA = ("librispeech", "an4", "ljspeech", "common_voice", "speechocean762")
-_PATTERN = re.compile(r"[*,{]|_OP_")
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_PLAIN = "folder"  # what is there and in no other format
 
 
-def open_source(config: DataConfig, place: Place) -> Source:
+def open_source(config: DataConfig, place: Place, *, section: str = "data") -> Source:
     """The corpus that ``data`` names, in the format it is in.
 
+    Args:
+        config: The settings.
+        place: Where it works.
+        section: Where a person finds the settings, as ``data.mixture.calls``.
+
     Raises:
-        UserError: It is not there, or in no known format.
+        UserError: It is not there, in no known format, or its options do not suit its format.
     """
-    module, name = FORMATS[find_format(config, place.working_directory)]
-    source: type[Source] = getattr(importlib.import_module(module), name)
-    return source.open(config, place)
+    name = find_format(config, place.working_directory)
+    source = format_of(name)
+    owner = f"the corpus format {name}"
+    check_given(f"{section}.options", config.options, source.Options, owner)
+    with FORMATS.blame(name):
+        opened = source.open(config, place)
+        if FORMATS.plugin(name) is None:
+            return opened
+        return ForeignSource(opened, functools.partial(FORMATS.blame, name))
+
+
+def format_of(name: str) -> type[Source]:
+    """The format of a name.
+
+    Raises:
+        UserError: It is a plug-in's, and fails to import or breaks its contract.
+    """
+    found: type[Source] = FORMATS.get(name)
+    _say_what_is_not_used(name)
+    return found
+
+
+@functools.cache
+def _say_what_is_not_used(name: str) -> None:
+    """Say once that a plug-in has a name which is taken already."""
+    for text in FORMATS.notices(name):
+        console.notice(text)
 
 
 def find_format(config: DataConfig, working_directory: Path) -> str:
-    """Which of :data:`FORMATS` the corpus is in: as set, by its name, or by looking.
+    """Which format the corpus is in: as set, by its name, or by looking.
 
     Raises:
-        UserError: Its name is no corpus, no folder, and no name of the hub's kind.
+        UserError: Its name is not a corpus, a folder, or a name of the hub's kind.
     """
-    if config.format != "auto":
+    if config.format != AUTO:
         return config.format
     name = config.dataset_name
     if config.streaming and (config.path or (working_directory / name).expanduser().exists()):
         return "shards"
-    if name in CORPORA:
-        if config.path is None and not (working_directory / name).exists():
-            raise UserError(
-                f"{name} is not a part of Mynah: say where it lies on this machine.",
-                where=f"data.dataset_name={name}",
-                fix="data.path=FOLDER"
-                + (f"; `mynah data download {name} --to DIR` fetches it" if name in RECIPES else "")
-                + ("; or data=full for the hub's copy" if name == "librispeech" else ""),
-            )
-        return name
-    if name == "synthetic" and config.path is None:
-        return "synthetic"
+    if name in FORMATS and (named := _named(config, working_directory)):
+        return named
     given = config.path or name
-    if _PATTERN.search(given) and not (working_directory / given).exists():
-        return "nemo"  # several manifests: no other format's path is a pattern
-    if config.path is not None:
-        return looked_at(working_directory / Path(config.path).expanduser())
-    folder = working_directory / Path(name).expanduser()
-    if folder.exists():
-        return looked_at(folder)
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        return "folder"  # which says that it is not there
-    if _HUB_NAME.fullmatch(name):
-        return "hub"
-    known = ["synthetic", *CORPORA]
+    root = working_directory / Path(given).expanduser()
+    if root.exists():
+        return looked_at(root)
+    for format in FORMATS.own:
+        if format_of(format).means(config):
+            return format
+    if config.path is not None or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return _PLAIN  # which says that it is not there
+    known = [format for format in FORMATS.own if format_of(format).is_corpus]
     near = difflib.get_close_matches(name, known, n=1)
     raise UserError(
         f"There is no corpus {name!r}: it is neither a folder here nor one of {', '.join(known)}.",
@@ -92,3 +90,62 @@ def find_format(config: DataConfig, working_directory: Path) -> str:
         if near
         else "a folder's path, or OWNER/NAME of a dataset on the Hugging Face hub",
     )
+
+
+def looked_at(root: Path) -> str:
+    """The format of what lies at a path; ``folder`` where no other recognizes it.
+
+    A plug-in that fails is not asked, and a notice says so.
+
+    Args:
+        root: A folder, or a file that lists a corpus.
+    """
+    if root.is_dir() or root.is_file():
+        for name in FORMATS.own:
+            if format_of(name).recognizes(root):
+                return name
+        for name, source in _plugged_in():
+            try:
+                with FORMATS.blame(name):
+                    if source.recognizes(root):
+                        return name
+            except UserError as problem:
+                _not_asked(problem)
+    return _PLAIN
+
+
+def _named(config: DataConfig, working_directory: Path) -> str | None:
+    """The format of the name ``data.dataset_name``, where that is a corpus's; else None.
+
+    Raises:
+        UserError: It has to be said where the corpus lies, and is not.
+    """
+    name = config.dataset_name
+    source = format_of(name)
+    if not source.is_corpus or (not source.needs_folder and config.path is not None):
+        return None
+    if source.needs_folder and config.path is None and not (working_directory / name).exists():
+        ways = ["data.path=FOLDER"]
+        if name in RECIPES:
+            ways.append(f"`mynah data download {name} --to DIR` fetches it")
+        if source.elsewhere:
+            ways.append(f"or {source.elsewhere}")
+        raise UserError(
+            f"{name} is not a part of Mynah: say where it lies on this machine.",
+            where=f"data.dataset_name={name}",
+            fix="; ".join(ways),
+        )
+    return name
+
+
+def _plugged_in() -> Iterator[tuple[str, type[Source]]]:
+    """The formats of plug-ins that can be used, by name."""
+    for name in FORMATS.names[len(FORMATS.own) :]:
+        try:
+            yield name, format_of(name)
+        except UserError as problem:
+            _not_asked(problem)
+
+
+def _not_asked(problem: UserError) -> None:
+    console.notice(f"{problem.what} ({problem.where}): it is not asked for the corpus's format.")

@@ -27,10 +27,16 @@ class AN4Source(RowSource):
     """Splits ``train`` (948 utterances) and ``test`` (130), speakers disjoint."""
 
     format = "an4"
+    is_corpus = True
 
     def __init__(self, root: Path, config: DataConfig, place: Place) -> None:
         super().__init__(config, place, name="an4", identity=str(root))
         self._root = root
+
+    @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        patterns = ("etc/*_train.fileids", "an4/etc/*_train.fileids")
+        return any(next(root.glob(pattern), None) for pattern in patterns)
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> AN4Source:

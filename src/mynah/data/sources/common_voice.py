@@ -28,6 +28,11 @@ class CommonVoiceSource(SplitFilesSource):
     more), ``other`` and ``invalidated``."""
 
     format = "common_voice"
+    is_corpus = True
+
+    @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        return bool(languages(root))
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> CommonVoiceSource:

@@ -35,6 +35,10 @@ class DiskSource(Source):
         self.has_splits = set(self._splits) != {WHOLE}
 
     @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        return is_saved(root)
+
+    @classmethod
     def open(cls, config: DataConfig, place: Place) -> DiskSource:
         root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
         root = root.resolve()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _NUMBERED = re.compile(r"^(?P<split>.+?)-\d{3,}(-of-\d+)?$")
 ONLY_CONFIG = "default"
 
+_NAME = re.compile(r"(?![./~])[\w.-]+/[\w.-]+")
+
 
 class HubSource(Source):
     """Splits as the dataset's card or its files' names tell them.
@@ -62,6 +64,10 @@ class HubSource(Source):
                     where="data.dataset_configs",
                     fix=f"data.dataset_configs=[{sorted(self._layout)[0]}]",
                 )
+
+    @classmethod
+    def means(cls, config: DataConfig) -> bool:
+        return config.path is None and bool(_NAME.fullmatch(config.dataset_name))
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> HubSource:

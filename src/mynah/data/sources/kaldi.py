@@ -47,6 +47,10 @@ class KaldiSource(SplitFilesSource):
     format = "kaldi"
 
     @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        return bool(data_directories(root))
+
+    @classmethod
     def open(cls, config: DataConfig, place: Place) -> KaldiSource:
         root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
         root = root.resolve()

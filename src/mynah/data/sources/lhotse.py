@@ -40,6 +40,10 @@ class LhotseSource(SplitFilesSource):
     format = "lhotse"
 
     @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        return bool(manifests(root))
+
+    @classmethod
     def open(cls, config: DataConfig, place: Place) -> LhotseSource:
         root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
         root = root.resolve()

@@ -27,12 +27,19 @@ class LibriSpeechSource(RowSource):
     """One split a folder."""
 
     format = "librispeech"
+    is_corpus = True
+    elsewhere = "data=full for the hub's copy"
 
     def __init__(self, root: Path, subsets: list[str], config: DataConfig, place: Place) -> None:
         super().__init__(config, place, name="librispeech", identity=str(root))
         self._root = root
         self._subsets = subsets
         self._configs = config.dataset_configs or list(_CONFIGS)
+
+    @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        patterns = ("*/*/*/*.trans.txt", "LibriSpeech/*/*/*/*.trans.txt")
+        return any(next(root.glob(pattern), None) for pattern in patterns)
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> LibriSpeechSource:

@@ -28,6 +28,11 @@ class LJSpeechSource(SplitFilesSource):
     """All of it is ``train``: one speaker, no splits of its own."""
 
     format = "ljspeech"
+    is_corpus = True
+
+    @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        return is_ljspeech(root) or is_ljspeech(root / "LJSpeech-1.1")
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> LJSpeechSource:

@@ -32,12 +32,27 @@ _RANGE = re.compile(r"(?:_OP_|\{)(?P<first>\d+)\.\.(?P<last>\d+)(?:_CL_|\})")
 _SUBSEGMENT = re.compile(r"-sub\d+$")
 _MOST_FILES = 100_000
 _SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
+_PATTERN = re.compile(r"[*,{]|_OP_")
 
 
 class NemoSource(SplitFilesSource):
     """Splits after the manifests' names, as ``dev`` for ``an4_dev_manifest.json``."""
 
     format = "nemo"
+
+    @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        if root.is_file():
+            return is_manifest(root)
+        # A folder with a listing of its own is read by that.
+        if not root.is_dir() or any(root.glob("metadata.*")):
+            return False
+        return any(is_manifest(path) for path in root.iterdir())
+
+    @classmethod
+    def means(cls, config: DataConfig) -> bool:
+        """Several manifests: no other format's path is a pattern."""
+        return bool(_PATTERN.search(config.path or config.dataset_name))
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> NemoSource:

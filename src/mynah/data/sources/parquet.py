@@ -55,6 +55,10 @@ class ParquetSource(Source):
         self.has_splits = set(self._split_names) != {WHOLE}
 
     @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        return is_parquet(root)
+
+    @classmethod
     def open(cls, config: DataConfig, place: Place) -> ParquetSource:
         root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
         return cls(config, place, root.resolve())

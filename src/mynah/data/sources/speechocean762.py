@@ -27,6 +27,14 @@ class SpeechOcean762Source(SplitFilesSource):
     """Splits ``train`` and ``test``, 2500 utterances of 125 speakers each, speakers disjoint."""
 
     format = "speechocean762"
+    is_corpus = True
+
+    @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        return any(
+            (folder / "WAVE").is_dir() and (folder / "train" / "wav.scp").is_file()
+            for folder in (root, root / "speechocean762")
+        )
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> SpeechOcean762Source:

@@ -43,6 +43,8 @@ class SyntheticSource(Source):
     """Splits ``train`` and ``validation``."""
 
     format = "synthetic"
+    is_corpus = True
+    needs_folder = False
 
     def __init__(self, config: DataConfig, place: Place) -> None:
         self.name = self.identity = "synthetic"

@@ -35,6 +35,10 @@ class WebDatasetSource(SplitFilesSource):
     format = "webdataset"
 
     @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        return bool(shards(root))
+
+    @classmethod
     def open(cls, config: DataConfig, place: Place) -> WebDatasetSource:
         root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
         root = root.resolve()

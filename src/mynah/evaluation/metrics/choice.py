@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mynah.config.best_metric import asked_metrics, best_metric
 from mynah.config.metrics import LOSS, METRICS
+from mynah.config.options import typed_options
 from mynah.config.schema import Config
 from mynah.errors import UserError
 from mynah.evaluation.metrics.edits import EditRate
@@ -36,7 +37,11 @@ class Choice:
     @classmethod
     def of(cls, config: Config) -> Choice:
         """What the settings ask for."""
-        return cls(asked_metrics(config), best_metric(config))
+        options = {
+            name: typed_options(given, METRICS.get(name).Options)
+            for name, given in config.evaluation.options.items()
+        }
+        return cls(asked_metrics(config), best_metric(config), options)
 
     @property
     def loss(self) -> bool:

@@ -7,8 +7,9 @@ import sys
 import pytest
 from data_helpers import real_corpus, settings, tone, write_folder, write_tone
 
+from mynah.config.formats import FORMATS
 from mynah.data.preparation.prepare import prepare
-from mynah.data.sources import FORMATS, Place, find_format, open_source
+from mynah.data.sources import Place, find_format, format_of, open_source
 from mynah.errors import UserError
 
 
@@ -23,10 +24,8 @@ def rows(source, split="train"):
 
 
 def test_every_format_is_a_class_that_says_its_name():
-    import importlib
-
-    for name, (module, class_name) in FORMATS.items():
-        assert getattr(importlib.import_module(module), class_name).format == name
+    for name in FORMATS.own:
+        assert format_of(name).format == name
 
 
 # --- a folder -------------------------------------------------------------------------------

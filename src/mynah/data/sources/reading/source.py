@@ -73,15 +73,38 @@ class Source(ABC):
         format: The name that ``data.format`` gives it.
         name: What it is called in reports.
         identity: What tells this corpus from another on this machine.
+        is_corpus: Whether ``data.dataset_name`` may be the format's name: there is one corpus, or
+            one layout, that is called so.
+        needs_folder: Whether it then has to be said where that lies.
+        elsewhere: Another way to the corpus of this name, as it is offered where it is not found.
+        Options: A dataclass of settings of its own, ``data.options``; None: it has none.
         has_splits: Whether the corpus itself tells what is for training and what is not.
         stops_at_error: Whether :meth:`table` ends at the first recording that cannot be read.
     """
 
     format: ClassVar[str]
+    is_corpus: ClassVar[bool] = False
+    needs_folder: ClassVar[bool] = True
+    elsewhere: ClassVar[str] = ""
+    Options: ClassVar[type | None] = None
     name: str
     identity: str
     has_splits: bool = True
     stops_at_error: bool = False
+
+    @classmethod
+    def recognizes(cls, root: Path) -> bool:
+        """Whether what lies at a path is in this format, by the names of its files.
+
+        Args:
+            root: A folder, or a file that lists a corpus; it is there.
+        """
+        return False
+
+    @classmethod
+    def means(cls, config: DataConfig) -> bool:
+        """Whether ``data`` names a corpus of this format that is not at any path here."""
+        return False
 
     @classmethod
     @abstractmethod
