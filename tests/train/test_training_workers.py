@@ -11,7 +11,7 @@ import torch
 from training_fakes import TinyCorpus, tiny_config, tiny_train
 
 from mynah.errors import UserError
-from mynah.training import engine
+from mynah.training.loading import feed
 from mynah.training.loading.read_ahead import ReadAhead
 
 
@@ -57,7 +57,7 @@ def test_every_epoch_is_read_ahead_and_nothing_behind_the_last_step(tmp_path, mo
             counts.append(options["count"])
             super().__init__(items, **options)
 
-    monkeypatch.setattr(engine, "ReadAhead", Noted)
+    monkeypatch.setattr(feed, "ReadAhead", Noted)
     # Five batches an epoch, two a step: the last step is the first of the third epoch.
     config = tiny_config(max_steps=7, gradient_accumulation_steps=2, dataloader_num_workers=1)
     config = replace(config, training=replace(config.training, dataloader_persistent_workers=True))

@@ -98,8 +98,26 @@ def training_arguments(
                 "and sharded training has not been tried on accelerators (docs/distributed.md).",
                 fix=f"leave training.{name} out; several GPUs train together under torchrun",
             )
+    values = _translated(config)
+    values |= {
+        "output_dir": str(output_directory),
+        "per_device_train_batch_size": max(1, round(rows / max(1, plan.batches_per_epoch))),
+        "eval_on_start": bool(getattr(training, "eval_on_start", False)) and not resuming,
+        "ddp_find_unused_parameters": _finds_unused(training, pretrained=pretrained),
+    }
+    try:
+        return TrainingArguments(**values)
+    except (ValueError, TypeError, ImportError) as error:
+        raise UserError(
+            f"transformers refuses these training settings: {error}", where="training"
+        ) from error
+
+
+def _translated(config: Config) -> dict[str, Any]:
+    """The settings that depend on no data: those of transformers as they are, and ours."""
     from mynah.machine import device_for
 
+    training, device = config.training, device_for(config).type
     bf16, fp16 = mixed_precision(config)
     values: dict[str, Any] = {
         name: value
@@ -109,40 +127,31 @@ def training_arguments(
         and (value := getattr(training, name, None)) is not None
     }
     values |= {
-        "output_dir": str(output_directory),
-        "per_device_train_batch_size": max(1, round(rows / max(1, plan.batches_per_epoch))),
         "per_device_eval_batch_size": training.per_device_eval_batch_size or 1,
         "save_strategy": "no",
         "eval_steps": training.eval_steps or training.logging_steps,
-        "eval_on_start": bool(getattr(training, "eval_on_start", False)) and not resuming,
         "metric_for_best_model": best_metric(config),
         "greater_is_better": greater_is_better(config),
-        "dataloader_num_workers": data_workers(training, device_for(config).type),
+        "dataloader_num_workers": data_workers(training, device),
         "report_to": "none",  # our own callbacks: a tracker of transformers can end a training
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "activation_checkpointing": training.gradient_checkpointing,
         "activation_checkpointing_kwargs": getattr(training, "gradient_checkpointing_kwargs", None),
         "logging_nan_inf_filter": False,
-        "ddp_find_unused_parameters": _finds_unused(training, pretrained=pretrained),
         "bf16": bf16,
         "fp16": fp16,
         # Said outright, for transformers takes bfloat16 on a CPU for an oversight otherwise.
-        "use_cpu": device_for(config).type == "cpu",
+        "use_cpu": device == "cpu",
     }
     if values.get("optim") == "muon":
         del values["optim"]  # ours: the engine makes it
-    try:
-        return TrainingArguments(**values)
-    except (ValueError, TypeError, ImportError) as error:
-        raise UserError(
-            f"transformers refuses these training settings: {error}", where="training"
-        ) from error
+    return values
 
 
 def _finds_unused(training: TrainingConfig, *, pretrained: bool) -> bool:
     """Whether DDP looks for weights that a step left without a gradient; it costs a little."""
-    asked = getattr(training, "ddp_find_unused_parameters", None)
+    asked: bool | None = getattr(training, "ddp_find_unused_parameters", None)
     if asked is not None:
         return asked
     how = getattr(training, "gradient_checkpointing_kwargs", None) or {}
@@ -206,7 +215,7 @@ def data_workers(training: TrainingConfig, device: str) -> int:
     if device == "cpu":
         return _WORKERS_BESIDE_A_CPU
     if device != "cuda":
-        return 0  # Metal: workers would start anew, importing for seconds
+        return 0  # Metal: workers would begin by importing for seconds
     ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return min(_WORKERS_BESIDE_A_GPU, max(1, _cores() // ranks - 1))
 

@@ -41,13 +41,41 @@ class Measured(Protocol):
         stream_pass: Which pass over a stream is read, from 0; None: epochs are known.
     """
 
-    audio_seconds: float
+    @property
+    def audio_seconds(self) -> float: ...
 
     @property
     def running_loss(self) -> float: ...
 
     @property
     def stream_pass(self) -> int | None: ...
+
+
+class Begun(Protocol):
+    """The trainer as :class:`Beginnings` needs it."""
+
+    def begin_training(self) -> None:
+        """Called once the optimizer and its schedule are there."""
+
+    def begin_epoch(self) -> None:
+        """Called before an epoch's first batch is asked for."""
+
+
+class Beginnings(TrainerCallback):
+    """Tells the trainer where its loop begins, and where an epoch of it does.
+
+    Args:
+        trainer: The trainer.
+    """
+
+    def __init__(self, trainer: Begun) -> None:
+        self._trainer = trainer
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._trainer.begin_training()
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._trainer.begin_epoch()
 
 
 class Schedule(TrainerCallback):

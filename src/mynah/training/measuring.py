@@ -1,69 +1,108 @@
-"""The trainer's evaluations: when they are cut short, which is the best, what is left for later."""
+"""A training's evaluations: when they are cut short, which is the best, what is left for later."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
-
-import torch
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic
 
 from mynah import distributed
 from mynah.config.best_metric import best_metric, greater_is_better
 from mynah.config.metrics import METRICS
+from mynah.data.positions import Key
 from mynah.errors import UserError
 from mynah.training.callbacks import say_scores
 from mynah.training.guards.stops import EvaluationStopped
+from mynah.training.optimizers.plateau import MeasuredRate
 from mynah.training.resuming import state
-from mynah.training.resuming.saving import CommittingTrainer
 
 if TYPE_CHECKING:
+    from transformers import Trainer
+
     from mynah.training.guards.running_statistics import RunningStatistics
     from mynah.training.guards.stops import StopRequest
+    from mynah.training.job import Job
+    from mynah.training.pauses import Pauses
 
-_PLATEAU = torch.optim.lr_scheduler.ReduceLROnPlateau
 
-
-class MeasuringTrainer(CommittingTrainer):
-    """A Trainer that measures by free-running decoding and knows its best step.
+class Measurer(Generic[Key]):
+    """Measures by free-running decoding, and knows the best step.
 
     An evaluation that a stop cuts short is done first by the training that is resumed, so that
     its log is that of one that was never stopped.
 
-    Attributes:
+    Args:
+        trainer: Whose model is measured, and whose state knows the best step.
+        job: The training.
         stop: Whether somebody asked to stop.
-        interrupted: Whether the training stopped for that.
+        pauses: Leave the evaluations out of the speed.
+        statistics: Of the model; the ranks measure with the first one's.
+
+    Attributes:
+        interrupted: Whether the training stopped because somebody asked.
     """
 
-    stop: StopRequest
-    interrupted: bool
-    _statistics: RunningStatistics
-    _evaluate_model: Callable[[int], Mapping[str, float]]
+    def __init__(
+        self,
+        trainer: Trainer,
+        job: Job[Key],
+        *,
+        stop: StopRequest,
+        pauses: Pauses,
+        statistics: RunningStatistics,
+    ) -> None:
+        self._trainer = trainer
+        self._job = job
+        self._stop = stop
+        self._pauses = pauses
+        self._statistics = statistics
+        self._pending = False
+        self._scores: dict[str, float] = {}
+        self._scores_step = -1
+        self.interrupted = False
 
-    def _evaluate(
-        self, trial: Any, ignore_keys_for_eval: Any, skip_scheduler: bool = False
-    ) -> dict[str, float]:
-        metrics = self.evaluate()
-        if metrics and isinstance(self.lr_scheduler, _PLATEAU) and not skip_scheduler:
-            self.lr_scheduler.step(metrics[self._best_name(metrics)])
-        return metrics
+    @property
+    def pending(self) -> bool:
+        """Whether an evaluation is left to the training that is resumed."""
+        return self._pending
 
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds of it."""
+        return {"pending_evaluation": self._pending}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what :meth:`state` gave."""
+        self._pending = state["pending_evaluation"]
+
+    def scores_at(self, step: int) -> dict[str, float]:
+        """The scores of a step; empty where it was not measured."""
+        return self._scores if self._scores_step == step else {}
+
+    @property
+    def wants_best(self) -> bool:
+        """Whether the best checkpoint is kept."""
+        training = self._job.config.training
+        return training.load_best_model_at_end or training.save_strategy == "best"
+
+    def measure(self) -> dict[str, float]:
         """Measure the model; the random state is the same after as before.
 
         Returns:
             Metrics by name; empty where a signal cut the evaluation short.
+
+        Raises:
+            UserError: ``training.metric_for_best_model`` is none of them.
         """
-        step = self.state.global_step
-        before = state.random_state(self.args.device)
+        trainer, model = self._trainer, self._job.family.model
+        step = trainer.state.global_step
+        before = state.random_state(trainer.args.device)
         metrics: dict[str, float] = {}
         stopped_early = False
         try:
-            with self._paused(), self.stop.evaluating():
-                self.model.eval()
+            with self._pauses.pause(), self._stop.evaluating():
+                model.eval()
                 self._statistics.take_from_first()
-                found = self._evaluate_model(step)
+                found = self._job.evaluate(step)
             metrics = {
                 name if name.startswith("eval_") else f"eval_{name}": float(value)
                 for name, value in found.items()
@@ -71,23 +110,43 @@ class MeasuringTrainer(CommittingTrainer):
         except EvaluationStopped:
             stopped_early = True
         metrics = distributed.from_first(metrics)
-        self.model.train()
-        state.set_random_state(before, self.args.device)
+        model.train()
+        state.set_random_state(before, trainer.args.device)
         if stopped_early:
-            self._pending_evaluation = True
+            self._pending = True
             self.interrupt()
             return {}
-        self._pending_evaluation = False
+        self._pending = False
         self._scores, self._scores_step = metrics, step
-        self.log(dict(metrics))
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
+        trainer.log(dict(metrics))
+        trainer.control = trainer.callback_handler.on_evaluate(
+            trainer.args, trainer.state, trainer.control, metrics
         )
+        if metrics and step:  # before the first step nothing has been learned
+            self._take_score(metrics)
         return metrics
+
+    def _take_score(self, metrics: dict[str, float]) -> None:
+        """Let the learning rate follow the scores, and see whether they are the best."""
+        trainer = self._trainer
+        schedule = trainer.lr_scheduler
+        value = metrics[self._best_name(metrics)]
+        if isinstance(schedule, MeasuredRate):
+            schedule.measured(value)
+        best = trainer.state.best_metric
+        sign = -1.0 if greater_is_better(self._job.config) else 1.0
+        improved = not math.isnan(value) and (best is None or sign * value < sign * best)
+        if improved:
+            trainer.state.best_metric = value
+            trainer.state.best_global_step = trainer.state.global_step
+            if self.wants_best:
+                trainer.control.should_save = True
+        if distributed.rank() == 0:
+            say_scores(trainer.state.global_step, metrics, best=improved)
 
     def _best_name(self, metrics: Mapping[str, float]) -> str:
         """The name of what checkpoints are compared by, among an evaluation's numbers."""
-        asked = best_metric(self._config)
+        asked = best_metric(self._job.config)
         offered = [name.removeprefix("eval_") for name in metrics]
         if asked is None:  # the first metric of the first split
             asked = next((name for name in offered if name in METRICS), None)
@@ -101,38 +160,12 @@ class MeasuringTrainer(CommittingTrainer):
             )
         return f"eval_{asked}"
 
-    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
-        if not metrics:
-            return False
-        value = metrics[self._best_name(metrics)]
-        best = self.state.best_metric
-        sign = -1.0 if greater_is_better(self._config) else 1.0
-        improved = not math.isnan(value) and (best is None or sign * value < sign * best)
-        if improved:
-            self.state.best_metric = value
-            self.state.best_global_step = self.state.global_step
-            if self._wants_best:
-                self.control.should_save = True
-        if distributed.rank() == 0:
-            say_scores(self.state.global_step, metrics, best=improved)
-        return improved
-
     def interrupt(self) -> None:
         """Save and stop here; an evaluation that is due is left to the resumed training."""
-        if self.control.should_evaluate:
-            self._pending_evaluation = True
-            self.control.should_evaluate = False
-        self.control.should_save = True
-        self.control.should_training_stop = True
+        control = self._trainer.control
+        if control.should_evaluate:
+            self._pending = True
+            control.should_evaluate = False
+        control.should_save = True
+        control.should_training_stop = True
         self.interrupted = True
-
-    def catch_up(self) -> None:
-        """Do the evaluation that an interruption left out, as if it had never been."""
-        if not self._pending_evaluation or self._resumed_from is None:
-            return
-        self._load_rng_state(str(self._resumed_from))
-        self.control.should_evaluate = True
-        self.control.should_save = True
-        self._maybe_log_save_evaluate(
-            torch.zeros(()), None, self.model_wrapped, None, self.state.epoch, None, time.time()
-        )

@@ -13,23 +13,24 @@ from typing import TYPE_CHECKING, Any
 from mynah import console, distributed
 from mynah.checkpoints import commit as checkpoints
 from mynah.data.augmentation.chain import Augmentation
+from mynah.data.positions import Key
 from mynah.distributed import world_size
 from mynah.errors import UserError
 from mynah.machine import describe_machine
 from mynah.training.arguments import (
     interval,
     reporters,
-    steps_per_epoch,
     steps_total,
     training_arguments,
 )
-from mynah.training.guards.stops import Failed
+from mynah.training.guards.stops import Failed, StopRequest
 from mynah.training.guards.time_limit import time_limit
+from mynah.training.job import Job
 from mynah.training.resuming.resume import check_resume, fixed_settings
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
-    from mynah.data.positions import Batches, Key
+    from mynah.data.positions import Batches
     from mynah.data.utterances import TrainingData
     from mynah.models.family import Family
     from mynah.training.engine import MynahTrainer
@@ -101,77 +102,83 @@ def train(
             cannot be honoured, or nothing can be read.
     """
     started = time.monotonic()
-    step = 0
     if augmentation is None:
         augmentation = Augmentation.open(
             config.data.augmentation,
             sample_rate=corpus.sample_rate,
             seed=config.training.seed,
         )
-    if augmentation.masks and family.feature_seconds is None:
+    job = Job(
+        family, corpus, plan, config, augmentation, output_directory, evaluate,
+        on_first_checkpoint, dict(extra_files or {}),
+        fixed_settings(config, corpus, augmentation),
+    )  # fmt: skip
+    first_step = _begun(job, resume)
+    with quiet_transformers(config):
+        trainer = _make_trainer(job, first_step=first_step, elapsed_seconds=elapsed_seconds)
+        _run(trainer, resume)
+    return _result(trainer, started)
+
+
+def _begun(job: Job[Key], resume: Path | None) -> int:
+    """The step that a training begins at: 0, or that of a checkpoint, which is checked."""
+    config = job.config
+    if job.augmentation.masks and job.family.feature_seconds is None:
         console.notice(
             "data.augmentation.spec_augment has no effect: this model takes samples, and masks "
             "are for spectral features."
         )
-    settings = fixed_settings(config, corpus, augmentation)
-    total = steps_total(plan, config)
-    for name in checkpoints.clean(output_directory) if distributed.rank() == 0 else []:
+    for name in checkpoints.clean(job.output_directory) if distributed.rank() == 0 else []:
         console.notice(f"{name} was cut short while it was written; it is removed.")
-    if resume is not None:
-        checkpoints.verify(resume)
-        step = check_resume(
-            resume,
-            settings,
-            world_size=world_size(),
-            steps=total,
-            machine=describe_machine(family.model),
-        )
-        console.say(f"Going on at step {step:,} of {total:,}")
-    with quiet_transformers(config):
-        trainer = _make_trainer(
-            family,
-            corpus,
-            plan,
-            config,
-            augmentation=augmentation,
-            output_directory=output_directory,
-            evaluate=evaluate,
-            first_step=step,
-            on_first_checkpoint=on_first_checkpoint,
-            extra_files=dict(extra_files or {}),
-            settings=settings,
-        )
-        limit = time_limit(
-            config.training, elapsed_seconds=elapsed_seconds, ask=trainer.stop.limit_reached
-        )
-        trainer.time_limit = limit
-        watchdog = trainer.watchdog
-        others = set(multiprocessing.active_children())
-        with (
-            trainer.stop.listening(),
-            limit.watched() if limit else nullcontext(),
-            watchdog.watching() if watchdog else nullcontext(),
-        ):
-            try:
-                trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-            except Failed as failed:
-                raise failed.problem from None
-            except RuntimeError as error:
-                if "DataLoader worker" not in str(error):
-                    raise
-                raise _lost_worker(error, config) from error
-            finally:
-                _kill(set(multiprocessing.active_children()) - others)
-                trainer.close()
-    chosen = trainer.chosen_checkpoint()
-    interrupted = trainer.interrupted or trainer.stop.requested
+    if resume is None:
+        return 0
+    checkpoints.verify(resume)
+    total = steps_total(job.plan, config)
+    step = check_resume(
+        resume,
+        job.settings,
+        world_size=world_size(),
+        steps=total,
+        machine=describe_machine(job.family.model),
+    )
+    console.say(f"Going on at step {step:,} of {total:,}")
+    return step
+
+
+def _run(trainer: MynahTrainer[Key], resume: Path | None) -> None:
+    """Trainer's loop, with what watches over it."""
+    limit, watchdog = trainer.time_limit, trainer.feed.watchdog
+    others = set(multiprocessing.active_children())
+    with (
+        trainer.stop.listening(),
+        limit.watched() if limit else nullcontext(),
+        watchdog.watching() if watchdog else nullcontext(),
+    ):
+        try:
+            trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        except Failed as failed:
+            raise failed.problem from None
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise _lost_worker(error) from error
+        finally:
+            _kill(set(multiprocessing.active_children()) - others)
+            trainer.close()
+
+
+def _result(trainer: MynahTrainer[Key], started: float) -> TrainingResult:
+    """What came of it; where it was not interrupted, its best checkpoint is published."""
+    chosen = trainer.checkpointer.chosen()
+    skipped = trainer.gradient.skipped.reasons
+    interrupted = trainer.measurer.interrupted or trainer.stop.requested
     if chosen is not None and not interrupted and distributed.rank() == 0:
-        checkpoints.publish(chosen, output_directory)
+        checkpoints.publish(chosen, trainer.job.output_directory)
     if distributed.rank() == 0:
-        console.say(f"Waited for data: {trainer.loader_wait.share:.1%} of the time")
-    if trainer.skipped:
+        console.say(f"Waited for data: {trainer.feed.loader_wait.share:.1%} of the time")
+    if skipped:
         console.notice(
-            f"{len(trainer.skipped):,} training utterance(s) could not be used and were left out."
+            f"{len(skipped):,} training utterance(s) could not be used and were left out."
         )
     return TrainingResult(
         steps=trainer.state.global_step,
@@ -181,7 +188,7 @@ def train(
         history=[dict(entry) for entry in trainer.state.log_history],
         interrupted=interrupted,
         seconds=time.monotonic() - started,
-        skipped=dict(trainer.skipped),
+        skipped=dict(skipped),
         stopped_by=trainer.stop.reason if interrupted else None,
     )
 
@@ -195,7 +202,7 @@ def _kill(workers: set[Any]) -> None:
             worker.join()
 
 
-def _lost_worker(error: RuntimeError, config: Config) -> UserError:
+def _lost_worker(error: RuntimeError) -> UserError:
     return UserError(
         f"A data worker was killed, most likely for want of memory: {str(error).splitlines()[0]}",
         where="training.dataloader_num_workers",
@@ -203,44 +210,31 @@ def _lost_worker(error: RuntimeError, config: Config) -> UserError:
     )
 
 
-def _make_trainer(
-    family: Family,
-    corpus: TrainingData[Key],
-    plan: Batches[Key],
-    config: Config,
-    *,
-    output_directory: Path,
-    first_step: int,
-    **rest: Any,
-) -> MynahTrainer[Key]:
+def _make_trainer(job: Job[Key], *, first_step: int, elapsed_seconds: float) -> MynahTrainer[Key]:
     # transformers' Trainer takes seconds to import: only here, where training is certain.
     from mynah.training.callbacks import Progress, Schedule
     from mynah.training.engine import MynahTrainer
     from mynah.training.trackers import log_directory, trackers
 
+    config, total = job.config, job.steps_total
+    training = config.training
     arguments = training_arguments(
-        config, plan, output_directory=output_directory, resuming=first_step > 0,
-        rows=corpus.size or 0, pretrained=family.pretrained,
+        config, job.plan, output_directory=job.output_directory, resuming=first_step > 0,
+        rows=job.corpus.size or 0, pretrained=job.family.pretrained,
     )  # fmt: skip
-    trainer = MynahTrainer(
-        family, corpus, plan, config, arguments, output_directory=output_directory, **rest
-    )
+    stop = StopRequest()
+    limit = time_limit(training, elapsed_seconds=elapsed_seconds, ask=stop.limit_reached)
+    trainer = MynahTrainer(job, arguments, stop=stop, time_limit=limit)
     trainer.add_callback(
-        Schedule(
-            trainer,
-            config.training,
-            steps_per_epoch=steps_per_epoch(plan, config),
-            steps_total=steps_total(plan, config),
-        )
+        Schedule(trainer, training, steps_per_epoch=job.steps_per_epoch, steps_total=total)
     )
     if distributed.rank() == 0:
-        every = interval(config.training.save_steps, steps_total(plan, config))
-        left = steps_total(plan, config) - first_step
-        trainer.disk.warn_early(saves=max(1, left // every) if every else 1)
-        trainer.progress = Progress(trainer, bar=config.training.disable_tqdm is not True)
-        trainer.add_callback(trainer.progress)
+        every = interval(training.save_steps, total)
+        left = total - first_step
+        trainer.checkpointer.disk.warn_early(saves=max(1, left // every) if every else 1)
+        trainer.show(Progress(trainer, bar=training.disable_tqdm is not True))
         for tracker in trackers(
-            reporters(config.training), log_directory(output_directory), first_step=first_step
+            reporters(training), log_directory(job.output_directory), first_step=first_step
         ):
             trainer.add_callback(tracker)
     return trainer

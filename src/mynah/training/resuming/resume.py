@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,8 @@ def fixed_settings(
     if corpus.size is not None:
         settings["training utterances"] = corpus.size
     settings["training data (fingerprint)"] = corpus.fingerprint
-    return json.loads(json.dumps(settings))
+    noted: dict[str, Any] = json.loads(json.dumps(settings))
+    return noted
 
 
 def _of_a_stream() -> tuple[str, ...]:
@@ -85,7 +87,8 @@ def read_about(checkpoint: Path) -> dict[str, Any]:
         UserError: There is none that can be read.
     """
     try:
-        return json.loads((checkpoint / ABOUT_NAME).read_text(encoding="utf-8"))
+        about: dict[str, Any] = json.loads((checkpoint / ABOUT_NAME).read_text(encoding="utf-8"))
+        return about
     except (OSError, ValueError) as error:
         raise UserError(
             f"This checkpoint has no {ABOUT_NAME} that can be read: {error}",
@@ -95,7 +98,7 @@ def read_about(checkpoint: Path) -> dict[str, Any]:
 
 
 def check_resume(
-    checkpoint: Path, settings: dict[str, Any], *, world_size: int, steps: int, machine: str
+    checkpoint: Path, settings: Mapping[str, Any], *, world_size: int, steps: int, machine: str
 ) -> int:
     """Check that training may go on from a checkpoint; say what the changes mean.
 
@@ -113,29 +116,11 @@ def check_resume(
         UserError: It is no training's checkpoint, or what must not change did; named.
     """
     about = read_about(checkpoint)
-    training = about.get("training")
-    if training is None or not (checkpoint / "trainer_state.json").exists():
-        raise UserError(
-            "This is a model without its training state, so training cannot go on from it.",
-            where=str(checkpoint),
-            fix="resume from a checkpoint-N directory; to fine-tune this model instead, "
-            "set model.pretrained to it",
-        )
-    before = training["settings"]
+    training = _training_of(about, checkpoint)
     ranks = training["world_size"]
-    changed = _changed(before, settings, checkpoint)
-    batches = ranks * (_value(before, _ACCUMULATION) or 1)
-    if world_size != ranks and batches == world_size * settings[_ACCUMULATION]:
-        changed.pop(_ACCUMULATION, None)  # as many batches a step as before
-    if changed:
-        raise UserError(
-            "A resumed training must be the same training, and this changed: "
-            + "; ".join(changed.values())
-            + ".",
-            where=str(checkpoint),
-            fix="set it back (more training.max_steps and other logging are fine), or start "
-            "a new run without resume_from_checkpoint",
-        )
+    batches = ranks * (_value(training["settings"], _ACCUMULATION) or 1)
+    kept = world_size != ranks and batches == world_size * settings[_ACCUMULATION]
+    _check_same(training["settings"], settings, checkpoint, as_many_batches=kept)
     step = int(about["step"])
     if ranks != world_size:
         _tell_ranks(training, world_size, batches, settings[_ACCUMULATION])
@@ -160,6 +145,44 @@ def check_resume(
     return step
 
 
+def _training_of(about: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint knows of its training."""
+    training: dict[str, Any] | None = about.get("training")
+    if training is None or not (checkpoint / "trainer_state.json").exists():
+        raise UserError(
+            "This is a model without its training state, so training cannot go on from it.",
+            where=str(checkpoint),
+            fix="resume from a checkpoint-N directory; to fine-tune this model instead, "
+            "set model.pretrained to it",
+        )
+    return training
+
+
+def _check_same(
+    before: dict[str, Any], now: Mapping[str, Any], checkpoint: Path, *, as_many_batches: bool
+) -> None:
+    """Refuse a setting that must not change.
+
+    Args:
+        before: The settings in the checkpoint.
+        now: Those of this run.
+        checkpoint: For the message.
+        as_many_batches: Whether a step has as many batches as before with other processes.
+    """
+    changed = _changed(before, now, checkpoint)
+    if as_many_batches:
+        changed.pop(_ACCUMULATION, None)
+    if changed:
+        raise UserError(
+            "A resumed training must be the same training, and this changed: "
+            + "; ".join(changed.values())
+            + ".",
+            where=str(checkpoint),
+            fix="set it back (more training.max_steps and other logging are fine), or start "
+            "a new run without resume_from_checkpoint",
+        )
+
+
 def _tell_ranks(training: dict[str, Any], world_size: int, batches: int, accumulation: int) -> None:
     ranks = training["world_size"]
     if batches == world_size * accumulation:
@@ -178,7 +201,9 @@ def _tell_ranks(training: dict[str, Any], world_size: int, batches: int, accumul
     )
 
 
-def _changed(before: dict[str, Any], now: dict[str, Any], checkpoint: Path) -> dict[str, str]:
+def _changed(
+    before: Mapping[str, Any], now: Mapping[str, Any], checkpoint: Path
+) -> dict[str, str]:
     """By name, what is not as it was.
 
     What the checkpoint did not note, as a version before did not, is in the settings beside it.
@@ -202,7 +227,7 @@ def _settings_beside(checkpoint: Path) -> Config | None:
         return None
 
 
-def _value(settings: dict[str, Any], name: str, beside: Config | None = None) -> Any:
+def _value(settings: Mapping[str, Any], name: str, beside: Config | None = None) -> Any:
     if name in settings:
         return settings[name]
     known = all_settings().get(name)
