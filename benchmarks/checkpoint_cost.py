@@ -20,7 +20,9 @@ from typing import Any
 from mynah.config.hydra.compose import compose
 from mynah.data.preparation.prepare import prepare
 from mynah.models import registry
-from mynah.training import engine, trainer
+from mynah.training import trainer
+from mynah.training.gradient import StepGradient
+from mynah.training.resuming.saving import Checkpointer
 from mynah.training.sizing.batch_size import batch_plan
 
 SETTINGS = (
@@ -41,7 +43,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    save, finish = engine.MynahTrainer._save_checkpoint, engine.MynahTrainer._finish_gradient
+    save, finish = Checkpointer.save, StepGradient.finish
     times: list[float] = []
     saving = 0.0
 
@@ -57,8 +59,8 @@ def main() -> None:
         if len(times) > arguments.steps + 1:  # so that the save after the last step counts
             raise StepsDoneError
 
-    engine.MynahTrainer._save_checkpoint = timed_save  # type: ignore[method-assign]
-    engine.MynahTrainer._finish_gradient = counted  # type: ignore[method-assign]
+    Checkpointer.save = timed_save  # type: ignore[method-assign]
+    StepGradient.finish = counted  # type: ignore[method-assign]
     config = compose(list(SETTINGS)).config
     corpus = prepare(config.data, working_directory=Path.cwd()).train
     assert corpus is not None

@@ -28,6 +28,7 @@ from mynah.data.preparation.prepare import prepare
 from mynah.models import registry
 from mynah.training import engine, trainer
 from mynah.training.arguments import steps_per_epoch
+from mynah.training.gradient import StepGradient
 from mynah.training.sizing.batch_size import batch_plan
 
 SETTINGS = (
@@ -74,8 +75,8 @@ def main() -> None:
         model = Path(folder) / "model"
         train(1, model, None)
         checkpoint = at_step(model / "checkpoint-1", arguments.step, steps_per_epoch(plan, config))
-        loop = engine.MynahTrainer._inner_training_loop
-        finish = engine.MynahTrainer._finish_gradient
+        loop = engine.MynahTrainer.get_train_dataloader
+        finish = StepGradient.finish
 
         def begin(*positional: Any, **named: Any) -> Any:
             nonlocal began
@@ -86,8 +87,8 @@ def main() -> None:
             finish(*positional)
             raise FirstStepError
 
-        engine.MynahTrainer._inner_training_loop = begin  # type: ignore[method-assign]
-        engine.MynahTrainer._finish_gradient = end  # type: ignore[method-assign]
+        engine.MynahTrainer.get_train_dataloader = begin  # type: ignore[method-assign]
+        StepGradient.finish = end  # type: ignore[method-assign]
         seconds: dict[str, list[float]] = {"from the beginning": [], "going on": []}
         for number in range(2 * arguments.repeats):
             what, resume = list(zip(seconds, (None, checkpoint), strict=True))[number % 2]

@@ -9,6 +9,7 @@ from mynah import console
 from mynah.checkpoints import commit as checkpoints
 from mynah.checkpoints.commit import megabytes
 from mynah.errors import UserError
+from mynah.runs.directory import named_checkpoints
 
 _MARGIN = 1.05  # of what a checkpoint is expected to take
 
@@ -58,7 +59,7 @@ class DiskWatch:
         Raises:
             UserError: It does not fit; nothing was written.
         """
-        there = checkpoints.named_checkpoints(self._directory)
+        there = named_checkpoints(self._directory)
         if there:
             self._expected = max(checkpoints.size_bytes(there[-1]), 1)
         needed = int(self._expected * _MARGIN)

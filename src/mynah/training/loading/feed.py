@@ -10,7 +10,7 @@ from mynah.data.positions import Key
 from mynah.machine import device_for
 from mynah.training.arguments import loader_options
 from mynah.training.guards.watchdog import Watchdog
-from mynah.training.loading.dataset import PlanSampler, TrainingRows
+from mynah.training.loading.dataset import LoadedRow, PlanSampler, TrainingRows
 from mynah.training.loading.loader import make_loader
 from mynah.training.loading.loader_wait import LoaderWait
 from mynah.training.loading.read_ahead import ReadAhead
@@ -57,7 +57,7 @@ class Feed(Generic[Key]):
         longest_wait = training.loader_timeout_seconds
         self.watchdog = Watchdog(longest_wait, stop.fail) if longest_wait else None
 
-    def loader(self, *, pin_memory: bool) -> DataLoader[Batch]:
+    def loader(self, *, pin_memory: bool) -> DataLoader[LoadedRow[Key]]:
         """A plain loader over the plan, which Accelerate does not reshard.
 
         Args:

@@ -15,17 +15,18 @@ from mynah.training.guards.stops import SIGNALS
 from mynah.training.loading.batch_memory import BatchMemory
 
 if TYPE_CHECKING:
-    from mynah.training.loading.dataset import TrainingRows
+    from mynah.data.positions import Key, Position
+    from mynah.training.loading.dataset import LoadedRow, TrainingRows
 
 
 def make_loader(
-    rows: TrainingRows,
-    sampler: Sampler[Any],
+    rows: TrainingRows[Key],
+    sampler: Sampler[list[Position[Key]]],
     *,
     pin_memory: bool,
     held: int = 1,
     **worker_options: Any,
-) -> DataLoader:
+) -> DataLoader[LoadedRow[Key]]:
     """A plain loader over a plan; nothing in it touches the global random state.
 
     Plain, because Accelerate builds another one of its parts where a resumed training skips

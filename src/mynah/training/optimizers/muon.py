@@ -127,7 +127,7 @@ def orthogonalized(matrices: torch.Tensor) -> torch.Tensor:
         The same shape; singular values above a hundredth of the norm come to 0.6 to 1.3.
     """
     a, b, c = _COEFFICIENTS
-    turned = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    turned: torch.Tensor = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
     if matrices.shape[2] >= 2 * matrices.shape[1]:
         return _through_gram(turned)
     for _ in range(_ITERATIONS):

@@ -91,7 +91,7 @@ def _impossible(
 
 def _doubtful(corpus: Utterances, family: Family, samples: np.ndarray) -> np.ndarray:
     """The rows that have to be tokenized to know."""
-    everything = np.arange(len(corpus))
+    everything: np.ndarray = np.arange(len(corpus))
     if len(corpus) <= _FEW_ROWS:
         return everything
     bounds = np.concatenate([label_bounds(block) for block in _blocks(corpus.texts)])
@@ -100,7 +100,8 @@ def _doubtful(corpus: Utterances, family: Family, samples: np.ndarray) -> np.nda
         labels = family.labels(corpus.texts[row])
         if len(labels) + sum(a == b for a, b in itertools.pairwise(labels)) > bounds[row]:
             return everything  # a tokenizer that makes more of a text than it has characters
-    return everything[~surely_possible(family, samples, bounds)]
+    doubtful: np.ndarray = everything[~surely_possible(family, samples, bounds)]
+    return doubtful
 
 
 def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -128,7 +129,7 @@ def label_bounds(texts: Sequence[str]) -> np.ndarray:
     repeats = equal[ends] - equal[np.minimum(starts + 1, ends)]
     # A character beyond ASCII is four bytes at most, each of which may equal the one before.
     in_bytes = 2 * (sizes + 3 * (beyond[ends] - beyond[starts]))
-    bounds = np.where(beyond[ends] > beyond[starts], in_bytes, sizes + repeats)
+    bounds: np.ndarray = np.where(beyond[ends] > beyond[starts], in_bytes, sizes + repeats)
     return bounds + _SPECIAL_TOKENS
 
 
