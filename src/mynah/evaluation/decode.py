@@ -152,7 +152,7 @@ def evaluating(model: Any) -> Iterator[None]:
 
     modes = [(module, module.training) for module in model.modules()]
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    on_cuda = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    on_cuda = torch.cuda.is_initialized()
     cuda = torch.cuda.get_rng_state_all() if on_cuda else None
     mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
     try:

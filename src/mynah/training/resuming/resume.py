@@ -201,9 +201,7 @@ def _tell_ranks(training: dict[str, Any], world_size: int, batches: int, accumul
     )
 
 
-def _changed(
-    before: Mapping[str, Any], now: Mapping[str, Any], checkpoint: Path
-) -> dict[str, str]:
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any], checkpoint: Path) -> dict[str, str]:
     """By name, what is not as it was.
 
     What the checkpoint did not note, as a version before did not, is in the settings beside it.
