@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,8 +77,13 @@ def seed_everything(seed: int) -> None:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a result; imports none of them."""
-    found = {"python": platform.python_version()}
-    for name in _REPORTED:
+    return {"python": platform.python_version(), **package_versions(_REPORTED)}
+
+
+def package_versions(names: Sequence[str]) -> dict[str, str]:
+    """Versions of the packages that are installed, of those named; none is imported."""
+    found = {}
+    for name in names:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -70,3 +70,15 @@ def _cell(heading: Heading, cell: Any) -> Markup:
         data_value=value,
         dir="auto" if heading.text else None,
     )
+
+
+def plain(heads: Sequence[Markup], rows: Sequence[Markup], *, label: str) -> Markup:
+    """A table as it is, in a region that scrolls.
+
+    Args:
+        heads: Its ``th``.
+        rows: Its ``tr``.
+        label: What it is, for who cannot see it.
+    """
+    table = tag("table", tag("thead", tag("tr", heads)), tag("tbody", rows))
+    return tag("div", table, class_="scroll", tabindex="0", role="region", aria_label=label)

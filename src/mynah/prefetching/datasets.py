@@ -12,7 +12,6 @@ from mynah.data.preparation.mixture import entries, entry_config
 from mynah.data.sources import find_format, open_source
 from mynah.data.sources.hub import HubSource
 from mynah.data.sources.reading.source import Part, Place
-from mynah.data.tables import table
 from mynah.errors import UserError
 from mynah.prefetching.repository import Wanted, sizes
 
@@ -46,14 +45,7 @@ def corpora(
     Raises:
         UserError: A corpus is not to be had, or lacks a split.
     """
-    cache = table.cache_directory(config.dataset_cache_dir, working_directory)
-    place = Place(
-        working_directory=working_directory,
-        cache=cache,
-        downloads=cache / "downloads" if config.dataset_cache_dir else None,
-        processes=1,
-        offline=offline,
-    )
+    place = Place.of(config, working_directory, offline=offline)
     members = [entry_config(config, entry) for entry in entries(config).values()] or [config]
     for member in members:
         kind = find_format(member, working_directory)

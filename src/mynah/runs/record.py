@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import os
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from mynah.config.tuning import tuning
 from mynah.distributed import is_first_rank
 from mynah.errors import UserError
 from mynah.files import read_json, write_json
+from mynah.machine import package_versions
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -98,7 +98,7 @@ class RunRecord:
             started=_now(),
             finished=None,
             process=os.getpid(),
-            versions=_versions(),
+            versions=package_versions(_VERSIONED),
         )
         return cls(directory, lock)
 
@@ -169,13 +169,3 @@ def _digest(settings: dict[str, Any]) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _VERSIONED:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -80,13 +80,8 @@ def prepare(
     """
     policy = TextPolicy.of(config, working_directory)
     cache = tables.cache_directory(config.dataset_cache_dir, working_directory)
-    place = Place(
-        working_directory=working_directory,
-        cache=cache,
-        downloads=cache / "downloads" if config.dataset_cache_dir else None,
-        processes=config.num_proc or os.cpu_count() or 1,
-        offline=offline,
-    )
+    processes = config.num_proc or os.cpu_count() or 1
+    place = Place.of(config, working_directory, processes=processes, offline=offline)
     members = _members(config, place)
     requests = _requests(members, config, cache, train=train)
     report = _header(members)

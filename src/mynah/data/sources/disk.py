@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mynah.config.schema import DataConfig
 from mynah.data.sources.reading.lines import as_object, parse_json, read_whole
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import WHOLE, Part, Place, Source, meant_splits
+from mynah.data.sources.reading.source import WHOLE, Part, Place, Source
 from mynah.data.sources.reading.tabular import prepared, quietly, undecoded
 from mynah.errors import UserError
 
@@ -53,12 +53,6 @@ class DiskSource(Source):
 
     def splits(self) -> list[str]:
         return list(self._splits)
-
-    def parts(self, split: str) -> list[Part]:
-        names = meant_splits(split, self.splits())
-        if not names:
-            raise self.unknown_split(split)
-        return [Part(split if len(names) == 1 else name, name) for name in names]
 
     def table(self, part: Part, first_rows: int | None = None) -> Table:
         import datasets

@@ -29,7 +29,6 @@ from mynah.data.sources.reading.source import (
     Part,
     Place,
     RowSource,
-    meant_splits,
     usual_split,
 )
 from mynah.errors import UserError
@@ -71,12 +70,6 @@ class FolderSource(RowSource):
 
     def splits(self) -> list[str]:
         return list(self._rows)
-
-    def parts(self, split: str) -> list[Part]:
-        names = meant_splits(split, self.splits())
-        if not names:
-            raise self.unknown_split(split)
-        return [Part(split if len(names) == 1 else name, name) for name in names]
 
     def rows(self, part: Part) -> list[Row]:
         return self._rows[part.key]

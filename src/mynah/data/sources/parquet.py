@@ -19,7 +19,7 @@ from mynah.config.schema import DataConfig
 from mynah.data.sources.hub import ONLY_CONFIG, layout_of
 from mynah.data.sources.reading.metadata import HEADERS, holds_audio
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import WHOLE, Part, Place, Source, meant_splits
+from mynah.data.sources.reading.source import WHOLE, Part, Place, Source
 from mynah.data.sources.reading.tabular import load_parquet, prepared
 from mynah.errors import UserError
 
@@ -65,12 +65,6 @@ class ParquetSource(Source):
 
     def splits(self) -> list[str]:
         return self._split_names
-
-    def parts(self, split: str) -> list[Part]:
-        names = meant_splits(split, self.splits())
-        if not names:
-            raise self.unknown_split(split)
-        return [Part(split if len(names) == 1 else name, name) for name in names]
 
     def table(self, part: Part, first_rows: int | None = None) -> Table:
         if self._column is None:

@@ -21,7 +21,6 @@ from mynah.data.streams.files import FileReader, find_shards
 from mynah.data.streams.reader import BadRow, ShardReader
 from mynah.data.streams.rows import StreamedUtterance
 from mynah.data.streams.windows import Windows
-from mynah.data.tables.table import cache_directory
 from mynah.data.text import TextPolicy
 from mynah.errors import UserError
 
@@ -266,14 +265,7 @@ def open_stream(config: DataConfig, *, offline: bool, working_directory: Path) -
     """
     from mynah.data.sources import find_format
 
-    cache = cache_directory(config.dataset_cache_dir, working_directory)
-    place = Place(
-        working_directory=working_directory,
-        cache=cache,
-        downloads=cache / "downloads" if config.dataset_cache_dir else None,
-        processes=1,
-        offline=offline,
-    )
+    place = Place.of(config, working_directory, offline=offline)
     policy = TextPolicy.of(config, working_directory)
 
     if find_format(config, working_directory) == "hub":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation.metrics.metric import Metric
 from mynah.evaluation.score import Measure, Scores
-from mynah.pages import axes, plots
+from mynah.pages import axes, plots, tables
 from mynah.pages.markup import Markup, join, tag
 
 if TYPE_CHECKING:
@@ -152,14 +152,7 @@ def rates_table(
         if evaluations is not None:
             cells.append(_decoded(evaluations[name]))
         rows.append(tag("tr", tag("th", name or "(unknown)", scope="row"), cells))
-    return tag(
-        "div",
-        tag("table", tag("thead", tag("tr", _heads(columns, metrics))), tag("tbody", rows)),
-        class_="scroll",
-        tabindex="0",
-        role="region",
-        aria_label=f"Error rates by {what}",
-    )
+    return tables.plain(_heads(columns, metrics), rows, label=f"Error rates by {what}")
 
 
 def _heads(columns: Sequence[str], metrics: Mapping[str, Metric]) -> list[Markup]:

@@ -10,6 +10,7 @@ from mynah.inspection.disagreement import MORE_THAN_USUAL, Disagreement
 from mynah.inspection.inspect import SplitInspection
 from mynah.inspection.page.recordings import recordings
 from mynah.inspection.suspicions import Suspicion, by_row
+from mynah.pages import tables
 from mynah.pages.aligned import aligned, legend, spoken
 from mynah.pages.clips import ClipBudget
 from mynah.pages.markup import Markup, join, tag
@@ -195,14 +196,7 @@ def _kinds(found: Sequence[Suspicion]) -> Markup:
         tag("th", "rows", scope="col"),
         tag("th", "why", scope="col", class_="text"),
     ]
-    return tag(
-        "div",
-        tag("table", tag("thead", tag("tr", heads)), tag("tbody", rows)),
-        class_="scroll",
-        tabindex="0",
-        role="region",
-        aria_label="What looks wrong, counted",
-    )
+    return tables.plain(heads, rows, label="What looks wrong, counted")
 
 
 def _controls(anchor: str, found: Sequence[Suspicion]) -> Markup:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah import console
 from mynah.models.audio_llm import loading, tuning
 from mynah.models.audio_llm.loading import Usage
 from mynah.models.audio_llm.prompts import Prompt, turn_end
@@ -122,12 +121,8 @@ class AudioLLM(Family):
         """From our own adapter: trained on as it is, or merged and then trained whole."""
         family = cls.load(directory, offline=offline)
         learns = tuning.tuning_of(config, family.kind)
-        model = family.model
-        if learns.adapts:
-            adapters.say_going_on(model, config, directory)
-        else:
-            console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
-            model = model.merge_and_unload()
+        model = adapters.go_on(family.model, config, directory, adapts=learns.adapts)
+        if not learns.adapts:
             tuning.freeze(model, learns, family._modules)
         return cls(model, family.processor, _usage(config), revisions=family.base_revisions())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mynah.errors import UserError
@@ -11,15 +11,14 @@ from mynah.models.audio_llm.registry import ARCHITECTURES
 from mynah.models.audio_llm.tuning import tuning_of
 from mynah.models.pretrained import hub, weight_files
 from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.usage import RecordedUsage
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
 
-_RECORD = "mynah"  # the key of config.json that Usage is kept under
-
 
 @dataclass(frozen=True)
-class Usage:
+class Usage(RecordedUsage):
     """How a model is used: recorded in its checkpoint, for who loads it.
 
     Attributes:
@@ -31,16 +30,6 @@ class Usage:
     prompt: str | None = None
     language: str | None = None
     generation_max_length: int = 256
-
-    @classmethod
-    def of(cls, config: Any) -> Usage:
-        """What a model's configuration records, or the defaults of untuned weights."""
-        held = getattr(config, _RECORD, None) or {}
-        return cls(**{one.name: held[one.name] for one in fields(cls) if one.name in held})
-
-    def record(self, model: Any) -> None:
-        """Write it into a model's configuration."""
-        setattr(model.config, _RECORD, asdict(self))
 
 
 def load(architecture: Architecture[Processor], part: PretrainedPart, config: Any) -> Any:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah import console
 from mynah.config.tuning import FROZEN, LORA, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.ctc import loading, word_decoding
@@ -150,11 +149,9 @@ class CTC(Family):
             )
         family = cls.load(directory, offline=offline)
         learns = tuning_of_recognizer(config)
+        model = adapters.go_on(family.model, config, directory, adapts=learns.adapts)
         if learns.adapts:
-            adapters.say_going_on(family.model, config, directory)
             return family
-        console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
-        model = family.model.merge_and_unload().requires_grad_(True)
         loading.freeze(model, learns)
         return cls(
             model,
@@ -205,11 +202,7 @@ class CTC(Family):
         return cls(model, extractor, tokenizer, pretrained=True, revisions=revisions)
 
     def save(self, directory: Path) -> None:
-        if adapters.is_adapted(self.model):
-            adapters.save_lora(self.model, directory)
-            self.model.get_base_model().config.save_pretrained(directory)
-        else:
-            weights.save_whole(self.model, directory)
+        adapters.save_recognizer(self.model, directory)
         self.processor.save_pretrained(directory)
         if self._words is not None and self._decodes_words:
             self._words.save(directory)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah import console
 from mynah.errors import UserError
-from mynah.models.pretrained import bases, hub, weight_files
+from mynah.models.pretrained import bases, hub, weight_files, weights
 from mynah.models.pretrained.part import PretrainedPart
 
 if TYPE_CHECKING:
@@ -105,6 +105,15 @@ def load_lora(model: Any, directory: Path, *, trainable: bool) -> Any:
     needed = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     check_keys(needed, held, where=directory / _ADAPTER)
     return adapted
+
+
+def save_recognizer(model: Any, directory: Path) -> None:
+    """Write a model's configuration with its adapter alone, or with all its weights."""
+    if is_adapted(model):
+        save_lora(model, directory)
+        model.get_base_model().config.save_pretrained(directory)
+    else:
+        weights.save_whole(model, directory)
 
 
 def save_lora(model: Any, directory: Path) -> None:
@@ -225,6 +234,23 @@ def merged(model: Any) -> Any:
             fix="use it as it is",
         )
     return model.merge_and_unload()
+
+
+def go_on(model: Any, config: ModelConfig, directory: Path, *, adapts: bool) -> Any:
+    """What is trained on of an adapter that was loaded: it as it is, or what it adapts with it
+    merged in, every weight trained.
+
+    Args:
+        model: The PeftModel that was loaded.
+        config: The ``model`` section.
+        directory: Where it was loaded from.
+        adapts: Whether the settings ask for an adapter.
+    """
+    if adapts:
+        say_going_on(model, config, directory)
+        return model
+    console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
+    return model.merge_and_unload().requires_grad_(True)
 
 
 def say_going_on(model: Any, config: ModelConfig, directory: Path) -> None:

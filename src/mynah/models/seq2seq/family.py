@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah import console
 from mynah.config.tuning import tuning_of_recognizer
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.features.frontends import group_by_length
@@ -144,13 +143,9 @@ class Seq2Seq(Family):
         """From our own adapter: trained on as it is, or merged and then trained whole."""
         family = cls.load(directory, offline=offline)
         usage = _usage(config, family.usage)
-        model = family.model
         learns = tuning_of_recognizer(config)
-        if learns.adapts:
-            adapters.say_going_on(model, config, directory)
-        else:
-            console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
-            model = model.merge_and_unload().requires_grad_(True)
+        model = adapters.go_on(family.model, config, directory, adapts=learns.adapts)
+        if not learns.adapts:
             loading.freeze(model, learns)
         return cls(model, family.processor, usage, revisions=family.base_revisions())
 

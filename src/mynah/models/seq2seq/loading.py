@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.tuning import FROZEN, tuning_of_recognizer
@@ -10,6 +10,7 @@ from mynah.errors import UserError
 from mynah.models.lora import adapters
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.usage import RecordedUsage
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -37,12 +38,11 @@ UNSUPPORTED = {
 }
 
 NATIVE, CLIP = "native", "clip"
-_RECORD = "mynah"  # the key of config.json that Usage is kept under
 _NO_LENGTH = (None, 20)  # transformers' max_length where nobody set one
 
 
 @dataclass(frozen=True)
-class Usage:
+class Usage(RecordedUsage):
     """How a model is used: recorded in its checkpoint, for who loads it.
 
     Attributes:
@@ -59,15 +59,9 @@ class Usage:
     task: str | None = None
     generation_max_length: int | None = None
 
-    @classmethod
-    def of(cls, config: Any) -> Usage:
-        """What a model's configuration records, or the defaults of untuned weights."""
-        held = getattr(config, _RECORD, None) or {}
-        return cls(**{one.name: held[one.name] for one in fields(cls) if one.name in held})
-
     def record(self, model: Any) -> None:
         """Write it into a model's configurations; plain transformers honours what it knows."""
-        setattr(model.config, _RECORD, asdict(self))
+        super().record(model)
         if model.config.model_type == "whisper":
             for name in ("language", "task"):
                 if value := getattr(self, name):

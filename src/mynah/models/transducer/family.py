@@ -133,11 +133,9 @@ class Transducer(Family):
         """From our own adapter: trained on as it is, or merged and then trained whole."""
         family = cls.load(directory, offline=offline)
         learns = tuning_of_recognizer(config)
+        model = adapters.go_on(family.model, config, directory, adapts=learns.adapts)
         if learns.adapts:
-            adapters.say_going_on(family.model, config, directory)
             return family
-        console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
-        model = family.model.merge_and_unload().requires_grad_(True)
         loading.freeze(model, learns)
         return cls(model, family.processor, pretrained=True, revisions=family.base_revisions())
 
@@ -153,11 +151,7 @@ class Transducer(Family):
         return cls(model, processor, pretrained=True, revisions=revisions)
 
     def save(self, directory: Path) -> None:
-        if adapters.is_adapted(self.model):
-            adapters.save_lora(self.model, directory)
-            self.model.get_base_model().config.save_pretrained(directory)
-        else:
-            weights.save_whole(self.model, directory)
+        adapters.save_recognizer(self.model, directory)
         self.processor.save_pretrained(directory)
 
     def features(self, audio: np.ndarray) -> np.ndarray:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from mynah import console
 from mynah.config.durations import parse_duration
 from mynah.config.schema import TrainingConfig
 from mynah.training.guards import slurm
+from mynah.training.guards.threads import beside
 
 MAX_TIME = "training.max_time"
 _LONGEST_MARGIN_SECONDS = 60.0  # kept free beyond a step and a save
@@ -47,16 +48,9 @@ class TimeLimit:
         reserve = 2 * self._longest_step + 1.5 * self._longest_save + self._margin
         return self._end - reserve - time.monotonic()
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
+    def watched(self) -> AbstractContextManager[None]:
         """Watch the clock for the block."""
-        thread = threading.Thread(target=self._watch, name="time-limit", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            thread.join()
+        return beside(self._watch, self._over, name="time-limit")
 
     def _watch(self) -> None:
         # Steps and saves grow longer in between: the reserve is looked at again and again.

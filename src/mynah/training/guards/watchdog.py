@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from mynah import console
 from mynah.errors import UserError
 from mynah.training.callbacks import duration
+from mynah.training.guards.threads import beside
 
 _LOOKS = 20  # at the clock until the limit
 _NAMED = 5  # utterances named in a message
@@ -31,16 +32,9 @@ class Watchdog:
         self._told = False
         self._over = threading.Event()
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> AbstractContextManager[None]:
         """Watch for the block."""
-        thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            thread.join()
+        return beside(self._watch, self._over, name="watchdog")
 
     @contextmanager
     def waiting(self, awaited: Callable[[], list[str]]) -> Iterator[None]:

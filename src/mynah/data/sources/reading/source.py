@@ -36,6 +36,17 @@ class Place:
     processes: int
     offline: bool
 
+    @classmethod
+    def of(
+        cls, config: DataConfig, working_directory: Path, *, processes: int = 1, offline: bool
+    ) -> Place:
+        """As the settings have it."""
+        from mynah.data.tables.table import cache_directory  # with pyarrow: not for settings
+
+        cache = cache_directory(config.dataset_cache_dir, working_directory)
+        downloads = cache / "downloads" if config.dataset_cache_dir else None
+        return cls(working_directory, cache, downloads, processes, offline)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -119,13 +130,16 @@ class Source(ABC):
     def splits(self) -> list[str]:
         """The splits it has."""
 
-    @abstractmethod
     def parts(self, split: str) -> list[Part]:
         """What a split's name means: one part, or one for each configuration that has it.
 
         Raises:
             UserError: There is no such split.
         """
+        names = meant_splits(split, self.splits())
+        if not names:
+            raise self.unknown_split(split)
+        return [Part(split if len(names) == 1 else name, name) for name in names]
 
     @abstractmethod
     def table(self, part: Part, first_rows: int | None = None) -> Table:
@@ -225,14 +239,6 @@ class SplitFilesSource(RowSource):
 
     def splits(self) -> list[str]:
         return list(self._splits)
-
-    def parts(self, split: str) -> list[Part]:
-        names = meant_splits(split, self.splits())
-        if not names:
-            raise self.unknown_split(split)
-        if len(names) == 1:
-            return [Part(split, names[0])]
-        return [Part(name, name) for name in names]
 
     def rows(self, part: Part) -> list[Row]:
         return self.read(part.key, self._splits[part.key])
