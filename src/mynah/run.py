@@ -22,7 +22,7 @@ from mynah.files import display_path
 from mynah.offline import network_only_if
 from mynah.runs import directory as runs_directory
 from mynah.runs.record import RunRecord
-from mynah.runs.summary import eval_command, selection_note, summarize, write_report
+from mynah.runs.summary import eval_command, measured_on, selection_note, summarize, write_report
 from mynah.training.guards import slurm
 
 if TYPE_CHECKING:
@@ -267,7 +267,10 @@ def evaluate_checkpoint(
     from mynah.checkpoints.commit import verify
 
     verify(checkpoint)
-    config = checkpoint_config(checkpoint, config, origins)
+    measured = checkpoint_config(checkpoint, config, origins)
+    config = measured.config
+    for text in measured.notices:
+        console.notice(text)
     console.say(f"Evaluating {checkpoint}")
 
     from mynah.models import registry
@@ -288,6 +291,8 @@ def measure_checkpoint(
         config.data, offline=config.offline, working_directory=working_directory, train=False
     )
     write_account(directory, data)
+    for line in measured_on(data):
+        console.say(f"Measuring on {line}")
     if distributed.rank() == 0:
         (directory / "config.yaml").write_text(effective_yaml(config), encoding="utf-8")
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from pathlib import Path
 
 _HELP = """\
-usage: mynah eval CHECKPOINT [key=value ...]
+usage: mynah eval CHECKPOINT [CORPUS] [key=value ...]
 
 Measure a checkpoint: with its own model, tokenizer and text normaliser, and on the data that it
-was trained with unless settings of data are typed.
+was trained with unless others are named. Of a corpus that is named the test split is measured, or
+the validation split, or all of a corpus without splits.
 
 examples:
   mynah eval outputs/model                              the newest training run's model
   mynah eval outputs/model/checkpoint-1000              one of its checkpoints
-  mynah eval outputs/model data.dataset_name=calls/     on another corpus
+  mynah eval outputs/model calls/                       on another corpus
+  mynah eval outputs/model data.eval_splits=[test]      on another split
   mynah eval outputs/model model.language_model=none    decoded in another way
 
 `mynah train --help` lists the settings."""
@@ -28,7 +32,6 @@ def main(arguments: Sequence[str]) -> int:
     from mynah.cli.command_line import command_line
     from mynah.cli.entry import job
     from mynah.cli.exit_status import exit_status
-    from mynah.config.values import argument
     from mynah.errors import UserError
 
     if any(token in ("--help", "-h") for token in arguments):
@@ -36,27 +39,54 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if "--hydra-help" in arguments:
         return command_line(job, arguments, "mynah train")
-    rest = list(arguments)
-    position = next((i for i in range(len(rest)) if _is_checkpoint(rest, i)), None)
-    if position is None:
-
-        def fail() -> None:
-            raise UserError(
-                "Which checkpoint is to be measured?",
-                fix="mynah eval outputs/model  measures the newest training run's",
-            )
-
-        return exit_status(fail)
-    rest[position] = argument("eval_checkpoint", rest[position])
-    return command_line(job, rest, "mynah train")
+    try:
+        settings = _as_settings(arguments)
+    except UserError as problem:
+        return exit_status(functools.partial(_fail, problem))
+    return command_line(job, settings, "mynah train")
 
 
-def _is_checkpoint(arguments: Sequence[str], position: int) -> bool:
+def _fail(problem: Exception) -> None:
+    raise problem
+
+
+def _as_settings(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a run, the plain ones as the settings that they stand for.
+
+    Raises:
+        UserError: There is no plain argument, there are too many, or the corpus is not there.
+    """
+    from mynah.cli.settings import there
+    from mynah.config.values import argument
+    from mynah.errors import UserError
+
+    plain = [i for i in range(len(arguments)) if _is_path(arguments, i)]
+    if not plain:
+        raise UserError(
+            "Which checkpoint is to be measured?",
+            fix="mynah eval outputs/model  measures the newest training run's",
+        )
+    settings = list(arguments)
+    settings[plain[0]] = argument("eval_checkpoint", settings[plain[0]])
+    if len(plain) > 2:
+        raise UserError(
+            "One checkpoint is measured on one corpus at a time.",
+            where=f"command line: {settings[plain[2]]}",
+            fix="data.mixture names several corpora",
+        )
+    if len(plain) == 2:
+        corpus = there(settings[plain[1]], "mynah eval CHECKPOINT")
+        settings[plain[1]] = argument("data.dataset_name", corpus)
+    return settings
+
+
+def _is_path(arguments: Sequence[str], position: int) -> bool:
     """Whether this argument is a path, and no setting, flag or flag's value."""
     from mynah.config.hydra.flags import WITH_VALUE
 
     token = arguments[position]
     if position and arguments[position - 1] in WITH_VALUE:
         return False
-    is_path = "/" in token.partition("=")[0]
-    return not token.startswith(("-", "+", "~")) and (is_path or "=" not in token)
+    if token.startswith(("-", "+")) or (token.startswith("~") and not token.startswith("~/")):
+        return False
+    return "=" not in token or "/" in token.partition("=")[0] or Path(token).exists()

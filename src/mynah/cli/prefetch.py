@@ -135,7 +135,7 @@ def _of_checkpoint(
     assert config.eval_checkpoint is not None
     checkpoint = resolve_checkpoint(config.eval_checkpoint, Path.cwd())
     parts = bases.bases_of(checkpoint, offline=config.offline)
-    settings = checkpoint_config(checkpoint, config, origins)
+    settings = checkpoint_config(checkpoint, config, origins).config
     return settings, [part for part in parts if not part.is_folder]
 
 

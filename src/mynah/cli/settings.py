@@ -26,7 +26,7 @@ def read_settings(arguments: Sequence[str], command: str) -> Composed:
         UserError: A mistake in the configuration.
     """
     overrides = [
-        argument("data.dataset_name", _there(text, command)) if _is_path(text) else text
+        argument("data.dataset_name", there(text, command)) if _is_path(text) else text
         for text in arguments
     ]
     try:
@@ -45,7 +45,12 @@ def _is_path(text: str) -> bool:
     )
 
 
-def _there(text: str, command: str) -> str:
+def there(text: str, command: str) -> str:
+    """A folder or a file that was typed, `~` written out.
+
+    Raises:
+        UserError: It is not there; the nearest name is named.
+    """
     path = Path(text).expanduser()
     if path.exists():
         return str(path)

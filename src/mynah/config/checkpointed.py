@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mynah.config import one_corpus
 from mynah.config.recorded import read_recorded
 from mynah.config.schema import Config, Nature
 from mynah.config.settings import entry_names, leaves, names, value_of
@@ -63,7 +65,20 @@ def _with(section: Any, parts: list[str], value: Any) -> Any:
     return dataclasses.replace(section, **{first: changed})
 
 
-def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Origin]) -> Config:
+@dataclass(frozen=True)
+class Measured:
+    """What a checkpoint is measured with.
+
+    Attributes:
+        config: The settings.
+        notices: What a person should know of settings that are not taken, a sentence each.
+    """
+
+    config: Config
+    notices: list[str]
+
+
+def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Origin]) -> Measured:
     """The settings to measure a checkpoint with.
 
     Args:
@@ -72,12 +87,14 @@ def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Or
         origins: The layer that set each of them.
 
     Returns:
-        The model as the checkpoint says; data and evaluation too, but for the settings that
-        were typed on the command line or by an experiment; the rest as composed.
+        The model as the checkpoint says, whatever groups and experiments say of it; data and
+        evaluation as the checkpoint says too, but for the settings that were typed on the
+        command line or by an experiment, and a corpus of which all is typed or nothing; the
+        rest as composed.
 
     Raises:
-        UserError: A typed model setting contradicts the checkpoint, or the checkpoint holds
-            no settings.
+        UserError: A model setting that was typed by itself contradicts the checkpoint, or the
+            checkpoint holds no settings.
     """
     saved_file = checkpoint / CONFIG_FILE
     if not saved_file.is_file():
@@ -87,18 +104,29 @@ def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Or
             fix="evaluate a checkpoint that a training run of Mynah wrote",
         )
     saved = read_recorded(saved_file)
-    _refuse_contradictions(checkpoint, saved, config, origins)
-    model = _with_typed(saved.model, config.model, "model", origins, only=runtime_settings())
-    return dataclasses.replace(
+    notices = _contradictions(checkpoint, saved, config, origins)
+    model = _with_typed(saved.model, config.model, "model", origins, decoding=True)
+    data = _with_typed(saved.data, config.data, "data", origins)
+    data = one_corpus.beside_checkpoint(
+        data, saved.data, config.data, lambda name: _is_typed(name, origins)
+    )
+    measured = dataclasses.replace(
         config,
         model=model,
-        data=_with_typed(saved.data, config.data, "data", origins),
+        data=dataclasses.replace(data, sample_rate=saved.data.sample_rate),
         evaluation=_with_typed(saved.evaluation, config.evaluation, "evaluation", origins),
     )
+    return Measured(measured, notices)
 
 
 def _is_typed(name: str, origins: Mapping[str, Origin]) -> bool:
     return name in origins and origins[name].typed
+
+
+def _decodes(name: str, origins: Mapping[str, Origin]) -> bool:
+    """Whether a setting of the model is of decoding, and asked for by its own name: a group says
+    it of its own model."""
+    return name.rpartition(".")[2] in runtime_settings() and name in origins and origins[name].asked
 
 
 def _with_typed(
@@ -106,7 +134,8 @@ def _with_typed(
     composed: Any,
     prefix: str,
     origins: Mapping[str, Origin],
-    only: frozenset[str] | None = None,
+    *,
+    decoding: bool = False,
 ) -> Any:
     """``saved`` with the typed values of ``composed``, nested sections likewise."""
     changes = {}
@@ -114,31 +143,45 @@ def _with_typed(
         name = f"{prefix}.{found.name}"
         value = getattr(composed, found.name)
         if dataclasses.is_dataclass(value):
-            if only is None:
+            if not decoding:
                 changes[found.name] = _with_typed(getattr(saved, found.name), value, name, origins)
-        elif _is_typed(name, origins) and (only is None or found.name in only):
+        elif _decodes(name, origins) if decoding else _is_typed(name, origins):
             changes[found.name] = value
     return dataclasses.replace(saved, **changes)
 
 
-def _refuse_contradictions(
+def _contradictions(
     checkpoint: Path, saved: Config, config: Config, origins: Mapping[str, Origin]
-) -> None:
-    contradictions = []
+) -> list[str]:
+    """What groups and experiments say of another model, as notices.
+
+    Raises:
+        UserError: A setting that was typed by itself contradicts the checkpoint.
+    """
+    typed, files = [], []
     pairs = [
         *_leaves("model", saved.model, config.model),
         ("data.sample_rate", saved.data.sample_rate, config.data.sample_rate),
     ]
     for name, was, now in pairs:
-        runtime = name.rpartition(".")[2] in runtime_settings()
-        if now != was and not runtime and _is_typed(name, origins):
-            contradictions.append(f"{name}={now} ({origins[name].detail}), but it has {was}")
-    if contradictions:
+        if now == was or not _is_typed(name, origins):
+            continue
+        origin = origins[name]
+        by_itself = origin.layer == "command line"
+        if by_itself and name.rpartition(".")[2] not in runtime_settings():
+            typed.append(f"{name}={now} ({origin.detail}), but it has {was}")
+        elif not by_itself and not _decodes(name, origins):
+            files.append(origin.detail.rpartition(":")[0])
+    if typed:
         raise UserError(
-            "Settings contradict the checkpoint: " + "; ".join(contradictions) + ".",
+            "Settings contradict the checkpoint: " + "; ".join(typed) + ".",
             where=str(checkpoint),
             fix="leave them out: model, tokenizer and sample rate come from the checkpoint",
         )
+    if not files:
+        return []
+    named = ", ".join(dict.fromkeys(files))
+    return [f"The model is the checkpoint's: what {named} says of one does not apply."]
 
 
 def _leaves(prefix: str, saved: Any, composed: Any) -> list[tuple[str, Any, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mynah.config import one_corpus
 from mynah.config.checks.augmentation import augmentation_notices
 from mynah.config.checks.check import family_named, steps_text, words_unused
 from mynah.config.checks.mixture import mixture_notices
@@ -30,6 +31,8 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
     def asked(name: str) -> bool:
         return origins.get(name, SCHEMA).asked
 
+    if told := one_corpus.notice(origins):
+        yield told
     model, training, data = config.model, config.training, config.data
     named = model.pretrained or model.encoder_model_name or model.decoder_model_name
     lora = [name for name in names(Nature.LORA) if asked(name)]

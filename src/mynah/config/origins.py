@@ -18,12 +18,15 @@ class Origin:
         chosen: For a group's file: whether the group was chosen on the command line or by
             an experiment, rather than by config.yaml.
         place: File and line as a person would type it; empty on the command line.
+        instead_of: Where a value was set that is not taken, the default being taken instead:
+            it is said of another corpus; empty: nowhere.
     """
 
     layer: Layer
     detail: str = ""
     chosen: bool = False
     place: str = ""
+    instead_of: str = ""
 
     @property
     def asked(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mynah.config.schema import DataConfig
 from mynah.data import splits
 from mynah.data.preparation.mixture import entries, entry_config
+from mynah.data.preparation.own_split import with_own_split
 from mynah.data.sources import find_format, open_source
 from mynah.data.sources.hub import HubSource
 from mynah.data.sources.reading.source import Part, Place
@@ -106,8 +107,9 @@ def _wanted(source: HubSource, files: dict[str, int]) -> Wanted:
 def _files(config: DataConfig, source: HubSource, *, train: bool) -> list[str]:
     """Files of all splits that are trained on and measured on; of a slice as many as hold it."""
     found = list(source.card())
+    measured = with_own_split(config.eval_splits or [], source, train=train)
     learned = config.train_splits if train or config.eval_splits is None else []
-    for specification in [*learned, *(config.eval_splits or [])]:
+    for specification in [*learned, *(measured or [])]:
         for wanted_slice in splits.parse(specification):
             for part in source.parts(wanted_slice.name):
                 found += _leading(source, part, wanted_slice.first_rows)

@@ -71,6 +71,20 @@ def _parts(parameters: Sequence[tuple[str, int, int]]) -> list[list[str]]:
     ]
 
 
+def measured_on(data: PreparedData) -> list[str]:
+    """What is measured on, a line a split: its name, its corpus, where that lies, how much."""
+    corpus, place = data.report["corpus"], data.report["identity"]
+    lines = []
+    for name, split in data.evaluation.items():
+        of = corpus
+        if isinstance(place, dict):  # a mixture's splits are called CORPUS.SPLIT
+            of = max((member for member in place if name.startswith(f"{member}.")), key=len)
+        at = place[of] if isinstance(place, dict) else place
+        lies = f" ({at})" if at != of else ""
+        lines.append(f"{name} of {of}{lies}: {len(split):,} utterances, {split.hours:.2f} h")
+    return lines
+
+
 def write_report(
     config: Config,
     directory: Path,
@@ -100,6 +114,7 @@ def write_report(
         "statement": (data.report.get("statement") or {}).get("text"),
         "selection": selection,
         "decoding": decoding,
+        "measured_on": measured_on(data),
         "versions": versions(),
     }
     return report.write(

@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mynah.config import one_corpus
 from mynah.config.checks import check
 from mynah.config.derived import derived, with_derived, with_derived_origins
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
@@ -100,6 +101,10 @@ def compose(
     if examination.errors:
         raise ConfigErrors(examination.errors)
     origins = _origins(layers, files, examination, arguments, overrides)
+    others = one_corpus.of_other_corpora(to_config(composed, origins), origins)
+    for name in others:
+        OmegaConf.update(composed, name, all_settings()[name].default, merge=False)
+    origins |= one_corpus.defaults_of(others)
     config = to_config(composed, origins)
     check.check(config, origins)
     nulls = [name for name in derived() if OmegaConf.select(composed, name) is None]
@@ -308,7 +313,7 @@ def to_config(composed: Any, origins: Mapping[str, Origin]) -> Config:
                 )
             ]
         ) from problem
-    return with_derived(config, origins)
+    return with_derived(one_corpus.with_defaults(config, origins), origins)
 
 
 def _unresolved(composed: Any) -> str:

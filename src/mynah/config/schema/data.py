@@ -193,7 +193,8 @@ class DataConfig:
     )
     eval_splits: list[str] | None = setting(
         ["validation"],
-        "Splits to measure on. null: a part of the training splits is held out by speaker.",
+        "Splits to measure on; [auto]: the one that the corpus has for it, or all of a corpus "
+        "without splits. null: a part of the training splits is held out by speaker.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
     )
     eval_fraction: float = setting(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mynah.config.one_corpus import OWN_SPLIT
 from mynah.config.schema import DataConfig
 from mynah.console import notice, say
 from mynah.data import splits
@@ -20,6 +21,7 @@ from mynah.data.preparation.candidates import chosen_corpus
 from mynah.data.preparation.held_out import HeldOut, hold_out
 from mynah.data.preparation.leaks import known_leaks, tell_leaks
 from mynah.data.preparation.mixture import Member, entries, entry_config
+from mynah.data.preparation.own_split import with_own_split
 from mynah.data.preparation.requests import Request
 from mynah.data.preparation.selection import Stretch, joined_rows
 from mynah.data.sources import open_source
@@ -168,7 +170,7 @@ def _requests(
     learned: list[tuple[Member, Stretch, HeldOut | None]] = []
     measured: list[Request] = []
     for member in members:
-        eval_splits = _eval_splits(member)
+        eval_splits = _eval_splits(member, train=train)
         held = None
         wanted = member.config.train_splits
         if wanted and (train or eval_splits is None):
@@ -202,10 +204,17 @@ def _without(stretch: Stretch, held: HeldOut) -> Stretch:
     return Stretch(stretch.name, stretch.piece, rows[~held.rows(corpus)])
 
 
-def _eval_splits(member: Member) -> list[str] | None:
+def _eval_splits(member: Member, *, train: bool) -> list[str] | None:
     """Evaluation splits, None where a part of the training splits is to be held out."""
     config, source = member.config, member.source
-    if config.eval_splits is None or source.has_splits:
+    if config.eval_splits is None:
+        return None
+    if config.eval_splits == [OWN_SPLIT]:
+        try:
+            return with_own_split(config.eval_splits, source, train=train)
+        except UnknownSplitError as problem:
+            raise _with_a_way_out(problem, member, "eval_splits") from None
+    if source.has_splits:
         return config.eval_splits
     if config.streaming:
         raise UserError(

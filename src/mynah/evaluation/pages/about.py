@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
 
 _LONGEST_LIST = 20  # items of a list shown; the rest is in the files beside the page
-_TOLD_ABOVE = frozenset({"statement", "selection", "command", "versions", "config"})
+_TOLD_ABOVE = frozenset(
+    {"statement", "selection", "command", "versions", "config", "decoding", "measured_on"}
+)
 
 
 def about_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any]) -> Markup:

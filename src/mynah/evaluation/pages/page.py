@@ -48,12 +48,11 @@ def page(
         f"{name} {found.scores.first.metric.label} {show(found.scores.first)}"
         for name, found in evaluations.items()
     )
-    checkpoint = about.get("checkpoint")
     return document(
         title=f"Mynah evaluation: {headline}",
         heading="Evaluation report",
         created=created,
-        about=[" · checkpoint ", tag("code", checkpoint)] if checkpoint else [],
+        about=_measured(about),
         sections=[Section(name, anchor, body) for name, anchor, body in sections if body],
         style=resource("mynah.evaluation.pages", "report_page.css"),
         script=resource("mynah.evaluation.pages", "report_page.js"),
@@ -63,6 +62,16 @@ def page(
 def _title(evaluations: Mapping[str, Evaluation]) -> str:
     measures = [m for found in evaluations.values() for m in found.scores.shown]
     return "Error rates" if all(m.metric.percent for m in measures) else "Scores"
+
+
+def _measured(about: Mapping[str, Any]) -> list[Any]:
+    """The model, its decoding and what it was measured on, behind the date."""
+    checkpoint, decoding = about.get("checkpoint"), about.get("decoding")
+    return [
+        [" · checkpoint ", tag("code", checkpoint)] if checkpoint else None,
+        f" · decoding: {decoding}" if decoding else None,
+        [[tag("br"), f"Measured on {line}"] for line in about.get("measured_on") or ()],
+    ]
 
 
 def _split(
