@@ -7,6 +7,7 @@ Unicode's: general categories, and ``Default_Ignorable_Code_Point`` of DerivedCo
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -52,8 +53,10 @@ def without_punctuation(text: str) -> str:
 
     Invisible characters go without a space. The text is in Unicode NFC.
     """
+    if text.isascii():  # ten times as fast, and most of what is scored
+        return _LONE_APOSTROPHE.sub(" ", text.translate(_ASCII_WORDS))
     text = plain_apostrophes(unicodedata.normalize("NFC", text))
-    visible = text if text.isascii() else "".join(one for one in text if not is_invisible(one))
+    visible = "".join(one for one in text if not is_invisible(one))
     made = []
     last = len(visible) - 1
     for position, one in enumerate(visible):
@@ -87,4 +90,8 @@ def lower(text: str, language: str = "") -> str:
     return text.lower()
 
 
+_ASCII_WORDS = {
+    code: "'" if chr(code) in "'`" else " " for code in range(128) if not chr(code).isalnum()
+}
+_LONE_APOSTROPHE = re.compile(r"(?<![A-Za-z0-9])'|'(?![A-Za-z0-9])")
 _TO_APOSTROPHE = dict.fromkeys(map(ord, _APOSTROPHES), "'")

@@ -31,6 +31,7 @@ class Hypothesis:
         reference: The transcript as the corpus has it, not normalised.
         text: The hypothesis as the model wrote it; "" where ``error`` is set.
         error: Why there is no hypothesis (unreadable audio, a decoding that failed), or None.
+        language: ISO 639-1 code of what is spoken, "" where it is not known.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Hypothesis:
     duration_seconds: float
     speaker: str | None = None
     error: str | None = None
+    language: str = ""
 
 
 def decode(
@@ -232,6 +234,7 @@ class _Results:
     def in_row_order(self) -> list[Hypothesis]:
         corpus = self._corpus
         texts, ids, speakers = corpus.texts, corpus.ids, corpus.speakers
+        languages = corpus.languages
         durations = corpus.durations
         return [
             Hypothesis(
@@ -241,6 +244,7 @@ class _Results:
                 duration_seconds=float(durations[row]),
                 speaker=speakers[row] or None,
                 error=_reason(self._failures[row]) if row in self._failures else None,
+                language=languages[row],
             )
             for row in range(len(corpus))
         ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mynah import console
 from mynah.evaluation.decode import Hypothesis, decode
 from mynah.evaluation.metrics.choice import Choice
+from mynah.evaluation.normalize import tears_words
 from mynah.evaluation.score import Measure, Scores, score
 
 if TYPE_CHECKING:
@@ -123,9 +126,21 @@ def evaluate(
         description=description or f"decoding {name or corpus.name}",
     )
     seconds = time.perf_counter() - started
+    if tears_words(config.evaluation.normalizer, corpus.texts):
+        _say_that_words_are_torn(config.evaluation.normalizer, name or corpus.name)
     loss = _loss(family, corpus, config, progress) if Choice.of(config).loss else None
     return Evaluation.from_decoding(
         corpus, hypotheses, config, name=name, seconds=seconds, loss=loss
+    )
+
+
+@functools.cache
+def _say_that_words_are_torn(normalizer: str, name: str) -> None:
+    """Once, and not with every evaluation of a training."""
+    console.notice(
+        f"The normaliser {normalizer} puts a space in the place of every combining mark, and "
+        f"words of {name} have some: its error rates are not of whole words. "
+        "evaluation.normalizer=basic keeps them."
     )
 
 

@@ -7,7 +7,7 @@ Changing what a normaliser of ours does means raising its version.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mynah.data import characters
@@ -56,8 +56,10 @@ def basic(text: str, language: str = "") -> str:
     """
     bare = characters.without_punctuation(text)
     # Lower case can compose or decompose, hence NFKC on both sides of it.
-    composed = characters.lower(unicodedata.normalize("NFKC", bare), language)
-    made = characters.without_punctuation(unicodedata.normalize("NFKC", composed))
+    compatible = unicodedata.normalize("NFKC", bare)
+    made = unicodedata.normalize("NFKC", characters.lower(compatible, language))
+    if compatible != bare or not made.isascii():
+        made = characters.without_punctuation(made)
     # Whether a sigma is a final one depends on what followed it before punctuation went.
     return made.replace("ς", "σ")
 
@@ -70,6 +72,21 @@ def unchanged(text: str, language: str = "") -> str:
 # Rules of the library's English normaliser that OpenAI's does not have: with them error rates do
 # not compare with anybody else's, and "the cause" becomes "the because".
 _NOT_OPENAI_S = frozenset({r"\bkinda\b", r"\bsorta\b", r"\bdunno\b", r"\bcause\b"})
+
+
+def tears_words(normalizer: str, texts: Iterable[str]) -> bool:
+    """Whether a normaliser makes several words of one where a script writes vowels as marks.
+
+    OpenAI's put a space in the place of every mark: a Hindi word falls into its consonants.
+    """
+    if not normalizer.startswith("whisper"):
+        return False
+    return any(
+        unicodedata.category(one)[0] == "M"
+        for text in texts
+        if not text.isascii()
+        for one in unicodedata.normalize("NFKC", text)
+    )
 
 
 def _whisper(name: str) -> Normalizer:

@@ -258,7 +258,9 @@ def score(
     """
     normalize = get_normalizer(normalizer)
     choice = choice or Choice()
-    texts = [(normalize(h.reference), normalize(h.text)) for h in hypotheses]
+    texts = [
+        (normalize(h.reference, h.language), normalize(h.text, h.language)) for h in hypotheses
+    ]
     references = [reference for reference, _ in texts]
     unit, metrics = errors_of(references), choice.metrics(references)
     rows = []

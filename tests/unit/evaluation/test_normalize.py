@@ -82,3 +82,20 @@ def test_the_scoring_is_imported_without_torch():
         "sys.exit(any(m in sys.modules for m in ('torch', 'jiwer', 'whisper_normalizer')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "torn"),
+    [
+        ("whisper_basic", "हिन्दी में", True),
+        ("whisper_basic", "cafe\u0301 Tiếng Việt", False),  # they compose
+        ("whisper_basic", "plain words", False),
+        ("basic", "हिन्दी में", False),
+    ],
+)
+def test_a_normalizer_that_tears_words_is_known(name, text, torn):
+    from mynah.evaluation.normalize import tears_words
+
+    assert tears_words(name, [text]) is torn
+    pieces = get_normalizer(name)(text).split()
+    assert (len(pieces) > len(text.split())) is torn

@@ -197,3 +197,12 @@ def test_there_is_no_interval_of_one_utterance_or_without_resamples(count, sampl
     assert math.isnan(result["wer"].low) and math.isnan(result["cer"].high)
     assert "wer_low" not in result.summary()
     assert result.summary()["wer"] == 0.5
+
+
+def test_a_reference_is_scored_in_the_lower_case_of_its_language():
+    rows = [
+        Hypothesis("u0", "IŞIK İSTANBUL", "ışık istanbul", 1.0, language="tr"),
+        Hypothesis("u1", "IDEA", "idea", 1.0, language="en"),
+    ]
+    found = score(rows, normalizer="basic", bootstrap_samples=0, bootstrap_seed=0)
+    assert found.edits.hits == 3 and found.error_rate == 0
