@@ -60,19 +60,19 @@ class WordScorer:
 
     Args:
         ngrams: The model of words.
-        spellings: The characters of each label, where a space begins another word.
+        pieces: The characters of each label, where a space begins another word.
         weight: The power that the model's probability is raised to.
         word_bonus: Nats for each word.
     """
 
     def __init__(
-        self, ngrams: WordNgrams, spellings: Mapping[int, str], *, weight: float, word_bonus: float
+        self, ngrams: WordNgrams, pieces: Mapping[int, str], *, weight: float, word_bonus: float
     ) -> None:
         self._ngrams = ngrams
-        self._spellings = spellings
+        self._pieces = pieces
         self._weight = weight
         self._word_bonus = word_bonus
-        words = max((len(spelling.split()) for spelling in spellings.values()), default=0)
+        words = max((len(written.split()) for written in pieces.values()), default=0)
         self.most = words * max(word_bonus, 0.0)
         self._states: dict[tuple[Context, str], State] = {}
 
@@ -87,7 +87,7 @@ class WordScorer:
             return found
         worth = -self._worth(state.history, state.letters)
         history, letters = state.history, state.letters
-        for character in self._spellings[label]:
+        for character in self._pieces[label]:
             if character != " ":
                 letters += character
             elif letters:
