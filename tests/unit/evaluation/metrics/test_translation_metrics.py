@@ -1,0 +1,77 @@
+"""BLEU and chrF from sums of statistics, against sacrebleu's scores of whole corpora."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import sacrebleu
+from evaluation_fakes import FakeCorpus, evaluation_of
+
+from mynah.evaluation.metrics.bleu import Bleu, BleuOptions
+from mynah.evaluation.metrics.chrf import Chrf, ChrfOptions
+
+SAID = [
+    "The cat sat on the mat, as cats do.",
+    "It's raining in Berlin today.",
+    "Would you like some tea?",
+    "No.",
+]
+HEARD = [
+    "The cat is sitting on the mat, as cats do.",
+    "It is raining in Berlin today",
+    "would you like a cup of Tea?",
+    "",
+]
+
+
+def corpus(seed: int) -> tuple[list[str], list[str]]:
+    """Sentences and worse ones; some are empty, some too short for a long n-gram."""
+    generator = random.Random(seed)
+    words = "The cat , sat on a Mat . it's 1,000 $5 naïve Straße don't «so» no".split()
+    said, heard = [], []
+    for _ in range(30):
+        one = generator.choices(words, k=generator.randint(0, 14))
+        other = [w if generator.random() < 0.8 else generator.choice(words) for w in one]
+        said.append(" ".join(one))
+        heard.append(" ".join(other[: generator.randint(0, len(other))] if one else ["cat"]))
+    return said, heard
+
+
+def of_sums(metric, said, heard) -> float:
+    vectors = [metric.statistics(a, b) for a, b in zip(said, heard, strict=True)]
+    return metric.value(np.sum(vectors, axis=0))
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_a_corpus_has_sacrebleu_s_score(seed, lowercase):
+    said, heard = corpus(seed)
+    bleu = Bleu(BleuOptions(lowercase=lowercase))
+    chrf = Chrf(ChrfOptions(lowercase=lowercase))
+    theirs = sacrebleu.corpus_bleu(heard, [said], lowercase=lowercase).score
+    assert of_sums(bleu, said, heard) == theirs
+    lower = (
+        [[t.lower() for t in heard], [[t.lower() for t in said]]] if lowercase else [heard, [said]]
+    )
+    assert of_sums(chrf, said, heard) == pytest.approx(sacrebleu.corpus_chrf(*lower).score, 1e-13)
+
+
+def test_a_tokenizer_of_sacrebleu_can_be_chosen():
+    said, heard = ["今天天气很好", "我想喝茶"], ["今天天汽很好", "我想喝水"]
+    theirs = sacrebleu.corpus_bleu(heard, [said], tokenize="zh").score
+    assert of_sums(Bleu(BleuOptions(tokenize="zh")), said, heard) == theirs > 0
+
+
+def test_nothing_right_is_zero():
+    assert of_sums(Bleu(), ["a b"], ["x y"]) == of_sums(Chrf(), ["a b"], ["x y"]) == 0.0
+
+
+def test_translations_are_scored_as_written_and_more_is_better():
+    scores = evaluation_of(FakeCorpus(SAID), HEARD, metrics=["bleu", "chrf", "wer"]).scores
+    assert scores["bleu"].value == sacrebleu.corpus_bleu(HEARD, [SAID]).score
+    assert scores["chrf"].value == pytest.approx(sacrebleu.corpus_chrf(HEARD, [SAID]).score, 1e-13)
+    assert scores["bleu"].metric.greater_is_better and not scores["wer"].metric.greater_is_better
+    low, high = scores["bleu"].by_utterance.low, scores["bleu"].by_utterance.high
+    assert 0 <= low < scores["bleu"].value < high <= 100
