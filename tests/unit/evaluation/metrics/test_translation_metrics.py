@@ -29,7 +29,24 @@ HEARD = [
 def corpus(seed: int) -> tuple[list[str], list[str]]:
     """Sentences and worse ones; some are empty, some too short for a long n-gram."""
     generator = random.Random(seed)
-    words = "The cat , sat on a Mat . it's 1,000 $5 naïve Straße don't «so» no".split()
+    words = [
+        "The",
+        "cat",
+        ",",
+        "sat",
+        "on",
+        "a",
+        "Mat",
+        ".",
+        "it's",
+        "1,000",
+        "$5",
+        "naïve",
+        "Straße",
+        "don't",
+        "«so»",
+        "no",
+    ]
     said, heard = [], []
     for _ in range(30):
         one = generator.choices(words, k=generator.randint(0, 14))
