@@ -79,9 +79,9 @@ def _sentence(reason: str) -> str:
 
 def _refused() -> str:
     from mynah.models.audio_llm.registry import UNSUPPORTED
-    from mynah.models.seq2seq import loading as seq2seq_loading
+    from mynah.models.seq2seq import registry as seq2seq
 
-    why = seq2seq_loading.UNSUPPORTED | UNSUPPORTED
+    why = seq2seq.UNSUPPORTED | UNSUPPORTED
     parts = [
         "## What is refused\n\n",
         "transformers lists these too; naming one is an error that says why.\n\n",

@@ -6,7 +6,7 @@ from table import PAGE, page, supported
 
 from mynah.models.audio_llm.registry import ARCHITECTURES as AUDIO_LLMS
 from mynah.models.audio_llm.registry import UNSUPPORTED
-from mynah.models.seq2seq import loading as seq2seq_loading
+from mynah.models.seq2seq import registry as seq2seq
 from mynah.models.speech_llm import encoders
 
 
@@ -36,7 +36,7 @@ def test_no_architecture_that_transformers_lists_is_forgotten(family, lists):
     from transformers.models.auto import modeling_auto
 
     listed = {k for one in lists for k in getattr(modeling_auto, f"MODEL_FOR_{one}_MAPPING_NAMES")}
-    refused = {*seq2seq_loading.UNSUPPORTED, *UNSUPPORTED}
+    refused = {*seq2seq.UNSUPPORTED, *UNSUPPORTED}
     # Some speech LLMs are listed beside the sequence-to-sequence models.
     assert listed - refused - names("audio_llm") == names(family)
 

@@ -21,7 +21,7 @@ from mynah.models.lora import adapters, quantization
 from mynah.models.pretrained import bases, hub, hub_errors, sizes, structure, weight_files, weights
 from mynah.models.pretrained.attention import check_attention
 from mynah.models.pretrained.part import PretrainedName, PretrainedPart
-from mynah.models.seq2seq import loading as seq2seq_loading
+from mynah.models.seq2seq import registry as seq2seq
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -182,8 +182,10 @@ def _check_part(config: ModelConfig, setting: str, part: PretrainedPart, sample_
         loading.check_settings(config, part, sample_rate)
         return
     hub.feature_extractor(part, sample_rate)
-    if setting == "pretrained" and loaded.model_type in seq2seq_loading.SUPPORTED:
-        seq2seq_loading.check_settings(config, part)
+    if setting == "pretrained" and loaded.model_type in seq2seq.SUPPORTED:
+        from mynah.models.seq2seq.loading import check_settings
+
+        check_settings(config, part)
 
 
 def check_machine(config: ModelConfig) -> None:
@@ -311,7 +313,7 @@ def _family_of(part: PretrainedPart) -> type[Family]:
         return _family_of_code(part, brought)
     if found is not None:
         return _named(found)
-    unsupported = {**seq2seq_loading.UNSUPPORTED, **UNSUPPORTED}
+    unsupported = {**seq2seq.UNSUPPORTED, **UNSUPPORTED}
     if kind in unsupported:
         raise UserError(
             f"{part.name} is a {kind}, which cannot be trained here: {unsupported[kind]}.",
@@ -347,7 +349,7 @@ def _kinds() -> dict[str, Iterable[str]]:
     return {
         "ctc": MODEL_FOR_CTC_MAPPING_NAMES,
         "transducer": transducer_loading.kinds(),
-        "seq2seq": seq2seq_loading.SUPPORTED,
+        "seq2seq": seq2seq.SUPPORTED,
         "audio_llm": ARCHITECTURES.names,
     }
 

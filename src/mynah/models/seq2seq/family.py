@@ -21,9 +21,8 @@ from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_tab
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.seq2seq import generation, loading
-from mynah.models.seq2seq.frontends import seq2seq_frontend
 from mynah.models.seq2seq.loading import CLIP, Usage
-from mynah.models.seq2seq.prompts import prompts_for
+from mynah.models.seq2seq.registry import architecture_of
 from mynah.models.text.generated import Generated
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.pieces import Pieces
@@ -76,7 +75,11 @@ class Seq2Seq(Family):
         self._limit = loading.generation_limit(base)
         self._end = loading.end_token(base)
         self._spelling = Spelling(self.tokenizer, self._end)
-        self.frontend = seq2seq_frontend(
+        architecture = architecture_of(self.kind)
+        self._has_window = architecture.has_window
+        self._detects_language = architecture.detects_language
+        self._begins_with_space = architecture.begins_with_space
+        self.frontend = architecture.frontend(
             processor.feature_extractor, base, window=usage.audio_window
         )
         self.sample_rate = self.frontend.sample_rate
@@ -85,7 +88,7 @@ class Seq2Seq(Family):
 
     def _use(self, usage: Usage) -> None:
         self.usage = usage
-        self._prompts = prompts_for(
+        self._prompts = loading.prompts_for(
             weights.own(self.model),
             self.processor,
             language=usage.language,
@@ -179,7 +182,7 @@ class Seq2Seq(Family):
     @property
     def _is_any_length(self) -> bool:
         """Whether the clips of a Whisper are not padded to its window."""
-        return self.kind == "whisper" and self.usage.audio_window == CLIP
+        return self._has_window and self.usage.audio_window == CLIP
 
     def _samples(self, samples: int) -> int:
         """A clip's length with the silence behind it."""
@@ -192,8 +195,7 @@ class Seq2Seq(Family):
         return self.frontend.features(np.pad(audio, (0, self._samples(len(audio)) - len(audio))))
 
     def labels(self, text: str) -> list[int]:
-        # Whisper's texts begin with a space (openai/whisper, tokenizer.py and decoding.py).
-        begun = f" {text.strip()}" if self.kind == "whisper" and text.strip() else text
+        begun = f" {text.strip()}" if self._begins_with_space and text.strip() else text
         ids = self._spelling.labels(begun)
         if self._first_time is not None:
             # When it ends is known where the audio is: in a batch.
@@ -261,7 +263,7 @@ class Seq2Seq(Family):
         """What the encoder takes of a batch's features."""
         lengths = [len(one) for one in features]
         batch = self.frontend.pad(features, max(lengths))
-        if self.kind == "whisper":
+        if self._has_window:
             batch["input_features"] = batch["input_features"].transpose(1, 2)
             mask = batch.pop("attention_mask", None)
             if mask is not None and not bool(mask.all()):
@@ -280,7 +282,7 @@ class Seq2Seq(Family):
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         languages = [clip.language for clip in clips]
-        if self.kind != "whisper":
+        if not self._detects_language:
             self._prompts.check(languages)
         audios = [clip.audio for clip in clips]
         pieces = Pieces.of(audios, [self._window_samples] * len(audios), self._can_hear)
@@ -300,7 +302,7 @@ class Seq2Seq(Family):
     @property
     def _decoding_quantum(self) -> int:
         """Features to whose multiple a clip is padded alone."""
-        if self.kind != "whisper":
+        if not self._has_window:
             return self.frontend.quantum
         # With the silence behind it a clip has its length; in a window all have the same.
         return 1 if self._is_any_length else self.frontend.max_features or 1
@@ -313,7 +315,7 @@ class Seq2Seq(Family):
 
         base = weights.own(self.model)
         inputs = self.frontend.pad(features, length)
-        if self.kind == "whisper":
+        if self._has_window:
             # All of it is heard, the silence behind a clip too.
             inputs["attention_mask"] = torch.ones(inputs["input_features"].shape[:2])
             inputs["input_features"] = inputs["input_features"].transpose(1, 2)
@@ -349,7 +351,7 @@ class Seq2Seq(Family):
     def describe_decoding(self) -> str:
         beams = weights.own(self.model).generation_config.num_beams or 1
         heard = ""
-        if self.kind == "whisper":
+        if self._has_window:
             heard = ", clips as long as they are" if self._is_any_length else ", in its window"
         found = "the likeliest token at each step" if beams == 1 else f"beam search of {beams}"
         return f"generation by the decoder: {found}{heard}"

@@ -1,4 +1,4 @@
-"""Models of AutoModelForSpeechSeq2Seq that recognize speech: which, and how they are loaded."""
+"""How models of AutoModelForSpeechSeq2Seq are loaded, frozen and used."""
 
 from __future__ import annotations
 
@@ -11,31 +11,12 @@ from mynah.models.lora import adapters
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.pretrained.usage import RecordedUsage
+from mynah.models.seq2seq.registry import architecture_of
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
     from mynah.config.tuning import Tuning
-
-SUPPORTED = (
-    "whisper",
-    "moonshine",
-    "moonshine_streaming",
-    "canary",
-    "cohere_asr",
-    "speech_to_text",
-    "speech-encoder-decoder",
-)
-# What else AutoModelForSpeechSeq2Seq lists, and what it is.
-UNSUPPORTED = {
-    "dia": "it speaks texts, and hears nothing",
-    "pop2piano": "it writes piano notes for music",
-    "vibevoice": "it speaks texts, and hears nothing",
-    "seamless_m4t": "it translates speech, in languages named by three letters",
-    "seamless_m4t_v2": "it translates speech, in languages named by three letters",
-    "speecht5": "it is a synthesizer's kin, with an encoder like no other and one checkpoint",
-    "kyutai_speech_to_text": "it listens to a stream of codes, and its text is delayed",
-    "voxtral_realtime": "it listens to a stream, and its text is delayed",
-}
+    from mynah.models.seq2seq.prompts import Prompts
 
 NATIVE, CLIP = "native", "clip"
 _NO_LENGTH = (None, 20)  # transformers' max_length where nobody set one
@@ -62,14 +43,8 @@ class Usage(RecordedUsage):
     def record(self, model: Any) -> None:
         """Write it into a model's configurations; plain transformers honours what it knows."""
         super().record(model)
-        if model.config.model_type == "whisper":
-            for name in ("language", "task"):
-                if value := getattr(self, name):
-                    setattr(model.generation_config, name, value)
-            if self.timestamps:
-                model.generation_config.return_timestamps = True
-            # Otherwise it is made anew of the model's configuration when it is loaded.
-            model.generation_config._from_model_config = False
+        if record := architecture_of(model.config.model_type).record:
+            record(model, language=self.language, task=self.task, timed=self.timestamps)
 
 
 def check_settings(config: ModelConfig, part: PretrainedPart) -> None:
@@ -80,12 +55,34 @@ def check_settings(config: ModelConfig, part: PretrainedPart) -> None:
     """
     kind = hub.model_type(part)
     processor(part, kind)
-    if config.timestamps and kind != "whisper":
-        raise UserError(
-            f"{part.name} is a {kind}, which writes no timestamps.",
-            where="model.timestamps",
-            fix="model.timestamps=false",
-        )
+    if config.timestamps and not architecture_of(kind).writes_times:
+        raise _no_times(f"{part.name} is a {kind}, which writes no timestamps.")
+
+
+def prompts_for(
+    model: Any, processor: Any, *, language: str | None, task: str | None, timed: bool
+) -> Prompts:
+    """The prompts of a model of AutoModelForSpeechSeq2Seq.
+
+    Args:
+        model: The model, with its generation config.
+        processor: Its processor, or what holds its ``tokenizer``.
+        language: ``model.language``.
+        task: ``model.task``.
+        timed: ``model.timestamps``.
+
+    Raises:
+        UserError: The model does not support this language or task, or writes no timestamps.
+    """
+    kind: str = model.config.model_type
+    architecture = architecture_of(kind)
+    if timed and not architecture.writes_times:
+        raise _no_times(f"A {kind} writes no timestamps.")
+    return architecture.prompts(model, processor, language, task, timed=timed)
+
+
+def _no_times(what: str) -> UserError:
+    return UserError(what, where="model.timestamps", fix="model.timestamps=false")
 
 
 def load(part: PretrainedPart, config: Any) -> Any:
@@ -128,16 +125,9 @@ def processor(part: PretrainedPart, kind: str) -> Any:
 
 
 def _load_processor(part: PretrainedPart, kind: str) -> Any:
-    from transformers import AutoFeatureExtractor, AutoProcessor, AutoTokenizer, Wav2Vec2Processor
-
     try:
         with hub.quiet():
-            if kind in ("moonshine", "speech-encoder-decoder"):
-                # Their repositories name a processor that not every extractor fits.
-                extractor = hub.from_pretrained(AutoFeatureExtractor, part)
-                tokenizer = hub.from_pretrained(AutoTokenizer, part)
-                return Wav2Vec2Processor(extractor, tokenizer)
-            return hub.from_pretrained(AutoProcessor, part)
+            return architecture_of(kind).processor(part)
     except ImportError as error:
         if "sentencepiece" not in str(error).lower():
             raise
@@ -163,8 +153,8 @@ def freeze(model: Any, learns: Tuning) -> None:
             authors keep: Whisper's sinusoids, and wav2vec2's convolutions over samples
             (arXiv 2006.11477).
     """
-    if model.config.model_type == "whisper":
-        model.get_encoder().embed_positions.requires_grad_(False)
+    for path in architecture_of(model.config.model_type).fixed:
+        model.get_encoder().get_submodule(path).requires_grad_(False)
     if hasattr(model, "freeze_feature_encoder"):
         model.freeze_feature_encoder()
     inside = {id(parameter) for parameter in model.get_encoder().parameters()}

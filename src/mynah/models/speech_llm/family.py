@@ -11,11 +11,11 @@ import numpy as np
 from mynah.models.ctc.head import CTCHead, TwiceSpelled
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.features.frontends import Frontend, frontend_for, group_by_length, length_function
+from mynah.models.features.whisper_window import WhisperWindowFrontend
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
-from mynah.models.seq2seq.frontends import WhisperWindowFrontend
 from mynah.models.speech_llm.config import DECODER, ENCODER
 from mynah.models.speech_llm.prompts import end_of_text, prompt_ids
 from mynah.models.text.pieces import Pieces

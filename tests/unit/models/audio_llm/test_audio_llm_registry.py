@@ -19,6 +19,7 @@ from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.audio_llm.architecture import Modules
 from mynah.models.audio_llm.registry import ARCHITECTURES
+from mynah.models.pretrained import hub
 
 ROOM = Path(mynah.models.audio_llm.__file__).parent
 # A record around Mynah's own, one thing of it changed.
@@ -110,7 +111,7 @@ def test_a_plug_in_with_the_name_of_another_familys_model_takes_nothing_from_it(
     installed, checkpoints, capsys
 ):
     module = installed("raise RuntimeError('imported')", of="whisper")
-    assert registry.family_name(part(checkpoints("whisper_asr"))) == "seq2seq"
+    assert registry.family_name(hub.checkpoint(checkpoints("whisper_asr"))) == "seq2seq"
     said = " ".join(capsys.readouterr().out.split())
     assert f"The audio LLM whisper of {module} 1.0 is not used" in said
 
@@ -125,9 +126,9 @@ def test_a_plug_in_that_cannot_be_imported_costs_nobody_else(installed, checkpoi
 def test_what_is_refused_can_be_brought_by_a_plug_in(installed, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "voxtral_realtime"}))
     with pytest.raises(UserError, match="delayed"):
-        registry.family_name(part(tmp_path))
+        registry.family_name(hub.checkpoint(tmp_path))
     installed(RECORD.format(changed="noise_switch=None"), of="voxtral_realtime")
-    assert registry.family_name(part(tmp_path)) == "audio_llm"
+    assert registry.family_name(hub.checkpoint(tmp_path)) == "audio_llm"
 
 
 @pytest.mark.parametrize("changed", ["frontend=fails", "requests=fails"])
@@ -149,9 +150,3 @@ def test_a_record_of_modules_that_the_model_does_not_have_is_named(installed, re
     with pytest.raises(UserError, match="ear") as error:
         registry.build(tiny(pretrained=str(folder)), texts=[], sample_rate=16000, offline=True)
     assert f"{module} 1.0" in error.value.what
-
-
-def part(folder):
-    from mynah.models.pretrained.part import PretrainedPart
-
-    return PretrainedPart(str(folder), offline=True)

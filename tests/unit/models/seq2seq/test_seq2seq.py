@@ -230,7 +230,7 @@ def test_what_a_model_cannot_be_told_is_an_error(kind, settings, said, build):
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"), [("dia", "hears nothing"), ("pop2piano", "piano"), ("vibevoice", "speaks")]
+    ("kind", "said"), [("dia", "synthesizes"), ("pop2piano", "piano"), ("vibevoice", "synthesizes")]
 )
 def test_what_transformers_lists_and_is_no_recognizer_says_what_it_is(kind, said, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))

@@ -1,0 +1,1 @@
+"""One file an architecture: its record, and what only it needs."""
