@@ -232,7 +232,7 @@ def test_an_utterance_whose_noise_vanished_is_left_out_by_name(tmp_path):
     _, result = tiny_train(tmp_path / "model", config, augmentation=made)
     drawn = {
         f"utterance-{row:03d}": {
-            made.draw(epoch=epoch, utterance_id=f"utterance-{row:03d}").noise_pieces[0].file
+            made.draw(epoch=epoch, utterance_id=f"utterance-{row:03d}")["noise"].pieces[0].file
             for epoch in (0, 1)
         }
         for row in range(20)

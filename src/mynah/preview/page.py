@@ -59,6 +59,9 @@ def page(
     )
 
 
+_IN_WORDS = ("speed", "room", "gain_db", "noise", "telephone", "spec_augment")
+
+
 def describe_drawn(drawn: dict[str, Any]) -> list[str]:
     """What was drawn, in words for people."""
     said: list[str] = []
@@ -88,6 +91,7 @@ def describe_drawn(drawn: dict[str, Any]) -> list[str]:
             f"masked: {masks['time_masked']:.1%} of the time, "
             f"{masks['frequency_masked']:.1%} of the bands"
         )
+    said += [f"{name}: {value}" for name, value in drawn.items() if name not in _IN_WORDS]
     return said or ["nothing was drawn this time"]
 
 

@@ -91,12 +91,12 @@ def _download(parsed: argparse.Namespace) -> None:
 
 def _list(corpus: str | None) -> None:
     from mynah.console import say, table
-    from mynah.data.recipes import RECIPES, find_recipe
+    from mynah.data.recipes import all_recipes, find_recipe
     from mynah.data.recipes.installing.recipe import size
 
     if corpus is None:
         rows = []
-        for recipe in map(find_recipe, RECIPES):
+        for recipe in all_recipes():
             total = size(sum(archive.size_bytes for archive in recipe.archives))
             parts = ", ".join(archive.part for archive in recipe.archives)
             rows.append([recipe.name, total, parts, recipe.licence.partition(",")[0]])

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mynah.config.augmentations import AUGMENTATIONS
+from mynah.config.checks.options import check_named
 from mynah.config.schema import Config
 from mynah.config.values import argument, typed
 
@@ -39,6 +41,15 @@ def check_augmentation(checker: Checker) -> None:
             f"not {typed(span)}.",
             argument(f"{_SECTION}.{name}", pair),
         )
+    own = [name for name in config.options if name in AUGMENTATIONS.own]
+    for name in own:
+        checker.wrong(
+            f"{_SECTION}.options",
+            f"{_SECTION}.options is for augmentations of plug-ins, and {name} is one of Mynah's "
+            f"own, whose settings stand in {_SECTION}.",
+        )
+    if not own:
+        check_named(checker, f"{_SECTION}.options", AUGMENTATIONS, AUGMENTATIONS.names)
     missing = []
     for name in ("noise_folder", "room_folder"):
         folder = getattr(config, name)

@@ -6,7 +6,7 @@ Those of a format that is found by looking, and those of a family, are checked o
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mynah.config.best_metric import asked_metrics, best_metric
@@ -31,7 +31,7 @@ def check_options(checker: Checker) -> None:
 
 
 def check_named(
-    checker: Checker, setting: str, registry: Registry[Any], used: list[str | None]
+    checker: Checker, setting: str, registry: Registry[Any], used: Sequence[str | None]
 ) -> None:
     """A mapping of options by the name of what takes them.
 

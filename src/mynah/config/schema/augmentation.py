@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import section, setting
@@ -154,3 +155,11 @@ class AugmentationConfig:
 
     # 6. Masks on the features
     spec_augment: SpecAugmentConfig = section(SpecAugmentConfig, "SpecAugment.")
+
+    # 7. Those of plug-ins
+    options: dict[str, Any] = setting(
+        {},
+        "Augmentations of plug-ins that are on, by name, each with settings of its own, as "
+        "{reverse: {probability: 0.2}}.",
+        nature=Nature.STEP,
+    )

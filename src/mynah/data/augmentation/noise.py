@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from mynah.data.augmentation.audio_folder import AudioFolder, read_file
+from mynah.config.schema import AugmentationConfig
+from mynah.data.augmentation import draws
+from mynah.data.augmentation.audio_folder import AudioFolder, open_folder, read_file
+from mynah.data.augmentation.change import Change, Samples, Setup
 from mynah.data.augmentation.gain import level
 
 _BANK_SAMPLES = 1 << 20  # about a minute at 16 kHz
@@ -125,3 +129,81 @@ def _bank() -> tuple[np.ndarray, np.ndarray]:
     spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 100.0))  # level below 1.5 Hz
     pink = np.fft.irfft(spectrum, _BANK_SAMPLES).astype(np.float32)
     return white, pink / np.float32(np.sqrt(np.mean(np.square(pink))))
+
+
+@dataclass(frozen=True)
+class NoiseDrawn:
+    """The noise of one utterance in one epoch.
+
+    Attributes:
+        snr_db: Decibels that the speech is above the noise.
+        colour: Of made noise: 0 white, 1 pink.
+        seed: Of made noise: where in it the piece begins.
+        pieces: Of recorded noise; empty: it is made.
+    """
+
+    snr_db: float
+    colour: float = 0.0
+    seed: int = 0
+    pieces: tuple[Piece, ...] = ()
+
+
+class Noise(Change[NoiseDrawn]):
+    """At a ratio of ``noise_snr_db``, from ``noise_folder`` or made."""
+
+    name = "noise"
+    order = 400
+
+    def __init__(
+        self, settings: AugmentationConfig, sample_rate: int, recorded: AudioFolder | None
+    ) -> None:
+        self._settings = settings
+        self._sample_rate = sample_rate
+        self._recorded = recorded
+
+    @classmethod
+    def open(cls, setup: Setup) -> Noise | None:
+        settings = setup.settings
+        if not settings.noise_snr_db:
+            return None
+        recorded = None
+        if settings.noise_folder and settings.noise_probability:
+            name = "data.augmentation.noise_folder"
+            recorded = open_folder(settings.noise_folder, name, "noise")
+        return cls(settings, setup.sample_rate, recorded)
+
+    def draw(self, generator: np.random.Generator) -> NoiseDrawn | None:
+        if generator.random() >= self._settings.noise_probability:
+            return None
+        snr_db = draws.between(generator, self._settings.noise_snr_db)
+        if self._recorded is None:
+            colour = generator.random()
+            return NoiseDrawn(snr_db, colour, int(generator.integers(1 << 32)))
+        sources = 1 + int(generator.random() * self._settings.noise_sources)
+        files = len(self._recorded.files)
+        pieces = generator.random((sources, 2)).tolist()
+        return NoiseDrawn(
+            snr_db, pieces=tuple(Piece(int(file * files), place) for file, place in pieces)
+        )
+
+    def apply(self, audio: Samples, drawn: NoiseDrawn) -> Samples:
+        samples = len(audio)
+        if self._recorded is not None:
+            added = recorded_noise(self._recorded, drawn.pieces, samples, self._sample_rate)
+        else:
+            added = noise(samples, drawn.colour, np.random.default_rng(drawn.seed))
+        return mix(audio, added, drawn.snr_db)
+
+    def describe(self, drawn: NoiseDrawn) -> dict[str, Any]:
+        described: dict[str, Any] = {"snr_db": drawn.snr_db}
+        if self._recorded is not None:
+            described["pieces"] = [
+                {"file": self._recorded.files[piece.file], "place": piece.place}
+                for piece in drawn.pieces
+            ]
+        else:
+            described["colour"] = drawn.colour
+        return {"noise": described}
+
+    def folders(self) -> dict[str, AudioFolder]:
+        return {} if self._recorded is None else {"noise_folder": self._recorded}

@@ -7,8 +7,10 @@ Park et al. 2019, arXiv 1904.08779; time masks are a share of the utterance, as 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mynah.config.schema import SpecAugmentConfig
+from mynah.data.augmentation.change import FeatureChange, Setup
 
 
 def mask_features(
@@ -33,3 +35,26 @@ def mask_features(
         start = int(generator.integers(frames - width + 1))
         masked[start : start + width] = value
     return masked
+
+
+class SpecAugment(FeatureChange):
+    """The masks of ``data.augmentation.spec_augment``."""
+
+    name = "spec_augment"
+    order = 100
+
+    def __init__(self, config: SpecAugmentConfig) -> None:
+        self._config = config
+
+    @classmethod
+    def open(cls, setup: Setup) -> SpecAugment | None:
+        config = setup.settings.spec_augment
+        on = (config.time_masks or config.frequency_masks) and config.probability
+        return cls(config) if on else None
+
+    def apply(
+        self, features: NDArray[np.float32], generator: np.random.Generator
+    ) -> NDArray[np.float32]:
+        if generator.random() >= self._config.probability:
+            return features
+        return mask_features(features, self._config, generator)

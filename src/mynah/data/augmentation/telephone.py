@@ -7,6 +7,8 @@ import functools
 import numpy as np
 
 from mynah.data.audio.files import resample
+from mynah.data.augmentation.change import Change, Samples, Setup
+from mynah.data.augmentation.gain import within_full_scale
 
 CODECS = ("mu-law", "a-law")  # of North America and Japan, of the rest of the world
 BAND_HERTZ = (300.0, 3400.0)  # ITU-T G.712
@@ -74,3 +76,27 @@ def _table(codec: str) -> np.ndarray:
         decoded = np.where(segment > 0, (2 * step + 33) << np.maximum(segment - 1, 0), 2 * step + 1)
         decoded <<= 3
     return (np.sign(samples + 0.5) * decoded / _FULL_SCALE).astype(np.float32)
+
+
+class Telephone(Change[str]):
+    """Through one of :data:`CODECS`."""
+
+    name = "telephone"
+    order = 500
+
+    def __init__(self, probability: float, sample_rate: int) -> None:
+        self._probability = probability
+        self._sample_rate = sample_rate
+
+    @classmethod
+    def open(cls, setup: Setup) -> Telephone | None:
+        probability = setup.settings.telephone_probability
+        return cls(probability, setup.sample_rate) if probability else None
+
+    def draw(self, generator: np.random.Generator) -> str | None:
+        if generator.random() >= self._probability:
+            return None
+        return CODECS[int(generator.random() * len(CODECS))]
+
+    def apply(self, audio: Samples, drawn: str) -> Samples:
+        return telephone(within_full_scale(audio), self._sample_rate, drawn)

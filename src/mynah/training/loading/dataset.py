@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -126,7 +126,7 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         reason = family.impossible(len(heard), labels)
         if reason is not None and len(heard) < len(audio):
             # Played so fast, it has too few frames for its labels.
-            heard = augmentation.waveform(audio, replace(drawn, speed=None))
+            heard = augmentation.waveform(audio, drawn, same_length=True)
             reason = family.impossible(len(heard), labels)
         if reason is not None:
             return LoadedRow(utterance.id, position, problem=reason)

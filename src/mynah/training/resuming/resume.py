@@ -56,7 +56,7 @@ def fixed_settings(
             settings[name] = folder.name
     for name, fingerprint in augmentation.fingerprints().items():
         # What is in the folder counts, not where it lies.
-        del settings[f"data.augmentation.{name}"]
+        settings.pop(f"data.augmentation.{name}", None)
         settings[f"data.augmentation.{name} (fingerprint)"] = fingerprint
     settings["data.sample_rate"] = corpus.sample_rate
     if corpus.size is not None:
