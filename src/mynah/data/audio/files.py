@@ -156,7 +156,8 @@ def resample(audio: np.ndarray, rate: float, to_rate: float) -> np.ndarray:
         return np.ascontiguousarray(audio, dtype=np.float32)
     import soxr
 
-    return soxr.resample(np.ascontiguousarray(audio, dtype=np.float32), rate, to_rate)
+    made: np.ndarray = soxr.resample(np.ascontiguousarray(audio, dtype=np.float32), rate, to_rate)
+    return made
 
 
 class _Decoder(Protocol):
@@ -183,7 +184,7 @@ class _SoundFileDecoder:
         self.frames: int | None = opened.frames
 
     def skip(self, frames: int) -> int:
-        start = min(frames, self._opened.frames)
+        start: int = min(frames, self._opened.frames)
         sought = start
         if self._opened.subtype == "VORBIS":
             tail = max(0, self._opened.frames - _VORBIS_TAIL_SECONDS * self.rate)
@@ -197,7 +198,8 @@ class _SoundFileDecoder:
         return sought
 
     def read(self, frames: int) -> np.ndarray:
-        return self._opened.read(frames, dtype="float32", always_2d=True)
+        block: np.ndarray = self._opened.read(frames, dtype="float32", always_2d=True)
+        return block
 
     def close(self) -> None:
         self._opened.close()

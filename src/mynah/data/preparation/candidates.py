@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -127,7 +128,7 @@ def _share_ids(stretches: Sequence[Stretch]) -> bool:
         chosen = ids if stretch.rows is None else ids.take(pa.array(stretch.rows))
         chunks += chosen.chunks
     ids = pa.chunked_array(chunks, type=pa.string())
-    return pc.count_distinct(ids).as_py() < len(ids)
+    return int(pc.count_distinct(ids).as_py()) < len(ids)
 
 
 def _choose(
@@ -144,16 +145,7 @@ def _choose(
         rows, numbers = rows[inside], numbers[inside]
         corpus = _candidates(request, stretches, config, rows)
     texts = _texts(corpus, policy)
-    scripts = corpus.numbers("script").astype(np.int8)
-    measures = Measures(
-        seconds=corpus.durations,
-        unreadable=_is_there(corpus, "error"),
-        no_speech=corpus.no_speech,
-        words=texts.words,
-        characters=texts.characters,
-        scripts=scripts,
-        strange=_strange(corpus, scripts, members_of(request)[numbers]),
-    )
+    measures = _measures(corpus, texts, members_of(request)[numbers])
     filtering = request.training or config.filter_eval
     codes = filters.reasons(measures, config, filtering=filtering)
     duplicates = None
@@ -183,11 +175,7 @@ def _choose(
     def dropped() -> Iterator[dict[str, Any]]:
         return _dropped(corpus, codes, measures, config, same_as)
 
-    first = [row for row, _ in zip(dropped(), range(LISTED_ROWS), strict=False)]
-    account["dropped_rows"] = first
-    if sum(account["dropped"].values()) > LISTED_ROWS:
-        safe = re.sub(r"[^\w.-]+", "-", request.name)
-        account["dropped_file"] = f"dropped-{safe}.jsonl"
+    account |= _listed(dropped(), sum(account["dropped"].values()), request.name)
     if request.training:
         account["duplicates"] = duplicates
         account["text_changes"] = texts.changes
@@ -203,6 +191,28 @@ def _choose(
         ]
     account["fingerprint"] = made.fingerprint
     return write_view(directory, chosen_rows, repeats, account, dropped())
+
+
+def _measures(corpus: Corpus, texts: _Texts, members: np.ndarray) -> Measures:
+    scripts = corpus.numbers("script").astype(np.int8)
+    return Measures(
+        seconds=corpus.durations,
+        unreadable=_is_there(corpus, "error"),
+        no_speech=corpus.no_speech,
+        words=texts.words,
+        characters=texts.characters,
+        scripts=scripts,
+        strange=_strange(corpus, scripts, members),
+    )
+
+
+def _listed(dropped: Iterator[dict[str, Any]], count: int, split: str) -> dict[str, Any]:
+    """The first rows that are left out, and the file that lists all of them where they are many."""
+    listed: dict[str, Any] = {"dropped_rows": list(itertools.islice(dropped, LISTED_ROWS))}
+    if count > LISTED_ROWS:
+        safe = re.sub(r"[^\w.-]+", "-", split)
+        listed["dropped_file"] = f"dropped-{safe}.jsonl"
+    return listed
 
 
 def _candidates(

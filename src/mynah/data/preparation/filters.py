@@ -48,7 +48,8 @@ class Measures:
     @property
     def characters_a_second(self) -> np.ndarray:
         """float64 [rows]."""
-        return self.characters / np.maximum(self.seconds, 1e-9)
+        rate: np.ndarray = self.characters / np.maximum(self.seconds, 1e-9)
+        return rate
 
 
 def reasons(measures: Measures, config: DataConfig, *, filtering: bool) -> np.ndarray:

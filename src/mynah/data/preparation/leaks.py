@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from mynah.data.corpus import Corpus
 from mynah.data.preparation.duplicates import digests
 from mynah.data.tables.table import locked
 from mynah.errors import UserError
-from mynah.files import write_json
+from mynah.files import read_json, write_json
 
 _EXAMPLES = 3
 _VERSION = 2  # of how it is counted
@@ -30,12 +29,11 @@ def known_leaks(train: Corpus, evaluation: Corpus, cache: Path) -> dict[str, Any
         cache / "views" / f"leaks-{hashlib.blake2b(of.encode(), digest_size=12).hexdigest()}.json"
     )
     with locked(file):
-        try:
-            return json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        found = read_json(file)
+        if not found:
             found = find_leaks(train, evaluation)
             write_json(file, found)
-            return found
+        return found
 
 
 def find_leaks(train: Corpus, evaluation: Corpus) -> dict[str, Any]:

@@ -97,4 +97,5 @@ def row_repeats(members: np.ndarray, each: Mapping[int, float]) -> np.ndarray | 
     if all(abs(value - 1.0) < 1e-9 for value in each.values()):
         return None
     table = np.asarray([each[number] for number in range(len(each))], dtype=np.float64)
-    return table[members]
+    repeats: np.ndarray = table[members]
+    return repeats

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -184,40 +184,23 @@ def _speak(
     running: set[subprocess.Popen[str]] = set()
     lock = threading.Lock()
 
+    def spoken(line: str) -> None:
+        with lock:
+            advance(int(line))
+
     def one(number: int) -> None:
         job = {
             "path": str(tables.shard(staging, number)),
             "sample_rate": sample_rate,
-            "spoken": [dataclasses.asdict(spoken) for spoken in parts[number]],
+            "spoken": [dataclasses.asdict(one) for one in parts[number]],
         }
-        with tempfile.TemporaryFile("w+") as complaints:
-            # Not multiprocessing: it would import the caller's main module again.
-            process = subprocess.Popen(
-                [sys.executable, "-m", __spec__.name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                text=True,
-                env=_environment(),
+        last = _run(job, running, spoken)
+        if last is not None:
+            raise UserError(
+                f"Speaking the embedded corpus failed: {last}",
+                where=f"a process that speaks {len(parts[number])} sentences into {staging}",
+                fix="Run it again: what was spoken is kept. data.num_proc=1 needs less memory.",
             )
-            running.add(process)
-            assert process.stdin is not None and process.stdout is not None
-            with contextlib.suppress(BrokenPipeError), process.stdin:
-                process.stdin.write(json.dumps(job))
-            for line in process.stdout:
-                with lock:
-                    advance(int(line))
-            process.stdout.close()
-            running.discard(process)
-            if process.wait() == 0:
-                return
-            complaints.seek(0)
-            last = (complaints.read().strip().splitlines() or ["it was killed"])[-1]
-        raise UserError(
-            f"Speaking the embedded corpus failed: {last}",
-            where=f"a process that speaks {len(parts[number])} sentences into {staging}",
-            fix="Run it again: what was spoken is kept. data.num_proc=1 needs less memory.",
-        )
 
     what = "training" if split == grammar.TRAIN else "evaluation"
     with (
@@ -233,6 +216,43 @@ def _speak(
             for process in list(running):
                 process.kill()
             raise
+
+
+def _run(
+    job: dict[str, Any], running: set[subprocess.Popen[str]], told: Callable[[str], None]
+) -> str | None:
+    """Speak a shard in a process of its own.
+
+    Args:
+        job: What :func:`_main` reads.
+        running: Holds the process while it runs, so that it can be killed.
+        told: Called with each line that it prints.
+
+    Returns:
+        The last line of its complaints where it failed.
+    """
+    with tempfile.TemporaryFile("w+") as complaints:
+        # Not multiprocessing: it would import the caller's main module again.
+        process = subprocess.Popen(
+            [sys.executable, "-m", __spec__.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            env=_environment(),
+        )
+        running.add(process)
+        assert process.stdin is not None and process.stdout is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(json.dumps(job))
+        for line in process.stdout:
+            told(line)
+        process.stdout.close()
+        running.discard(process)
+        if process.wait() == 0:
+            return None
+        complaints.seek(0)
+        return (complaints.read().strip().splitlines() or ["it was killed"])[-1]
 
 
 def _environment() -> dict[str, str]:

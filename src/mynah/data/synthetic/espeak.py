@@ -92,7 +92,7 @@ class Espeak:
         self._callback = callback(self._receive)  # kept: the library holds no reference
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def _receive(self, samples: ctypes._Pointer, count: int, _events: int) -> int:
+    def _receive(self, samples: ctypes._Pointer[ctypes.c_short], count: int, _events: int) -> int:
         if samples and count > 0:
             self._chunks.append(ctypes.string_at(samples, 2 * count))
         return 0

@@ -67,7 +67,8 @@ def _reader(chunk: pa.Array) -> Callable[[int], Any]:
     if chunk.null_count == len(chunk):
         return lambda row: None
     if chunk.null_count == 0 and pa.types.is_primitive(chunk.type) and _is_number(chunk.type):
-        return chunk.to_numpy(zero_copy_only=True).item
+        item: Callable[[int], Any] = chunk.to_numpy(zero_copy_only=True).item
+        return item
     if chunk.null_count == 0 and chunk.type in _OFFSETS:
         return _text_reader(chunk)
     if chunk.null_count == 0 and pa.types.is_struct(chunk.type):
@@ -94,7 +95,7 @@ def _text_reader(chunk: pa.Array) -> Callable[[int], str]:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def numbers(column: pa.ChunkedArray, missing: float = 0) -> np.ndarray:
@@ -102,7 +103,8 @@ def numbers(column: pa.ChunkedArray, missing: float = 0) -> np.ndarray:
     if not len(column):
         return np.empty(0, dtype=column.type.to_pandas_dtype())
     filled = column.fill_null(pa.scalar(missing).cast(column.type)) if column.null_count else column
-    return filled.to_numpy()
+    made: np.ndarray = filled.to_numpy()
+    return made
 
 
 class Column(Sequence[str]):

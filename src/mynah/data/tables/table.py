@@ -78,7 +78,7 @@ class Table:
         return rows.set_column(rows.column_names.index("audio"), "audio", recordings)
 
     def __len__(self) -> int:
-        return self.arrow.num_rows
+        return int(self.arrow.num_rows)
 
 
 def cache_directory(configured: str | None, working_directory: Path) -> Path:

@@ -42,15 +42,7 @@ def rows_of(
     Raises:
         UserError: A value is not what its column is for.
     """
-    offset = 0.0
-    if "offset_seconds" in listed:
-        offset = values.seconds(listed["offset_seconds"], "offset", where)
-    duration = None
-    if "end_seconds" in listed:
-        end = values.seconds(listed["end_seconds"], "end", where)
-        duration = values.piece(offset, end, where)
-    elif "duration_seconds" in listed and ("offset_seconds" in listed or cuts):
-        duration = values.seconds(listed["duration_seconds"], "duration", where)
+    offset, duration = _stretch(listed, where, cuts)
     language = values.text(listed.get("language"), "language", where)
     row = Row(
         id=values.text(listed.get("id", name), "id", where),
@@ -70,22 +62,41 @@ def rows_of(
     )
     texts = _by_channel(listed, where)
     if texts is not None:
-        speakers = [
-            values.text(listed.get(f"speaker_{number}", row.speaker), "speaker", where)
-            for number in range(len(texts))
-        ]
-        if channels == "split":
-            return split_row(row, texts, speakers)
-        if channels == "mix":
-            raise UserError(
-                "The listing has a transcript for each channel, and channels are to be mixed.",
-                where=f"{where}, data.channels=mix",
-                fix="data.channels=split, or data.channels=first",
-            )
-        return split_row(row, texts[:1], speakers)
+        return _rows_by_channel(row, texts, listed, channels, where)
     text = " ".join(values.text(listed.get("text"), "transcript", where).split())
     channel = values.channel(listed["channel"], where) if "channel" in listed else None
     return [replace(row, text=text or None, channel=channel)]
+
+
+def _stretch(listed: dict[str, Any], where: str, cuts: bool) -> tuple[float, float | None]:
+    """Where the utterance begins in its recording, and how long it is; None: to the end."""
+    offset = 0.0
+    if "offset_seconds" in listed:
+        offset = values.seconds(listed["offset_seconds"], "offset", where)
+    if "end_seconds" in listed:
+        end = values.seconds(listed["end_seconds"], "end", where)
+        return offset, values.piece(offset, end, where)
+    if "duration_seconds" in listed and ("offset_seconds" in listed or cuts):
+        return offset, values.seconds(listed["duration_seconds"], "duration", where)
+    return offset, None
+
+
+def _rows_by_channel(
+    row: Row, texts: list[str | None], listed: dict[str, Any], channels: str, where: str
+) -> list[Row]:
+    speakers = [
+        values.text(listed.get(f"speaker_{number}", row.speaker), "speaker", where)
+        for number in range(len(texts))
+    ]
+    if channels == "split":
+        return split_row(row, texts, speakers)
+    if channels == "mix":
+        raise UserError(
+            "The listing has a transcript for each channel, and channels are to be mixed.",
+            where=f"{where}, data.channels=mix",
+            fix="data.channels=split, or data.channels=first",
+        )
+    return split_row(row, texts[:1], speakers)
 
 
 def _by_channel(listed: dict[str, Any], where: str) -> list[str | None] | None:
