@@ -22,7 +22,7 @@ from mynah.files import display_path
 from mynah.offline import network_only_if
 from mynah.runs import directory as runs_directory
 from mynah.runs.record import RunRecord
-from mynah.runs.summary import eval_command, measured_on, selection_note, summarize, write_report
+from mynah.runs.summary import Outlook, eval_command, summarize
 from mynah.training.guards import slurm
 
 if TYPE_CHECKING:
@@ -177,7 +177,9 @@ def train_recorded(
     family.model.to(device_for(config))
 
     from mynah.training import trainer
+    from mynah.training.arguments import steps_total
     from mynah.training.sizing.batch_size import batch_plan, with_batch_size
+    from mynah.training.sizing.estimate import estimate
     from mynah.training.sizing.feasible import without_impossible
 
     # Of a stream the first rows stand for all: what is checked and estimated is of them.
@@ -190,7 +192,22 @@ def train_recorded(
     effective = effective_yaml(config)
     if distributed.rank() == 0:
         (directory / "config.yaml").write_text(effective, encoding="utf-8")
-    summarize(config, data, judged, family, plan, describe_device(family.model), directory)
+    cost = estimate(family, judged, plan, config, directory=directory)
+    summarize(
+        Outlook(
+            model=family.name,
+            parameters=family.parameter_table(),
+            training=judged,
+            streamed=streaming,
+            evaluation=data.evaluation,
+            steps=steps_total(plan, config),
+            batches_per_epoch=plan.batches_per_epoch,
+            padding=plan.padding_fraction(0),
+            device=describe_device(family.model),
+            seconds_per_step=cost.seconds_per_step,
+            peak_bytes=cost.peak_bytes,
+        )
+    )
     evaluate_splits = periodic_evaluation(config, family, data.evaluation)
 
     def trained(rows: TrainingData[Key], batches: Batches[Key]) -> TrainingResult:
@@ -241,6 +258,8 @@ def train_recorded(
         family.configure_decoding(config.model)
         family.model.to(device_for(config))
     evaluations = measure(config, family, data.evaluation)
+    from mynah.evaluation.run_report import selection_note, write_report
+
     report = write_report(
         config,
         directory,
@@ -291,6 +310,8 @@ def measure_checkpoint(
         config.data, offline=config.offline, working_directory=working_directory, train=False
     )
     write_account(directory, data)
+    from mynah.evaluation.run_report import measured_on, write_report
+
     for line in measured_on(data):
         console.say(f"Measuring on {line}")
     if distributed.rank() == 0:

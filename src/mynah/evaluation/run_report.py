@@ -1,0 +1,98 @@
+"""The report of a run: what its measurements came to, on the screen and in ``evaluation/``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mynah import console, distributed
+from mynah.config.effective import effective_yaml
+from mynah.evaluation import report
+from mynah.machine import versions
+
+if TYPE_CHECKING:
+    from mynah.config.schema import Config
+    from mynah.data.preparation.prepare import PreparedData
+    from mynah.evaluation.evaluate import Evaluation
+
+
+def measured_on(data: PreparedData) -> list[str]:
+    """What is measured on, a line a split: its name, its corpus, where that lies, how much."""
+    corpus, place = data.report["corpus"], data.report["identity"]
+    lines = []
+    for name, split in data.evaluation.items():
+        of = corpus
+        if isinstance(place, dict):  # a mixture's splits are called CORPUS.SPLIT
+            of = max((member for member in place if name.startswith(f"{member}.")), key=len)
+        at = place[of] if isinstance(place, dict) else place
+        lies = f" ({at})" if at != of else ""
+        lines.append(f"{name} of {of}{lies}: {len(split):,} utterances, {split.hours:.2f} h")
+    return lines
+
+
+def write_report(
+    config: Config,
+    directory: Path,
+    evaluations: dict[str, Evaluation],
+    data: PreparedData,
+    *,
+    history: list[dict[str, Any]],
+    checkpoint: Path | None,
+    decoding: str,
+    selection: str | None = None,
+) -> Path | None:
+    """Print the error rates and write ``evaluation/``; None where nothing was measured, and on
+    all processes but the first."""
+    if not evaluations or distributed.rank() > 0:
+        return None
+    report.console_summary(evaluations)
+    if selection is not None:
+        console.say(selection)
+    console.say(f"Decoding: {decoding}")
+    about = {
+        "checkpoint": str(checkpoint) if checkpoint else None,
+        "config": effective_yaml(config),
+        "data": data.report,
+        "statement": (data.report.get("statement") or {}).get("text"),
+        "selection": selection,
+        "decoding": decoding,
+        "measured_on": measured_on(data),
+        "versions": versions(),
+    }
+    return report.write(
+        directory / "evaluation",
+        evaluations,
+        history=history,
+        about=about,
+        corpora=data.evaluation,
+        worst=config.evaluation.report_utterances,
+    )
+
+
+def selection_note(
+    config: Config, history: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
+) -> str | None:
+    """What to know of a rate that was measured on the split that chose the checkpoint; None where
+    none was chosen, since there was one measurement.
+
+    Args:
+        config: The settings.
+        history: The training's log.
+        evaluations: The final measurements, the split that chose first.
+    """
+    if not config.training.load_best_model_at_end or not evaluations:
+        return None
+    first, *others = evaluations
+    best = evaluations[first].scores.best
+    measured = sum(f"eval_{best}" in entry for entry in history)
+    if measured < 2:
+        return None
+    label = evaluations[first].scores[best].metric.label
+    note = (
+        f"{first} chose the checkpoint, the best in {label} of {measured} measurements: what is "
+        "measured on it flatters the model a little."
+    )
+    if others:
+        return f"{note} {', '.join(others)} chose nothing."
+    return f"{note} A split that chooses nothing would not: data.eval_splits=[{first},test]."
