@@ -168,7 +168,7 @@ class Bench:
                 self._expect(outcome, ended, -signal.SIGKILL)
                 *_, before, newest = checkpoints.intact_checkpoints(training.model)
                 what = damage(newest, place)
-                said = (f"{newest.name} is passed over", f"Going on from {before}")
+                said = (f"{newest.name} is skipped", f"Going on from {before}")
                 self._finish(outcome, training, "last", what, *said)
         return outcome
 

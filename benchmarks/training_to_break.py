@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-import mynah.cli
 import mynah.cli.entry
+import mynah.cli.main
 import mynah.evaluation.evaluate
 import mynah.evaluation.report
 import mynah.models.ctc.family
@@ -263,7 +263,7 @@ class Training:
             fault.install(marker)
             own = [f"data.mixture.{name}.dataset_name={self.data / name}" for name in _CORPORA]
             going_on = [f"resume_from_checkpoint={resume}"] if resume else []
-            status = mynah.cli.main(["train", *ARGUMENTS, *own, *self.arguments, *going_on])
+            status = mynah.cli.main.main(["train", *ARGUMENTS, *own, *self.arguments, *going_on])
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,14 @@ _REPORTED = (
     "mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets", "tokenizers",
     "numpy", "rapidfuzz", "hydra-core",
 )  # fmt: skip
+
+# Of what a training runs through: the lowest and the newest version that it is tested with.
+TESTED = {
+    "transformers": ("5.23", "5.24"),
+    "peft": ("0.21", "0.21"),
+    "accelerate": ("1.15", "1.15"),
+    "datasets": ("5.2", "5.2"),
+}
 
 
 def device_for(config: Config) -> torch.device:
@@ -73,6 +82,26 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
+
+
+def untested_versions() -> list[str]:
+    """A sentence for each library outside the versions that Mynah is tested with; imports none."""
+    said = []
+    for name, installed in package_versions(list(TESTED)).items():
+        lowest, newest = TESTED[name]
+        if not _minor(lowest) <= _minor(installed) <= _minor(newest):
+            known = lowest if lowest == newest else f"{lowest} to {newest}"
+            said.append(
+                f"{name} {installed} is not a version that Mynah is tested with ({known}); where "
+                f'something goes wrong, try  pip install "{name}=={newest}.*"'
+            )
+    return said
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    """Major and minor number of a version, as ``5.24.0.dev0``."""
+    numbers = re.findall(r"\d+", version)
+    return tuple(int(number) for number in numbers[:2])
 
 
 def versions() -> dict[str, str]:

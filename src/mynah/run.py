@@ -19,6 +19,7 @@ from mynah.config.effective import effective_yaml
 from mynah.config.notices import notices
 from mynah.config.schema import Config
 from mynah.files import display_path
+from mynah.machine import untested_versions
 from mynah.offline import network_only_if
 from mynah.runs import directory as runs_directory
 from mynah.runs.record import RunRecord
@@ -72,7 +73,7 @@ def run(
         UserError: Anything that is the user's to mend.
     """
     config = with_absolute_paths(config, working_directory)
-    for text in notices(config, origins):
+    for text in [*untested_versions(), *notices(config, origins)]:
         console.notice(text)
     if distributed.world_size() > 1:
         from mynah.machine import device_for
