@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored_corpora import stored_corpus, stored_table
 
-from mynah.data.corpus import Corpus, Piece
+from mynah.data.corpus import Corpus
+from mynah.data.pieces import Piece
 from mynah.data.text import TextPolicy
 
 ROWS = [

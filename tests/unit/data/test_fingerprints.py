@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mynah.config.schema import DataConfig, SynthesisConfig
-from mynah.data.corpus import Piece, fingerprint_of
+from mynah.data.pieces import Piece, fingerprint_of
 from mynah.data.preparation import candidates
 from mynah.data.preparation.requests import Request
 from mynah.data.preparation.selection import Stretch

@@ -15,7 +15,8 @@ from mynah.config.one_corpus import OWN_SPLIT
 from mynah.config.schema import DataConfig
 from mynah.console import notice, say
 from mynah.data import splits
-from mynah.data.corpus import Corpus, Piece
+from mynah.data.corpus import Corpus
+from mynah.data.pieces import Piece
 from mynah.data.preparation.account import LISTED_ROWS, tell, write_account
 from mynah.data.preparation.candidates import chosen_corpus
 from mynah.data.preparation.held_out import HeldOut, hold_out

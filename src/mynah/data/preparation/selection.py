@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mynah.data.corpus import Piece
+from mynah.data.pieces import Piece
 from mynah.data.tables import table
 from mynah.files import write_json, write_text
 
