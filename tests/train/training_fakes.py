@@ -54,6 +54,10 @@ class TinyFamily(Family):
         self.model = TinyModel(dropout).to(dtype)
 
     @classmethod
+    def model_types(cls) -> tuple[str, ...]:
+        return ("tiny",)
+
+    @classmethod
     def build(cls, config: Any, **_: Any) -> TinyFamily:
         return cls()
 

@@ -7,10 +7,12 @@ loaded, what it hears, what it is asked to say, its loss, and how it decodes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,6 +77,9 @@ def token_weight(labels: Sequence[int], normalization: str) -> float:
     return 1.0 if normalization == "token" else 1.0 / max(1, len(labels))
 
 
+# Settings of `model` that mean nothing to some families.
+OPTIONAL_SETTINGS = ("new_tokenizer", "language", "task", "timestamps")
+
 # Modules of transformers' recognizers by the part they are, or hold, outermost first. What is
 # none of them, as a feature extractor or wav2vec2 itself, is of the encoder.
 _PARTS = {
@@ -92,14 +97,21 @@ class Family(ABC):
 
     Attributes:
         name: The family's name, as ``model.family`` gives it.
-        model: The torch module that is trained (a PreTrainedModel or a PeftModel).
+        model: The module that is trained, a PreTrainedModel or a PeftModel around one.
         sample_rate: Hertz of the audio that :meth:`features` takes.
         pretrained: Whether any weights were loaded rather than drawn.
         feature_seconds: Seconds a feature frame covers where features are spectral, as
             0.01; None where the model takes samples (SpecAugment then does not apply).
+        supports: The settings in :data:`OPTIONAL_SETTINGS` that apply to the family.
+        auto_classes: transformers' auto classes that its models are of: a model that brings its
+            own code along is found by the one that its ``auto_map`` names.
+        Options: The dataclass of ``model.options``; None where the family has none.
     """
 
     name: ClassVar[str]
+    supports: ClassVar[frozenset[str]] = frozenset()
+    auto_classes: ClassVar[tuple[str, ...]] = ()
+    Options: ClassVar[type | None] = None
     model: Any
     sample_rate: int
     pretrained: bool
@@ -112,6 +124,59 @@ class Family(ABC):
         and one on an accelerator cannot be sent to another process at all.
         """
         return {**self.__dict__, "model": None}
+
+    @classmethod
+    @abstractmethod
+    def model_types(cls) -> Collection[str]:
+        """The architectures of the family, as ``model_type`` in a ``config.json`` has them.
+
+        What the family saves is among them: a checkpoint is loaded by whose it is.
+        """
+
+    @classmethod
+    def refused(cls) -> Mapping[str, str]:
+        """Architectures near to the family's that it does not train, with the reason."""
+        return {}
+
+    @classmethod
+    def register(cls, model_type: str) -> None:
+        """Let transformers know one of :meth:`model_types` that it does not ship.
+
+        Called before the configuration of such a model is read.
+        """
+        return
+
+    @classmethod
+    def check_settings(cls, config: ModelConfig) -> None:
+        """Find settings that do not apply to the family.
+
+        Raises:
+            UserError: One of :data:`OPTIONAL_SETTINGS` is set that :attr:`supports` lacks.
+        """
+        for name in OPTIONAL_SETTINGS:
+            value = getattr(config, name)
+            if value and name not in cls.supports and (name, value) != ("task", "transcribe"):
+                raise UserError(
+                    f"The family {cls.name} does not support model.{name}.",
+                    where=f"model.{name}={value}",
+                    fix=f"leave model.{name} out",
+                )
+
+    @classmethod
+    def check_pretrained(cls, config: ModelConfig, part: PretrainedPart, sample_rate: int) -> None:
+        """Find what does not fit about a pretrained recognizer, from its small files alone.
+
+        Args:
+            config: The ``model`` section.
+            part: What ``model.pretrained`` names.
+            sample_rate: Hertz of the audio that the model is for.
+
+        Raises:
+            UserError: It takes another sample rate, or a setting does not fit it.
+        """
+        from mynah.models.pretrained import hub
+
+        hub.feature_extractor(part, sample_rate)
 
     @classmethod
     @abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mynah.config.families import family_choices
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import section, setting
 
@@ -92,7 +93,7 @@ class ModelConfig:
         "auto",
         "Architecture family; auto: found from the names below.",
         nature=Nature.STEP,
-        choices=("auto", "ctc", "transducer", "seq2seq", "audio_llm", "speech_llm"),
+        choices=family_choices,
     )
     options: dict[str, Any] = setting(
         {},

@@ -7,7 +7,7 @@ end. What differs between them is in one record each, in ``architectures/``.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from mynah.models.audio_llm import loading, tuning
 from mynah.models.audio_llm.loading import Usage
 from mynah.models.audio_llm.prompts import Prompt, turn_end
-from mynah.models.audio_llm.registry import ARCHITECTURES
+from mynah.models.audio_llm.registry import ARCHITECTURES, UNSUPPORTED
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
@@ -49,6 +49,7 @@ class AudioLLM(Family):
     """
 
     name = "audio_llm"
+    supports = frozenset({"language"})
     pretrained = True
 
     def __init__(
@@ -82,6 +83,22 @@ class AudioLLM(Family):
         architecture = ARCHITECTURES.get(self.kind)
         self._requests = architecture.requests(self.processor, usage.prompt, usage.language)
         self._end = turn_end(self._requests, self._ends)
+
+    @classmethod
+    def model_types(cls) -> Collection[str]:
+        return ARCHITECTURES.names
+
+    @classmethod
+    def refused(cls) -> Mapping[str, str]:
+        return UNSUPPORTED
+
+    @classmethod
+    def register(cls, model_type: str) -> None:
+        ARCHITECTURES.get(model_type)  # whose module may do it
+
+    @classmethod
+    def check_pretrained(cls, config: ModelConfig, part: PretrainedPart, sample_rate: int) -> None:
+        loading.check_settings(config, part, sample_rate)
 
     @classmethod
     def build(

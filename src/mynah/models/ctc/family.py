@@ -7,7 +7,7 @@ FastConformer (arXiv 2305.05084) in transformers' own classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,8 @@ class CTC(Family):
     """
 
     name = "ctc"
+    supports = frozenset({"new_tokenizer"})
+    auto_classes = ("AutoModelForCTC",)
 
     def __init__(
         self,
@@ -81,6 +83,12 @@ class CTC(Family):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_words": None, "_decodes_words": False}
+
+    @classmethod
+    def model_types(cls) -> Collection[str]:
+        from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES
+
+        return MODEL_FOR_CTC_MAPPING_NAMES
 
     @classmethod
     def build(

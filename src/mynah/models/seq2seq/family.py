@@ -7,7 +7,7 @@ SpeechEncoderDecoder. The decoder is told language and task; it learns the trans
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.seq2seq import generation, loading
 from mynah.models.seq2seq.loading import CLIP, Usage
-from mynah.models.seq2seq.registry import architecture_of
+from mynah.models.seq2seq.registry import SUPPORTED, UNSUPPORTED, architecture_of
 from mynah.models.text.generated import Generated
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.pieces import Pieces
@@ -55,6 +55,8 @@ class Seq2Seq(Family):
     """
 
     name = "seq2seq"
+    supports = frozenset({"language", "task", "timestamps"})
+    auto_classes = ("AutoModelForSpeechSeq2Seq",)
     pretrained = True
 
     def __init__(
@@ -100,6 +102,19 @@ class Seq2Seq(Family):
         self._first_time: int | None = None
         if usage.timestamps:
             self._first_time = self.tokenizer.get_vocab()["<|notimestamps|>"] + 1
+
+    @classmethod
+    def model_types(cls) -> Collection[str]:
+        return SUPPORTED
+
+    @classmethod
+    def refused(cls) -> Mapping[str, str]:
+        return UNSUPPORTED
+
+    @classmethod
+    def check_pretrained(cls, config: ModelConfig, part: PretrainedPart, sample_rate: int) -> None:
+        super().check_pretrained(config, part, sample_rate)
+        loading.check_settings(config, part)
 
     @classmethod
     def build(

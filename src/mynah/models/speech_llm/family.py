@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,10 @@ class SpeechLLMFamily(Family):
         assert end is not None  # one is added where there is none
         self._end = end
         self._before, self._after = prompt_ids(tokenizer, model.config.prompt)
+
+    @classmethod
+    def model_types(cls) -> Collection[str]:
+        return ("mynah_speech_llm",)  # SpeechLLMConfig.model_type, without importing torch
 
     @classmethod
     def build(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,8 @@ class Transducer(Family):
     """
 
     name = "transducer"
+    supports = frozenset({"language"})
+    auto_classes = ("AutoModelForRNNT", "AutoModelForTDT")
 
     def __init__(
         self,
@@ -83,6 +85,12 @@ class Transducer(Family):
         self._any_language: int = getattr(config, "default_prompt_id", 0)
         self._language = ""  # of rows that have none
         self._revisions = dict(revisions or {})
+
+    @classmethod
+    def model_types(cls) -> Collection[str]:
+        from transformers.models.auto import modeling_auto as auto
+
+        return [*auto.MODEL_FOR_RNNT_MAPPING_NAMES, *auto.MODEL_FOR_TDT_MAPPING_NAMES]
 
     @classmethod
     def build(
@@ -264,7 +272,7 @@ class Transducer(Family):
         for name in ("task", "timestamps", *(() if self._prompts else ("language",))):
             if value := getattr(config, name):
                 raise UserError(
-                    f"This transducer is told no {name}.",
+                    f"This transducer does not support model.{name}.",
                     where=f"model.{name}={value}",
                     fix=f"leave model.{name} out",
                 )

@@ -33,13 +33,6 @@ class Parts:
     revisions: dict[str, str]
 
 
-def kinds() -> list[str]:
-    """Architectures of AutoModelForRNNT and AutoModelForTDT, as transformers calls them."""
-    from transformers.models.auto import modeling_auto as auto
-
-    return sorted([*auto.MODEL_FOR_RNNT_MAPPING_NAMES, *auto.MODEL_FOR_TDT_MAPPING_NAMES])
-
-
 def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) -> Parts:
     """A FastConformer with an LSTM over the labels and a joint network; a tokenizer of ``texts``.
 

@@ -16,6 +16,7 @@ from tiny_models import tiny
 import mynah.models.audio_llm
 from mynah.config import plugins
 from mynah.errors import UserError
+from mynah.models import families as model_families
 from mynah.models import registry
 from mynah.models.audio_llm.architecture import Modules
 from mynah.models.audio_llm.registry import ARCHITECTURES
@@ -43,12 +44,12 @@ def installed(tmp_path, monkeypatch):
         plugin_packages.install(tmp_path / "site", module, source, {"mynah.audio_llms": points})
         monkeypatch.syspath_prepend(tmp_path / "site")
         plugins._entry_points.cache_clear()
-        registry._say_what_is_not_used.cache_clear()
+        model_families._say_what_is_not_used.cache_clear()
         return module
 
     yield install
     plugins._entry_points.cache_clear()
-    registry._say_what_is_not_used.cache_clear()
+    model_families._say_what_is_not_used.cache_clear()
 
 
 @pytest.fixture

@@ -150,7 +150,7 @@ def test_the_language_of_the_settings_is_that_of_rows_without_one(checkpoints, c
 
 @pytest.mark.parametrize("told", [{"language": "de"}, {"task": "translate"}])
 def test_a_transducer_that_takes_no_language_or_task_is_told_none(told, checkpoints):
-    with pytest.raises(UserError, match="is told no"):
+    with pytest.raises(UserError, match="does not support model"):
         build(checkpoints("parakeet_tdt"), **told)
 
 
