@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mynah import console
 from mynah.config.tuning import FROZEN
 from mynah.models.ctc import scratch
+from mynah.models.features.frontends import frontend_class, frontend_for
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.spelling import Spelling
@@ -23,8 +24,7 @@ HEADS = ("lm_head", "ctc_head", "ctc")  # names of the last layer in transformer
 # Granite Speech 5 reads its labels in the middle of its encoder, by its last layer's weights,
 # and hears them back.
 _IN_THE_MIDDLE = ("encoder.out", "encoder.out_mid")
-# Frames of 80 ms: people say more letters than that in a second.
-_TOO_COARSE_FOR_CHARACTERS = ("parakeet_ctc", "granite_speech5_ctc")
+_LETTERS_PER_SECOND = 15  # that people say; of frames of 80 ms there are fewer
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,13 @@ def from_pretrained(
     own = _own_tokenizer(part) if _has_head(written) else None
     revisions = {part.name: hub.commit_of(part)}
     if own is not None and config.new_tokenizer is None:
-        better = "bpe" if written.model_type in _TOO_COARSE_FOR_CHARACTERS else "character"
+        model = load_base(part, written, new_head=False)
+        frames_per_second = frontend_for(extractor, model).output_length(sample_rate)
+        better = "bpe" if frames_per_second < _LETTERS_PER_SECOND else "character"
         Spelling(own, written.pad_token_id).say_what_is_missing(
             texts, instead=f"model.new_tokenizer={better}"
         )
-        return Parts(load_base(part, written, new_head=False), extractor, own, revisions)
+        return Parts(model, extractor, own, revisions)
     kind = config.new_tokenizer or config.tokenizer
     tokenizer = train_tokenizer(texts, kind=kind, vocab_size=config.vocab_size)
     if own is None:
@@ -194,14 +196,9 @@ def make_processor(extractor: Any, tokenizer: Any) -> Any:
     """The processor that ``AutoProcessor`` finds again beside the model."""
     import transformers
 
-    kinds = {
-        "ParakeetFeatureExtractor": "ParakeetProcessor",
-        "LasrFeatureExtractor": "LasrProcessor",
-        "GraniteSpeech5FeatureExtractor": "GraniteSpeech5Processor",
-        "SeamlessM4TFeatureExtractor": "Wav2Vec2BertProcessor",
-        "Wav2Vec2FeatureExtractor": "Wav2Vec2Processor",
-    }
-    kind = getattr(transformers, kinds[type(extractor).__name__])
+    name = frontend_class(extractor).ctc_processor
+    assert name is not None, type(extractor).__name__
+    kind = getattr(transformers, name)
     # Parakeet's needs to know that equal labels collapse; others know no such argument.
     known = inspect.signature(kind.__init__).parameters
     return kind(

@@ -38,11 +38,14 @@ class Frontend:
         masked: Whether the encoder is told which features are padding.
         quantum: Features to whose multiple :func:`group_by_length` pads a clip.
         max_features: Longest input the encoder takes, or None.
+        ctc_processor: The processor of transformers that joins the extractor and a tokenizer
+            of CTC labels; None where no CTC model has this extractor.
     """
 
     input_name = "input_features"
     masked = True
     max_features: int | None = None
+    ctc_processor: str | None = None
 
     def __init__(self, extractor: Any, frames: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self.extractor = extractor
@@ -133,6 +136,8 @@ def _length_by_trial(frontend: Frontend, samples: int) -> int:
 class LogMelFrontend(Frontend):
     """Parakeet's log-mel features."""
 
+    ctc_processor = "ParakeetProcessor"
+
     def __init__(self, extractor: Any, frames: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self._log_mel = LogMel(extractor)
         super().__init__(extractor, frames)
@@ -154,6 +159,8 @@ class StreamingLogMelFrontend(Frontend):
 class FilterbankFrontend(Frontend):
     """Kaldi's filterbank with two frames stacked into one, as w2v-BERT takes it."""
 
+    ctc_processor = "Wav2Vec2BertProcessor"
+
     def feature_length(self, samples: int) -> int:
         frame, hop = 400, 160  # written out in SeamlessM4TFeatureExtractor
         return max(0, 1 + (samples - frame) // hop) // self.extractor.stride
@@ -161,6 +168,8 @@ class FilterbankFrontend(Frontend):
 
 class LasrFrontend(Frontend):
     """Log-mel features over whole windows alone, not normalised."""
+
+    ctc_processor = "LasrProcessor"
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         if not self.feature_length(len(audio)):  # the extractor takes no less than a window
@@ -174,6 +183,8 @@ class LasrFrontend(Frontend):
 class GraniteFrontend(Frontend):
     """Granite Speech 5's log-mel features with deltas, two frames stacked into one."""
 
+    ctc_processor = "GraniteSpeech5Processor"
+
     def features(self, audio: np.ndarray) -> np.ndarray:
         return self.extractor.features(audio)
 
@@ -184,6 +195,7 @@ class GraniteFrontend(Frontend):
 class WaveformFrontend(Frontend):
     """Samples as they are, or with zero mean and unit variance: wav2vec2 and its kin."""
 
+    ctc_processor = "Wav2Vec2Processor"
     input_name = "input_values"
 
     def __init__(self, extractor: Any, frames: Callable[[torch.Tensor], torch.Tensor]) -> None:
@@ -244,13 +256,22 @@ def frontend_for(extractor: Any, model: Any) -> Frontend:
     Raises:
         UserError: No frontend is written for this feature extractor.
     """
+    return frontend_class(extractor)(extractor, length_function(model))
+
+
+def frontend_class(extractor: Any) -> type[Frontend]:
+    """The frontend that is written for a transformers feature extractor.
+
+    Raises:
+        UserError: There is none.
+    """
     kind = type(extractor).__name__
     if kind not in _FRONTENDS:
         raise UserError(
             f"A model with a {kind} cannot be trained here.",
             fix="Use a model whose feature extractor is one of: " + ", ".join(sorted(_FRONTENDS)),
         )
-    return _FRONTENDS[kind](extractor, length_function(model))
+    return _FRONTENDS[kind]
 
 
 def length_function(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:

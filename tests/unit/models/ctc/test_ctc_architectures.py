@@ -2,6 +2,8 @@
 
 import copy
 import dataclasses
+import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -178,3 +180,30 @@ def test_a_clip_too_short_to_hear_is_said_to_be_and_is_no_error(kind, samples, t
     else:
         row = Example("short", family.features(clip), [])
         assert torch.isfinite(family.loss(family.model, family.collate([row])).total)
+
+
+def test_an_architecture_that_transformers_maps_needs_no_line_here(
+    checkpoints, clips, tmp_path, monkeypatch
+):
+    from transformers import AutoConfig, Wav2Vec2Config, Wav2Vec2ForCTC
+    from transformers.models.auto import modeling_auto
+
+    class LyreConfig(Wav2Vec2Config):
+        model_type = "lyre_ctc"
+
+    class LyreForCTC(Wav2Vec2ForCTC):
+        config_class = LyreConfig
+
+    AutoConfig.register("lyre_ctc", LyreConfig, exist_ok=True)
+    AutoModelForCTC.register(LyreConfig, LyreForCTC, exist_ok=True)
+    monkeypatch.setitem(modeling_auto.MODEL_FOR_CTC_MAPPING_NAMES, "lyre_ctc", "LyreForCTC")
+    folder = shutil.copytree(checkpoints("wav2vec2_ctc"), tmp_path / "lyre")
+    written = json.loads((folder / "config.json").read_text())
+    written |= {"model_type": "lyre_ctc", "architectures": ["LyreForCTC"]}
+    (folder / "config.json").write_text(json.dumps(written))
+    family = build(folder)
+    losses = train(family, family.collate(examples(family, clips, SHORT)), steps=2, rate=1e-3)
+    assert losses[-1] < losses[0]
+    family.save(tmp_path / "saved")
+    loaded = registry.load(tmp_path / "saved", offline=True)
+    assert type(loaded.model) is LyreForCTC
