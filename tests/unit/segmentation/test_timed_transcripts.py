@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from praatio import textgrid
 
 from mynah.errors import UserError
 from mynah.segmentation import timed_transcripts
@@ -295,3 +296,14 @@ def test_any_text_at_all_is_read_or_refused(tmp_path_factory, name, text):
         timed_transcripts.read(path)
     except UserError as problem:
         assert str(path) in problem.where
+
+
+@pytest.mark.parametrize("form", ["long_textgrid", "short_textgrid"])
+def test_a_text_grid_is_read_as_praatio_wrote_it(tmp_path, form):
+    said = [(0.0, 1.25, "hello there"), (1.5, 2.75, 'she said "no"'), (3.0, 3.5, "Ünïcode ’s")]
+    grid = textgrid.Textgrid()
+    grid.addTier(textgrid.IntervalTier("utterances", said, 0, 4.0))
+    grid.addTier(textgrid.PointTier("clicks", [(0.5, "click")], 0, 4.0))
+    grid.save(str(tmp_path / "a.TextGrid"), format=form, includeBlankSpaces=True)
+    found = timed_transcripts.read(tmp_path / "a.TextGrid").entries
+    assert [(one.start_seconds, one.end_seconds, one.text) for one in found] == said

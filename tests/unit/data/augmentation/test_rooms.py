@@ -1,6 +1,9 @@
 """Rooms: reverberation against direct convolution, simulated responses against the physics."""
 
+import math
+
 import numpy as np
+import pyroomacoustics
 import pytest
 from data_helpers import tone
 from hypothesis import given, settings
@@ -11,6 +14,8 @@ from mynah.data.augmentation.rooms import fast_length, reverberate, trimmed
 from mynah.data.augmentation.shoebox import (
     SPEED_OF_SOUND,
     Shoebox,
+    _eyring,
+    _paths,
     draw_shoebox,
     impulse_response,
     reverberation_time,
@@ -144,3 +149,25 @@ def test_a_fast_length_is_the_next_product_of_small_primes():
     lengths = [number for number in range(1, 4097) if smooth(number)]
     for length in range(1, 4097):
         assert fast_length(length) == next(number for number in lengths if number >= length)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_echoes_come_when_and_as_loud_as_pyroomacoustics_has_them(seed):
+    room = drawn(seed, rt60=(0.2, 0.3))
+    reflected = math.exp(2 * _eyring(room))  # of a sound's energy, by each wall
+    theirs = pyroomacoustics.ShoeBox(
+        room.size, fs=RATE, materials=pyroomacoustics.Material(1 - reflected), max_order=1
+    )
+    theirs.add_source(room.speaker)
+    theirs.add_microphone(room.microphone)
+    theirs.image_source_model()
+    source = theirs.sources[0]
+    meters = np.linalg.norm(source.images - np.array(room.microphone)[:, None], axis=0)
+    loudness = source.damping[0] / meters
+    ours_meters, reflections = _paths(room)
+    early = reflections <= 1
+    order = np.argsort(ours_meters[early])
+    ours_loudness = np.exp(_eyring(room) * reflections[early]) / ours_meters[early]
+    assert early.sum() == len(meters) == 7  # the direct sound and six walls
+    assert np.allclose(ours_meters[early][order], np.sort(meters), rtol=1e-5)
+    assert np.allclose(ours_loudness[order], loudness[np.argsort(meters)], rtol=1e-4)

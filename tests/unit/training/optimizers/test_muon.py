@@ -66,3 +66,29 @@ def test_the_other_parameters_move_as_torchs_adamw_moves_them():
         return torch.optim.AdamW(model.parameters(), 0.01, betas=(0.9, 0.98), weight_decay=0.1)
 
     assert torch.allclose(train(ours), train(torchs), atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (128, 32), (32, 128), (24, 40)])
+def test_matrices_move_in_the_direction_that_torchs_muon_moves_them(shape):
+    def moved(made):
+        parameter = nn.Parameter(torch.zeros(shape))
+        optimizer = made(parameter)
+        for step in range(4):
+            generator = torch.Generator().manual_seed(step)
+            # As gradients are: some directions much stronger than others.
+            left, right = (torch.randn(side, 8, generator=generator) for side in shape)
+            parameter.grad = left @ right.T + 0.3 * torch.randn(shape, generator=generator)
+            optimizer.step()
+        return parameter.detach()
+
+    ours = moved(
+        lambda one: muon.Muon(
+            [{"params": [one], "muon": True}], lr=0.01, betas=(0.9, 0.95), eps=1e-8
+        )
+    )
+    torchs = moved(
+        lambda one: torch.optim.Muon(
+            [one], lr=0.01, weight_decay=0.0, momentum=0.95, nesterov=True, ns_steps=4
+        )
+    )
+    assert torch.nn.functional.cosine_similarity(ours.ravel(), torchs.ravel(), dim=0) > 0.999
