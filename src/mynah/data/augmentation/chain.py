@@ -14,8 +14,7 @@ from mynah.data.augmentation import draws
 from mynah.data.augmentation.audio_folder import AudioFolder
 from mynah.data.augmentation.change import Change, FeatureChange, Samples
 from mynah.data.augmentation.gain import within_full_scale
-from mynah.data.augmentation.registry import AnyChange, open_changes
-from mynah.errors import UserError
+from mynah.data.augmentation.registry import AnyChange, check_shape, open_changes
 
 Drawn: TypeAlias = Mapping[str, Any]
 """What was drawn for one utterance in one epoch, by the augmentation's name."""
@@ -112,7 +111,7 @@ class Augmentation:
             generator = draws.generator(change.name, self._seed, epoch, utterance_id)
             with AUGMENTATIONS.blame(change.name):
                 made = change.apply(features, generator)
-            _check_shape(change, features, made)
+            check_shape(change, features, made)
             features = made
         return features
 
@@ -135,23 +134,5 @@ def _applied(change: Change[Any], audio: Samples, drawn: object) -> Samples:
         return change.apply(audio, drawn)
     with AUGMENTATIONS.blame(change.name):
         made = change.apply(audio, drawn)
-    _check_shape(change, audio, made)
+    check_shape(change, audio, made)
     return made
-
-
-def _check_shape(change: AnyChange, before: NDArray[np.float32], made: NDArray[np.float32]) -> None:
-    """A plug-in's array is as long as it was, and in the type that models take.
-
-    Raises:
-        UserError: It is not.
-    """
-    if not isinstance(made, np.ndarray) or (made.shape, made.dtype) != (before.shape, before.dtype):
-        plugin = AUGMENTATIONS.plugin(change.name)
-        found = f"{made.dtype} {list(made.shape)}" if isinstance(made, np.ndarray) else type(made)
-        raise UserError(
-            f"The augmentation {change.name} of the package "
-            f"{plugin.distribution if plugin else 'mynah'} makes {found} of "
-            f"{before.dtype} {list(before.shape)}.",
-            where=f"data.augmentation.options.{change.name}",
-            fix="leave it out, or update its package",
-        )

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mynah import console
 from mynah.config.augmentations import AUGMENTATIONS
 from mynah.config.options import check_given
 from mynah.config.schema import AugmentationConfig
+from mynah.data.augmentation import draws
 from mynah.data.augmentation.change import Change, FeatureChange, Setup
 from mynah.errors import UserError
+
+_TRIALS = 8  # draws that a plug-in's augmentation is tried with
 
 AnyChange: TypeAlias = Change[Any] | FeatureChange
 
@@ -44,6 +50,47 @@ def open_changes(settings: AugmentationConfig, *, sample_rate: int, seed: int) -
             check_given(here, given, kind.Options, f"the augmentation {name}")
         with AUGMENTATIONS.blame(name):
             opened = kind.open(Setup(settings, sample_rate, seed, given or {}))
-        if opened is not None:
-            changes.append(opened)
+        if opened is None:
+            continue
+        if name not in AUGMENTATIONS.own:
+            _try(opened, sample_rate, seed)
+        changes.append(opened)
     return sorted(changes, key=lambda change: change.order)
+
+
+def _try(change: AnyChange, sample_rate: int, seed: int) -> None:
+    """Run a plug-in's augmentation on a second of noise: what fails, fails before training.
+
+    Raises:
+        UserError: It fails, or breaks its contract.
+    """
+    noise = np.random.default_rng(0)
+    audio = 0.1 * noise.standard_normal(sample_rate, dtype=np.float32)
+    features = noise.standard_normal((100, 80), dtype=np.float32)
+    for epoch in range(_TRIALS):
+        generator = draws.generator(change.name, seed, epoch, "")
+        with AUGMENTATIONS.blame(change.name):
+            if isinstance(change, FeatureChange):
+                before, made = features, change.apply(features, generator)
+            else:
+                drawn = change.draw(generator)
+                before, made = audio, audio if drawn is None else change.apply(audio, drawn)
+        check_shape(change, before, made)
+
+
+def check_shape(change: AnyChange, before: NDArray[np.float32], made: NDArray[np.float32]) -> None:
+    """A plug-in's array is as long as it was, and in the type that models take.
+
+    Raises:
+        UserError: It is not.
+    """
+    if not isinstance(made, np.ndarray) or (made.shape, made.dtype) != (before.shape, before.dtype):
+        plugin = AUGMENTATIONS.plugin(change.name)
+        found = f"{made.dtype} {list(made.shape)}" if isinstance(made, np.ndarray) else type(made)
+        raise UserError(
+            f"The augmentation {change.name} of the package "
+            f"{plugin.distribution if plugin else 'mynah'} makes {found} of "
+            f"{before.dtype} {list(before.shape)}.",
+            where=f"data.augmentation.options.{change.name}",
+            fix="leave it out, or update its package",
+        )
