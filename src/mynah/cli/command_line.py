@@ -203,13 +203,34 @@ class CommandLine:
             if override.is_interval_sweep():  # a sampler draws from it
                 continue
             key = override.get_key_element()
-            values.append([f"{key}={text}" for text in override.sweep_string_iterator()])
+            texts = list(override.sweep_string_iterator())
+            found = settings.find(override.key_or_group)
+            if found is not None and settings.is_list_of_texts(found):
+                self._check_lists(override, texts)
+            values.append([f"{key}={text}" for text in texts])
         firsts = [each[0] for each in values]
         variants = [plain + firsts]
         for position, each in enumerate(values):
             for value in each[1:]:
                 variants.append([*plain, *firsts[:position], value, *firsts[position + 1 :]])
         return variants
+
+    def _check_lists(self, override: Any, texts: Sequence[str]) -> None:
+        """Report the values of a swept list that are none: only one by itself stands for a list."""
+        if all(text.startswith("[") or text == "null" for text in texts):
+            return
+        key, typed = override.get_key_element(), override.input_line
+        listed = ",".join(text if text.startswith("[") else f"[{text}]" for text in texts)
+        raise ConfigErrors(
+            [
+                ConfigError(
+                    f"{override.key_or_group} is a list: each of its values goes into brackets.",
+                    where=f"command line: {typed}",
+                    argument=typed,
+                    instead=f"{key}={listed}",
+                )
+            ]
+        )
 
     def _not_a_sweep(self, override: Any) -> ConfigError:
         typed = override.input_line

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.cli.command_line import CommandLine
-from mynah.config.checks.check import check
 from mynah.config.hydra.compose import Composed, compose
 from mynah.config.values import argument
 from mynah.errors import ConfigErrors, UserError
 
 
-def read_settings(arguments: Sequence[str], command: str) -> Composed:
+def read_settings(arguments: Sequence[str], command: str, *, trains: bool = True) -> Composed:
     """Compose ``key=value``, ``group=option`` and ``+experiments=name`` as ``mynah train`` does.
 
     An argument that is a folder or a file here stands for ``data.dataset_name=PATH``.
@@ -21,6 +20,7 @@ def read_settings(arguments: Sequence[str], command: str) -> Composed:
     Args:
         arguments: What was typed, without flags.
         command: How the command is typed, for messages, as ``mynah data inspect``.
+        trains: Whether a training is what the settings are for.
 
     Raises:
         UserError: A mistake in the configuration.
@@ -30,11 +30,9 @@ def read_settings(arguments: Sequence[str], command: str) -> Composed:
         for text in arguments
     ]
     try:
-        composed = compose(overrides)
-        check(composed.config, composed.origins)
+        return compose(overrides, trains=trains)
     except ConfigErrors as problem:
         raise CommandLine(overrides, command).with_command(problem.errors) from problem
-    return composed
 
 
 def _is_path(text: str) -> bool:

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 
 from mynah.config import one_corpus
 from mynah.config.checks.augmentation import augmentation_notices
-from mynah.config.checks.check import family_named, steps_text, words_unused
+from mynah.config.checks.best_model import steps_text
 from mynah.config.checks.mixture import mixture_notices
+from mynah.config.checks.model import family_named, words_unused
 from mynah.config.checks.precision import precision_notices
+from mynah.config.checks.tuning import tuning_notices
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config, Nature
 from mynah.config.settings import in_section, names
 from mynah.config.trainer_fields.disposition import UPSTREAM_DISPOSITION
 from mynah.config.trainer_fields.installed import upstream_fields
-from mynah.config.tuning import tuning, tuning_notices
+from mynah.config.tuning import tuning
 
 
 def notices(config: Config, origins: Mapping[str, Origin]) -> list[str]:

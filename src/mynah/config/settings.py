@@ -75,6 +75,10 @@ def without_none(annotation: Any) -> Any:
     return annotation
 
 
+def is_list_of_texts(setting: Setting) -> bool:
+    return bool(without_none(setting.type) == list[str])
+
+
 def may_be_null(annotation: Any) -> bool:
     return annotation is Any or type(None) in typing.get_args(annotation)
 

@@ -241,15 +241,20 @@ def limits_mistake(setting: Setting, value: Any) -> ValueMistake | None:
         return _list_mistake(setting, value, choices)
     if choices and value not in choices:
         close = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
-        default = setting.default if setting.default in choices else choices[0]
+        known = setting.default is None or setting.default in choices
         return ValueMistake(
             f"{setting.name} takes one of {', '.join(choices)}, not {shown(value)}.",
-            close[0] if close else str(default),
+            close[0] if close else typed(setting.default if known else choices[0]),
         )
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return ValueMistake(f"{setting.name} is {value}: no number.", _suggestion(setting))
+    instead = setting.metadata.get("instead")
+
+    def nearest(bound: float) -> str | None:
+        return typed(bound) if instead is None else instead or None
+
     low, high = setting.metadata.get("minimum"), setting.metadata.get("maximum")
     unit = f" {setting.metadata['unit']}" if setting.metadata.get("unit") else ""
     if low is not None and value < low:
@@ -258,14 +263,14 @@ def limits_mistake(setting: Setting, value: Any) -> ValueMistake | None:
             if high is not None
             else f"at least {typed(low)}{unit}"
         )
-        return ValueMistake(f"{setting.name} is {bound}, not {typed(value)}.", typed(low))
+        return ValueMistake(f"{setting.name} is {bound}, not {typed(value)}.", nearest(low))
     if high is not None and value > high:
         bound = (
             f"from {typed(low)} to {typed(high)}{unit}"
             if low is not None
             else f"at most {typed(high)}{unit}"
         )
-        return ValueMistake(f"{setting.name} is {bound}, not {typed(value)}.", typed(high))
+        return ValueMistake(f"{setting.name} is {bound}, not {typed(value)}.", nearest(high))
     return None
 
 

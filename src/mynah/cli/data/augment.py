@@ -80,7 +80,9 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
                 f"--{flag} is at least {least}.", where=f"--{flag} {getattr(parsed, flag)}"
             )
     here = Path.cwd()
-    config = with_absolute_paths(read_settings(parsed.settings, _COMMAND).config, here)
+    config = with_absolute_paths(
+        read_settings(parsed.settings, _COMMAND, trains=False).config, here
+    )
     target = _target(Path(parsed.to).expanduser().absolute())
     _check_on(config, parsed.settings)
 

@@ -83,7 +83,7 @@ def _inspect(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
             where=f"--sample {parsed.sample}",
             fix="--sample 1000, or leave it out to listen to every row",
         )
-    composed = read_settings(parsed.settings, _COMMAND)
+    composed = read_settings(parsed.settings, _COMMAND, trains=False)
     config = composed.config
     here = Path.cwd()
     checkpoint = _checkpoint(parsed.checkpoint, here)

@@ -49,7 +49,9 @@ def _prepare(parsed: argparse.Namespace) -> None:
     from mynah.data.preparation.prepare import prepare
 
     here = Path.cwd()
-    config = with_absolute_paths(read_settings(parsed.settings, _COMMAND).config, here)
+    config = with_absolute_paths(
+        read_settings(parsed.settings, _COMMAND, trains=False).config, here
+    )
     data = prepare(config.data, offline=config.offline, working_directory=here)
     table_of_splits(data.report)
     console.say(f"Prepared tables lie in {data.cache}")

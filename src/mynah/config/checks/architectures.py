@@ -103,7 +103,13 @@ def check_architecture(checker: Checker) -> None:
             f"model.architecture={FASTCONFORMER}",
         )
         return
-    found = ARCHITECTURES[model.architecture]
+    _check_sizes(checker, ARCHITECTURES[model.architecture])
+
+
+def _check_sizes(checker: Checker, found: Architecture) -> None:
+    """Report sizes that an architecture cannot take."""
+    config = checker.config
+    model = config.model
     for name, reason in found.lacks.items():
         setting = f"model.encoder.{name}"
         if checker.origins:

@@ -70,6 +70,7 @@ def compose(
     config_dir: Path | None = None,
     directories: Sequence[Path] | None = None,
     config_name: str = CONFIG_NAME,
+    trains: bool = True,
 ) -> Composed:
     """Compose and check a configuration.
 
@@ -78,6 +79,7 @@ def compose(
         config_dir: A further directory with groups and experiments.
         directories: All directories to search, in order; None: the usual ones.
         config_name: The root file's name.
+        trains: Whether a training may come of it (see ``check``).
 
     Raises:
         ConfigErrors: All mistakes that were found.
@@ -106,7 +108,7 @@ def compose(
         OmegaConf.update(composed, name, all_settings()[name].default, merge=False)
     origins |= one_corpus.defaults_of(others)
     config = to_config(composed, origins)
-    check.check(config, origins)
+    check.check(config, origins, trains=trains)
     nulls = [name for name in derived() if OmegaConf.select(composed, name) is None]
     origins = with_derived_origins(origins, nulls, config.model)
     return Composed(config, origins, arguments, composed)

@@ -117,6 +117,11 @@ class Examination(FileExamination):
         if found is None:
             self.errors.append(self._unknown_argument(name, typed, value))
             return typed
+        if name == found.name and isinstance(value, str) and settings.is_list_of_texts(found):
+            # One name stands for a list of one, as data.eval_splits=test.
+            self._value(name, [value], typed, name)
+            key, _, written = typed.partition("=")
+            return f"{key}=[{written}]"
         self._value(name, value, typed, name)
         if override.is_add() or (
             found.is_mapping and (name != found.name or isinstance(value, dict))

@@ -216,6 +216,7 @@ class DataConfig:
         30.0,
         "Longer training utterances are left out and listed; null: no limit.",
         nature=Nature.ROWS | Nature.CHOOSES,
+        instead="30.0",
         unit="seconds",
         minimum=0.0,
     )

@@ -21,6 +21,7 @@ def setting(
     words: tuple[str, ...] | None = None,
     record: type | None = None,
     derived: str | None = None,
+    instead: str | None = None,
 ) -> Any:
     """A dataclass field that carries what a person and a check need to know of it.
 
@@ -37,6 +38,8 @@ def setting(
         record: Of a mapping whose values are settings themselves the dataclass of those.
         words: The words that may stand in the place of a number, as ``auto``.
         derived: What the value follows from where it is null.
+        instead: What is proposed in the place of a value out of range; empty: to leave it out;
+            None: the nearest bound.
     """
     metadata = {
         "help": help,
@@ -48,6 +51,7 @@ def setting(
         "record": record,
         "words": words,
         "derived": derived,
+        "instead": instead,
     }
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)

@@ -201,10 +201,10 @@ class TrainingConfig:
     )
     weight_decay: float = setting(0.01, "AdamW's weight decay.", nature=Nature.STEP, minimum=0.0)
     adam_beta1: float = setting(
-        0.9, "AdamW's beta 1.", nature=Nature.STEP, minimum=0.0, maximum=1.0
+        0.9, "AdamW's beta 1.", nature=Nature.STEP, instead="0.9", minimum=0.0, maximum=1.0
     )
     adam_beta2: float = setting(
-        0.98, "AdamW's beta 2.", nature=Nature.STEP, minimum=0.0, maximum=1.0
+        0.98, "AdamW's beta 2.", nature=Nature.STEP, instead="0.98", minimum=0.0, maximum=1.0
     )
     adam_epsilon: float = setting(1e-8, "AdamW's epsilon.", nature=Nature.STEP, minimum=0.0)
     max_grad_norm: float = setting(
@@ -214,19 +214,24 @@ class TrainingConfig:
         25,
         "Steps between two log lines, or below 1 a share of all.",
         nature=Nature.RUN,
+        instead="25",
         minimum=0.0,
     )
     eval_strategy: str = setting(
         "steps", "When to measure.", nature=Nature.WHEN, choices=("no", "steps", "epoch")
     )
     eval_steps: float | None = setting(
-        None, "Steps between two evaluations; null: logging_steps.", nature=Nature.WHEN, minimum=0.0
+        None,
+        "Steps between two evaluations; null: logging_steps.",
+        nature=Nature.WHEN,
+        instead="",
+        minimum=0.0,
     )
     save_strategy: str = setting(
         "steps", "When to save.", nature=Nature.RUN, choices=("no", "steps", "epoch", "best")
     )
     save_steps: float = setting(
-        500, "Steps between two checkpoints.", nature=Nature.RUN, minimum=0.0
+        500, "Steps between two checkpoints.", nature=Nature.RUN, instead="", minimum=0.0
     )
     save_total_limit: int | None = setting(
         3, "Checkpoints kept; the best and the newest always are.", nature=Nature.RUN, minimum=1

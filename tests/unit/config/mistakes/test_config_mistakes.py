@@ -60,7 +60,6 @@ MENDED = [
     ("training.max_steps=2.5", "training.max_steps=-1", "takes a whole number, not 2.5"),
     ("training.max_steps=true", "training.max_steps=-1", "takes a whole number, not true"),
     ("training.bf16=5x", "training.bf16=false", "takes true or false"),
-    ("data.train_splits=train", "'data.train_splits=[train]'", "takes a list of texts"),
     ("training.learning_rate=5", "training.learning_rate=1", "from 0 to 1, not 5"),
     ("training.learning_rate=-1", "training.learning_rate=0", "from 0 to 1, not -1"),
     ("model.lora_r=0", "model.lora_r=1", "at least 1, not 0"),

@@ -1,0 +1,80 @@
+"""Sizes that go together, and names that say one model."""
+
+from __future__ import annotations
+
+from mynah.config.checks.checker import Checker
+from mynah.config.origins import SCHEMA
+from mynah.config.schema import Config
+
+
+def check_encoder(checker: Checker) -> None:
+    """Report sizes of an encoder that do not fit together."""
+    encoder = checker.config.model.encoder
+    if encoder.hidden_size % encoder.heads:
+        fitting = -(-encoder.hidden_size // encoder.heads) * encoder.heads
+        checker.wrong(
+            "model.encoder.hidden_size",
+            f"model.encoder.hidden_size={encoder.hidden_size} cannot be shared out to "
+            f"model.encoder.heads={encoder.heads}.",
+            f"model.encoder.hidden_size={fitting}",
+        )
+    if encoder.conv_kernel_size % 2 == 0:
+        checker.wrong(
+            "model.encoder.conv_kernel_size",
+            "model.encoder.conv_kernel_size must be odd: as many frames before as after.",
+            f"model.encoder.conv_kernel_size={encoder.conv_kernel_size + 1}",
+        )
+    factor = encoder.subsampling_factor
+    if factor & (factor - 1):
+        checker.wrong(
+            "model.encoder.subsampling_factor",
+            f"model.encoder.subsampling_factor is a power of two, not {factor}.",
+            f"model.encoder.subsampling_factor={1 << (factor.bit_length() - 1)}",
+        )
+
+
+def check_model_names(checker: Checker) -> None:
+    """Report names that say two models, or half of one."""
+    model = checker.config.model
+    parts = [n for n in ("encoder_model_name", "decoder_model_name") if getattr(model, n)]
+    if model.pretrained and parts:
+        checker.wrong(
+            f"model.{parts[0]}",
+            f"model.pretrained names a whole recognizer, and model.{parts[0]} a part of another.",
+            f"model.{parts[0]}=null",
+        )
+    if model.family == "ctc" and model.decoder_model_name:
+        checker.wrong(
+            "model.family",
+            "A CTC model has no language model behind it, and model.decoder_model_name names one.",
+            "model.family=auto",
+        )
+    if model.family == "speech_llm" and not model.decoder_model_name and not model.pretrained:
+        checker.wrong(
+            "model.family",
+            "family speech_llm needs a language model: model.decoder_model_name.",
+            "model.family=auto",
+        )
+
+
+def check_language_model(checker: Checker) -> None:
+    """Only CTC's labels are joined by a language model of words in decoding."""
+    asked = checker.origins.get("model.language_model", SCHEMA).asked
+    if asked and words_unused(checker.config):
+        checker.wrong(
+            "model.language_model",
+            "A language model of words joins CTC models alone in decoding, and this model is a "
+            f"{family_named(checker.config)}.",
+            "model.language_model=none",
+        )
+
+
+def family_named(config: Config) -> str:
+    """The family, as far as the settings tell it."""
+    model = config.model
+    return "speech_llm" if model.family == "auto" and model.decoder_model_name else model.family
+
+
+def words_unused(config: Config) -> bool:
+    """Whether a language model of words is asked for that the family has no place for."""
+    return config.model.language_model == "words" and family_named(config) not in ("auto", "ctc")

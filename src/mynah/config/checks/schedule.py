@@ -1,0 +1,45 @@
+"""How long is trained, and in which steps."""
+
+from __future__ import annotations
+
+from mynah.config.checks.checker import Checker
+from mynah.config.durations import parse_duration
+
+
+def check_schedule(checker: Checker) -> None:
+    """Report steps and times that train nothing, or contradict each other."""
+    training = checker.config.training
+    if training.max_steps == 0:
+        checker.wrong("training.max_steps", "Nothing would be trained.", "training.max_steps=-1")
+    if training.max_steps < 0 and training.num_train_epochs <= 0:
+        checker.wrong(
+            "training.num_train_epochs", "Nothing would be trained.", "training.num_train_epochs=1"
+        )
+    if training.max_time is not None:
+        try:
+            parse_duration(training.max_time)
+        except ValueError as problem:
+            checker.wrong(
+                "training.max_time",
+                f"training.max_time: {problem}. Write 90m, 11.5h, or '12:30:00' in quotes.",
+                "training.max_time=12h",
+            )
+    for name in ("adam_beta1", "adam_beta2"):
+        if getattr(training, name) >= 1:
+            checker.wrong(
+                f"training.{name}", f"training.{name} must be below 1.", f"training.{name}=0.98"
+            )
+    if training.bf16 and training.fp16:
+        checker.wrong(
+            "training.fp16",
+            "training.bf16 and training.fp16 exclude each other.",
+            "training.fp16=false",
+        )
+    for name in ("eval_steps", "save_steps", "logging_steps"):
+        value = getattr(training, name)
+        if value is not None and (value == 0 or (value > 1 and value != int(value))):
+            checker.wrong(
+                f"training.{name}",
+                f"training.{name} is a whole number of steps, or below 1 a share of all.",
+                f"training.{name}={max(int(value), 1)}",
+            )
