@@ -116,6 +116,8 @@ def evaluate(
     Raises:
         UserError: See :func:`decode`, :func:`score` and :func:`evaluation_loss`.
     """
+    choice = Choice.of(config)
+    choice.check()
     started = time.perf_counter()
     hypotheses = decode(
         family,
@@ -128,7 +130,7 @@ def evaluate(
     seconds = time.perf_counter() - started
     if tears_words(config.evaluation.normalizer, corpus.texts):
         _say_that_words_are_torn(config.evaluation.normalizer, name or corpus.name)
-    loss = _loss(family, corpus, config, progress) if Choice.of(config).loss else None
+    loss = _loss(family, corpus, config, progress) if choice.loss else None
     return Evaluation.from_decoding(
         corpus, hypotheses, config, name=name, seconds=seconds, loss=loss
     )

@@ -95,4 +95,4 @@ def selection_note(
     )
     if others:
         return f"{note} {', '.join(others)} chose nothing."
-    return f"{note} A split that chooses nothing would not: data.eval_splits=[{first},test]."
+    return f"{note} One that chooses nothing would not: name it too in data.eval_splits."
