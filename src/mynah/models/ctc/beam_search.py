@@ -13,7 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from mynah.models.ctc.word_ngrams import END, Context, WordNgrams
+from mynah.models.ctc.arpa import Context
+from mynah.models.ctc.word_ngrams import END, WordNgrams
 
 _SURE_BLANK = 0.9995  # above it a frame says nothing
 _LEAST_LOG_PROBABILITY = -7.0  # of a label that a frame may add ...

@@ -51,7 +51,7 @@ class WordNgrams:
         self.characters = CharacterNgrams.estimate(self.vocabulary)
         others = 1 - sum(map(self.characters.word, self.vocabulary))
         # Probability, where no history is known, that a word is written letter by letter.
-        self.unseen = 10.0 ** unigrams[arpa.UNKNOWN] / others
+        self.unseen: float = 10.0 ** unigrams[arpa.UNKNOWN] / others
         self._left, self._shares = _as_interpolated(model)
         for word in self.vocabulary:
             self._shares[()][word] -= self.unseen * self.characters.word(word)
@@ -114,7 +114,9 @@ def _as_interpolated(
 ) -> tuple[dict[Context, float], dict[Context, dict[str, float]]]:
     """What each context leaves to the shorter one, and what it gives to its words beside."""
     plain = {word: _PLAIN.get(word) or unescaped(word) for word in model.log10[0][()]}
-    weights = {context: 10.0**log10 for context, log10 in model.backoff.items()}
+    weights: dict[Context, float] = {
+        context: 10.0**log10 for context, log10 in model.backoff.items()
+    }
     tables: list[dict[Context, dict[str, float]]] = []
     shares: dict[Context, dict[str, float]] = {}
 

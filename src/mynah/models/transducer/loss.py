@@ -50,7 +50,8 @@ def transducer_loss(
         no path leads to the end.
     """
     targets = functional.pad(labels, (0, 1))  # behind the last label nothing is said
-    blanks, spoken, lasting = _LogProbabilities.apply(logits, targets, blank, len(durations))
+    in_torch: Any = _LogProbabilities  # torch gives `apply` no types
+    blanks, spoken, lasting = in_torch.apply(logits, targets, blank, len(durations))
     if durations:
         steps = list(zip(durations, lasting.unbind(-1), strict=True))
         blank_arcs = [(d, blanks + one) for d, one in steps if d > 0]
