@@ -152,10 +152,10 @@ def test_a_folder_without_a_config_names_the_model_in_it(refused, place, models)
     )
 
 
-def test_a_config_that_is_no_json_is_said_to_be_none(refused, mine):
+def test_a_config_that_is_not_json_is_refused(refused, mine):
     folder = mine("hubert_ctc")
     (folder / "config.json").write_text('{"model_type": "hub')
-    refused(f"model.pretrained={folder}", "config.json that is no JSON")
+    refused(f"model.pretrained={folder}", "config.json that is not JSON")
 
 
 def test_a_mistyped_folder_is_answered_with_the_one_beside_it(refused, mine):
@@ -172,13 +172,13 @@ def test_a_mistyped_name_is_answered_with_the_one_that_is_known(refused):
 
 def test_a_feature_extractor_of_another_rate_names_the_rate(refused, mine):
     folder = edit(mine("hubert_ctc"), "preprocessor_config.json", sampling_rate=8000)
-    refused(f"model.pretrained={folder}", "hears 8000 Hz", "data.sample_rate=8000")
+    refused(f"model.pretrained={folder}", "takes 8000 Hz", "data.sample_rate=8000")
 
 
 def test_an_encoder_and_its_processor_of_different_rates_are_refused(refused, mine, models):
     encoder = edit(mine("whisper"), "preprocessor_config.json", sampling_rate=8000)
     names = f"model.encoder_model_name={encoder} model.decoder_model_name={models('chat_lm')}"
-    refused(names, "hears 8000 Hz", "model.encoder_model_name", "data.sample_rate=8000")
+    refused(names, "takes 8000 Hz", "model.encoder_model_name", "data.sample_rate=8000")
 
 
 @pytest.mark.parametrize(

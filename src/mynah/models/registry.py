@@ -101,7 +101,7 @@ def load(
             fix="Name a directory checkpoint-N that a training wrote.",
         )
     part = hub.checkpoint(directory)
-    held = contextlib.nullcontext() if as_trained else quantization.whole_weights()
+    held = contextlib.nullcontext() if as_trained else quantization.in_full_precision()
     with held, reading_checkpoint(directory):
         sizes.check(directory)
         kind = family_of(part)

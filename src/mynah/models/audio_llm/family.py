@@ -135,7 +135,7 @@ class AudioLLM(Family):
 
     @classmethod
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> AudioLLM:
-        """From our own adapter: trained on as it is, or merged and then trained whole."""
+        """From our own adapter: trained on as it is, or merged and then trained in full."""
         family = cls.load(directory, offline=offline)
         learns = tuning.tuning_of(config, family.kind)
         model = adapters.go_on(family.model, config, directory, adapts=learns.adapts)
@@ -169,7 +169,7 @@ class AudioLLM(Family):
             base.config.save_pretrained(directory)
             base.generation_config.save_pretrained(directory)
         else:
-            weights.save_whole(self.model, directory)
+            weights.save_all(self.model, directory)
         self.processor.save_pretrained(directory)
 
     def features(self, audio: np.ndarray) -> np.ndarray:

@@ -58,13 +58,13 @@ def _in_parts(
     languages: str,
 ) -> Entry:
     """A Whisper encoder, the projector of arXiv 2402.08846, and a language model with LoRA."""
-    (heard, stack), (written, language_model) = encoder, decoder
+    (encoding, stack), (decoding, language_model) = encoder, decoder
     hidden = 2048
     projector = 5 * stack.width * hidden + hidden + hidden * language_model.width
     return Entry(
         preset,
         "speech_llm",
-        (heard, written),
+        (encoding, decoding),
         tuple(languages.split()),
         stack,
         language_model,
@@ -127,7 +127,7 @@ ENTRIES: tuple[Entry, ...] = (
             adaptable=13_824,
         ),
         Stack(
-            153_580_800, 12, 768, keeps=22, reads_text=True, listens_rate=50, window_seconds=30,
+            153_580_800, 12, 768, keeps=22, reads_text=True, attended_rate=50, window_seconds=30,
             adaptable=19_968, vocabulary=51_865,
         ),
         wer=8.59,  # of openai/whisper-small.en: the one for all languages is not listed
@@ -142,7 +142,7 @@ ENTRIES: tuple[Entry, ...] = (
             adaptable=5_120,  # the preset adapts queries and values alone
         ),
         Stack(
-            171_909_120, 4, 1280, keeps=22, reads_text=True, listens_rate=50, window_seconds=30,
+            171_909_120, 4, 1280, keeps=22, reads_text=True, attended_rate=50, window_seconds=30,
             adaptable=10_240, vocabulary=51_866,
         ),
         wer=7.83,
@@ -158,7 +158,7 @@ ENTRIES: tuple[Entry, ...] = (
             adaptable=30_720,
         ),
         Stack(
-            167_015_552, 8, 1024, keeps=18, reads_text=True, listens_rate=12.5, adaptable=26_624,
+            167_015_552, 8, 1024, keeps=18, reads_text=True, attended_rate=12.5, adaptable=26_624,
             vocabulary=16_384,
         ),
         wer=7.15,
@@ -170,7 +170,7 @@ ENTRIES: tuple[Entry, ...] = (
         ("en",),
         Stack(20_153_120, 8, 416, keeps=17, frame_rate=41.5, front=397_000, adaptable=7_488),
         Stack(
-            41_360_800, 8, 416, keeps=26, reads_text=True, listens_rate=41.5, adaptable=12_480,
+            41_360_800, 8, 416, keeps=26, reads_text=True, attended_rate=41.5, adaptable=12_480,
             vocabulary=32_768,
         ),
         wer=9.99,

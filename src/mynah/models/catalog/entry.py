@@ -38,7 +38,7 @@ class Entry:
         family: The architecture's family.
         checkpoints: What is downloaded.
         languages: ISO codes of what it knows; empty: none yet, it learns any.
-        encoder: What hears.
+        encoder: What encodes speech.
         decoder: What writes; None: a head that weighs nothing.
         projector: Parameters between encoder and language model.
         wer: Mean word error rate in per cent, untuned; None: not on the leaderboard, or no

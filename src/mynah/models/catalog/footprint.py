@@ -20,7 +20,7 @@ _STATES = {
     "adafactor": 0.1, "adamw_bnb_8bit": 0.5, "adamw_8bit": 0.5, "paged_adamw_8bit": 0.5,
     "lion_8bit": 0.25, "paged_lion_8bit": 0.25, "rmsprop_bnb_8bit": 0.25, "ademamix": 3,
 }  # fmt: skip
-_TWO_MOMENTS = 2  # AdamW and its kin
+_TWO_MOMENTS = 2  # AdamW and its family
 
 MASTER_BYTES = 4  # what is trained is float32 whatever the file holds
 ADAPTED_KEEPS = 1.5  # a layer with LoRA's dropout keeps that much more: measured, see the tests
@@ -61,7 +61,7 @@ class Stack:
         adaptable: Sum of input and output widths over the linear layers of one layer, which is
             what a rank of LoRA costs.
         vocabulary: Tokens it writes.
-        listens_rate: Frames a second of another part that it attends to: it keeps two values of
+        attended_rate: Frames a second of another part that it attends to: it keeps two values of
             its width, key and value, for each of them.
         is_lattice: Whether it writes at every frame after every token, as a transducer's joint.
     """
@@ -78,7 +78,7 @@ class Stack:
     front: float = 0.0
     adaptable: int = 0
     vocabulary: int = 0
-    listens_rate: float = 0.0
+    attended_rate: float = 0.0
     is_lattice: bool = False
 
     def kept_values(self, batch: Batch) -> float:
@@ -86,8 +86,8 @@ class Stack:
         seconds = self.window_seconds or batch.seconds
         frames = self.frame_rate * seconds + (batch.tokens if self.reads_text else 0)
         scores = self.score_copies * self.heads * frames
-        heard = 2 * self.listens_rate * seconds * self.width
-        layers = self.layers * (frames * (self.keeps * self.width + scores) + heard)
+        attended = 2 * self.attended_rate * seconds * self.width
+        layers = self.layers * (frames * (self.keeps * self.width + scores) + attended)
         return batch.clips * (layers + self.front * seconds)
 
     def logits(self, batch: Batch) -> float:
@@ -153,7 +153,7 @@ def lora_bytes(
         frozen: What comes before it and keeps nothing for a backward pass.
         batch: What a step sees.
         rank: Of the matrices.
-        trained_beside: Parameters that are trained whole, as a projector's.
+        trained_beside: Parameters that are trained in full, as a projector's.
         optimizer: The name in ``training.optim``.
         frozen_weight_bytes: Of each frozen weight (``model.dtype``).
         value_bytes: Of each value kept for the backward pass; 2 with ``training.bf16``.

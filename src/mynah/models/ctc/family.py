@@ -148,7 +148,7 @@ class CTC(Family):
 
     @classmethod
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> CTC:
-        """From our own adapter: trained on as it is, or merged and then trained whole."""
+        """From our own adapter: trained on as it is, or merged and then trained in full."""
         if config.new_tokenizer:
             raise UserError(
                 f"{directory} is an adapter, whose head belongs to its tokenizer.",
@@ -210,7 +210,7 @@ class CTC(Family):
         return cls(model, extractor, tokenizer, pretrained=True, revisions=revisions)
 
     def save(self, directory: Path) -> None:
-        adapters.save_recognizer(self.model, directory)
+        weights.save_recognizer(self.model, directory)
         self.processor.save_pretrained(directory)
         if self._words is not None and self._decodes_words:
             self._words.save(directory)

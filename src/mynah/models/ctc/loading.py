@@ -119,8 +119,8 @@ def load_base(part: PretrainedPart, config: Any, *, new_head: bool) -> Any:
     if not new_head:
         return weights.load(AutoModelForCTC, part, config=config)
     # What a checkpoint that never recognized has behind its encoder is of no use.
-    drawn = (*HEADS, *_IN_THE_MIDDLE)
-    return weights.load(AutoModelForCTC, part, config=config, drawn=drawn, dropped=("",))
+    new = (*HEADS, *_IN_THE_MIDDLE)
+    return weights.load(AutoModelForCTC, part, config=config, initialized=new, dropped=("",))
 
 
 def head_of(model: Any) -> str:

@@ -1,6 +1,6 @@
-"""What an encoder hears: audio to features, features to a padded batch, and how long both are.
+"""What an encoder takes: audio to features, features to a padded batch, and how long both are.
 
-One frontend a kind of feature extractor; every family listens through one of these. They
+One frontend a kind of feature extractor; every family has its input from one of these. They
 hold no weights, so that they go to data workers cheaply.
 """
 
@@ -35,7 +35,7 @@ class Frontend:
         sample_rate: Hertz of the audio it takes.
         feature_seconds: Seconds a feature frame covers; None where features are samples.
         input_name: Name under which the encoder takes the features.
-        masked: Whether the encoder is told which features are padding.
+        masked: Whether the encoder is given which features are padding.
         quantum: Features to whose multiple :func:`group_by_length` pads a clip.
         max_features: Longest input the encoder takes, or None.
         ctc_processor: The processor of transformers that joins the extractor and a tokenizer
@@ -65,14 +65,16 @@ class Frontend:
             return_tensors="np",
         )
         real = np.asarray(made["attention_mask"][0]).astype(bool)
-        return np.asarray(made[self.input_name][0], dtype=np.float32)[: len(real)][real]
+        features: np.ndarray = np.asarray(made[self.input_name][0], dtype=np.float32)
+        kept: np.ndarray = features[: len(real)][real]
+        return kept
 
     def feature_length(self, samples: int) -> int:
         """Features that ``samples`` samples become, by making them of silence."""
         return _length_by_trial(self, samples)
 
     def heard(self, lengths: Sequence[int]) -> list[int]:
-        """Features of each row of a batch that the encoder hears, and does not take for padding."""
+        """Features of each row of a batch that the encoder does not take for padding."""
         return list(lengths)
 
     def encoder_frames(self, lengths: Sequence[int]) -> torch.Tensor:
@@ -153,7 +155,7 @@ class StreamingLogMelFrontend(Frontend):
     """Log-mel features that are not normalised, as streaming encoders take them."""
 
     def feature_length(self, samples: int) -> int:
-        return samples // self.extractor.hop_length
+        return samples // int(self.extractor.hop_length)
 
 
 class FilterbankFrontend(Frontend):
@@ -163,7 +165,7 @@ class FilterbankFrontend(Frontend):
 
     def feature_length(self, samples: int) -> int:
         frame, hop = 400, 160  # written out in SeamlessM4TFeatureExtractor
-        return max(0, 1 + (samples - frame) // hop) // self.extractor.stride
+        return max(0, 1 + (samples - frame) // hop) // int(self.extractor.stride)
 
 
 class LasrFrontend(Frontend):
@@ -177,7 +179,8 @@ class LasrFrontend(Frontend):
         return super().features(audio)
 
     def feature_length(self, samples: int) -> int:
-        return max(0, 1 + (samples - self.extractor.win_length) // self.extractor.hop_length)
+        window, hop = int(self.extractor.win_length), int(self.extractor.hop_length)
+        return max(0, 1 + (samples - window) // hop)
 
 
 class GraniteFrontend(Frontend):
@@ -186,14 +189,15 @@ class GraniteFrontend(Frontend):
     ctc_processor = "GraniteSpeech5Processor"
 
     def features(self, audio: np.ndarray) -> np.ndarray:
-        return self.extractor.features(audio)
+        features: np.ndarray = self.extractor.features(audio)
+        return features
 
     def feature_length(self, samples: int) -> int:
-        return self.extractor.frames(samples)
+        return int(self.extractor.frames(samples))
 
 
 class WaveformFrontend(Frontend):
-    """Samples as they are, or with zero mean and unit variance: wav2vec2 and its kin."""
+    """Samples as they are, or with zero mean and unit variance: the wav2vec2 family."""
 
     ctc_processor = "Wav2Vec2Processor"
     input_name = "input_values"
@@ -204,8 +208,8 @@ class WaveformFrontend(Frontend):
         self._frames = frames
         self.feature_seconds = None
         self.quantum = self.sample_rate // 2
-        # Extractors make no mask for a model with group norm, which would hear padding all the
-        # same; told where a clip ends (padding.py), it does not.
+        # Extractors make no mask for a model with group norm, which would encode padding all the
+        # same; given where a clip ends (padding.py), it does not.
         self.masked = True
 
     def features(self, audio: np.ndarray) -> np.ndarray:
@@ -213,7 +217,8 @@ class WaveformFrontend(Frontend):
         if not self.extractor.do_normalize:
             return audio
         # As Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm.
-        return ((audio - audio.mean()) / np.sqrt(audio.var() + 1e-7)).astype(np.float32)
+        scaled: np.ndarray = (audio - audio.mean()) / np.sqrt(audio.var() + 1e-7)
+        return scaled.astype(np.float32)
 
     def feature_length(self, samples: int) -> int:
         return samples
@@ -229,10 +234,11 @@ class WhisperFrontend(Frontend):
     def features(self, audio: np.ndarray) -> np.ndarray:
         # The extractor would pad to the window; its own spectrogram does not.
         audio = np.asarray(audio, dtype=np.float32)
-        return self.extractor._torch_extract_fbank_features(audio[None])[0].T
+        features: np.ndarray = self.extractor._torch_extract_fbank_features(audio[None])[0]
+        return features.T
 
     def feature_length(self, samples: int) -> int:
-        return samples // self.extractor.hop_length
+        return samples // int(self.extractor.hop_length)
 
 
 _FRONTENDS: dict[str, type[Frontend]] = {

@@ -56,4 +56,5 @@ class LogMel:
             mel = (power @ self._filters).add_(_LOG_GUARD).log_()
             centred = mel - mel.mean(0)
             std = (centred.square().sum(0) / max(frames - 1, 1)).sqrt_()
-            return (centred / (std + _STD_EPSILON)).numpy()
+            normalized: np.ndarray = (centred / (std + _STD_EPSILON)).numpy()
+            return normalized

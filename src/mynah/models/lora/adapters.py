@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah import console
 from mynah.errors import UserError
-from mynah.models.pretrained import bases, hub, weight_files, weights
+from mynah.models.pretrained import bases, hub, weight_files
 from mynah.models.pretrained.part import PretrainedPart
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def add_lora(
         model: A PreTrainedModel.
         config: The ``model`` section: ``lora_r``, ``lora_alpha``, ``lora_dropout`` and
             ``lora_target_modules`` (null or ``auto``: every linear layer of the model's blocks).
-        heads: Modules that are trained whole, by path.
+        heads: Modules that are trained in full, by path.
         base: Name of the weights that are adapted; the adapter remembers it.
         revision: Their commit; None of a folder: the digest of its weights.
 
@@ -58,7 +58,7 @@ def add_lora(
     if config.lora_target_modules in (None, [AUTO]):
         chosen = [path for path in candidates if _IN_A_BLOCK.search(path)] or candidates
     else:
-        chosen = matching(config.lora_target_modules or [], candidates, whole=heads)
+        chosen = matching(config.lora_target_modules or [], candidates, in_full=heads)
     if revision is None and Path(base).is_dir():
         revision = weight_files.digest(Path(base))
     modules = dict(model.named_modules())
@@ -105,15 +105,6 @@ def load_lora(model: Any, directory: Path, *, trainable: bool) -> Any:
     needed = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     check_keys(needed, held, where=directory / _ADAPTER)
     return adapted
-
-
-def save_recognizer(model: Any, directory: Path) -> None:
-    """Write a model's configuration with its adapter alone, or with all its weights."""
-    if is_adapted(model):
-        save_lora(model, directory)
-        model.get_base_model().config.save_pretrained(directory)
-    else:
-        weights.save_whole(model, directory)
 
 
 def save_lora(model: Any, directory: Path) -> None:
@@ -167,7 +158,7 @@ def adaptable_modules(model: Any, *, exclude: Sequence[str] = ()) -> list[str]:
 
 
 def matching(
-    targets: Sequence[str], candidates: Sequence[str], *, whole: Sequence[str] = ()
+    targets: Sequence[str], candidates: Sequence[str], *, in_full: Sequence[str] = ()
 ) -> list[str]:
     """Candidates that a target names: by last part, by trailing path, with ``*``, or all that
     are in the module of that path.
@@ -175,7 +166,7 @@ def matching(
     Args:
         targets: As ``q_proj``, ``encoder.layers.*.fc1``, ``decoder`` or ``all-linear``.
         candidates: Paths of modules.
-        whole: Paths of modules that are trained whole, for messages.
+        in_full: Paths of modules that are trained in full, for messages.
 
     Raises:
         UserError: A target names none.
@@ -184,7 +175,7 @@ def matching(
     for target in targets:
         found = _matched(target, candidates)
         if not found:
-            raise _matches_nothing(target, candidates, whole)
+            raise _matches_nothing(target, candidates, in_full)
         chosen += found
     return list(dict.fromkeys(chosen))
 
@@ -200,10 +191,10 @@ def _matched(target: str, candidates: Sequence[str]) -> list[str]:
     return []
 
 
-def _matches_nothing(target: str, candidates: Sequence[str], whole: Sequence[str]) -> UserError:
-    if head := _matched(target, whole):
+def _matches_nothing(target: str, candidates: Sequence[str], in_full: Sequence[str]) -> UserError:
+    if head := _matched(target, in_full):
         return UserError(
-            f"{head[0]} is trained whole, so that LoRA has nothing to adapt there.",
+            f"{head[0]} is trained in full, so that LoRA has nothing to adapt there.",
             where="model.lora_target_modules",
             fix=f"leave {target} out",
         )

@@ -95,25 +95,25 @@ def here(recorded: str | None) -> str | None:
     Args:
         recorded: What it was held in while it was trained.
     """
-    if recorded is None or wanted_whole():
+    if recorded is None or is_full_precision_wanted():
         return None
     if problem := _problem():
         console.notice(
-            "This checkpoint was trained on weights in four bits and runs on whole ones here, "
+            "This checkpoint was trained on weights in four bits and runs on float32 ones here, "
             f"so that its scores differ a little. {problem[0]}"
         )
         return None
     return recorded
 
 
-def wanted_whole() -> bool:
-    """Whether :func:`whole_weights` is around."""
+def is_full_precision_wanted() -> bool:
+    """Whether :func:`in_full_precision` is around."""
     return not _ALLOWED.get()
 
 
 @contextlib.contextmanager
-def whole_weights() -> Iterator[None]:
-    """Within, every checkpoint is loaded whole, in float32, whatever it was trained on."""
+def in_full_precision() -> Iterator[None]:
+    """Within, every checkpoint is loaded in float32, whatever it was trained on."""
     before = _ALLOWED.set(False)
     try:
         yield

@@ -115,10 +115,10 @@ def base_of(directory: Path, *, offline: bool) -> PretrainedPart:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
         raise UserError(
-            "This file is damaged: it is no JSON.",
+            "This file is damaged: it is not JSON.",
             where=str(file),
-            fix="Use another checkpoint, or copy this one again from where it is whole.",
+            fix="Use another checkpoint, or copy this one again from where it is intact.",
         ) from None

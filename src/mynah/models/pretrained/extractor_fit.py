@@ -21,7 +21,7 @@ def check_fit(extractor: Any, config: Any, part: PretrainedPart) -> None:
 
     Args:
         extractor: The part's feature extractor.
-        config: The part's configuration, of a whole recognizer or of an encoder.
+        config: The part's configuration, of a recognizer or of an encoder.
         part: The part, for messages.
 
     Raises:

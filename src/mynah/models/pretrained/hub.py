@@ -254,10 +254,10 @@ def _written_config(part: PretrainedPart) -> dict[str, Any]:
 
 def _json(part: PretrainedPart, path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
         raise UserError(
-            f"{part.name} has a {path.name} that is no JSON.",
+            f"{part.name} has a {path.name} that is not JSON.",
             where=part.setting,
             fix="Copy or download it again.",
         ) from None
@@ -276,7 +276,7 @@ def model_type(part: PretrainedPart) -> str:
             where=part.setting,
             fix="Name a model in the transformers format.",
         )
-    return kind
+    return str(kind)
 
 
 def check_own_code(part: PretrainedPart) -> None:
@@ -340,10 +340,10 @@ def feature_extractor(part: PretrainedPart, sample_rate: int | None = None) -> A
 
     Args:
         part: The part.
-        sample_rate: Hertz that it has to hear; None: whatever it does.
+        sample_rate: Hertz that it has to take; None: whatever it does.
 
     Raises:
-        UserError: It has none, or one of another model, or hears another rate.
+        UserError: It has none, or one of another model, or takes another rate.
     """
     try:
         extractor = from_pretrained(_extractor_class(part), part)
@@ -358,7 +358,7 @@ def feature_extractor(part: PretrainedPart, sample_rate: int | None = None) -> A
     check_fit(extractor, load_config(part), part)
     if sample_rate not in (None, extractor.sampling_rate):
         raise UserError(
-            f"{part.name} hears {extractor.sampling_rate} Hz, and data.sample_rate is "
+            f"{part.name} takes {extractor.sampling_rate} Hz, and data.sample_rate is "
             f"{sample_rate}.",
             where=part.setting,
             fix=f"data.sample_rate={extractor.sampling_rate}",

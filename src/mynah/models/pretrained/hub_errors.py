@@ -1,4 +1,4 @@
-"""Why a name on the hub could not be read, in words that say how to mend it."""
+"""Why a name on the hub could not be read, in words that say how to fix it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FORBIDDEN = (401, 403)
 
 
 def refusal(part: PretrainedName, error: Exception) -> UserError:
-    """What to tell of an error that huggingface_hub raised while it looked for a file.
+    """What to say of an error that huggingface_hub raised while it looked for a file.
 
     Args:
         part: What was looked for.
@@ -30,38 +30,38 @@ def refusal(part: PretrainedName, error: Exception) -> UserError:
             where=where,
             fix=f"{_did_you_mean(name)}A hub name looks like facebook/wav2vec2-base-960h.",
         )
-    told = _told(error)
-    if isinstance(told, hub.GatedRepoError):
+    answered = _answered(error)
+    if isinstance(answered, hub.GatedRepoError):
         return UserError(
             f"{name} asks for its licence to be accepted first.",
             where=where,
             fix=f"Accept it at https://huggingface.co/{name}, then `hf auth login` "
             "(or set HF_TOKEN to a token of yours that may read it).",
         )
-    if isinstance(told, hub.RepositoryNotFoundError):
+    if isinstance(answered, hub.RepositoryNotFoundError):
         return UserError(
             f"There is no model {name!r} on the Hugging Face hub (or it is private).",
             where=where,
             fix=f"{_did_you_mean(name)}Check the name; for a private model, `hf auth login` first "
             "(or set HF_TOKEN to a token of yours that may read it).",
         )
-    if isinstance(told, hub.RevisionNotFoundError):
+    if isinstance(answered, hub.RevisionNotFoundError):
         return UserError(
             f"{name} has no revision {part.revision!r}.",
             where=where,
             fix="Name a branch, tag or commit that its page lists, or none.",
         )
-    answer = _answer(told)
-    if answer in _FORBIDDEN:
+    status = _status(answered)
+    if status in _FORBIDDEN:
         return UserError(
-            f"The hub does not let you read {name} (HTTP {answer}).",
+            f"The hub does not let you read {name} (HTTP {status}).",
             where=where,
             fix="`hf auth login`, or set HF_TOKEN to a token of yours that may read it; a token "
             "that is set may have run out.",
         )
-    if answer is not None and not part.offline:
+    if status is not None and not part.offline:
         return UserError(
-            f"The hub answered HTTP {answer} when asked for {name}.",
+            f"The hub answered HTTP {status} when asked for {name}.",
             where=where,
             fix="Try again in a while; what is on this machine is used with offline=true.",
         )
@@ -69,7 +69,7 @@ def refusal(part: PretrainedName, error: Exception) -> UserError:
 
 
 def not_here(part: PretrainedName) -> UserError:
-    """What to tell of a part that is not on this machine while the network cannot be used."""
+    """What to say of a part that is not on this machine while the network cannot be used."""
     prefetch = f"hf download {part.name}"
     if part.revision:
         prefetch += f" --revision {part.revision}"
@@ -84,7 +84,7 @@ def not_here(part: PretrainedName) -> UserError:
 
 
 def brings_code(part: PretrainedName) -> UserError:
-    """What to tell of a part that cannot be loaded without running code of its own."""
+    """What to say of a part that cannot be loaded without running code of its own."""
     return UserError(
         f"{part.name} brings its own code, which is not run unasked.",
         where=part.setting,
@@ -92,15 +92,15 @@ def brings_code(part: PretrainedName) -> UserError:
     )
 
 
-def _told(error: Exception) -> BaseException:
+def _answered(error: Exception) -> BaseException:
     """What the hub answered, where huggingface_hub wraps it into a file that is not found."""
     found: BaseException | None = error
-    while found is not None and _answer(found) is None:
+    while found is not None and _status(found) is None:
         found = found.__cause__
     return found or error
 
 
-def _answer(error: BaseException) -> int | None:
+def _status(error: BaseException) -> int | None:
     """The HTTP status of an error, or None where nobody answered."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     return None if status is None else int(status)

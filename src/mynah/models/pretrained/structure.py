@@ -1,6 +1,6 @@
 """What can be known of a model's structure before its weights are loaded, or data prepared.
 
-A model is drawn without memory (torch's device ``meta``) from its configuration alone.
+A model is built without memory (on torch's device ``meta``) from its configuration alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mynah.models.speech_llm.lora_targets import shared_out
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
 
-_HEADS = ("lm_head", "ctc_head", "ctc", "joint.head")  # trained whole where LoRA adapts the rest
+_HEADS = ("lm_head", "ctc_head", "ctc", "joint.head")  # trained in full where LoRA adapts the rest
 
 
 def check_structure(config: ModelConfig, parts: dict[str, PretrainedPart]) -> None:
@@ -57,7 +57,7 @@ def check_structure(config: ModelConfig, parts: dict[str, PretrainedPart]) -> No
         return
     ((_, paths),) = candidates.items()
     found = [path for path in paths if path not in _HEADS]
-    adapters.matching(wanted, found, whole=[path for path in paths if path in _HEADS])
+    adapters.matching(wanted, found, in_full=[path for path in paths if path in _HEADS])
 
 
 def _auto_class(setting: str, written: Any) -> Any:
@@ -81,7 +81,7 @@ def _auto_class(setting: str, written: Any) -> Any:
 
 def _linear_layers(kind: Any, written: Any, part: PretrainedPart) -> list[str]:
     """Paths of the layers that LoRA can adapt; none where the model needs its weights to be
-    drawn, and the check has to wait for them."""
+    initialized, and the check has to wait for them."""
     import torch
 
     try:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from mynah.config.schema import ModelConfig
 
-# The mask vector of wav2vec2 and its kin is drawn anew where a checkpoint was saved without it.
-_DRAWN_ANEW = ("masked_spec_embed",)
+# The mask vector of the wav2vec2 family is initialized where a checkpoint was saved without it.
+_INITIALIZED = ("masked_spec_embed",)
 _RECORD = "mynah_dtype"  # the key of config.json that says what frozen weights were held in
 
 
@@ -31,7 +31,7 @@ def load(
     part: PretrainedPart,
     *,
     config: Any = None,
-    drawn: Sequence[str] = (),
+    initialized: Sequence[str] = (),
     dropped: Sequence[str] = (),
 ) -> Any:
     """A pretrained model in float32, whatever precision its file has, every weight accounted for.
@@ -41,21 +41,37 @@ def load(
         part: Where the weights are, which attention they run with, and whether their linear
             layers are held in four bits.
         config: The model's configuration, or None for the one beside the weights.
-        drawn: Beginnings of the names of weights that may be missing, or of another shape, in
-            the file: they are drawn at random.
+        initialized: Beginnings of the names of weights that may be missing, or of another shape,
+            in the file: they are initialized at random.
         dropped: Beginnings of the names of weights that the model does not have and need not.
 
     Raises:
-        UserError: The weights are not to be had, not whole, or not those of the model; or it
+        UserError: The weights are not to be had, not intact, or not those of the model; or it
             does not have the attention that is asked for.
     """
-    import torch
-
     hub.fetch_weights(part)
     weight_files.check_weights(part)
     if part.quantization is not None:
         quantization.check_device()
     check_attention(kind, part, config)
+    model, report = _read(kind, part, config)
+    _check_shapes(report["mismatched_keys"], initialized, part)
+    missing = [
+        key
+        for key in report["missing_keys"]
+        if not key.startswith(tuple(initialized)) and not key.endswith(_INITIALIZED)
+    ]
+    left_over = [key for key in report["unexpected_keys"] if not key.startswith(tuple(dropped))]
+    adapters.check_keys(missing, left_over, where=Path(part.name))
+    if part.quantization is not None:
+        model = quantization.prepared_for_lora(model)
+    return model
+
+
+def _read(kind: Any, part: PretrainedPart, config: Any) -> tuple[Any, dict[str, Any]]:
+    """The model, and transformers' report on weights that are missing, left over or misshapen."""
+    import torch
+
     options = hub.model_options(part)
     if config is not None:
         options["config"] = config
@@ -77,21 +93,11 @@ def load(
         if refusal is None:
             raise
         raise refusal from error
-    _check_shapes(report["mismatched_keys"], drawn, part)
-    missing = [
-        key
-        for key in report["missing_keys"]
-        if not key.startswith(tuple(drawn)) and not key.endswith(_DRAWN_ANEW)
-    ]
-    left_over = [key for key in report["unexpected_keys"] if not key.startswith(tuple(dropped))]
-    adapters.check_keys(missing, left_over, where=Path(part.name))
-    if part.quantization is not None:
-        model = quantization.prepared_for_lora(model)
-    return model
+    return model, report
 
 
 def _refusal(part: PretrainedPart, error: Exception) -> UserError | None:
-    """What transformers raised, as an error that says how to mend it; None where it is ours."""
+    """What transformers raised, as an error that says how to fix it; None where it is ours."""
     from safetensors import SafetensorError
 
     text = str(error).strip()
@@ -118,9 +124,11 @@ def _refusal(part: PretrainedPart, error: Exception) -> UserError | None:
     return None
 
 
-def _check_shapes(mismatched: Sequence[Any], drawn: Sequence[str], part: PretrainedPart) -> None:
+def _check_shapes(
+    mismatched: Sequence[Any], initialized: Sequence[str], part: PretrainedPart
+) -> None:
     """Raise where a weight has another shape in the file than the configuration says."""
-    wrong = sorted(one for one in mismatched if not one[0].startswith(tuple(drawn)))
+    wrong = sorted(one for one in mismatched if not one[0].startswith(tuple(initialized)))
     if wrong:
         name, stored, needed = wrong[0]
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
@@ -148,7 +156,7 @@ def settle(model: Any, config: ModelConfig) -> None:
     if config.quantization and not in_four_bits:
         console.notice(
             "model.quantization has no effect: the adapter that is gone on with was trained on "
-            "whole weights."
+            "weights in full precision."
         )
     hold_frozen(model, config.dtype)
 
@@ -190,7 +198,7 @@ def hold_frozen(model: Any, dtype: str | None) -> None:
 def hold_as_recorded(model: Any, directory: Path) -> None:
     """:func:`hold_frozen` of the model of a checkpoint, as it was when it was trained."""
     recorded = json.loads((directory / "config.json").read_text(encoding="utf-8")).get(_RECORD)
-    hold_frozen(model, None if quantization.wanted_whole() else recorded)
+    hold_frozen(model, None if quantization.is_full_precision_wanted() else recorded)
 
 
 def take_over(model: Any, loaded: Any) -> None:
@@ -282,7 +290,7 @@ class _Autocast:
             self._open.pop().__exit__(None, None, None)
 
 
-def save_whole(model: Any, directory: Path) -> None:
+def save_all(model: Any, directory: Path) -> None:
     """Write all weights of a model, each in the precision that it is held in.
 
     The configuration says float32 where any is: what plain transformers load then is what was
@@ -297,3 +305,12 @@ def save_whole(model: Any, directory: Path) -> None:
         config = type(model.config).from_pretrained(directory)
         config.dtype = torch.float32
         config.save_pretrained(directory)
+
+
+def save_recognizer(model: Any, directory: Path) -> None:
+    """Write a model's configuration with its adapter alone, or with all its weights."""
+    if adapters.is_adapted(model):
+        adapters.save_lora(model, directory)
+        model.get_base_model().config.save_pretrained(directory)
+    else:
+        save_all(model, directory)

@@ -158,7 +158,7 @@ class Seq2Seq(Family):
 
     @classmethod
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Seq2Seq:
-        """From our own adapter: trained on as it is, or merged and then trained whole."""
+        """From our own adapter: trained on as it is, or merged and then trained in full."""
         family = cls.load(directory, offline=offline)
         usage = _usage(config, family.usage)
         learns = tuning_of_recognizer(config)
@@ -191,7 +191,7 @@ class Seq2Seq(Family):
             base.config.save_pretrained(directory)
             base.generation_config.save_pretrained(directory)
         else:
-            weights.save_whole(self.model, directory)
+            weights.save_all(self.model, directory)
         self.processor.save_pretrained(directory)
 
     @property

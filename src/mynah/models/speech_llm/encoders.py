@@ -102,7 +102,7 @@ def _merged(part: PretrainedPart, config: Any) -> Any:
     directory = part.folder
     base = adapters.base_of(directory, offline=part.offline)
     kind = getattr(transformers, _WHOLE.get(config.model_type, "AutoModelForCTC"))
-    model = weights.load(kind, base, config=config, drawn=_HEADS, dropped=_NOT_ENCODER)
+    model = weights.load(kind, base, config=config, initialized=_HEADS, dropped=_NOT_ENCODER)
     adapted = adapters.load_lora(model, directory, trainable=False)
     return _encoder_of(adapted.merge_and_unload())
 

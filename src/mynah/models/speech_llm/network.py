@@ -332,7 +332,7 @@ def _save_base(part: Any, directory: Path) -> None:
     """Write a part without the LoRA matrices that may be in it, as its own class loads it."""
     own = weights.own(part)
     if own is part:
-        weights.save_whole(part, directory)
+        weights.save_all(part, directory)
     else:
         state = {
             name.replace(".base_layer.", "."): tensor

@@ -5,9 +5,13 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from tokenizers.models import BPE
 
 BLANK = "<pad>"  # CTC's blank is the padding token, as everywhere in transformers
 UNKNOWN = "<unk>"
@@ -29,7 +33,6 @@ def train_tokenizer(texts: Iterable[str], *, kind: str, vocab_size: int) -> Any:
     Raises:
         UserError: The texts hold no letter, or more characters than ``vocab_size`` pieces.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import ParakeetTokenizer
 
     texts = [text for text in texts if text.strip()]
@@ -43,40 +46,55 @@ def train_tokenizer(texts: Iterable[str], *, kind: str, vocab_size: int) -> Any:
         )
     alphabet = [WORD_START, *sorted(characters)]
     if kind == "character":
-        pieces = [BLANK, UNKNOWN, *alphabet]
-        model = models.BPE(
-            vocab={piece: i for i, piece in enumerate(pieces)}, merges=[], unk_token=UNKNOWN
+        tokenizer = _of_characters(alphabet)
+    elif len(alphabet) + 2 > vocab_size:
+        raise UserError(
+            f"The transcripts have {len(characters)} different characters, more than "
+            f"{vocab_size} pieces can hold.",
+            where="model.vocab_size",
+            fix=f"model.vocab_size={2 * (len(alphabet) + 2)}, or model.tokenizer=character",
         )
-        prepend = "never"
     else:
-        if len(alphabet) + 2 > vocab_size:
-            raise UserError(
-                f"The transcripts have {len(characters)} different characters, more than "
-                f"{vocab_size} pieces can hold.",
-                where="model.vocab_size",
-                fix=f"model.vocab_size={2 * (len(alphabet) + 2)}, or model.tokenizer=character",
-            )
-        model = models.BPE(unk_token=UNKNOWN)
-        prepend = "always"
-    tokenizer = Tokenizer(model)
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
-        replacement=WORD_START, prepend_scheme=prepend
-    )
-    tokenizer.decoder = decoders.Metaspace(replacement=WORD_START, prepend_scheme=prepend)
-    if kind == "bpe":
-        trainer = trainers.BpeTrainer(
-            vocab_size=vocab_size,
-            special_tokens=[BLANK, UNKNOWN],
-            initial_alphabet=alphabet,
-            show_progress=False,
-        )
-        tokenizer.train_from_iterator(texts, trainer)
+        tokenizer = _of_pieces(alphabet, texts, vocab_size)
     return ParakeetTokenizer(
         tokenizer_object=tokenizer,
         pad_token=BLANK,
         unk_token=UNKNOWN,
         clean_up_tokenization_spaces=False,
     )
+
+
+def _of_characters(alphabet: Sequence[str]) -> Tokenizer:
+    from tokenizers import models
+
+    labels = {piece: label for label, piece in enumerate([BLANK, UNKNOWN, *alphabet])}
+    return _marking_words(models.BPE(vocab=labels, merges=[], unk_token=UNKNOWN), prepend="never")
+
+
+def _of_pieces(alphabet: list[str], texts: Iterable[str], vocab_size: int) -> Tokenizer:
+    from tokenizers import models, trainers
+
+    tokenizer = _marking_words(models.BPE(unk_token=UNKNOWN), prepend="always")
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[BLANK, UNKNOWN],
+        initial_alphabet=alphabet,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def _marking_words(model: BPE, *, prepend: str) -> Tokenizer:
+    """A tokenizer that writes the space before a word as SentencePiece does."""
+    from tokenizers import Tokenizer, decoders, pre_tokenizers
+
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
+        replacement=WORD_START, prepend_scheme=prepend
+    )
+    tokenizer.decoder = decoders.Metaspace(replacement=WORD_START, prepend_scheme=prepend)
+    return tokenizer
 
 
 def load_ctc_tokenizer(name: str, **options: Any) -> Any:

@@ -59,7 +59,7 @@ def greedy(
     state: tuple[torch.Tensor, torch.Tensor] | None = None  # of the active ones
     while len(active):
         predicted, state = _predict(model.decoder, label[active], state)
-        heard = torch.zeros(len(active), dtype=torch.bool, device=device)
+        emits = torch.zeros(len(active), dtype=torch.bool, device=device)
         looking = torch.arange(len(active), device=device)  # places among the active ones
         while len(looking):
             rows = active[looking]
@@ -70,29 +70,24 @@ def greedy(
             vocabulary = scores.shape[-1] - len(jumps)
             tokens = scores[:, :vocabulary].argmax(-1)
             total[rows] += largest_log_probability(scores[:, :vocabulary])
-            is_label = tokens != blank
             if len(jumps):
-                jump = jumps[scores[:, vocabulary:].argmax(-1)]
                 total[rows] += largest_log_probability(scores[:, vocabulary:])
-                lasting = jump
-                jump = torch.where(is_label, jump, jump.clamp(min=1))
-            else:
-                jump = (~is_label).long()
-                lasting = torch.ones_like(jump)
+            is_label = tokens != blank
+            jump, lasting = _durations(scores[:, vocabulary:], jumps, is_label)
             spans[rows] = torch.stack([time[rows], time[rows] + lasting], dim=1)
-            # As many labels at one frame as may be: the next frame comes, whatever is heard.
+            # As many labels at one frame as may be: the next frame comes, whatever is read off.
             count = torch.where(is_label & (jump == 0), symbols[rows] + 1, 0)
             jump = torch.where(count >= max_symbols, 1, jump)
             symbols[rows] = torch.where(jump == 0, count, 0)
             time[rows] += jump
             label[rows] = tokens
-            heard[looking[is_label]] = True
+            emits[looking[is_label]] = True
             looking = looking[~is_label & (time[rows] < frames[rows])]
-        emitting = active[heard]
+        emitting = active[emits]
         steps = torch.cat([emitting[:, None], label[emitting, None], spans[emitting]], dim=1)
         for row, token, first, behind in steps.tolist():
             found[row].append((token, first, min(behind, ends[row])))
-        going = heard & (time[active] < frames[active])
+        going = emits & (time[active] < frames[active])
         state = (state[0][:, going], state[1][:, going])
         active = active[going]
     return [
@@ -103,6 +98,23 @@ def greedy(
         )
         for labels, score in zip(found, total.tolist(), strict=True)
     ]
+
+
+def _durations(
+    scores: torch.Tensor, jumps: torch.Tensor, is_label: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames to go on by after each label or blank, and frames that it lasts, int64 [rows].
+
+    Args:
+        scores: Of each duration, [rows, durations]; none of an RNN-T.
+        jumps: Frames that each duration stands for, [durations].
+        is_label: Whether it is a label, [rows].
+    """
+    if not len(jumps):
+        jump = (~is_label).long()
+        return jump, torch.ones_like(jump)
+    lasting = jumps[scores.argmax(-1)]
+    return torch.where(is_label, lasting, lasting.clamp(min=1)), lasting
 
 
 def _predict(

@@ -138,7 +138,7 @@ class Transducer(Family):
 
     @classmethod
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Transducer:
-        """From our own adapter: trained on as it is, or merged and then trained whole."""
+        """From our own adapter: trained on as it is, or merged and then trained in full."""
         family = cls.load(directory, offline=offline)
         learns = tuning_of_recognizer(config)
         model = adapters.go_on(family.model, config, directory, adapts=learns.adapts)
@@ -159,7 +159,7 @@ class Transducer(Family):
         return cls(model, processor, pretrained=True, revisions=revisions)
 
     def save(self, directory: Path) -> None:
-        adapters.save_recognizer(self.model, directory)
+        weights.save_recognizer(self.model, directory)
         self.processor.save_pretrained(directory)
 
     def features(self, audio: np.ndarray) -> np.ndarray:

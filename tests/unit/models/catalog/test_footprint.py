@@ -118,7 +118,9 @@ _LISTENING = torch.randn(1, _FRAMES, _WIDTH)
                 encoder_hidden_states=_LISTENING,
                 use_cache=False,
             ),
-            _of(_entry("whisper_small").decoder, frame_rate=0.0, reads_text=True, listens_rate=1.0),
+            _of(
+                _entry("whisper_small").decoder, frame_rate=0.0, reads_text=True, attended_rate=1.0
+            ),
         ),
         (
             _fastconformer,

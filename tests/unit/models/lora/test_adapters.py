@@ -143,7 +143,7 @@ def test_a_target_that_matches_nothing_is_refused_before_weights_are_read(
 
 
 def test_a_head_as_a_target_is_said_to_be_trained_whole(checkpoints):
-    with pytest.raises(UserError, match="lm_head is trained whole"):
+    with pytest.raises(UserError, match="lm_head is trained in full"):
         build("ctc", checkpoints, use_lora=True, lora_target_modules=["lm_head"])
 
 

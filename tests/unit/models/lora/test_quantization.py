@@ -193,7 +193,7 @@ def test_without_a_gpu_a_quantized_base_is_loaded_whole_and_said(
     made.save(tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     registry.load(tmp_path)
-    assert any("runs on whole ones here" in one for one in said)
+    assert any("runs on float32 ones here" in one for one in said)
 
 
 class Linear4bit(torch.nn.Linear):
