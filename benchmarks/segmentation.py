@@ -39,7 +39,7 @@ from mynah.data.audio import files as audio_files
 from mynah.data.row import Row
 from mynah.data.sources.an4 import AN4Source
 from mynah.data.sources.reading.source import Part, Place
-from mynah.segmentation.aligned_text import Rules
+from mynah.segmentation.aligning.aligned_text import Rules
 from mynah.segmentation.segment import Request, segment
 from mynah.segmentation.utterance import Utterance
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,37 +144,47 @@ def inspect(
     found: dict[str, SplitInspection] = {}
     train: SplitInspection | None = None
     for corpus in corpora:
-        rows = gather(corpus)
         listened = audio_scan.chosen_rows(len(corpus), sample)
         scan = None
         if listen:
             scan = audio_scan.scan(corpus, listened, cache=cache, threads=threads)
-        account = data.report.get("splits", {}).get(corpus.name, {})
-        broken = {row["id"]: row["reason"] for row in account.get("kept_unreadable", [])}
-        vocabulary = Vocabulary.of(rows.all_counts())
-        split = SplitInspection(
-            corpus=corpus,
-            account=account,
-            training=corpus is data.train,
-            rows=rows,
-            vocabulary=vocabulary,
-            groups={
-                "speaker": breakdown.by(rows, rows.speakers),
-                "source": breakdown.by(rows, rows.sources),
-                "language": breakdown.by(rows, rows.languages),
-                "channel": breakdown.by_channel(rows),
-            },
-            histograms=_histograms(rows, scan),
-            scan=scan,
-            suspicions=suspicions(corpus, rows, scan, broken),
-            unseen=None if train is None else out_of_vocabulary(vocabulary, train.vocabulary),
-            shared=None if train is None else shared(rows, train.rows),
-            disagreement=None if family is None else disagreement(family, corpus, listened, config),
-        )
+        split = _split(corpus, data, scan, train)
+        if family is not None:
+            found_differences = disagreement(family, corpus, listened, config)
+            split = replace(split, disagreement=found_differences)
         if split.training:
             train = split
         found[corpus.name] = split
     return Inspection(found, data.report, sample, checkpoint)
+
+
+def _split(
+    corpus: Corpus, data: PreparedData, scan: AudioScan | None, train: SplitInspection | None
+) -> SplitInspection:
+    """What the tables and the measured audio of a split say, beside the training split."""
+    rows = gather(corpus)
+    account = data.report.get("splits", {}).get(corpus.name, {})
+    broken = {row["id"]: row["reason"] for row in account.get("kept_unreadable", [])}
+    vocabulary = Vocabulary.of(rows.all_counts())
+    return SplitInspection(
+        corpus=corpus,
+        account=account,
+        training=corpus is data.train,
+        rows=rows,
+        vocabulary=vocabulary,
+        groups={
+            "speaker": breakdown.by(rows, rows.speakers),
+            "source": breakdown.by(rows, rows.sources),
+            "language": breakdown.by(rows, rows.languages),
+            "channel": breakdown.by_channel(rows),
+        },
+        histograms=_histograms(rows, scan),
+        scan=scan,
+        suspicions=suspicions(corpus, rows, scan, broken),
+        unseen=None if train is None else out_of_vocabulary(vocabulary, train.vocabulary),
+        shared=None if train is None else shared(rows, train.rows),
+        disagreement=None,
+    )
 
 
 def _histograms(rows: Rows, scan: AudioScan | None) -> dict[str, Histogram]:

@@ -37,21 +37,9 @@ def bars(
     high = low + width * len(counts)
     frame = axes.Frame(low, high, float(max([*counts, 1])), width=_WIDTH, height=_HEIGHT)
     floor = frame.y(0.0)
+    across = round(max(frame.x(high) - frame.x(low), 1.0) / len(counts) - _GAP, 2)
     drawn = [
-        tag(
-            "rect",
-            tag(
-                "title",
-                f"{axes.show_number(_round(low + width * at))} to "
-                f"{axes.show_number(_round(low + width * (at + 1)))}: {count:,} {what}",
-            ),
-            class_="bar",
-            x=frame.x(low + width * at) + _GAP / 2,
-            width=round(max(frame.x(high) - frame.x(low), 1.0) / len(counts) - _GAP, 2),
-            y=(top := min(frame.y(count), floor - 1.5)),
-            height=round(floor - top, 1),
-            rx=1.5,
-        )
+        _bar(frame, low + width * at, low + width * (at + 1), across, count, what)
         for at, count in enumerate(counts)
         if count
     ]
@@ -78,6 +66,25 @@ def bars(
         axes.picture([drawn_axes, drawn], description, width=_WIDTH, height=_HEIGHT),
         tag("figcaption", told),
         class_="plot",
+    )
+
+
+def _bar(
+    frame: axes.Frame, low: float, high: float, across: float, count: int, what: str
+) -> Markup:
+    """One bin; ``across`` is its width on the page."""
+    floor = frame.y(0.0)
+    top = min(frame.y(count), floor - 1.5)
+    edges = f"{axes.show_number(_round(low))} to {axes.show_number(_round(high))}"
+    return tag(
+        "rect",
+        tag("title", f"{edges}: {count:,} {what}"),
+        class_="bar",
+        x=frame.x(low) + _GAP / 2,
+        width=across,
+        y=top,
+        height=round(floor - top, 1),
+        rx=1.5,
     )
 
 

@@ -43,18 +43,14 @@ def document(
     """
     first = sections[0]
     script = resource("mynah.pages", "page.js") + script
+    created_at = tag("time", f"{created:%d %B %Y, %H:%M} UTC", datetime=created.isoformat())
     body = [
         tag("a", f"Skip to: {first.title}", class_="skip", href=f"#{first.anchor}"),
         tag(
             "header",
             tag("p", "Mynah", class_="brand"),
             tag("h1", heading),
-            tag(
-                "p",
-                tag("time", f"{created:%d %B %Y, %H:%M} UTC", datetime=created.isoformat()),
-                about,
-                class_="quiet",
-            ),
+            tag("p", created_at, about, class_="quiet"),
             tag(
                 "nav",
                 tag("ul", [tag("li", tag("a", s.title, href=f"#{s.anchor}")) for s in sections]),
@@ -62,19 +58,7 @@ def document(
             ),
             class_="top",
         ),
-        tag(
-            "main",
-            [
-                tag(
-                    "section",
-                    tag("h2", s.title, id=f"{s.anchor}-title"),
-                    s.body,
-                    id=s.anchor,
-                    aria_labelledby=f"{s.anchor}-title",
-                )
-                for s in sections
-            ],
-        ),
+        tag("main", [_section(section) for section in sections]),
         tag("script", Markup(script)),
     ]
     head = [
@@ -87,6 +71,17 @@ def document(
     ]
     made = tag("html", tag("head", head), tag("body", body), lang="en")
     return f"<!doctype html>\n{made}\n"
+
+
+def _section(section: Section) -> Markup:
+    title = f"{section.anchor}-title"
+    return tag(
+        "section",
+        tag("h2", section.title, id=title),
+        section.body,
+        id=section.anchor,
+        aria_labelledby=title,
+    )
 
 
 def resource(package: str, name: str) -> str:

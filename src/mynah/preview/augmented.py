@@ -95,12 +95,7 @@ def augment_some(
         # The mean of what is given stands where something is masked.
         ramp = _ramp(after.shape)
         masked = augmentation.features(ramp, epoch=epoch, utterance_id=utterance.id) != ramp
-        described = augmentation.describe(drawn)
-        if masked.any():
-            described["spec_augment"] = {
-                "time_masked": round(float(masked.all(axis=1).mean()), 4),
-                "frequency_masked": round(float(masked.all(axis=0).mean()), 4),
-            }
+        described = augmentation.describe(drawn) | _described(masked)
         before = log_mel(audio, corpus.sample_rate, mel_bins)
         made.append(
             Augmented(
@@ -118,6 +113,18 @@ def augment_some(
             fix="mynah data prepare names what is wrong with each",
         )
     return made
+
+
+def _described(masked: np.ndarray) -> dict[str, Any]:
+    """How much SpecAugment masks, where it does."""
+    if not masked.any():
+        return {}
+    return {
+        "spec_augment": {
+            "time_masked": round(float(masked.all(axis=1).mean()), 4),
+            "frequency_masked": round(float(masked.all(axis=0).mean()), 4),
+        }
+    }
 
 
 def _ramp(shape: tuple[int, ...]) -> np.ndarray:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from mynah import console
 from mynah.data.audio import files
 from mynah.errors import UserError
-from mynah.segmentation import aligned_text
 from mynah.segmentation import utterance as reasons
-from mynah.segmentation.aligned_text import Rules
+from mynah.segmentation.aligning import aligned_text
+from mynah.segmentation.aligning.aligned_text import Rules
+from mynah.segmentation.aligning.model import Aligner, find_aligner
+from mynah.segmentation.aligning.posteriors import Windows, listen
 from mynah.segmentation.inputs import LongRecording, find_recordings
-from mynah.segmentation.model import Aligner, find_aligner
 from mynah.segmentation.output import SegmentedFolder
-from mynah.segmentation.posteriors import Windows, listen
 from mynah.segmentation.recording import Recording
 from mynah.segmentation.summary import show_summary
 from mynah.segmentation.timed import timed_utterances
@@ -225,15 +225,15 @@ def _aligned(
     whole: bool = False,
 ) -> list[Utterance]:
     """Align a stretch of a recording; ``whole``: score it, and cut it nowhere."""
-    from mynah.segmentation.spelling import Speller
+    from mynah.segmentation.aligning.labels import WordTokenizer
 
-    speller = Speller(family)
-    spellings = speller.spell_all(word.text for word in transcript.words)
+    tokenizer = WordTokenizer(family)
+    word_labels = tokenizer.tokenize_all(word.text for word in transcript.words)
     heard = listen(
         recording,
         family,
-        aligned_text.used_labels(spellings),
-        separators=speller.separators,
+        aligned_text.used_labels(word_labels),
+        separators=tokenizer.separators,
         star_cost=request.rules.star_cost,
         windows=request.windows,
         start_seconds=start_seconds,
@@ -241,8 +241,8 @@ def _aligned(
         advance=advance,
     )
     if whole:
-        return [aligned_text.scored(transcript, spellings, heard, request.rules)]
-    return aligned_text.utterances(transcript, spellings, heard, request.rules)
+        return [aligned_text.scored(transcript, word_labels, heard, request.rules)]
+    return aligned_text.utterances(transcript, word_labels, heard, request.rules)
 
 
 def _timed(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mynah.segmentation import utterance as reasons
-from mynah.segmentation.aligned_text import Rules, length_reason
+from mynah.segmentation.aligning.aligned_text import Rules, length_reason
 from mynah.segmentation.cutting import Cut, choose_cuts
 from mynah.segmentation.timed_transcripts.entry import Entry, TimedTranscript
 from mynah.segmentation.transcript import is_spoken, read_transcript

@@ -24,8 +24,8 @@ from mynah.data.sources.reading.source import Place
 from mynah.data.synthetic.espeak import Spoken
 from mynah.data.text import TextPolicy
 from mynah.segmentation import segment
-from mynah.segmentation.aligned_text import Rules
-from mynah.segmentation.posteriors import Windows
+from mynah.segmentation.aligning.aligned_text import Rules
+from mynah.segmentation.aligning.posteriors import Windows
 
 
 def a_table(fingerprint: str) -> SimpleNamespace:

@@ -13,7 +13,7 @@ from tone_speech import ToneFamily
 
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.segmentation import segment as module
-from mynah.segmentation.model import Aligner
+from mynah.segmentation.aligning.model import Aligner
 
 
 class ToneAligner(Aligner):

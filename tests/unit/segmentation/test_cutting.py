@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mynah.segmentation.aligning.scoring import Scores
 from mynah.segmentation.cutting import Cut, Lengths, choose_cuts, utterance_seconds
 from mynah.segmentation.pauses import PauseRule, pauses_between
-from mynah.segmentation.scoring import Scores
 
 
 def spoken(words: list[tuple[float, float, bool]]) -> list[Cut | None]:

@@ -15,9 +15,9 @@ from mynah.config.schema import DataConfig
 from mynah.data.preparation.prepare import prepare
 from mynah.errors import UserError
 from mynah.segmentation import utterance as reasons
-from mynah.segmentation.aligned_text import Rules
+from mynah.segmentation.aligning.aligned_text import Rules
+from mynah.segmentation.aligning.posteriors import Windows
 from mynah.segmentation.cutting import Lengths
-from mynah.segmentation.posteriors import Windows
 from mynah.segmentation.segment import Request, segment
 
 LINES = [

@@ -9,9 +9,9 @@ from tone_speech import ToneFamily
 
 from mynah.models.text.tokenizers import train_tokenizer
 from mynah.segmentation import utterance as reasons
-from mynah.segmentation.aligned_text import Rules
+from mynah.segmentation.aligning.aligned_text import Rules
+from mynah.segmentation.aligning.labels import WordTokenizer
 from mynah.segmentation.cutting import Lengths
-from mynah.segmentation.spelling import Speller
 from mynah.segmentation.timed import timed_utterances
 from mynah.segmentation.timed_transcripts.entry import Entry, TimedTranscript
 from mynah.segmentation.transcript import read_transcript
@@ -75,32 +75,32 @@ class Tokenized:
 @pytest.mark.parametrize("kind", ["character", "bpe"])
 def test_words_spelled_one_by_one_are_the_text_spelled_at_once(kind):
     family = Tokenized(kind)
-    speller = Speller(family)
+    tokenizer = WordTokenizer(family)
     words = ["play", "Anna’s", "next,", "song!"]
-    spelled = speller.spell_all(words)
+    spelled = tokenizer.tokenize_all(words)
     assert all(one.is_covered for one in spelled)
-    joined = [one for spelling in spelled for one in spelling.labels]
+    joined = [one for word_labels in spelled for one in word_labels.labels]
     whole = family.labels("play anna's next song")
-    assert joined == [one for one in whole if one not in speller.separators]
-    assert len(speller.separators) == (1 if kind == "character" else 0)
+    assert joined == [one for one in whole if one not in tokenizer.separators]
+    assert len(tokenizer.separators) == (1 if kind == "character" else 0)
 
 
 @pytest.mark.parametrize("kind", ["character", "bpe"])
 def test_what_cannot_be_spelled_is_named_and_punctuation_is_not(kind):
-    speller = Speller(Tokenized(kind))
-    assert speller.spell("at...").is_covered
-    assert speller.spell("weather-song").is_covered
-    assert speller.spell("1984").unknown == "1984"
-    assert not speller.spell("1984").is_covered
-    assert speller.spell("50%").unknown == "50%"
-    assert speller.spell("Zoë").unknown == "Zë"
-    assert not speller.spell("ë").is_covered
+    tokenizer = WordTokenizer(Tokenized(kind))
+    assert tokenizer.tokenize("at...").is_covered
+    assert tokenizer.tokenize("weather-song").is_covered
+    assert tokenizer.tokenize("1984").unknown == "1984"
+    assert not tokenizer.tokenize("1984").is_covered
+    assert tokenizer.tokenize("50%").unknown == "50%"
+    assert tokenizer.tokenize("Zoë").unknown == "Zë"
+    assert not tokenizer.tokenize("ë").is_covered
 
 
 def test_tones_are_spelled_with_a_separator():
-    speller = Speller(ToneFamily())
-    speller.spell_all(["hello"])
-    assert speller.separators == {1}
+    tokenizer = WordTokenizer(ToneFamily())
+    tokenizer.tokenize_all(["hello"])
+    assert tokenizer.separators == {1}
 
 
 RULES = Rules(lengths=Lengths(1.0, 10.0))

@@ -56,6 +56,11 @@ class ToneFamily:
     def __init__(self) -> None:
         self.longest_heard = 0.0  # seconds
 
+    @property
+    def frontend(self) -> ToneFamily:
+        """Knows how many samples a frame is made of."""
+        return self
+
     def labels(self, text: str) -> list[int]:
         known = [letter for letter in text.lower() if letter in LETTERS + " "]
         return [1 if letter == " " else 2 + LETTERS.index(letter) for letter in known]

@@ -40,10 +40,10 @@ def _segment(parsed: argparse.Namespace) -> None:
             where=f"--min-seconds {least:g} --max-seconds {most:g}",
             fix="--min-seconds 1 --max-seconds 20",
         )
-    from mynah.segmentation.aligned_text import Rules
+    from mynah.segmentation.aligning.aligned_text import Rules
+    from mynah.segmentation.aligning.posteriors import Windows
     from mynah.segmentation.cutting import Lengths
     from mynah.segmentation.pauses import PauseRule
-    from mynah.segmentation.posteriors import Windows
     from mynah.segmentation.segment import Request, segment
 
     request = Request(

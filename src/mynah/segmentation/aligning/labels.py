@@ -1,4 +1,4 @@
-"""Words to the labels of a model, and what of them it cannot spell."""
+"""Words to the labels of a model, and what of them it has no label for."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _APOSTROPHES = re.compile("[\u2018\u2019\u02bc\u0060\u00b4]")
 _JOINTS = re.compile("[-\u2010-\u2015/]+")
 
 
-class SpellsText(Protocol):
+class TokenizesText(Protocol):
     """What is needed of a model's family."""
 
     def labels(self, text: str) -> list[int]: ...
 
 
 @dataclass(frozen=True)
-class Spelling:
-    """A word as the model says it.
+class WordLabels:
+    """A word in the labels of a model.
 
     Attributes:
         labels: Its labels in order.
@@ -39,8 +39,8 @@ class Spelling:
         return bool(self.labels) and not self.unknown
 
 
-class Speller:
-    """Spells words by the labels of a family.
+class WordTokenizer:
+    """Tokenizes words by the labels of a family.
 
     Args:
         family: The model's family.
@@ -49,23 +49,23 @@ class Speller:
         separators: Labels that stand for the space between two words.
     """
 
-    def __init__(self, family: SpellsText) -> None:
+    def __init__(self, family: TokenizesText) -> None:
         self._family = family
         self._empty = frozenset(family.labels(_NO_CHARACTER))
         self._known: dict[str, bool] = {}
         self.separators: frozenset[int] = frozenset()
 
-    def spell_all(self, words: Iterable[str]) -> list[Spelling]:
-        """The spelling of each word; learns on the way what parts two words."""
+    def tokenize_all(self, words: Iterable[str]) -> list[WordLabels]:
+        """The labels of each word; learns on the way what parts two words."""
         made = []
         for word in words:
-            spelling = self.spell(word)
-            if spelling.is_covered and not self.separators:
-                self.separators = self._between(_plain(word), spelling.labels)
-            made.append(spelling)
+            word_labels = self.tokenize(word)
+            if word_labels.is_covered and not self.separators:
+                self.separators = self._between(_plain(word), word_labels.labels)
+            made.append(word_labels)
         return made
 
-    def spell(self, word: str) -> Spelling:
+    def tokenize(self, word: str) -> WordLabels:
         """One word; punctuation that the model has no label for is not said."""
         plain = _plain(word)
         if not self._knows("-"):
@@ -73,7 +73,7 @@ class Speller:
         unknown = "".join(dict.fromkeys(one for one in plain if self._is_missed(one)))
         kept = "".join(one for one in plain if one == " " or self._knows(one))
         labels = tuple(self._family.labels(" ".join(kept.split()))) if kept.strip() else ()
-        return Spelling(labels, unknown)
+        return WordLabels(labels, unknown)
 
     def _is_missed(self, character: str) -> bool:
         said = unicodedata.category(character)[0] in "LNM" or character in SPOKEN_SIGNS

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mynah.segmentation.alignment import BETWEEN_WORDS, INSIDE_WORD, FrameScores, align
+from mynah.segmentation.aligning.alignment import BETWEEN_WORDS, INSIDE_WORD, FrameScores, align
 
 
 def drawn_scores(seed: int, frames: int, labels: int = 3) -> FrameScores:

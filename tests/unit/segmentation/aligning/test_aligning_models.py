@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 import standins
 
@@ -19,8 +19,8 @@ from mynah.config.schema import EncoderConfig, ModelConfig
 from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.features.frontends import frame_samples
-from mynah.segmentation.model import find_aligner
-from mynah.segmentation.posteriors import Windows, listen
+from mynah.segmentation.aligning.model import find_aligner
+from mynah.segmentation.aligning.posteriors import Windows, listen
 from mynah.segmentation.recording import Recording
 
 TEXTS = ["call anna at five", "what's the weather in paris"]

@@ -77,7 +77,7 @@ def align(
 
     Args:
         scores: What the model says of each frame.
-        words: For each word the columns of ``scores.labels`` that spell it, at least one.
+        words: For each word the columns of ``scores.labels`` that are its labels, at least one.
         skip_cost: Cost of leaving a word out, for each of its labels, in nats; infinite:
             every word was spoken.
         block: Frames between two whose scores are kept.

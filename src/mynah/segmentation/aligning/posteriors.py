@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mynah.models.features.frontends import frame_samples
-from mynah.segmentation.alignment import FrameScores
+from mynah.segmentation.aligning.alignment import FrameScores
 from mynah.segmentation.recording import Recording
 
 if TYPE_CHECKING:
@@ -94,15 +94,19 @@ def listen(
     kept: list[tuple[np.ndarray, ...]] = []
     starts = range(0, total, size)
     for begin in range(0, len(starts), windows.batch):
-        spans, audios = [], []
-        for start in starts[begin : begin + windows.batch]:
-            heard_from = max(0, start - context)
-            heard_to = min(total, start + size + context)
-            audio = recording.read(
-                first + heard_from * stride, first + (heard_to + 1) * stride, rate
+        # Frames: where a window's own begin and end, and where it begins with its context.
+        spans = [
+            (start, min(total, start + size), max(0, start - context))
+            for start in starts[begin : begin + windows.batch]
+        ]
+        audios = [
+            recording.read(
+                first + origin * stride,
+                first + (min(total, start + size + context) + 1) * stride,
+                rate,
             )
-            spans.append((start, min(total, start + size), heard_from))
-            audios.append(audio)
+            for start, _, origin in spans
+        ]
         for (start, end, origin), audio, found in zip(
             spans, audios, family.log_posteriors(audios), strict=True
         ):
@@ -112,13 +116,8 @@ def listen(
             if advance:
                 advance((end - start) * stride / rate)
     columns, blank, between, passed_over, levels = map(np.concatenate, zip(*kept, strict=True))
-    return Heard(
-        FrameScores(columns, blank, between),
-        passed_over,
-        levels,
-        first / rate,
-        stride / rate,
-    )
+    scores = FrameScores(columns, blank, between)
+    return Heard(scores, passed_over, levels, first / rate, stride / rate)
 
 
 def _columns(

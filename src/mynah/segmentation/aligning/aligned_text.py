@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mynah.segmentation import utterance as reasons
-from mynah.segmentation.alignment import BETWEEN_WORDS, Alignment, align
+from mynah.segmentation.aligning.alignment import BETWEEN_WORDS, Alignment, align
+from mynah.segmentation.aligning.labels import WordLabels
+from mynah.segmentation.aligning.posteriors import Heard
+from mynah.segmentation.aligning.scoring import Scores
 from mynah.segmentation.cutting import Cut, Lengths, choose_cuts
 from mynah.segmentation.pauses import Pause, PauseRule, pauses_between
-from mynah.segmentation.posteriors import Heard
-from mynah.segmentation.scoring import Scores
-from mynah.segmentation.spelling import Spelling
 from mynah.segmentation.transcript import Transcript
 from mynah.segmentation.utterance import Utterance
 
@@ -42,23 +42,23 @@ class Rules:
     star_cost: float = 2.0
 
 
-def used_labels(spellings: Sequence[Spelling]) -> list[int]:
+def used_labels(word_labels: Sequence[WordLabels]) -> list[int]:
     """The labels whose posteriors the alignment needs."""
-    return sorted({label for spelling in spellings for label in spelling.labels})
+    return sorted({label for word_labels in word_labels for label in word_labels.labels})
 
 
 def utterances(
-    transcript: Transcript, spellings: Sequence[Spelling], heard: Heard, rules: Rules
+    transcript: Transcript, word_labels: Sequence[WordLabels], heard: Heard, rules: Rules
 ) -> list[Utterance]:
     """Align a transcript, cut it at pauses, and score what comes out; in order, all words.
 
     Args:
         transcript: The transcript of all that was heard, and perhaps of more.
-        spellings: The spelling of each of its words.
+        word_labels: The word_labels of each of its words.
         heard: What the model heard, with :func:`used_labels` as its columns.
         rules: What makes an utterance good.
     """
-    found = _AlignedText.align(transcript, spellings, heard, rules)
+    found = _AlignedText.align(transcript, word_labels, heard, rules)
     cuts = found.cuts()
     return [
         found.utterance(first, last, cuts)
@@ -67,10 +67,10 @@ def utterances(
 
 
 def scored(
-    transcript: Transcript, spellings: Sequence[Spelling], heard: Heard, rules: Rules
+    transcript: Transcript, word_labels: Sequence[WordLabels], heard: Heard, rules: Rules
 ) -> Utterance:
     """The one utterance of a stretch whose beginning and end are known already."""
-    found = _AlignedText.align(transcript, spellings, heard, rules)
+    found = _AlignedText.align(transcript, word_labels, heard, rules)
     cuts: list[Cut | None] = [None] * (len(transcript.words) + 1)
     cuts[0], cuts[-1] = Cut(0.0, 0.0), Cut(found.seconds, found.seconds)
     return found.utterance(0, len(transcript.words), cuts)
@@ -82,7 +82,7 @@ class _AlignedText:
     def __init__(
         self,
         transcript: Transcript,
-        spellings: Sequence[Spelling],
+        word_labels: Sequence[WordLabels],
         heard: Heard,
         alignment: Alignment,
         rules: Rules,
@@ -90,14 +90,14 @@ class _AlignedText:
         self._transcript = transcript
         self._heard = heard
         self._rules = rules
-        self._spellings = spellings
+        self._word_labels = word_labels
         between = alignment.frames == BETWEEN_WORDS
         self._silent = ~heard.passed_over
         self._scores = Scores(alignment.scores, between & heard.passed_over, heard.frame_seconds)
         # Of each word its first frame and the one after its last; -1 where it was not heard.
-        self._starts = np.full(len(spellings), -1, dtype=np.int64)
-        self._ends = np.full(len(spellings), -1, dtype=np.int64)
-        covered = [number for number, one in enumerate(spellings) if one.is_covered]
+        self._starts = np.full(len(word_labels), -1, dtype=np.int64)
+        self._ends = np.full(len(word_labels), -1, dtype=np.int64)
+        covered = [number for number, one in enumerate(word_labels) if one.is_covered]
         self._starts[covered] = alignment.word_starts
         self._ends[covered] = alignment.word_ends
         self._unheard_before = np.concatenate([[0], np.cumsum(self._starts < 0)])
@@ -107,15 +107,15 @@ class _AlignedText:
     def align(
         cls,
         transcript: Transcript,
-        spellings: Sequence[Spelling],
+        word_labels: Sequence[WordLabels],
         heard: Heard,
         rules: Rules,
     ) -> _AlignedText:
-        column = {label: number for number, label in enumerate(used_labels(spellings))}
-        words = [[column[one] for one in each.labels] for each in spellings if each.is_covered]
+        column = {label: number for number, label in enumerate(used_labels(word_labels))}
+        words = [[column[one] for one in each.labels] for each in word_labels if each.is_covered]
         alignment = align(heard.scores, words, skip_cost=rules.skip_cost)
         assert alignment is not None  # words may be left out, so there always is a path
-        return cls(transcript, spellings, heard, alignment, rules)
+        return cls(transcript, word_labels, heard, alignment, rules)
 
     def cuts(self) -> list[Cut | None]:
         """Before each word, and after the last, where to cut, in seconds of what was heard."""
@@ -171,7 +171,7 @@ class _AlignedText:
     def _stand_alone(self, first: int, last: int, start: int, end: int) -> bool:
         """Whether words that were not heard are surely not in the utterances beside them:
         they are many, or something else is said in their place."""
-        labels = sum(len(self._spellings[number].labels) for number in range(first, last))
+        labels = sum(len(self._word_labels[number].labels) for number in range(first, last))
         return labels > _MOST_HIDDEN_LABELS or not self._silent[start:end].all()
 
     def _left_and_right(self, found: list[Pause], start: int, end: int) -> tuple[Pause, Pause]:
@@ -237,9 +237,9 @@ class _AlignedText:
 
     def _reason(self, first: int, last: int, made: Utterance) -> tuple[str, str]:
         rules, words = self._rules, self._transcript.words
-        spelled = [n for n in range(first, last) if not self._spellings[n].is_covered]
-        if spelled:
-            return reasons.UNSPELLABLE, _listed([words[number].text for number in spelled])
+        uncovered = [n for n in range(first, last) if not self._word_labels[n].is_covered]
+        if uncovered:
+            return reasons.UNSPELLABLE, _listed([words[number].text for number in uncovered])
         unheard = [n for n in range(first, last) if self._starts[n] < 0]
         if unheard:
             return reasons.NOT_HEARD, _listed([words[number].text for number in unheard])

@@ -1,0 +1,1 @@
+"""A transcript aligned to its recording by a CTC model."""
