@@ -205,8 +205,11 @@ class Corpus:
 
         def of_file(given: Any) -> int:
             nonlocal rate
-            file, byte_offset, byte_length = given
-            rate = files.probe(file, byte_offset=byte_offset, byte_length=byte_length).sample_rate
+            file, byte_offset, byte_length, channel = given
+            about = files.probe(
+                file, channel=channel, byte_offset=byte_offset, byte_length=byte_length
+            )
+            rate = about.sample_rate
             return rate
 
         return self._read(row, of_file), rate
@@ -218,7 +221,7 @@ class Corpus:
         try:
             return files.read(
                 file,
-                rate_of((file, held["byte_offset"], held["byte_length"])),
+                rate_of((file, held["byte_offset"], held["byte_length"], held["channel"])),
                 offset_seconds=held["offset_seconds"] or 0.0,
                 duration_seconds=held["duration_seconds"] or None,
                 channel=held["channel"],

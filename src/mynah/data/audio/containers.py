@@ -14,6 +14,8 @@ HEAD_BYTES = 4096
 _UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFFF, 0xFFFFF000)
 _OGG_PAGE_BYTES = 65307  # the largest page, RFC 3533
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_EBML = b"\x1a\x45\xdf\xa3"
+_SEGMENT = b"\x18\x53\x80\x67"
 _LFS = b"version https://git-lfs"
 _TEXT_CONTROLS = frozenset(b"\t\n\r\x0c\x1b")
 
@@ -26,7 +28,7 @@ def ffmpeg_demuxer(head: bytes) -> str | None:
     """
     if head[4:8] == b"ftyp":
         return "mov"  # m4a, mp4, 3gp
-    if head[:4] == b"\x1a\x45\xdf\xa3":
+    if head[:4] == _EBML:
         return "matroska"  # webm, mka
     if head[:16] == _ASF:
         return "asf"  # wma
@@ -60,8 +62,8 @@ def cut_short(file: IO[bytes], size: int) -> str | None:
     """Why a file is taken to be cut short; None where it is whole, or does not tell.
 
     WAV and W64 tell the size of their samples, NIST sphere their number, an MP3 with a Xing
-    header its size; an Ogg file ends at the end of a page. FLAC and the others are found out
-    by decoding.
+    header its size, MP4, WMA and WebM that of their parts; an Ogg file ends at the end of a page.
+    FLAC and the others are found out by decoding.
 
     Args:
         file: Open for reading and seekable.
@@ -75,6 +77,10 @@ def cut_short(file: IO[bytes], size: int) -> str | None:
         expected = _ogg_end(file, size)
     elif head[:7] == b"NIST_1A":
         expected = _sphere_end(head)
+    elif head[4:8] == b"ftyp" or head[:16] == _ASF:
+        expected = _boxes_end(file, size, asf=head[:16] == _ASF)
+    elif head[:4] == _EBML:
+        expected = _segment_end(head)
     else:
         expected = _mp3_end(head)
     if expected is None or expected <= size:
@@ -131,6 +137,52 @@ def _sphere_end(head: bytes) -> int | None:
         ) * int(fields["sample_n_bytes"])
     except (KeyError, ValueError, IndexError):
         return None
+
+
+def _boxes_end(file: IO[bytes], size: int, *, asf: bool) -> int | None:
+    """Where the last box of an MP4 file (ISO/IEC 14496-12, 4.2) or the last object of an ASF file
+    should end; None where it goes on to the end, however far that is."""
+    position = 0
+    while position < size:
+        file.seek(position)
+        head = file.read(24)
+        try:
+            if asf:
+                (length,) = struct.unpack("<Q", head[16:24])
+            else:
+                (length,) = struct.unpack(">I", head[:4])
+                if length == 1:
+                    (length,) = struct.unpack(">Q", head[8:16])
+        except struct.error:  # the head of a box itself is cut, or what follows is no box
+            return None
+        if length < 8:
+            return None
+        position += length
+    return position
+
+
+def _segment_end(head: bytes) -> int | None:
+    """Where the segment of a Matroska or WebM file should end (RFC 8794, 4 and 5)."""
+    header = _vint(head, 4)
+    if header is None:
+        return None
+    segment = header[1] + header[0]
+    if head[segment : segment + 4] != _SEGMENT:
+        return None
+    found = _vint(head, segment + 4)
+    return None if found is None else found[1] + found[0]
+
+
+def _vint(head: bytes, position: int) -> tuple[int, int] | None:
+    """A size of EBML and where it ends; None where it is not known, or not there."""
+    if position >= len(head) or not head[position]:
+        return None
+    width = 9 - head[position].bit_length()
+    held = head[position : position + width]
+    value = int.from_bytes(held) & ((1 << 7 * width) - 1)
+    if len(held) < width or value == (1 << 7 * width) - 1:
+        return None
+    return value, position + width
 
 
 def _mp3_end(head: bytes) -> int | None:

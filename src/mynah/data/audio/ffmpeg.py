@@ -1,80 +1,86 @@
-"""Audio in containers that libsndfile cannot read (m4a, mp4, webm, wma), through the
-``ffmpeg`` executable.
+"""Audio in containers that libsndfile cannot read (m4a, mp4, webm, wma), by FFmpeg's libraries
+as PyAV brings them (the extra ``ffmpeg``).
 
-It is started with a fixed list of arguments and no shell; the demuxer is forced to the one
-that the file's own first bytes tell, and only the protocols ``file`` and ``pipe`` are
-allowed, so that a file cannot send it elsewhere, as a playlist could.
+The demuxer is forced to the one that the file's own first bytes tell, and it reads from an open
+file and nothing else, so that a file cannot send it elsewhere, as a playlist could.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import subprocess
-import tempfile
+import io
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-_WAV_FLOAT = 3
-_WAV_EXTENSIBLE = 0xFFFE
+from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    from av import AudioFrame, AudioStream
 
 
 class FFmpegDecoder:
-    """Samples of a file in order, decoded as they are read.
+    """Samples of one audio track of a file in order, decoded as they are read.
 
     It always starts at the beginning: the seeking of these containers is not exact to the
     sample. A long recording of which many pieces are used is better converted to FLAC once.
 
+    Channels are counted through all audio tracks of the file, as ``data.channels`` does: of two
+    tracks of one channel each, channel 1 is the second track.
+
     Attributes:
-        rate: Samples a second.
-        channels: How many there are.
+        rate: Samples a second of the track.
+        channels: How many there are in all tracks.
+        first_channel: Number of the track's first one.
         frames: None: it is known only at the end.
     """
 
     frames: int | None = None
 
-    def __init__(self, file: Path | str | bytes, demuxer: str) -> None:
+    def __init__(self, file: Path | str | bytes, demuxer: str, channel: int | None) -> None:
         """
         Args:
-            file: A path, or the bytes of the file, which are written to a temporary one.
+            file: A path, or the bytes of the file.
             demuxer: FFmpeg's name of the container.
+            channel: Which channel is wanted, so that its track is read; None: that of the only
+                track.
 
         Raises:
-            ValueError: FFmpeg is not there, or cannot decode the file.
+            ValueError: FFmpeg cannot decode the file, or it has several tracks and no channel
+                is named.
+            OSError: The file cannot be opened.
+            UserError: PyAV is not installed.
         """
-        executable = shutil.which("ffmpeg")
-        if executable is None:
-            raise ValueError(
-                f"this container ({demuxer}) needs FFmpeg, which is not installed: install it "
-                "(apt install ffmpeg, brew install ffmpeg, winget install ffmpeg), or convert "
-                "the recordings to FLAC on a machine that has it"
-            )
-        self._temporary: Path | None = None
-        if isinstance(file, bytes):
-            descriptor, name = tempfile.mkstemp(suffix=".audio")
-            with os.fdopen(descriptor, "wb") as written:
-                written.write(file)
-            file = self._temporary = Path(name)
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the decoder
-        self._process = subprocess.Popen(
-            [
-                executable, "-nostdin", "-hide_banner", "-v", "error",
-                "-protocol_whitelist", "file,pipe", "-f", demuxer,
-                "-i", f"file:{Path(file).absolute()}",
-                "-map", "0:a:0", "-map_metadata", "-1", "-bitexact",
-                "-c:a", "pcm_f32le", "-f", "wav", "pipe:1",
-            ],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._complaints,
-        )  # fmt: skip
-        assert self._process.stdout is not None
-        self._pipe: IO[bytes] = self._process.stdout
         try:
-            self.channels, self.rate = self._header()
+            import av
+        except ImportError as problem:
+            raise UserError(
+                f"Recordings in this container ({demuxer}) need PyAV, which is not installed.",
+                where="bytes in a table" if isinstance(file, bytes) else str(file),
+                fix="pip install 'mynah-asr[ffmpeg]', or convert the recordings to FLAC",
+            ) from problem
+        self._content: IO[bytes] = (
+            io.BytesIO(file) if isinstance(file, bytes) else Path(file).open("rb")  # noqa: SIM115
+        )
+        self._errors = (av.error.FFmpegError, ValueError)
+        try:
+            self._container = av.open(self._content, mode="r", format=demuxer)
+            tracks = self._container.streams.audio
+            sizes = [track.codec_context.channels for track in tracks]
+            number = _track(sizes, channel)
+            track = tracks[number]
+            self.channels, self.first_channel = sum(sizes), sum(sizes[:number])
+            self.rate = int(track.codec_context.sample_rate)
+            self._width = sizes[number]
+            self._blocks = _decoded(self._container.decode(track), track)
+            self._held = np.empty((0, self._width), dtype=np.float32)
+        except self._errors as problem:
+            self._content.close()
+            raise _told(problem) from problem
         except BaseException:
-            self.close()
+            self._content.close()
             raise
 
     def skip(self, frames: int) -> int:
@@ -88,56 +94,61 @@ class FFmpegDecoder:
         return frames - left
 
     def read(self, frames: int) -> np.ndarray:
-        """float32 [frames or fewer at the end, channels].
+        """float32 [frames or fewer at the end, channels of the track].
 
         Raises:
-            ValueError: The decoder stopped with an error.
+            ValueError: It cannot be decoded any further.
         """
-        width = 4 * self.channels
-        content = self._pipe.read(frames * width)
-        if len(content) < frames * width:
-            self._check_end()
-        whole = content[: len(content) // width * width]
-        return np.frombuffer(whole, dtype="<f4").reshape(-1, self.channels)
+        parts, there = [self._held], len(self._held)
+        try:
+            while there < frames and (block := next(self._blocks, None)) is not None:
+                parts.append(block)
+                there += len(block)
+        except self._errors as problem:
+            raise _told(problem) from problem
+        joined = np.concatenate(parts)
+        self._held = joined[frames:]
+        return joined[:frames]
 
     def close(self) -> None:
-        """End the process and remove what was written."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._pipe.close()
-        self._complaints.close()
-        if self._temporary is not None:
-            with contextlib.suppress(OSError):
-                self._temporary.unlink()
+        """Free the decoder and close the file."""
+        self._container.close()
+        self._content.close()
 
-    def _header(self) -> tuple[int, int]:
-        """Channels and rate, from the WAV header that comes first."""
-        if self._pipe.read(12)[8:12] == b"WAVE":
-            found: tuple[int, int] | None = None
-            while len(chunk := self._pipe.read(8)) == 8:
-                if chunk[:4] == b"data" and found:
-                    return found
-                content = self._pipe.read(int.from_bytes(chunk[4:8], "little"))
-                if chunk[:4] == b"fmt " and len(content) >= 16:
-                    kind = int.from_bytes(content[:2], "little")
-                    if kind in (_WAV_FLOAT, _WAV_EXTENSIBLE):
-                        found = (
-                            int.from_bytes(content[2:4], "little"),
-                            int.from_bytes(content[4:8], "little"),
-                        )
-        self._check_end()
-        raise ValueError("FFmpeg finds no sound in it")
 
-    def _check_end(self) -> None:
-        """
-        Raises:
-            ValueError: The process ended with an error.
-        """
-        status = self._process.wait()
-        self._complaints.seek(0)
-        complaint = self._complaints.read().decode("utf-8", "replace").strip()
-        # A file that is cut short is decoded to its end, with a complaint and status 0.
-        if status != 0 or complaint:
-            line = (complaint.splitlines() or [f"status {status}"])[0]
-            raise ValueError(f"FFmpeg cannot decode it: {line[:200]}")
+def _track(sizes: list[int], channel: int | None) -> int:
+    """Number of the track that a channel is on, of tracks with so many channels each."""
+    if not sizes:
+        raise ValueError("there is no sound in it")
+    if channel is None:
+        if len(sizes) > 1:
+            raise ValueError(
+                f"it has {len(sizes)} audio tracks, which are never mixed: data.channels=first "
+                "takes the first, data.channels=split each, and a column channel in the listing "
+                "names one (channels are counted through all tracks)"
+            )
+        return 0
+    for number in range(len(sizes)):
+        if channel < sum(sizes[: number + 1]):
+            return number
+    raise ValueError(f"it has no channel {channel}, only {sum(sizes)}")
+
+
+def _decoded(frames: Iterator[AudioFrame], track: AudioStream) -> Iterator[np.ndarray]:
+    """float32 [samples, channels] of each frame, whatever its sample format."""
+    from av.audio.resampler import AudioResampler
+
+    # Of the same layout and rate it only changes the format of each sample.
+    to_float = AudioResampler(format="flt", layout=track.layout, rate=track.sample_rate)
+    for frame in itertools.chain(frames, [None]):  # None: what is left in the resampler
+        for made in to_float.resample(frame):
+            yield made.to_ndarray().reshape(-1, track.codec_context.channels)
+
+
+def _told(problem: Exception) -> ValueError:
+    """What is wrong with the file, as part of a sentence."""
+    import av
+
+    if isinstance(problem, av.error.FFmpegError):
+        return ValueError(f"FFmpeg cannot decode it: {problem.strerror or problem}")
+    return problem if isinstance(problem, ValueError) else ValueError(str(problem))

@@ -1,5 +1,5 @@
-"""Audio files to samples: wav, flac, ogg, opus, mp3 and NIST sphere by soundfile, m4a, mp4
-and webm by FFmpeg where it is installed; any rate, by soxr.
+"""Audio files to samples: wav, flac, ogg, opus, mp3 and NIST sphere by soundfile, m4a, mp4,
+webm and wma by PyAV (the extra ``ffmpeg``); any rate, by soxr.
 
 A file is decoded by its content, whatever its name ends in.
 """
@@ -45,7 +45,7 @@ class AudioInfo:
 
     Attributes:
         sample_rate: Hertz.
-        channels: How many there are.
+        channels: How many there are, in all tracks.
         duration_seconds: None where only decoding tells (m4a, mp4, webm).
     """
 
@@ -83,7 +83,7 @@ def read(
         ValueError: It cannot be decoded, is empty, or ends before the utterance does.
         OSError: The file cannot be opened.
     """
-    with _opened(file, byte_offset, byte_length) as decoder:
+    with _opened(file, byte_offset, byte_length, channel) as decoder:
         pieces = list(_pieces(decoder, offset_seconds, duration_seconds, channel))
         rate = decoder.rate
     return resample(pieces[0] if len(pieces) == 1 else np.concatenate(pieces), rate, sample_rate)
@@ -126,7 +126,7 @@ def inspect(
             while block := content.read(1 << 20):
                 digest.update(block)
     lowest, highest = np.inf, -np.inf
-    with _opened(file, byte_offset, byte_length) as decoder:
+    with _opened(file, byte_offset, byte_length, channel) as decoder:
         for mono in _pieces(decoder, offset_seconds, duration_seconds, channel):
             frames += len(mono)
             lowest, highest = min(lowest, mono.min()), max(highest, mono.max())
@@ -138,14 +138,22 @@ def inspect(
 
 
 def probe(
-    file: Path | str | bytes, *, byte_offset: int | None = None, byte_length: int | None = None
+    file: Path | str | bytes,
+    *,
+    channel: int | None = 0,
+    byte_offset: int | None = None,
+    byte_length: int | None = None,
 ) -> AudioInfo:
     """What the header of an audio file tells; no sound is decoded.
+
+    Args:
+        channel: Of a file with several tracks, that of the channel is meant.
+        file, byte_offset, byte_length: As :func:`read`.
 
     Raises:
         ValueError, OSError: As :func:`read`.
     """
-    with _opened(file, byte_offset, byte_length) as decoder:
+    with _opened(file, byte_offset, byte_length, channel) as decoder:
         seconds = None if decoder.frames is None else decoder.frames / decoder.rate
         return AudioInfo(decoder.rate, decoder.channels, seconds)
 
@@ -161,10 +169,12 @@ def resample(audio: np.ndarray, rate: float, to_rate: float) -> np.ndarray:
 
 
 class _Decoder(Protocol):
-    """A file's samples in order; ``frames`` is None where its length is not known."""
+    """Samples in order, of the file or of its track with the channel that is wanted; ``frames``
+    is None where its length is not known."""
 
     rate: int
     channels: int
+    first_channel: int
     frames: int | None
 
     def skip(self, frames: int) -> int: ...
@@ -176,6 +186,8 @@ class _Decoder(Protocol):
 
 class _SoundFileDecoder:
     """By libsndfile."""
+
+    first_channel = 0
 
     def __init__(self, opened: soundfile.SoundFile) -> None:
         self._opened = opened
@@ -207,7 +219,10 @@ class _SoundFileDecoder:
 
 @contextlib.contextmanager
 def _opened(
-    file: Path | str | bytes, byte_offset: int | None, byte_length: int | None
+    file: Path | str | bytes,
+    byte_offset: int | None,
+    byte_length: int | None,
+    channel: int | None,
 ) -> Iterator[_Decoder]:
     """A decoder of the file; what it raises is told in words, as ValueError or OSError."""
     import soundfile
@@ -239,7 +254,7 @@ def _opened(
                 raise
             from mynah.data.audio.ffmpeg import FFmpegDecoder
 
-            decoder = FFmpegDecoder(file, demuxer)
+            decoder = FFmpegDecoder(file, demuxer, channel)
         try:
             yield decoder
         finally:
@@ -302,7 +317,7 @@ def _pieces(
             break
         read += len(block)
         if channel is not None or decoder.channels == 1:
-            mono = block[:, channel or 0]
+            mono = block[:, (channel or 0) - decoder.first_channel]
         else:
             mono = block.mean(axis=1)
         if not np.isfinite(mono).all():
