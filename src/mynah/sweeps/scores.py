@@ -48,12 +48,14 @@ class Score:
         value: Its value on the first evaluation split.
         low: Lower end of its 95 % interval; NaN where there is none to show.
         high: Upper end.
+        over_utterances: Both ends of the interval over utterances; NaN where there is none.
     """
 
     metric: MetricName
     value: float
     low: float
     high: float
+    over_utterances: tuple[float, float]
 
     @property
     def loss(self) -> float:
@@ -116,7 +118,13 @@ def _score(split: Mapping[str, Any]) -> Score | None:
         greater_is_better=bool(about.get("greater_is_better")),
         percent=bool(about.get("percent")),
     )
-    return Score(metric, float(about["value"]), _end(about, "low"), _end(about, "high"))
+    return Score(
+        metric,
+        float(about["value"]),
+        _end(about, "low"),
+        _end(about, "high"),
+        (_end(split, f"{name}_low"), _end(split, f"{name}_high")),
+    )
 
 
 def _end(about: Mapping[str, Any], name: str) -> float:

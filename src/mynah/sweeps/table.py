@@ -131,7 +131,8 @@ def print_tables(rows: Sequence[Row]) -> None:
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write one line a job, best first; shares as fractions, times in seconds."""
+    """Write one line a job, best first; shares as fractions, times in seconds, intervals over
+    utterances as in ``results.json``."""
     keys = list(dict.fromkeys(key for row in rows for key in row.job.swept))
     by_number = {row.job.number: group for group in group_seeds(rows) for row in group.rows}
     metric = common_metric(rows)
@@ -146,7 +147,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
         outcome, group = row.outcome, by_number[row.job.number]
         score = outcome.score
         comparable = score is not None and score.metric == metric
-        numbers = (score.value, score.low, score.high) if score and comparable else (None,) * 3
+        numbers = (score.value, *score.over_utterances) if score and comparable else (None,) * 3
         writer.writerow(
             [
                 row.job.number,
