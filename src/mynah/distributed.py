@@ -156,7 +156,8 @@ def _portable(problem: BaseException | None) -> BaseException | None:
     if problem is None:
         return None
     try:
-        return pickle.loads(pickle.dumps(problem))
+        copied: BaseException = pickle.loads(pickle.dumps(problem))
+        return copied
     except Exception:
         return RuntimeError(f"{type(problem).__name__}: {problem}")
 

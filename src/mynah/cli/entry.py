@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import hydra
 from omegaconf import DictConfig
 
@@ -11,6 +13,6 @@ from mynah.config.hydra.search_path import shipped_configs
 
 
 @hydra.main(config_path=str(shipped_configs()), config_name=CONFIG_NAME, version_base=VERSION_BASE)
-def job(config: DictConfig) -> None:
+def job(config: DictConfig) -> Any:
     """One job: the settings are checked, and handed to ``mynah.run.run``."""
     return run_job(config)

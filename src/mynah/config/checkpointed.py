@@ -40,7 +40,8 @@ def with_absolute_paths(config: Config, working_directory: Path) -> Config:
         if name in paths or path.is_dir():
             config = _with(config, name.split("."), str(path.resolve()))
     mixture = _absolute_mixture(config.data.mixture, working_directory)
-    return _with(config, ["data", "mixture"], mixture)
+    absolute: Config = _with(config, ["data", "mixture"], mixture)
+    return absolute
 
 
 def _absolute_mixture(mixture: dict[str, Any], working_directory: Path) -> dict[str, Any]:

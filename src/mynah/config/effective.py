@@ -13,9 +13,9 @@ from mynah.config.settings import all_settings
 
 def effective_yaml(config: Config) -> str:
     """The whole configuration as YAML, defaults included, in the schema's order."""
-    return yaml.safe_dump(
-        dataclasses.asdict(config), sort_keys=False, allow_unicode=True, width=100
-    )
+    settings = dataclasses.asdict(config)
+    text: str = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100)
+    return text
 
 
 def values(config: Config) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def read_recorded(path: Path, *, composed: bool = False) -> Config:
     if content is not None and not isinstance(content, dict):
         raise _damaged(path, "it holds no settings")
     inert = _inert(content or {}, keep=_NODE if composed else None)
-    return _restored(from_mapping(inert, display_path(path)))
+    restored: Config = _restored(from_mapping(inert, display_path(path)))
+    return restored
 
 
 def _check_size(path: Path, text: str) -> None:

@@ -47,7 +47,8 @@ class Composed:
     @property
     def hydra(self) -> DictConfig:
         """Hydra's own settings."""
-        return self.tree.hydra
+        found: DictConfig = self.tree.hydra
+        return found
 
 
 def prepare_hydra() -> None:

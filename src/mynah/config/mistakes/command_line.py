@@ -94,7 +94,8 @@ class Examination(FileExamination):
 
     def _key_argument(self, override: Any) -> str:
         """Check one ``key=value``; returns the argument as Hydra takes it."""
-        name, typed = override.key_or_group, override.input_line
+        name: str = override.key_or_group
+        typed: str = override.input_line
         value = plain_value(override)
         found = settings.find(name)
         if override.is_delete():

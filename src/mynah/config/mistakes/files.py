@@ -10,6 +10,7 @@ from typing import Any
 from mynah.config import settings
 from mynah.config.hydra.config_files import EXPERIMENTS, Choice, ConfigFiles
 from mynah.config.mistakes.yaml_file import Entry, YamlFile
+from mynah.config.trainer_fields.disposition import GONE
 from mynah.config.values import shown, typed, value_mistake
 from mynah.errors import ConfigError
 from mynah.files import display_path
@@ -239,5 +240,5 @@ class FileExamination:
 
 def gone_instead(name: str, value: Any) -> str | None:
     """What says the same as a name that is gone, as ``key=value``, or None."""
-    instead = settings.GONE[name.rpartition(".")[2]].instead
+    instead = GONE[name.rpartition(".")[2]].instead
     return instead.format(value=typed(value)) if instead else None
