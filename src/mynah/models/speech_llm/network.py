@@ -211,8 +211,9 @@ class SpeechLLM(PreTrainedModel):
         done = torch.zeros(len(embedded), dtype=torch.bool, device=embedded.device)
         total = torch.zeros(len(embedded), device=embedded.device)
         keep = {"logits_to_keep": 1} if self._takes("logits_to_keep") else {}
-        remembers = self._takes("past_key_values")
-        step: dict[str, Any] = {"use_cache": True} if remembers else {"use_cache": False}
+        # Keys and values of the tokens before: "cache" since transformers 5.24.
+        cache = next(filter(self._takes, ("cache", "past_key_values")), None)
+        step: dict[str, Any] = {"use_cache": cache is not None}
         for _ in range(max_tokens):
             output = self.language_model(inputs_embeds=embedded, **step, **keep)
             logits = output.logits[:, -1]
@@ -223,8 +224,8 @@ class SpeechLLM(PreTrainedModel):
             if bool(done.all()):
                 break
             new = self.language_model.get_input_embeddings()(token[:, None]).to(embedded.dtype)
-            if remembers:
-                embedded, step["past_key_values"] = new, output.past_key_values
+            if cache is not None:
+                embedded, step[cache] = new, output[cache]
             else:
                 embedded = torch.cat([embedded, new], dim=1)
         rows = torch.stack(said, dim=1).tolist()

@@ -179,3 +179,15 @@ def test_what_ends_a_text_follows_from_the_template(checkpoints):
     }
     assert ends["gemma_lm"] == 4 and ends["phi_lm"] is None
     assert all(ends[kind] is not None for kind in LANGUAGE_MODELS[:-1])
+
+
+@pytest.mark.parametrize("decoder", LANGUAGE_MODELS)
+def test_a_token_is_decoded_from_what_is_kept_of_those_before(decoder, checkpoints):
+    model = build(checkpoints, decoder=decoder).model
+    lengths = []
+    model.language_model.register_forward_pre_hook(
+        lambda module, _, named: lengths.append(named["inputs_embeds"].shape[1]), with_kwargs=True
+    )
+    width = model.language_model.get_input_embeddings().weight.shape[1]
+    model.eval().greedy(torch.randn(2, 5, width), end=-1, max_tokens=4)
+    assert lengths == [5, 1, 1, 1]
