@@ -94,20 +94,16 @@ def listen(
     kept: list[tuple[np.ndarray, ...]] = []
     starts = range(0, total, size)
     for begin in range(0, len(starts), windows.batch):
-        # Frames: where a window's own begin and end, and where it begins with its context.
+        # In frames: a window's own begin and end, and those with its context.
         spans = [
-            (start, min(total, start + size), max(0, start - context))
-            for start in starts[begin : begin + windows.batch]
+            (at, min(total, at + size), max(0, at - context), min(total, at + size + context))
+            for at in starts[begin : begin + windows.batch]
         ]
         audios = [
-            recording.read(
-                first + origin * stride,
-                first + (min(total, start + size + context) + 1) * stride,
-                rate,
-            )
-            for start, _, origin in spans
+            recording.read(first + origin * stride, first + (until + 1) * stride, rate)
+            for _, _, origin, until in spans
         ]
-        for (start, end, origin), audio, found in zip(
+        for (start, end, origin, _), audio, found in zip(
             spans, audios, family.log_posteriors(audios), strict=True
         ):
             part = found[start - origin : end - origin]
