@@ -5,9 +5,8 @@ Config -> corpus -> batch plan -> family -> trainer -> checkpoint -> evaluation 
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,17 +22,19 @@ from mynah.machine import untested_versions
 from mynah.offline import network_only_if
 from mynah.runs import directory as runs_directory
 from mynah.runs.record import RunRecord
-from mynah.runs.summary import Outlook, eval_command, summarize
+from mynah.runs.summary import eval_command
 from mynah.training.guards import slurm
 
 if TYPE_CHECKING:
     from mynah.config.origins import Origin
-    from mynah.data.corpus import Corpus
     from mynah.data.positions import Batches, Key
     from mynah.data.preparation.prepare import PreparedData
-    from mynah.data.utterances import TrainingData, Utterances
+    from mynah.data.preparation.training_rows import PreparedRows
+    from mynah.data.utterances import TrainingData
     from mynah.evaluation.evaluate import Evaluation
     from mynah.models.family import Family
+    from mynah.models.registry import CheckedModel
+    from mynah.training.planning import PlannedBatches
     from mynah.training.trainer import TrainingResult
 
 
@@ -54,6 +55,36 @@ class RunResult:
     interrupted: bool = False
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a run happens.
+
+    Attributes:
+        run: The run's own directory.
+        working: Where the command was typed.
+        output: Where a training's checkpoints go.
+    """
+
+    run: Path
+    working: Path
+    output: Path
+
+    @classmethod
+    def shared_by_ranks(cls, config: Config, run: Path, working: Path) -> Place:
+        """The place of a run; several processes take that of the first."""
+        if distributed.world_size() > 1:
+            from mynah.machine import device_for
+
+            distributed.start(on_cpu=device_for(config).type == "cpu")
+            run = Path(distributed.from_first(str(run)))
+        return cls(run, working, Path(config.training.output_dir or run / runs_directory.MODEL))
+
+    def link_newest_model(self) -> None:
+        """Point ``outputs/model`` to this run's model, now that it holds a checkpoint."""
+        if runs_directory.link_newest_model(self.working / "outputs", self.output):
+            console.say(f"outputs/model -> {display_path(self.output, self.working)}")
+
+
 def run(
     config: Config,
     *,
@@ -70,31 +101,87 @@ def run(
         working_directory: Where the command was typed: relative paths are meant from there.
 
     Raises:
-        UserError: Anything that is the user's to mend.
+        UserError: Anything that is the user's to fix.
     """
-    config = with_absolute_paths(config, working_directory)
-    for text in [*untested_versions(), *notices(config, origins)]:
+    settings = with_absolute_paths(config, working_directory)
+    for text in [*untested_versions(), *notices(settings, origins)]:
         console.notice(text)
-    if distributed.world_size() > 1:
-        from mynah.machine import device_for
-
-        distributed.start(on_cpu=device_for(config).type == "cpu")
-        run_directory = Path(distributed.from_first(str(run_directory)))
-    with distributed.own_errors(), network_only_if(not config.offline):
-        if config.eval_checkpoint is not None:
-            return evaluate_checkpoint(config, origins, run_directory, working_directory)
-        return train(config, run_directory, working_directory)
+    place = Place.shared_by_ranks(settings, run_directory, working_directory)
+    with distributed.own_errors(), network_only_if(not settings.offline):
+        if settings.eval_checkpoint is not None:
+            return evaluate(settings, origins, place)
+        return train(settings, place)
 
 
-def train(config: Config, directory: Path, working_directory: Path) -> RunResult:
-    """Prepare data, build or load the model, train, and measure the best checkpoint."""
+def train(config: Config, place: Place) -> RunResult:
+    """Corpus -> batches -> family -> training -> checkpoint -> evaluation -> report."""
     started = time.time()
-    output = Path(config.training.output_dir or directory / "model")
+    resume = checkpoint_to_resume(config, place)
+
+    from mynah.data.preparation.training_rows import prepared_rows
+    from mynah.evaluation.splits import measured
+    from mynah.training.planning import planned_batches
+
+    with RunRecord.of_run(place.run, config) as record:
+        checked = checked_model(config)
+        rows = prepared_rows(config, place.run, place.working)
+        family = initialized(checked, rows, config)
+        planned = planned_batches(config, family, rows, place.run, resume)
+        outcome = trained(planned, family, rows, place, resume, started)
+        if outcome.interrupted:
+            record.status = "interrupted"
+            say_how_to_go_on(config, outcome)
+            return RunResult(place.run, {}, None, interrupted=True)
+        best = best_of(outcome, family, planned.config)
+        evaluations = measured(planned.config, best, rows.data.evaluation)
+        report = reported(planned.config, place, rows.data, evaluations, best, outcome)
+    say_what_is_next(place, report, seconds=time.time() - started)
+    return RunResult(place.run, evaluations, report)
+
+
+def evaluate(config: Config, origins: Mapping[str, Origin], place: Place) -> RunResult:
+    """Checkpoint -> corpora -> evaluation -> report: with the model's own settings, and its own
+    data unless another corpus is named."""
+    checkpoint, settings = checkpoint_to_measure(config, origins, place)
+
+    from mynah.data.preparation.prepare import prepare
+    from mynah.data.preparation.training_rows import write_account
+    from mynah.evaluation.run_report import measured_on, write_report
+    from mynah.evaluation.splits import measured
+
+    with RunRecord.of_run(place.run, settings):
+        data = prepare(
+            settings.data,
+            offline=settings.offline,
+            working_directory=place.working,
+            train=False,
+        )
+        write_account(place.run, data)
+        for line in measured_on(data):
+            console.say(f"Measuring on {line}")
+        runs_directory.write_settings(place.run, settings)
+        family = loaded(checkpoint, settings)
+        evaluations = measured(settings, family, data.evaluation)
+        report = write_report(
+            settings,
+            place.run,
+            evaluations,
+            data,
+            history=[],
+            checkpoint=checkpoint,
+            decoding=family.describe_decoding(),
+        )
+    console.say(f"Report: {_displayed(report, place.working)}")
+    return RunResult(place.run, evaluations, report)
+
+
+def checkpoint_to_resume(config: Config, place: Place) -> Path | None:
+    """The checkpoint that the training goes on from, intact; None: it begins."""
     resume = None
     if config.resume_from_checkpoint is not None:
         resume = distributed.on_first(
             lambda: find.resolve_resume(
-                config, working_directory=working_directory, output_directory=output
+                config, working_directory=place.working, output_directory=place.output
             )
         )
         if resume is None:
@@ -104,221 +191,111 @@ def train(config: Config, directory: Path, working_directory: Path) -> RunResult
 
         verify(resume)  # before hours may go into preparing data
         console.say(f"Going on from {resume}")
-    runs_directory.check_output_directory(output, resume=resume)
-    with RunRecord.of_run(directory, config) as record:
-        result = train_recorded(
-            config, directory, working_directory, output, resume, started=started
-        )
-        record.status = "interrupted" if result.interrupted else "done"
-    if result.report is not None:
-        elapsed = time.time() - started
-        console.say(
-            f"Done in {elapsed / 60:.1f} minutes. "
-            f"Report: {_displayed(result.report, working_directory)}"
-        )
-        model = display_path(output, working_directory)
-        console.say(f"Next: measure it again with  {eval_command(model)}")
-    return result
+    runs_directory.check_output_directory(place.output, resume=resume)
+    return resume
 
 
-def train_recorded(
-    config: Config,
-    directory: Path,
-    working_directory: Path,
-    output: Path,
-    resume: Path | None,
-    *,
-    started: float,
-) -> RunResult:
-    """The training itself: from the corpus to the report."""
-    from mynah.models import registry
-
-    registry.check_machine(config.model)
-    checked = registry.check(
-        config.model, sample_rate=config.data.sample_rate, offline=config.offline
-    )
-
-    from mynah.data.augmentation.chain import Augmentation
-    from mynah.data.preparation.prepare import prepare
-
-    augmentation = Augmentation.open(
-        config.data.augmentation,
-        sample_rate=config.data.sample_rate,
-        seed=config.training.seed,
-    )
-    streaming = config.data.streaming
-    data = prepare(
-        config.data,
-        offline=config.offline,
-        working_directory=working_directory,
-        train=not streaming,
-    )
-    stream = None
-    if streaming:
-        from mynah.data.streams.stream import open_stream
-
-        stream = open_stream(
-            config.data, offline=config.offline, working_directory=working_directory
-        )
-        console.notice(stream.promises())
-        data.report["splits"]["train"] = stream.about()
-        data.report["fingerprints"]["train"] = stream.fingerprint
-    training = stream or data.train
-    assert training is not None
-    if folders := augmentation.report():
-        data.report["augmentation"] = folders
-    write_account(directory, data)
-
-    from mynah.machine import describe_device, device_for, seed_everything, use_threads
-
-    use_threads(config)
-    seed_everything(config.training.seed)
-    family = checked.build(training.texts)
-    family.configure_decoding(config.model)
-    family.model.to(device_for(config))
-
-    from mynah.training import trainer
-    from mynah.training.arguments import steps_total
-    from mynah.training.sizing.batch_size import batch_plan, with_batch_size
-    from mynah.training.sizing.estimate import estimate
-    from mynah.training.sizing.feasible import without_impossible
-
-    # Of a stream the first rows stand for all: what is checked and estimated is of them.
-    judged: Utterances = training.head(seed=config.training.seed)
-    family.check_languages(set(judged.languages))
-    judged = without_impossible(judged, family, config.data, report=data.report)
-    write_account(directory, data)
-    config = with_batch_size(config, family, judged, resume=resume)
-    plan = batch_plan(judged, config)
-    effective = effective_yaml(config)
-    if distributed.rank() == 0:
-        (directory / "config.yaml").write_text(effective, encoding="utf-8")
-    cost = estimate(family, judged, plan, config, directory=directory)
-    summarize(
-        Outlook(
-            model=family.name,
-            parameters=family.parameter_table(),
-            training=judged,
-            streamed=streaming,
-            evaluation=data.evaluation,
-            steps=steps_total(plan, config),
-            batches_per_epoch=plan.batches_per_epoch,
-            padding=plan.padding_fraction(0),
-            device=describe_device(family.model),
-            seconds_per_step=cost.seconds_per_step,
-            peak_bytes=cost.peak_bytes,
-        )
-    )
-    evaluate_splits = periodic_evaluation(config, family, data.evaluation)
-
-    def trained(rows: TrainingData[Key], batches: Batches[Key]) -> TrainingResult:
-        return trainer.train(
-            family,
-            rows,
-            batches,
-            config,
-            output_directory=output,
-            evaluate=evaluate_splits,
-            augmentation=augmentation,
-            resume=resume,
-            on_first_checkpoint=lambda: announce_model(working_directory, output),
-            elapsed_seconds=time.time() - started,
-            extra_files={
-                "config.yaml": effective,
-                "data.json": json.dumps(data.report, indent=2, ensure_ascii=False),
-            },
-        )
-
-    if stream is not None:
-        from mynah.training.loading.stream_loader import StreamPlan
-
-        streamed = StreamPlan(
-            stream,
-            config,
-            rank=distributed.rank(),
-            world_size=trainer.world_size(),
-            left_out=directory / f"left_out{distributed.rank() or ''}.jsonl",
-        )
-        outcome = trained(stream, streamed)
-        data.report["splits"]["train"]["dropped"] = streamed.left_out_counts
-        write_account(directory, data)
-    else:
-        outcome = trained(judged, plan)
-    if outcome.interrupted:
-        console.say("Stopped. To go on from here, add resume_from_checkpoint=last")
-        if config.training.requeue and slurm.may_requeue(outcome.stopped_by):
-            slurm.requeue()
-        return RunResult(directory, {}, None, interrupted=True)
-
-    if outcome.best_checkpoint is not None:
-        family = registry.load(
-            outcome.best_checkpoint,
-            offline=config.offline,
-            attention=config.model.attn_implementation,
-        )
-        family.configure_decoding(config.model)
-        family.model.to(device_for(config))
-    evaluations = measure(config, family, data.evaluation)
-    from mynah.evaluation.run_report import selection_note, write_report
-
-    report = write_report(
-        config,
-        directory,
-        evaluations,
-        data,
-        history=outcome.history,
-        checkpoint=outcome.best_checkpoint,
-        decoding=family.describe_decoding(),
-        selection=selection_note(config, outcome.history, evaluations),
-    )
-    return RunResult(directory, evaluations, report)
-
-
-def evaluate_checkpoint(
-    config: Config,
-    origins: Mapping[str, Origin],
-    directory: Path,
-    working_directory: Path,
-) -> RunResult:
-    """Measure a checkpoint with its own model, tokenizer and (unless typed) data settings."""
+def checkpoint_to_measure(
+    config: Config, origins: Mapping[str, Origin], place: Place
+) -> tuple[Path, Config]:
+    """The checkpoint, intact and with all that it builds on, and the settings to measure with."""
     assert config.eval_checkpoint is not None
-    checkpoint = find.resolve_checkpoint(config.eval_checkpoint, working_directory)
+    checkpoint = find.resolve_checkpoint(config.eval_checkpoint, place.working)
 
     from mynah.checkpoints.commit import verify
 
     verify(checkpoint)
-    measured = checkpoint_config(checkpoint, config, origins)
-    config = measured.config
-    for text in measured.notices:
+    measured_with = checkpoint_config(checkpoint, config, origins)
+    for text in measured_with.notices:
         console.notice(text)
     console.say(f"Evaluating {checkpoint}")
 
     from mynah.models import registry
 
     registry.check_checkpoint(checkpoint, offline=config.offline)
-    with RunRecord.of_run(directory, config):
-        return measure_checkpoint(config, checkpoint, directory, working_directory)
+    return checkpoint, measured_with.config
 
 
-def measure_checkpoint(
-    config: Config, checkpoint: Path, directory: Path, working_directory: Path
-) -> RunResult:
-    """The evaluation itself: from the corpora to the report."""
-    from mynah.data.preparation.prepare import prepare
+def checked_model(config: Config) -> CheckedModel:
+    """The model that is asked for, its names found, before anything is prepared."""
     from mynah.models import registry
 
-    data = prepare(
-        config.data, offline=config.offline, working_directory=working_directory, train=False
+    registry.check_machine(config.model)
+    return registry.check(config.model, sample_rate=config.data.sample_rate, offline=config.offline)
+
+
+def initialized(checked: CheckedModel, rows: PreparedRows, config: Config) -> Family:
+    """The model, from scratch or with pretrained weights, on its device."""
+    from mynah.machine import device_for, seed_everything, use_threads
+
+    use_threads(config)
+    seed_everything(config.training.seed)
+    family = checked.build(rows.training.texts)
+    family.configure_decoding(config.model)
+    family.model.to(device_for(config))
+    return family
+
+
+def trained(
+    planned: PlannedBatches,
+    family: Family,
+    rows: PreparedRows,
+    place: Place,
+    resume: Path | None,
+    started: float,
+) -> TrainingResult:
+    """The training itself, of a table or of a stream."""
+    from mynah.data.preparation.training_rows import write_account
+    from mynah.evaluation.splits import periodic_evaluation
+    from mynah.training import trainer
+
+    config = planned.config
+    evaluate_splits = periodic_evaluation(config, family, rows.data.evaluation)
+
+    def train_on(training: TrainingData[Key], batches: Batches[Key]) -> TrainingResult:
+        return trainer.train(
+            family,
+            training,
+            batches,
+            config,
+            output_directory=place.output,
+            evaluate=evaluate_splits,
+            augmentation=rows.augmentation,
+            resume=resume,
+            on_first_checkpoint=place.link_newest_model,
+            elapsed_seconds=time.time() - started,
+            extra_files={"config.yaml": effective_yaml(config)},
+        )
+
+    if rows.stream is None:
+        return train_on(planned.judged, planned.plan)
+
+    from mynah.training.loading.stream_loader import StreamPlan
+
+    streamed = StreamPlan(
+        rows.stream,
+        config,
+        rank=distributed.rank(),
+        world_size=trainer.world_size(),
+        left_out=place.run / f"left_out{distributed.rank() or ''}.jsonl",
     )
-    write_account(directory, data)
-    from mynah.evaluation.run_report import measured_on, write_report
+    outcome = train_on(rows.stream, streamed)
+    rows.data.report["splits"]["train"]["dropped"] = streamed.left_out_counts
+    write_account(place.run, rows.data)
+    return outcome
 
-    for line in measured_on(data):
-        console.say(f"Measuring on {line}")
-    if distributed.rank() == 0:
-        (directory / "config.yaml").write_text(effective_yaml(config), encoding="utf-8")
 
+def best_of(outcome: TrainingResult, family: Family, config: Config) -> Family:
+    """The model of the checkpoint to use; the model as it is where none was written."""
+    if outcome.best_checkpoint is None:
+        return family
+    return loaded(outcome.best_checkpoint, config)
+
+
+def loaded(checkpoint: Path, config: Config) -> Family:
+    """A checkpoint's model on its device, decoding as the settings say."""
     from mynah.machine import device_for, use_threads
+    from mynah.models import registry
 
     use_threads(config)
     family = registry.load(
@@ -326,64 +303,47 @@ def measure_checkpoint(
     )
     family.configure_decoding(config.model)
     family.model.to(device_for(config))
-    evaluations = measure(config, family, data.evaluation)
-    report = write_report(
+    return family
+
+
+def reported(
+    config: Config,
+    place: Place,
+    data: PreparedData,
+    evaluations: dict[str, Evaluation],
+    family: Family,
+    outcome: TrainingResult,
+) -> Path | None:
+    """The report of a training; None where nothing was measured."""
+    from mynah.evaluation.run_report import selection_note, write_report
+
+    return write_report(
         config,
-        directory,
+        place.run,
         evaluations,
         data,
-        history=[],
-        checkpoint=checkpoint,
+        history=outcome.history,
+        checkpoint=outcome.best_checkpoint,
         decoding=family.describe_decoding(),
+        selection=selection_note(config, outcome.history, evaluations),
     )
-    console.say(f"Report: {_displayed(report, working_directory)}")
-    return RunResult(directory, evaluations, report)
 
 
-def periodic_evaluation(
-    config: Config, family: Family, corpora: Mapping[str, Corpus]
-) -> Callable[[int], dict[str, float]]:
-    """A callable that measures all splits at a step and gives metrics by name.
-
-    The first split's metrics are ``eval_wer``, …; another's carry its name, as
-    ``eval_test_wer``: the first decides which checkpoint is best.
-    """
-    from mynah.evaluation.decode import examples
-    from mynah.evaluation.evaluate import evaluate
-
-    def measure_splits(step: int) -> dict[str, float]:
-        metrics: dict[str, float] = {}
-        for position, (name, corpus) in enumerate(corpora.items()):
-            found = evaluate(family, corpus, config, name=name)
-            prefix = "eval_" if position == 0 else f"eval_{name}_"
-            metrics |= {prefix + key: value for key, value in found.scores.summary().items()}
-            if position == 0:
-                for pair in examples(found.hypotheses, config.training.show_examples):
-                    console.say(f"    reference:  {pair.reference}")
-                    console.say(f"    hypothesis: {pair.text}")
-        return metrics
-
-    return measure_splits
+def say_how_to_go_on(config: Config, outcome: TrainingResult) -> None:
+    """After a stop: how a person goes on; a cluster's job begins again by itself."""
+    console.say("Stopped. To go on from here, add resume_from_checkpoint=last")
+    if config.training.requeue and slurm.may_requeue(outcome.stopped_by):
+        slurm.requeue()
 
 
-def measure(config: Config, family: Family, corpora: Mapping[str, Corpus]) -> dict[str, Evaluation]:
-    """The final, full measurement of every evaluation split."""
-    from mynah.evaluation.evaluate import evaluate
-
-    return {name: evaluate(family, corpus, config, name=name) for name, corpus in corpora.items()}
-
-
-def announce_model(working_directory: Path, output: Path) -> None:
-    """Point ``outputs/model`` to this run's model, now that it holds a checkpoint."""
-    outputs = working_directory / "outputs"
-    if runs_directory.link_newest_model(outputs, output):
-        console.say(f"outputs/model -> {display_path(output, working_directory)}")
-
-
-def write_account(directory: Path, data: PreparedData) -> None:
-    """Write ``data.json`` and what belongs to it; of several processes the first does."""
-    if distributed.rank() == 0:
-        data.write(directory)
+def say_what_is_next(place: Place, report: Path | None, *, seconds: float) -> None:
+    """The end of a training that was measured."""
+    if report is None:
+        return
+    shown = _displayed(report, place.working)
+    console.say(f"Done in {seconds / 60:.1f} minutes. Report: {shown}")
+    model = display_path(place.output, place.working)
+    console.say(f"Next: measure it again with  {eval_command(model)}")
 
 
 def _displayed(report: Path | None, working_directory: Path) -> str:

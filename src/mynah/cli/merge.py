@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _COMMAND = "mynah merge"
 _DTYPES = ("float32", "bfloat16", "float16")
 # What a checkpoint holds beside its model, and a merged model needs to be measured.
-_KEPT = ("config.yaml", "data.json")
+_KEPT = ("config.yaml",)
 _ABOUT = "mynah.json"
 
 

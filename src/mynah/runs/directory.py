@@ -19,7 +19,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+from mynah.config.effective import effective_yaml
+from mynah.config.schema import Config
+from mynah.distributed import is_first_rank
 from mynah.errors import UserError
+from mynah.files import write_text
 from mynah.runs.record import RECORD, read_record
 
 SUMS = "SHA256SUMS"  # written last into a checkpoint: where it is, the checkpoint is complete
@@ -229,3 +233,9 @@ def modified(path: Path) -> float:
         with suppress(OSError):
             return candidate.stat().st_mtime
     return 0.0
+
+
+def write_settings(run: Path, config: Config) -> None:
+    """Write the effective settings of a run; of several processes the first does."""
+    if is_first_rank():
+        write_text(run / "config.yaml", effective_yaml(config))

@@ -1,0 +1,46 @@
+"""All evaluation splits of a run: measured while it trains, and in full at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from mynah import console
+from mynah.evaluation.decode import examples
+from mynah.evaluation.evaluate import Evaluation, evaluate
+
+if TYPE_CHECKING:
+    from mynah.config.schema import Config
+    from mynah.data.corpus import Corpus
+    from mynah.models.family import Family
+
+
+def periodic_evaluation(
+    config: Config, family: Family, corpora: Mapping[str, Corpus]
+) -> Callable[[int], dict[str, float]]:
+    """A callable that measures all splits at a step and gives metrics by name.
+
+    The first split's metrics are ``eval_wer``, …; another's carry its name, as
+    ``eval_test_wer``: the first decides which checkpoint is best.
+    """
+
+    def measure_splits(step: int) -> dict[str, float]:
+        metrics: dict[str, float] = {}
+        for position, (name, corpus) in enumerate(corpora.items()):
+            found = evaluate(family, corpus, config, name=name)
+            prefix = "eval_" if position == 0 else f"eval_{name}_"
+            metrics |= {prefix + key: value for key, value in found.scores.summary().items()}
+            if position == 0:
+                for pair in examples(found.hypotheses, config.training.show_examples):
+                    console.say(f"    reference:  {pair.reference}")
+                    console.say(f"    hypothesis: {pair.text}")
+        return metrics
+
+    return measure_splits
+
+
+def measured(
+    config: Config, family: Family, corpora: Mapping[str, Corpus]
+) -> dict[str, Evaluation]:
+    """The final, full measurement of every evaluation split."""
+    return {name: evaluate(family, corpus, config, name=name) for name, corpus in corpora.items()}

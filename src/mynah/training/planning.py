@@ -1,0 +1,80 @@
+"""What a training is about to do: its rows, its batches, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah.data.preparation.training_rows import write_account
+from mynah.machine import describe_device
+from mynah.runs.directory import write_settings
+from mynah.runs.summary import Outlook, summarize
+from mynah.training.arguments import steps_total
+from mynah.training.sizing.batch_size import batch_plan, with_batch_size
+from mynah.training.sizing.estimate import estimate
+from mynah.training.sizing.feasible import without_impossible
+
+if TYPE_CHECKING:
+    from mynah.config.schema import Config
+    from mynah.data.batches import BatchPlan
+    from mynah.data.preparation.training_rows import PreparedRows
+    from mynah.data.utterances import Utterances
+    from mynah.models.family import Family
+
+
+@dataclass(frozen=True)
+class PlannedBatches:
+    """Which rows are learned from, in which batches.
+
+    Attributes:
+        config: The settings, with the batch sizes that were found.
+        judged: The rows less those that the model cannot learn; of a stream its first.
+        plan: Their batches.
+    """
+
+    config: Config
+    judged: Utterances
+    plan: BatchPlan
+
+
+def planned_batches(
+    config: Config, family: Family, rows: PreparedRows, run: Path, resume: Path | None
+) -> PlannedBatches:
+    """Which rows can be learned, in which batches, and what that costs: said before it is spent.
+
+    Args:
+        config: The settings.
+        family: The model.
+        rows: What there is to learn from.
+        run: The run's directory.
+        resume: The checkpoint that the training goes on from.
+
+    Raises:
+        UserError: No batch fits, or rows cannot be learned and ``data.on_impossible`` is ``fail``.
+    """
+    # Of a stream the first rows stand for all: what is checked and estimated is of them.
+    first = rows.training.head(seed=config.training.seed)
+    family.check_languages(set(first.languages))
+    judged = without_impossible(first, family, config.data, report=rows.data.report)
+    write_account(run, rows.data)
+    settings = with_batch_size(config, family, judged, resume=resume)
+    plan = batch_plan(judged, settings)
+    write_settings(run, settings)
+    cost = estimate(family, judged, plan, settings, directory=run)
+    summarize(
+        Outlook(
+            model=family.name,
+            parameters=family.parameter_table(),
+            training=judged,
+            streamed=settings.data.streaming,
+            evaluation=rows.data.evaluation,
+            steps=steps_total(plan, settings),
+            batches_per_epoch=plan.batches_per_epoch,
+            padding=plan.padding_fraction(0),
+            device=describe_device(family.model),
+            seconds_per_step=cost.seconds_per_step,
+            peak_bytes=cost.peak_bytes,
+        )
+    )
+    return PlannedBatches(settings, judged, plan)
