@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import os
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -83,16 +85,70 @@ def error(text: str) -> None:
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; the first column is left-aligned, the others right-aligned."""
     title, rows = visible(title), [[visible(cell) for cell in row] for row in rows]
-    made = Table(title=title or None, title_justify="left", title_style="bold")
+    made = Table()
     for position, column in enumerate(columns):
-        made.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
+        made.add_column(column, justify="left" if position == 0 else "right")
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))  # brackets are no markup
-    _console.print(made)
     if title:
+        _console.print(Text(title, style="bold"))
         _LOG.info(title)
+    print_table(made)
     for row in [columns, *rows]:
         _LOG.info("  %s", " | ".join(row))
+
+
+def print_table(made: Table) -> None:
+    """Print a table with every word and number intact, whatever the screen's width.
+
+    Columns are narrowed down to their longest word, those that were asked not to wrap not at all.
+    Where even that is too wide, each row becomes a list of ``column: cell``.
+    """
+    cells = [[_plain(column.header), *map(_plain, column.cells)] for column in made.columns]
+    widths = [max(map(cell_len, "\n".join(column).split("\n"))) for column in cells]
+    least = [
+        width if column.no_wrap else max(map(cell_len, " ".join(texts).split()), default=0)
+        for column, texts, width in zip(made.columns, cells, widths, strict=True)
+    ]
+    # What the frame and the space between columns take: all that stays beside the cells.
+    unbounded = _console.options.update(width=sum(widths) + 100 * (len(widths) + 1))
+    room = _console.width - (_console.measure(made, options=unbounded).maximum - sum(widths))
+    if sum(least) > room:
+        return _print_as_list(cells)
+    while sum(widths) > room:
+        spare = [width - low for width, low in zip(widths, least, strict=True)]
+        widest = max(range(len(widths)), key=lambda one: (spare[one] > 0, widths[one]))
+        widths[widest] -= 1
+    for column, width in zip(made.columns, widths, strict=True):
+        column.width = width
+    _console.print(made)
+    return None
+
+
+def _print_as_list(cells: Sequence[Sequence[str]]) -> None:
+    """Rows as lines of ``column: cell``, the columns' cells given with their headers."""
+    headers, *rows = zip(*cells, strict=True)
+    for row in rows:
+        indent = ""
+        for header, cell in zip(headers, row, strict=True):
+            said = " ".join(f"{header}: {cell}".split() if header else cell.split())
+            if not cell.strip():
+                continue
+            for line in textwrap.wrap(
+                said,
+                _console.width,
+                initial_indent=indent,
+                subsequent_indent=indent + "  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            ):
+                _console.print(Text(line))
+            indent = "  "
+
+
+def _plain(cell: RenderableType) -> str:
+    """A cell's text."""
+    return cell.plain if isinstance(cell, Text) else str(cell)
 
 
 class Advance(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.cells import cell_len
 
 from mynah import console
 from mynah.cli.exit_status import exit_status
@@ -36,3 +37,52 @@ def test_nothing_that_is_said_reaches_the_terminal_with_control_characters(
     said = capsys.readouterr()
     assert said.out.count("␛[2J") == 4 and said.err.count("␛[2J") == 2
     assert not set(said.out + said.err) & set("\x1b\x07\x9b\r")
+
+
+ROWS = [
+    ["validation.clean", "2,703", "8.45 [7.38, 9.66]", "235/28/22", "openai/whisper-large-v3-turbo"],
+    ["東京 спасибо", "12", "103.25 [98.00, 110.31]", "1,235/28/22", "decoded with [brackets] in it"],
+    ["test", "480", "", "0/0/0", ""],
+]
+COLUMNS = ["split", "utterances", "WER %", "S/D/I", "model and decoding"]
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 20, 40, 60, 80, 100, 200])
+def test_a_table_breaks_no_word_and_no_number_at_any_width(width, monkeypatch, capsys):
+    monkeypatch.setattr(console.console(), "width", width)
+    console.table("Error rates with 95 % intervals", COLUMNS, ROWS)
+    said = capsys.readouterr().out
+    shown = set(said.replace("│", " ").replace("┃", " ").split())
+    for cell in (cell for row in ROWS for cell in row):
+        assert set(cell.split()) <= shown
+    assert "95 % intervals" in said and "…" not in said
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_table_is_no_wider_than_the_screen(width, monkeypatch, capsys):
+    monkeypatch.setattr(console.console(), "width", width)
+    console.table("", COLUMNS, ROWS)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(cell_len, lines)) <= width
+
+
+def test_a_table_that_fits_when_its_texts_wrap_stays_a_table_and_else_is_a_list(
+    monkeypatch, capsys
+):
+    rows = [["device", "one two three four five six seven"], ["steps", "1,400 of 835"]]
+    monkeypatch.setattr(console.console(), "width", 26)
+    console.table("", ["what", "how much"], rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line[0] in "┏┃┡│└" and cell_len(line) == 26 for line in lines)
+    monkeypatch.setattr(console.console(), "width", 16)
+    console.table("", ["what", "how much"], rows)
+    assert capsys.readouterr().out.splitlines() == [
+        "what: device",
+        "  how much: one",
+        "    two three",
+        "    four five",
+        "    six seven",
+        "what: steps",
+        "  how much:",
+        "    1,400 of 835",
+    ]

@@ -177,13 +177,14 @@ def _print(header: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequenc
             print("  ".join([*cells, row[-1]]).rstrip())
         return
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from mynah.console import print_table
+
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for name in header:
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for row, style in zip(rows, styles, strict=True):
         table.add_row(Text(row[0]), Text(row[1]), *(Text(cell, style=style) for cell in row[2:]))
-    Console().print(table)
+    print_table(table)

@@ -107,7 +107,7 @@ def _show_table(entries: Sequence[Entry]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mynah.console import console, say
+    from mynah.console import console, print_table, say
 
     wide = console().width >= _WIDE
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
@@ -134,7 +134,7 @@ def _show_table(entries: Sequence[Entry]) -> None:
             Text(full, style="" if entry.adapts else "bold green"),
             Text(lora, style="bold green" if entry.adapts else ""),
         )
-    console().print(table)
+    print_table(table)
     _say_filled(
         f"disk: GB to download. full, LoRA: GiB of memory to train it in float32, {BATCH.clips} "
         f"clips of {BATCH.seconds:g} s a step; in colour the way the preset takes. lang.: how many "
@@ -168,7 +168,7 @@ def _languages(entry: Entry) -> str:
 
 def _show_fits(entries: Sequence[Entry], *, as_json: bool) -> None:
     from mynah.config.schema import Config
-    from mynah.console import console, say
+    from mynah.console import print_table, say
     from mynah.machine import device_for
     from mynah.training.sizing.memory import free_bytes
 
@@ -195,7 +195,7 @@ def _show_fits(entries: Sequence[Entry], *, as_json: bool) -> None:
         for fit in fits:
             rate = "" if fit.entry.wer is None else f"{fit.entry.wer:.1f}"
             table.add_row(fit.entry.preset, fit.way, _gib(fit.bytes), rate, fit.overrides)
-        console().print(table)
+        print_table(table)
     for other in others:
         needed = f"{_gib(other.bytes)} GiB ({other.way})"
         say(f"{other.entry.preset} does not fit: it takes about {needed}.")

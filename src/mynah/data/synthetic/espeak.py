@@ -121,7 +121,7 @@ class Espeak:
         return whole.astype(np.float32) / 32768.0
 
 
-_FIX = "pip install mynah-asr[demo], or train on recordings: data.dataset_name=FOLDER"
+_FIX = "pip install 'mynah-asr[speech]', or train on recordings: data.dataset_name=FOLDER"
 
 
 def _locate() -> tuple[str, str]:

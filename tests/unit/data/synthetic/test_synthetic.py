@@ -179,7 +179,7 @@ def test_a_missing_espeak_library_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(UserError) as caught:
         prepare(small(tmp_path), working_directory=tmp_path)
-    assert "pip install mynah-asr[demo]" in str(caught.value)
+    assert "pip install 'mynah-asr[speech]'" in str(caught.value)
 
 
 def test_a_speaking_process_that_fails_is_told_of_in_one_line(tmp_path, monkeypatch):
