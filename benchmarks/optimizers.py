@@ -58,7 +58,7 @@ def final_loss(config: Config, corpus: Corpus, optimizer: str, seed: int, steps:
     betas = (config.training.adam_beta1, config.training.adam_beta2)
     made: torch.optim.Optimizer
     if optimizer == "muon":
-        made = muon.build(model, set(), lr=rate, weight_decay=0.0, betas=betas, eps=1e-8)
+        made = muon.build_muon(model, set(), lr=rate, weight_decay=0.0, betas=betas, eps=1e-8)
     else:
         made = torch.optim.AdamW(model.parameters(), lr=rate, betas=betas, weight_decay=0.0)
     losses = []

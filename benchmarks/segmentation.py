@@ -40,8 +40,8 @@ from mynah.data.row import Row
 from mynah.data.sources.an4 import AN4Source
 from mynah.data.sources.reading.source import Part, Place
 from mynah.segmentation.aligning.aligned_text import Rules
-from mynah.segmentation.segment import Request, segment
-from mynah.segmentation.utterance import Utterance
+from mynah.segmentation.segment import SegmentationRequest, segment
+from mynah.segmentation.utterance import CutUtterance
 
 _RATE = 16000
 _PAUSE_SECONDS = (0.4, 2.5)
@@ -204,7 +204,7 @@ def measure(
         started = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
             found = segment(
-                Request(folder, Path(temporary) / "cut", model, rules=rules), Path.cwd()
+                SegmentationRequest(folder, Path(temporary) / "cut", model, rules=rules), Path.cwd()
             )
         elapsed = time.perf_counter() - started
     measured.speed = sum(truth.seconds for truth in files.values()) / elapsed
@@ -213,7 +213,7 @@ def measure(
     return measured
 
 
-def compare(truth: Truth, utterances: Sequence[Utterance], measured: Measured) -> None:
+def compare(truth: Truth, utterances: Sequence[CutUtterance], measured: Measured) -> None:
     """Count what is right in one file."""
     begins = {begin: (number, start) for number, (begin, _, start, _) in enumerate(truth.spans)}
     ends = {end: stop for _, end, _, stop in truth.spans}
@@ -248,7 +248,7 @@ def compare(truth: Truth, utterances: Sequence[Utterance], measured: Measured) -
         first = last
 
 
-def is_right(truth: Truth, one: Utterance, first: int, last: int) -> bool:
+def is_right(truth: Truth, one: CutUtterance, first: int, last: int) -> bool:
     """Whether an utterance's audio is that of its words.
 
     Where it begins or ends within an utterance of the corpus, its edge has to lie in that one.

@@ -56,7 +56,7 @@ class RunResult:
 
 
 @dataclass(frozen=True)
-class Place:
+class RunPlace:
     """Where a run happens.
 
     Attributes:
@@ -70,7 +70,7 @@ class Place:
     output: Path
 
     @classmethod
-    def shared_by_ranks(cls, config: Config, run: Path, working: Path) -> Place:
+    def shared_by_ranks(cls, config: Config, run: Path, working: Path) -> RunPlace:
         """The place of a run; several processes take that of the first."""
         if distributed.world_size() > 1:
             from mynah.machine import device_for
@@ -106,14 +106,14 @@ def run(
     settings = with_absolute_paths(config, working_directory)
     for text in [*untested_versions(), *notices(settings, origins)]:
         console.notice(text)
-    place = Place.shared_by_ranks(settings, run_directory, working_directory)
+    place = RunPlace.shared_by_ranks(settings, run_directory, working_directory)
     with distributed.own_errors(), network_only_if(not settings.offline):
         if settings.eval_checkpoint is not None:
             return evaluate(settings, origins, place)
         return train(settings, place)
 
 
-def train(config: Config, place: Place) -> RunResult:
+def train(config: Config, place: RunPlace) -> RunResult:
     """Corpus -> batches -> family -> training -> checkpoint -> evaluation -> report."""
     started = time.time()
     resume = checkpoint_to_resume(config, place)
@@ -139,13 +139,13 @@ def train(config: Config, place: Place) -> RunResult:
     return RunResult(place.run, evaluations, report)
 
 
-def evaluate(config: Config, origins: Mapping[str, Origin], place: Place) -> RunResult:
+def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> RunResult:
     """Checkpoint -> corpora -> evaluation -> report: with the model's own settings, and its own
     data unless another corpus is named."""
     checkpoint, settings = checkpoint_to_measure(config, origins, place)
 
     from mynah.data.preparation.prepare import prepare
-    from mynah.data.preparation.training_rows import write_account
+    from mynah.data.preparation.training_rows import save_account
     from mynah.evaluation.run_report import measured_on, write_report
     from mynah.evaluation.splits import measured
 
@@ -156,7 +156,7 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: Place) -> Run
             working_directory=place.working,
             train=False,
         )
-        write_account(place.run, data)
+        save_account(place.run, data)
         for line in measured_on(data):
             console.say(f"Measuring on {line}")
         runs_directory.write_settings(place.run, settings)
@@ -175,7 +175,7 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: Place) -> Run
     return RunResult(place.run, evaluations, report)
 
 
-def checkpoint_to_resume(config: Config, place: Place) -> Path | None:
+def checkpoint_to_resume(config: Config, place: RunPlace) -> Path | None:
     """The checkpoint that the training goes on from, intact; None: it begins."""
     resume = None
     if config.resume_from_checkpoint is not None:
@@ -196,7 +196,7 @@ def checkpoint_to_resume(config: Config, place: Place) -> Path | None:
 
 
 def checkpoint_to_measure(
-    config: Config, origins: Mapping[str, Origin], place: Place
+    config: Config, origins: Mapping[str, Origin], place: RunPlace
 ) -> tuple[Path, Config]:
     """The checkpoint, intact and with all that it builds on, and the settings to measure with."""
     assert config.eval_checkpoint is not None
@@ -221,7 +221,9 @@ def checked_model(config: Config) -> CheckedModel:
     from mynah.models import registry
 
     registry.check_machine(config.model)
-    return registry.check(config.model, sample_rate=config.data.sample_rate, offline=config.offline)
+    return registry.check_model(
+        config.model, sample_rate=config.data.sample_rate, offline=config.offline
+    )
 
 
 def initialized(checked: CheckedModel, rows: PreparedRows, config: Config) -> Family:
@@ -240,12 +242,12 @@ def trained(
     planned: PlannedBatches,
     family: Family,
     rows: PreparedRows,
-    place: Place,
+    place: RunPlace,
     resume: Path | None,
     started: float,
 ) -> TrainingResult:
     """The training itself, of a table or of a stream."""
-    from mynah.data.preparation.training_rows import write_account
+    from mynah.data.preparation.training_rows import save_account
     from mynah.evaluation.splits import periodic_evaluation
     from mynah.training import trainer
 
@@ -281,7 +283,7 @@ def trained(
     )
     outcome = train_on(rows.stream, streamed)
     rows.data.report["splits"]["train"]["dropped"] = streamed.left_out_counts
-    write_account(place.run, rows.data)
+    save_account(place.run, rows.data)
     return outcome
 
 
@@ -308,7 +310,7 @@ def loaded(checkpoint: Path, config: Config) -> Family:
 
 def reported(
     config: Config,
-    place: Place,
+    place: RunPlace,
     data: PreparedData,
     evaluations: dict[str, Evaluation],
     family: Family,
@@ -336,7 +338,7 @@ def say_how_to_go_on(config: Config, outcome: TrainingResult) -> None:
         slurm.requeue()
 
 
-def say_what_is_next(place: Place, report: Path | None, *, seconds: float) -> None:
+def say_what_is_next(place: RunPlace, report: Path | None, *, seconds: float) -> None:
     """The end of a training that was measured."""
     if report is None:
         return

@@ -179,7 +179,7 @@ def test_a_cache_that_is_damaged_or_of_another_version_is_made_again_and_said(
     else:
         before = _prepare(corpus[0], tmp_path)
     shards = sorted(tmp_path.glob("*/shard-*.arrow"))
-    assert shards and table_shards.is_complete(shards[0])
+    assert shards and table_shards.is_complete_shard(shards[0])
     if damage == "cut short":
         content = shards[0].read_bytes()
         shards[0].write_bytes(content[: len(content) // 2])

@@ -197,7 +197,7 @@ def test_offline_a_split_of_which_a_part_is_here_is_no_smaller_split(shards, tmp
     (shards / names[1]).unlink()
     config = DataConfig(dataset_name="some/shards", train_splits=["train"], eval_splits=[])
     ((source, files),) = datasets.corpora(config, offline=True, working_directory=Path())
-    assert list(datasets.here(source, files).missing()) == [names[1]]
+    assert list(datasets.datasets_here(source, files).missing()) == [names[1]]
     typed = ["model=small", "data.dataset_name=some/shards", "data.eval_splits=null"]
     assert prefetch.main([*typed, "offline=true"]) == 2
     said = capsys.readouterr().err

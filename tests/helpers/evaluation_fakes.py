@@ -11,7 +11,7 @@ import torch
 
 from mynah.config.schema import Config
 from mynah.errors import UserError
-from mynah.evaluation.evaluate import Evaluation, evaluate
+from mynah.evaluation.evaluate import Evaluation, evaluate_split
 from mynah.models.transcript import Clip, Transcript
 
 
@@ -72,4 +72,4 @@ def evaluation_of(corpus: FakeCorpus, heard: Sequence[str], **settings) -> Evalu
     config.evaluation.bootstrap_samples = 50
     for name, value in settings.items():
         setattr(config.evaluation, name, value)
-    return evaluate(FakeFamily(heard), corpus, config, progress=False)
+    return evaluate_split(FakeFamily(heard), corpus, config, progress=False)

@@ -78,10 +78,10 @@ def _sentence(reason: str) -> str:
 
 
 def _refused() -> str:
-    from mynah.models.audio_llm.registry import UNSUPPORTED
+    from mynah.models.audio_llm.registry import UNSUPPORTED_AUDIO_LLMS
     from mynah.models.seq2seq import registry as seq2seq
 
-    why = seq2seq.UNSUPPORTED | UNSUPPORTED
+    why = seq2seq.UNSUPPORTED | UNSUPPORTED_AUDIO_LLMS
     parts = [
         "## What is refused\n\n",
         "transformers lists these too; naming one is an error that says why.\n\n",

@@ -5,7 +5,7 @@ from architectures import ARCHITECTURES, CHECKS
 from table import PAGE, page, supported
 
 from mynah.models.audio_llm.registry import ARCHITECTURES as AUDIO_LLMS
-from mynah.models.audio_llm.registry import UNSUPPORTED
+from mynah.models.audio_llm.registry import UNSUPPORTED_AUDIO_LLMS
 from mynah.models.seq2seq import registry as seq2seq
 from mynah.models.speech_llm import encoders
 
@@ -36,7 +36,7 @@ def test_no_architecture_that_transformers_lists_is_forgotten(family, lists):
     from transformers.models.auto import modeling_auto
 
     listed = {k for one in lists for k in getattr(modeling_auto, f"MODEL_FOR_{one}_MAPPING_NAMES")}
-    refused = {*seq2seq.UNSUPPORTED, *UNSUPPORTED}
+    refused = {*seq2seq.UNSUPPORTED, *UNSUPPORTED_AUDIO_LLMS}
     # Some speech LLMs are listed beside the sequence-to-sequence models.
     assert listed - refused - names("audio_llm") == names(family)
 
@@ -45,7 +45,7 @@ def test_every_speech_llm_that_is_supported_is_checked():
     assert names("audio_llm") == set(AUDIO_LLMS.own)
     # Those that are encoders and nothing else are checked as parts of what they are cut from.
     alone = {"parakeet_encoder", "lasr_encoder"}
-    assert names("speech_llm") == set(encoders.SUPPORTED) - alone
+    assert names("speech_llm") == set(encoders.SPEECH_ENCODERS) - alone
 
 
 def names(family):

@@ -10,7 +10,7 @@ from training_fakes import TinyFamily, TinyPlan, tiny_config, tiny_train, weight
 
 from mynah.errors import UserError
 from mynah.models.family import LossSum
-from mynah.training.guards.loss_guard import Batch, LossGuard
+from mynah.training.guards.loss_guard import LossGuard, StepBatch
 
 
 class Faulty(TinyFamily):
@@ -122,7 +122,9 @@ def test_a_resumed_guard_judges_as_the_one_before(tmp_path):
 def test_the_worst_batch_is_named_first(tmp_path, capsys):
     made = LossGuard(tmp_path, most=5, factor=2.0)
     made.reject(
-        7, "the loss is not finite", [Batch(["a"], 1.0, 2.0), Batch(["b"], 1.0, float("nan"))]
+        7,
+        "the loss is not finite",
+        [StepBatch(["a"], 1.0, 2.0), StepBatch(["b"], 1.0, float("nan"))],
     )
     assert "Utterances: b (step-7.json" in capsys.readouterr().out
 

@@ -21,7 +21,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 if TYPE_CHECKING:
-    from mynah.sweeps.jobs import Job
+    from mynah.sweeps.jobs import SweepJob
     from mynah.sweeps.sweep import SweepResult
 
 # Hydra's settings that are of the sweep and not of its jobs.
@@ -166,7 +166,7 @@ class ProcessLauncher(Launcher):
         )
         return dataclasses.asdict(composed.config)
 
-    def _command(self, job: "Job", added: list[str]) -> list[str]:
+    def _command(self, job: "SweepJob", added: list[str]) -> list[str]:
         """The command of one job: the same entry, its overrides, its directory."""
         assert self.config is not None
         hydra_overrides = [
@@ -182,7 +182,7 @@ class ProcessLauncher(Launcher):
         own.append(f"hydra.run.dir={_quoted(str(job.directory))}")
         return [sys.executable, *entry(), *_config_flags(sys.argv[1:]), *own, *added]
 
-    def _returned(self, job: "Job", result: "SweepResult") -> JobReturn:
+    def _returned(self, job: "SweepJob", result: "SweepResult") -> JobReturn:
         outcome = result.outcome_of(job.number)
         if not outcome.well or result.interrupted:
             returned: JobReturn = FailedJob(exit_status=result.exit_status)

@@ -21,7 +21,7 @@ from mynah import console, distributed
 from mynah.cli.exit_status import exit_status
 from mynah.cli.job import run_overrides
 from mynah.config import settings
-from mynah.config.hydra.compose import Composed, compose, from_hydra, parse, prepare_hydra
+from mynah.config.hydra.compose import Composed, compose, from_hydra, parse_overrides, prepare_hydra
 from mynah.config.hydra.flags import parse_flags
 from mynah.config.hydra.search_path import config_directories, install_search_path
 from mynah.config.hydra.shown import help_text, hydra_help_text, job_yaml
@@ -191,7 +191,7 @@ class CommandLine:
 
     def _variants(self, flags: argparse.Namespace, overrides: Sequence[str]) -> list[list[str]]:
         """The commands that a sweep has to be right for: each swept value once."""
-        parsed = parse(overrides)
+        parsed = parse_overrides(overrides)
         swept = [o for o in parsed if o.is_sweep_override()]
         plain = [o.input_line for o in parsed if not o.is_sweep_override()]
         if not swept:

@@ -9,7 +9,7 @@ from mynah.cli.command_line import command_line
 from mynah.cli.entry import job
 from mynah.cli.exit_status import exit_status
 from mynah.config.hydra.compose import compose
-from mynah.config.legacy.files import read, report
+from mynah.config.legacy.files import read_legacy, report
 from mynah.config.values import argument
 from mynah.errors import ConfigErrors, UserError
 
@@ -28,7 +28,7 @@ def train_command(argv: Sequence[str]) -> int:
 
     def run() -> int:
         typed, flags, overrides = _arguments(argv)
-        experiment = read(Path(typed))
+        experiment = read_legacy(Path(typed))
         try:
             compose(experiment.overrides)
         except ConfigErrors as problem:

@@ -109,9 +109,11 @@ def _plan(config: Config, origins: Mapping[str, Origin]) -> tuple[list[Wanted], 
     if config.eval_checkpoint is not None:
         config, parts = _of_checkpoint(config, origins)
     else:
-        checked = registry.check(config.model, sample_rate=config.data.sample_rate, offline=offline)
+        checked = registry.check_model(
+            config.model, sample_rate=config.data.sample_rate, offline=offline
+        )
         parts = models.on_the_hub(checked.parts.values(), offline=offline)
-    wanted = [models.here(part) if offline else models.wanted(part) for part in parts]
+    wanted = [models.models_here(part) if offline else models.wanted_models(part) for part in parts]
     here: list[Here] = []
     train = config.eval_checkpoint is None
     for found in datasets.corpora(
@@ -120,7 +122,9 @@ def _plan(config: Config, origins: Mapping[str, Origin]) -> tuple[list[Wanted], 
         if isinstance(found, datasets.Here):
             here.append(found)
         else:
-            wanted.append(datasets.here(*found) if offline else datasets.wanted(*found))
+            wanted.append(
+                datasets.datasets_here(*found) if offline else datasets.wanted_datasets(*found)
+            )
     return wanted, here
 
 

@@ -67,7 +67,7 @@ def _with(section: Any, parts: list[str], value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuringSettings:
     """What a checkpoint is measured with.
 
     Attributes:
@@ -79,7 +79,9 @@ class Measured:
     notices: list[str]
 
 
-def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Origin]) -> Measured:
+def checkpoint_config(
+    checkpoint: Path, config: Config, origins: Mapping[str, Origin]
+) -> MeasuringSettings:
     """The settings to measure a checkpoint with.
 
     Args:
@@ -117,7 +119,7 @@ def checkpoint_config(checkpoint: Path, config: Config, origins: Mapping[str, Or
         data=dataclasses.replace(data, sample_rate=saved.data.sample_rate),
         evaluation=_with_typed(saved.evaluation, config.evaluation, "evaluation", origins),
     )
-    return Measured(measured, notices)
+    return MeasuringSettings(measured, notices)
 
 
 def _is_typed(name: str, origins: Mapping[str, Origin]) -> bool:

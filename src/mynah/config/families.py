@@ -10,7 +10,7 @@ from typing import Any
 
 from mynah.config.plugins import Registry
 
-AUTO = "auto"  # found from the names of pretrained parts
+AUTO_FAMILY = "auto"  # found from the names of pretrained parts
 _ROOM = "mynah.models"
 # What a family cannot do without; the rest of the contract has defaults in the base class.
 _CONTRACT = (
@@ -47,4 +47,4 @@ FAMILIES: Registry[Any] = Registry(
 
 def family_choices() -> tuple[str, ...]:
     """All that ``model.family`` takes."""
-    return (AUTO, *FAMILIES.names)
+    return (AUTO_FAMILY, *FAMILIES.names)

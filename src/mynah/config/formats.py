@@ -9,7 +9,7 @@ from typing import Any
 
 from mynah.config.plugins import Registry
 
-AUTO = "auto"  # found by looking
+AUTO_FORMAT = "auto"  # found by looking
 _ROOM = "mynah.data.sources"
 _CONTRACT = ("format", "recognizes", "open", "splits", "parts", "table")
 
@@ -52,4 +52,4 @@ FORMATS: Registry[Any] = Registry(
 
 def format_choices() -> tuple[str, ...]:
     """All that ``data.format`` takes."""
-    return (AUTO, *FORMATS.names)
+    return (AUTO_FORMAT, *FORMATS.names)

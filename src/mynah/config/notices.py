@@ -33,7 +33,7 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
     def asked(name: str) -> bool:
         return origins.get(name, SCHEMA).asked
 
-    if told := one_corpus.notice(origins):
+    if told := one_corpus.corpus_notice(origins):
         yield told
     model, training, data = config.model, config.training, config.data
     named = model.pretrained or model.encoder_model_name or model.decoder_model_name

@@ -67,7 +67,7 @@ def defaults_of(others: Mapping[str, Origin]) -> dict[str, Origin]:
     }  # fmt: skip
 
 
-def notice(origins: Mapping[str, Origin]) -> str | None:
+def corpus_notice(origins: Mapping[str, Origin]) -> str | None:
     """What a person should know of settings that are not taken, in a sentence; None: nothing."""
     reset = {name: origin.instead_of for name, origin in origins.items() if origin.instead_of}
     if not reset:

@@ -24,7 +24,7 @@ from mynah.config.settings import fields_of
 from mynah.config.values import argument, leaf_mistake
 from mynah.errors import ConfigError, ConfigErrors, UserError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def option(
@@ -123,7 +123,7 @@ def check_given(
         raise ConfigErrors(errors)
 
 
-def typed_options(given: Mapping[str, object], options: type[T]) -> T:
+def typed_options(given: Mapping[str, object], options: type[_T]) -> _T:
     """Options, which were checked before, as their dataclass.
 
     Args:
@@ -134,4 +134,4 @@ def typed_options(given: Mapping[str, object], options: type[T]) -> T:
     OmegaConf.set_readonly(tree, False)  # as that of a frozen dataclass is
     for name, value in given.items():
         OmegaConf.update(tree, name, value, merge=False)
-    return cast(T, OmegaConf.to_object(tree))
+    return cast(_T, OmegaConf.to_object(tree))

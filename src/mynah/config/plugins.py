@@ -34,7 +34,7 @@ GROUPS = (
     "mynah.metrics",
 )
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Plugin:
     distribution: str
 
 
-class Registry(Generic[T]):
+class Registry(Generic[_T]):
     """The things of one kind, by name.
 
     Args:
@@ -92,7 +92,7 @@ class Registry(Generic[T]):
         """The plug-in that brings a name; None where it is Mynah's own, or unknown."""
         return None if name in self._own else self._added().get(name)
 
-    def get(self, name: str) -> T:
+    def get(self, name: str) -> _T:
         """The thing of a name, imported now.
 
         Raises:
@@ -100,7 +100,7 @@ class Registry(Generic[T]):
             UserError: It is a plug-in's, and fails to import or breaks its contract.
         """
         if name in self._own:
-            found: T = _imported(self._own[name])
+            found: _T = _imported(self._own[name])
             return found
         plugin = self._added()[name]
         try:
@@ -178,7 +178,7 @@ def _entry_points(group: str) -> tuple[Plugin, ...]:
     return tuple(sorted(found, key=lambda plugin: (plugin.distribution, plugin.name)))
 
 
-def _imported(value: str) -> T:  # type: ignore[type-var]
+def _imported(value: str) -> _T:  # type: ignore[type-var]
     module, _, name = value.partition(":")
     found = importlib.import_module(module)
     for part in name.split("."):

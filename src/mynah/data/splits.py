@@ -42,7 +42,7 @@ class SplitSlice:
         return f"{self.name}[{self.start or ''}:{self.stop or ''}]"
 
 
-def parse(specification: str) -> list[SplitSlice]:
+def parse_split(specification: str) -> list[SplitSlice]:
     """The slices of a setting: ``train``, ``train[:10%]``, ``train.100[5:20]``, ``a+b``.
 
     Raises:

@@ -78,12 +78,12 @@ def decode(
         Exception: Not one utterance could be decoded; the first failure is raised again.
     """
     results = _Results(corpus)
-    batches = group_by_length(corpus.durations, batch_seconds=batch_seconds, batch_size=batch_size)
+    batches = rows_by_length(corpus.durations, batch_seconds=batch_seconds, batch_size=batch_size)
     mine = batches[distributed.rank() :: distributed.world_size()]
     languages, contexts = corpus.languages, corpus.contexts
     with (
         distributed.together(),
-        evaluating(family.model),
+        without_a_trace(family.model),
         progress_of(description or corpus.name, sum(map(len, mine)), progress) as done,
     ):
         for rows in mine:
@@ -102,7 +102,7 @@ def decode(
     return results.in_row_order()
 
 
-def group_by_length(
+def rows_by_length(
     durations: Sequence[float] | np.ndarray,
     *,
     batch_seconds: float,
@@ -143,7 +143,7 @@ def examples(hypotheses: Sequence[Hypothesis], n: int, seed: int = 0) -> list[Hy
 
 
 @contextmanager
-def evaluating(model: Any) -> Iterator[None]:
+def without_a_trace(model: Any) -> Iterator[None]:
     """Evaluation mode without gradients, that leaves no trace.
 
     Every module returns to its own former mode (a frozen encoder may be in evaluation mode

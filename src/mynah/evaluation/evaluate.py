@@ -94,7 +94,7 @@ class Evaluation:
         )
 
 
-def evaluate(
+def evaluate_split(
     family: Family,
     corpus: Corpus,
     config: Config,

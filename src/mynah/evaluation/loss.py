@@ -12,7 +12,7 @@ import numpy as np
 from mynah import console, distributed
 from mynah.config.metrics import LOSS
 from mynah.errors import UserError
-from mynah.evaluation.decode import evaluating, group_by_length, progress_of
+from mynah.evaluation.decode import progress_of, rows_by_length, without_a_trace
 from mynah.evaluation.metrics.choice import make
 from mynah.evaluation.score import Measure, without_interval
 from mynah.models.family import Example
@@ -68,12 +68,12 @@ def evaluation_loss(
     Raises:
         UserError: Not one utterance has a loss.
     """
-    batches = group_by_length(corpus.durations, batch_seconds=batch_seconds, batch_size=batch_size)
+    batches = rows_by_length(corpus.durations, batch_seconds=batch_seconds, batch_size=batch_size)
     mine = batches[distributed.rank() :: distributed.world_size()]
     sums = _Sums()
     with (
         distributed.together(),
-        evaluating(family.model),
+        without_a_trace(family.model),
         progress_of(description or f"loss of {corpus.name}", sum(map(len, mine)), progress) as done,
     ):
         for rows in mine:

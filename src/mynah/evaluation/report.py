@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation import results
 from mynah.evaluation.evaluate import Evaluation
-from mynah.evaluation.pages.page import page
+from mynah.evaluation.pages.page import evaluation_page
 from mynah.evaluation.summary import console_summary
 from mynah.files import write_text
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
 
-__all__ = ["Evaluation", "console_summary", "write"]
+__all__ = ["Evaluation", "console_summary", "write_evaluation"]
 
 
-def write(
+def write_evaluation(
     directory: Path,
     evaluations: Mapping[str, Evaluation],
     *,
@@ -51,9 +51,9 @@ def write(
     created = datetime.now(UTC)
     found = results.results(evaluations, history=history, about=about, created=created)
     write_text(directory / "results.json", [results.to_json(found, indent=2), "\n"])
-    lines = (results.to_json(record) + "\n" for record in results.utterances(evaluations))
+    lines = (results.to_json(record) + "\n" for record in results.utterance_records(evaluations))
     write_text(directory / "utterances.jsonl", lines)
-    text = page(
+    text = evaluation_page(
         evaluations,
         history=history,
         about=about,

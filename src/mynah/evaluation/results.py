@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
     from mynah.evaluation.score import Measure, UtteranceScore
 
-FORMAT = 1  # of both files; raised when a field changes its meaning
+RESULTS_FORMAT = 1  # of both files; raised when a field changes its meaning
 _PACKAGES = (
     "torch",
     "transformers",
@@ -41,17 +41,17 @@ def results(
 ) -> dict[str, Any]:
     """All numbers of a run's evaluations, and what one needs to know to believe them."""
     return {
-        "format": FORMAT,
+        "format": RESULTS_FORMAT,
         "created": created.isoformat(timespec="seconds"),
         "statement": about.get("statement"),
         "evaluations": {name: _numbers(found) for name, found in evaluations.items()},
         "history": list(history),
-        "versions": versions(),
+        "versions": scoring_versions(),
         "about": dict(about),
     }
 
 
-def utterances(evaluations: Mapping[str, Evaluation]) -> Iterator[dict[str, Any]]:
+def utterance_records(evaluations: Mapping[str, Evaluation]) -> Iterator[dict[str, Any]]:
     """One record for each utterance of each split, in the corpus's order."""
     for name, evaluation in evaluations.items():
         rows = evaluation.scores.per_utterance
@@ -74,7 +74,7 @@ def utterances(evaluations: Mapping[str, Evaluation]) -> Iterator[dict[str, Any]
             }
 
 
-def versions() -> dict[str, str]:
+def scoring_versions() -> dict[str, str]:
     """Versions of what decides a score."""
     found = {"mynah": mynah.__version__, "python": platform.python_version()}
     for package in _PACKAGES:

@@ -60,7 +60,7 @@ def write_report(
         "measured_on": measured_on(data),
         "versions": versions(),
     }
-    return report.write(
+    return report.write_evaluation(
         directory / "evaluation",
         evaluations,
         history=history,

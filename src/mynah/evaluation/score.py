@@ -20,7 +20,7 @@ from mynah.evaluation.intervals.bootstrap import bootstrap
 from mynah.evaluation.intervals.interval import NO_INTERVAL, Interval
 from mynah.evaluation.intervals.speakers import speaker_intervals
 from mynah.evaluation.metrics.choice import Choice, errors_of
-from mynah.evaluation.metrics.edits import AlignedWord, EditRate, Edits, align, count_edits
+from mynah.evaluation.metrics.edits import AlignedWord, EditRate, Edits, align_words, count_edits
 from mynah.evaluation.metrics.metric import Metric, Vector
 from mynah.evaluation.normalize import get_normalizer
 
@@ -85,7 +85,7 @@ class UtteranceScore:
     @cached_property
     def alignment(self) -> tuple[AlignedWord, ...]:
         """The aligned words, a path with the fewest errors."""
-        return align(self.unit.units(self.reference), self.unit.units(self.hypothesis))
+        return align_words(self.unit.units(self.reference), self.unit.units(self.hypothesis))
 
 
 @dataclass(frozen=True)

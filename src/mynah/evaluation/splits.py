@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.evaluation.decode import examples
-from mynah.evaluation.evaluate import Evaluation, evaluate
+from mynah.evaluation.evaluate import Evaluation, evaluate_split
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -27,7 +27,7 @@ def periodic_evaluation(
     def measure_splits(step: int) -> dict[str, float]:
         metrics: dict[str, float] = {}
         for position, (name, corpus) in enumerate(corpora.items()):
-            found = evaluate(family, corpus, config, name=name)
+            found = evaluate_split(family, corpus, config, name=name)
             prefix = "eval_" if position == 0 else f"eval_{name}_"
             metrics |= {prefix + key: value for key, value in found.scores.summary().items()}
             if position == 0:
@@ -43,4 +43,6 @@ def measured(
     config: Config, family: Family, corpora: Mapping[str, Corpus]
 ) -> dict[str, Evaluation]:
     """The final, full measurement of every evaluation split."""
-    return {name: evaluate(family, corpus, config, name=name) for name, corpus in corpora.items()}
+    return {
+        name: evaluate_split(family, corpus, config, name=name) for name, corpus in corpora.items()
+    }

@@ -13,7 +13,7 @@ _LISTED = 1000  # groups of a breakdown; the largest
 
 
 @dataclass(frozen=True)
-class Group:
+class BreakdownGroup:
     """The utterances that have one value in common.
 
     Attributes:
@@ -33,7 +33,7 @@ class Group:
         return asdict(self)
 
 
-def by(rows: Rows, names: Names) -> list[Group]:
+def by(rows: Rows, names: Names) -> list[BreakdownGroup]:
     """One group a value, the largest first, at most a thousand."""
     count = len(names.names)
     utterances = np.bincount(names.codes, minlength=count)
@@ -52,7 +52,7 @@ def by(rows: Rows, names: Names) -> list[Group]:
         mine = mine[np.isfinite(mine)]
         speakers = {rows.speakers.names[code] for code in np.unique(rows.speakers.codes[members])}
         groups.append(
-            Group(
+            BreakdownGroup(
                 name=names.names[position],
                 utterances=int(utterances[position]),
                 hours=float(hours[position]),
@@ -64,7 +64,7 @@ def by(rows: Rows, names: Names) -> list[Group]:
     return groups
 
 
-def by_channel(rows: Rows) -> list[Group]:
+def by_channel(rows: Rows) -> list[BreakdownGroup]:
     """By the channel of the file that an utterance is on."""
     channels, codes = np.unique(rows.channels, return_inverse=True)
     shown = ["all mixed" if channel < 0 else f"channel {channel}" for channel in channels.tolist()]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mynah.evaluation.evaluate import Evaluation, evaluate
+from mynah.evaluation.evaluate import Evaluation, evaluate_split
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -56,7 +56,7 @@ def disagreement(family: Family, corpus: Corpus, rows: np.ndarray, config: Confi
         UserError: Not one of them can be read, or none of the transcripts has a word.
     """
     part = corpus if len(rows) == len(corpus) else corpus.select(rows)
-    found = evaluate(family, part, config, description=f"decoding {corpus.name}")
+    found = evaluate_split(family, part, config, description=f"decoding {corpus.name}")
     edits = np.array([row.character_errors for row in found.scores.per_utterance], dtype=float)
     lengths = np.array(
         [max(row.characters, len(row.hypothesis)) for row in found.scores.per_utterance],

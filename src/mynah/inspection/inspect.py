@@ -13,7 +13,7 @@ from mynah.errors import UserError
 from mynah.inspection import breakdown
 from mynah.inspection.disagreement import Disagreement, disagreement
 from mynah.inspection.histogram import Histogram, histogram
-from mynah.inspection.rows import Rows, gather
+from mynah.inspection.rows import Rows, gather_rows
 from mynah.inspection.shared import Shared, shared
 from mynah.inspection.signals import audio_scan
 from mynah.inspection.signals.audio_scan import AudioScan
@@ -51,7 +51,7 @@ class SplitInspection:
     training: bool
     rows: Rows = field(repr=False)
     vocabulary: Vocabulary
-    groups: dict[str, list[breakdown.Group]]
+    groups: dict[str, list[breakdown.BreakdownGroup]]
     histograms: dict[str, Histogram]
     scan: AudioScan | None
     suspicions: list[Suspicion]
@@ -103,7 +103,7 @@ class Inspection:
         return str(self.report.get("corpus", "corpus"))
 
 
-def inspect(
+def inspect_corpus(
     data: PreparedData,
     config: Config,
     *,
@@ -162,7 +162,7 @@ def _split(
     corpus: Corpus, data: PreparedData, scan: AudioScan | None, train: SplitInspection | None
 ) -> SplitInspection:
     """What the tables and the measured audio of a split say, beside the training split."""
-    rows = gather(corpus)
+    rows = gather_rows(corpus)
     account = data.report.get("splits", {}).get(corpus.name, {})
     broken = {row["id"]: row["reason"] for row in account.get("kept_unreadable", [])}
     vocabulary = Vocabulary.of(rows.all_counts())

@@ -7,24 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from mynah.evaluation.results import versions
+from mynah.evaluation.results import scoring_versions
 from mynah.inspection.disagreement import Disagreement
 from mynah.inspection.inspect import Inspection, SplitInspection
 from mynah.inspection.signals.audio_scan import AudioScan
 from mynah.inspection.suspicions import Suspicion
 from mynah.inspection.words.vocabulary import NORMALIZER
 
-FORMAT = 1  # raised when a field changes its meaning
-LISTED_ROWS = 10_000  # of one kind in the record
+INSPECTION_FORMAT = 1  # raised when a field changes its meaning
+LISTED_SUSPICIONS = 10_000  # of one kind in the record
 _LISTED_WORDS = 1_000
 _LISTED_DROPPED = 10_000
 _QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 
-def record(inspection: Inspection, created: datetime) -> dict[str, Any]:
+def inspection_record(inspection: Inspection, created: datetime) -> dict[str, Any]:
     """All that was found; to be written by ``results.to_json``."""
     return {
-        "format": FORMAT,
+        "format": INSPECTION_FORMAT,
         "created": created.isoformat(timespec="seconds"),
         "corpus": inspection.name,
         "sample": inspection.sample,
@@ -32,7 +32,7 @@ def record(inspection: Inspection, created: datetime) -> dict[str, Any]:
         "word_normalizer": NORMALIZER,
         "splits": {name: _split(split) for name, split in inspection.splits.items()},
         "preparation": {key: value for key, value in inspection.report.items() if key != "splits"},
-        "versions": versions(),
+        "versions": scoring_versions(),
     }
 
 
@@ -91,7 +91,7 @@ def _suspicion(split: SplitInspection, found: Suspicion) -> dict[str, Any]:
         "why": found.kind.why,
         "rows": [
             {"row": row, "id": split.corpus.ids[row], "detail": found.describe(row)}
-            for row in found.rows[:LISTED_ROWS].tolist()
+            for row in found.rows[:LISTED_SUSPICIONS].tolist()
         ],
     }
 
@@ -113,6 +113,6 @@ def _disagreement(found: Disagreement) -> dict[str, Any]:
                 "hypothesis": scores.per_utterance[position].hypothesis,
                 "error": scores.per_utterance[position].error,
             }
-            for position in found.order[:LISTED_ROWS].tolist()
+            for position in found.order[:LISTED_SUSPICIONS].tolist()
         ],
     }

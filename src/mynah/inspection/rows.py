@@ -90,7 +90,7 @@ class Rows:
         return rates
 
 
-def gather(corpus: Corpus) -> Rows:
+def gather_rows(corpus: Corpus) -> Rows:
     """Go through the table of a split once; no audio is read."""
     texts: list[TextColumns] = []
     counts: dict[str, TextCounts] = {}

@@ -28,7 +28,7 @@ UPSAMPLED = 0.53
 
 
 @dataclass(frozen=True)
-class Kind:
+class SuspicionKind:
     """One way in which a row can look wrong.
 
     Attributes:
@@ -43,46 +43,52 @@ class Kind:
 
 
 KINDS = (
-    Kind("unreadable", "unreadable", "The audio cannot be decoded."),
-    Kind("silent", "silent", f"The level is below {SILENT_DB:.0f} dB of full scale."),
-    Kind(
+    SuspicionKind("unreadable", "unreadable", "The audio cannot be decoded."),
+    SuspicionKind("silent", "silent", f"The level is below {SILENT_DB:.0f} dB of full scale."),
+    SuspicionKind(
         "mostly_silence",
         "mostly silence",
         f"More than {MOSTLY_SILENCE:.0%} of the recording is 35 dB below its speech.",
     ),
-    Kind(
+    SuspicionKind(
         "clipped",
         "clipped",
         f"More than {CLIPPED_SHARE:.2%} of the samples stand at full scale or on a plateau.",
     ),
-    Kind("dc_offset", "DC offset", f"The mean is further than {DC_OFFSET:.0%} from zero."),
-    Kind(
+    SuspicionKind("dc_offset", "DC offset", f"The mean is further than {DC_OFFSET:.0%} from zero."),
+    SuspicionKind(
         "upsampled",
         "upsampled",
         "No energy in the upper half of the band that the model hears, though the file's rate "
         "could hold it: the recording comes from a lower rate, as the telephone's.",
     ),
-    Kind(
+    SuspicionKind(
         "text_too_long",
         "text too long",
         f"Characters a second more than {FAR:.0f} robust standard deviations above the median "
         "of the language (of their logarithm): the transcript says more than the audio.",
     ),
-    Kind(
+    SuspicionKind(
         "text_too_short",
         "text too short",
         f"Characters a second more than {FAR:.0f} robust standard deviations below the median "
         "of the language: the audio says more than the transcript, or there are long pauses.",
     ),
-    Kind("no_words", "no words", "The transcript is empty, and the row is not marked no_speech."),
-    Kind("digits", "digits", "A number is written in digits, which can be spoken in several ways."),
-    Kind("symbols", "symbols", "There is a symbol or a markup that nobody says as it is written."),
-    Kind(
+    SuspicionKind(
+        "no_words", "no words", "The transcript is empty, and the row is not marked no_speech."
+    ),
+    SuspicionKind(
+        "digits", "digits", "A number is written in digits, which can be spoken in several ways."
+    ),
+    SuspicionKind(
+        "symbols", "symbols", "There is a symbol or a markup that nobody says as it is written."
+    ),
+    SuspicionKind(
         "other_script",
         "other script",
         "Letters of a script that makes up less than 2 % of the language's letters.",
     ),
-    Kind(
+    SuspicionKind(
         "duplicate",
         "duplicate",
         "The very same recording stands earlier in the split.",
@@ -100,7 +106,7 @@ class Suspicion:
         describe: What is wrong with one of them, in numbers.
     """
 
-    kind: Kind
+    kind: SuspicionKind
     rows: np.ndarray
     describe: Callable[[int], str] = field(repr=False)
 
@@ -283,5 +289,5 @@ def _worst(mask: np.ndarray, severity: np.ndarray) -> np.ndarray:
     return rows[np.argsort(-severity[rows], kind="stable")]
 
 
-def _kind(key: str) -> Kind:
+def _kind(key: str) -> SuspicionKind:
     return next(kind for kind in KINDS if kind.key == key)

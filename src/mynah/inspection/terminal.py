@@ -22,14 +22,14 @@ _NAMED = 3
 _SPLITS_ABREAST = 4
 
 
-def show(inspection: Inspection) -> None:
+def show_inspection(inspection: Inspection) -> None:
     """Print it all; a split's details follow the table of all splits."""
     _overview(inspection)
     for split in inspection.splits.values():
         _split(split)
 
 
-def bars(
+def text_bars(
     counts: Sequence[int], height: int = _HEIGHT, width: int = 32, blocks: str = _EIGHTHS
 ) -> list[str]:
     """A histogram as lines of block characters, ``height`` lines of at most ``width``.
@@ -49,7 +49,7 @@ def bars(
 
 def plot(figure: Figure, binned: Histogram, width: int = 32, blocks: str = _EIGHTHS) -> list[str]:
     """A titled histogram with its axis, in lines of equal length."""
-    lines = bars(binned.counts, width=width, blocks=blocks)
+    lines = text_bars(binned.counts, width=width, blocks=blocks)
     size = max(len(lines[0]), 24)
     low, high = binned.low * figure.scale, binned.high * figure.scale
     middle = f"median {_number(binned.median * figure.scale)}"

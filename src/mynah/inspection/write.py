@@ -8,11 +8,11 @@ from pathlib import Path
 from mynah.evaluation import results
 from mynah.files import write_text
 from mynah.inspection.inspect import Inspection
-from mynah.inspection.page.page import page
-from mynah.inspection.record import record
+from mynah.inspection.page.page import inspection_page
+from mynah.inspection.record import inspection_record
 
 
-def write(inspection: Inspection, target: Path, *, command: str, threads: int) -> Path:
+def write_inspection(inspection: Inspection, target: Path, *, command: str, threads: int) -> Path:
     """Write the page and its record, each in full or not at all.
 
     Args:
@@ -26,8 +26,10 @@ def write(inspection: Inspection, target: Path, *, command: str, threads: int) -
     """
     created = datetime.now(UTC)
     beside = target.with_suffix(".json")
-    found = record(inspection, created)
+    found = inspection_record(inspection, created)
     write_text(beside, [results.to_json(found, indent=2), "\n"])
-    text = page(inspection, created=created, command=command, record=beside.name, threads=threads)
+    text = inspection_page(
+        inspection, created=created, command=command, record=beside.name, threads=threads
+    )
     write_text(target, [text])
     return beside

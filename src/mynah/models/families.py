@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable
 
 from mynah import console
-from mynah.config.families import AUTO, FAMILIES
+from mynah.config.families import AUTO_FAMILY, FAMILIES
 from mynah.errors import UserError
 from mynah.models.audio_llm.registry import ARCHITECTURES
 from mynah.models.family import Family
@@ -27,7 +27,7 @@ def class_of(name: str) -> type[Family]:
     return found
 
 
-def family_of(part: PretrainedPart, *, asked: str = AUTO) -> type[Family]:
+def family_of(part: PretrainedPart, *, asked: str = AUTO_FAMILY) -> type[Family]:
     """The family of one whole pretrained recognizer, or of a checkpoint.
 
     Args:
@@ -51,9 +51,9 @@ def family_of(part: PretrainedPart, *, asked: str = AUTO) -> type[Family]:
     raise _no_family(part, kind)
 
 
-def _taking(kind: str, asked: str = AUTO) -> type[Family] | None:
+def _taking(kind: str, asked: str = AUTO_FAMILY) -> type[Family] | None:
     """The first family that takes an architecture: the one asked for, Mynah's own, plug-ins'."""
-    order = FAMILIES.names if asked == AUTO else (asked, *FAMILIES.names)
+    order = FAMILIES.names if asked == AUTO_FAMILY else (asked, *FAMILIES.names)
     for name in order:
         try:
             found = class_of(name)

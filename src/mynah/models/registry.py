@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.config.families import AUTO, FAMILIES
+from mynah.config.families import AUTO_FAMILY, FAMILIES
 from mynah.config.options import check_given
 from mynah.config.schema import Nature
 from mynah.config.settings import leaves
@@ -59,7 +59,7 @@ class CheckedModel:
 
 
 def build(config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool) -> Family:
-    """The family that ``config`` asks for: :func:`check`, and :meth:`CheckedModel.build`.
+    """The family that ``config`` asks for: :func:`check_model`, and :meth:`CheckedModel.build`.
 
     Args:
         config: The ``model`` section.
@@ -70,7 +70,7 @@ def build(config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offlin
     Raises:
         UserError: A name cannot be loaded, or settings do not fit the model.
     """
-    return check(config, sample_rate=sample_rate, offline=offline).build(texts)
+    return check_model(config, sample_rate=sample_rate, offline=offline).build(texts)
 
 
 def load(
@@ -103,7 +103,7 @@ def load(
     part = hub.checkpoint(directory)
     held = contextlib.nullcontext() if as_trained else quantization.in_full_precision()
     with held, reading_checkpoint(directory):
-        sizes.check(directory)
+        sizes.check_sizes(directory)
         kind = family_of(part)
         with FAMILIES.blame(kind.name):
             family = kind.load(directory, offline=offline)
@@ -124,7 +124,7 @@ def family_name(part: PretrainedPart) -> str:
     return family_of(part).name
 
 
-def check(config: ModelConfig, *, sample_rate: int, offline: bool) -> CheckedModel:
+def check_model(config: ModelConfig, *, sample_rate: int, offline: bool) -> CheckedModel:
     """Find what is wrong with the names in ``config`` before anything is prepared or loaded.
 
     Only small files are fetched: configurations, tokenizers, and those of the feature extractor.
@@ -201,7 +201,7 @@ def check_checkpoint(directory: Path, *, offline: bool = False) -> None:
         UserError: The weights it builds on are not to be had, or are others.
     """
     with reading_checkpoint(Path(directory)):
-        sizes.check(Path(directory))
+        sizes.check_sizes(Path(directory))
         bases.check_bases(Path(directory), offline=offline)
 
 
@@ -215,7 +215,7 @@ def _is_ours(part: PretrainedPart) -> bool:
 
 def _plain(config: ModelConfig) -> ModelConfig:
     """The settings with one word for what can be said in two."""
-    if config.lora_target_modules == [adapters.AUTO]:
+    if config.lora_target_modules == [adapters.AUTO_TARGETS]:
         config = dataclasses.replace(config, lora_target_modules=None)
     if config.encoder_model_name is None or config.decoder_model_name is not None:
         return config
@@ -236,8 +236,8 @@ def _family(config: ModelConfig, parts: Mapping[str, PretrainedPart]) -> type[Fa
     elif config.pretrained is not None:
         found = family_of(parts["pretrained"], asked=config.family)
     else:
-        found = class_of("ctc" if config.family == AUTO else config.family)
-    if config.family not in (AUTO, found.name):
+        found = class_of("ctc" if config.family == AUTO_FAMILY else config.family)
+    if config.family not in (AUTO_FAMILY, found.name):
         raise UserError(
             f"The names given lead to the family {found.name}, and model.family is "
             f"{config.family}.",
@@ -249,9 +249,9 @@ def _family(config: ModelConfig, parts: Mapping[str, PretrainedPart]) -> type[Fa
 
 
 def _check_language_model(kind: str, part: PretrainedPart) -> None:
-    from mynah.models.speech_llm.encoders import SUPPORTED
+    from mynah.models.speech_llm.encoders import SPEECH_ENCODERS
 
-    if kind in SUPPORTED or not is_language_model(kind):
+    if kind in SPEECH_ENCODERS or not is_language_model(kind):
         raise UserError(
             f"{part.name} is a {kind}, and no causal language model.",
             where=part.setting,

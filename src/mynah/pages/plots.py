@@ -95,7 +95,7 @@ def strip(rate: float, low: float, high: float, most: float) -> Markup:
     )
 
 
-def mix(parts: Sequence[tuple[str, str, int]]) -> Markup:
+def share_bar(parts: Sequence[tuple[str, str, int]]) -> Markup:
     """A bar of shares; ``parts`` are (name, class, count)."""
     total = sum(count for _, _, count in parts) or 1
     drawn, left = [], 0.0

@@ -41,7 +41,7 @@ def log_mel(audio: np.ndarray, sample_rate: int, bins: int) -> np.ndarray:
     return (10 * np.log10(power @ filters + 1e-12)).astype(np.float32)
 
 
-def picture(decibels: np.ndarray, loudest: float) -> bytes:
+def spectrogram_picture(decibels: np.ndarray, loudest: float) -> bytes:
     """A PNG, a pixel a frame and a bin, low notes below; ``loudest`` is white.
 
     Args:

@@ -63,7 +63,7 @@ def corpora(
             yield source, _files(member, source, train=train)
 
 
-def wanted(source: HubSource, files: list[str]) -> Wanted:
+def wanted_datasets(source: HubSource, files: list[str]) -> Wanted:
     """What of a corpus's repository is needed, at the commit that its revision stands for.
 
     Raises:
@@ -81,7 +81,7 @@ def wanted(source: HubSource, files: list[str]) -> Wanted:
     return _wanted(source, found)
 
 
-def here(source: HubSource, files: list[str]) -> Wanted:
+def datasets_here(source: HubSource, files: list[str]) -> Wanted:
     """The same for a corpus that was looked at without a network; of a file that is not on this
     machine the size is not known, and 0."""
     folder = source.snapshot
@@ -110,7 +110,7 @@ def _files(config: DataConfig, source: HubSource, *, train: bool) -> list[str]:
     measured = with_own_split(config.eval_splits or [], source, train=train)
     learned = config.train_splits if train or config.eval_splits is None else []
     for specification in [*learned, *(measured or [])]:
-        for wanted_slice in splits.parse(specification):
+        for wanted_slice in splits.parse_split(specification):
             for part in source.parts(wanted_slice.name):
                 found += _leading(source, part, wanted_slice.first_rows)
     return list(dict.fromkeys(found))

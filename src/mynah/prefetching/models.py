@@ -21,7 +21,7 @@ def on_the_hub(named: Iterable[PretrainedPart], *, offline: bool) -> list[Pretra
     return [one for one in found if not one.is_folder]
 
 
-def wanted(part: PretrainedPart) -> Wanted:
+def wanted_models(part: PretrainedPart) -> Wanted:
     """What of a part's repository is needed, at the commit that its revision stands for.
 
     Raises:
@@ -30,16 +30,16 @@ def wanted(part: PretrainedPart) -> Wanted:
     assert part.commit is not None
     weight_files.check_weights(part)
     if part.files is None:
-        return here(part)
+        return models_here(part)
     names = loaded_files.needed(part.files, hub.weights_of(part), code=part.trust_remote_code)
     try:
         files = sizes("model", part.name, part.commit, names)
     except OSError as error:  # all errors of the hub's library are of this kind
-        raise hub_errors.refusal(part, error) from None
+        raise hub_errors.hub_refusal(part, error) from None
     return Wanted("model", part.name, part.revision, part.commit, files, part.setting)
 
 
-def here(part: PretrainedPart) -> Wanted:
+def models_here(part: PretrainedPart) -> Wanted:
     """What of a part is needed, as what is on this machine tells it."""
     assert part.commit is not None
     folder = part.folder

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Heard:
+class PreviewedClip:
     """A sound as it is heard and seen.
 
     Attributes:
@@ -52,8 +52,8 @@ class Augmented:
     id: str
     text: str
     drawn: dict[str, Any]
-    before: Heard
-    after: Heard
+    before: PreviewedClip
+    after: PreviewedClip
 
 
 def augment_some(
@@ -102,8 +102,8 @@ def augment_some(
                 utterance.id,
                 utterance.text,
                 described,
-                Heard(audio, before, np.zeros(before.shape, dtype=bool)),
-                Heard(heard, after, masked),
+                PreviewedClip(audio, before, np.zeros(before.shape, dtype=bool)),
+                PreviewedClip(heard, after, masked),
             )
         )
     if not made:

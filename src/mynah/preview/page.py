@@ -12,8 +12,8 @@ from mynah.pages.axes import show_number, ticks
 from mynah.pages.clips import ClipBudget, data_address
 from mynah.pages.document import Section, document, resource
 from mynah.pages.markup import Markup, join, tag
-from mynah.pages.spectrogram import HOP_SECONDS, bin_of, picture, picture_address
-from mynah.preview.augmented import Augmented, Heard
+from mynah.pages.spectrogram import HOP_SECONDS, bin_of, picture_address, spectrogram_picture
+from mynah.preview.augmented import Augmented, PreviewedClip
 
 # Sizes in the drawing's own units; the page scales it to its column.
 _WIDTH, _HEIGHT = 520, 190
@@ -21,7 +21,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 6, 24
 _HERTZ = (250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
-def page(
+def preview_page(
     made: Sequence[Augmented],
     *,
     corpus: str,
@@ -126,7 +126,7 @@ def _utterance(one: Augmented, sample_rate: int, budget: ClipBudget) -> Markup:
 
 
 def _spectrogram(
-    heard: Heard, sample_rate: int, seconds: float, loudest: float, description: str
+    heard: PreviewedClip, sample_rate: int, seconds: float, loudest: float, description: str
 ) -> Markup:
     bins = heard.decibels.shape[1]
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
@@ -147,7 +147,7 @@ def _spectrogram(
         tag("title", f"Spectrogram, {description}"),
         tag(
             "image",
-            href=picture_address(picture(decibels, loudest)),
+            href=picture_address(spectrogram_picture(decibels, loudest)),
             x=_LEFT,
             y=_TOP,
             width=round(len(heard.audio) / sample_rate * scale, 1),
@@ -161,7 +161,7 @@ def _spectrogram(
     )
 
 
-def _player(heard: Heard, sample_rate: int, budget: ClipBudget, name: str) -> Markup:
+def _player(heard: PreviewedClip, sample_rate: int, budget: ClipBudget, name: str) -> Markup:
     address = budget.spend(data_address(heard.audio, sample_rate))
     if address is None:
         return tag("span", "recording left out: the page is large enough", class_="quiet")

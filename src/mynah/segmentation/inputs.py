@@ -11,7 +11,7 @@ from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.errors import UserError
 from mynah.segmentation import timed_transcripts
 from mynah.segmentation.timed_transcripts import TimedTranscript
-from mynah.segmentation.transcript import Transcript, read_transcript
+from mynah.segmentation.transcript import WrittenTranscript, read_transcript
 
 _NAMED = 5  # recordings that an error names
 
@@ -30,7 +30,7 @@ class LongRecording:
 
     name: str
     path: Path
-    transcript: Transcript | None = None
+    transcript: WrittenTranscript | None = None
     timed: TimedTranscript | None = None
     digest: str = ""
 
@@ -112,7 +112,7 @@ def _beside(path: Path) -> Path | None:
         for one in sorted(path.parent.glob(f"{_escaped(path.stem)}.*"))
         if one.stem == path.stem and one.is_file()
     }
-    wanted = (*timed_transcripts.SUFFIXES, ".txt")
+    wanted = (*timed_transcripts.TIMED_SUFFIXES, ".txt")
     return next((there[suffix] for suffix in wanted if suffix in there), None)
 
 
@@ -126,8 +126,8 @@ def _with_transcript(
     if transcript is None:
         return LongRecording(name, path)
     digest = _digest(transcript, tiers)
-    if transcript.suffix.lower() in timed_transcripts.SUFFIXES:
-        timed = timed_transcripts.read(transcript, tiers=tiers)
+    if transcript.suffix.lower() in timed_transcripts.TIMED_SUFFIXES:
+        timed = timed_transcripts.read_timed(transcript, tiers=tiers)
         return LongRecording(
             name, path, timed=_of_recording(timed, path, transcript), digest=digest
         )
@@ -171,7 +171,7 @@ def _of_one_file(
             where=f"--text {text}",
             fix="Put NAME.txt beside each recording NAME.wav, or give one STM or CTM file",
         )
-    timed = timed_transcripts.read(text, tiers=tiers)
+    timed = timed_transcripts.read_timed(text, tiers=tiers)
     digest = _digest(text, tiers)
     by_stem: dict[str, set[str]] = {}
     for entry in timed.entries:

@@ -20,7 +20,7 @@ from mynah.data.audio import files
 from mynah.errors import UserError
 from mynah.files import write_json, write_text
 from mynah.segmentation.inputs import LongRecording
-from mynah.segmentation.utterance import Utterance
+from mynah.segmentation.utterance import CutUtterance
 
 _RECORD = "segmentation.json"
 _PARTS = ".recordings"
@@ -74,18 +74,18 @@ class SegmentedFolder:
         record = {"source": str(self._source), **settings}
         write_json(self.directory / _RECORD, record, indent=2)
 
-    def done(self, recording: LongRecording, fingerprint: str) -> list[Utterance] | None:
+    def done(self, recording: LongRecording, fingerprint: str) -> list[CutUtterance] | None:
         """The utterances of a recording that was cut in the same way before, or None."""
         try:
             part = json.loads(self._part(recording).read_text(encoding="utf-8"))
             if part["fingerprint"] != fingerprint:
                 return None
-            return [Utterance(**one) for one in part["utterances"]]
+            return [CutUtterance(**one) for one in part["utterances"]]
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def add(
-        self, recording: LongRecording, fingerprint: str, utterances: Sequence[Utterance]
+        self, recording: LongRecording, fingerprint: str, utterances: Sequence[CutUtterance]
     ) -> None:
         """Write down a recording that is done, its audio first."""
         if self._write_audio:
@@ -93,7 +93,7 @@ class SegmentedFolder:
         part = {"fingerprint": fingerprint, "utterances": [asdict(one) for one in utterances]}
         write_json(self._part(recording), part)
 
-    def write_listings(self, found: Sequence[tuple[LongRecording, Sequence[Utterance]]]) -> None:
+    def write_listings(self, found: Sequence[tuple[LongRecording, Sequence[CutUtterance]]]) -> None:
         """Write ``manifest.jsonl`` and ``rejected.jsonl`` of all recordings that are done."""
         kept, rejected = [], []
         for recording, utterances in found:
@@ -105,7 +105,7 @@ class SegmentedFolder:
         write_text(self.directory / "manifest.jsonl", kept)
         write_text(self.directory / "rejected.jsonl", rejected)
 
-    def _row(self, recording: LongRecording, number: int, one: Utterance) -> dict[str, Any]:
+    def _row(self, recording: LongRecording, number: int, one: CutUtterance) -> dict[str, Any]:
         place = {"audio_filepath": str(recording.path), "offset": round(one.start_seconds, 3)}
         channel = one.channel
         if self._write_audio:
@@ -123,7 +123,7 @@ class SegmentedFolder:
         }
 
     def _rejected_row(
-        self, recording: LongRecording, number: int, one: Utterance
+        self, recording: LongRecording, number: int, one: CutUtterance
     ) -> dict[str, Any]:
         # Not under a manifest's names: nothing is to take this for one.
         return {
@@ -139,7 +139,7 @@ class SegmentedFolder:
             "channel": one.channel,
         }
 
-    def _write_clips(self, recording: LongRecording, utterances: Sequence[Utterance]) -> None:
+    def _write_clips(self, recording: LongRecording, utterances: Sequence[CutUtterance]) -> None:
         import soundfile
 
         rate = files.probe(recording.path).sample_rate

@@ -19,24 +19,24 @@ from mynah.segmentation import utterance as reasons
 from mynah.segmentation.aligning import aligned_text
 from mynah.segmentation.aligning.aligned_text import Rules
 from mynah.segmentation.aligning.model import Aligner, find_aligner
-from mynah.segmentation.aligning.posteriors import Windows, listen
+from mynah.segmentation.aligning.posteriors import PosteriorWindows, listen
 from mynah.segmentation.inputs import LongRecording, find_recordings
 from mynah.segmentation.output import SegmentedFolder
 from mynah.segmentation.recording import Recording
 from mynah.segmentation.summary import show_summary
 from mynah.segmentation.timed import timed_utterances
-from mynah.segmentation.transcript import Transcript, read_transcript
-from mynah.segmentation.utterance import Utterance
+from mynah.segmentation.transcript import WrittenTranscript, read_transcript
+from mynah.segmentation.utterance import CutUtterance
 
 if TYPE_CHECKING:
     from mynah.models.ctc.family import CTC
 
 _METHOD = 1  # recordings are cut again where this changes
-_Segmented = list[tuple[LongRecording, list[Utterance]]]
+_Segmented = list[tuple[LongRecording, list[CutUtterance]]]
 
 
 @dataclass(frozen=True)
-class Request:
+class SegmentationRequest:
     """What is to be cut, and how.
 
     Attributes:
@@ -65,10 +65,10 @@ class Request:
     skip_missing: bool = False
     offline: bool = False
     rules: Rules = Rules()
-    windows: Windows = Windows()
+    windows: PosteriorWindows = PosteriorWindows()
 
 
-def segment(request: Request, working_directory: Path) -> _Segmented:
+def segment(request: SegmentationRequest, working_directory: Path) -> _Segmented:
     """Cut all recordings; those that were cut in the same way before are passed over.
 
     Returns:
@@ -87,7 +87,7 @@ def segment(request: Request, working_directory: Path) -> _Segmented:
     )
     aligner = _aligner(request, recordings, working_directory)
     folder.start(_settings(request, aligner))
-    found: dict[str, list[Utterance]] = {}
+    found: dict[str, list[CutUtterance]] = {}
     fingerprints = {one.name: _fingerprint(one, request, aligner) for one in recordings}
     for one in recordings:
         done = folder.done(one, fingerprints[one.name])
@@ -113,7 +113,7 @@ def segment(request: Request, working_directory: Path) -> _Segmented:
 
 
 def _aligner(
-    request: Request, recordings: Sequence[LongRecording], working_directory: Path
+    request: SegmentationRequest, recordings: Sequence[LongRecording], working_directory: Path
 ) -> Aligner | None:
     if request.model is not None:
         return find_aligner(
@@ -134,7 +134,7 @@ def _aligner(
     return None
 
 
-def _settings(request: Request, aligner: Aligner | None) -> dict[str, object]:
+def _settings(request: SegmentationRequest, aligner: Aligner | None) -> dict[str, object]:
     """What the utterances of a recording depend on, for people and for fingerprints."""
     rules, windows = request.rules, request.windows
     return {
@@ -163,7 +163,7 @@ def _settings(request: Request, aligner: Aligner | None) -> dict[str, object]:
     }
 
 
-def _fingerprint(one: LongRecording, request: Request, aligner: Aligner | None) -> str:
+def _fingerprint(one: LongRecording, request: SegmentationRequest, aligner: Aligner | None) -> str:
     status = one.path.stat()
     of = [_settings(request, aligner), str(one.path), status.st_size, status.st_mtime_ns]
     text = json.dumps([*of, one.digest], sort_keys=True)
@@ -195,35 +195,35 @@ def _say_annotations(recordings: Sequence[LongRecording]) -> None:
 def _utterances(
     one: LongRecording,
     family: CTC | None,
-    request: Request,
+    request: SegmentationRequest,
     advance: Callable[[float], None],
-) -> list[Utterance]:
+) -> list[CutUtterance]:
     """The utterances of one recording; one that cannot be read is a single rejected one."""
     recording = Recording(one.path)
     try:
         if not one.has_transcript:
             seconds = recording.duration_seconds
             advance(seconds)
-            return [Utterance(0.0, seconds, "", rejected=reasons.NO_TRANSCRIPT)]
+            return [CutUtterance(0.0, seconds, "", rejected=reasons.NO_TRANSCRIPT)]
         if one.transcript is not None:
             assert family is not None
             return _aligned(recording, one.transcript, family, request, advance)
         return _timed(recording, one, family, request, advance)
     except (ValueError, OSError) as problem:
-        return [Utterance(0.0, 0.0, "", rejected=reasons.UNREADABLE, detail=str(problem))]
+        return [CutUtterance(0.0, 0.0, "", rejected=reasons.UNREADABLE, detail=str(problem))]
 
 
 def _aligned(
     recording: Recording,
-    transcript: Transcript,
+    transcript: WrittenTranscript,
     family: CTC,
-    request: Request,
+    request: SegmentationRequest,
     advance: Callable[[float], None] | None = None,
     *,
     start_seconds: float = 0.0,
     end_seconds: float | None = None,
     whole: bool = False,
-) -> list[Utterance]:
+) -> list[CutUtterance]:
     """Align a stretch of a recording; ``whole``: score it, and cut it nowhere."""
     from mynah.segmentation.aligning.labels import WordTokenizer
 
@@ -249,15 +249,15 @@ def _timed(
     recording: Recording,
     one: LongRecording,
     family: CTC | None,
-    request: Request,
+    request: SegmentationRequest,
     advance: Callable[[float], None],
-) -> list[Utterance]:
+) -> list[CutUtterance]:
     """Utterances whose times are known; with a model they are scored, and cut if too long."""
     assert one.timed is not None
     channels = files.probe(one.path).channels
     seconds = recording.duration_seconds
     found = timed_utterances(one.timed, seconds, channels, request.rules)
-    made: list[Utterance] = []
+    made: list[CutUtterance] = []
     reached = 0.0
     for each in found:
         if family is None or (each.rejected and each.rejected != reasons.TOO_LONG):

@@ -10,14 +10,16 @@ from pathlib import Path
 from mynah import console
 from mynah.files import display_path
 from mynah.segmentation.inputs import LongRecording
-from mynah.segmentation.utterance import Utterance
+from mynah.segmentation.utterance import CutUtterance
 
 
-def show_summary(segmented: Sequence[tuple[LongRecording, Sequence[Utterance]]], to: Path) -> None:
+def show_summary(
+    segmented: Sequence[tuple[LongRecording, Sequence[CutUtterance]]], to: Path
+) -> None:
     """Print how much was kept, how much was rejected for which reason, and what is next."""
     every = [one for _, utterances in segmented for one in utterances]
     kept = [one for one in every if not one.rejected]
-    by_reason: dict[str, list[Utterance]] = defaultdict(list)
+    by_reason: dict[str, list[CutUtterance]] = defaultdict(list)
     for one in every:
         if one.rejected:
             by_reason[one.rejected].append(one)
@@ -35,7 +37,7 @@ def show_summary(segmented: Sequence[tuple[LongRecording, Sequence[Utterance]]],
         console.notice("Nothing was kept.")
 
 
-def _row(name: str, utterances: Sequence[Utterance]) -> list[str]:
+def _row(name: str, utterances: Sequence[CutUtterance]) -> list[str]:
     scores = [one.score for one in utterances if one.score is not None]
     return [
         name,

@@ -9,16 +9,16 @@ from dataclasses import replace
 from mynah.segmentation import utterance as reasons
 from mynah.segmentation.aligning.aligned_text import Rules, length_reason
 from mynah.segmentation.cutting import Cut, choose_cuts
-from mynah.segmentation.timed_transcripts.entry import Entry, TimedTranscript
+from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript
 from mynah.segmentation.transcript import is_spoken, read_transcript
-from mynah.segmentation.utterance import Utterance
+from mynah.segmentation.utterance import CutUtterance
 
 _OVERLAP_SECONDS = 0.3  # annotators' times are no better
 
 
 def timed_utterances(
     transcript: TimedTranscript, duration_seconds: float, channels: int, rules: Rules
-) -> list[Utterance]:
+) -> list[CutUtterance]:
     """The utterances of one recording, with reasons for those that are rejected.
 
     Single words are put together, and cut at pauses. Subtitles that end within a sentence,
@@ -45,7 +45,7 @@ def timed_utterances(
         if transcript.run_on:
             entries = _joined(entries, rules)
         made = [
-            Utterance(
+            CutUtterance(
                 entry.start_seconds,
                 entry.end_seconds,
                 entry.text,
@@ -65,14 +65,18 @@ def timed_utterances(
     ]
 
 
-def _by_voice(entries: Sequence[Entry]) -> list[tuple[tuple[int | None, str], list[Entry]]]:
-    voices: dict[tuple[int | None, str], list[Entry]] = {}
+def _by_voice(
+    entries: Sequence[TimedEntry],
+) -> list[tuple[tuple[int | None, str], list[TimedEntry]]]:
+    voices: dict[tuple[int | None, str], list[TimedEntry]] = {}
     for entry in entries:
         voices.setdefault((entry.channel, entry.speaker), []).append(entry)
     return list(voices.items())
 
 
-def _of_words(words: Sequence[Entry], duration_seconds: float, rules: Rules) -> list[Utterance]:
+def _of_words(
+    words: Sequence[TimedEntry], duration_seconds: float, rules: Rules
+) -> list[CutUtterance]:
     """Words of one voice, cut at the pauses between them."""
     padding = rules.pause.padding_seconds
     sentences = read_transcript(" ".join(word.text for word in words))
@@ -96,7 +100,7 @@ def _of_words(words: Sequence[Entry], duration_seconds: float, rules: Rules) -> 
     last = min(max(duration_seconds, words[-1].end_seconds), words[-1].end_seconds + padding)
     cuts.append(Cut(last, duration_seconds))
     return [
-        Utterance(
+        CutUtterance(
             _cut(cuts, first).start_after,
             _cut(cuts, end).end_before,
             " ".join(word.text for word in words[first:end]),
@@ -113,9 +117,9 @@ def _cut(cuts: Sequence[Cut | None], place: int) -> Cut:
     return found
 
 
-def _joined(entries: Sequence[Entry], rules: Rules) -> list[Entry]:
+def _joined(entries: Sequence[TimedEntry], rules: Rules) -> list[TimedEntry]:
     """Subtitles with those they go on in, as long as the most that is allowed."""
-    made: list[Entry] = []
+    made: list[TimedEntry] = []
     for entry in entries:
         before = made[-1] if made else None
         if (
@@ -140,7 +144,7 @@ def _ends_sentence(text: str) -> bool:
     return bool(words) and words[-1].ends_sentence
 
 
-def _overlapping(made: Sequence[Utterance]) -> set[int]:
+def _overlapping(made: Sequence[CutUtterance]) -> set[int]:
     """Numbers of those during which another, on the same channel, goes on."""
     found: set[int] = set()
     open_ones: list[int] = []
@@ -159,8 +163,8 @@ def _overlapping(made: Sequence[Utterance]) -> set[int]:
 
 
 def _checked(
-    made: Utterance, duration_seconds: float, channels: int, overlaps: bool, rules: Rules
-) -> Utterance:
+    made: CutUtterance, duration_seconds: float, channels: int, overlaps: bool, rules: Rules
+) -> CutUtterance:
     if made.rejected:
         return made
     if made.end_seconds > duration_seconds + _OVERLAP_SECONDS:

@@ -21,7 +21,7 @@ _UNSPACED = re.compile(
 
 
 @dataclass(frozen=True)
-class Word:
+class WrittenWord:
     """A word of a transcript.
 
     Attributes:
@@ -39,7 +39,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Transcript:
+class WrittenTranscript:
     """A transcript and its words.
 
     Attributes:
@@ -49,7 +49,7 @@ class Transcript:
     """
 
     text: str
-    words: list[Word]
+    words: list[WrittenWord]
     annotations: int = 0
 
     def written(self, first: int, last: int) -> str:
@@ -59,7 +59,7 @@ class Transcript:
         return " ".join(self.text[self.words[first].start : self.words[last - 1].end].split())
 
 
-def read_transcript(text: str) -> Transcript:
+def read_transcript(text: str) -> WrittenTranscript:
     """Split a transcript into words.
 
     Annotations in square or angle brackets are no words and are left out. Words are what
@@ -74,8 +74,8 @@ def read_transcript(text: str) -> Transcript:
         following = spans[number + 1][0] if number + 1 < len(spans) else len(plain)
         lines = plain.count("\n", end, following)
         ends = bool(_SENTENCE_END.search(plain[start:end])) or lines > (1 if has_punctuation else 0)
-        words.append(Word(plain[start:end], start, end, ends))
-    return Transcript(plain, words, annotations)
+        words.append(WrittenWord(plain[start:end], start, end, ends))
+    return WrittenTranscript(plain, words, annotations)
 
 
 def is_spoken(text: str) -> bool:

@@ -18,7 +18,7 @@ UNREADABLE = "recording cannot be read"
 
 
 @dataclass(frozen=True)
-class Utterance:
+class CutUtterance:
     """A piece of a recording with its text.
 
     Attributes:

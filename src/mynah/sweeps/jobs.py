@@ -23,7 +23,7 @@ _SLUG = 60  # characters of a directory's name, before its hash
 
 
 @dataclass(frozen=True)
-class Job:
+class SweepJob:
     """One run of a sweep.
 
     Attributes:
@@ -82,7 +82,7 @@ def short_label(overrides: Mapping[str, str]) -> str:
     return " ".join(parts)
 
 
-def digest(content: Any) -> str:
+def job_digest(content: Any) -> str:
     """Eight hexadecimal digits that stand for any plain tree."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -101,7 +101,7 @@ def sweep_name(definition: Iterable[tuple[str, Sequence[str]]]) -> str:
     """
     grid = {key: sorted(values) for key, values in definition}
     swept = [key.rpartition(".")[2] for key, values in grid.items() if len(values) > 1]
-    return "-".join([slug("-".join(sorted(swept))) or "sweep", digest(grid)])
+    return "-".join([slug("-".join(sorted(swept))) or "sweep", job_digest(grid)])
 
 
 def make_jobs(
@@ -109,7 +109,7 @@ def make_jobs(
     settings: Sequence[Mapping[str, Any]],
     sweep_directory: Path,
     first_number: int = 0,
-) -> list[Job]:
+) -> list[SweepJob]:
     """The jobs of a sweep.
 
     Args:
@@ -126,8 +126,10 @@ def make_jobs(
         identity = json.loads(json.dumps(tree, default=str))
         # Where results are written, and a resumption, are not what is learned.
         identity.get("training", {}).pop("output_dir", None)
-        name = "-".join(filter(None, [slug(short_label(swept)), digest(identity)]))
-        jobs.append(Job(first_number + position, tuple(own), swept, tree, sweep_directory / name))
+        name = "-".join(filter(None, [slug(short_label(swept)), job_digest(identity)]))
+        jobs.append(
+            SweepJob(first_number + position, tuple(own), swept, tree, sweep_directory / name)
+        )
     return jobs
 
 
@@ -142,7 +144,7 @@ def write_job(directory: Path, content: Mapping[str, Any]) -> None:
     write_json(directory / JOB, content, indent=2)
 
 
-def is_finished(job: Job) -> bool:
+def is_finished(job: SweepJob) -> bool:
     """Whether a job is done: the sweep saw it end well, or the run itself wrote so."""
     if read_job(job.directory).get("status") == "done":
         return True

@@ -10,7 +10,7 @@ from mynah.files import write_text
 from mynah.pages.axes import Scale, picture, show_number, show_percent, ticks
 from mynah.pages.markup import Markup, tag
 from mynah.sweeps.scores import MetricName, Score
-from mynah.sweeps.table import Group, Row, common_metric, group_seeds, has_seeds
+from mynah.sweeps.table import SeedGroup, TableRow, common_metric, group_seeds, has_seeds
 
 _ROW = 30  # pixels between two settings
 _TOP = 64
@@ -21,7 +21,7 @@ _CHARACTER = 7.3  # pixels, of the 12-pixel monospace labels
 _INK, _FAINT, _MARK = "#1f2933", "#d5dbe1", "#0b6e99"
 
 
-def write_plot(path: Path, rows: Sequence[Row], title: str) -> bool:
+def write_plot(path: Path, rows: Sequence[TableRow], title: str) -> bool:
     """Draw the jobs' metric with its 95 % intervals, the seeds of the same settings on one line.
 
     Args:
@@ -41,7 +41,7 @@ def write_plot(path: Path, rows: Sequence[Row], title: str) -> bool:
     return True
 
 
-def _draw(groups: Sequence[Group], title: str, metric: MetricName) -> str:
+def _draw(groups: Sequence[SeedGroup], title: str, metric: MetricName) -> str:
     left = 20 + _CHARACTER * max(len(group.label) for group in groups)
     right = left + _PLOT_WIDTH
     scores = [score for group in groups for score in _scores(group, metric)]
@@ -85,7 +85,7 @@ def _draw(groups: Sequence[Group], title: str, metric: MetricName) -> str:
     )
 
 
-def _job(row: Row, x: Scale, y: float) -> Markup:
+def _job(row: TableRow, x: Scale, y: float) -> Markup:
     score = row.outcome.score
     assert score is not None
     low, high = _ends(score)
@@ -97,12 +97,12 @@ def _job(row: Row, x: Scale, y: float) -> Markup:
     )
 
 
-def _measured(row: Row, metric: MetricName) -> bool:
+def _measured(row: TableRow, metric: MetricName) -> bool:
     score = row.outcome.score
     return score is not None and score.metric == metric and not math.isnan(score.value)
 
 
-def _scores(group: Group, metric: MetricName) -> list[Score]:
+def _scores(group: SeedGroup, metric: MetricName) -> list[Score]:
     return [
         row.outcome.score
         for row in group.rows

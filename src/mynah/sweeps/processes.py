@@ -23,7 +23,7 @@ from rich.text import Text
 from mynah import console
 from mynah.errors import UserError
 from mynah.files import display_path
-from mynah.sweeps.jobs import LOG, Job, Outcome, read_job, write_job
+from mynah.sweeps.jobs import LOG, Outcome, SweepJob, read_job, write_job
 from mynah.sweeps.scores import read_score
 
 _POLL_SECONDS = 0.1
@@ -33,7 +33,7 @@ _INTERRUPT_SECONDS = 120.0  # a job has to write its checkpoint after an interru
 
 @dataclass
 class _Running:
-    job: Job
+    job: SweepJob
     command: list[str]
     process: subprocess.Popen[bytes]
     log: IO[bytes]
@@ -44,8 +44,8 @@ class _Running:
 
 
 def run_jobs(
-    jobs: Sequence[Job],
-    command: Callable[[Job], list[str]],
+    jobs: Sequence[SweepJob],
+    command: Callable[[SweepJob], list[str]],
     *,
     at_once: int = 1,
     devices: Sequence[str] | None = None,
@@ -136,7 +136,7 @@ def how_it_ended(exit_status: int) -> str:
 
 
 def _start(
-    job: Job,
+    job: SweepJob,
     command: list[str],
     place: str,
     slot: int,
@@ -198,7 +198,7 @@ def _finish(one: _Running, interrupted: bool = False) -> Outcome:
     ended: str = outcome.status
     if ended in ("failed", "killed"):
         ended += f" ({how_it_ended(exit_status).removeprefix('killed by ')})"
-    console.say(f"      {one.job.label}: {ended} after {duration(seconds)}{rate}")
+    console.say(f"      {one.job.label}: {ended} after {clock_time(seconds)}{rate}")
     if not outcome.well and outcome.status != "interrupted":
         for line in _complaint(one.job.directory / LOG):
             console.say(f"      | {line}")
@@ -206,7 +206,7 @@ def _finish(one: _Running, interrupted: bool = False) -> Outcome:
 
 
 def _described(
-    job: Job, command: list[str], status: str, seconds: float, exit_status: int | None
+    job: SweepJob, command: list[str], status: str, seconds: float, exit_status: int | None
 ) -> dict[str, Any]:
     return {
         "status": status,
@@ -283,10 +283,10 @@ def _status_line() -> Iterator[Callable[[_Running], None]]:
 
 def _progress_line(one: _Running, now: float) -> str:
     newest = " ".join(last_lines(one.job.directory / LOG, 1))
-    return f"{one.job.label}: {duration(now - one.started)}  {newest}".rstrip()
+    return f"{one.job.label}: {clock_time(now - one.started)}  {newest}".rstrip()
 
 
-def duration(seconds: float) -> str:
+def clock_time(seconds: float) -> str:
     """``75.2`` as ``1:15``, ``4000`` as ``1:06:40``."""
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)

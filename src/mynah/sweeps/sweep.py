@@ -14,7 +14,7 @@ from mynah.errors import UserError
 from mynah.files import display_path
 from mynah.runs.directory import complete_checkpoints, link_newest_model, model_directory_of
 from mynah.sweeps import plot, table
-from mynah.sweeps.jobs import LOG, Job, Outcome, is_finished, read_job
+from mynah.sweeps.jobs import LOG, Outcome, SweepJob, is_finished, read_job
 from mynah.sweeps.processes import how_it_ended, run_jobs
 from mynah.sweeps.scores import read_score
 
@@ -31,7 +31,7 @@ class SweepResult:
         interrupted: Whether the user stopped it.
     """
 
-    rows: list[table.Row]
+    rows: list[table.TableRow]
     interrupted: bool
 
     @property
@@ -49,8 +49,8 @@ class SweepResult:
 
 
 def run_sweep(
-    jobs: Sequence[Job],
-    command: Callable[[Job, list[str]], list[str]],
+    jobs: Sequence[SweepJob],
+    command: Callable[[SweepJob, list[str]], list[str]],
     sweep_directory: Path,
     *,
     working_directory: Path,
@@ -98,7 +98,7 @@ def run_sweep(
         return result
 
 
-def _resumed(job: Job) -> list[str]:
+def _resumed(job: SweepJob) -> list[str]:
     """The override that lets a job go on where an earlier attempt was stopped, if it was."""
     keys = {text.partition("=")[0].lstrip("+") for text in job.overrides}
     if keys & set(_STARTING_POINTS):

@@ -13,21 +13,21 @@ from pathlib import Path
 
 from mynah import console
 from mynah.files import write_text
-from mynah.sweeps.jobs import LOG, Job, Outcome, short_label
-from mynah.sweeps.processes import duration, how_it_ended
+from mynah.sweeps.jobs import LOG, Outcome, SweepJob, short_label
+from mynah.sweeps.processes import clock_time, how_it_ended
 from mynah.sweeps.scores import MetricName
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A job with what became of it."""
 
-    job: Job
+    job: SweepJob
     outcome: Outcome
 
 
 @dataclass(frozen=True)
-class Group:
+class SeedGroup:
     """Jobs that differ in ``training.seed`` alone.
 
     Attributes:
@@ -38,18 +38,18 @@ class Group:
     """
 
     label: str
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     mean: float
     spread: float
 
 
-def best_first(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> list[Row]:
+def best_first(jobs: Sequence[SweepJob], outcomes: Mapping[int, Outcome]) -> list[TableRow]:
     """All jobs: the measured ones from the best on, then those without a value as in the grid."""
-    rows = [Row(job, outcomes.get(job.number, Outcome("not run"))) for job in jobs]
+    rows = [TableRow(job, outcomes.get(job.number, Outcome("not run"))) for job in jobs]
 
     metric = common_metric(rows)
 
-    def order(row: Row) -> tuple[float, bool, int]:
+    def order(row: TableRow) -> tuple[float, bool, int]:
         score = row.outcome.score
         comparable = score is not None and score.metric == metric and not math.isnan(score.value)
         return (
@@ -61,13 +61,13 @@ def best_first(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> list[Row
     return sorted(rows, key=order)
 
 
-def common_metric(rows: Sequence[Row]) -> MetricName | None:
+def common_metric(rows: Sequence[TableRow]) -> MetricName | None:
     """The metric that most jobs are measured with, and all are compared by; None: of none."""
     counts = Counter(row.outcome.score.metric for row in rows if row.outcome.score is not None)
     return counts.most_common(1)[0][0] if counts else None
 
 
-def values(rows: Sequence[Row], metric: MetricName | None) -> list[float]:
+def table_values(rows: Sequence[TableRow], metric: MetricName | None) -> list[float]:
     """The values of one metric, of the jobs that have one."""
     scores = [row.outcome.score for row in rows]
     return [
@@ -77,17 +77,17 @@ def values(rows: Sequence[Row], metric: MetricName | None) -> list[float]:
     ]
 
 
-def group_seeds(rows: Sequence[Row]) -> list[Group]:
+def group_seeds(rows: Sequence[TableRow]) -> list[SeedGroup]:
     """Jobs grouped over seeds, the group with the best mean first."""
-    members: dict[tuple[tuple[str, str], ...], list[Row]] = {}
+    members: dict[tuple[tuple[str, str], ...], list[TableRow]] = {}
     for row in rows:
         members.setdefault(tuple(sorted(row.job.without_seed.items())), []).append(row)
     groups = []
     metric = common_metric(rows)
     for found in members.values():
-        rates = values(found, metric)
+        rates = table_values(found, metric)
         groups.append(
-            Group(
+            SeedGroup(
                 label=short_label(found[0].job.without_seed) or "all the same settings",
                 rows=tuple(found),
                 mean=statistics.fmean(rates) if rates else math.nan,
@@ -98,12 +98,12 @@ def group_seeds(rows: Sequence[Row]) -> list[Group]:
     return sorted(groups, key=lambda group: (math.isnan(group.mean), sign * group.mean))
 
 
-def has_seeds(groups: Sequence[Group]) -> bool:
+def has_seeds(groups: Sequence[SeedGroup]) -> bool:
     """Whether any settings were run with more than one seed."""
     return any(len(group.rows) > 1 for group in groups)
 
 
-def print_tables(rows: Sequence[Row]) -> None:
+def print_tables(rows: Sequence[TableRow]) -> None:
     """Print the jobs, and where several seeds ran, the settings with mean and spread."""
     metric = common_metric(rows)
     label = metric.label if metric is not None else "score"
@@ -115,7 +115,7 @@ def print_tables(rows: Sequence[Row]) -> None:
                 row.job.label,
                 _value(row.outcome, metric),
                 row.outcome.score.interval if row.outcome.score is not None else "-",
-                duration(row.outcome.seconds),
+                clock_time(row.outcome.seconds),
                 _status(row.outcome),
             ]
             for row in rows
@@ -130,7 +130,7 @@ def print_tables(rows: Sequence[Row]) -> None:
         )
 
 
-def write_csv(path: Path, rows: Sequence[Row]) -> None:
+def write_csv(path: Path, rows: Sequence[TableRow]) -> None:
     """Write one line a job, best first; shares as fractions, times in seconds, intervals over
     utterances as in ``results.json``."""
     keys = list(dict.fromkeys(key for row in rows for key in row.job.swept))
@@ -180,8 +180,10 @@ def _status(outcome: Outcome) -> str:
     return outcome.status
 
 
-def _group_cells(group: Group, metric: MetricName | None) -> list[str]:
-    found = sorted(values(group.rows, metric), reverse=bool(metric and metric.greater_is_better))
+def _group_cells(group: SeedGroup, metric: MetricName | None) -> list[str]:
+    found = sorted(
+        table_values(group.rows, metric), reverse=bool(metric and metric.greater_is_better)
+    )
     seeds = f"{len(found)}" if len(found) == len(group.rows) else f"{len(found)}/{len(group.rows)}"
     if metric is None or not found:
         return [group.label, seeds, "-", "-", "-", "-"]

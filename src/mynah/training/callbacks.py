@@ -32,7 +32,7 @@ class Stoppable(Protocol):
         """Save and stop here."""
 
 
-class Measured(Protocol):
+class ProgressSource(Protocol):
     """The trainer as :class:`Progress` needs it.
 
     Attributes:
@@ -155,7 +155,7 @@ class Progress(TrainerCallback):
         bar: Whether a bar is wanted.
     """
 
-    def __init__(self, trainer: Measured, *, bar: bool) -> None:
+    def __init__(self, trainer: ProgressSource, *, bar: bool) -> None:
         self._trainer = trainer
         self._bar = bar and console.console().is_terminal
         self._open = ExitStack()

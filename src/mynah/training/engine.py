@@ -187,7 +187,7 @@ class MynahTrainer(Trainer, Generic[Key]):
         training = self.job.config.training
         trained: Any = self.model if model is None else model
         if training.optim == muon.NAME:
-            self.optimizer = muon.build(
+            self.optimizer = muon.build_muon(
                 trained,
                 set(self.get_decay_parameter_names(trained)),
                 lr=self.args.learning_rate,

@@ -12,7 +12,7 @@ import torch
 from mynah import console, distributed
 from mynah.data.positions import Key, Position
 from mynah.errors import UserError
-from mynah.training.guards.loss_guard import Batch, LossGuard
+from mynah.training.guards.loss_guard import LossGuard, StepBatch
 from mynah.training.guards.running_statistics import RunningStatistics
 from mynah.training.guards.skipped_rows import SkippedRows
 from mynah.training.trackers import log_directory
@@ -79,7 +79,7 @@ class StepGradient(Generic[Key]):
         self.audio_seconds = 0.0
         self.stop_agreed = False
         self._began = time.monotonic()
-        self._batches: list[Batch] = []
+        self._batches: list[StepBatch] = []
         self._pieces = 1  # of a batch, since memory did not hold one
         self._total = 0.0  # undivided loss of this optimizer step, this rank
         self._count = 0.0  # what it is to be divided by
@@ -132,7 +132,7 @@ class StepGradient(Generic[Key]):
         self._count += count
         self._seconds += inputs["seconds"]
         self._batches.append(
-            Batch(inputs["ids"], inputs["seconds"], total / count if count else 0.0)
+            StepBatch(inputs["ids"], inputs["seconds"], total / count if count else 0.0)
         )
         if self._trainer.accelerator.sync_gradients:
             self.finish(model)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.data.preparation.training_rows import write_account
+from mynah.data.preparation.training_rows import save_account
 from mynah.machine import describe_device
 from mynah.runs.directory import write_settings
 from mynah.runs.summary import Outlook, summarize
@@ -57,7 +57,7 @@ def planned_batches(
     first = rows.training.head(seed=config.training.seed)
     family.check_languages(set(first.languages))
     judged = without_impossible(first, family, config.data, report=rows.data.report)
-    write_account(run, rows.data)
+    save_account(run, rows.data)
     settings = with_batch_size(config, family, judged, resume=resume)
     plan = batch_plan(judged, settings)
     write_settings(run, settings)

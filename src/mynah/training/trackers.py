@@ -25,7 +25,7 @@ from mynah.errors import UserError
 from mynah.files import read_json, write_json
 
 TENSORBOARD = "tensorboard"
-RECORD = "trackers.json"
+TRACKER_RECORD = "trackers.json"
 
 # Trackers with runs of their own on some server: the variable that names a run to go on with.
 _RUN_VARIABLES = {"wandb": "WANDB_RUN_ID", "mlflow": "MLFLOW_RUN_ID"}
@@ -58,7 +58,7 @@ class Tracker(TrainerCallback):
         self._directory = directory
         self._run_name = run_name
         self._record = (
-            read_json(directory / RECORD).get(name, {}) if resuming and not rewinds else {}
+            read_json(directory / TRACKER_RECORD).get(name, {}) if resuming and not rewinds else {}
         )
         self._callback: TrainerCallback | None = None
         self._failed = False
@@ -134,7 +134,7 @@ class Tracker(TrainerCallback):
     def _keep(self, **fields: Any) -> None:
         self._record |= fields
         self._directory.mkdir(parents=True, exist_ok=True)
-        file = self._directory / RECORD
+        file = self._directory / TRACKER_RECORD
         write_json(file, read_json(file) | {self.name: self._record}, indent=1)
 
 

@@ -12,7 +12,7 @@ from config_files import experiment
 from mynah.cli import config as explaining
 from mynah.cli.exit_status import exit_status
 from mynah.config.effective import effective_yaml, values
-from mynah.config.hydra.compose import compose, parse
+from mynah.config.hydra.compose import compose, parse_overrides
 from mynah.config.mistakes.command_line import plain_value
 from mynah.config.mistakes.yaml_file import read_yaml
 from mynah.config.reference import reference
@@ -140,7 +140,7 @@ def test_the_effective_yaml_is_plain_yaml_in_the_schemas_order():
     ],
 )
 def test_any_text_survives_the_way_through_hydras_grammar(text):
-    (override,) = parse([argument("model.prompt", text)])
+    (override,) = parse_overrides([argument("model.prompt", text)])
     assert plain_value(override) == text
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from config_files import experiment
 
-from mynah.config.checkpointed import Measured, checkpoint_config, with_absolute_paths
+from mynah.config.checkpointed import MeasuringSettings, checkpoint_config, with_absolute_paths
 from mynah.config.effective import effective_yaml
 from mynah.config.hydra.compose import compose
 from mynah.config.hydra.shown import job_yaml
@@ -25,7 +25,7 @@ def told(*arguments: str, **where) -> list[str]:
     return [text for text in notices(composed.config, composed.origins) if "corpus" in text]
 
 
-def measured(folder: Path, trained: list[str], typed: list[str]) -> Measured:
+def measured(folder: Path, trained: list[str], typed: list[str]) -> MeasuringSettings:
     """What a checkpoint that was trained with some arguments is measured with under others."""
     saved = with_absolute_paths(compose(trained).config, HERE)
     (folder / "config.yaml").write_text(effective_yaml(saved))

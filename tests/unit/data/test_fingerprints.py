@@ -25,7 +25,7 @@ from mynah.data.synthetic.espeak import Spoken
 from mynah.data.text import TextPolicy
 from mynah.segmentation import segment
 from mynah.segmentation.aligning.aligned_text import Rules
-from mynah.segmentation.aligning.posteriors import Windows
+from mynah.segmentation.aligning.posteriors import PosteriorWindows
 
 
 def a_table(fingerprint: str) -> SimpleNamespace:
@@ -111,7 +111,7 @@ def test_embedded_speech_is_found_again_in_the_cache(monkeypatch, tmp_path):
 
 def test_a_cut_recording_is_found_again_by_its_settings():
     request = SimpleNamespace(
-        rules=Rules(least_score=-2.5), windows=Windows(seconds=8.0), write_audio=True
+        rules=Rules(least_score=-2.5), windows=PosteriorWindows(seconds=8.0), write_audio=True
     )
     settings = segment._settings(request, SimpleNamespace(identity="model@1"))
     written = json.dumps(settings, sort_keys=True).encode()

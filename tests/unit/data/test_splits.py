@@ -2,7 +2,7 @@
 
 import pytest
 
-from mynah.data.splits import parse
+from mynah.data.splits import parse_split
 from mynah.errors import UserError
 
 
@@ -21,13 +21,13 @@ from mynah.errors import UserError
     ],
 )
 def test_a_slice_means_the_rows_that_the_hub_means(written, total, rows):
-    (wanted,) = parse(written)
+    (wanted,) = parse_split(written)
     assert wanted.rows(total) == rows
     assert str(wanted) == written
 
 
 def test_splits_can_be_added_up_and_know_how_many_rows_are_enough():
-    first, second = parse("train.100[:500] + train.360[10%:20%]")
+    first, second = parse_split("train.100[:500] + train.360[10%:20%]")
     assert (first.name, first.first_rows) == ("train.100", 500)
     assert (second.name, second.first_rows) == ("train.360", None)
 
@@ -35,4 +35,4 @@ def test_splits_can_be_added_up_and_know_how_many_rows_are_enough():
 @pytest.mark.parametrize("written", ["train[", "train[3]", "train[a:b]", "[:3]", ""])
 def test_what_is_no_split_is_an_error_with_examples(written):
     with pytest.raises(UserError, match="is no split"):
-        parse(written)
+        parse_split(written)

@@ -9,7 +9,7 @@ import pytest
 from evaluation_fakes import FakeCorpus, FakeFamily
 
 from mynah.config.schema import Config
-from mynah.evaluation.evaluate import Evaluation, evaluate
+from mynah.evaluation.evaluate import Evaluation, evaluate_split
 from mynah.evaluation.intervals.interval import Interval
 from mynah.evaluation.metrics.word_error_rate import WordErrorRate
 from mynah.evaluation.score import Measure
@@ -21,7 +21,7 @@ HEARD = ["turn left now", "set the timer", "what time is it", "play song"]
 
 def test_an_evaluation_decodes_normalises_and_scores_the_whole_corpus():
     corpus = FakeCorpus(SAID, unreadable={2})
-    found = evaluate(FakeFamily(HEARD), corpus, Config(), progress=False)
+    found = evaluate_split(FakeFamily(HEARD), corpus, Config(), progress=False)
     s = found.scores
     assert (s.utterances, s.words, s.failed) == (4, 12, 1)
     assert s.edits[1:] == (1, 5, 1)
@@ -38,7 +38,7 @@ def test_the_settings_decide_the_normaliser_and_the_bootstrap():
     config = Config()
     config.evaluation.normalizer = "none"
     config.evaluation.bootstrap_samples = 0
-    found = evaluate(FakeFamily(HEARD), FakeCorpus(SAID), config, name="test", progress=False)
+    found = evaluate_split(FakeFamily(HEARD), FakeCorpus(SAID), config, name="test", progress=False)
     assert found.name == "test"
     assert found.scores.normalizer == "none@2"
     assert found.scores["wer"].value == 10 / 12
@@ -49,13 +49,13 @@ def test_the_settings_decide_the_batches():
     config = Config()
     config.training.per_device_eval_batch_size = 3
     family = FakeFamily(HEARD)
-    evaluate(family, FakeCorpus(SAID), config, progress=False)
+    evaluate_split(family, FakeCorpus(SAID), config, progress=False)
     assert [len(rows) for rows in family.batches] == [3, 1]
 
 
 def test_hypotheses_of_fewer_rows_than_the_corpus_are_refused():
     corpus = FakeCorpus(SAID)
-    found = evaluate(FakeFamily(HEARD), corpus, Config(), progress=False)
+    found = evaluate_split(FakeFamily(HEARD), corpus, Config(), progress=False)
     with pytest.raises(ValueError, match="one a row"):
         Evaluation.from_decoding(corpus, found.hypotheses[:-1], Config(), seconds=1.0)
 
@@ -63,8 +63,8 @@ def test_hypotheses_of_fewer_rows_than_the_corpus_are_refused():
 def test_the_table_shows_each_split_with_its_rates_intervals_and_counts(capsys):
     config = Config()
     corpus = FakeCorpus(SAID, speakers=[""] * 4)
-    one = evaluate(FakeFamily(HEARD), corpus, config, name="clean", progress=False)
-    two = evaluate(FakeFamily(SAID), corpus, config, name="other", progress=False)
+    one = evaluate_split(FakeFamily(HEARD), corpus, config, name="clean", progress=False)
+    two = evaluate_split(FakeFamily(SAID), corpus, config, name="other", progress=False)
     console_summary({"clean": one, "other": two})
     printed = capsys.readouterr().out
     s = one.scores

@@ -13,7 +13,7 @@ import mynah.evaluation.loss as loss_of
 from mynah.config.schema import Config
 from mynah.data.corpus import Utterance
 from mynah.errors import UserError
-from mynah.evaluation.evaluate import evaluate
+from mynah.evaluation.evaluate import evaluate_split
 from mynah.models.family import Example
 
 
@@ -130,12 +130,12 @@ def test_a_corpus_of_which_nothing_has_a_loss_is_refused(checkpoints, corpus):
 def test_an_evaluation_has_it_where_it_is_asked_for(checkpoints, corpus):
     family, config = build("ctc", checkpoints), Config()
     config.evaluation.bootstrap_samples = 10
-    assert "loss" not in evaluate(family, corpus, config, progress=False).scores.measures
+    assert "loss" not in evaluate_split(family, corpus, config, progress=False).scores.measures
     expected, _ = ctc_by_hand(family, corpus)
     config.evaluation.metrics = ["loss", "cer"]
-    scores = evaluate(family, corpus, config, progress=False).scores
+    scores = evaluate_split(family, corpus, config, progress=False).scores
     assert list(scores.measures) == ["loss", "cer"] and scores.best == "loss"
     assert scores.summary()["loss"] == pytest.approx(expected, rel=2e-5)
     config.evaluation.metrics, config.training.metric_for_best_model = None, "loss"
-    scores = evaluate(family, corpus, config, progress=False).scores
+    scores = evaluate_split(family, corpus, config, progress=False).scores
     assert list(scores.measures) == ["wer", "cer", "loss"] and scores.best == "loss"

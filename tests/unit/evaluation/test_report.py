@@ -59,7 +59,7 @@ class Page(HTMLParser):
 def write(directory, evaluations, **changes):
     corpora = changes.pop("corpora", {})
     arguments = {"history": [], "about": ABOUT, "corpora": corpora} | changes
-    path = report.write(directory, evaluations, **arguments)
+    path = report.write_evaluation(directory, evaluations, **arguments)
     return Page(path.read_text(encoding="utf-8"))
 
 
@@ -259,7 +259,7 @@ def test_long_lists_in_the_data_s_report_are_cut_on_the_page_only(tmp_path, eval
 
 def test_there_must_be_something_to_report(tmp_path):
     with pytest.raises(ValueError, match="no evaluation"):
-        report.write(tmp_path, {}, history=[], about={}, corpora={})
+        report.write_evaluation(tmp_path, {}, history=[], about={}, corpora={})
 
 
 def _decoded(address: str) -> tuple[np.ndarray, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from inspected_corpora import sentence
 
-from mynah.inspection.rows import gather
+from mynah.inspection.rows import gather_rows
 from mynah.inspection.signals.audio_scan import AudioScan
 from mynah.inspection.signals.signal_facts import FACTS
 from mynah.inspection.suspicions import by_row, suspicions
@@ -32,7 +32,7 @@ class Listed:
 
 
 def found_in(corpus: Listed) -> dict[str, list[int]]:
-    found = suspicions(corpus, gather(corpus), None, {})
+    found = suspicions(corpus, gather_rows(corpus), None, {})
     return {one.kind.key: one.rows.tolist() for one in found}
 
 
@@ -69,7 +69,7 @@ def test_the_first_of_equal_recordings_is_no_duplicate_and_unknown_ones_never_ar
 
 def test_a_row_that_is_wrong_in_two_ways_is_listed_once_with_both():
     corpus = Listed(["5 %", "fine", "fine"], [1, 1, 1])
-    rows = by_row(suspicions(corpus, gather(corpus), None, {}))
+    rows = by_row(suspicions(corpus, gather_rows(corpus), None, {}))
     assert {row: [one.kind.key for one in found] for row, found in rows.items()} == {
         0: ["digits", "symbols"]
     }
@@ -82,7 +82,7 @@ def test_a_recording_at_the_telephone_s_own_rate_was_not_upsampled():
     facts["file_rate"] = np.array([8000.0, 16000.0])
     corpus = Listed(["yes", "no"], [1, 1])
     scan = AudioScan(np.arange(2), facts, {}, 2)
-    found = suspicions(corpus, gather(corpus), scan, {})
+    found = suspicions(corpus, gather_rows(corpus), scan, {})
     assert {one.kind.key: one.rows.tolist() for one in found} == {"upsampled": [1]}
 
 
@@ -92,7 +92,7 @@ def test_what_cannot_be_read_is_named_with_its_reason():
     scan = AudioScan(np.arange(3), facts, {2: "it is cut off"}, 2)
     [found] = [
         one
-        for one in suspicions(corpus, gather(corpus), scan, {"row-1": "there is no file"})
+        for one in suspicions(corpus, gather_rows(corpus), scan, {"row-1": "there is no file"})
         if one.kind.key == "unreadable"
     ]
     assert [(row, found.describe(row)) for row in found.rows.tolist()] == [

@@ -7,19 +7,19 @@ import pytest
 
 from mynah.inspection.figures import FIGURES
 from mynah.inspection.histogram import histogram
-from mynah.inspection.terminal import bars, plot
+from mynah.inspection.terminal import plot, text_bars
 
 
 def test_a_column_is_as_high_as_its_count_in_eighths_of_a_line():
-    lines = bars([0, 1, 8, 16, 32], height=4)
+    lines = text_bars([0, 1, 8, 16, 32], height=4)
     assert lines == ["    █", "    █", "   ██", " ▁███"]
 
 
 def test_a_small_count_is_never_invisible_and_many_bins_are_drawn_together():
-    assert bars([1, 100_000], height=2)[-1][0] == "▁"
-    lines = bars([1] * 100, width=30)
+    assert text_bars([1, 100_000], height=2)[-1][0] == "▁"
+    lines = text_bars([1] * 100, width=30)
     assert len(lines[0]) <= 30
-    assert bars([], height=2) == ["", ""]
+    assert text_bars([], height=2) == ["", ""]
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.key)

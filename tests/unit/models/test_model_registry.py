@@ -23,7 +23,7 @@ def refusal(**settings):
     sample_rate = settings.pop("sample_rate", 16000)
     config = tiny(**settings)
     with pytest.raises(UserError) as early:
-        registry.check(config, sample_rate=sample_rate, offline=False)
+        registry.check_model(config, sample_rate=sample_rate, offline=False)
     with pytest.raises(UserError) as late:
         registry.build(config, texts=TEXTS, sample_rate=sample_rate, offline=False)
     assert str(early.value) == str(late.value)
@@ -34,7 +34,7 @@ def test_names_of_the_hub_load_from_its_cache_with_their_commits(hub_cache):
     folders = {name: standins.install(hub_cache, name, k) for name, k in standins.LARGE.items()}
     encoder, decoder = folders
     config = tiny(encoder_model_name=encoder, decoder_model_name=decoder, use_lora=True)
-    registry.check(config, sample_rate=16000, offline=False)
+    registry.check_model(config, sample_rate=16000, offline=False)
     family = registry.build(config, texts=TEXTS, sample_rate=16000, offline=False)
     assert family.name == "speech_llm"
     assert family.base_revisions() == {name: folder.name for name, folder in folders.items()}

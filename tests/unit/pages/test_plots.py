@@ -60,7 +60,7 @@ def test_the_strip_puts_the_rate_inside_its_interval():
 
 
 def test_the_shares_of_the_errors_fill_the_bar():
-    drawn = plots.mix([("a", "substitute", 1), ("b", "delete", 3), ("c", "insert", 0)])
+    drawn = plots.share_bar([("a", "substitute", 1), ("b", "delete", 3), ("c", "insert", 0)])
     lefts = [float(x) for x in re.findall(r' x="([^"]*)"', drawn)]
     assert lefts == [0.0, 25.0]
 

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from mynah.pages.spectrogram import bin_of, log_mel, picture, png
+from mynah.pages.spectrogram import bin_of, log_mel, png, spectrogram_picture
 
 RATE = 16000
 
@@ -38,7 +38,7 @@ def test_a_picture_holds_every_shade(shape):
 def test_low_notes_are_below_and_what_is_loud_is_bright():
     decibels = np.full((10, 4), -100.0)
     decibels[:, 0] = 0.0
-    shown = decoded(picture(decibels, 0.0))
+    shown = decoded(spectrogram_picture(decibels, 0.0))
     assert shown.shape == (4, 10)
     assert (shown[-1] == 255).all() and not shown[:-1].any()
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mynah.segmentation.aligning.scoring import Scores
+from mynah.segmentation.aligning.scoring import AgreementScores
 from mynah.segmentation.cutting import Cut, Lengths, choose_cuts, utterance_seconds
 from mynah.segmentation.pauses import PauseRule, pauses_between
 
@@ -146,7 +146,7 @@ def test_what_is_said_between_two_words_is_no_pause():
 def test_the_score_is_the_mean_of_the_worst_second():
     frames = np.zeros(200, dtype=np.float32)
     frames[80:90] = -5.0
-    scores = Scores(frames, np.zeros(200, dtype=bool), FRAME)
+    scores = AgreementScores(frames, np.zeros(200, dtype=bool), FRAME)
     by_hand = min(frames[start : start + 25].mean() for start in range(10, 176))
     assert scores.score(10, 200) == np.float32(by_hand) == -2.0
     assert scores.score(85, 95) == -2.5
@@ -156,4 +156,4 @@ def test_the_score_is_the_mean_of_the_worst_second():
 def test_what_the_text_does_not_have_counts_against_an_utterance():
     passed_over = np.zeros(50, dtype=bool)
     passed_over[20:25] = True
-    assert Scores(np.zeros(50, dtype=np.float32), passed_over, FRAME).score(0, 50) == -2.0
+    assert AgreementScores(np.zeros(50, dtype=np.float32), passed_over, FRAME).score(0, 50) == -2.0

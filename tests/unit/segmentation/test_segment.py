@@ -16,9 +16,9 @@ from mynah.data.preparation.prepare import prepare
 from mynah.errors import UserError
 from mynah.segmentation import utterance as reasons
 from mynah.segmentation.aligning.aligned_text import Rules
-from mynah.segmentation.aligning.posteriors import Windows
+from mynah.segmentation.aligning.posteriors import PosteriorWindows
 from mynah.segmentation.cutting import Lengths
-from mynah.segmentation.segment import Request, segment
+from mynah.segmentation.segment import SegmentationRequest, segment
 
 LINES = [
     "Alpha bravo, charlie.",
@@ -31,7 +31,7 @@ PARTS = [0.5, LINES[0], 0.9, LINES[1], 0.7, LINES[2], 1.1, LINES[3], 0.6]
 
 def cut(source: Path, to: Path, **settings):
     """The utterances of a single recording."""
-    request = Request(source, to, **{"model": "tones", **settings})
+    request = SegmentationRequest(source, to, **{"model": "tones", **settings})
     ((_, utterances),) = segment(request, Path.cwd())
     return utterances
 
@@ -67,9 +67,11 @@ def test_sentences_are_cut_at_their_pauses_and_kept_as_they_were_written(call, t
 
 def test_the_cuts_do_not_depend_on_the_windows_that_the_model_hears(call, tones, tmp_path):
     recording, _ = call
-    whole = cut(recording, tmp_path / "a", windows=Windows(seconds=100))
+    whole = cut(recording, tmp_path / "a", windows=PosteriorWindows(seconds=100))
     assert tones.family.longest_heard > 8
-    pieces = cut(recording, tmp_path / "b", windows=Windows(seconds=1.0, context_seconds=0.4))
+    pieces = cut(
+        recording, tmp_path / "b", windows=PosteriorWindows(seconds=1.0, context_seconds=0.4)
+    )
     assert tones.family.longest_heard < 2.5
     assert [(one.text, one.rejected) for one in pieces] == [
         (one.text, one.rejected) for one in whole
@@ -206,7 +208,7 @@ def test_an_interrupted_command_goes_on_with_the_recordings_that_are_left(tmp_pa
     for name, line in zip("abc", LINES, strict=False):
         record(source / f"{name}.wav", 0.5, line, 0.5)
         (source / f"{name}.txt").write_text(line)
-    request = Request(source, tmp_path / "to", "tones")
+    request = SegmentationRequest(source, tmp_path / "to", "tones")
     original = type(tones.family).log_posteriors
     heard = []
 
@@ -233,7 +235,7 @@ def test_a_recording_that_cannot_be_read_is_listed_and_the_others_go_on(tmp_path
     (source / "a.txt").write_text("hello")
     record(source / "b.wav", 0.5, LINES[0], 0.5)
     (source / "b.txt").write_text(LINES[0])
-    segment(Request(source, tmp_path / "to", "tones"), tmp_path)
+    segment(SegmentationRequest(source, tmp_path / "to", "tones"), tmp_path)
     assert [row["text"] for row in lines(tmp_path / "to" / "manifest.jsonl")] == [LINES[0]]
     (rejected,) = lines(tmp_path / "to" / "rejected.jsonl")
     assert rejected["reason"] == reasons.UNREADABLE
@@ -282,9 +284,9 @@ def test_recordings_without_a_transcript_are_passed_over_where_asked_and_listed(
     record(source / "b.wav", 0.4, LINES[0], 0.5)
     (source / "b.txt").write_text(LINES[0])
     with pytest.raises(UserError, match=r"1 of 2 recordings have no transcript: a\.wav") as caught:
-        segment(Request(source, tmp_path / "to", "tones"), tmp_path)
+        segment(SegmentationRequest(source, tmp_path / "to", "tones"), tmp_path)
     assert "--skip-missing" in caught.value.fix
-    segment(Request(source, tmp_path / "to", "tones", skip_missing=True), tmp_path)
+    segment(SegmentationRequest(source, tmp_path / "to", "tones", skip_missing=True), tmp_path)
     (rejected,) = lines(tmp_path / "to" / "rejected.jsonl")
     assert rejected["reason"] == reasons.NO_TRANSCRIPT
 

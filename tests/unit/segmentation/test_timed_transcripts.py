@@ -165,7 +165,7 @@ def read(tmp_path: Path, name: str, content: str | bytes, tiers=()):
     if isinstance(content, str):
         content = content.encode()
     path.write_bytes(content)
-    return timed_transcripts.read(path, tiers=tiers)
+    return timed_transcripts.read_timed(path, tiers=tiers)
 
 
 def test_an_stm_gives_its_segments_without_gaps_marks_and_alternatives(tmp_path):
@@ -278,7 +278,7 @@ def test_a_file_that_was_damaged_anywhere_is_read_or_refused(tmp_path_factory, n
     path = tmp_path_factory.getbasetemp() / f"damaged-{name}"
     path.write_bytes(bytes(content))
     try:
-        found = timed_transcripts.read(path)
+        found = timed_transcripts.read_timed(path)
     except UserError:
         return
     assert found.entries
@@ -293,7 +293,7 @@ def test_any_text_at_all_is_read_or_refused(tmp_path_factory, name, text):
     path = tmp_path_factory.getbasetemp() / f"any-{name}"
     path.write_text(text, encoding="utf-8")
     try:
-        timed_transcripts.read(path)
+        timed_transcripts.read_timed(path)
     except UserError as problem:
         assert str(path) in problem.where
 
@@ -305,5 +305,5 @@ def test_a_text_grid_is_read_as_praatio_wrote_it(tmp_path, form):
     grid.addTier(textgrid.IntervalTier("utterances", said, 0, 4.0))
     grid.addTier(textgrid.PointTier("clicks", [(0.5, "click")], 0, 4.0))
     grid.save(str(tmp_path / "a.TextGrid"), format=form, includeBlankSpaces=True)
-    found = timed_transcripts.read(tmp_path / "a.TextGrid").entries
+    found = timed_transcripts.read_timed(tmp_path / "a.TextGrid").entries
     assert [(one.start_seconds, one.end_seconds, one.text) for one in found] == said

@@ -13,7 +13,7 @@ from mynah.segmentation.aligning.aligned_text import Rules
 from mynah.segmentation.aligning.labels import WordTokenizer
 from mynah.segmentation.cutting import Lengths
 from mynah.segmentation.timed import timed_utterances
-from mynah.segmentation.timed_transcripts.entry import Entry, TimedTranscript
+from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript
 from mynah.segmentation.transcript import read_transcript
 
 
@@ -106,18 +106,18 @@ def test_tones_are_spelled_with_a_separator():
 RULES = Rules(lengths=Lengths(1.0, 10.0))
 
 
-def timed(*entries: Entry, are_words=False, run_on=False, seconds=60.0, channels=1):
+def timed(*entries: TimedEntry, are_words=False, run_on=False, seconds=60.0, channels=1):
     transcript = TimedTranscript(list(entries), are_words, run_on)
     return timed_utterances(transcript, seconds, channels, RULES)
 
 
 def test_single_words_are_put_together_and_cut_at_pauses():
     words = [
-        Entry(0.5, 1.0, "so", speaker="a"),
-        Entry(1.05, 1.6, "here.", speaker="a"),
-        Entry(2.4, 3.0, "Next", speaker="a"),
-        Entry(3.0, 3.8, "one", speaker="a"),
-        Entry(3.1, 4.5, "yes", speaker="b", channel=1),
+        TimedEntry(0.5, 1.0, "so", speaker="a"),
+        TimedEntry(1.05, 1.6, "here.", speaker="a"),
+        TimedEntry(2.4, 3.0, "Next", speaker="a"),
+        TimedEntry(3.0, 3.8, "one", speaker="a"),
+        TimedEntry(3.1, 4.5, "yes", speaker="b", channel=1),
     ]
     found = timed(*words, are_words=True, channels=2)
     assert [(one.text, one.speaker, one.channel) for one in found] == [
@@ -131,17 +131,17 @@ def test_single_words_are_put_together_and_cut_at_pauses():
 
 
 def test_words_without_a_pause_are_too_long():
-    words = [Entry(i, i + 1.0, "word") for i in range(12)]
+    words = [TimedEntry(i, i + 1.0, "word") for i in range(12)]
     (found,) = timed(*words, are_words=True)
     assert found.rejected == reasons.TOO_LONG
 
 
 def test_subtitles_that_run_on_are_joined_up_to_the_end_of_the_sentence():
     cues = [
-        Entry(1.0, 3.0, "This goes"),
-        Entry(3.0, 5.0, "on here."),
-        Entry(5.0, 7.0, "This is new"),
-        Entry(8.0, 9.5, "after a pause"),
+        TimedEntry(1.0, 3.0, "This goes"),
+        TimedEntry(3.0, 5.0, "on here."),
+        TimedEntry(5.0, 7.0, "This is new"),
+        TimedEntry(8.0, 9.5, "after a pause"),
     ]
     assert [one.text for one in timed(*cues, run_on=True)] == [
         "This goes on here.",
@@ -153,14 +153,14 @@ def test_subtitles_that_run_on_are_joined_up_to_the_end_of_the_sentence():
 
 def test_timed_utterances_are_rejected_for_what_is_wrong_with_them():
     found = timed(
-        Entry(0.0, 3.0, "both"),
-        Entry(2.0, 4.0, "at once"),
-        Entry(5.0, 5.5, "short"),
-        Entry(6.0, 17.0, "long"),
-        Entry(20.0, 22.0, "", rejected="marked so"),
-        Entry(30.0, 32.0, "good"),
-        Entry(32.1, 34.0, "..."),
-        Entry(58.0, 62.0, "late"),
+        TimedEntry(0.0, 3.0, "both"),
+        TimedEntry(2.0, 4.0, "at once"),
+        TimedEntry(5.0, 5.5, "short"),
+        TimedEntry(6.0, 17.0, "long"),
+        TimedEntry(20.0, 22.0, "", rejected="marked so"),
+        TimedEntry(30.0, 32.0, "good"),
+        TimedEntry(32.1, 34.0, "..."),
+        TimedEntry(58.0, 62.0, "late"),
     )
     assert [one.rejected for one in found] == [
         reasons.OVERLAPPING, reasons.OVERLAPPING, reasons.TOO_SHORT, reasons.TOO_LONG,
@@ -169,7 +169,7 @@ def test_timed_utterances_are_rejected_for_what_is_wrong_with_them():
 
 
 def test_two_people_on_two_channels_may_speak_at_once():
-    both = [Entry(0.0, 3.0, "one", channel=0), Entry(1.0, 4.0, "two", channel=1)]
+    both = [TimedEntry(0.0, 3.0, "one", channel=0), TimedEntry(1.0, 4.0, "two", channel=1)]
     assert not any(one.rejected for one in timed(*both, channels=2))
     assert all(one.rejected for one in timed(*both, channels=1))
     (left, right) = timed(*both, channels=2)

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from mynah.errors import UserError
-from mynah.sweeps.jobs import Job, make_jobs, sweep_name
+from mynah.sweeps.jobs import SweepJob, make_jobs, sweep_name
 from mynah.sweeps.sweep import SweepResult, run_sweep
 
 FAKE_JOB = Path(__file__).with_name("fake_job.py")
 
 
-def jobs_of(sweep: Path, grid: list[dict]) -> list[Job]:
+def jobs_of(sweep: Path, grid: list[dict]) -> list[SweepJob]:
     overrides = [[f"training.{key}={value}" for key, value in point.items()] for point in grid]
     return make_jobs(overrides, [{"training": point} for point in grid], sweep)
 
@@ -32,7 +32,7 @@ def run(
     sweep = tmp_path / "outputs" / "sweeps" / "grid"
     behaviours = behaviours or ["train 0.5"] * len(grid)
 
-    def command(job: Job, added: list[str]) -> list[str]:
+    def command(job: SweepJob, added: list[str]) -> list[str]:
         behaviour = behaviours[job.number].split()
         return [sys.executable, str(FAKE_JOB), str(job.directory), *behaviour, *added]
 

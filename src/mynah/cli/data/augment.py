@@ -174,8 +174,8 @@ def _write(
     import yaml
 
     from mynah.files import write_text
-    from mynah.pages.spectrogram import picture
-    from mynah.preview.page import page
+    from mynah.pages.spectrogram import spectrogram_picture
+    from mynah.preview.page import preview_page
 
     for old in (*target.glob("*_before.*"), *target.glob("*_after.*")):
         old.unlink()
@@ -188,7 +188,7 @@ def _write(
             soundfile.write(clip, heard.audio, corpus.sample_rate, subtype="PCM_16")
             shown = heard.decibels.copy()
             shown[heard.masked] = loudest - 40
-            clip.with_suffix(".png").write_bytes(picture(shown, loudest))
+            clip.with_suffix(".png").write_bytes(spectrogram_picture(shown, loudest))
         records.append(
             {
                 "id": one.id,
@@ -201,7 +201,7 @@ def _write(
     text = json.dumps(about | {"utterances": records}, indent=2, ensure_ascii=False)
     write_text(target / _RECORD, [text, "\n"])
     settings = yaml.safe_dump(dataclasses.asdict(config.data.augmentation), sort_keys=False)
-    made_page = page(
+    made_page = preview_page(
         made,
         corpus=name,
         sample_rate=corpus.sample_rate,

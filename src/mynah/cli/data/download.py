@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 def _download(parsed: argparse.Namespace) -> None:
     from mynah.console import say
     from mynah.data.recipes import find_recipe
-    from mynah.data.recipes.installing.install import install
+    from mynah.data.recipes.installing.install import install_recipe
 
     if not parsed.corpus:
         raise UserError("Which corpus is to be downloaded?", fix="mynah data download --list")
@@ -74,7 +74,7 @@ def _download(parsed: argparse.Namespace) -> None:
         )
     directory = Path(parsed.to).expanduser()
     try:
-        there = install(
+        there = install_recipe(
             recipe,
             directory,
             parts=parsed.parts.split(",") if parsed.parts else None,

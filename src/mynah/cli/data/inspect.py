@@ -95,12 +95,12 @@ def _inspect(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
 
     from mynah import console
     from mynah.data.tables import table
-    from mynah.inspection.inspect import inspect
-    from mynah.inspection.terminal import show
-    from mynah.inspection.write import write
+    from mynah.inspection.inspect import inspect_corpus
+    from mynah.inspection.terminal import show_inspection
+    from mynah.inspection.write import write_inspection
 
     threads = config.data.num_proc or os.cpu_count() or 1
-    inspection = inspect(
+    inspection = inspect_corpus(
         data,
         config,
         cache=table.cache_directory(config.data.dataset_cache_dir, here),
@@ -110,8 +110,8 @@ def _inspect(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         family=None if checkpoint is None else _family(checkpoint, config),
         checkpoint=None if checkpoint is None else str(checkpoint),
     )
-    show(inspection)
-    record = write(
+    show_inspection(inspection)
+    record = write_inspection(
         inspection, target, command=shlex.join([*_COMMAND.split(), *arguments]), threads=threads
     )
     console.say()

@@ -41,12 +41,12 @@ def _segment(parsed: argparse.Namespace) -> None:
             fix="--min-seconds 1 --max-seconds 20",
         )
     from mynah.segmentation.aligning.aligned_text import Rules
-    from mynah.segmentation.aligning.posteriors import Windows
+    from mynah.segmentation.aligning.posteriors import PosteriorWindows
     from mynah.segmentation.cutting import Lengths
     from mynah.segmentation.pauses import PauseRule
-    from mynah.segmentation.segment import Request, segment
+    from mynah.segmentation.segment import SegmentationRequest, segment
 
-    request = Request(
+    request = SegmentationRequest(
         source=Path(parsed.source),
         to=Path(parsed.to),
         model=parsed.model,
@@ -62,7 +62,7 @@ def _segment(parsed: argparse.Namespace) -> None:
             lengths=Lengths(least, most),
             pause=PauseRule(parsed.min_pause, parsed.padding),
         ),
-        windows=Windows(seconds=parsed.window_seconds),
+        windows=PosteriorWindows(seconds=parsed.window_seconds),
     )
     segment(request, Path.cwd())
 

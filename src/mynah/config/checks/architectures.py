@@ -21,7 +21,7 @@ _FACTORS = (2, 4, 8, 16)
 
 
 @dataclass(frozen=True)
-class Architecture:
+class SizedArchitecture:
     """What a kind of encoder can be built with.
 
     Attributes:
@@ -45,19 +45,19 @@ class Architecture:
         return max(2, int(math.log2(factor)) - 1) if self.layers_subsample else 1
 
 
-def _of_samples(**changes: object) -> Architecture:
+def _of_samples(**changes: object) -> SizedArchitecture:
     settings: dict[str, object] = {
         "hears_samples": True,
         "lacks": {"mel_bins": _HEARS_SAMPLES, "conv_kernel_size": _NO_CONVOLUTION},
         "rates": (8000, 16000, 32000),
     }
-    return Architecture(**(settings | changes))  # type: ignore[arg-type]
+    return SizedArchitecture(**(settings | changes))  # type: ignore[arg-type]
 
 
 # By the name that transformers gives each, its ``model_type``.
-ARCHITECTURES: dict[str, Architecture] = {
-    FASTCONFORMER: Architecture(),
-    "parakeet_ctc": Architecture(),
+SIZED_ARCHITECTURES: dict[str, SizedArchitecture] = {
+    FASTCONFORMER: SizedArchitecture(),
+    "parakeet_ctc": SizedArchitecture(),
     "wav2vec2": _of_samples(),
     "hubert": _of_samples(),
     "wavlm": _of_samples(),
@@ -67,12 +67,12 @@ ARCHITECTURES: dict[str, Architecture] = {
     "sew": _of_samples(),
     "sew-d": _of_samples(),
     "wav2vec2-conformer": _of_samples(lacks={"mel_bins": _HEARS_SAMPLES}, even=True),
-    "wav2vec2-bert": Architecture(
+    "wav2vec2-bert": SizedArchitecture(
         lacks={"subsampling_channels": "it folds feature frames without convolutions"},
         rates=(16000,),
     ),
-    "lasr_ctc": Architecture(factors=(4, 16), rates=(16000,), even=True),
-    "granite_speech5_ctc": Architecture(
+    "lasr_ctc": SizedArchitecture(factors=(4, 16), rates=(16000,), even=True),
+    "granite_speech5_ctc": SizedArchitecture(
         lacks={"subsampling_channels": "its layers subsample"}, layers_subsample=True
     ),
 }
@@ -103,10 +103,10 @@ def check_architecture(checker: Checker) -> None:
             f"model.architecture={FASTCONFORMER}",
         )
         return
-    _check_sizes(checker, ARCHITECTURES[model.architecture])
+    _check_sizes(checker, SIZED_ARCHITECTURES[model.architecture])
 
 
-def _check_sizes(checker: Checker, found: Architecture) -> None:
+def _check_sizes(checker: Checker, found: SizedArchitecture) -> None:
     """Report sizes that an architecture cannot take."""
     config = checker.config
     model = config.model

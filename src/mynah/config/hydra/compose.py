@@ -90,7 +90,7 @@ def compose(
         directories = config_directories(config_dir)
     files = ConfigFiles(directories)
     examination = Examination(files, config_name)
-    arguments = examination.examine(parse(overrides))
+    arguments = examination.examine(parse_overrides(overrides))
     if examination.errors:
         raise ConfigErrors(examination.errors)
 
@@ -158,7 +158,7 @@ def from_hydra(problem: BaseException) -> ConfigError:
     return ConfigError(f"{': '.join(told[:3]) or type(problem).__name__}.")
 
 
-def parse(overrides: Sequence[str]) -> list[Any]:
+def parse_overrides(overrides: Sequence[str]) -> list[Any]:
     """Hydra's ``Override`` objects.
 
     Raises:
@@ -273,7 +273,7 @@ def _origins(
                         place=read.at(leaf.line),
                     ),
                 )
-    for override, text in zip(parse(arguments), typed, strict=True):
+    for override, text in zip(parse_overrides(arguments), typed, strict=True):
         chooses = override.key_or_group in examination.groups
         if not override.is_delete() and not (chooses and not isinstance(override.value(), dict)):
             mark(override.key_or_group, Origin("command line", text))

@@ -12,7 +12,7 @@ EXPERIMENTS = "experiments"
 
 
 @dataclass(frozen=True)
-class Choice:
+class GroupChoice:
     """A group's option, and whether a person chose it (command line, experiment)."""
 
     option: str | None

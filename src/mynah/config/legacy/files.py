@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mynah.config.legacy.keys import Fate, base_groups, fate, nearest
+from mynah.config.legacy.keys import Fate, base_groups, fate, nearest_key
 from mynah.config.metrics import LOSS
 from mynah.config.settings import find
 from mynah.config.values import argument, typed, value_mistake
@@ -70,7 +70,7 @@ class Experiment:
         return ConfigErrors(errors)
 
 
-def read(path: Path, shown: str | None = None) -> Experiment:
+def read_legacy(path: Path, shown: str | None = None) -> Experiment:
     """Read a legacy file and account for each of its keys.
 
     Args:
@@ -218,7 +218,7 @@ def _unknown(key: str, value: Any, where: str) -> ConfigError:
             where=where,
             fix="write its keys beside the others",
         )
-    near = nearest(key)
+    near = nearest_key(key)
     return ConfigError(
         f'The key "{key}" is unknown.',
         where=where,

@@ -16,7 +16,7 @@ from mynah.config.metrics import LOSS, METRICS
 from mynah.config.trainer_fields.disposition import GONE, UPSTREAM_DISPOSITION
 from mynah.config.trainer_fields.installed import upstream_fields
 
-Kind = Literal["honoured", "renamed", "translated", "without effect"]
+FateKind = Literal["honoured", "renamed", "translated", "without effect"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Fate:
 
     key: str
     value: Any
-    kind: Kind
+    kind: FateKind
     settings: tuple[tuple[str, Any], ...] = ()
     reason: str = ""
 
@@ -41,7 +41,7 @@ class Fate:
 Content = Mapping[str, Any]
 _Rule = Callable[[str, Any, Content], Fate]
 
-MODEL = (
+MODEL_KEYS = (
     "encoder_model_name", "decoder_model_name", "use_lora", "lora_r", "lora_alpha",
     "lora_dropout", "lora_target_modules", "generation_max_length",
 )  # fmt: skip
@@ -89,7 +89,7 @@ def fate(key: str, value: Any, content: Content) -> Fate | None:
         return Fate(key, value, "without effect", reason="a comment")
     if key in _RULES:
         return _RULES[key](key, value, content)
-    if key in MODEL:
+    if key in MODEL_KEYS:
         return _plain(key, value, f"model.{key}")
     if key in DATA:
         return _plain(key, value, f"data.{key}")
@@ -102,14 +102,14 @@ def fate(key: str, value: Any, content: Content) -> Fate | None:
     return None
 
 
-def nearest(key: str) -> list[str]:
+def nearest_key(key: str) -> list[str]:
     """Known keys that an unknown one may have meant, best first."""
-    own = difflib.get_close_matches(key, [*MODEL, *DATA, *_RULES], n=1, cutoff=0.7)
+    own = difflib.get_close_matches(key, [*MODEL_KEYS, *DATA, *_RULES], n=1, cutoff=0.7)
     upstream = difflib.get_close_matches(key, [*upstream_fields(), *GONE], n=1, cutoff=0.7)
     return list(dict.fromkeys(own + upstream)) or settings.nearest(key)[:1]
 
 
-def is_pretrained(content: Content) -> bool:
+def names_pretrained(content: Content) -> bool:
     """Whether the file names a pretrained part, so that nothing is built from scratch."""
     return bool(content.get("decoder_model_name") or content.get("encoder_model_name"))
 
@@ -120,7 +120,7 @@ def base_groups(content: Content) -> dict[str, str]:
     A language model is trained behind the encoder of ``model=large``; LibriSpeech has
     ``data=full``; half precision means a GPU, so ``training=production``.
     """
-    pretrained = is_pretrained(content)
+    pretrained = names_pretrained(content)
     half = content.get("bf16") or content.get("fp16")
     name = str(content.get("dataset_name") or "").lower()
     splits = [key for key in (*_PLURALS, *_PLURALS.values()) if content.get(key)]
@@ -250,7 +250,7 @@ def _compile_mode(key: str, value: Any, content: Content) -> Fate:
 
 
 def _encoder_size(key: str, value: Any, content: Content) -> Fate:
-    if is_pretrained(content):
+    if names_pretrained(content):
         reason = "the encoder is a pretrained one, with sizes of its own"
         return Fate(key, value, "without effect", reason=reason)
     name = f"model.encoder.{_ENCODER_SIZES[key]}"
@@ -283,5 +283,5 @@ _RULES: dict[str, _Rule] = {
     ),
 }
 
-KNOWN = tuple(dict.fromkeys([*MODEL, *DATA, *_RULES, *upstream_fields(), *GONE]))
+KNOWN = tuple(dict.fromkeys([*MODEL_KEYS, *DATA, *_RULES, *upstream_fields(), *GONE]))
 """All keys that have a fate, whatever their value."""

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from mynah.config.hydra.compose import compose
-from mynah.config.legacy.files import Experiment, read, report
+from mynah.config.legacy.files import Experiment, read_legacy, report
 from mynah.errors import ConfigErrors, UserError
 
 USAGE = "mynah migrate FILE.json [-o experiments/NAME.yaml]   (-o -: print it)"
@@ -30,7 +30,7 @@ def migrate(argv: Sequence[str]) -> None:
             experiment.
     """
     file, target = _arguments(argv)
-    experiment = read(file)
+    experiment = read_legacy(file)
     try:
         compose(experiment.overrides)
     except ConfigErrors as problem:
@@ -40,7 +40,7 @@ def migrate(argv: Sequence[str]) -> None:
         return
     path = Path(target) if target else _EXPERIMENTS / f"{_name(file)}.yaml"
     _check_target(path, file)
-    command = run_command(path)
+    command = experiment_command(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as handle:  # never over a file that is there
@@ -95,7 +95,7 @@ def to_yaml(experiment: Experiment, name: str, command: str | None = None) -> st
     return "\n".join([*lines, ""])
 
 
-def run_command(path: Path) -> str:
+def experiment_command(path: Path) -> str:
     """The command that runs the experiment in a file."""
     folder = path.absolute().parent.parent
     command = f"python src/train_hydra.py +experiments={path.stem}"

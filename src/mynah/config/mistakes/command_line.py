@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mynah.config import settings
-from mynah.config.hydra.config_files import EXPERIMENTS, Choice
+from mynah.config.hydra.config_files import EXPERIMENTS, GroupChoice
 from mynah.config.mistakes.files import FileExamination, gone_instead
 from mynah.config.values import typed as as_typed
 from mynah.config.values import value_mistake
@@ -52,7 +52,7 @@ class Examination(FileExamination):
         return arguments
 
     def _group_argument(
-        self, override: Any, base: dict[str, Choice], on_command_line: set[str]
+        self, override: Any, base: dict[str, GroupChoice], on_command_line: set[str]
     ) -> list[tuple[str, str]]:
         group, typed = override.key_or_group, override.input_line
         value = plain_value(override)
@@ -65,7 +65,7 @@ class Examination(FileExamination):
         if override.is_delete():
             if group not in base:
                 return wrong(f"No {group} is chosen that could be removed.", None)
-            self.choices[group] = Choice(None, chosen=True)
+            self.choices[group] = GroupChoice(None, chosen=True)
             on_command_line.add(group)
             return []
         prefix = "" if group in base else "+"
@@ -87,7 +87,7 @@ class Examination(FileExamination):
             )
             return wrong(f"{what} added, with one + before it.", f"{prefix}{group}={written}")
         if group in base:
-            self.choices[group] = Choice(options[-1], chosen=True)
+            self.choices[group] = GroupChoice(options[-1], chosen=True)
             on_command_line.add(group)
             return []
         return [(group, option) for option in options]
@@ -110,7 +110,7 @@ class Examination(FileExamination):
             return typed
         if name in settings.all_sections():
             if isinstance(value, dict):
-                for leaf, leaf_value in leaves(value, name):
+                for leaf, leaf_value in yaml_leaves(value, name):
                     self._value(leaf, leaf_value, typed, None)
             else:
                 self.errors.append(self._section_argument(name, typed))
@@ -193,13 +193,13 @@ def _argument_error(
     )
 
 
-def leaves(value: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def yaml_leaves(value: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     """(dotted name, value) of every setting in nested values."""
     for key, below in value.items():
         name = f"{prefix}.{key}"
         found = settings.find(name)
         if isinstance(below, dict) and not (found and found.is_mapping):
-            yield from leaves(below, name)
+            yield from yaml_leaves(below, name)
         else:
             yield name, below
 

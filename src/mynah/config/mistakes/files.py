@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mynah.config import settings
-from mynah.config.hydra.config_files import EXPERIMENTS, Choice, ConfigFiles
-from mynah.config.mistakes.yaml_file import Entry, YamlFile
+from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles, GroupChoice
+from mynah.config.mistakes.yaml_file import YamlEntry, YamlFile
 from mynah.config.trainer_fields.disposition import GONE
 from mynah.config.values import shown, typed, value_mistake
 from mynah.errors import ConfigError
@@ -32,7 +32,7 @@ class FileExamination:
         self.files = files
         self.config_name = config_name
         self.errors: list[ConfigError] = []
-        self.choices: dict[str, Choice] = {}
+        self.choices: dict[str, GroupChoice] = {}
         self.groups = files.groups()
         self._examined: set[tuple[Path, str]] = set()
 
@@ -56,7 +56,7 @@ class FileExamination:
                 for key, option in item.items():
                     group = str(key).rpartition(" ")[2].lstrip("/")
                     if group in self.groups:
-                        self.choices[group] = Choice(option, chosen=False)
+                        self.choices[group] = GroupChoice(option, chosen=False)
 
     def file(self, config_path: str, on_command_line: set[str]) -> None:
         """Examine a group's file: its header, its defaults list, its settings."""
@@ -134,7 +134,7 @@ class FileExamination:
         elif name == EXPERIMENTS:
             self.file(f"{name}/{option}", on_command_line)
         elif name not in on_command_line:
-            self.choices[name] = Choice(option, chosen=True)
+            self.choices[name] = GroupChoice(option, chosen=True)
 
     def _missing_option(self, group: str, option: str, read: YamlFile, line: int) -> None:
         what, nearest = self.no_option(group, option)
@@ -159,7 +159,7 @@ class FileExamination:
             self._entries(read, read.entries, f"{package}." if package else "")
         return read
 
-    def _entries(self, read: YamlFile, entries: Sequence[Entry], prefix: str) -> None:
+    def _entries(self, read: YamlFile, entries: Sequence[YamlEntry], prefix: str) -> None:
         for entry in entries:
             name = f"{prefix}{entry.key}"
             if name.partition(".")[0] == "hydra":
@@ -187,7 +187,7 @@ class FileExamination:
                     )
                 )
 
-    def _no_mapping(self, read: YamlFile, entry: Entry, name: str) -> ConfigError:
+    def _no_mapping(self, read: YamlFile, entry: YamlEntry, name: str) -> ConfigError:
         if entry.value is None:
             what, fix = (
                 f"`{name}:` has nothing below it.",
@@ -201,7 +201,9 @@ class FileExamination:
             fix = f"write its settings below `{name}:`"
         return ConfigError(what, where=read.at(entry.line), fix=fix)
 
-    def _unknown_in_file(self, read: YamlFile, entry: Entry, name: str, prefix: str) -> ConfigError:
+    def _unknown_in_file(
+        self, read: YamlFile, entry: YamlEntry, name: str, prefix: str
+    ) -> ConfigError:
         where = read.at(entry.line)
         if reason := settings.gone(name):
             instead = gone_instead(name, entry.value)

@@ -19,7 +19,7 @@ _HEADER = re.compile(r"^#\s*@(\w+)\s+(\S+)\s*$")
 
 
 @dataclass
-class Entry:
+class YamlEntry:
     """One key of a mapping.
 
     Attributes:
@@ -32,9 +32,9 @@ class Entry:
     key: str
     line: int
     value: Any
-    entries: list[Entry] | None = None
+    entries: list[YamlEntry] | None = None
 
-    def leaves(self, prefix: str = "") -> Iterator[tuple[str, Entry]]:
+    def leaves(self, prefix: str = "") -> Iterator[tuple[str, YamlEntry]]:
         """(dotted name, entry) of everything below that is no mapping with content."""
         name = f"{prefix}{self.key}"
         if self.entries:
@@ -58,7 +58,7 @@ class YamlFile:
 
     path: Path
     package: str | None = None
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[YamlEntry] = field(default_factory=list)
     defaults: list[tuple[Any, int]] = field(default_factory=list)
     errors: list[ConfigError] = field(default_factory=list)
 
@@ -120,7 +120,7 @@ class _Reader:
         self.made = made
         self.loader = loader
 
-    def entries(self, node: yaml.MappingNode, prefix: str = "") -> list[Entry]:
+    def entries(self, node: yaml.MappingNode, prefix: str = "") -> list[YamlEntry]:
         self.loader.flatten_mapping(node)  # merge keys, as `<<: *base`
         seen: dict[str, int] = {}
         found = []
@@ -140,10 +140,10 @@ class _Reader:
             seen[key] = line
             if isinstance(value_node, yaml.MappingNode):
                 below = self.entries(value_node, f"{prefix}{key}.")
-                found.append(Entry(key, line, {e.key: e.value for e in below}, below))
+                found.append(YamlEntry(key, line, {e.key: e.value for e in below}, below))
             else:
                 value = self.loader.construct_object(value_node, deep=True)
-                found.append(Entry(key, line, value))
+                found.append(YamlEntry(key, line, value))
         return found
 
 

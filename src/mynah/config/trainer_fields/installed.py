@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 # Types that OmegaConf can hold; every other annotation (unions of containers, Literals,
 # enums given as strings) becomes Any, and transformers itself checks the value.
@@ -145,7 +145,7 @@ def optimizer_names() -> frozenset[str]:
     )
 
 
-def with_upstream_fields(cls: type[T]) -> type[T]:
+def with_upstream_fields(cls: type[_T]) -> type[_T]:
     """Class decorator: append every field of TrainingArguments that the class lacks."""
     own = {found.name for found in dataclasses.fields(cls)}  # type: ignore[arg-type]
     extra = []

@@ -21,7 +21,7 @@ _SILENCE = 1e-5  # level of a piece that is too quiet to be noise; full scale is
 
 
 @dataclass(frozen=True)
-class Piece:
+class NoisePiece:
     """A piece of a recording.
 
     Attributes:
@@ -49,7 +49,7 @@ def noise(samples: int, colour: float, generator: np.random.Generator) -> np.nda
 
 
 def recorded_noise(
-    folder: AudioFolder, pieces: tuple[Piece, ...], samples: int, sample_rate: int
+    folder: AudioFolder, pieces: tuple[NoisePiece, ...], samples: int, sample_rate: int
 ) -> np.ndarray:
     """Pieces of recordings, equally loud, mixed together: float32 [samples] of any power.
 
@@ -67,7 +67,7 @@ def recorded_noise(
     return mixed
 
 
-def mix(audio: np.ndarray, added: np.ndarray, snr_db: float) -> np.ndarray:
+def mix_noise(audio: np.ndarray, added: np.ndarray, snr_db: float) -> np.ndarray:
     """Speech with noise at a signal-to-noise ratio, both measured over the whole utterance.
 
     Args:
@@ -97,7 +97,7 @@ def looped(recording: np.ndarray, start: int, samples: int, sample_rate: int) ->
     return _around(ring, start % len(ring), samples)
 
 
-def _cut(folder: AudioFolder, piece: Piece, samples: int, sample_rate: int) -> np.ndarray:
+def _cut(folder: AudioFolder, piece: NoisePiece, samples: int, sample_rate: int) -> np.ndarray:
     path = folder.root / folder.files[piece.file]
     needed = max(samples / sample_rate, _SHORTEST_SECONDS)
     held = float(folder.seconds[piece.file])
@@ -145,7 +145,7 @@ class NoiseDrawn:
     snr_db: float
     colour: float = 0.0
     seed: int = 0
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[NoisePiece, ...] = ()
 
 
 class Noise(Change[NoiseDrawn]):
@@ -183,7 +183,7 @@ class Noise(Change[NoiseDrawn]):
         files = len(self._recorded.files)
         pieces = generator.random((sources, 2)).tolist()
         return NoiseDrawn(
-            snr_db, pieces=tuple(Piece(int(file * files), place) for file, place in pieces)
+            snr_db, pieces=tuple(NoisePiece(int(file * files), place) for file, place in pieces)
         )
 
     def apply(self, audio: Samples, drawn: NoiseDrawn) -> Samples:
@@ -192,7 +192,7 @@ class Noise(Change[NoiseDrawn]):
             added = recorded_noise(self._recorded, drawn.pieces, samples, self._sample_rate)
         else:
             added = noise(samples, drawn.colour, np.random.default_rng(drawn.seed))
-        return mix(audio, added, drawn.snr_db)
+        return mix_noise(audio, added, drawn.snr_db)
 
     def describe(self, drawn: NoiseDrawn) -> dict[str, Any]:
         described: dict[str, Any] = {"snr_db": drawn.snr_db}

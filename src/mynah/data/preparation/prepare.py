@@ -242,7 +242,7 @@ def _stretches(
     source.stops_at_error = training and member.config.on_error == "fail"
     found = []
     for specification in specifications:
-        for wanted in splits.parse(specification):
+        for wanted in splits.parse_split(specification):
             try:
                 parts = source.parts(wanted.name)
             except UnknownSplitError as problem:

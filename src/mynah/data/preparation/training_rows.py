@@ -69,11 +69,11 @@ def prepared_rows(config: Config, run: Path, working_directory: Path) -> Prepare
         data.report["fingerprints"]["train"] = stream.fingerprint
     if folders := augmentation.report():
         data.report["augmentation"] = folders
-    write_account(run, data)
+    save_account(run, data)
     return PreparedRows(data, stream, augmentation)
 
 
-def write_account(run: Path, data: PreparedData) -> None:
+def save_account(run: Path, data: PreparedData) -> None:
     """Write ``data.json`` and what belongs to it; of several processes the first does."""
     if distributed.rank() == 0:
         data.write(run)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mynah import console
-from mynah.config.formats import AUTO, FORMATS
+from mynah.config.formats import AUTO_FORMAT, FORMATS
 from mynah.config.options import check_given
 from mynah.config.schema import DataConfig
 from mynah.data.recipes import RECIPES
@@ -65,7 +65,7 @@ def find_format(config: DataConfig, working_directory: Path) -> str:
     Raises:
         UserError: Its name is not a corpus, a folder, or a name of the hub's kind.
     """
-    if config.format != AUTO:
+    if config.format != AUTO_FORMAT:
         return config.format
     name = config.dataset_name
     if config.streaming and (config.path or (working_directory / name).expanduser().exists()):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.sources.reading.lines import place, read_lines
+from mynah.data.sources.reading.lines import line_place, read_lines
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import Part, Place, RowSource
 from mynah.errors import UserError
@@ -72,7 +72,7 @@ class AN4Source(RowSource):
             line = listed.strip()
             if not line:
                 continue
-            file = Path(paths.find(line, place(ids, number)))
+            file = Path(paths.find(line, line_place(ids, number)))
             rows.append(
                 Row(
                     id=file.stem,

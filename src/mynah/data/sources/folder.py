@@ -89,7 +89,7 @@ def _listings(root: Path) -> list[Path]:
             path
             for folder in folders
             for path in sorted(folder.iterdir())
-            if path.is_file() and path.suffix in metadata.SUFFIXES
+            if path.is_file() and path.suffix in metadata.LISTING_SUFFIXES
         ]
         by_split = [path for path in files if usual_split(path.stem)]
         named = [path for path in files if path.stem.lower() in _LISTINGS]
@@ -104,7 +104,7 @@ def _listings(root: Path) -> list[Path]:
 
 def _first_of_each_folder(paths: list[Path]) -> list[Path]:
     first: dict[Path, Path] = {}
-    for path in sorted(paths, key=lambda path: metadata.SUFFIXES.index(path.suffix)):
+    for path in sorted(paths, key=lambda path: metadata.LISTING_SUFFIXES.index(path.suffix)):
         first.setdefault(path.parent, path)
     return list(first.values())
 
@@ -120,7 +120,7 @@ def _listed(
             default = listing.parent.name if listing.parent != root else WHOLE
         paths = AudioPaths(root, config, place, folders=[listing.parent])
         unit = "row" if listing.suffix == ".parquet" else "line"
-        for number, listed in metadata.read(listing, config.columns):
+        for number, listed in metadata.read_listing(listing, config.columns):
             where = f"{listing}, {unit} {number}"
             if "audio" not in listed:
                 raise UserError("No audio file is named here.", where=where)

@@ -22,7 +22,7 @@ from mynah.config.schema import DataConfig
 from mynah.data.audio import files
 from mynah.data.row import Row
 from mynah.data.sources.reading import values
-from mynah.data.sources.reading.lines import place as line_place
+from mynah.data.sources.reading.lines import line_place as line_place
 from mynah.data.sources.reading.lines import read_lines
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource, usual_split

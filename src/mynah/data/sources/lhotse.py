@@ -19,7 +19,7 @@ from typing import Any
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.reading import values
-from mynah.data.sources.reading.lines import place as line_place
+from mynah.data.sources.reading.lines import line_place as line_place
 from mynah.data.sources.reading.lines import read_json_lines
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource
@@ -41,13 +41,13 @@ class LhotseSource(SplitFilesSource):
 
     @classmethod
     def recognizes(cls, root: Path) -> bool:
-        return bool(manifests(root))
+        return bool(lhotse_manifests(root))
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> LhotseSource:
         root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
         root = root.resolve()
-        splits = manifests(root)
+        splits = lhotse_manifests(root)
         if not splits:
             raise UserError(
                 "There are no Lhotse manifests here: cuts*.jsonl.gz, or recordings*.jsonl.gz and "
@@ -92,7 +92,7 @@ class _Piece:
     where: str
 
 
-def manifests(root: Path) -> dict[str, list[Path]]:
+def lhotse_manifests(root: Path) -> dict[str, list[Path]]:
     """The manifests of each split at or in a folder: one file of cuts, or recordings and
     supervisions; nothing where there are none."""
     if root.is_file():

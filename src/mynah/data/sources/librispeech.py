@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.sources.reading.lines import place as line_place
+from mynah.data.sources.reading.lines import line_place as line_place
 from mynah.data.sources.reading.lines import read_lines
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import Part, Place, RowSource

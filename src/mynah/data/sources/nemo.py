@@ -24,7 +24,7 @@ from mynah.data.sources.reading import metadata, values
 from mynah.data.sources.reading.listed import rows_of
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource, usual_split
-from mynah.data.sources.reading.tars import Member, members
+from mynah.data.sources.reading.tars import TarMember, members
 from mynah.errors import UserError
 
 # _OP_ and _CL_ stand for braces, which a shell would expand
@@ -57,7 +57,7 @@ class NemoSource(SplitFilesSource):
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> NemoSource:
         given = config.path or config.dataset_name
-        paths = manifests(given, place.working_directory)
+        paths = nemo_manifests(given, place.working_directory)
         if not paths:
             raise UserError(
                 "There is no manifest here: a JSON file with audio_filepath, duration and text "
@@ -81,7 +81,7 @@ class NemoSource(SplitFilesSource):
         for path in paths:
             tars = _Tars(path.parent)
             finder = AudioPaths(path.parent, self._config, self._place, absolute=True)
-            for number, listed in metadata.read(path, self._config.columns):
+            for number, listed in metadata.read_listing(path, self._config.columns):
                 rows += self._rows(listed, f"{path}, line {number}", split, finder, tars)
         return rows
 
@@ -91,7 +91,7 @@ class NemoSource(SplitFilesSource):
         if "audio" not in listed:
             raise UserError("No audio_filepath is named here.", where=where)
         name = values.text(listed["audio"], "audio_filepath", where)
-        member: Member | None = None
+        member: TarMember | None = None
         if "shard" in listed:
             tar, member = tars.find(listed["shard"], name, where)
             path = str(tar)
@@ -117,9 +117,9 @@ class _Tars:
     folder: Path
 
     def __post_init__(self) -> None:
-        self._held: dict[int, tuple[Path, dict[str, Member]]] = {}
+        self._held: dict[int, tuple[Path, dict[str, TarMember]]] = {}
 
-    def find(self, shard: Any, name: str, where: str) -> tuple[Path, Member]:
+    def find(self, shard: Any, name: str, where: str) -> tuple[Path, TarMember]:
         """The tar file of a shard, and the recording in it.
 
         Raises:
@@ -146,7 +146,7 @@ class _Tars:
         raise UserError(f"There is no {name} beside the manifest.", where=where)
 
 
-def manifests(given: str, working_directory: Path) -> list[Path]:
+def nemo_manifests(given: str, working_directory: Path) -> list[Path]:
     """The manifests that ``data.path`` means; none where it means something else.
 
     Raises:

@@ -30,7 +30,7 @@ from mynah.data.synthetic import espeak, grammar
 from mynah.data.tables import table as tables
 from mynah.errors import UserError
 
-VERSION = 4  # of how a sentence becomes a recording; a part of the fingerprint
+SYNTHESIS_VERSION = 4  # of how a sentence becomes a recording; a part of the fingerprint
 _SHARD_SENTENCES = 250
 _TOLD_SENTENCES = 25
 _VOICES = {
@@ -73,7 +73,7 @@ class SyntheticSource(Source):
         split = part.key
         spoken = plan(split, self._config)
         made_of = {
-            "version": VERSION,
+            "version": SYNTHESIS_VERSION,
             "format": tables.FORMAT_VERSION,
             "espeak": espeak.espeak().version,
             "sample_rate": self._sample_rate,
@@ -121,7 +121,7 @@ class SyntheticSource(Source):
             "train_sentences": len(train),
             "train_word_types": len(train_words),
             "train_voices": len(espeak.TRAIN_VOICES),
-            "reachable_word_types": len(grammar.load().vocabulary()),
+            "reachable_word_types": len(grammar.load_grammar().vocabulary()),
             "share_of_words_never_in_training": round(unheard_words, 4),
             "share_of_word_types_never_in_training": round(unheard_types, 4),
         }
@@ -273,7 +273,7 @@ def _rows(spoken: list[dict[str, Any]], sample_rate: int) -> Iterator[dict[str, 
         if number % _TOLD_SENTENCES == 0 or number == len(spoken):
             print(number - told, flush=True)
             told = number
-        audio = espeak.record(espeak.Spoken(**one), sample_rate)
+        audio = espeak.record_speech(espeak.Spoken(**one), sample_rate)
         content = espeak.to_flac(audio, sample_rate)
         yield {
             "id": one["id"],

@@ -21,7 +21,7 @@ from mynah.data.sources.reading import metadata
 from mynah.data.sources.reading.lines import as_object, parse_json
 from mynah.data.sources.reading.listed import rows_of
 from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource
-from mynah.data.sources.reading.tars import Member, members
+from mynah.data.sources.reading.tars import TarMember, members
 from mynah.errors import UserError
 
 _TEXTS = (".txt", ".text", ".transcript")
@@ -36,13 +36,13 @@ class WebDatasetSource(SplitFilesSource):
 
     @classmethod
     def recognizes(cls, root: Path) -> bool:
-        return bool(shards(root))
+        return bool(webdataset_shards(root))
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> WebDatasetSource:
         root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
         root = root.resolve()
-        paths = shards(root)
+        paths = webdataset_shards(root)
         if not paths:
             raise UserError(
                 "There are no tar files here.",
@@ -65,7 +65,7 @@ class WebDatasetSource(SplitFilesSource):
                 rows += self._rows(path, key, parts, split)
         return rows
 
-    def _rows(self, path: Path, key: str, parts: dict[str, Member], split: str) -> list[Row]:
+    def _rows(self, path: Path, key: str, parts: dict[str, TarMember], split: str) -> list[Row]:
         sound = next((part for end, part in parts.items() if end in AUDIO_SUFFIXES), None)
         if sound is None:
             return []
@@ -97,7 +97,7 @@ class WebDatasetSource(SplitFilesSource):
         )
 
 
-def shards(root: Path) -> list[Path]:
+def webdataset_shards(root: Path) -> list[Path]:
     """The tar files at, in, or one folder below a folder."""
     if root.is_file():
         return [root] if root.suffix == ".tar" else []
@@ -106,10 +106,10 @@ def shards(root: Path) -> list[Path]:
     return sorted(root.glob("*.tar")) or sorted(root.glob("*/*.tar"))
 
 
-def _samples(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
+def _samples(path: Path) -> Iterator[tuple[str, dict[str, TarMember]]]:
     """The files of each sample by their endings; those of one sample follow each other."""
     key = ""
-    parts: dict[str, Member] = {}
+    parts: dict[str, TarMember] = {}
     for member in members(path):
         folder, slash, base = member.name.rpartition("/")
         stem, dot, ending = base.partition(".")
@@ -126,7 +126,7 @@ def _samples(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
         yield key, parts
 
 
-def _text(path: Path, member: Member) -> str:
+def _text(path: Path, member: TarMember) -> str:
     """
     Raises:
         UserError: It is very long, or not UTF-8.

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from mynah.data.row import Row
-from mynah.data.streams.reader import FindAudio, column_names, listed_row
+from mynah.data.streams.reader import FindAudio, listed_row, stream_columns
 
 _BATCH_ROWS = 16  # held as Python objects at once
 
@@ -62,7 +62,7 @@ def _names(schema: pa.Schema, columns: dict[str, str], where: str) -> dict[str, 
         if pa.types.is_struct(field.type)
         and {"bytes", "path"} <= {field.type.field(i).name for i in range(field.type.num_fields)}
     ]
-    return column_names(schema.names, columns, where, audio=typed[0] if typed else None)
+    return stream_columns(schema.names, columns, where, audio=typed[0] if typed else None)
 
 
 def _rows(

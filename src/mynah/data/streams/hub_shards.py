@@ -11,7 +11,7 @@ from mynah.console import notice
 from mynah.data.row import Row
 from mynah.data.sources.reading.source import Place
 from mynah.data.streams.arrow_shards import held_audio
-from mynah.data.streams.reader import BadRow, ShardReader, column_names, listed_row
+from mynah.data.streams.reader import BadRow, ShardReader, listed_row, stream_columns
 from mynah.errors import UserError
 
 
@@ -50,7 +50,7 @@ class HubReader(ShardReader):
         features = dataset.features or {}
         there = list(features) or list(next(iter(dataset)))
         typed = [name for name, kind in features.items() if type(kind).__name__ == "Audio"]
-        names = column_names(
+        names = stream_columns(
             there, self._columns, self.name, audio=typed[0] if len(typed) == 1 else None
         )
         wanted = [name for ours, name in names.items() if audio or ours != "audio"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.data.row import Row
-from mynah.data.streams.reader import BadRow, FindAudio, column_names, listed_row, word
+from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns, word
 from mynah.errors import UserError
 
 _KINDS = 100  # sets of keys that are remembered
@@ -43,7 +43,7 @@ def read_manifest(
                 if keys not in known:
                     if len(known) > _KINDS:
                         known.clear()
-                    known[keys] = column_names(keys, columns, where)
+                    known[keys] = stream_columns(keys, columns, where)
             except UserError as problem:
                 if place == 0:
                     raise

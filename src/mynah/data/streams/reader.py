@@ -98,7 +98,7 @@ class ShardReader(ABC):
                 time.sleep(wait)
 
 
-def column_names(
+def stream_columns(
     there: Sequence[str], columns: dict[str, str], where: str, *, audio: str | None = None
 ) -> dict[str, str]:
     """Our name of each column that is there to the stream's own.

@@ -15,7 +15,7 @@ from typing import Any
 
 from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
-from mynah.data.streams.reader import BadRow, FindAudio, column_names, listed_row
+from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns
 from mynah.errors import UserError
 
 _TEXT_BYTES = 1 << 20  # more is no transcript
@@ -109,7 +109,7 @@ def _row(key: str, members: dict[str, bytes], path: Path, columns: dict[str, str
             where=str(path),
             fix=f"recordings end in {', '.join(sorted(AUDIO_SUFFIXES))}",
         )
-    names = column_names(
+    names = stream_columns(
         ["audio", *(name for name in listed if name != "audio")],
         {ours: theirs for ours, theirs in columns.items() if ours != "audio"},
         str(path),

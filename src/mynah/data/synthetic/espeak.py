@@ -143,7 +143,7 @@ def espeak() -> Espeak:
     return Espeak()
 
 
-def record(spoken: Spoken, sample_rate: int) -> np.ndarray:
+def record_speech(spoken: Spoken, sample_rate: int) -> np.ndarray:
     """Speak a sentence and put it into a room: float32 [samples] at ``sample_rate`` hertz."""
     import soxr
 

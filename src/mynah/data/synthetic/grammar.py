@@ -113,7 +113,7 @@ class Grammar:
 
 
 @functools.cache
-def load() -> Grammar:
+def load_grammar() -> Grammar:
     """The embedded grammar, read from the package's word lists."""
     folder = resources.files("mynah.data.synthetic").joinpath("words")
     digest = hashlib.blake2b(digest_size=8)
@@ -154,7 +154,7 @@ def draw_sentences(split: str, count: int, *, seed: int) -> list[Sentence]:
         UserError: The grammar does not hold that many different sentences.
     """
     generator = np.random.default_rng([seed, [TRAIN, EVALUATION].index(split)])
-    drawer = _Drawer(load(), generator)
+    drawer = _Drawer(load_grammar(), generator)
     drawn: list[Sentence] = []
     seen: set[str] = set()
     while len(drawn) < count:
@@ -214,7 +214,7 @@ class _Drawer:
                 word = self._pick(self._grammar.words[slot], taken, form)
                 yield word + "'s" if kind == "possessive" else word
             else:
-                yield numerals.draw(content, self._generator, self._grammar.words)
+                yield numerals.sample_number(content, self._generator, self._grammar.words)
 
     def _pick(self, entries: Sequence[str], taken: set[str], form: str) -> str:
         """An entry that the sentence does not hold yet, where the list has one."""

@@ -81,7 +81,9 @@ def year(number: int) -> str:
     return f"{cardinal(century)} {'oh ' if rest < 10 else ''}{cardinal(rest)}"
 
 
-def draw(content: str, generator: np.random.Generator, words: Mapping[str, Sequence[str]]) -> str:
+def sample_number(
+    content: str, generator: np.random.Generator, words: Mapping[str, Sequence[str]]
+) -> str:
     """A made slot of a template, as ``number 2 90 5`` or ``time``, in words.
 
     Raises:

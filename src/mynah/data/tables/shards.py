@@ -44,7 +44,7 @@ _MEASURED = pa.schema(
         ("script", pa.int8()),  # of its letters, as data/scripts.py numbers them
     ]
 )
-SCHEMA = pa.schema([*_ROWS, *_MEASURED])
+TABLE_SCHEMA = pa.schema([*_ROWS, *_MEASURED])
 # What an utterance is, wherever it lies.
 _CONTENT = (
     "id", "text", "offset_seconds", "duration_seconds", "channel", "no_speech", "digest",
@@ -70,7 +70,7 @@ def write_shard(path: Path, rows: Iterable[dict[str, Any] | pa.RecordBatch]) -> 
     with (
         staged(path) as beside,
         beside.open("wb") as sink,
-        pa.ipc.new_stream(sink, SCHEMA) as writer,
+        pa.ipc.new_stream(sink, TABLE_SCHEMA) as writer,
     ):
         for batch in _batches(rows):
             writer.write_batch(_measured(batch))
@@ -116,7 +116,7 @@ def _measured(batch: pa.RecordBatch) -> pa.RecordBatch:
     )
     measured = [characters, words, pc.equal(made, text), pa.array(scripts_of(made))]
     columns = [column.cast(field.type) for column, field in zip(measured, _MEASURED, strict=True)]
-    return pa.RecordBatch.from_arrays([*batch.columns, *columns], schema=SCHEMA)
+    return pa.RecordBatch.from_arrays([*batch.columns, *columns], schema=TABLE_SCHEMA)
 
 
 def map_shard(path: Path) -> pa.Table:
@@ -125,10 +125,10 @@ def map_shard(path: Path) -> pa.Table:
         return pa.ipc.open_stream(source).read_all()
 
 
-def is_complete(path: Path) -> bool:
+def is_complete_shard(path: Path) -> bool:
     """Whether a shard is there, written to its end, with the columns of this version."""
     try:
-        if not map_shard(path).schema.equals(SCHEMA):
+        if not map_shard(path).schema.equals(TABLE_SCHEMA):
             return False
         # A stream cut at the end of a batch reads well: only the end mark tells.
         with path.open("rb") as file:

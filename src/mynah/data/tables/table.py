@@ -24,9 +24,8 @@ import pyarrow as pa
 from mynah.console import notice, say
 from mynah.data.tables.shards import (
     FORMAT_VERSION,
-    SCHEMA,
     content_fingerprint,
-    is_complete,
+    is_complete_shard,
     map_shard,
     write_shard,
 )
@@ -35,7 +34,6 @@ from mynah.files import remove_staged, write_json
 
 __all__ = [
     "FORMAT_VERSION",
-    "SCHEMA",
     "Table",
     "cache_directory",
     "locked",
@@ -70,7 +68,7 @@ class Table:
 
     @cached_property
     def arrow(self) -> pa.Table:
-        """All rows, memory-mapped, with the columns of ``SCHEMA``."""
+        """All rows, memory-mapped, with the columns of ``TABLE_SCHEMA``."""
         rows = pa.concat_tables([map_shard(path) for path in self.shards])
         if self.audio is None:
             return rows
@@ -170,7 +168,7 @@ def _made(
         directory.rename(partial)
         (partial / "table.json").unlink(missing_ok=True)
     partial.mkdir(exist_ok=True)
-    missing = [number for number in range(shards) if not is_complete(shard(partial, number))]
+    missing = [number for number in range(shards) if not is_complete_shard(shard(partial, number))]
     if 0 < len(missing) < shards:
         say(f"Going on with an interrupted preparation: {len(missing)} of {shards} parts left")
     if missing:

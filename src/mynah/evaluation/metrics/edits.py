@@ -57,7 +57,7 @@ def count_edits(reference: Sequence[str], hypothesis: Sequence[str]) -> Edits:
     )
 
 
-def align(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[AlignedWord, ...]:
+def align_words(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[AlignedWord, ...]:
     """The alignment that :func:`count_edits` counts, one step a word."""
     steps = []
     for operation in Levenshtein.opcodes(reference, hypothesis):

@@ -21,7 +21,7 @@ def about_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any
     """Method, reproduction, versions, configuration, and whatever else ``about`` holds."""
     command = about.get("command")
     config = about.get("config")
-    versions = {**results.versions(), **(about.get("versions") or {})}
+    versions = {**results.scoring_versions(), **(about.get("versions") or {})}
     rest = {
         key: value
         for key, value in about.items()

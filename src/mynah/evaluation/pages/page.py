@@ -24,7 +24,7 @@ _CONFUSIONS = 15
 _SPEAKERS = 200
 
 
-def page(
+def evaluation_page(
     evaluations: Mapping[str, Evaluation],
     *,
     history: Sequence[Mapping[str, Any]],
@@ -33,7 +33,7 @@ def page(
     worst: int,
     created: datetime,
 ) -> str:
-    """The whole page as text; see :func:`mynah.evaluation.report.write`."""
+    """The whole page as text; see :func:`mynah.evaluation.report.write_evaluation`."""
     sections: list[tuple[str, str, Markup | None]] = [
         (_title(evaluations), "rates", rates_section(evaluations, about)),
         ("Training", "training", training_section(history, list(evaluations))),

@@ -99,7 +99,7 @@ def _error_mix(s: Scores) -> Markup:
     ]
     return tag(
         "div",
-        plots.mix(parts),
+        plots.share_bar(parts),
         tag(
             "ul",
             [

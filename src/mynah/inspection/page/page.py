@@ -20,7 +20,7 @@ from mynah.pages.markup import Markup, join, tag
 _SAMPLE_SHARE, _DISAGREEMENT_SHARE = 0.15, 0.35
 
 
-def page(
+def inspection_page(
     inspection: Inspection, *, created: datetime, command: str, record: str, threads: int
 ) -> str:
     """The whole page as text.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mynah.inspection.breakdown import Group
+from mynah.inspection.breakdown import BreakdownGroup
 from mynah.inspection.figures import FIGURES
 from mynah.inspection.inspect import SplitInspection
 from mynah.inspection.suspicions import by_row
@@ -118,7 +118,7 @@ def groups_section(split: SplitInspection) -> list[tuple[str, Markup]]:
     return made
 
 
-def _groups(what: str, groups: Sequence[Group], name: str) -> Markup:
+def _groups(what: str, groups: Sequence[BreakdownGroup], name: str) -> Markup:
     total = sum(group.hours for group in groups) or 1.0
     most = max(group.hours for group in groups) or 1.0
     with_speakers = what != "speaker"

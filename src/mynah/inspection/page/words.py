@@ -63,7 +63,7 @@ def _characters(split: SplitInspection) -> Markup:
     characters = split.vocabulary.characters
     rows = [
         [
-            Cell(visible(character), character),
+            Cell(visible_character(character), character),
             Cell(unicodedata.name(character, f"U+{ord(character):04X}").lower()),
             Cell(
                 tag("span", f"{count:,}", class_="rare" if count < RARE_CHARACTER else None), count
@@ -90,7 +90,7 @@ def _unseen_letters(characters: tuple[str, ...]) -> Markup | None:
     return tag("p", "Letters that training never has: ", tag("b", " ".join(characters)))
 
 
-def visible(character: str) -> str:
+def visible_character(character: str) -> str:
     """A character, or its code where nothing would be seen."""
     if character == " ":
         return "space"

@@ -11,7 +11,7 @@ from mynah.console import notice
 from mynah.errors import UserError
 from mynah.inspection.signals.signal_facts import FACTS, SignalFacts
 
-VERSION = 1  # of how recordings are measured: another begins a new file
+SCAN_VERSION = 1  # of how recordings are measured: another begins a new file
 _ASKED_AT_ONCE = 500
 
 
@@ -29,7 +29,7 @@ class ScanCache:
         Raises:
             UserError: It cannot be written there.
         """
-        self.path = folder / f"recordings-{VERSION}.sqlite"
+        self.path = folder / f"recordings-{SCAN_VERSION}.sqlite"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-SILENT_DB = -120.0  # what stands for the level of no sound at all, as it has no logarithm
+NO_SOUND_DB = -120.0  # what stands for the level of no sound at all, as it has no logarithm
 _FRAME_SECONDS = 0.025
 _QUIET_DB = -60.0  # a frame below is silence, whatever the rest is
 _BELOW_SPEECH_DB = 35.0  # and so is one this far below the loudest speech
@@ -89,7 +89,7 @@ def bandwidth(samples: np.ndarray, rate: int, levels: np.ndarray) -> float:
     """The highest frequency within 65 dB of the strongest, over the louder half of the frames."""
     width = max(int(_SPECTRUM_SECONDS * rate), 16)
     count = len(samples) // width
-    if not count or float(levels.max()) <= SILENT_DB:
+    if not count or float(levels.max()) <= NO_SOUND_DB:
         return 0.0
     frames = samples[: count * width].reshape(count, width)
     energy = np.einsum("ij,ij->i", frames, frames)
@@ -110,8 +110,8 @@ def _frame_levels(samples: np.ndarray, rate: int) -> np.ndarray:
     count = max(len(samples) // width, 1)
     framed = samples[: count * width].reshape(count, -1)
     power = np.einsum("ij,ij->i", framed, framed, dtype=np.float64) / framed.shape[1]
-    return np.maximum(10 * np.log10(np.maximum(power, 1e-12)), SILENT_DB)
+    return np.maximum(10 * np.log10(np.maximum(power, 1e-12)), NO_SOUND_DB)
 
 
 def _decibels(power: float) -> float:
-    return max(10 * math.log10(power), SILENT_DB) if power > 0 else SILENT_DB
+    return max(10 * math.log10(power), NO_SOUND_DB) if power > 0 else NO_SOUND_DB

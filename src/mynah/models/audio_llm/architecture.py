@@ -96,7 +96,7 @@ def multimodal_model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrain
 
     from mynah.models.pretrained import weights
 
-    model: PreTrainedModel = weights.load(AutoModelForMultimodalLM, part, config=config)
+    model: PreTrainedModel = weights.load_weights(AutoModelForMultimodalLM, part, config=config)
     return model
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mynah.models.audio_llm import loading, tuning
-from mynah.models.audio_llm.loading import Usage
+from mynah.models.audio_llm.loading import AudioLLMUsage
 from mynah.models.audio_llm.prompts import Prompt, turn_end
-from mynah.models.audio_llm.registry import ARCHITECTURES, UNSUPPORTED
+from mynah.models.audio_llm.registry import ARCHITECTURES, UNSUPPORTED_AUDIO_LLMS
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
@@ -56,7 +56,7 @@ class AudioLLM(Family):
         self,
         model: Any,
         processor: Any,
-        usage: Usage,
+        usage: AudioLLMUsage,
         *,
         revisions: dict[str, str] | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class AudioLLM(Family):
         self.feature_seconds = self.frontend.feature_seconds
         self._use(usage)
 
-    def _use(self, usage: Usage) -> None:
+    def _use(self, usage: AudioLLMUsage) -> None:
         self.usage = usage
         architecture = ARCHITECTURES.get(self.kind)
         self._requests = architecture.requests(self.processor, usage.prompt, usage.language)
@@ -90,7 +90,7 @@ class AudioLLM(Family):
 
     @classmethod
     def refused(cls) -> Mapping[str, str]:
-        return UNSUPPORTED
+        return UNSUPPORTED_AUDIO_LLMS
 
     @classmethod
     def register(cls, model_type: str) -> None:
@@ -98,7 +98,7 @@ class AudioLLM(Family):
 
     @classmethod
     def check_pretrained(cls, config: ModelConfig, part: PretrainedPart, sample_rate: int) -> None:
-        loading.check_settings(config, part, sample_rate)
+        loading.check_audio_llm(config, part, sample_rate)
 
     @classmethod
     def build(
@@ -122,13 +122,13 @@ class AudioLLM(Family):
         written = hub.load_config(part)
         architecture = ARCHITECTURES.get(written.model_type)
         learns = tuning.tuning_of(config, written.model_type)
-        processor = loading.processor(architecture, part)
-        model: Any = loading.load(architecture, part, written)
+        processor = loading.audio_llm_processor(architecture, part)
+        model: Any = loading.load_audio_llm(architecture, part, written)
         commit = hub.commit_of(part)
         if learns.adapts:
-            model = tuning.add_lora(model, config, learns, part, architecture.modules)
+            model = tuning.add_lora_to_parts(model, config, learns, part, architecture.modules)
         else:
-            tuning.freeze(model, learns, architecture.modules)
+            tuning.freeze_audio_llm(model, learns, architecture.modules)
         family = cls(model, processor, _usage(config), revisions={part.name: commit})
         loading.check_rate(family.sample_rate, part, sample_rate)
         return family
@@ -138,9 +138,9 @@ class AudioLLM(Family):
         """From our own adapter: trained on as it is, or merged and then trained in full."""
         family = cls.load(directory, offline=offline)
         learns = tuning.tuning_of(config, family.kind)
-        model = adapters.go_on(family.model, config, directory, adapts=learns.adapts)
+        model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
         if not learns.adapts:
-            tuning.freeze(model, learns, family._modules)
+            tuning.freeze_audio_llm(model, learns, family._modules)
         return cls(model, family.processor, _usage(config), revisions=family.base_revisions())
 
     @classmethod
@@ -150,13 +150,13 @@ class AudioLLM(Family):
         here = hub.checkpoint(directory)
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
         architecture = ARCHITECTURES.get(config.model_type)
-        processor = loading.processor(architecture, here)
-        usage = Usage.of(config)
+        processor = loading.audio_llm_processor(architecture, here)
+        usage = AudioLLMUsage.of(config)
         if not loading.holds_adapter_alone(here):
-            return cls(loading.load(architecture, here, config), processor, usage)
-        base = adapters.base_of(directory, offline=offline)
+            return cls(loading.load_audio_llm(architecture, here, config), processor, usage)
+        base = adapters.adapted_base(directory, offline=offline)
         written = hub.load_config(base)
-        model: Any = loading.load(ARCHITECTURES.get(written.model_type), base, written)
+        model: Any = loading.load_audio_llm(ARCHITECTURES.get(written.model_type), base, written)
         model.generation_config = GenerationConfig.from_pretrained(directory, local_files_only=True)
         model = adapters.load_lora(model, directory, trainable=True)
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
@@ -359,8 +359,8 @@ class AudioLLM(Family):
         return dict(self._revisions)
 
 
-def _usage(config: ModelConfig) -> Usage:
-    return Usage(
+def _usage(config: ModelConfig) -> AudioLLMUsage:
+    return AudioLLMUsage(
         prompt=config.prompt,
         language=config.language,
         generation_max_length=config.generation_max_length,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Usage(RecordedUsage):
+class AudioLLMUsage(RecordedUsage):
     """How a model is used: recorded in its checkpoint, for who loads it.
 
     Attributes:
@@ -32,7 +32,7 @@ class Usage(RecordedUsage):
     generation_max_length: int = 256
 
 
-def load(architecture: Architecture[Processor], part: PretrainedPart, config: Any) -> Any:
+def load_audio_llm(architecture: Architecture[Processor], part: PretrainedPart, config: Any) -> Any:
     """The model in fp32, whatever precision its file has, every weight accounted for.
 
     An adapter that lies beside the weights on the hub, as Granite Speech 3.3's or the one of
@@ -75,7 +75,7 @@ def holds_adapter_alone(part: PretrainedPart) -> bool:
     return part.is_folder and weight_files.adapter_alone(part.folder)
 
 
-def processor(architecture: Architecture[Processor], part: PretrainedPart) -> Processor:
+def audio_llm_processor(architecture: Architecture[Processor], part: PretrainedPart) -> Processor:
     """The model's processor.
 
     Raises:
@@ -99,7 +99,7 @@ def processor(architecture: Architecture[Processor], part: PretrainedPart) -> Pr
     return found
 
 
-def check_settings(config: ModelConfig, part: PretrainedPart, sample_rate: int) -> None:
+def check_audio_llm(config: ModelConfig, part: PretrainedPart, sample_rate: int) -> None:
     """Find what is wrong with the settings or the small files before weights are loaded.
 
     Raises:
@@ -114,7 +114,7 @@ def check_settings(config: ModelConfig, part: PretrainedPart, sample_rate: int) 
         )
     kind: str = written.model_type
     architecture = ARCHITECTURES.get(kind)
-    found = processor(architecture, part)
+    found = audio_llm_processor(architecture, part)
     with ARCHITECTURES.blame(kind):
         rate = architecture.frontend(found, written).sample_rate
         architecture.requests(found, config.prompt, config.language)

@@ -48,7 +48,7 @@ ARCHITECTURES: Registry[Architecture[Processor]] = Registry(
 )
 
 # What else transformers lists that takes audio and writes text, and why it is not trained here.
-UNSUPPORTED = {
+UNSUPPORTED_AUDIO_LLMS = {
     "voxtral_realtime": "it transcribes a stream, and its text is delayed",
     "kyutai_speech_to_text": "it transcribes a stream of codes, and its text is delayed",
     "musicflamingo": "it describes music",

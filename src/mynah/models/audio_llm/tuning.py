@@ -52,7 +52,7 @@ def tuning_of(config: ModelConfig, kind: str) -> Tuning:
     return found
 
 
-def freeze(model: Any, learns: Tuning, modules: Modules) -> None:
+def freeze_audio_llm(model: Any, learns: Tuning, modules: Modules) -> None:
     """Let train what is trained in full, but what is idle or of fixed positions.
 
     Args:
@@ -65,7 +65,7 @@ def freeze(model: Any, learns: Tuning, modules: Modules) -> None:
         parameter.requires_grad_(full and _FIXED not in name and not modules.is_idle(name))
 
 
-def add_lora(
+def add_lora_to_parts(
     model: Any, config: ModelConfig, learns: Tuning, part: PretrainedPart, modules: Modules
 ) -> Any:
     """The model with LoRA in the parts that get it; parts trained in full are trained beside it.

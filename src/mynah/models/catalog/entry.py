@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mynah.models.catalog.footprint import Batch, Stack, full_bytes, lora_bytes
+from mynah.models.catalog.footprint import BatchShape, Stack, full_bytes, lora_bytes
 
-BATCH = Batch()
+BATCH = BatchShape()
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ PROCESS_BYTES = int(0.7 * 2**30)  # Python, torch and a GPU's context
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchShape:
     """What a training step sees.
 
     Attributes:
@@ -81,7 +81,7 @@ class Stack:
     attended_rate: float = 0.0
     is_lattice: bool = False
 
-    def kept_values(self, batch: Batch) -> float:
+    def kept_values(self, batch: BatchShape) -> float:
         """Values kept for the backward pass of one batch, logits apart."""
         seconds = self.window_seconds or batch.seconds
         frames = self.frame_rate * seconds + (batch.tokens if self.reads_text else 0)
@@ -90,7 +90,7 @@ class Stack:
         layers = self.layers * (frames * (self.keeps * self.width + scores) + attended)
         return batch.clips * (layers + self.front * seconds)
 
-    def logits(self, batch: Batch) -> float:
+    def logits(self, batch: BatchShape) -> float:
         """Values of the logits of one batch: of the tokens, of each frame of a CTC head, or of
         each pair of both."""
         frames = self.frame_rate * batch.seconds
@@ -113,7 +113,7 @@ def trained_bytes(parameters: float, optimizer: str | None) -> float:
 def full_bytes(
     trained: list[Stack],
     frozen: list[Stack],
-    batch: Batch,
+    batch: BatchShape,
     *,
     optimizer: str = "adamw_torch",
     frozen_weight_bytes: int = MASTER_BYTES,
@@ -138,7 +138,7 @@ def full_bytes(
 def lora_bytes(
     adapted: list[Stack],
     frozen: list[Stack],
-    batch: Batch,
+    batch: BatchShape,
     *,
     rank: int,
     trained_beside: int = 0,
@@ -165,5 +165,5 @@ def lora_bytes(
     return int(PROCESS_BYTES + weights + kept + _logit_bytes(adapted, batch))
 
 
-def _logit_bytes(parts: list[Stack], batch: Batch) -> float:
+def _logit_bytes(parts: list[Stack], batch: BatchShape) -> float:
     return MASTER_BYTES * LOGIT_COPIES * sum(part.logits(batch) for part in parts)

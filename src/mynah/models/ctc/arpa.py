@@ -16,7 +16,7 @@ from pathlib import Path
 from mynah.errors import UserError
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
-NEVER = -99.0  # the logarithm of a probability that is never asked for: that of ``<s>``
+LOG_ZERO = -99.0  # the logarithm of a probability that is never asked for: that of ``<s>``
 _COUNT = re.compile(r"ngram (\d+) ?= ?(\d+)$")
 _FIX = "Use another checkpoint, or copy this one again from where it is intact."
 

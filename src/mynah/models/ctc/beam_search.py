@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from mynah.models.ctc.arpa import Context
-from mynah.models.ctc.word_ngrams import END, WordNgrams
+from mynah.models.ctc.word_ngrams import SENTENCE_END, WordNgrams
 
 _SURE_BLANK = 0.9995  # above it a frame says nothing
 _LEAST_LOG_PROBABILITY = -7.0  # of a label that a frame may add ...
@@ -106,7 +106,7 @@ class WordScorer:
             worth = math.log(self._ngrams.word(history, letters))
             worth -= math.log(self._ngrams.beginning(history, letters))
             history = self._ngrams.after(history, letters)
-        return self._weight * (worth + math.log(self._ngrams.word(history, END)))
+        return self._weight * (worth + math.log(self._ngrams.word(history, SENTENCE_END)))
 
     def _worth(self, history: Context, letters: str) -> float:
         """Of a word that has begun."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-ORDER = 5
+CHARACTER_ORDER = 5
 _START = "\t"  # before a word; in no transcript, as what ends it
 _END = "\n"
 _MOST_CACHED = 1_000_000
@@ -30,7 +30,7 @@ class CharacterNgrams:
         for word in sorted(set(words)):
             letters = _START + word + _END
             for position in range(1, len(letters)):
-                for size in range(min(position, ORDER - 1) + 1):
+                for size in range(min(position, CHARACTER_ORDER - 1) + 1):
                     followers = counts.setdefault(letters[position - size : position], {})
                     follower = letters[position]
                     followers[follower] = followers.get(follower, 0) + 1
@@ -51,7 +51,7 @@ class CharacterNgrams:
         return found
 
     def _next(self, letters: str, follower: str) -> float:
-        before = (_START + letters)[-(ORDER - 1) :]
+        before = (_START + letters)[-(CHARACTER_ORDER - 1) :]
         found = self._floor
         for size in range(len(before) + 1):
             followers = self._counts.get(before[len(before) - size :])

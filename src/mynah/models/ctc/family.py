@@ -64,8 +64,8 @@ class CTC(Family):
     ) -> None:
         from mynah.models.patches import fastconformer, padding
 
-        fastconformer.install(model)
-        padding.install(model)
+        fastconformer.install_fastconformer(model)
+        padding.install_padding(model)
         base = weights.own(model)
         self.model = model
         self.pretrained = pretrained
@@ -116,12 +116,12 @@ class CTC(Family):
         sample_rate: int,
     ) -> CTC:
         if config.pretrained is None:
-            parts = loading.from_scratch(config, texts, sample_rate)
+            parts = loading.ctc_from_scratch(config, texts, sample_rate)
             return cls(parts.model, parts.extractor, parts.tokenizer, pretrained=False)
         part = named["pretrained"]
         if part.is_folder and (part.folder / "adapter_config.json").exists():
             return cls._continued(config, part.folder, offline=part.offline)
-        parts = loading.from_pretrained(config, part, texts, sample_rate)
+        parts = loading.ctc_from_pretrained(config, part, texts, sample_rate)
         model = parts.model
         learns = tuning_of_recognizer(config)
         if parts.new_head and learns.decoder == FROZEN:
@@ -141,7 +141,7 @@ class CTC(Family):
                 revision=part.commit,
             )
         else:
-            loading.freeze(model, learns)
+            loading.freeze_ctc(model, learns)
         return cls(
             model, parts.extractor, parts.tokenizer, pretrained=True, revisions=parts.revisions
         )
@@ -157,10 +157,10 @@ class CTC(Family):
             )
         family = cls.load(directory, offline=offline)
         learns = tuning_of_recognizer(config)
-        model = adapters.go_on(family.model, config, directory, adapts=learns.adapts)
+        model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
         if learns.adapts:
             return family
-        loading.freeze(model, learns)
+        loading.freeze_ctc(model, learns)
         return cls(
             model,
             family.processor.feature_extractor,
@@ -201,10 +201,10 @@ class CTC(Family):
         extractor = hub.feature_extractor(here)
         tokenizer = load_ctc_tokenizer(str(directory), local_files_only=True)
         if not (directory / "adapter_config.json").exists():
-            model = loading.load_base(here, config, new_head=False)
+            model = loading.load_ctc_base(here, config, new_head=False)
             return cls(model, extractor, tokenizer, pretrained=True)
-        base = adapters.base_of(directory, offline=offline)
-        model = loading.load_base(base, config, new_head=True)
+        base = adapters.adapted_base(directory, offline=offline)
+        model = loading.load_ctc_base(base, config, new_head=True)
         model = adapters.load_lora(model, directory, trainable=True)
         revisions = {base.name: hub.commit_of(base)}
         return cls(model, extractor, tokenizer, pretrained=True, revisions=revisions)

@@ -17,7 +17,7 @@ from mynah.models.text.spelling import Spelling
 if TYPE_CHECKING:
     import torch
 
-FOLDER = "ctc_tokenizer"
+HEAD_FOLDER = "ctc_tokenizer"
 
 
 class TwiceSpelled(list[int]):
@@ -52,12 +52,12 @@ class CTCHead:
         """From a checkpoint that :meth:`save` wrote to."""
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(directory / FOLDER, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(directory / HEAD_FOLDER, local_files_only=True)
         return cls(tokenizer, weight)
 
     def save(self, directory: Path) -> None:
         """Write the tokenizer into a checkpoint, in a folder of its own."""
-        self.tokenizer.save_pretrained(directory / FOLDER)
+        self.tokenizer.save_pretrained(directory / HEAD_FOLDER)
 
     def labels(self, text: str) -> list[int]:
         """What CTC is to hear."""

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from mynah.errors import UserError
-from mynah.models.ctc.arpa import END, NEVER, START, UNKNOWN, ArpaModel, Context
+from mynah.models.ctc.arpa import END, LOG_ZERO, START, UNKNOWN, ArpaModel, Context
 from mynah.models.ctc.character_ngrams import CharacterNgrams
 
-ORDER = 3  # words: two of history
+WORD_ORDER = 3  # words: two of history
 _MOST_NGRAMS = 300_000  # kept of each order; of more, the rarer are left to the order below
 
 Counts = dict[Context, dict[str, int]]
 
 
-def estimate(texts: Iterable[str]) -> ArpaModel:
+def estimate_ngrams(texts: Iterable[str]) -> ArpaModel:
     """From transcripts, whose words are what white space separates.
 
     The probability of ``<unk>`` is that of all words that no transcript has; the known ones have
@@ -162,7 +162,7 @@ def _interpolated(orders: list[_Order], unseen: float) -> ArpaModel:
     ]
     log10[0][()] = {
         UNKNOWN: math.log10(unseen * others),
-        START: NEVER,
+        START: LOG_ZERO,
         **log10[0][()],
     }
     backoff = {context: math.log10(weight) for context, weight in weights.items()}
@@ -174,7 +174,7 @@ def _continuation_counts(sentences: list[list[str]]) -> list[Counts]:
 
     An n-gram at the start of a sentence follows no other word, and counts as often as it is.
     """
-    orders: list[Counts] = [{} for _ in range(ORDER)]
+    orders: list[Counts] = [{} for _ in range(WORD_ORDER)]
     highest: Counter[Context] = Counter()
     for sentence in sentences:
         words = [START, *sentence, END]

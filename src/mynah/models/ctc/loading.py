@@ -28,7 +28,7 @@ _LETTERS_PER_SECOND = 15  # that people say; of frames of 80 ms there are fewer
 
 
 @dataclass(frozen=True)
-class Parts:
+class CTCParts:
     """A CTC model, what prepares its input, and where its weights are from.
 
     Attributes:
@@ -42,23 +42,23 @@ class Parts:
     new_head: bool = False
 
 
-def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) -> Parts:
+def ctc_from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) -> CTCParts:
     """``config.architecture`` of the sizes in ``config.encoder``, its tokenizer trained on
     ``texts``."""
     tokenizer = train_tokenizer(texts, kind=config.tokenizer, vocab_size=config.vocab_size)
-    model, extractor = scratch.build(
+    model, extractor = scratch.build_from_scratch(
         config.architecture,
         config.encoder,
         labels=len(tokenizer),
         blank=tokenizer.pad_token_id,
         sample_rate=sample_rate,
     )
-    return Parts(model, extractor, tokenizer, {})
+    return CTCParts(model, extractor, tokenizer, {})
 
 
-def from_pretrained(
+def ctc_from_pretrained(
     config: ModelConfig, part: PretrainedPart, texts: Sequence[str], sample_rate: int
-) -> Parts:
+) -> CTCParts:
     """Any checkpoint of AutoModelForCTC, or a speech encoder that gets a new head.
 
     A checkpoint that was never trained to recognize (as wav2vec2-base), has no tokenizer, or is
@@ -73,13 +73,13 @@ def from_pretrained(
     own = _own_tokenizer(part) if _has_head(written) else None
     revisions = {part.name: hub.commit_of(part)}
     if own is not None and config.new_tokenizer is None:
-        model = load_base(part, written, new_head=False)
+        model = load_ctc_base(part, written, new_head=False)
         frames_per_second = frontend_for(extractor, model).output_length(sample_rate)
         better = "bpe" if frames_per_second < _LETTERS_PER_SECOND else "character"
         Spelling(own, written.pad_token_id).say_what_is_missing(
             texts, instead=f"model.new_tokenizer={better}"
         )
-        return Parts(model, extractor, own, revisions)
+        return CTCParts(model, extractor, own, revisions)
     kind = config.new_tokenizer or config.tokenizer
     tokenizer = train_tokenizer(texts, kind=kind, vocab_size=config.vocab_size)
     if own is None:
@@ -98,12 +98,12 @@ def from_pretrained(
         if one is not None and hasattr(one, "vocab_size"):
             one.vocab_size = len(tokenizer)
     written.pad_token_id = tokenizer.pad_token_id
-    model = load_base(part, written, new_head=True)
+    model = load_ctc_base(part, written, new_head=True)
     _draw(model, label_layers(model))
-    return Parts(model, extractor, tokenizer, revisions, new_head=True)
+    return CTCParts(model, extractor, tokenizer, revisions, new_head=True)
 
 
-def load_base(part: PretrainedPart, config: Any, *, new_head: bool) -> Any:
+def load_ctc_base(part: PretrainedPart, config: Any, *, new_head: bool) -> Any:
     """A CTC model with pretrained weights in fp32, whatever precision they are stored in.
 
     Args:
@@ -117,10 +117,12 @@ def load_base(part: PretrainedPart, config: Any, *, new_head: bool) -> Any:
     from transformers import AutoModelForCTC
 
     if not new_head:
-        return weights.load(AutoModelForCTC, part, config=config)
+        return weights.load_weights(AutoModelForCTC, part, config=config)
     # What a checkpoint that never recognized has behind its encoder is of no use.
     new = (*HEADS, *_IN_THE_MIDDLE)
-    return weights.load(AutoModelForCTC, part, config=config, initialized=new, dropped=("",))
+    return weights.load_weights(
+        AutoModelForCTC, part, config=config, initialized=new, dropped=("",)
+    )
 
 
 def head_of(model: Any) -> str:
@@ -166,7 +168,7 @@ def _draw(model: Any, paths: Sequence[str]) -> None:
         nn.init.zeros_(layer.bias)
 
 
-def freeze(model: Any, learns: Tuning) -> None:
+def freeze_ctc(model: Any, learns: Tuning) -> None:
     """Choose what of a pretrained model is trained.
 
     Args:
@@ -212,6 +214,6 @@ def _has_head(config: Any) -> bool:
 
 def _own_tokenizer(part: PretrainedPart) -> Any:
     try:
-        return load_ctc_tokenizer(hub.place(part), **hub.options(part))
+        return load_ctc_tokenizer(hub.local_place(part), **hub.options(part))
     except (OSError, ValueError, TypeError):
         return None

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mynah.config.checks.architectures import ARCHITECTURES
+from mynah.config.checks.architectures import SIZED_ARCHITECTURES
 from mynah.models import scratch
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _POSITION_KERNEL = 128  # frames that wav2vec2's positional convolution sees
 _POSITION_GROUPS = 16
 
 
-def build(
+def build_from_scratch(
     architecture: str, sizes: EncoderConfig, *, labels: int, blank: int, sample_rate: int
 ) -> tuple[Any, Any]:
     """A model and the feature extractor before it.
@@ -189,7 +189,8 @@ def _granite(_: str, sizes: EncoderConfig, head: dict[str, Any], rate: int) -> t
 
 _Builder = Callable[[str, "EncoderConfig", dict[str, Any], int], tuple[Any, Any]]
 _BUILDERS: dict[str, _Builder] = {
-    name: _of_samples if found.hears_samples else _parakeet for name, found in ARCHITECTURES.items()
+    name: _of_samples if found.hears_samples else _parakeet
+    for name, found in SIZED_ARCHITECTURES.items()
 } | {
     "wav2vec2-bert": _w2v_bert,
     "lasr_ctc": _lasr,

@@ -44,7 +44,7 @@ class WordDecoding:
         Raises:
             UserError: They have no word.
         """
-        model = kneser_ney.estimate(texts)
+        model = kneser_ney.estimate_ngrams(texts)
         return cls(lambda: model, tokenizer)
 
     def configure(self, *, weight: float, word_bonus: float, beam_size: int) -> None:

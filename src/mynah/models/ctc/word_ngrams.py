@@ -14,10 +14,10 @@ from mynah.models.ctc.character_ngrams import CharacterNgrams
 from mynah.models.ctc.kneser_ney import unescaped
 
 # In no transcript, as white space separates words.
-END = "\n"  # ends a sentence
+SENTENCE_END = "\n"  # ends a sentence
 _START = "\t"
 _UNKNOWN = "\v"
-_PLAIN = {arpa.START: _START, arpa.END: END, arpa.UNKNOWN: _UNKNOWN}
+_PLAIN = {arpa.START: _START, arpa.END: SENTENCE_END, arpa.UNKNOWN: _UNKNOWN}
 _MOST_CACHED = 100_000
 _NOTHING: dict[str, float] = {}
 
@@ -70,7 +70,7 @@ class WordNgrams:
     def word(self, history: Context, word: str) -> float:
         """Probability that ``word`` comes next, be it known or new; ``END`` ends the sentence."""
         found = self._shares[()].get(word, 0.0)
-        if word != END:
+        if word != SENTENCE_END:
             found += self.unseen * self.characters.word(word)
         for size in range(1, len(history) + 1):
             context = history[-size:]
@@ -100,7 +100,7 @@ class WordNgrams:
                 self._beginnings.clear()
             found = {}
             for word, share in self._shares.get(context, _NOTHING).items():
-                if word in (END, _UNKNOWN):
+                if word in (SENTENCE_END, _UNKNOWN):
                     continue
                 for length in range(1, len(word) + 1):
                     letters = word[:length]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _ADAPTER = "adapter_model.safetensors"
 _IN_A_BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.\d+\.(.+)$")
 _LISTED = 12  # modules named in a message
-AUTO = "auto"  # as a target: what suits the architecture
+AUTO_TARGETS = "auto"  # as a target: what suits the architecture
 # Attention of transformers that reads the weights of its linear layers and never calls them, so
 # that LoRA around them would learn nothing.
 _READ_AND_NOT_CALLED = ("WavLMAttention", "MultiheadAttention")
@@ -55,7 +55,7 @@ def add_lora(
     from peft import LoraConfig, get_peft_model
 
     candidates = adaptable_modules(model, exclude=heads)
-    if config.lora_target_modules in (None, [AUTO]):
+    if config.lora_target_modules in (None, [AUTO_TARGETS]):
         chosen = [path for path in candidates if _IN_A_BLOCK.search(path)] or candidates
     else:
         chosen = matching(config.lora_target_modules or [], candidates, in_full=heads)
@@ -80,7 +80,7 @@ def add_lora(
         return get_peft_model(model, lora)
 
 
-def base_of(directory: Path, *, offline: bool) -> PretrainedPart:
+def adapted_base(directory: Path, *, offline: bool) -> PretrainedPart:
     """The weights that an adapter was trained on, known to be the same (:mod:`.bases`).
 
     Raises:
@@ -227,7 +227,7 @@ def merged(model: Any) -> Any:
     return model.merge_and_unload()
 
 
-def go_on(model: Any, config: ModelConfig, directory: Path, *, adapts: bool) -> Any:
+def continue_adapter(model: Any, config: ModelConfig, directory: Path, *, adapts: bool) -> Any:
     """What is trained on of an adapter that was loaded: it as it is, or what it adapts with it
     merged in, every weight trained.
 

@@ -13,14 +13,14 @@ from mynah.config.checks.precision import EXTRA
 from mynah.errors import UserError
 
 # The key of a checkpoint's config.json that says in what its base was held.
-RECORD = "mynah_quantization"
+QUANTIZATION_RECORD = "mynah_quantization"
 
 FOUR_BITS = "4bit"
 
 # What is never held in four bits: heads, and what joins an encoder to what follows it. It is
 # small, and what it scores or hands on would be all the coarser. Granite's encoders score in the
 # middle (out), and hand that on (out_mid).
-NEVER = (
+NEVER_QUANTIZED = (
     "lm_head", "ctc_head", "ctc", "proj_out", "joint", "encoder_projector", "decoder_projector",
     "projector", "multi_modal_projector", "audio_projector", "classifier",
     r"encoder\.out", r"encoder\.out_mid",
@@ -42,7 +42,7 @@ def config_4bit() -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=computed if on_gpu else torch.float32,
         # They are expressions, read from the beginning of a module's path.
-        llm_int8_skip_modules=[rf"(?:.*\.)?{name}" for name in NEVER],
+        llm_int8_skip_modules=[rf"(?:.*\.)?{name}" for name in NEVER_QUANTIZED],
     )
 
 
@@ -89,7 +89,7 @@ def _problem() -> tuple[str, str] | None:
     return None
 
 
-def here(recorded: str | None) -> str | None:
+def quantization_here(recorded: str | None) -> str | None:
     """How the base of a checkpoint is to be held: as in its training, where that can be.
 
     Args:

@@ -57,7 +57,7 @@ class FeedForward(parakeet.ParakeetEncoderFeedForward):
         return self.linear2(dropout(hidden, self.activation_dropout, self.training))
 
 
-class Convolution(parakeet.ParakeetEncoderConvolutionModule):
+class FastConvolution(parakeet.ParakeetEncoderConvolutionModule):
     """transformers' convolution module, its BatchNorm over the frames that are real."""
 
     def forward(
@@ -116,12 +116,12 @@ class Attention(parakeet.ParakeetEncoderAttention):
 
 _REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
     parakeet.ParakeetEncoderFeedForward: FeedForward,
-    parakeet.ParakeetEncoderConvolutionModule: Convolution,
+    parakeet.ParakeetEncoderConvolutionModule: FastConvolution,
     parakeet.ParakeetEncoderAttention: Attention,
 }
 
 
-def install(model: nn.Module) -> None:
+def install_fastconformer(model: nn.Module) -> None:
     """Let every Parakeet layer in ``model`` compute as above; parameters stay as they are."""
     for module in model.modules():
         if replacement := _REPLACEMENTS.get(type(module)):

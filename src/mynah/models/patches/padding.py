@@ -25,7 +25,7 @@ def _real(lengths: torch.Tensor, frames: int) -> torch.Tensor:
     return torch.arange(frames, device=lengths.device) < lengths[:, None]
 
 
-class Convolution(nn.Conv1d):
+class PaddedConvolution(nn.Conv1d):
     """A convolution to which what lies behind a clip is zeros."""
 
     lengths: torch.Tensor | None = None  # frames of each clip, [batch]; None: no padding
@@ -79,7 +79,7 @@ class CausalConvolution(streaming.MoonshineStreamingCausalConv1d):
 
 
 _TOLD: dict[type[nn.Module], type[nn.Module]] = {
-    nn.Conv1d: Convolution,
+    nn.Conv1d: PaddedConvolution,
     nn.GroupNorm: GroupNorm,
     nn.BatchNorm1d: BatchNorm,
 }
@@ -210,7 +210,7 @@ _FOLDING = ("SEWEncoder", "SEWDEncoder")
 _FIRST_NORM = "feature_extractor.conv_layers.0.layer_norm"
 
 
-def install(model: nn.Module) -> None:
+def install_padding(model: nn.Module) -> None:
     """Let the layers in ``model`` compute as above; parameters stay as they are."""
     for module in list(model.modules()):
         if type(module) is streaming.MoonshineStreamingCausalConv1d:

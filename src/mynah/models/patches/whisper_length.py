@@ -21,7 +21,9 @@ def encoder_frames(features: torch.Tensor | int) -> Any:
     return (features + 1) // 2
 
 
-def encode(encoder: Any, features: torch.Tensor, real: torch.Tensor | None = None) -> torch.Tensor:
+def encode_true_length(
+    encoder: Any, features: torch.Tensor, real: torch.Tensor | None = None
+) -> torch.Tensor:
     """Whisper's encoder over features of any length up to its window.
 
     Args:
@@ -52,7 +54,7 @@ def encode(encoder: Any, features: torch.Tensor, real: torch.Tensor | None = Non
     return encoder.layer_norm(hidden)
 
 
-def install(model: nn.Module) -> None:
+def install_true_length(model: nn.Module) -> None:
     """Let every Whisper in ``model`` take features of any length; parameters stay as they are.
 
     Its forward pass then takes ``real``, bool [batch, frames], where a batch is padded.
@@ -68,7 +70,7 @@ class AnyLengthEncoder(whisper.WhisperEncoder):
     def forward(
         self, input_features: torch.Tensor, *_: Any, real: torch.Tensor | None = None, **__: Any
     ) -> BaseModelOutput:
-        return BaseModelOutput(last_hidden_state=encode(self, input_features, real))
+        return BaseModelOutput(last_hidden_state=encode_true_length(self, input_features, real))
 
 
 class MaskedDecoder(whisper.WhisperDecoder):

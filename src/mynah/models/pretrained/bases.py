@@ -109,8 +109,8 @@ def base_of(directory: Path, *, offline: bool) -> PretrainedPart:
     ((name, revision, file),) = _remembered(directory)
     part = recorded(name, revision, offline=offline, setting=str(file))
     config = directory / "config.json"
-    asked = _read(config).get(quantization.RECORD) if config.is_file() else None
-    return dataclasses.replace(part, quantization=quantization.here(asked))
+    asked = _read(config).get(quantization.QUANTIZATION_RECORD) if config.is_file() else None
+    return dataclasses.replace(part, quantization=quantization.quantization_here(asked))
 
 
 def _read(file: Path) -> dict[str, Any]:

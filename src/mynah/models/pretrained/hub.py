@@ -60,7 +60,7 @@ def is_local(part: PretrainedName) -> bool:
     return part.offline or not (part.is_folder or _hub_answers())
 
 
-def place(part: PretrainedPart) -> str:
+def local_place(part: PretrainedPart) -> str:
     """What a ``from_pretrained`` is given: a folder that holds all small files of the part.
 
     Of a name transformers would look for each file over the network, at each call. Code that comes
@@ -82,7 +82,7 @@ def from_pretrained(kind: Any, part: PretrainedPart) -> Any:
     Raises:
         Exception: Whatever transformers raises where it has none.
     """
-    return kind.from_pretrained(place(part), **options(part))
+    return kind.from_pretrained(local_place(part), **options(part))
 
 
 def options(part: PretrainedPart) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def weights_of(part: PretrainedPart) -> list[str]:
     if index is None:
         return [weight_files.SINGLE]
     try:
-        return weight_files.shards(index)
+        return weight_files.weight_shards(index)
     except ValueError as error:
         raise weight_files.not_intact(part, str(error)) from None
 
@@ -173,9 +173,9 @@ def _download(part: PretrainedName, filename: str, revision: str | None) -> Path
     except hub.RemoteEntryNotFoundError:
         return None
     except OSError as error:  # all others of huggingface_hub are of this kind, or ValueErrors
-        raise hub_errors.refusal(part, error) from None
+        raise hub_errors.hub_refusal(part, error) from None
     except (hub.HFValidationError, hub.HfUriError) as error:
-        raise hub_errors.refusal(part, error) from None
+        raise hub_errors.hub_refusal(part, error) from None
 
 
 def _listing(asked: PretrainedName, folder: Path) -> frozenset[str] | None:
@@ -191,7 +191,7 @@ def _listing(asked: PretrainedName, folder: Path) -> frozenset[str] | None:
     except OSError as error:
         if weight_files.are_intact(folder):
             return None  # the hub fails, and all that is needed was fetched before
-        raise hub_errors.refusal(asked, error) from None
+        raise hub_errors.hub_refusal(asked, error) from None
     return frozenset(one.rfilename for one in info.siblings or ())
 
 

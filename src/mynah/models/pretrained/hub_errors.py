@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _FORBIDDEN = (401, 403)
 
 
-def refusal(part: PretrainedName, error: Exception) -> UserError:
+def hub_refusal(part: PretrainedName, error: Exception) -> UserError:
     """What to say of an error that huggingface_hub raised while it looked for a file.
 
     Args:

@@ -14,7 +14,7 @@ _MOST = 2**26  # of any other size; the largest vocabularies have 2**18 pieces
 _COUNTED = ("layers", "size", "dim", "d_model", "heads", "channels", "width", "bins", "positions")
 
 
-def check(directory: Path) -> None:
+def check_sizes(directory: Path) -> None:
     """Raise where no model of the sizes in ``config.json`` can be meant.
 
     One number that was edited, and building the model takes all memory, or never ends.

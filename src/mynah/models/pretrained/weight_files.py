@@ -48,10 +48,10 @@ def files_of(folder: Path) -> list[Path]:
     index = folder / INDEX
     if not index.is_file():
         return []
-    return [folder / name for name in shards(index)]
+    return [folder / name for name in weight_shards(index)]
 
 
-def shards(index: Path) -> list[str]:
+def weight_shards(index: Path) -> list[str]:
     """Names of the weight files that an index lists.
 
     Raises:

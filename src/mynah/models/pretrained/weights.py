@@ -26,7 +26,7 @@ _INITIALIZED = ("masked_spec_embed",)
 _RECORD = "mynah_dtype"  # the key of config.json that says what frozen weights were held in
 
 
-def load(
+def load_weights(
     kind: Any,
     part: PretrainedPart,
     *,
@@ -80,7 +80,7 @@ def _read(kind: Any, part: PretrainedPart, config: Any) -> tuple[Any, dict[str, 
     try:
         with hub.quiet():
             model, report = kind.from_pretrained(
-                hub.place(part),
+                hub.local_place(part),
                 dtype=torch.float32,
                 use_safetensors=True,
                 output_loading_info=True,
@@ -150,9 +150,9 @@ def settle(model: Any, config: ModelConfig) -> None:
     settings = own(model).config
     in_four_bits = quantization.holds_four_bits(model)
     if in_four_bits:
-        setattr(settings, quantization.RECORD, quantization.FOUR_BITS)
-    elif hasattr(settings, quantization.RECORD):
-        delattr(settings, quantization.RECORD)
+        setattr(settings, quantization.QUANTIZATION_RECORD, quantization.FOUR_BITS)
+    elif hasattr(settings, quantization.QUANTIZATION_RECORD):
+        delattr(settings, quantization.QUANTIZATION_RECORD)
     if config.quantization and not in_four_bits:
         console.notice(
             "model.quantization has no effect: the adapter that is gone on with was trained on "

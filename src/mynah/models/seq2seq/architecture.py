@@ -94,7 +94,7 @@ def frontend_by_extractor(
     return frontend_for(extractor, model.get_encoder())
 
 
-def auto_processor(part: PretrainedPart) -> Any:
+def seq2seq_processor(part: PretrainedPart) -> Any:
     """The processor that transformers finds beside a model."""
     from transformers import AutoProcessor
 
@@ -111,7 +111,7 @@ def processor_of_parts(part: PretrainedPart) -> Any:
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Seq2SeqArchitecture:
     """How one model of AutoModelForSpeechSeq2Seq is used.
 
     Attributes:
@@ -129,7 +129,7 @@ class Architecture:
 
     prompts: MakesPrompts = fixed_prompts
     frontend: MakesFrontend = frontend_by_extractor
-    processor: LoadsProcessor = auto_processor
+    processor: LoadsProcessor = seq2seq_processor
     has_window: bool = False
     writes_times: bool = False
     detects_language: bool = False

@@ -21,7 +21,7 @@ from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_tab
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.seq2seq import generation, loading
-from mynah.models.seq2seq.loading import CLIP, Usage
+from mynah.models.seq2seq.loading import CLIP, Seq2SeqUsage
 from mynah.models.seq2seq.registry import SUPPORTED, UNSUPPORTED, architecture_of
 from mynah.models.text.generated import Generated
 from mynah.models.text.labels import padded_labels
@@ -63,7 +63,7 @@ class Seq2Seq(Family):
         self,
         model: Any,
         processor: Any,
-        usage: Usage,
+        usage: Seq2SeqUsage,
         *,
         revisions: dict[str, str] | None = None,
     ) -> None:
@@ -88,7 +88,7 @@ class Seq2Seq(Family):
         self.feature_seconds = self.frontend.feature_seconds
         self._use(usage)
 
-    def _use(self, usage: Usage) -> None:
+    def _use(self, usage: Seq2SeqUsage) -> None:
         self.usage = usage
         self._prompts = loading.prompts_for(
             weights.own(self.model),
@@ -114,7 +114,7 @@ class Seq2Seq(Family):
     @classmethod
     def check_pretrained(cls, config: ModelConfig, part: PretrainedPart, sample_rate: int) -> None:
         super().check_pretrained(config, part, sample_rate)
-        loading.check_settings(config, part)
+        loading.check_seq2seq(config, part)
 
     @classmethod
     def build(
@@ -140,14 +140,14 @@ class Seq2Seq(Family):
     ) -> Seq2Seq:
         hub.feature_extractor(part, sample_rate)
         written = hub.load_config(part)
-        processor = loading.processor(part, written.model_type)
-        model: Any = loading.load(part, written)
-        usage = _usage(config, Usage.of(written))
+        processor = loading.load_processor(part, written.model_type)
+        model: Any = loading.load_seq2seq(part, written)
+        usage = _usage(config, Seq2SeqUsage.of(written))
         commit = hub.commit_of(part)
         learns = tuning_of_recognizer(config)
-        loading.freeze(model, learns)
+        loading.freeze_seq2seq(model, learns)
         if learns.adapts:
-            targets = loading.lora_targets(model, config)
+            targets = loading.seq2seq_lora_targets(model, config)
             model = adapters.add_lora(
                 model,
                 dataclasses.replace(config, lora_target_modules=targets),
@@ -162,9 +162,9 @@ class Seq2Seq(Family):
         family = cls.load(directory, offline=offline)
         usage = _usage(config, family.usage)
         learns = tuning_of_recognizer(config)
-        model = adapters.go_on(family.model, config, directory, adapts=learns.adapts)
+        model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
         if not learns.adapts:
-            loading.freeze(model, learns)
+            loading.freeze_seq2seq(model, learns)
         return cls(model, family.processor, usage, revisions=family.base_revisions())
 
     @classmethod
@@ -173,12 +173,12 @@ class Seq2Seq(Family):
 
         here = hub.checkpoint(directory)
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
-        processor = loading.processor(here, config.model_type)
-        usage = Usage.of(config)
+        processor = loading.load_processor(here, config.model_type)
+        usage = Seq2SeqUsage.of(config)
         if not (directory / "adapter_config.json").exists():
-            return cls(loading.load(here, config), processor, usage)
-        base = adapters.base_of(directory, offline=offline)
-        model = loading.load(base, config)
+            return cls(loading.load_seq2seq(here, config), processor, usage)
+        base = adapters.adapted_base(directory, offline=offline)
+        model = loading.load_seq2seq(base, config)
         model.generation_config = GenerationConfig.from_pretrained(directory, local_files_only=True)
         model = adapters.load_lora(model, directory, trainable=True)
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
@@ -388,10 +388,10 @@ class Seq2Seq(Family):
         return dict(self._revisions)
 
 
-def _usage(config: ModelConfig, recorded: Usage) -> Usage:
+def _usage(config: ModelConfig, recorded: Seq2SeqUsage) -> Seq2SeqUsage:
     """What the settings ask for; the window of a checkpoint's training where they say ``auto``."""
     window = recorded.audio_window if config.audio_window == "auto" else config.audio_window
-    return Usage(
+    return Seq2SeqUsage(
         audio_window=window,
         timestamps=config.timestamps,
         language=config.language,

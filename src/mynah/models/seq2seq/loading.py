@@ -23,7 +23,7 @@ _NO_LENGTH = (None, 20)  # transformers' max_length where nobody set one
 
 
 @dataclass(frozen=True)
-class Usage(RecordedUsage):
+class Seq2SeqUsage(RecordedUsage):
     """How a model is used: recorded in its checkpoint, for who loads it.
 
     Attributes:
@@ -47,14 +47,14 @@ class Usage(RecordedUsage):
             record(model, language=self.language, task=self.task, timed=self.timestamps)
 
 
-def check_settings(config: ModelConfig, part: PretrainedPart) -> None:
+def check_seq2seq(config: ModelConfig, part: PretrainedPart) -> None:
     """Find what is wrong with the settings or the small files before weights are loaded.
 
     Raises:
         UserError: The architecture does not have what is asked for, or has no tokenizer.
     """
     kind = hub.model_type(part)
-    processor(part, kind)
+    load_processor(part, kind)
     if config.timestamps and not architecture_of(kind).writes_times:
         raise _no_times(f"{part.name} is a {kind}, which writes no timestamps.")
 
@@ -85,7 +85,7 @@ def _no_times(what: str) -> UserError:
     return UserError(what, where="model.timestamps", fix="model.timestamps=false")
 
 
-def load(part: PretrainedPart, config: Any) -> Any:
+def load_seq2seq(part: PretrainedPart, config: Any) -> Any:
     """The model in fp32, whatever precision its file has, every weight accounted for.
 
     Args:
@@ -99,14 +99,14 @@ def load(part: PretrainedPart, config: Any) -> Any:
 
     from mynah.models.patches import fastconformer, padding, whisper_length
 
-    model = weights.load(AutoModelForSpeechSeq2Seq, part, config=config)
-    fastconformer.install(model)
-    padding.install(model)
-    whisper_length.install(model)
+    model = weights.load_weights(AutoModelForSpeechSeq2Seq, part, config=config)
+    fastconformer.install_fastconformer(model)
+    padding.install_padding(model)
+    whisper_length.install_true_length(model)
     return model
 
 
-def processor(part: PretrainedPart, kind: str) -> Any:
+def load_processor(part: PretrainedPart, kind: str) -> Any:
     """The model's processor, with its ``feature_extractor`` and ``tokenizer``.
 
     Raises:
@@ -144,7 +144,7 @@ def _load_processor(part: PretrainedPart, kind: str) -> Any:
         ) from None
 
 
-def freeze(model: Any, learns: Tuning) -> None:
+def freeze_seq2seq(model: Any, learns: Tuning) -> None:
     """Choose what of a pretrained model is trained.
 
     Args:
@@ -164,7 +164,7 @@ def freeze(model: Any, learns: Tuning) -> None:
             parameter.requires_grad_(False)
 
 
-def lora_targets(model: Any, config: ModelConfig) -> list[str] | None:
+def seq2seq_lora_targets(model: Any, config: ModelConfig) -> list[str] | None:
     """``lora_target_modules``, or the linear layers of the part that is not frozen."""
     learns = tuning_of_recognizer(config)
     if config.lora_target_modules is not None or FROZEN not in (learns.encoder, learns.decoder):

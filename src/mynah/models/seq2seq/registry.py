@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mynah.models.seq2seq.architecture import Architecture
+    from mynah.models.seq2seq.architecture import Seq2SeqArchitecture
 
 _HERE = "mynah.models.seq2seq.architectures"
 # The file of each record by model_type, as config.json has it; one record may have several.
@@ -32,11 +32,11 @@ UNSUPPORTED = {
 }
 
 
-def architecture_of(kind: str) -> Architecture:
+def architecture_of(kind: str) -> Seq2SeqArchitecture:
     """The record of a model type; of code that comes with weights, the one without specifics."""
     if kind not in SUPPORTED:
-        from mynah.models.seq2seq.architecture import Architecture
+        from mynah.models.seq2seq.architecture import Seq2SeqArchitecture
 
-        return Architecture()
-    found: Architecture = importlib.import_module(f"{_HERE}.{SUPPORTED[kind]}").ARCHITECTURE
+        return Seq2SeqArchitecture()
+    found: Seq2SeqArchitecture = importlib.import_module(f"{_HERE}.{SUPPORTED[kind]}").ARCHITECTURE
     return found

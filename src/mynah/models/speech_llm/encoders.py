@@ -36,7 +36,7 @@ _WHOLE = {
     "parakeet_rnnt": "AutoModelForRNNT",
     "canary": "AutoModelForSpeechSeq2Seq",
 }
-SUPPORTED = (*_WHOLE, *_ALONE)
+SPEECH_ENCODERS = (*_WHOLE, *_ALONE)
 _HEADS = ("lm_head.", "ctc_head.")
 # Weights of a whole recognizer, or of its pretraining, that its encoder alone does not have.
 _NOT_ENCODER = (
@@ -51,16 +51,16 @@ def encoder_config(config: Any, part: PretrainedPart) -> Any:
     Raises:
         UserError: The architecture has no speech encoder that is supported.
     """
-    if config.model_type not in SUPPORTED:
+    if config.model_type not in SPEECH_ENCODERS:
         raise UserError(
             f"{part.name} is a {config.model_type}, and no speech encoder that is supported.",
             where=part.setting,
-            fix="Supported are: " + ", ".join(SUPPORTED),
+            fix="Supported are: " + ", ".join(SPEECH_ENCODERS),
         )
     return getattr(config, "encoder_config", config)
 
 
-def draw(config: Any) -> Any:
+def initialize_encoder(config: Any) -> Any:
     """An encoder with random weights."""
     from transformers import AutoModel
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
@@ -70,7 +70,7 @@ def draw(config: Any) -> Any:
     return _ready(AutoModel.from_config(config))
 
 
-def load(part: PretrainedPart, config: Any) -> Any:
+def load_encoder(part: PretrainedPart, config: Any) -> Any:
     """The pretrained encoder in fp32; the rest of its checkpoint is dropped.
 
     Args:
@@ -90,8 +90,8 @@ def load(part: PretrainedPart, config: Any) -> Any:
     if whole.model_type == "whisper" and "WhisperEncoder" in (whole.architectures or ()):
         from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-        return _ready(weights.load(WhisperEncoder, part))
-    model = weights.load(getattr(transformers, kind), part, dropped=_NOT_ENCODER)
+        return _ready(weights.load_weights(WhisperEncoder, part))
+    model = weights.load_weights(getattr(transformers, kind), part, dropped=_NOT_ENCODER)
     return _ready(_encoder_of(model) if kind != "AutoModel" else model)
 
 
@@ -100,9 +100,11 @@ def _merged(part: PretrainedPart, config: Any) -> Any:
     import transformers
 
     directory = part.folder
-    base = adapters.base_of(directory, offline=part.offline)
+    base = adapters.adapted_base(directory, offline=part.offline)
     kind = getattr(transformers, _WHOLE.get(config.model_type, "AutoModelForCTC"))
-    model = weights.load(kind, base, config=config, initialized=_HEADS, dropped=_NOT_ENCODER)
+    model = weights.load_weights(
+        kind, base, config=config, initialized=_HEADS, dropped=_NOT_ENCODER
+    )
     adapted = adapters.load_lora(model, directory, trainable=False)
     return _encoder_of(adapted.merge_and_unload())
 
@@ -117,9 +119,9 @@ def _encoder_of(model: Any) -> Any:
 
 def _ready(encoder: Any) -> Any:
     """The encoder, its forward pass computed as ours is."""
-    fastconformer.install(encoder)
-    padding.install(encoder)
-    whisper_length.install(encoder)
+    fastconformer.install_fastconformer(encoder)
+    padding.install_padding(encoder)
+    whisper_length.install_true_length(encoder)
     return encoder
 
 
@@ -151,7 +153,7 @@ def encode(
     """Features [batch, frames, bins] or samples [batch, samples] to [batch, time, width].
 
     Args:
-        encoder: What :func:`load` gave.
+        encoder: What :func:`load_encoder` gave.
         features: Padded with zeros.
         lengths: Real features of each row, [batch].
         mask: [batch, frames], for encoders that are told of padding; None for the others.

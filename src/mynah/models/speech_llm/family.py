@@ -96,7 +96,7 @@ class SpeechLLMFamily(Family):
         part = parts["pretrained"]
         family = cls.load(part.folder, offline=part.offline)
         held = [one for one in family._adaptable() if adapters.is_adapted(one)]
-        family = cls._of(speech_llm_parts.go_on(family._parts(), config, texts))
+        family = cls._of(speech_llm_parts.continue_parts(family._parts(), config, texts))
         for adaptable in family._adaptable():
             if any(adaptable is one for one in held):
                 adapters.say_going_on(adaptable, config, part.folder)
@@ -146,7 +146,7 @@ class SpeechLLMFamily(Family):
     def merge(self) -> None:
         from mynah.models.speech_llm import parts as speech_llm_parts
 
-        speech_llm_parts.merge(self.model)
+        speech_llm_parts.merge_parts(self.model)
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         return self.frontend.features(np.pad(audio, (0, self._samples(len(audio)) - len(audio))))

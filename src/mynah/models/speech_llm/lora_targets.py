@@ -26,7 +26,7 @@ def shared_out(
     Raises:
         UserError: A target names nothing, or a part is left without any.
     """
-    if targets is None or list(targets) == [adapters.AUTO]:
+    if targets is None or list(targets) == [adapters.AUTO_TARGETS]:
         return dict.fromkeys(candidates)
     found: dict[str, list[str]] = {part: [] for part in candidates}
     for target in targets:

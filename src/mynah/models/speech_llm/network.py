@@ -102,7 +102,7 @@ class SpeechLLM(PreTrainedModel):
         self, config: SpeechLLMConfig, encoder: Any = None, language_model: Any = None
     ) -> None:
         super().__init__(config)
-        self.encoder = encoder or encoders.draw(config.encoder_config)
+        self.encoder = encoder or encoders.initialize_encoder(config.encoder_config)
         self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
         width = encoders.width(config.encoder_config)
         self.projector = Projector(
@@ -277,10 +277,10 @@ class SpeechLLM(PreTrainedModel):
         def pretrained(side: str) -> PretrainedPart:
             if side in config.saved_parts:
                 return dataclasses.replace(hub.checkpoint(directory / side), setting=str(directory))
-            held_in = getattr(config, quantization.RECORD, None)
+            held_in = getattr(config, quantization.QUANTIZATION_RECORD, None)
             return _base(config.bases[side], directory, held_in, offline=local_files_only)
 
-        encoder = encoders.load(pretrained(ENCODER), config.encoder_config)
+        encoder = encoders.load_encoder(pretrained(ENCODER), config.encoder_config)
         if ENCODER_ADAPTER in config.saved_parts:
             encoder = adapters.load_lora(encoder, directory / ENCODER_ADAPTER, trainable=True)
         language_model = load_language_model(pretrained(DECODER))
@@ -313,7 +313,7 @@ def load_language_model(part: PretrainedPart) -> Any:
     Raises:
         UserError: It is not to be had, or its weights are not whole.
     """
-    return weights.load(AutoModelForCausalLM, part)
+    return weights.load_weights(AutoModelForCausalLM, part)
 
 
 def choose_trained(model: SpeechLLM) -> None:
@@ -354,7 +354,7 @@ def _base(
     """Where a part that a checkpoint does not hold comes from."""
     name, commit = named
     part = bases.recorded(name, commit, offline=offline, setting=str(directory / "config.json"))
-    return dataclasses.replace(part, quantization=quantization.here(held_in))
+    return dataclasses.replace(part, quantization=quantization.quantization_here(held_in))
 
 
 AutoConfig.register(SpeechLLMConfig.model_type, SpeechLLMConfig)

@@ -100,7 +100,7 @@ def from_names(
     return Parts(model, extractor, tokenizer, ctc)
 
 
-def go_on(parts: Parts, config: ModelConfig, texts: Iterable[str]) -> Parts:
+def continue_parts(parts: Parts, config: ModelConfig, texts: Iterable[str]) -> Parts:
     """A checkpoint of ours, its parts learning as ``config`` says; as they did where it is silent.
 
     Raises:
@@ -143,7 +143,7 @@ def _encoder(
     """Encoder, its configuration and its feature extractor; a pretrained one adds its base."""
     if encoding is None:
         sizes = scratch.fastconformer_config(config.encoder)
-        encoder = encoders.draw(sizes)
+        encoder = encoders.initialize_encoder(sizes)
         scratch.spread_weights(encoder)
         return encoder, sizes, scratch.log_mel_extractor(config.encoder.mel_bins, sample_rate)
     heard = encoders.encoder_config(hub.load_config(encoding), encoding)
@@ -151,7 +151,7 @@ def _encoder(
     if tuning_of_parts(config).encoder == FULL:
         encoding = dataclasses.replace(encoding, quantization=None)  # it is trained
     bases[ENCODER] = [encoding.lasting_name, hub.commit_of(encoding)]
-    return encoders.load(encoding, heard), heard, extractor
+    return encoders.load_encoder(encoding, heard), heard, extractor
 
 
 def _is_whole(base: list[str] | None) -> bool:
@@ -226,7 +226,7 @@ def retune(model: network.SpeechLLM, learns: Tuning, config: ModelConfig) -> Non
     network.choose_trained(model)
 
 
-def merge(model: network.SpeechLLM) -> None:
+def merge_parts(model: network.SpeechLLM) -> None:
     """Fold LoRA matrices into the parts they adapt; a checkpoint then holds every part itself.
 
     Raises:

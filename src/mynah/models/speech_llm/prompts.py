@@ -12,7 +12,9 @@ from mynah.models.pretrained.part import PretrainedPart
 
 _PLACE = "<|audio|>"  # where the audio goes in a prompt before it is cut there; never a token
 _SAID = "<|said|>"  # where an answer stands in a chat, likewise
-END = "<|end_of_transcript|>"  # what ends a text where the tokenizer has nothing that does
+TRANSCRIPT_END = (
+    "<|end_of_transcript|>"  # what ends a text where the tokenizer has nothing that does
+)
 
 
 def load_tokenizer(part: PretrainedPart) -> Any:
@@ -49,10 +51,10 @@ def add_tokens(tokenizer: Any, wanted: Sequence[str]) -> None:
         raise UserError("A new token has no letters.", where="model.new_tokens")
     tokenizer.add_tokens([AddedToken(token, normalized=False) for token in wanted])
     if end_of_text(tokenizer) is None:
-        tokenizer.add_special_tokens({"eos_token": END})
+        tokenizer.add_special_tokens({"eos_token": TRANSCRIPT_END})
         console.notice(
-            f"The language model's tokenizer has no token that ends a text: {END} is added, and "
-            "its embedding is learned."
+            f"The language model's tokenizer has no token that ends a text: {TRANSCRIPT_END} is "
+            "added, and its embedding is learned."
         )
 
 

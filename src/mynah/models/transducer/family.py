@@ -62,7 +62,7 @@ class Transducer(Family):
     ) -> None:
         from mynah.models.patches import fastconformer
 
-        fastconformer.install(model)
+        fastconformer.install_fastconformer(model)
         base = weights.own(model)
         config = base.config
         self.model = model
@@ -103,7 +103,7 @@ class Transducer(Family):
     ) -> Transducer:
         texts = list(texts)
         if config.pretrained is None:
-            fresh = loading.from_scratch(config, texts, sample_rate)
+            fresh = loading.transducer_from_scratch(config, texts, sample_rate)
             family = cls(fresh.model, fresh.processor, pretrained=False)
             family.configure_decoding(config)
             return family
@@ -118,11 +118,11 @@ class Transducer(Family):
     ) -> Transducer:
         if part.is_folder and (part.folder / "adapter_config.json").exists():
             return cls._continued(config, part.folder, offline=part.offline)
-        parts = loading.from_pretrained(config, part, sample_rate)
+        parts = loading.transducer_from_pretrained(config, part, sample_rate)
         model = parts.model
         learns = tuning_of_recognizer(config)
         if learns.adapts:
-            targets = loading.lora_targets(config)
+            targets = loading.transducer_lora_targets(config)
             model = adapters.add_lora(
                 model,
                 dataclasses.replace(config, lora_target_modules=targets),
@@ -131,7 +131,7 @@ class Transducer(Family):
                 revision=part.commit,
             )
         else:
-            loading.freeze(model, learns)
+            loading.freeze_transducer(model, learns)
         family = cls(model, parts.processor, pretrained=True, revisions=parts.revisions)
         family._spelling.say_what_is_missing(texts)
         return family
@@ -141,10 +141,10 @@ class Transducer(Family):
         """From our own adapter: trained on as it is, or merged and then trained in full."""
         family = cls.load(directory, offline=offline)
         learns = tuning_of_recognizer(config)
-        model = adapters.go_on(family.model, config, directory, adapts=learns.adapts)
+        model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
         if learns.adapts:
             return family
-        loading.freeze(model, learns)
+        loading.freeze_transducer(model, learns)
         return cls(model, family.processor, pretrained=True, revisions=family.base_revisions())
 
     @classmethod
@@ -152,9 +152,9 @@ class Transducer(Family):
         here = hub.checkpoint(directory)
         processor = loading.load_processor(here)
         if not (directory / "adapter_config.json").exists():
-            return cls(loading.load_base(here), processor, pretrained=True)
-        base = adapters.base_of(directory, offline=offline)
-        model = adapters.load_lora(loading.load_base(base), directory, trainable=True)
+            return cls(loading.load_transducer_base(here), processor, pretrained=True)
+        base = adapters.adapted_base(directory, offline=offline)
+        model = adapters.load_lora(loading.load_transducer_base(base), directory, trainable=True)
         revisions = {base.name: hub.commit_of(base)}
         return cls(model, processor, pretrained=True, revisions=revisions)
 

@@ -25,7 +25,7 @@ _LORA_BEHIND = ("encoder_projector", "decoder.decoder_projector")
 
 
 @dataclass(frozen=True)
-class Parts:
+class TransducerParts:
     """A transducer, its processor, and where its weights are from."""
 
     model: Any
@@ -33,7 +33,9 @@ class Parts:
     revisions: dict[str, str]
 
 
-def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) -> Parts:
+def transducer_from_scratch(
+    config: ModelConfig, texts: Sequence[str], sample_rate: int
+) -> TransducerParts:
     """A FastConformer with an LSTM over the labels and a joint network; a tokenizer of ``texts``.
 
     The blank is the padding token, so that transformers' own losses leave padding out as well.
@@ -78,10 +80,12 @@ def from_scratch(config: ModelConfig, texts: Sequence[str], sample_rate: int) ->
         blank_token=tokenizer.pad_token,
         decoder_type="tdt" if sizes.max_duration else "rnnt",
     )
-    return Parts(model, processor, {})
+    return TransducerParts(model, processor, {})
 
 
-def from_pretrained(config: ModelConfig, part: PretrainedPart, sample_rate: int) -> Parts:
+def transducer_from_pretrained(
+    config: ModelConfig, part: PretrainedPart, sample_rate: int
+) -> TransducerParts:
     """Any checkpoint of AutoModelForRNNT or AutoModelForTDT, with its own tokenizer.
 
     Raises:
@@ -90,8 +94,8 @@ def from_pretrained(config: ModelConfig, part: PretrainedPart, sample_rate: int)
     """
     hub.feature_extractor(part, sample_rate)
     processor = load_processor(part)
-    model = load_base(part)
-    return Parts(model, processor, {part.name: hub.commit_of(part)})
+    model = load_transducer_base(part)
+    return TransducerParts(model, processor, {part.name: hub.commit_of(part)})
 
 
 def load_processor(part: PretrainedPart) -> Any:
@@ -116,7 +120,7 @@ def load_processor(part: PretrainedPart) -> Any:
     return processor
 
 
-def load_base(part: PretrainedPart) -> Any:
+def load_transducer_base(part: PretrainedPart) -> Any:
     """A transducer with pretrained weights in fp32, whatever precision they are stored in.
 
     Args:
@@ -129,10 +133,10 @@ def load_base(part: PretrainedPart) -> Any:
     from transformers.models.auto.modeling_auto import MODEL_FOR_TDT_MAPPING_NAMES
 
     is_tdt = hub.model_type(part) in MODEL_FOR_TDT_MAPPING_NAMES
-    return weights.load(AutoModelForTDT if is_tdt else AutoModelForRNNT, part)
+    return weights.load_weights(AutoModelForTDT if is_tdt else AutoModelForRNNT, part)
 
 
-def lora_targets(config: ModelConfig) -> list[str]:
+def transducer_lora_targets(config: ModelConfig) -> list[str]:
     """Modules that get LoRA: those named, or what suits the parts that are not frozen."""
     if config.lora_target_modules:
         return config.lora_target_modules
@@ -141,7 +145,7 @@ def lora_targets(config: ModelConfig) -> list[str]:
     return [*inside, *(() if learns.decoder == FROZEN else _LORA_BEHIND)]
 
 
-def freeze(model: Any, learns: Tuning) -> None:
+def freeze_transducer(model: Any, learns: Tuning) -> None:
     """Leave as they are the encoder, or all that follows it, where they are frozen."""
     for name, parameter in model.named_parameters():
         part = learns.encoder if name.startswith("encoder.") else learns.decoder

@@ -11,12 +11,12 @@ import numpy as np
 from mynah.segmentation import utterance as reasons
 from mynah.segmentation.aligning.alignment import BETWEEN_WORDS, Alignment, align
 from mynah.segmentation.aligning.labels import WordLabels
-from mynah.segmentation.aligning.posteriors import Heard
-from mynah.segmentation.aligning.scoring import Scores
+from mynah.segmentation.aligning.posteriors import Stretch
+from mynah.segmentation.aligning.scoring import AgreementScores
 from mynah.segmentation.cutting import Cut, Lengths, choose_cuts
 from mynah.segmentation.pauses import Pause, PauseRule, pauses_between
-from mynah.segmentation.transcript import Transcript
-from mynah.segmentation.utterance import Utterance
+from mynah.segmentation.transcript import WrittenTranscript
+from mynah.segmentation.utterance import CutUtterance
 
 # A model that mishears so much text says nothing of the rest either.
 _MOST_HIDDEN_LABELS = 16
@@ -48,8 +48,8 @@ def used_labels(word_labels: Sequence[WordLabels]) -> list[int]:
 
 
 def utterances(
-    transcript: Transcript, word_labels: Sequence[WordLabels], heard: Heard, rules: Rules
-) -> list[Utterance]:
+    transcript: WrittenTranscript, word_labels: Sequence[WordLabels], heard: Stretch, rules: Rules
+) -> list[CutUtterance]:
     """Align a transcript, cut it at pauses, and score what comes out; in order, all words.
 
     Args:
@@ -67,8 +67,8 @@ def utterances(
 
 
 def scored(
-    transcript: Transcript, word_labels: Sequence[WordLabels], heard: Heard, rules: Rules
-) -> Utterance:
+    transcript: WrittenTranscript, word_labels: Sequence[WordLabels], heard: Stretch, rules: Rules
+) -> CutUtterance:
     """The one utterance of a stretch whose beginning and end are known already."""
     found = _AlignedText.align(transcript, word_labels, heard, rules)
     cuts: list[Cut | None] = [None] * (len(transcript.words) + 1)
@@ -81,9 +81,9 @@ class _AlignedText:
 
     def __init__(
         self,
-        transcript: Transcript,
+        transcript: WrittenTranscript,
         word_labels: Sequence[WordLabels],
-        heard: Heard,
+        heard: Stretch,
         alignment: Alignment,
         rules: Rules,
     ) -> None:
@@ -93,7 +93,9 @@ class _AlignedText:
         self._word_labels = word_labels
         between = alignment.frames == BETWEEN_WORDS
         self._silent = ~heard.passed_over
-        self._scores = Scores(alignment.scores, between & heard.passed_over, heard.frame_seconds)
+        self._scores = AgreementScores(
+            alignment.scores, between & heard.passed_over, heard.frame_seconds
+        )
         # Of each word its first frame and the one after its last; -1 where it was not heard.
         self._starts = np.full(len(word_labels), -1, dtype=np.int64)
         self._ends = np.full(len(word_labels), -1, dtype=np.int64)
@@ -106,9 +108,9 @@ class _AlignedText:
     @classmethod
     def align(
         cls,
-        transcript: Transcript,
+        transcript: WrittenTranscript,
         word_labels: Sequence[WordLabels],
-        heard: Heard,
+        heard: Stretch,
         rules: Rules,
     ) -> _AlignedText:
         column = {label: number for number, label in enumerate(used_labels(word_labels))}
@@ -220,13 +222,13 @@ class _AlignedText:
         stop = min(len(self._heard.levels), round(end.end_before / self._heard.frame_seconds))
         return self._scores.score(start, stop) if stop > start else 0.0
 
-    def utterance(self, first: int, last: int, cuts: Sequence[Cut | None]) -> Utterance:
+    def utterance(self, first: int, last: int, cuts: Sequence[Cut | None]) -> CutUtterance:
         """The words ``first`` to before ``last``, with the reason why they are rejected."""
         begin, end = cuts[first], cuts[last]
         assert begin is not None
         assert end is not None
         origin = self._heard.start_seconds
-        made = Utterance(
+        made = CutUtterance(
             origin + begin.start_after,
             origin + max(begin.start_after, end.end_before),
             self._transcript.written(first, last),
@@ -235,7 +237,7 @@ class _AlignedText:
         rejected, detail = self._reason(first, last, made)
         return replace(made, rejected=rejected, detail=detail)
 
-    def _reason(self, first: int, last: int, made: Utterance) -> tuple[str, str]:
+    def _reason(self, first: int, last: int, made: CutUtterance) -> tuple[str, str]:
         rules, words = self._rules, self._transcript.words
         uncovered = [n for n in range(first, last) if not self._word_labels[n].is_covered]
         if uncovered:

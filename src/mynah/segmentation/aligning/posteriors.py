@@ -19,7 +19,7 @@ _SILENCE_DECIBELS = -100.0
 
 
 @dataclass(frozen=True)
-class Windows:
+class PosteriorWindows:
     """How a recording is given to the model.
 
     A model hears at most what it was trained on, and memory is finite: so it hears windows
@@ -37,7 +37,7 @@ class Windows:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Stretch:
     """A stretch of a recording as the model hears it.
 
     Attributes:
@@ -63,11 +63,11 @@ def listen(
     *,
     separators: frozenset[int],
     star_cost: float,
-    windows: Windows,
+    windows: PosteriorWindows,
     start_seconds: float = 0.0,
     end_seconds: float | None = None,
     advance: Callable[[float], None] | None = None,
-) -> Heard:
+) -> Stretch:
     """Let the model hear a recording.
 
     Args:
@@ -113,7 +113,7 @@ def listen(
                 advance((end - start) * stride / rate)
     columns, blank, between, passed_over, levels = map(np.concatenate, zip(*kept, strict=True))
     scores = FrameScores(columns, blank, between)
-    return Heard(scores, passed_over, levels, first / rate, stride / rate)
+    return Stretch(scores, passed_over, levels, first / rate, stride / rate)
 
 
 def _columns(

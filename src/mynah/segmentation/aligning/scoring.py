@@ -10,7 +10,7 @@ _WINDOW_SECONDS = 1.0  # about Kürzinger et al.'s 30 frames of 32 ms
 _PASSED_OVER = -10.0
 
 
-class Scores:
+class AgreementScores:
     """Scores of stretches of an aligned recording.
 
     The score of an utterance is the mean log posterior of its worst second (Kürzinger et al.

@@ -17,10 +17,10 @@ _PARSERS: dict[str, Callable[[str, str, Sequence[str]], TimedTranscript]] = {
     ".vtt": lambda text, where, _: vtt.parse(text, where),
     ".textgrid": textgrid.parse,
 }
-SUFFIXES = tuple(_PARSERS)
+TIMED_SUFFIXES = tuple(_PARSERS)
 
 
-def read(path: Path, *, tiers: Sequence[str] = ()) -> TimedTranscript:
+def read_timed(path: Path, *, tiers: Sequence[str] = ()) -> TimedTranscript:
     """Read a timed transcript in the format that its suffix names.
 
     Args:

@@ -9,11 +9,11 @@ evaluations.
 from __future__ import annotations
 
 from mynah.segmentation.timed_transcripts.entry import (
-    Entry,
+    TimedEntry,
     TimedTranscript,
     channel_number,
     malformed,
-    seconds,
+    timed_seconds,
 )
 
 _NO_WORDS = frozenset({"<eps>", "<sil>", "sil", "<alt>", "<alt_begin>", "<alt_end>", "@"})
@@ -44,14 +44,14 @@ def parse(text: str, where: str) -> TimedTranscript:
         if mark.startswith("<alt"):
             alternative = {"<alt_begin>": 1, "<alt>": 2}.get(mark, 0)
             continue
-        start = seconds(start_text, where, number)
-        duration = seconds(duration_text, where, number)
+        start = timed_seconds(start_text, where, number)
+        duration = timed_seconds(duration_text, where, number)
         kind = fields[6].lower() if len(fields) > 6 else ""
         if alternative == 2 or mark in _NO_WORDS or kind in _NO_WORD_TYPES:
             continue
         speaker = fields[7] if len(fields) > 7 else ""
         entries.append(
-            Entry(start, start + duration, word, recording, channel_number(channel), speaker)
+            TimedEntry(start, start + duration, word, recording, channel_number(channel), speaker)
         )
     if not entries:
         raise malformed("There is no word in it.", where, 1)

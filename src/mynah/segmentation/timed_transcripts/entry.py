@@ -9,7 +9,7 @@ from mynah.errors import UserError
 
 
 @dataclass(frozen=True)
-class Entry:
+class TimedEntry:
     """A part of a recording with what is said in it.
 
     Attributes:
@@ -41,7 +41,7 @@ class TimedTranscript:
         run_on: Whether a part may end in the middle of a sentence, as a subtitle does.
     """
 
-    entries: list[Entry]
+    entries: list[TimedEntry]
     are_words: bool = False
     run_on: bool = False
 
@@ -51,7 +51,7 @@ def malformed(what: str, where: str, line: int, fix: str | None = None) -> UserE
     return UserError(what, where=f"{where}, line {line}", fix=fix)
 
 
-def seconds(text: str, where: str, line: int) -> float:
+def timed_seconds(text: str, where: str, line: int) -> float:
     """A time as a number of seconds.
 
     Raises:

@@ -8,8 +8,8 @@ or more
 
 from __future__ import annotations
 
-from mynah.segmentation.timed_transcripts.entry import Entry, TimedTranscript, malformed
-from mynah.segmentation.timed_transcripts.subtitles import ARROW, plain, times
+from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
+from mynah.segmentation.timed_transcripts.subtitles import ARROW, plain_cue, times
 
 
 def parse(text: str, where: str) -> TimedTranscript:
@@ -28,9 +28,9 @@ def parse(text: str, where: str) -> TimedTranscript:
         said = lines[mark + 1 : following]
         if following < len(lines):
             said = _without_number(said)
-        words = " ".join(filter(None, map(plain, said)))
+        words = " ".join(filter(None, map(plain_cue, said)))
         if words:
-            entries.append(Entry(start, end, words))
+            entries.append(TimedEntry(start, end, words))
     return TimedTranscript(entries, run_on=True)
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 
 from mynah.segmentation.timed_transcripts.entry import (
-    Entry,
+    TimedEntry,
     TimedTranscript,
     channel_number,
     malformed,
-    seconds,
+    timed_seconds,
 )
 
 _IGNORED = "ignore_time_segment_in_scoring"
@@ -49,8 +49,8 @@ def parse(text: str, where: str) -> TimedTranscript:
             )
         recording, channel, speaker, start_text, end_text = fields[:5]
         words = fields[5] if len(fields) == 6 else ""
-        start = seconds(start_text, where, number)
-        end = seconds(end_text, where, number)
+        start = timed_seconds(start_text, where, number)
+        end = timed_seconds(end_text, where, number)
         if end < start:
             raise malformed(f"It ends at {end:g} s before it begins at {start:g} s.", where, number)
         if speaker == _NOT_SPEECH:
@@ -64,7 +64,9 @@ def parse(text: str, where: str) -> TimedTranscript:
         elif _UNKNOWN.search(words):
             rejected = "a word is marked <unk>"
         entries.append(
-            Entry(start, end, _plain(words), recording, channel_number(channel), speaker, rejected)
+            TimedEntry(
+                start, end, _plain(words), recording, channel_number(channel), speaker, rejected
+            )
         )
     if not entries:
         raise malformed("There is no segment in it.", where, 1)

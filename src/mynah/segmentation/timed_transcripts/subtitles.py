@@ -36,7 +36,7 @@ def times(line: str, where: str, number: int) -> tuple[float, float]:
     return first, last
 
 
-def plain(line: str) -> str:
+def plain_cue(line: str) -> str:
     """A line of a cue without tags, sounds in brackets, songs, and a speaker's dash."""
     without = html.unescape(_TAG.sub("", line))
     return " ".join(_SOUND.sub(" ", _DASH.sub("", without)).split())

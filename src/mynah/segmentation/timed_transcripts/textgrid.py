@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mynah.errors import UserError
-from mynah.segmentation.timed_transcripts.entry import Entry, TimedTranscript, malformed
+from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
 
 _TOKEN = re.compile(
     r'"(?P<text>(?:[^"]|"")*)"'
@@ -47,7 +47,9 @@ def parse(text: str, where: str, tiers: Sequence[str] = ()) -> TimedTranscript:
     chosen = _chosen(found, where, tiers)
     are_words = all(_WORDS.search(tier.name) for tier in chosen)
     entries = [
-        Entry(start, end, " ".join(words.split()), speaker=tier.name if len(chosen) > 1 else "")
+        TimedEntry(
+            start, end, " ".join(words.split()), speaker=tier.name if len(chosen) > 1 else ""
+        )
         for tier in chosen
         for start, end, words in tier.entries
         if words.strip().lower() not in _SILENCE

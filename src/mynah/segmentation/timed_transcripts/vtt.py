@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from mynah.segmentation.timed_transcripts.entry import Entry, TimedTranscript, malformed
-from mynah.segmentation.timed_transcripts.subtitles import ARROW, plain, times
+from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
+from mynah.segmentation.timed_transcripts.subtitles import ARROW, plain_cue, times
 
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _BLOCKS = ("NOTE", "STYLE", "REGION")
@@ -28,7 +28,7 @@ def parse(text: str, where: str) -> TimedTranscript:
             1,
             fix="Write WEBVTT and an empty line before the first cue, or name it .srt",
         )
-    entries: list[Entry] = []
+    entries: list[TimedEntry] = []
     before: list[str] = []  # lines of the cue before
     ended = 0.0
     found = False
@@ -40,7 +40,7 @@ def parse(text: str, where: str) -> TimedTranscript:
         start, end = times(block[mark], where, first + mark)
         cue = block[mark + 1 :]
         voice = _VOICE.search(" ".join(cue))
-        said = [line for line in map(plain, cue) if line]
+        said = [line for line in map(plain_cue, cue) if line]
         fresh = said
         if said and before and said[0] == before[-1] and start - ended < _ROLLING_SECONDS:
             fresh = said[1:]
@@ -48,7 +48,7 @@ def parse(text: str, where: str) -> TimedTranscript:
             before, ended = said, end
         if fresh:
             speaker = voice[1].strip() if voice else ""
-            entries.append(Entry(start, end, " ".join(fresh), speaker=speaker))
+            entries.append(TimedEntry(start, end, " ".join(fresh), speaker=speaker))
     if not found:
         raise malformed("There is no line of times in it.", where, 1)
     return TimedTranscript(entries, run_on=True)

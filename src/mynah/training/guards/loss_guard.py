@@ -11,14 +11,14 @@ from mynah import console
 from mynah.errors import UserError
 from mynah.files import write_json
 
-FOLDER = "bad_batches"
+BAD_STEPS_FOLDER = "bad_batches"
 _AVERAGED_STEPS = 50  # that the running average forgets over
 _SETTLED_STEPS = 20  # before this many nothing is called an explosion
 _NAMED = 5  # utterances named in a line
 
 
 @dataclass(frozen=True)
-class Batch:
+class StepBatch:
     """One batch of an optimizer step, as far as a person needs it to look into it.
 
     Attributes:
@@ -84,7 +84,7 @@ class LossGuard:
         self._average += weight * (loss - self._average)
         self._highest = max(self._highest, self._average)
 
-    def reject(self, step: int, reason: str, batches: list[Batch], *, rank: int = 0) -> None:
+    def reject(self, step: int, reason: str, batches: list[StepBatch], *, rank: int = 0) -> None:
         """Name and write down the batches of a bad step, and count it.
 
         Args:
@@ -101,11 +101,15 @@ class LossGuard:
         worst = sorted(batches, key=_badness, reverse=True)
         ids = worst[0].ids if worst else []
         named = ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" * (len(ids) > _NAMED))
-        file = self._directory / FOLDER / f"step-{step}{f'-rank-{rank}' if rank else ''}.json"
+        file = (
+            self._directory
+            / BAD_STEPS_FOLDER
+            / f"step-{step}{f'-rank-{rank}' if rank else ''}.json"
+        )
         self._write(file, step, reason, worst)
         console.notice(
             f"Step {step:,} is left out: {reason}. Utterances: {named or 'none'} ({file.name} in "
-            f"{FOLDER}/)"
+            f"{BAD_STEPS_FOLDER}/)"
         )
         if self._bad >= self._most:
             raise UserError(
@@ -116,7 +120,7 @@ class LossGuard:
                 f"{self._most})",
             )
 
-    def _write(self, file: Path, step: int, reason: str, batches: list[Batch]) -> None:
+    def _write(self, file: Path, step: int, reason: str, batches: list[StepBatch]) -> None:
         content: dict[str, Any] = {
             "step": step,
             "reason": reason,
@@ -136,5 +140,5 @@ class LossGuard:
             console.notice(f"{file} cannot be written: {problem.strerror or problem}")
 
 
-def _badness(batch: Batch) -> float:
+def _badness(batch: StepBatch) -> float:
     return math.inf if not math.isfinite(batch.loss) else batch.loss

@@ -13,7 +13,7 @@ TIME_LIMIT = "the time limit of the SLURM job"
 _COMMAND_SECONDS = 60
 
 
-def job() -> str | None:
+def slurm_job() -> str | None:
     """The id of the SLURM job this process runs in, or None. Of an array, the task's own."""
     array = os.environ.get("SLURM_ARRAY_JOB_ID")
     if array and os.environ.get("SLURM_ARRAY_TASK_ID"):
@@ -23,7 +23,7 @@ def job() -> str | None:
 
 def seconds_left() -> float | None:
     """Until this job's time limit, where SLURM says it (22.05 and later); else None."""
-    if job() is None:
+    if slurm_job() is None:
         return None
     try:
         return max(float(os.environ["SLURM_JOB_END_TIME"]) - time.time(), 0.0)
@@ -38,7 +38,7 @@ def may_requeue(stopped_by: str | None) -> bool:
     one that was cancelled, which gets SIGTERM too, is to stay away.
     """
     of_time = stopped_by in ("SIGUSR1", TIME_LIMIT, "training.max_time")
-    return job() is not None and of_time and distributed.rank() == 0
+    return slurm_job() is not None and of_time and distributed.rank() == 0
 
 
 def requeue() -> bool:
@@ -47,7 +47,7 @@ def requeue() -> bool:
     Returns:
         Whether SLURM took it; where it did not, that is said.
     """
-    number = job()
+    number = slurm_job()
     command = shutil.which("scontrol")
     if number is None or command is None:
         return False

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 _GOODBYE_SECONDS = 1.0  # for a read that is under way; one from a dead disk is not waited for
 
 
-class ReadAhead(Generic[T]):
+class ReadAhead(Generic[_T]):
     """An iterator whose items are taken from another one by a thread, in their order.
 
     An error of the other iterator is raised where its item would have come.
@@ -26,22 +26,22 @@ class ReadAhead(Generic[T]):
     """
 
     def __init__(
-        self, items: Iterator[T], *, held: int, count: int | None = None, name: str
+        self, items: Iterator[_T], *, held: int, count: int | None = None, name: str
     ) -> None:
         self._items = items
         self._count = count
         self._taken = 0
-        self._read: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+        self._read: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
         self._room = threading.Semaphore(held)
         self._used = False  # whether an item is being used, whose room the next one takes
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[_T]:
         return self
 
-    def __next__(self) -> T:
+    def __next__(self) -> _T:
         if self._taken == self._count:
             return next(self._items)
         self.read_on()
@@ -63,7 +63,7 @@ class ReadAhead(Generic[T]):
             self._used = False
             self._room.release()
 
-    def __enter__(self) -> ReadAhead[T]:
+    def __enter__(self) -> ReadAhead[_T]:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -151,7 +151,7 @@ def _through_gram(matrices: torch.Tensor) -> torch.Tensor:
     return product @ matrices
 
 
-def build(
+def build_muon(
     model: nn.Module,
     decayed: set[str],
     *,

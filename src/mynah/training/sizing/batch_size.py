@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mynah.data.utterances import Utterances
     from mynah.models.family import Family
 
-AUTO = "auto"
+AUTO_BATCH_SIZE = "auto"
 
 _SPARE = 0.1  # of a GPU's memory that is left free: other lengths cut it into other pieces
 _STEPS_AN_EPOCH = 50  # at least: larger batches would leave a small corpus hardly any steps
@@ -71,7 +71,7 @@ def with_batch_size(
     Raises:
         UserError: Not even one utterance fits the GPU.
     """
-    if config.training.per_device_train_batch_size != AUTO:
+    if config.training.per_device_train_batch_size != AUTO_BATCH_SIZE:
         return config
     if resume is not None:
         chosen = _as_before(config, resume)

@@ -34,7 +34,7 @@ def settings(overrides: list[str], **where) -> dict:
     [("test_config", "test"), ("mac_minimal", "mac_minimal"), ("production", "production")],
 )
 def test_a_shipped_file_means_the_same_as_its_experiment(file, experiment):
-    read = files.read(SHIPPED / f"{file}.json")
+    read = files.read_legacy(SHIPPED / f"{file}.json")
     assert settings(read.overrides) == settings([f"+experiments={experiment}"])
 
 
@@ -63,7 +63,7 @@ def test_a_migrated_file_composes_to_the_same_settings(tmp_path, monkeypatch, ca
     path = write(tmp_path, EVERYTHING)
     migrate([str(path), "-o", "mine/experiments/old.yaml"])
     typed = settings(["+experiments=old"], config_dir=Path("mine"))
-    assert typed == settings(files.read(path).overrides)
+    assert typed == settings(files.read_legacy(path).overrides)
     assert typed["training"]["learning_rate"] == 3.0000001e-05
     assert typed["data"]["dataset_cache_dir"] == "/workspace/data sets, 'quoted'"
     printed = capsys.readouterr().out
@@ -123,27 +123,27 @@ BROKEN = [
 @pytest.mark.parametrize(("text", "said"), BROKEN)
 def test_broken_files_are_told_about_in_a_sentence(tmp_path, text, said):
     with pytest.raises(UserError) as caught:
-        files.read(write(tmp_path, text))
+        files.read_legacy(write(tmp_path, text))
     assert said in str(caught.value)
     assert len(str(caught.value).splitlines()) <= 4
 
 
 def test_a_broken_line_is_named(tmp_path):
     with pytest.raises(UserError) as caught:
-        files.read(write(tmp_path, '{\n "max_steps": 5\n "seed": 1\n}'))
+        files.read_legacy(write(tmp_path, '{\n "max_steps": 5\n "seed": 1\n}'))
     assert caught.value.where.endswith("old.json:3")
 
 
 def test_a_key_that_stands_twice_is_an_error_with_both_lines(tmp_path):
     text = '{\n "learning_rate": 1e-4,\n "max_steps": 5,\n "learning_rate": 1e-5\n}'
     with pytest.raises(UserError) as caught:
-        files.read(write(tmp_path, text))
+        files.read_legacy(write(tmp_path, text))
     assert '"learning_rate"' in caught.value.what and "lines 2, 4" in caught.value.where
 
 
 def test_all_unknown_keys_are_named_with_line_and_nearest_name(tmp_path):
     with pytest.raises(ConfigErrors) as caught:
-        files.read(write(tmp_path, {"learning_rte": 1, "max_steps": 5, "lora_rank": 8}))
+        files.read_legacy(write(tmp_path, {"learning_rte": 1, "max_steps": 5, "lora_rank": 8}))
     first, second = caught.value.errors
     assert first.where.endswith("old.json:2") and '"learning_rate"' in first.fix
     assert second.where.endswith("old.json:4") and '"lora_r"' in second.fix
@@ -151,14 +151,14 @@ def test_all_unknown_keys_are_named_with_line_and_nearest_name(tmp_path):
 
 def test_a_wrong_type_is_told_with_the_files_line_and_a_json_line_to_write(tmp_path):
     with pytest.raises(ConfigErrors) as caught:
-        files.read(write(tmp_path, {"seed": 1, "max_steps": "many"}))
+        files.read_legacy(write(tmp_path, {"seed": 1, "max_steps": "many"}))
     assert caught.value.errors[0].where.endswith("old.json:3")
     assert caught.value.errors[0].fix.startswith('write "max_steps": ')
 
 
 def test_settings_that_contradict_each_other_are_told_in_terms_of_the_file(tmp_path):
     path = write(tmp_path, {"seed": 1, "bf16": True, "fp16": True})
-    read = files.read(path)
+    read = files.read_legacy(path)
     with pytest.raises(ConfigErrors) as caught:
         compose(read.overrides)
     told = read.in_terms_of_the_file(caught.value)
@@ -169,7 +169,7 @@ def test_settings_that_contradict_each_other_are_told_in_terms_of_the_file(tmp_p
 def test_a_missing_file_names_those_beside_it(tmp_path):
     write(tmp_path, {})
     with pytest.raises(UserError) as caught:
-        files.read(tmp_path / "odl.json")
+        files.read_legacy(tmp_path / "odl.json")
     assert "old.json" in caught.value.fix
 
 
@@ -177,25 +177,25 @@ def test_a_yaml_file_is_sent_to_the_other_command(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("a: 1")
     with pytest.raises(UserError) as caught:
-        files.read(path)
+        files.read_legacy(path)
     assert "+experiments=mine" in caught.value.fix
 
 
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
     path = tmp_path / "old.json"
     path.write_bytes(b'\xef\xbb\xbf{"max_steps": 5}')
-    assert files.read(path).settings == {"training.max_steps": 5}
+    assert files.read_legacy(path).settings == {"training.max_steps": 5}
 
 
 def test_a_file_that_measures_but_never_asked_for_the_best_model_gets_the_last_as_it_did(tmp_path):
     path = write(tmp_path, {"eval_strategy": "steps", "eval_steps": 30, "save_steps": 50})
-    read = files.read(path)
+    read = files.read_legacy(path)
     assert read.settings["training.load_best_model_at_end"] is False
     compose(read.overrides)
 
 
 def test_the_report_tells_every_key(tmp_path, capsys):
-    files.report(files.read(write(tmp_path, EVERYTHING)))
+    files.report(files.read_legacy(write(tmp_path, EVERYTHING)))
     printed = capsys.readouterr().out
     for word in (*EVERYTHING, "renamed", "translated", "without effect", "[validation[:2]]"):
         assert word in printed
@@ -216,5 +216,5 @@ def test_the_best_model_of_a_file_that_names_no_metric_has_the_lowest_evaluation
     tmp_path, named
 ):
     # transformers.TrainingArguments: "Will default to "loss" if unspecified".
-    read = files.read(write(tmp_path, {"load_best_model_at_end": True, **named}))
+    read = files.read_legacy(write(tmp_path, {"load_best_model_at_end": True, **named}))
     assert settings(read.overrides)["training"]["metric_for_best_model"] == "loss"

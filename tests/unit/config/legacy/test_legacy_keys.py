@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mynah.config.legacy.keys import KNOWN, Fate, base_groups, fate, nearest
+from mynah.config.legacy.keys import KNOWN, Fate, base_groups, fate, nearest_key
 from mynah.config.settings import find
 from mynah.config.trainer_fields.installed import upstream_fields
 
@@ -282,7 +282,7 @@ def test_a_full_dotted_name_of_mynah_is_honoured():
 )
 def test_an_unknown_key_is_none_and_the_nearest_is_found(typed, meant):
     assert fate(typed, 1, {}) is None
-    assert meant in nearest(typed)
+    assert meant in nearest_key(typed)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from config_files import GUIDE_EXPERIMENT, experiment, messages, write
 
 from mynah.cli.command_line import CommandLine
-from mynah.config.hydra.compose import parse
+from mynah.config.hydra.compose import parse_overrides
 from mynah.config.hydra.config_files import ConfigFiles
 from mynah.config.hydra.search_path import config_directories
 from mynah.config.mistakes.command_line import Examination
@@ -29,7 +29,7 @@ def answer(*arguments: str) -> ConfigErrors:
 
 def mistakes_of(arguments: list[str]) -> list[ConfigError]:
     examination = Examination(ConfigFiles(config_directories()))
-    examination.examine(parse(arguments))
+    examination.examine(parse_overrides(arguments))
     return examination.errors
 
 

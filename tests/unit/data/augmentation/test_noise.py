@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mynah.data.augmentation.audio_folder import open_folder
 from mynah.data.augmentation.gain import level
-from mynah.data.augmentation.noise import Piece, looped, mix, noise, recorded_noise
+from mynah.data.augmentation.noise import NoisePiece, looped, mix_noise, noise, recorded_noise
 
 RATE = 16000
 
@@ -34,14 +34,14 @@ def test_pink_noise_falls_three_decibels_an_octave_and_white_noise_does_not():
 def test_the_ratio_of_the_mixture_is_the_one_asked_for(snr, loudness, seed):
     audio = tone(0.2) * np.float32(loudness)
     added = np.random.default_rng(seed).standard_normal(len(audio)).astype(np.float32)
-    ratio = level(audio) / level(mix(audio, added, snr).astype(np.float64) - audio)
+    ratio = level(audio) / level(mix_noise(audio, added, snr).astype(np.float64) - audio)
     assert 20 * np.log10(ratio) == pytest.approx(snr, abs=0.05)
 
 
 def test_silence_stays_silence_and_silent_noise_adds_nothing():
     audio, nothing = tone(0.1), np.zeros(1600, dtype=np.float32)
-    assert mix(audio, nothing, 10.0) is audio
-    assert not mix(nothing, audio, 10.0).any()
+    assert mix_noise(audio, nothing, 10.0) is audio
+    assert not mix_noise(nothing, audio, 10.0).any()
 
 
 def test_a_piece_is_cut_from_where_it_was_drawn(tmp_path):
@@ -49,7 +49,7 @@ def test_a_piece_is_cut_from_where_it_was_drawn(tmp_path):
     soundfile.write(tmp_path / "a.wav", written, RATE, subtype="FLOAT")
     for place in (0.0, 0.25, 0.9999):
         begin = round(place * (len(written) - RATE))
-        cut = recorded_noise(folder(tmp_path), (Piece(0, place),), RATE, RATE)
+        cut = recorded_noise(folder(tmp_path), (NoisePiece(0, place),), RATE, RATE)
         wanted = written[begin : begin + RATE]
         assert np.allclose(cut / level(cut), wanted / level(wanted), atol=1e-4)
 
@@ -58,7 +58,7 @@ def test_a_piece_is_cut_from_where_it_was_drawn(tmp_path):
 def test_noise_of_any_format_and_rate_is_as_long_as_the_speech(tmp_path, name, rate):
     write_tone(tmp_path / name, 1.0, rate=rate, hertz=1000)
     for samples in (1, 999, 7001, 40_001):
-        cut = recorded_noise(folder(tmp_path), (Piece(0, 0.3),), samples, RATE)
+        cut = recorded_noise(folder(tmp_path), (NoisePiece(0, 0.3),), samples, RATE)
         assert cut.shape == (samples,) and cut.dtype == np.float32
     spectrum = np.abs(np.fft.rfft(cut))
     assert spectrum.argmax() * RATE / len(cut) == pytest.approx(1000, abs=5)
@@ -87,7 +87,7 @@ def test_no_click_is_heard_where_a_recording_begins_again():
 def test_several_pieces_are_equally_loud(tmp_path):
     soundfile.write(tmp_path / "a.wav", tone(2.0, hertz=500) * 0.9, RATE)
     soundfile.write(tmp_path / "b.wav", tone(2.0, hertz=2000) * 0.01, RATE)
-    heard = recorded_noise(folder(tmp_path), (Piece(0, 0.2), Piece(1, 0.7)), RATE, RATE)
+    heard = recorded_noise(folder(tmp_path), (NoisePiece(0, 0.2), NoisePiece(1, 0.7)), RATE, RATE)
     spectrum = np.abs(np.fft.rfft(heard))
     assert spectrum[500] / spectrum[2000] == pytest.approx(1.0, abs=0.05)
 
@@ -95,7 +95,7 @@ def test_several_pieces_are_equally_loud(tmp_path):
 def test_a_silent_piece_of_a_recording_adds_no_noise(tmp_path):
     half = np.concatenate([tone(1.0), np.zeros(3 * RATE, dtype=np.float32)])
     soundfile.write(tmp_path / "a.wav", half, RATE)
-    assert not recorded_noise(folder(tmp_path), (Piece(0, 0.999),), RATE, RATE).any()
+    assert not recorded_noise(folder(tmp_path), (NoisePiece(0, 0.999),), RATE, RATE).any()
 
 
 def test_a_recording_that_vanishes_is_named(tmp_path):
@@ -103,4 +103,4 @@ def test_a_recording_that_vanishes_is_named(tmp_path):
     opened = folder(tmp_path)
     (tmp_path / "a.wav").unlink()
     with pytest.raises(ValueError, match=r"a\.wav cannot be read"):
-        recorded_noise(opened, (Piece(0, 0.0),), RATE, RATE)
+        recorded_noise(opened, (NoisePiece(0, 0.0),), RATE, RATE)

@@ -23,7 +23,7 @@ def _wrong(path: Path) -> str | None:
 
 
 def _fetch(target: Path, *urls: str, is_verified: bool = True, size: int | None = None) -> str:
-    return fetching.fetch(
+    return fetching.download(
         urls, target, size_bytes=size, is_verified=is_verified, find_mistake=_wrong
     )
 

@@ -20,7 +20,7 @@ def evaluation() -> list[grammar.Sentence]:
 
 
 def test_several_thousand_words_can_be_reached():
-    assert len(grammar.load().vocabulary()) >= 3000
+    assert len(grammar.load_grammar().vocabulary()) >= 3000
 
 
 def test_a_sentence_is_two_to_twelve_lower_case_words(train, evaluation):
@@ -61,7 +61,7 @@ def test_a_longer_draw_begins_with_the_shorter_one(train):
 
 
 def test_every_topic_is_drawn(train):
-    topics = {template.topic for template in grammar.load().templates}
+    topics = {template.topic for template in grammar.load_grammar().templates}
     assert {sentence.topic for sentence in train} == topics
 
 
@@ -80,7 +80,7 @@ def test_more_sentences_than_there_are_is_an_error(monkeypatch):
 
 
 def test_every_word_list_entry_is_words(tmp_path):
-    for slot, entries in grammar.load().words.items():
+    for slot, entries in grammar.load_grammar().words.items():
         assert len(entries) > 4, slot
         for entry in entries:
             assert re.fullmatch(r"[a-z']+( [a-z']+)*", entry), (slot, entry)

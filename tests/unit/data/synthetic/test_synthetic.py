@@ -62,8 +62,8 @@ def test_rate_and_pitch_do_what_they_say():
 
 def test_a_recording_has_the_level_the_silence_and_the_noise_that_were_drawn():
     spoken = espeak.Spoken("x", "turn on the lights", "en-us+m1", 160, 50, None, 5)
-    quiet = espeak.record(spoken, 16000)
-    noisy = espeak.record(
+    quiet = espeak.record_speech(spoken, 16000)
+    noisy = espeak.record_speech(
         espeak.Spoken("x", "turn on the lights", "en-us+m1", 160, 50, 10.0, 5), 16000
     )
     assert quiet.dtype == np.float32 and np.abs(quiet).max() < 1

@@ -99,9 +99,11 @@ def test_a_table_of_another_version_is_made_again_and_said(tmp_path, folder, cap
 def test_shards_with_other_columns_are_not_gone_on_with(tmp_path, folder, monkeypatch):
     prepared(tmp_path)
     monkeypatch.setattr(table, "FORMAT_VERSION", shards.FORMAT_VERSION + 1)
-    more = shards.SCHEMA.append(shards.pa.field("new", "int32"))
-    monkeypatch.setattr(shards, "SCHEMA", more)
-    assert not shards.is_complete(only((tmp_path / "cache").glob("folder-*/shard-00000.arrow")))
+    more = shards.TABLE_SCHEMA.append(shards.pa.field("new", "int32"))
+    monkeypatch.setattr(shards, "TABLE_SCHEMA", more)
+    assert not shards.is_complete_shard(
+        only((tmp_path / "cache").glob("folder-*/shard-00000.arrow"))
+    )
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "absent", "no account"])

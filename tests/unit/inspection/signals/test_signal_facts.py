@@ -10,7 +10,7 @@ import soundfile
 import soxr
 from inspected_corpora import RATE, babble, real_corpus
 
-from mynah.inspection.signals.signal_facts import SILENT_DB, clipped_share, measure
+from mynah.inspection.signals.signal_facts import NO_SOUND_DB, clipped_share, measure
 
 
 def sine(amplitude: float, hertz: float = 200.0, seconds: float = 1.0) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_an_offset_is_told_and_does_not_count_as_level():
 
 def test_no_sound_at_all_has_a_level_and_no_bandwidth():
     facts = measure(np.zeros(1600, dtype=np.float32), RATE)
-    assert facts.level_db == facts.peak_db == SILENT_DB
+    assert facts.level_db == facts.peak_db == NO_SOUND_DB
     assert (facts.bandwidth_hz, facts.silence_share, facts.clipped_share) == (0.0, 1.0, 0.0)
 
 

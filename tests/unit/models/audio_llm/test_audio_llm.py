@@ -76,7 +76,7 @@ def still(family):
 
 
 def plain_processor(kind, folder):
-    return loading.processor(ARCHITECTURES.get(kind), hub.checkpoint(folder))
+    return loading.audio_llm_processor(ARCHITECTURES.get(kind), hub.checkpoint(folder))
 
 
 def plain_model(kind, folder):

@@ -63,7 +63,7 @@ def renamed(checkpoints, tmp_path):
 
 
 def check(folder):
-    registry.check(tiny(pretrained=str(folder)), sample_rate=16000, offline=True)
+    registry.check_model(tiny(pretrained=str(folder)), sample_rate=16000, offline=True)
 
 
 def test_names_are_known_without_importing_transformers_or_torch():

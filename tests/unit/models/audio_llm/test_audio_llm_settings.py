@@ -19,7 +19,7 @@ from mynah.models import registry
 from mynah.models.audio_llm.architectures.fun_asr_nano import FunAsrNanoFeatureExtractor
 from mynah.models.audio_llm.architectures.granite_speech import GraniteSpeechFeatureExtractor
 from mynah.models.audio_llm.architectures.voxtral import VoxtralFrontend
-from mynah.models.audio_llm.registry import UNSUPPORTED
+from mynah.models.audio_llm.registry import UNSUPPORTED_AUDIO_LLMS
 from mynah.models.audio_llm.windows import WindowFrontend
 from mynah.models.family import Example
 
@@ -100,7 +100,7 @@ def test_what_a_model_cannot_be_told_is_an_error_before_weights_are_read(
     config = tiny(pretrained=str(checkpoints(kind)), **settings)
     rate = 24000 if kind == "vibevoice_asr" else 16000
     with pytest.raises(UserError) as error:
-        registry.check(config, sample_rate=rate, offline=True)
+        registry.check_model(config, sample_rate=rate, offline=True)
     assert where in error.value.where and error.value.fix
 
 
@@ -108,7 +108,7 @@ def test_another_sample_rate_than_the_models_own_is_an_error(checkpoints):
     for kind, rate, fix in (("vibevoice_asr", 16000, 24000), ("qwen3_asr", 8000, 16000)):
         config = tiny(pretrained=str(checkpoints(kind)))
         with pytest.raises(UserError) as error:
-            registry.check(config, sample_rate=rate, offline=True)
+            registry.check_model(config, sample_rate=rate, offline=True)
         assert error.value.fix == f"data.sample_rate={fix}"
 
 
@@ -119,12 +119,12 @@ def test_an_attention_that_a_part_does_not_have_is_an_error(checkpoints):
     assert error.value.where == "model.attn_implementation=sdpa"
 
 
-@pytest.mark.parametrize("kind", UNSUPPORTED)
+@pytest.mark.parametrize("kind", UNSUPPORTED_AUDIO_LLMS)
 def test_what_transformers_lists_and_is_not_trained_says_why(kind, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
     with pytest.raises(UserError) as error:
-        registry.check(tiny(pretrained=str(tmp_path)), sample_rate=16000, offline=True)
-    assert UNSUPPORTED[kind] in error.value.what and error.value.fix
+        registry.check_model(tiny(pretrained=str(tmp_path)), sample_rate=16000, offline=True)
+    assert UNSUPPORTED_AUDIO_LLMS[kind] in error.value.what and error.value.fix
 
 
 def test_an_instruction_of_ones_own_takes_the_place_of_the_authors(build):
@@ -345,7 +345,7 @@ def test_a_forced_aligner_is_no_recognizer(checkpoints, tmp_path):
     path.write_text(json.dumps(written))
     config = tiny(pretrained=str(tmp_path / "aligner"))
     with pytest.raises(UserError, match="aligns"):
-        registry.check(config, sample_rate=16000, offline=True)
+        registry.check_model(config, sample_rate=16000, offline=True)
 
 
 def test_a_model_without_its_tokenizer_is_an_error(checkpoints, tmp_path):
@@ -353,4 +353,6 @@ def test_a_model_without_its_tokenizer_is_an_error(checkpoints, tmp_path):
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / "bare" / name).unlink()
     with pytest.raises(UserError, match=r"tokenizer|processor"):
-        registry.check(tiny(pretrained=str(tmp_path / "bare")), sample_rate=16000, offline=True)
+        registry.check_model(
+            tiny(pretrained=str(tmp_path / "bare")), sample_rate=16000, offline=True
+        )

@@ -8,7 +8,7 @@ import transformers
 
 from mynah.models.catalog import entries, footprint
 from mynah.models.catalog.entry import BATCH
-from mynah.models.catalog.footprint import Batch, Stack
+from mynah.models.catalog.footprint import BatchShape, Stack
 
 _WIDTH = 64
 _FRAMES = 60
@@ -99,7 +99,7 @@ def _of(stack: Stack, **changes) -> Stack:
     return Stack(0, 1, _WIDTH, stack.keeps, **{"frame_rate": 1.0, **changes})
 
 
-_ONE_CLIP = Batch(clips=1, seconds=_FRAMES, tokens=10)
+_ONE_CLIP = BatchShape(clips=1, seconds=_FRAMES, tokens=10)
 _LISTENING = torch.randn(1, _FRAMES, _WIDTH)
 
 
@@ -179,7 +179,7 @@ def test_lora_matrices_are_as_many_as_peft_makes():
 
 def test_weights_that_learn_take_gradient_state_and_update_those_that_do_not_take_themselves():
     part = Stack(1_000_000, 0, 0, keeps=0)
-    silent = Batch(clips=0, seconds=0, tokens=0)
+    silent = BatchShape(clips=0, seconds=0, tokens=0)
     base = footprint.PROCESS_BYTES
     assert footprint.full_bytes([part], [], silent) - base == 20_000_000
     assert footprint.full_bytes([part], [], silent, optimizer="sgd") - base == 16_000_000

@@ -11,7 +11,7 @@ from mynah.errors import UserError
 from mynah.models.ctc import kneser_ney
 from mynah.models.ctc.arpa import ArpaModel
 from mynah.models.ctc.word_decoding import FILE, SETTINGS_FILE, WordDecoding
-from mynah.models.ctc.word_ngrams import END, WordNgrams
+from mynah.models.ctc.word_ngrams import SENTENCE_END, WordNgrams
 
 # Unigrams 1/8, never, 1/4, 1/4, 3/8; bigrams 3/4, 1/2, 3/5. What is left over is shared out by
 # weights of 1/3 (= 1/4 of 3/4), 4/5 (= 1/2 of 5/8) and 8/15 (= 2/5 of 3/4).
@@ -77,9 +77,9 @@ def read(tmp_path, text):
         (["\t"], "a", 3 / 4),
         (["\t"], "b", 1 / 8),
         (["a"], "b", 1 / 2),
-        (["a"], END, 1 / 5),
+        (["a"], SENTENCE_END, 1 / 5),
         (["a"], "a", 1 / 5),
-        (["b"], END, 3 / 5),
+        (["b"], SENTENCE_END, 3 / 5),
         (["b"], "b", 1 / 5),
         (["zebra"], "b", 3 / 8),
     ],
@@ -110,7 +110,7 @@ def test_a_model_is_written_as_it_was_read(tmp_path):
 
 
 def test_words_of_transcripts_that_are_marks_of_the_format_are_words_all_the_same(tmp_path):
-    model = kneser_ney.estimate(TEXTS)
+    model = kneser_ney.estimate_ngrams(TEXTS)
     model.write(tmp_path / "model.arpa")
     ngrams = WordNgrams(ArpaModel.read(tmp_path / "model.arpa"))
     assert {"<s>", "\\<s>"} <= set(ngrams.vocabulary)
@@ -121,14 +121,14 @@ def test_words_of_transcripts_that_are_marks_of_the_format_are_words_all_the_sam
 
 def test_kenlm_gives_the_same_probabilities(tmp_path):
     kenlm = pytest.importorskip("kenlm")
-    ngrams = WordNgrams(kneser_ney.estimate(TEXTS[:2]))
+    ngrams = WordNgrams(kneser_ney.estimate_ngrams(TEXTS[:2]))
     ngrams.model.write(tmp_path / "model.arpa")
     theirs = kenlm.Model(str(tmp_path / "model.arpa"))
     words = ngrams.vocabulary
     for sentence in itertools.product(words, repeat=3):
         history = ngrams.start
         ours = []
-        for word in [*sentence, END]:
+        for word in [*sentence, SENTENCE_END]:
             ours.append(math.log10(ngrams.word(history, word)))
             history = ngrams.after(history, word)
         right = [log10 for log10, _, _ in theirs.full_scores(" ".join(sentence))]

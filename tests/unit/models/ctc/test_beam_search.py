@@ -11,13 +11,15 @@ from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.ctc import kneser_ney
 from mynah.models.ctc.beam_search import WordScorer, search
-from mynah.models.ctc.word_ngrams import END, WordNgrams
+from mynah.models.ctc.word_ngrams import SENTENCE_END, WordNgrams
 from mynah.models.text.tokenizers import pieces_of
 
 LETTERS = "cat sodgue"  # labels 1 and up; 0 is the blank
 SPELLINGS = dict(enumerate(LETTERS, start=1))
 NGRAMS = WordNgrams(
-    kneser_ney.estimate(["a cat sat", "the cat sat", "dogs eat", "a goose sat", "a cat eats"])
+    kneser_ney.estimate_ngrams(
+        ["a cat sat", "the cat sat", "dogs eat", "a goose sat", "a cat eats"]
+    )
 )
 
 
@@ -78,7 +80,7 @@ def language_worth(labels, weight, word_bonus):
     """Of a whole transcript, by its words alone."""
     words = written(labels).split()
     history, worth = NGRAMS.start, 0.0
-    for word in [*words, END]:
+    for word in [*words, SENTENCE_END]:
         worth += weight * np.log(NGRAMS.word(history, word))
         history = NGRAMS.after(history, word)
     return worth + word_bonus * len(words)

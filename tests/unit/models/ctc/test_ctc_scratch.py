@@ -9,7 +9,7 @@ from tiny_models import TEXTS, examples, tiny, train
 from transcripts import transcribed
 from transformers import AutoConfig, AutoModelForCTC
 
-from mynah.config.checks.architectures import ARCHITECTURES
+from mynah.config.checks.architectures import SIZED_ARCHITECTURES
 from mynah.models import registry
 
 SHORT = ["call anna", "ten minutes", "nine", "next song"]
@@ -27,7 +27,7 @@ def one_frame_in(family):
     return 64000 / family.output_length(64000)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", SIZED_ARCHITECTURES)
 def test_it_learns_comes_back_and_is_what_plain_transformers_loads(architecture, clips, tmp_path):
     family = build(architecture)
     losses = train(family, family.collate(examples(family, clips, SHORT)), steps=5)
@@ -43,7 +43,7 @@ def test_it_learns_comes_back_and_is_what_plain_transformers_loads(architecture,
         assert torch.equal(tensor, plain.state_dict()[name]), name
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", SIZED_ARCHITECTURES)
 def test_sizes_are_those_asked_for(architecture):
     sizes = {
         "hidden_size": 24, "layers": 3, "heads": 2, "feed_forward_size": 40,
@@ -54,7 +54,7 @@ def test_sizes_are_those_asked_for(architecture):
     assert (config.hidden_size, config.num_hidden_layers) == (24, 3)
     assert (config.num_attention_heads, config.intermediate_size) == (2, 40)
     assert config.attention_dropout == config.activation_dropout == 0.25
-    lacks = ARCHITECTURES[architecture].lacks
+    lacks = SIZED_ARCHITECTURES[architecture].lacks
     shapes = [tuple(parameter.shape) for parameter in family.model.parameters()]
     if "conv_kernel_size" not in lacks:
         assert any(shape[1:] == (1, 7) for shape in shapes)  # a depthwise convolution
@@ -70,7 +70,7 @@ def test_sizes_are_those_asked_for(architecture):
     [
         (architecture, factor)
         for architecture in ("hubert", "sew", "wav2vec2-bert", "lasr_ctc", "granite_speech5_ctc")
-        for factor in ARCHITECTURES[architecture].factors
+        for factor in SIZED_ARCHITECTURES[architecture].factors
     ],
 )
 def test_frames_are_folded_as_asked_and_as_many_as_the_model_puts_out(architecture, factor):

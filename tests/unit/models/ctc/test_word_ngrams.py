@@ -3,7 +3,7 @@ import pytest
 from mynah.errors import UserError
 from mynah.models.ctc import kneser_ney
 from mynah.models.ctc.arpa import ArpaModel
-from mynah.models.ctc.word_ngrams import END, WordNgrams
+from mynah.models.ctc.word_ngrams import SENTENCE_END, WordNgrams
 
 TEXTS = [
     "the cat sat on the mat",
@@ -18,7 +18,7 @@ HISTORIES = ["", "the", "the cat", "the zebra", "zebra quagga", "sat on", "zebra
 
 @pytest.fixture(scope="module")
 def ngrams():
-    return WordNgrams(kneser_ney.estimate(TEXTS))
+    return WordNgrams(kneser_ney.estimate_ngrams(TEXTS))
 
 
 def history_of(ngrams, words):
@@ -40,20 +40,20 @@ def unknown_words(ngrams, history):
 @pytest.mark.parametrize("words", HISTORIES)
 def test_the_probabilities_of_known_and_unknown_words_sum_to_one(ngrams, words):
     history = history_of(ngrams, words)
-    known = sum(ngrams.word(history, word) for word in [*ngrams.vocabulary, END])
+    known = sum(ngrams.word(history, word) for word in [*ngrams.vocabulary, SENTENCE_END])
     assert known + unknown_words(ngrams, history) == pytest.approx(1.0, abs=1e-12)
 
 
 def test_a_large_corpus_keeps_its_frequent_ngrams_and_still_sums_to_one(monkeypatch):
-    full = WordNgrams(kneser_ney.estimate(TEXTS))
+    full = WordNgrams(kneser_ney.estimate_ngrams(TEXTS))
     monkeypatch.setattr(kneser_ney, "_MOST_NGRAMS", 6)
-    small = WordNgrams(kneser_ney.estimate(TEXTS))
+    small = WordNgrams(kneser_ney.estimate_ngrams(TEXTS))
     trigrams = small.model.log10[2]
     # Said twice or more: <s> the cat, the cat sat, sat on the, on the log.
     assert sum(map(len, trigrams.values())) == 4 < sum(map(len, full.model.log10[2].values()))
     for words in HISTORIES:
         history = history_of(small, words)
-        known = sum(small.word(history, word) for word in [*small.vocabulary, END])
+        known = sum(small.word(history, word) for word in [*small.vocabulary, SENTENCE_END])
         assert known + unknown_words(small, history) == pytest.approx(1.0, abs=1e-12)
     assert small.vocabulary == full.vocabulary
 
@@ -71,7 +71,7 @@ def test_a_beginning_is_as_likely_as_all_its_continuations(ngrams, words, letter
 
 
 def test_bigrams_are_those_of_kneser_and_ney_computed_by_hand():
-    ngrams = WordNgrams(kneser_ney.estimate(["a b", "a b", "c"]))
+    ngrams = WordNgrams(kneser_ney.estimate_ngrams(["a b", "a b", "c"]))
     # Words after different words: a 1, b 1, c 1, </s> 2; once-only words: c, of 5 tokens.
     unseen = 2 / 7
     unigram = (1 - unseen) / 5 + unseen * ngrams.characters.word("b")
@@ -100,10 +100,10 @@ def test_a_file_says_the_same_to_the_last_bit(ngrams, tmp_path):
     assert again.vocabulary == ngrams.vocabulary
     for words in HISTORIES:
         history = history_of(ngrams, words)
-        for word in ["the", "cat", "zebra", END]:
+        for word in ["the", "cat", "zebra", SENTENCE_END]:
             assert again.word(history, word) == ngrams.word(history, word)
 
 
 def test_transcripts_without_a_word_are_refused():
     with pytest.raises(UserError, match="No training transcript has a word"):
-        kneser_ney.estimate(["", "  "])
+        kneser_ney.estimate_ngrams(["", "  "])

@@ -17,7 +17,7 @@ LENGTHS = [4000, 4001, 4159, 4160, 5000, 6399, 6401, 7777, 8000, 9599, 9601, 111
 def frontend_and_encoder(folder):
     part = hub.checkpoint(folder)
     config = hub.load_config(part)
-    encoder = encoders.load(part, encoders.encoder_config(config, part))
+    encoder = encoders.load_encoder(part, encoders.encoder_config(config, part))
     return frontend_for(hub.feature_extractor(part, 16000), encoder), encoder.eval()
 
 
@@ -43,7 +43,7 @@ def test_lengths_are_those_that_the_model_puts_out(kind, checkpoints):
 def test_lengths_of_a_model_from_scratch_are_those_it_puts_out(factor):
     config = tiny()
     config.encoder.subsampling_factor = factor
-    parts = loading.from_scratch(config, ["a b c"], 16000)
+    parts = loading.ctc_from_scratch(config, ["a b c"], 16000)
     frontend = frontend_for(parts.extractor, parts.model)
     for samples in range(1600, 9000, 371):
         features = frontend.features(np.ones(samples, dtype=np.float32))

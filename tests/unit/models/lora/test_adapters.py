@@ -138,7 +138,7 @@ def test_a_target_that_matches_nothing_is_refused_before_weights_are_read(
     weights = folder("whisper_asr") / "model.safetensors"
     save_file({}, weights)
     with pytest.raises(UserError) as caught:
-        registry.check(config, sample_rate=16000, offline=True)
+        registry.check_model(config, sample_rate=16000, offline=True)
     assert target in caught.value.what and said in str(caught.value.fix)
 
 
@@ -215,7 +215,7 @@ def test_an_adapter_knows_the_weights_it_was_trained_on(family, checkpoints, tmp
     for action in (
         lambda: registry.load(tmp_path / "adapter"),
         lambda: registry.check_checkpoint(tmp_path / "adapter"),
-        lambda: registry.check(config, sample_rate=16000, offline=True),
+        lambda: registry.check_model(config, sample_rate=16000, offline=True),
     ):
         with pytest.raises(UserError, match="builds on other weights") as caught:
             action()
@@ -223,7 +223,7 @@ def test_an_adapter_knows_the_weights_it_was_trained_on(family, checkpoints, tmp
 
     shutil.rmtree(base)
     with pytest.raises(UserError, match="that folder is not there"):
-        registry.check(config, sample_rate=16000, offline=True)
+        registry.check_model(config, sample_rate=16000, offline=True)
 
 
 def test_a_base_that_was_moved_is_found_by_a_link(checkpoints, clips, tmp_path):

@@ -101,7 +101,9 @@ def test_a_machine_without_a_gpu_is_told_before_anything_is_loaded(checkpoints, 
     config = tiny(**names("ctc", checkpoints), use_lora=True, quantization="4bit")
     with pytest.raises(UserError, match="need a CUDA GPU, and there is none"):
         registry.check_machine(config)
-    registry.check(config, sample_rate=16000, offline=True)  # what is prefetched runs elsewhere
+    registry.check_model(
+        config, sample_rate=16000, offline=True
+    )  # what is prefetched runs elsewhere
 
 
 LOADERS = {

@@ -38,7 +38,7 @@ def padded(lengths, total):
 
 def test_layers_compute_what_those_of_transformers_do(encoder):
     ours = copy.deepcopy(encoder)
-    fastconformer.install(ours)
+    fastconformer.install_fastconformer(ours)
     features, mask = padded([80, 61, 44], 80)
     outputs = []
     for model in (encoder.eval(), ours.eval()):
@@ -52,7 +52,7 @@ def test_layers_compute_what_those_of_transformers_do(encoder):
 
 
 def test_batch_norm_in_training_does_not_see_padding(encoder):
-    fastconformer.install(encoder)
+    fastconformer.install_fastconformer(encoder)
     features, mask = padded([80, 80], 80)
     more = torch.nn.functional.pad(features, (0, 0, 0, 40))
     more_mask = torch.nn.functional.pad(mask, (0, 40))

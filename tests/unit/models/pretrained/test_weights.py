@@ -150,14 +150,14 @@ def test_the_attention_asked_for_is_the_one_that_runs(family, attention, checkpo
 def test_an_attention_that_is_not_there_is_refused_with_those_that_are(family, checkpoints):
     config = tiny(**names(family, checkpoints), attn_implementation="flashy")
     with pytest.raises(UserError) as caught:
-        registry.check(config, sample_rate=16000, offline=True)
+        registry.check_model(config, sample_rate=16000, offline=True)
     assert "'flashy'" in str(caught.value) and "it has: eager, sdpa" in str(caught.value)
 
 
 def test_an_attention_whose_package_is_missing_is_refused(checkpoints):
     config = tiny(**names("ctc", checkpoints), attn_implementation="flash_attention_2")
     with pytest.raises(UserError, match="flash_attn, which is not installed"):
-        registry.check(config, sample_rate=16000, offline=True)
+        registry.check_model(config, sample_rate=16000, offline=True)
 
 
 def test_a_checkpoint_is_measured_with_the_attention_asked_for(checkpoints, tmp_path):

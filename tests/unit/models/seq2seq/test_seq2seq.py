@@ -235,7 +235,7 @@ def test_what_a_model_cannot_be_told_is_an_error(kind, settings, said, build):
 def test_what_transformers_lists_and_is_no_recognizer_says_what_it_is(kind, said, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
     with pytest.raises(UserError) as error:
-        registry.check(tiny(pretrained=str(tmp_path)), sample_rate=16000, offline=True)
+        registry.check_model(tiny(pretrained=str(tmp_path)), sample_rate=16000, offline=True)
     assert said in error.value.what and "openai/whisper-small" in error.value.fix
 
 

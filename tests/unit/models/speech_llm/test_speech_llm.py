@@ -186,7 +186,7 @@ def test_a_whisper_may_hear_every_clip_in_its_window(checkpoints, clips, tmp_pat
 
 def test_what_a_model_is_never_told_is_refused(checkpoints):
     with pytest.raises(UserError, match=r"does not support model\.language"):
-        registry.check(
+        registry.check_model(
             tiny(pretrained=str(checkpoints("hubert_ctc")), language="en"),
             sample_rate=16000,
             offline=True,

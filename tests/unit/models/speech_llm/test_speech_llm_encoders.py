@@ -92,7 +92,7 @@ def test_a_recognizer_of_our_own_lends_its_encoder(settings, checkpoints, clips,
     train(ctc, ctc.collate(examples(ctc, clips)))
     ctc.save(tmp_path)
     config = tiny(encoder_model_name=str(tmp_path), decoder_model_name=str(checkpoints("chat_lm")))
-    registry.check(config, sample_rate=16000, offline=True)
+    registry.check_model(config, sample_rate=16000, offline=True)
     family = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
     batch = family.collate(examples(family, clips[:1]))
     own = ctc.model.merge_and_unload() if settings and settings.get("use_lora") else ctc.model
@@ -155,4 +155,4 @@ def test_what_is_no_speech_encoder_is_refused(checkpoints):
     for kind in ("base_lm", "moonshine"):
         with pytest.raises(UserError, match="no speech encoder that is supported"):
             build(checkpoints, kind)
-    assert "whisper" in encoders.SUPPORTED
+    assert "whisper" in encoders.SPEECH_ENCODERS

@@ -9,7 +9,7 @@ from transcripts import transcribed
 
 from mynah.errors import UserError
 from mynah.models import registry
-from mynah.models.speech_llm.prompts import END, end_of_text, load_tokenizer
+from mynah.models.speech_llm.prompts import TRANSCRIPT_END, end_of_text, load_tokenizer
 from mynah.models.text.token_loss import IGNORED
 
 LANGUAGE_MODELS = [
@@ -67,7 +67,7 @@ def test_words_and_their_end_are_targets_and_padding_is_none(decoder, checkpoint
     family = build(checkpoints, decoder=decoder, decoder_tuning="frozen")
     rows = examples(family, clips, ["nine", *TEXTS])
     batch = family.collate(rows)
-    ends = {"gemma_lm": "<end_of_turn>", "opt_lm": "</s>", "phi_lm": END}
+    ends = {"gemma_lm": "<end_of_turn>", "opt_lm": "</s>", "phi_lm": TRANSCRIPT_END}
     ends |= {"chat_lm": "<|im_end|>", "qwen3_lm": "<|im_end|>"}
     end = family.tokenizer.get_vocab()[ends.get(decoder, "<|endoftext|>")]
     for labels in batch["labels"]:

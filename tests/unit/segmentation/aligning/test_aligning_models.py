@@ -20,7 +20,7 @@ from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.features.frontends import frame_samples
 from mynah.segmentation.aligning.model import find_aligner
-from mynah.segmentation.aligning.posteriors import Windows, listen
+from mynah.segmentation.aligning.posteriors import PosteriorWindows, listen
 from mynah.segmentation.recording import Recording
 
 TEXTS = ["call anna at five", "what's the weather in paris"]
@@ -84,7 +84,7 @@ def test_windows_lose_no_frame_and_put_each_at_its_time(checkpoint, recording):
             [2, 3],
             separators=frozenset(),
             star_cost=2.0,
-            windows=Windows(seconds, context_seconds=1.0),
+            windows=PosteriorWindows(seconds, context_seconds=1.0),
         )
         for seconds in (100.0, 2.0)
     )
@@ -103,7 +103,7 @@ def test_a_stretch_is_heard_from_where_it_begins(checkpoint, recording):
             [2],
             separators=frozenset(),
             star_cost=2.0,
-            windows=Windows(),
+            windows=PosteriorWindows(),
             **stretch,
         ).levels
 

@@ -60,7 +60,9 @@ def test_the_other_parameters_move_as_torchs_adamw_moves_them():
 
     def ours(model):
         decayed = {name for name, _ in model.named_parameters()}
-        return muon.build(model, decayed, lr=0.01, weight_decay=0.1, betas=(0.9, 0.98), eps=1e-8)
+        return muon.build_muon(
+            model, decayed, lr=0.01, weight_decay=0.1, betas=(0.9, 0.98), eps=1e-8
+        )
 
     def torchs(model):
         return torch.optim.AdamW(model.parameters(), 0.01, betas=(0.9, 0.98), weight_decay=0.1)

@@ -162,7 +162,7 @@ def test_the_bytes_counted_for_an_optimizer_are_those_it_takes(name):
     made = {
         "adamw_torch": lambda: torch.optim.AdamW(model.parameters()),
         "sgd": lambda: torch.optim.SGD(model.parameters(), momentum=0.9, lr=0.1),
-        "muon": lambda: muon.build(
+        "muon": lambda: muon.build_muon(
             model, set(), lr=0.1, weight_decay=0.0, betas=(0.9, 0.98), eps=1e-8
         ),
     }[name]()

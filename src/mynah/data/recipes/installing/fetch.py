@@ -56,7 +56,7 @@ class _NoConnectionError(_CutError):
     """There was not even a connection."""
 
 
-def fetch(
+def download(
     urls: Sequence[str],
     target: Path,
     *,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.console import progress, say
-from mynah.data.recipes.installing.fetch import fetch
+from mynah.data.recipes.installing.fetch import download
 from mynah.data.recipes.installing.receipts import FILE_NAME, Receipt, Receipts, now
 from mynah.data.recipes.installing.recipe import Archive, Checksum, Recipe, size
 from mynah.data.recipes.installing.unpack import DamagedArchiveError, UnsafeArchiveError, unpack
@@ -19,7 +19,7 @@ _CHECKED_SILENTLY_BYTES = 100_000_000
 _BY_HAND = "put here by hand"
 
 
-def install(
+def install_recipe(
     recipe: Recipe,
     directory: Path,
     *,
@@ -162,7 +162,7 @@ def _install_one(
             )
     else:
         urls = [f"{mirror.rstrip('/')}/{archive.file_name}"] if mirror else archive.urls
-        url = fetch(
+        url = download(
             urls,
             file,
             size_bytes=archive.size_bytes if archive.size_is_exact else None,

@@ -79,7 +79,7 @@ def parse_json(text: str, path: Path, number: int | None = None) -> Any:
         reason = str(problem) if isinstance(problem, ValueError) else "it is nested too deep"
         raise UserError(
             f"This is not JSON: {reason}.",
-            where=place(path, number),
+            where=line_place(path, number),
             fix="Mend the line, or take it out." if number else None,
         ) from None
 
@@ -93,7 +93,7 @@ def as_object(value: Any, path: Path, number: int | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError(
             f"An object of JSON is expected here, as {{...}}, not {type(value).__name__}.",
-            where=place(path, number),
+            where=line_place(path, number),
         )
     return value
 
@@ -107,7 +107,7 @@ def read_whole(path: Path) -> str:
     return "".join(line for _, line in read_lines(path, keep_ends=True))
 
 
-def place(path: Path, number: int | None) -> str:
+def line_place(path: Path, number: int | None) -> str:
     """A line as errors name it."""
     return f"{path}, line {number}" if number else str(path)
 
@@ -121,6 +121,6 @@ def _opened(path: Path) -> IO[bytes]:
 def _not_utf8(path: Path, number: int, likely: str) -> UserError:
     return UserError(
         "The listing is not encoded in UTF-8.",
-        where=place(path, number),
+        where=line_place(path, number),
         fix=f"If it is {likely}: iconv -f {likely} -t utf-8 {path} > listing, and use that.",
     )

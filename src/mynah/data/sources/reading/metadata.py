@@ -10,15 +10,15 @@ from typing import Any
 
 from mynah.data.sources.reading.lines import (
     as_object,
+    line_place,
     parse_json,
-    place,
     read_json_lines,
     read_lines,
     read_whole,
 )
 from mynah.errors import UserError
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+LISTING_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 
 # Our name of a column: the headers that corpora use for it, the likeliest first.
 HEADERS = {
@@ -50,7 +50,7 @@ HEADERS = {
 Listed = tuple[int, dict[str, Any]]  # number of the line or row, values by our names
 
 
-def read(path: Path, columns: dict[str, str]) -> Iterator[Listed]:
+def read_listing(path: Path, columns: dict[str, str]) -> Iterator[Listed]:
     """The rows of a listing under our names of the columns; what is absent or empty is left out.
 
     Args:
@@ -234,7 +234,7 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 raise UserError(
                     f"The line has {len(fields)} fields, more than the header, which has "
                     f"{len(header)}.",
-                    where=place(path, reader.line_num),
+                    where=line_place(path, reader.line_num),
                     fix='A transcript with the separator in it needs quotes: "so, as this"',
                 )
             yield (
@@ -247,7 +247,7 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             fix = "A quotation mark is opened there, or before, and not closed."
         raise UserError(
             f"The listing cannot be read: {problem}.",
-            where=place(path, reader.line_num),
+            where=line_place(path, reader.line_num),
             fix=fix,
         ) from None
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mynah.data.tables.table import Table
 
-FindAudio = Callable[[str], Path]
+FindFile = Callable[[str], Path]
 _BATCH_ROWS = 1000
 
 
@@ -35,7 +35,7 @@ def prepared(
     format: str,
     corpus: str,
     identity: str,
-    find_audio: FindAudio | None = None,
+    find_audio: FindFile | None = None,
 ) -> Table:
     """The prepared table of a dataset's rows; the recordings stay where they are.
 
@@ -62,7 +62,7 @@ def prepared(
             fix="data.channels=mix or data.channels=first; or write the recordings to a folder "
             "with a transcript for each channel (columns text_0 and text_1)",
         )
-    names = column_names(dataset, config.columns, corpus)
+    names = tabular_columns(dataset, config.columns, corpus)
     audio = dataset.select_columns([names["audio"]]).rename_columns({names["audio"]: "audio"})
     rows = mark_no_speech(_rows(dataset, names, config, part, corpus), config.no_speech_texts)
     table = checked_table(
@@ -130,7 +130,9 @@ def undecoded(dataset: datasets.Dataset) -> datasets.Dataset:
     return dataset
 
 
-def column_names(dataset: datasets.Dataset, columns: dict[str, str], corpus: str) -> dict[str, str]:
+def tabular_columns(
+    dataset: datasets.Dataset, columns: dict[str, str], corpus: str
+) -> dict[str, str]:
     """Our names of the columns to the dataset's.
 
     Raises:
@@ -158,7 +160,7 @@ def column_names(dataset: datasets.Dataset, columns: dict[str, str], corpus: str
     return names
 
 
-def content(audio: Any, find_audio: FindAudio | None = None) -> bytes:
+def content(audio: Any, find_audio: FindFile | None = None) -> bytes:
     """The audio file of a cell: bytes, or a struct of path and bytes.
 
     Raises:

@@ -13,7 +13,7 @@ _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 
 @dataclass(frozen=True)
-class Member:
+class TarMember:
     """A file in a tar file.
 
     Attributes:
@@ -27,7 +27,7 @@ class Member:
     size: int
 
 
-def members(path: Path) -> Iterator[Member]:
+def members(path: Path) -> Iterator[TarMember]:
     """The plain files in a tar file, in their order; links and folders are left out.
 
     Raises:
@@ -52,7 +52,7 @@ def members(path: Path) -> Iterator[Member]:
                     raise UserError(
                         f"The tar file is cut short inside {member.name}.", where=str(path)
                     )
-                yield Member(member.name, member.offset_data, member.size)
+                yield TarMember(member.name, member.offset_data, member.size)
     # tarfile lets through whatever the numbers in a damaged header lead to.
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as problem:
         raise UserError(

@@ -27,7 +27,7 @@ def _frontend(processor: AudioFlamingo3Processor, config: PreTrainedConfig) -> W
 def _model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrainedModel:
     from transformers import AutoModelForSeq2SeqLM  # where transformers lists it
 
-    model: PreTrainedModel = weights.load(AutoModelForSeq2SeqLM, part, config=config)
+    model: PreTrainedModel = weights.load_weights(AutoModelForSeq2SeqLM, part, config=config)
     return model
 
 

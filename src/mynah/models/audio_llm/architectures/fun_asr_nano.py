@@ -218,7 +218,7 @@ class FunAsrRequests(Requests):
 
 
 def _processor(part: PretrainedPart) -> FunAsrNanoProcessor:
-    written, _ = FunAsrNanoProcessor.get_processor_dict(hub.place(part), **hub.options(part))
+    written, _ = FunAsrNanoProcessor.get_processor_dict(hub.local_place(part), **hub.options(part))
     made: FunAsrNanoProcessor = FunAsrNanoProcessor.from_args_and_dict(
         [
             hub.from_pretrained(FunAsrNanoFeatureExtractor, part),

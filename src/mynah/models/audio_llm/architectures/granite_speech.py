@@ -144,7 +144,7 @@ class GraniteSpeechFeatureExtractor(SequenceFeatureExtractor):
         )
 
 
-class GraniteFrontend(AudioFrontend):
+class GraniteSpeechFrontend(AudioFrontend):
     """Its stacked features, filled up with silence: the encoder has no mask of padding."""
 
     def __init__(self, processor: GraniteSpeechProcessor, config: PreTrainedConfig) -> None:
@@ -177,7 +177,9 @@ class GraniteFrontend(AudioFrontend):
 
 
 def _processor(part: PretrainedPart) -> GraniteSpeechProcessor:
-    written, _ = GraniteSpeechProcessor.get_processor_dict(hub.place(part), **hub.options(part))
+    written, _ = GraniteSpeechProcessor.get_processor_dict(
+        hub.local_place(part), **hub.options(part)
+    )
     made: GraniteSpeechProcessor = GraniteSpeechProcessor.from_args_and_dict(
         [
             hub.from_pretrained(GraniteSpeechFeatureExtractor, part),
@@ -195,7 +197,7 @@ def _requests(
 
 
 ARCHITECTURE = Architecture(
-    GraniteFrontend,
+    GraniteSpeechFrontend,
     _requests,
     Modules(encoder=("model.encoder",), projector=("model.projector",)),
     processor=_processor,

@@ -78,7 +78,7 @@ def _model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrainedModel:
         "local_files_only": hub.options(part)["local_files_only"],
     }
     with hub.quiet():
-        model.load_adapter(hub.place(part), adapter_name="speech", adapter_kwargs=options)
+        model.load_adapter(hub.local_place(part), adapter_name="speech", adapter_kwargs=options)
     return model
 
 

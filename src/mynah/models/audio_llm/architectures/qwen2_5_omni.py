@@ -52,7 +52,7 @@ def _processor(part: PretrainedPart) -> AudioHalf[WhisperFeatureExtractor]:
 def _model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrainedModel:
     if not isinstance(config, Qwen2_5OmniConfig):
         return multimodal_model(part, config)
-    model: PreTrainedModel = weights.load(
+    model: PreTrainedModel = weights.load_weights(
         Qwen2_5OmniThinkerForConditionalGeneration, part, config=config.thinker_config
     )
     return model

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.models.seq2seq.architecture import Architecture
+from mynah.models.seq2seq.architecture import Seq2SeqArchitecture
 from mynah.models.seq2seq.prompts import TRANSCRIBE, TRANSLATE, Prompts
 
 if TYPE_CHECKING:
@@ -51,4 +51,4 @@ def _prompts(
     return CanaryPrompts(processor, language, task)
 
 
-ARCHITECTURE = Architecture(_prompts)
+ARCHITECTURE = Seq2SeqArchitecture(_prompts)

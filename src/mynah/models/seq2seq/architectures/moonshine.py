@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mynah.models.features.frontends import Frontend, WaveformFrontend
-from mynah.models.seq2seq.architecture import Architecture, processor_of_parts
+from mynah.models.seq2seq.architecture import Seq2SeqArchitecture, processor_of_parts
 
 if TYPE_CHECKING:
     import torch
@@ -59,4 +59,4 @@ def _frontend(
     return MoonshineFrontend(extractor, _frames)
 
 
-ARCHITECTURE = Architecture(frontend=_frontend, processor=processor_of_parts)
+ARCHITECTURE = Seq2SeqArchitecture(frontend=_frontend, processor=processor_of_parts)

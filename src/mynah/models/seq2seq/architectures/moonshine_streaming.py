@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mynah.models.features.frontends import Frontend
-from mynah.models.seq2seq.architecture import Architecture
+from mynah.models.seq2seq.architecture import Seq2SeqArchitecture
 from mynah.models.seq2seq.architectures.moonshine import MoonshineFrontend
 
 if TYPE_CHECKING:
@@ -36,4 +36,4 @@ def _frontend(
     return MoonshineFrontend(extractor, _StreamingFrames(frame), frame, longest)
 
 
-ARCHITECTURE = Architecture(frontend=_frontend)
+ARCHITECTURE = Seq2SeqArchitecture(frontend=_frontend)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mynah.models.seq2seq.architecture import Architecture, processor_of_parts
+from mynah.models.seq2seq.architecture import Seq2SeqArchitecture, processor_of_parts
 
-ARCHITECTURE = Architecture(processor=processor_of_parts)
+ARCHITECTURE = Seq2SeqArchitecture(processor=processor_of_parts)

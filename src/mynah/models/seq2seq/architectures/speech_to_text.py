@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mynah.models.features.frontends import Frontend, length_function
-from mynah.models.seq2seq.architecture import Architecture
+from mynah.models.seq2seq.architecture import Seq2SeqArchitecture
 from mynah.models.seq2seq.prompts import Prompts, start_token
 
 if TYPE_CHECKING:
@@ -59,4 +59,4 @@ def _frontend(
     return Speech2TextFrontend(extractor, length_function(model.get_encoder()))
 
 
-ARCHITECTURE = Architecture(_prompts, _frontend)
+ARCHITECTURE = Seq2SeqArchitecture(_prompts, _frontend)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.models.features.frontends import Frontend, frontend_for, length_function
 from mynah.models.features.whisper_window import WhisperWindowFrontend
-from mynah.models.seq2seq.architecture import Architecture
+from mynah.models.seq2seq.architecture import Seq2SeqArchitecture
 from mynah.models.seq2seq.prompts import TRANSCRIBE, TRANSLATE, Prompts
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _record(model: PreTrainedModel, *, language: str | None, task: str | None, t
     settings._from_model_config = False
 
 
-ARCHITECTURE = Architecture(
+ARCHITECTURE = Seq2SeqArchitecture(
     _prompts,
     _frontend,
     has_window=True,
