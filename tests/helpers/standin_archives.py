@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import importlib
 import io
 import tarfile
 import zipfile
 
 import numpy as np
+import pytest
 import soundfile
+from archive_server import Server
+
+from mynah.data.recipes import find_recipe
+from mynah.data.recipes.installing.recipe import Checksum
 
 _RATE = 16000
 
@@ -98,3 +106,29 @@ def rirs_noises() -> bytes:
         name = "RIRS_NOISES/simulated_rirs/smallroom/Room001/Room001-00001.wav"
         archive.writestr(name, recording("WAV", 0.3))
     return made.getvalue()
+
+
+def publish(
+    server: Server, monkeypatch: pytest.MonkeyPatch, name: str, parts: dict[str, bytes]
+) -> str:
+    """Put stand-ins of a recipe's archives on a server, their checksums and sizes into the recipe.
+
+    Returns:
+        The server's address.
+    """
+    recipe = find_recipe(name)
+    changed = []
+    for archive in recipe.archives:
+        content = parts.get(archive.part)
+        if content is not None:
+            server.put(f"/{archive.file_name}", content)
+            digest = hashlib.new(archive.checksum.algorithm if archive.checksum else "md5")
+            digest.update(content)
+            published = archive.checksum and Checksum(digest.name, digest.hexdigest())
+            archive = dataclasses.replace(
+                archive, checksum=published, size_bytes=len(content), unpacked_bytes=100_000
+            )
+        changed.append(archive)
+    made = dataclasses.replace(recipe, archives=tuple(changed))
+    monkeypatch.setattr(importlib.import_module(f"mynah.data.recipes.{name}"), "RECIPE", made)
+    return server.address
