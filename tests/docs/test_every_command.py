@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib
 import itertools
 
+import plugin_packages
 import pytest
 from page_commands import REPOSITORY, commands
 
 from mynah.cli.main import COMMANDS
 from mynah.config.hydra.compose import compose
+from mynah.config.plugins import _entry_points
 
 PARSED = ("data download", "data segment", "merge", "models", "config explain", "config diff")
 WITH_SETTINGS = ("data prepare", "data inspect", "data augment", "prefetch")
@@ -29,6 +31,18 @@ MODULES = {
     "config explain": "mynah.cli.config",
     "config diff": "mynah.cli.config",
 }
+
+
+@pytest.fixture
+def plugins(tmp_path, monkeypatch):
+    """The plug-ins of docs/plugins.md are installed for a while."""
+    site = tmp_path / "site"
+    page = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
+    plugin_packages.install_page(site, page)
+    monkeypatch.syspath_prepend(site)
+    _entry_points.cache_clear()
+    yield
+    _entry_points.cache_clear()
 
 
 def composed(arguments: list[str]) -> None:
@@ -56,7 +70,9 @@ def check_settings(overrides: list[str]) -> None:
 
 
 @pytest.mark.parametrize("command", commands(), ids=lambda one: f"{one.page}: {one.text}"[:100])
-def test_a_command_of_a_page_is_one_that_can_be_typed(command, tmp_path, monkeypatch):
+def test_a_command_of_a_page_is_one_that_can_be_typed(command, tmp_path, monkeypatch, request):
+    if command.page == "plugins.md":
+        request.getfixturevalue("plugins")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "musan" / "noise").mkdir(parents=True)  # as `mynah data download musan` leaves it
     program, arguments = command.program, command.arguments

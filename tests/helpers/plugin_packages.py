@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,3 +42,17 @@ def install(
     (about / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
     inherited = os.environ.get("PYTHONPATH")
     return {"PYTHONPATH": os.pathsep.join([str(folder), *([inherited] if inherited else [])])}
+
+
+def install_page(folder: Path, page: str) -> dict[str, str]:
+    """Install the augmentation and the metric that docs/plugins.md shows, as it shows them.
+
+    Returns:
+        The environment in which a process finds them.
+    """
+    found = dict(re.findall(r"```python\n(?=# (\w+)\.py\n)(.*?)```", page, flags=re.DOTALL))
+    install(
+        folder, "tremolo", found["tremolo"], {"mynah.augmentations": {"tremolo": "tremolo:Tremolo"}}
+    )
+    metric = {"mynah.metrics": {"vowels": "vowels:VowelsRecognized"}}
+    return install(folder, "vowels", found["vowels"], metric)
