@@ -1,6 +1,8 @@
 """``mynah data augment``: clips, pictures, what was drawn, and the page."""
 
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -92,3 +94,12 @@ def test_an_utterance_that_broke_is_passed_over_by_name(corpus, tmp_path, capsys
     assert augment(corpus, *ON, "--to", "heard") == 0
     told = json.loads((tmp_path / "heard" / "drawn.json").read_text())["utterances"]
     assert len(told) == 4
+
+
+def test_the_corrected_command_is_the_one_that_was_typed_and_makes_something(
+    corpus, tmp_path, capsys
+):
+    assert augment(corpus, "--to", "listen", "--utterances", "1") == 2
+    (fix,) = re.findall(r"fix: +mynah data augment (.*)", capsys.readouterr().err)
+    assert main.main(["data", "augment", *shlex.split(fix)]) == 0
+    assert len(list((tmp_path / "listen").glob("*.flac"))) == 2

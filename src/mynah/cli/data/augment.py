@@ -84,7 +84,7 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         read_settings(parsed.settings, _COMMAND, trains=False).config, here
     )
     target = _target(Path(parsed.to).expanduser().absolute())
-    _check_on(config, parsed.settings)
+    _check_on(config, arguments)
 
     from mynah import console
     from mynah.data.augmentation.chain import Augmentation
@@ -118,15 +118,15 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     console.say(f"Clips, pictures and what was drawn: {display_path(target)}")
 
 
-def _check_on(config: Config, settings: Sequence[str]) -> None:
+def _check_on(config: Config, arguments: Sequence[str]) -> None:
     from mynah.config.schema import AugmentationConfig
 
     if config.data.augmentation == AugmentationConfig():
-        asked = shlex.join(settings)
+        asked = shlex.join([*_COMMAND.split(), *arguments])
         raise UserError(
             "No augmentation is on, so there is nothing to hear.",
             where="data.augmentation",
-            fix=f"{_COMMAND} {asked} data.augmentation.room_probability=0.5 "
+            fix=f"{asked} data.augmentation.room_probability=0.5 "
             "'data.augmentation.noise_snr_db=[5,25]'",
         )
     if config.data.streaming:
