@@ -1,0 +1,184 @@
+"""Every command of README.md and docs/ runs, typed as it is printed and made short behind it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tomllib
+from pathlib import Path
+
+import plugin_packages
+import pytest
+import standin_archives
+from archive_server import serving
+from guide_commands import TRAININGS
+from page_commands import REPOSITORY, PageCommand, commands
+from workspaces import SHORT
+
+from mynah.config.hydra.compose import compose
+
+# What only composing and parsing check, and why it is not run.
+NOT_RUN = {
+    "pip install hatch": "needs the package index",
+    "hatch run test": "is this suite",
+    "srun --ntasks=4 mynah train +experiments=production": "needs a SLURM cluster",
+}
+# Where a command starts from a model, which of conftest's.
+MODELS = {
+    "train": "embedded",
+    "eval": "calls",
+    "data inspect": "calls",
+    "data segment": "calls",
+    "merge": "adapted",
+    "benchmarks/segmentation.py": "calls",
+}
+DECODER = "mynah train model.pretrained=outputs/model/checkpoint-1000 model.decoder_tuning=lora"
+# Commands that need what another command of their page leaves.
+AFTER = {
+    "mynah eval ./merged": "mynah merge outputs/model --to merged",
+    "mynah train data.dataset_name=utterances data.eval_splits=null": (
+        "mynah data segment calls/ --model facebook/wav2vec2-base-960h --to utterances"
+    ),
+    "python src/train_hydra.py +experiments=test_config": (
+        "mynah migrate configs/experiments/test_config.json"
+    ),
+}
+BENCHMARKS = {
+    "benchmarks/gradient_splits.py": "--families ctc --steps 2",
+    "benchmarks/exact_resume.py": "--kills 1 --terms 1 --full-disks 1 --damaged 1",
+    "benchmarks/checkpoint_cost.py": "--steps 4 --every 2 --repeats 1",
+    "benchmarks/resume_time.py": "--rows 2000 --step 10 --repeats 1",
+    "benchmarks/segmentation.py": "--seeds 1",
+    "benchmarks/memory_flat.py": "--rows 200",
+}
+PLUGINS = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
+PARTS = {
+    "mini_librispeech": ("train-clean-5", "dev-clean-2"),
+    "librispeech": ("train-clean-100", "dev-clean", "test-clean"),
+}
+GUIDE = {tuple(shlex.split(one.command.replace("\\\n", " "))) for one in TRAININGS.values()}
+
+
+def typed(command: PageCommand) -> list[str]:
+    """The command's words, a hatch script's own in its place."""
+    if not command.text.startswith("hatch "):
+        return command.words
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    script = project["tool"]["hatch"]["envs"]["default"]["scripts"][command.words[2]]
+    typed_behind = shlex.join(command.words[3:])
+    return shlex.split(script.replace("{root}/", "").replace("{args}", typed_behind))
+
+
+def is_of_the_guide(command: PageCommand) -> bool:
+    """Whether tests/cli/test_guide_trainings.py runs the same words."""
+    return tuple(typed(command)) in GUIDE
+
+
+def shortened(folder: Path, command: PageCommand, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is typed behind a training so that it ends within seconds."""
+    monkeypatch.chdir(folder)
+    sweeping = {"-m", "--multirun"} & set(command.arguments)
+    kept = [one for one in command.arguments if not sweeping or "," not in one]
+    kept = [one for one in kept if not one.startswith(("-m", "hydra."))]
+    if command.page == "plugins.md":
+        kept = []
+    config = compose([one for one in kept if "=test_config" not in one]).config
+    words = SHORT.split()
+    if config.training.max_steps and config.resume_from_checkpoint:
+        words = [one.replace("max_steps=2", "max_steps=4") for one in words]
+    if config.data.dataset_name == "synthetic" and not config.data.path:
+        words.append("data.synthesis.train_sentences=24")
+    if config.model.pretrained or config.model.decoder_model_name:
+        words.append("model.generation_max_length=16")
+    if not (config.model.pretrained or config.model.encoder_model_name):
+        words.append("model.encoder.layers=1")
+    words.append("training.dataloader_num_workers=0")
+    if config.data.streaming:
+        words = [one for one in words if "max_train_samples" not in one]
+    return words
+
+
+def assert_done(folder: Path, command: PageCommand, output: str) -> None:
+    """Assert that the command left what its page says."""
+    if command.program in ("train", "eval", "legacy"):
+        if {"-m", "--multirun"} & set(command.arguments):
+            assert list(folder.glob("outputs/sweeps/*/sweep.csv"))
+            return
+        run = max(folder.glob("outputs/*/*/run.json"), key=lambda one: one.stat().st_mtime)
+        assert json.loads(run.read_text())["status"] == "done"
+        assert json.loads((run.parent / "evaluation" / "results.json").read_text())["evaluations"]
+        if command.program == "train" and "eval_checkpoint" not in command.text:
+            assert (folder / "outputs" / "model" / "mynah.json").is_file()
+    if "--to" in command.words:
+        assert any((folder / command.words[command.words.index("--to") + 1]).iterdir())
+    assert output.strip() and "Traceback" not in output
+
+
+def _marked(command: PageCommand) -> object:
+    slow = {"-m", "--multirun"} & set(command.arguments)
+    is_long = command.page != "README.md" or slow
+    identity = f"{command.page}: {command.text}"[:110]
+    return pytest.param(command, id=identity, marks=[pytest.mark.long] if is_long else [])
+
+
+RUN = [one for one in commands() if one.text not in NOT_RUN and not is_of_the_guide(one)]
+
+
+@pytest.mark.parametrize("command", [_marked(one) for one in RUN if one.program != "data download"])
+def test_a_command_of_a_page_runs(command, workplace, monkeypatch):
+    outputs = "outputs/" in command.text or "resume_from" in command.text
+    model = MODELS[command.program] if outputs or command.program in ("merge", "eval") else None
+    if command.text.startswith(DECODER):
+        model = "speech LLM"
+    elif "encoder_model_name=outputs" in command.text:
+        model = "calls"
+    elif command.text in AFTER and "merge" in command.text:
+        model = "adapted"
+    renamed = {"calls": "lectures"} if command.page == "segmentation.md" else {}
+    folder = workplace.folder(model, **renamed)
+    if command.page == "plugins.md":
+        plugin_packages.install_page(folder / "site", PLUGINS)
+    if command.text in AFTER:
+        before = workplace.run(folder, shlex.split(AFTER[command.text]))
+        assert before.returncode == 0, before.output
+    behind = []
+    if command.program in ("train", "legacy") and "eval_checkpoint" not in command.text:
+        behind = shortened(folder, command, monkeypatch) if command.program == "train" else []
+        if command.program == "legacy":
+            behind = [*SHORT.split(), "model.encoder.layers=1", "data.synthesis.train_sentences=24"]
+    elif command.program in BENCHMARKS:
+        behind = BENCHMARKS[command.program].split()
+    ended = workplace.run(folder, [*typed(command), *behind])
+    assert ended.returncode == 0, ended.output
+    assert_done(folder, command, ended.output)
+
+
+@pytest.mark.parametrize("command", [_marked(one) for one in RUN if one.program == "data download"])
+def test_a_download_of_a_page_leaves_a_corpus(command, tmp_path, monkeypatch, capsys):
+    from mynah.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with serving() as server:
+        mirror = []
+        if "--to" in command.words:
+            name = command.arguments[0]
+            parts = {part: standin_archives.librispeech(part) for part in PARTS[name]}
+            mirror = ["--mirror", standin_archives.publish(server, monkeypatch, name, parts)]
+        assert main([*command.words[1:], *mirror]) == 0
+    said = capsys.readouterr().out
+    assert "librispeech" in said
+    assert ("--list" in command.words) or "Next: mynah train" in said
+
+
+def test_what_is_not_run_still_stands_on_a_page():
+    assert set(NOT_RUN) <= {one.text for one in commands()}
+    assert set(AFTER) <= {one.text for one in RUN} and len(NOT_RUN) < 8
+
+
+def test_the_readme_shows_what_the_command_prints(workplace):
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    command, *shown = text.split("```\n$ ")[1].split("```")[0].splitlines()
+    ended = workplace.run(workplace.folder(), command.split(), COLUMNS="80")
+    printed = [line.strip() for line in ended.output.splitlines() if line.strip()]
+    assert len(shown) > 4 and printed[: len(shown)] == [line.strip() for line in shown]
