@@ -15,7 +15,7 @@ from mynah.checkpoints import commit as checkpoints
 from mynah.data.augmentation.chain import Augmentation
 from mynah.data.positions import Key
 from mynah.distributed import world_size
-from mynah.errors import UserError
+from mynah.errors import UserError, reading_checkpoint
 from mynah.machine import describe_machine
 from mynah.training.arguments import (
     interval,
@@ -134,15 +134,33 @@ def _begun(job: Job[Key], resume: Path | None) -> int:
         return 0
     checkpoints.verify(resume)
     total = steps_total(job.plan, config)
-    step = check_resume(
-        resume,
-        job.settings,
-        world_size=world_size(),
-        steps=total,
-        machine=describe_machine(job.family.model),
-    )
+    with reading_checkpoint(resume):
+        step = check_resume(
+            resume,
+            job.settings,
+            world_size=world_size(),
+            steps=total,
+            machine=describe_machine(job.family.model),
+        )
+        _check_state(resume, step)
     console.say(f"Going on at step {step:,} of {total:,}")
     return step
+
+
+def _check_state(checkpoint: Path, step: int) -> None:
+    """Read what Trainer will read of a checkpoint; it looks at nothing itself.
+
+    Raises:
+        ValueError: It is not the state of a training at this step.
+    """
+    from transformers.trainer_callback import TrainerState
+
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    logged = isinstance(state.log_history, list) and all(
+        isinstance(entry, dict) for entry in state.log_history
+    )
+    if state.global_step != step or not logged:
+        raise ValueError(f"trainer_state.json is not that of step {step}")
 
 
 def _run(trainer: MynahTrainer[Key], resume: Path | None) -> None:

@@ -11,7 +11,7 @@ import mynah
 from mynah import distributed
 from mynah.checkpoints import commit as checkpoints
 from mynah.data.positions import Key
-from mynah.errors import UserError
+from mynah.errors import UserError, reading_checkpoint
 from mynah.machine import describe_machine
 from mynah.models.pretrained import weights
 from mynah.training.guards.disk import DiskWatch
@@ -192,7 +192,8 @@ class Checkpointer(Generic[Key]):
         """
         job = self._job
         self._resumed_from = self._random_from = directory
-        loaded = type(job.family).load(directory, offline=job.config.offline)
+        with reading_checkpoint(directory):
+            loaded = type(job.family).load(directory, offline=job.config.offline)
         try:
             weights.take_over(job.family.model, loaded.model)
         except RuntimeError as error:
@@ -202,22 +203,24 @@ class Checkpointer(Generic[Key]):
                 where=str(directory),
                 fix="leave the model settings as they were",
             ) from error
-        about = read_about(directory)["training"]
-        self._gradient.restore(about)
-        self._measurer.restore(about)
-        self._gradient.skipped.restore(about["skipped"])
-        job.plan.restore(about["stream"])
+        with reading_checkpoint(directory):
+            about = read_about(directory)["training"]
+            self._gradient.restore(about)
+            self._measurer.restore(about)
+            self._gradient.skipped.restore(about["skipped"])
+            job.plan.restore(about["stream"])
 
     def load_optimizer(self) -> None:
         """Go on with the optimizer, schedule and scaler of the checkpoint that was loaded."""
         directory, trainer = self._resumed_from, self._trainer
         if directory is None:
             return
-        trainer.optimizer.load_state_dict(state.load_tree(directory, "optimizer"))
-        trainer.lr_scheduler.load_state_dict(state.load_tree(directory, "scheduler"))
-        scaler = trainer.accelerator.scaler
-        if scaler is not None and (directory / "scaler.json").exists():
-            scaler.load_state_dict(state.load_tree(directory, "scaler"))
+        with reading_checkpoint(directory):
+            trainer.optimizer.load_state_dict(state.load_tree(directory, "optimizer"))
+            trainer.lr_scheduler.load_state_dict(state.load_tree(directory, "scheduler"))
+            scaler = trainer.accelerator.scaler
+            if scaler is not None and (directory / "scaler.json").exists():
+                scaler.load_state_dict(state.load_tree(directory, "scaler"))
 
     def load_random_state(self) -> None:
         """Go on with the random state of the checkpoint that was loaded, once.
@@ -226,7 +229,8 @@ class Checkpointer(Generic[Key]):
         """
         directory, self._random_from = self._random_from, None
         if directory is not None:
-            self._set_random_state(directory)
+            with reading_checkpoint(directory):
+                self._set_random_state(directory)
 
     def catch_up(self) -> None:
         """Do the evaluation that an interruption left out, as if it had never been."""

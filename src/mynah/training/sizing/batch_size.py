@@ -18,7 +18,7 @@ import torch
 
 from mynah import console, distributed
 from mynah.data.batches import BatchPlan
-from mynah.errors import UserError
+from mynah.errors import UserError, reading_checkpoint
 from mynah.training.resuming.resume import read_about
 from mynah.training.sizing import memory
 from mynah.training.sizing.dry_step import DrySteps
@@ -94,10 +94,11 @@ def with_batch_size(
 
 
 def _as_before(config: Config, resume: Path) -> dict[str, Any]:
-    training = read_about(resume).get("training") or {}
-    settings = training.get("settings") or {}
-    size = settings.get("training.per_device_train_batch_size")
-    seconds = settings.get("training.batch_seconds", config.training.batch_seconds)
+    with reading_checkpoint(resume):
+        training = read_about(resume).get("training") or {}
+        settings = training.get("settings") or {}
+        size = settings.get("training.per_device_train_batch_size")
+        seconds = settings.get("training.batch_seconds", config.training.batch_seconds)
     return {"per_device_train_batch_size": size, "batch_seconds": seconds}
 
 
