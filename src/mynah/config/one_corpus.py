@@ -23,15 +23,16 @@ def of_other_corpora(config: Config, origins: Mapping[str, Origin]) -> dict[str,
     """The settings that are said of another corpus than the one named above them, by name.
 
     ``data.dataset_name`` names a corpus; ``data.path`` says where it lies, but over `synthetic`,
-    which lies nowhere, it names one too.
+    which lies nowhere, it names one too. A layer that says the name of the one below it again
+    names nothing else.
 
     Args:
         config: The settings as composed.
         origins: The layer that set each of them.
     """
-    naming = _height(origins.get(_NAME, SCHEMA))
+    naming = _height(origins.get(_NAME, SCHEMA).first)
     if config.data.path is not None and config.data.dataset_name == "synthetic":
-        naming = max(naming, _height(origins.get(_PATH, SCHEMA)))
+        naming = max(naming, _height(origins.get(_PATH, SCHEMA).first))
     return {
         name: origins[name]
         for name in names(Nature.CORPUS, "data")

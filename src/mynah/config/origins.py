@@ -20,6 +20,7 @@ class Origin:
         place: File and line as a person would type it; empty on the command line.
         instead_of: Where a value was set that is not taken, the default being taken instead:
             it is said of another corpus; empty: nowhere.
+        same_as: The lower layer that set the same value, where one did.
     """
 
     layer: Layer
@@ -27,6 +28,12 @@ class Origin:
     chosen: bool = False
     place: str = ""
     instead_of: str = ""
+    same_as: Origin | None = None
+
+    @property
+    def first(self) -> Origin:
+        """The lowest layer that set this value."""
+        return self if self.same_as is None else self.same_as.first
 
     @property
     def asked(self) -> bool:

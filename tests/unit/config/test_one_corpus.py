@@ -226,3 +226,19 @@ def test_the_rate_is_the_checkpoint_s_whatever_a_data_group_says(tmp_path):
 
 def test_the_checkpoint_s_own_experiment_says_nothing_new(tmp_path):
     assert measured(tmp_path, ["+experiments=test"], ["+experiments=test"]).notices == []
+
+
+@pytest.mark.parametrize("layer", ["typed", "experiment"])
+def test_a_name_that_is_said_again_names_no_other_corpus(layer, tmp_path):
+    name = "data.dataset_name=openslr/librispeech_asr"
+    if layer == "typed":
+        made = compose(["data=full", name]).config.data
+    else:
+        folder = tmp_path / "experiments"
+        folder.mkdir()
+        (folder / "mine.yaml").write_text(
+            "# @package _global_\ndefaults:\n  - override /data: full\n"
+            "data:\n  dataset_name: openslr/librispeech_asr\n"
+        )
+        made = compose(["+experiments=mine"], config_dir=tmp_path).config.data
+    assert (made.language, made.dataset_configs) == ("en", ["clean", "other"])

@@ -247,11 +247,15 @@ def _origins(
     typed: Sequence[str],
 ) -> dict[str, Origin]:
     origins = dict.fromkeys(all_settings(), SCHEMA)
+    values: dict[str, Any] = {}
 
-    def mark(name: str, origin: Origin) -> None:
+    def mark(name: str, origin: Origin, value: Any) -> None:
         found = find(name)
         if found is not None:
+            if name in values and values[name] == value:
+                origin = dataclasses.replace(origin, same_as=origins[name])
             origins[found.name] = origins[name] = origin
+            values[name] = value
         else:
             origins.update((key, origin) for key in origins if key.startswith(f"{name}."))
 
@@ -272,11 +276,12 @@ def _origins(
                         chosen=bool(choice and choice.chosen),
                         place=read.at(leaf.line),
                     ),
+                    leaf.value,
                 )
     for override, text in zip(parse_overrides(arguments), typed, strict=True):
         chooses = override.key_or_group in examination.groups
         if not override.is_delete() and not (chooses and not isinstance(override.value(), dict)):
-            mark(override.key_or_group, Origin("command line", text))
+            mark(override.key_or_group, Origin("command line", text), override.value())
     return origins
 
 

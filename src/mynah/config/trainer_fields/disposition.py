@@ -233,7 +233,7 @@ UPSTREAM_DISPOSITION: dict[str, Disposition] = {
         "parallelism_config",
     ),
     **_refused(
-        "nothing is sent anywhere: the folder also holds transcripts and the optimizer's state",
+        "nothing is uploaded: the folder also holds transcripts and the optimizer's state",
         "push_to_hub",
         "hub_token",
         "hub_private_repo",

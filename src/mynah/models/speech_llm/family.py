@@ -55,7 +55,7 @@ class SpeechLLMFamily(Family):
         self.pretrained = True
         self.extractor = extractor
         self.tokenizer = tokenizer
-        self._plain = PlainText(tokenizer)
+        self._plain = PlainText(tokenizer, first_written=model.config.first_new_token or None)
         self.ctc = ctc
         self.frontend: Frontend
         encoder = weights.own(model.encoder)

@@ -17,11 +17,19 @@ class PlainText:
 
     Args:
         tokenizer: A tokenizer of transformers.
+        first_written: Id of the first added token that transcripts are meant to have, as those
+            of ``model.new_tokens``; None: there is none.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, first_written: int | None = None) -> None:
         self._tokenizer = tokenizer
-        added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+        held = getattr(tokenizer, "added_tokens_decoder", {})
+        written = {
+            number
+            for number, token in held.items()
+            if first_written is not None and number >= first_written and not token.special
+        }
+        added = [token for number, token in held.items() if number not in written]
         # A token of one letter, as wav2vec2's word delimiter, is how that letter is written.
         control = sorted((one.content for one in added if len(one.content.strip()) > 1), key=len)
         self._signs = tuple({one[0] for one in control})

@@ -205,7 +205,7 @@ def test_the_report_tells_every_key(tmp_path, capsys):
 def test_reading_a_file_does_not_import_torch_or_transformers():
     code = (
         "import sys; from mynah.config.legacy import files as legacy; from pathlib import Path;"
-        f"legacy.report(legacy.read(Path({str(SHIPPED / 'production.json')!r})));"
+        f"legacy.report(legacy.read_legacy(Path({str(SHIPPED / 'production.json')!r})));"
         "sys.exit(bool({'torch', 'transformers'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
