@@ -263,25 +263,10 @@ def score(
     ]
     references = [reference for reference, _ in texts]
     unit, metrics = errors_of(references), choice.metrics(references)
-    rows = []
-    for hypothesis, (reference, recognized) in zip(hypotheses, texts, strict=True):
-        edits = count_edits(unit.units(reference), unit.units(recognized))
-        statistics = {
-            metric.name: _statistics(metric, unit, edits, hypothesis, reference, recognized)
-            for metric in metrics
-        }
-        rows.append(
-            UtteranceScore(
-                id=hypothesis.id,
-                speaker=hypothesis.speaker or "",
-                reference=reference,
-                hypothesis=recognized,
-                edits=edits,
-                unit=unit,
-                statistics=statistics,
-                error=hypothesis.error,
-            )
-        )
+    rows = [
+        _row(hypothesis, reference, recognized, unit, metrics)
+        for hypothesis, (reference, recognized) in zip(hypotheses, texts, strict=True)
+    ]
     if not any(row.words for row in rows):
         raise UserError(
             f"No error rate can be given: none of the {len(rows)} references has a word"
@@ -296,6 +281,31 @@ def score(
         normalizer=normalize.identity,
         bootstrap_samples=bootstrap_samples,
         bootstrap_seed=bootstrap_seed,
+    )
+
+
+def _row(
+    hypothesis: Hypothesis,
+    reference: str,
+    recognized: str,
+    unit: EditRate,
+    metrics: Sequence[Metric],
+) -> UtteranceScore:
+    """The errors of one utterance, of its normalised reference and hypothesis."""
+    edits = count_edits(unit.units(reference), unit.units(recognized))
+    statistics = {
+        metric.name: _statistics(metric, unit, edits, hypothesis, reference, recognized)
+        for metric in metrics
+    }
+    return UtteranceScore(
+        id=hypothesis.id,
+        speaker=hypothesis.speaker or "",
+        reference=reference,
+        hypothesis=recognized,
+        edits=edits,
+        unit=unit,
+        statistics=statistics,
+        error=hypothesis.error,
     )
 
 

@@ -119,7 +119,7 @@ def reverberation_time(response: np.ndarray, sample_rate: int) -> float:
     decibels = 10 * np.log10(energy / energy[0] + 1e-30)
     first, last = np.searchsorted(-decibels, [5.0, 35.0])
     if last - first < 2:
-        return (last + 1) / sample_rate
+        return float((last + 1) / sample_rate)
     slope = np.polyfit(np.arange(first, last) / sample_rate, decibels[first:last], 1)[0]
     return float(-60 / slope)
 

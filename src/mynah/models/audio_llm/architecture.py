@@ -4,29 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from mynah.models.audio_llm.processor import Processor
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel
 
     from mynah.models.audio_llm.frontend import AudioFrontend
     from mynah.models.audio_llm.prompts import Requests
     from mynah.models.pretrained.part import PretrainedPart
-
-
-class Processor(Protocol):
-    """What is used of every processor, as transformers' own have it."""
-
-    @property
-    def tokenizer(self) -> PreTrainedTokenizerBase: ...
-
-    @property
-    def audio_token(self) -> str:
-        """The token that stands for audio in a prompt."""
-
-    def save_pretrained(self, directory: Path, /) -> object:
-        """Write its files."""
 
 
 P = TypeVar("P", bound=Processor)

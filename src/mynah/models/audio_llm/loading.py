@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mynah.errors import UserError
-from mynah.models.audio_llm.architecture import Architecture, Processor
+from mynah.models.audio_llm.architecture import Architecture
+from mynah.models.audio_llm.processor import Processor
 from mynah.models.audio_llm.registry import ARCHITECTURES
 from mynah.models.audio_llm.tuning import tuning_of
 from mynah.models.pretrained import hub, weight_files

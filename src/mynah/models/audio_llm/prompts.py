@@ -12,7 +12,7 @@ from mynah import console
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
-    from mynah.models.audio_llm.architecture import Processor
+    from mynah.models.audio_llm.processor import Processor
 
 _KNOWN_PROMPTS = 4096  # kept as token ids
 

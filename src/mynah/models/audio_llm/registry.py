@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from mynah.config.plugins import Registry
 
 if TYPE_CHECKING:
-    from mynah.models.audio_llm.architecture import Architecture, Processor
+    from mynah.models.audio_llm.architecture import Architecture
+    from mynah.models.audio_llm.processor import Processor
 
 _GROUP = "mynah.audio_llms"
 _HERE = "mynah.models.audio_llm.architectures"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from mynah.models.audio_llm.architecture import Processor
+from mynah.models.audio_llm.processor import Processor
 from mynah.models.audio_llm.prompts import Requests
 
 if TYPE_CHECKING:

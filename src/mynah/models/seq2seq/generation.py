@@ -10,6 +10,7 @@ from mynah.models.text.generated import Generated, GreedyScores, until_end
 
 if TYPE_CHECKING:
     import torch
+    from transformers import LogitsProcessor
 
     from mynah.models.seq2seq.prompts import Prompts
 
@@ -27,7 +28,7 @@ def generate(
 ) -> list[Generated]:
     """What a model writes: the same for any batch of inputs of one length.
 
-    Beams and suppressed tokens are those of the checkpoint's generation config. Nothing is drawn
+    Beams and suppressed tokens are those of the checkpoint's generation config. Nothing is sampled
     by chance and, with the prompt given, nothing is forced.
 
     Args:
@@ -48,18 +49,14 @@ def generate(
     length = len(prompts[0])
     rules = LogitsProcessorList()
     if first_time is not None:
-        from transformers.generation.logits_process import WhisperTimeStampLogitsProcessor
-
-        config = copy.deepcopy(model.generation_config)
-        config.no_timestamps_token_id = first_time - 1
-        rules.append(WhisperTimeStampLogitsProcessor(config, begin_index=length))
+        rules.append(_time_rules(model, first_time, length))
     scores = GreedyScores()
     is_greedy = (model.generation_config.num_beams or 1) == 1
     if is_greedy:
         rules.append(scores)
     pad = model.generation_config.pad_token_id
     first, *_ = inputs.values()
-    # Not the model's own generate: Whisper's pads to its window, and tells one language.
+    # Not the model's own generate: Whisper's pads to its window, and names one language.
     options: dict[str, Any] = {
         **inputs,
         "decoder_input_ids": torch.tensor(prompts, device=first.device),
@@ -76,11 +73,25 @@ def generate(
     }
     found = GenerationMixin.generate(model, logits_processor=rules, **options)
     rows = found[:, length:].tolist()
-    stops = model.generation_config.eos_token_id
-    ends = {end, *(stops if isinstance(stops, list) else [] if stops is None else [stops])}
+    ends = _ends(model, end)
     if is_greedy:
         return scores.generated(rows, ends)
     return [Generated(until_end(row, ends), None) for row in rows]
+
+
+def _time_rules(model: Any, first_time: int, length: int) -> LogitsProcessor:
+    """Whisper's rules of timestamps, for what follows a prompt of so many tokens."""
+    from transformers.generation.logits_process import WhisperTimeStampLogitsProcessor
+
+    config = copy.deepcopy(model.generation_config)
+    config.no_timestamps_token_id = first_time - 1
+    return WhisperTimeStampLogitsProcessor(config, begin_index=length)
+
+
+def _ends(model: Any, end: int) -> set[int]:
+    """The tokens that end a transcript: ours, and those at which the model stops."""
+    stops = model.generation_config.eos_token_id
+    return {end, *(stops if isinstance(stops, list) else [] if stops is None else [stops])}
 
 
 def identify_languages(

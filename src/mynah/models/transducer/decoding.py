@@ -44,60 +44,104 @@ def greedy(
         duration added, the next one for an RNN-T; and the probability of all labels and blanks
         with the durations that were likeliest.
     """
-    batch = len(encoded)
-    device = encoded.device
-    ends = frames.tolist()
-    frames = frames.to(device)
-    jumps = torch.tensor(list(durations), dtype=torch.long, device=device)
-    found: list[list[tuple[int, int, int]]] = [[] for _ in range(batch)]
-    total = torch.zeros(batch, device=device)
-    active = (frames > 0).nonzero()[:, 0]  # utterances that have frames left
-    time = torch.zeros(batch, dtype=torch.long, device=device)
-    symbols = torch.zeros(batch, dtype=torch.long, device=device)  # at the present frame
-    spans = torch.zeros((batch, 2), dtype=torch.long, device=device)  # of the latest label
-    label = torch.full((batch,), blank, dtype=torch.long, device=device)
+    search = _Search(model, encoded, frames, blank=blank, durations=durations, most=max_symbols)
     state: tuple[torch.Tensor, torch.Tensor] | None = None  # of the active ones
+    active = (search.frames > 0).nonzero()[:, 0]  # utterances that have frames left
     while len(active):
-        predicted, state = _predict(model.decoder, label[active], state)
-        emits = torch.zeros(len(active), dtype=torch.bool, device=device)
-        looking = torch.arange(len(active), device=device)  # places among the active ones
-        while len(looking):
-            rows = active[looking]
-            scores = model.joint(
-                encoder_hidden_states=encoded[rows, time[rows]],
-                decoder_hidden_states=predicted[looking],
-            )
-            vocabulary = scores.shape[-1] - len(jumps)
-            tokens = scores[:, :vocabulary].argmax(-1)
-            total[rows] += largest_log_probability(scores[:, :vocabulary])
-            if len(jumps):
-                total[rows] += largest_log_probability(scores[:, vocabulary:])
-            is_label = tokens != blank
-            jump, lasting = _durations(scores[:, vocabulary:], jumps, is_label)
-            spans[rows] = torch.stack([time[rows], time[rows] + lasting], dim=1)
-            # As many labels at one frame as may be: the next frame comes, whatever is read off.
-            count = torch.where(is_label & (jump == 0), symbols[rows] + 1, 0)
-            jump = torch.where(count >= max_symbols, 1, jump)
-            symbols[rows] = torch.where(jump == 0, count, 0)
-            time[rows] += jump
-            label[rows] = tokens
-            emits[looking[is_label]] = True
-            looking = looking[~is_label & (time[rows] < frames[rows])]
-        emitting = active[emits]
-        steps = torch.cat([emitting[:, None], label[emitting, None], spans[emitting]], dim=1)
-        for row, token, first, behind in steps.tolist():
-            found[row].append((token, first, min(behind, ends[row])))
-        going = emits & (time[active] < frames[active])
+        predicted, state = _predict(model.decoder, search.label[active], state)
+        emits = search.look(active, predicted)
+        search.emit(active[emits])
+        going = emits & (search.time[active] < search.frames[active])
         state = (state[0][:, going], state[1][:, going])
         active = active[going]
-    return [
-        Path(
-            tuple(token for token, _, _ in labels),
-            tuple((first, behind) for _, first, behind in labels),
-            score,
-        )
-        for labels, score in zip(found, total.tolist(), strict=True)
-    ]
+    return search.paths(frames.tolist())
+
+
+class _Search:
+    """Where each utterance of a batch is, and what was found of it.
+
+    Attributes:
+        frames: Frames of each utterance, int64 [batch].
+        time: The present frame of each, int64 [batch].
+        label: The latest label of each, the blank before the first, int64 [batch].
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        encoded: torch.Tensor,
+        frames: torch.Tensor,
+        *,
+        blank: int,
+        durations: Sequence[int],
+        most: int,
+    ) -> None:
+        batch, device = len(encoded), encoded.device
+        self._model, self._encoded, self._blank, self._most = model, encoded, blank, most
+        self._jumps = torch.tensor(list(durations), dtype=torch.long, device=device)
+        self._found: list[list[tuple[int, int, int]]] = [[] for _ in range(batch)]
+        self._total = torch.zeros(batch, device=device)
+        self._symbols = torch.zeros(batch, dtype=torch.long, device=device)  # at this frame
+        self._spans = torch.zeros((batch, 2), dtype=torch.long, device=device)  # latest label's
+        self.frames = frames.to(device)
+        self.time = torch.zeros(batch, dtype=torch.long, device=device)
+        self.label = torch.full((batch,), blank, dtype=torch.long, device=device)
+
+    def look(self, active: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
+        """Move each active utterance to its next label: whether it has one, bool [active].
+
+        Args:
+            active: Rows of the utterances, int64 [active].
+            predicted: What the prediction network makes of their labels, [active, width].
+        """
+        emits = torch.zeros(len(active), dtype=torch.bool, device=active.device)
+        looking = torch.arange(len(active), device=active.device)  # places among the active ones
+        while len(looking):
+            rows = active[looking]
+            scores = self._model.joint(
+                encoder_hidden_states=self._encoded[rows, self.time[rows]],
+                decoder_hidden_states=predicted[looking],
+            )
+            is_label = self._step(rows, scores)
+            emits[looking[is_label]] = True
+            looking = looking[~is_label & (self.time[rows] < self.frames[rows])]
+        return emits
+
+    def _step(self, rows: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Read one label or blank off for each of some utterances: which are labels."""
+        vocabulary = scores.shape[-1] - len(self._jumps)
+        tokens = scores[:, :vocabulary].argmax(-1)
+        self._total[rows] += largest_log_probability(scores[:, :vocabulary])
+        if len(self._jumps):
+            self._total[rows] += largest_log_probability(scores[:, vocabulary:])
+        is_label = tokens != self._blank
+        jump, lasting = _durations(scores[:, vocabulary:], self._jumps, is_label)
+        now = self.time[rows]
+        self._spans[rows] = torch.stack([now, now + lasting], dim=1)
+        # As many labels at one frame as may be: the next frame comes, whatever is read off.
+        count = torch.where(is_label & (jump == 0), self._symbols[rows] + 1, 0)
+        jump = torch.where(count >= self._most, 1, jump)
+        self._symbols[rows] = torch.where(jump == 0, count, 0)
+        self.time[rows] += jump
+        self.label[rows] = tokens
+        return is_label
+
+    def emit(self, rows: torch.Tensor) -> None:
+        """Keep the latest label of some utterances."""
+        steps = torch.cat([rows[:, None], self.label[rows, None], self._spans[rows]], dim=1)
+        for row, token, first, behind in steps.tolist():
+            self._found[row].append((token, first, behind))
+
+    def paths(self, ends: Sequence[int]) -> list[Path]:
+        """What was found of each utterance, none of it behind its last frame."""
+        return [
+            Path(
+                tuple(token for token, _, _ in labels),
+                tuple((first, min(behind, end)) for _, first, behind in labels),
+                score,
+            )
+            for labels, score, end in zip(self._found, self._total.tolist(), ends, strict=True)
+        ]
 
 
 def _durations(
