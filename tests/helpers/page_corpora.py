@@ -67,6 +67,7 @@ def lay_out(folder: Path) -> Path:
     _saved_dataset(folder / "mine")
     _tars(folder / "shards")
     _long_recordings(folder / "lectures")
+    _long_recordings(folder / "subtitled", subtitles=True)
     _write(folder / "musan" / "noise" / "hum.wav", "mmm", 3)
     return folder
 
@@ -166,7 +167,7 @@ def _tars(root: Path) -> None:
         shard_files.write_tar(root / f"{split}-000000.tar", ids, texts)
 
 
-def _long_recordings(root: Path) -> None:
+def _long_recordings(root: Path, *, subtitles: bool = False) -> None:
     """Sentences one after the other with pauses, and the complete transcript beside them."""
     root.mkdir()
     for name in ("monday", "tuesday"):
@@ -175,4 +176,14 @@ def _long_recordings(root: Path) -> None:
         soundfile.write(
             root / f"{name}.wav", np.concatenate([x for p in pieces for x in (p, pause)]), RATE
         )
-        (root / f"{name}.txt").write_text("\n".join(TEXTS) + "\n")
+        cues = [
+            f"{n + 1}\n{_clock(3.5 * n)} --> {_clock(3.5 * n + 2.5)}\n{text.capitalize()}.\n"
+            for n, text in enumerate(TEXTS)
+        ]
+        suffix, lines = ("srt", cues) if subtitles else ("txt", TEXTS)
+        (root / f"{name}.{suffix}").write_text("\n".join(lines) + "\n")
+
+
+def _clock(seconds: float) -> str:
+    """A time as SRT writes it, within the first minute."""
+    return f"00:00:{seconds:06.3f}".replace(".", ",")
