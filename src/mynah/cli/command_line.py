@@ -248,7 +248,7 @@ class CommandLine:
     # Messages
 
     def with_command(self, errors: Sequence[UserError]) -> ConfigErrors:
-        """The errors with the corrected command, where arguments are to blame or can mend."""
+        """The errors with the corrected command, where arguments are to blame or can fix them."""
         tokens = list(self.arguments)
         changed = False
         for error in errors:

@@ -1,4 +1,4 @@
-"""How a command ends: 0 done, 2 the user's to mend, 1 ours to mend, 130 interrupted."""
+"""How a command ends: 0 done, 2 the user's to fix, 1 ours to fix, 130 interrupted."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _recommended_learning_rate(model: ModelConfig, origins: Mapping[str, Origin]
 
 
 def is_pretrained(model: ModelConfig) -> bool:
-    """Whether any weights are loaded rather than drawn."""
+    """Whether any weights are loaded rather than initialized."""
     return any(getattr(model, name) for name in leaves(Nature.NAME, "model"))
 
 

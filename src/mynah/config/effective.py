@@ -12,7 +12,7 @@ from mynah.config.settings import all_settings
 
 
 def effective_yaml(config: Config) -> str:
-    """The whole configuration as YAML, defaults included, in the schema's order."""
+    """The full configuration as YAML, defaults included, in the schema's order."""
     settings = dataclasses.asdict(config)
     text: str = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100)
     return text

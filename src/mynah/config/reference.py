@@ -21,7 +21,7 @@ Every setting, generated from `src/mynah/config/schema/` (`hatch run docs`); do 
 
 The defaults here are the schema's. The groups in `configs/hydra/` set others: `mynah config
 explain` shows the effective value of each setting and the file and line that set it, and
-`--cfg job` the whole configuration. A value is set in YAML, by an experiment, or on the command
+`--cfg job` the full configuration. A value is set in YAML, by an experiment, or on the command
 line:
 
 ```bash
@@ -49,7 +49,7 @@ Each is an error that says what became of it.
 
 
 def reference() -> str:
-    """The whole page as Markdown."""
+    """The full page as Markdown."""
     parts = [_HEAD, *_sections(Config, ""), _UPSTREAM_HEAD, _upstream_table(), _GONE_HEAD]
     return "\n".join([*parts, _gone_table()])
 

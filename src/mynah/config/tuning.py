@@ -19,7 +19,7 @@ class Tuning:
     """What is done with each part of a model.
 
     Attributes:
-        encoder: ``"frozen"``, ``"lora"`` or ``"full"``: what hears.
+        encoder: ``"frozen"``, ``"lora"`` or ``"full"``: what encodes audio.
         projector: ``"frozen"`` or ``"full"``: what joins it to a language model.
         decoder: ``"frozen"``, ``"lora"`` or ``"full"``: what writes, be it a language model, the
             decoder of a recognizer or the head behind its encoder.
@@ -36,7 +36,7 @@ class Tuning:
 
 
 def tuning_of_recognizer(model: ModelConfig) -> Tuning:
-    """What is done with the parts of one whole pretrained recognizer."""
+    """What is done with the parts of one full pretrained recognizer."""
     adapts = model.use_lora or LORA in (model.encoder_tuning, model.decoder_tuning)
     rest = LORA if adapts else FULL
     return Tuning(model.encoder_tuning or rest, FULL, model.decoder_tuning or rest)

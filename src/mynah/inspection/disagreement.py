@@ -20,7 +20,7 @@ MORE_THAN_USUAL = 3.0  # standard deviations above the split's own error rate
 
 @dataclass(frozen=True)
 class Disagreement:
-    """What a model heard in some rows of a split.
+    """What a model recognized in some rows of a split.
 
     Attributes:
         rows: Which rows were decoded, ascending, [n].

@@ -136,7 +136,7 @@ def inspect_corpus(
         raise UserError("There is no utterance to look at.", where="data")
     if family is not None and family.sample_rate != config.data.sample_rate:
         raise UserError(
-            f"The model hears {family.sample_rate} Hz, and the corpus is given at "
+            f"The model takes {family.sample_rate} Hz, and the corpus is given at "
             f"{config.data.sample_rate} Hz.",
             where=f"--with {checkpoint}",
             fix=f"data.sample_rate={family.sample_rate}",

@@ -59,7 +59,7 @@ KINDS = (
     SuspicionKind(
         "upsampled",
         "upsampled",
-        "No energy in the upper half of the band that the model hears, though the file's rate "
+        "No energy in the upper half of the band that the model takes, though the file's rate "
         "could hold it: the recording comes from a lower rate, as the telephone's.",
     ),
     SuspicionKind(

@@ -205,7 +205,7 @@ def _disagreement(split: SplitInspection) -> None:
     if found is None:
         return
     scores = found.evaluation.scores
-    _heading("Where the model hears otherwise")
+    _heading("Where the model disagrees")
     console.say(
         f"  {scores.unit.title} {scores.error_rate:.1%} on {len(found.rows):,} utterances; "
         f"{found.striking:,} disagree more than that explains"
@@ -217,7 +217,7 @@ def _disagreement(split: SplitInspection) -> None:
         row = scores.per_utterance[at]
         console.say(f"  {row.id}")
         console.say(f"    transcript: {row.reference}")
-        console.say(f"    heard:      {row.error or row.hypothesis or '(nothing)'}")
+        console.say(f"    recognized: {row.error or row.hypothesis or '(nothing)'}")
 
 
 def _heading(text: str) -> None:

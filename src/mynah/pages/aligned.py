@@ -28,7 +28,7 @@ def legend() -> Markup:
     """What the colours mean."""
     return tag(
         "p",
-        "Above what was said, below what was heard: ",
+        "Above what was said, below what was recognized: ",
         tag("span", _column("substitute", "said", "heard"), " substituted, "),
         tag("span", _column("delete", "said", ""), " deleted, "),
         tag("span", _column("insert", "", "heard"), " inserted."),
@@ -37,7 +37,7 @@ def legend() -> Markup:
 
 
 def _column(operation: str, reference: str, hypothesis: str) -> Markup:
-    """The word said over the word heard."""
+    """The word said over the word recognized."""
     return tag(
         "span",
         join([tag("span", reference or "\u00a0"), tag("span", hypothesis or "\u00a0")]),

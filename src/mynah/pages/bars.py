@@ -28,7 +28,7 @@ def bars(
         counts: In bins of equal width.
         low: Lower edge of the first bin.
         width: Of a bin.
-        beyond: Values above the last edge, told and not drawn.
+        beyond: Values above the last edge, named and not drawn.
         median: Of all values, drawn as a line.
         x_label: What is binned, with its unit.
         what: What is counted, as ``recordings``.

@@ -1,1 +1,1 @@
-"""What augmentation makes of a few utterances, to hear and to see."""
+"""What augmentation makes of a few utterances, to listen to and to see."""

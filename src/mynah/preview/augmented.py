@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreviewedClip:
-    """A sound as it is heard and seen.
+    """A sound as it is played and shown.
 
     Attributes:
         audio: float32 [samples].
@@ -46,7 +46,7 @@ class Augmented:
         text: Its transcript.
         drawn: What was drawn for it, as :meth:`Augmentation.describe` says it.
         before: As it was recorded.
-        after: As the training hears it.
+        after: As the training takes it.
     """
 
     id: str

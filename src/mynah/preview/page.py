@@ -52,7 +52,7 @@ def preview_page(
         title=f"Mynah: augmentation of {corpus}",
         heading=f"Augmentation of {corpus}",
         created=created,
-        about=[f" · what a training hears in epoch {epoch}"],
+        about=[f" · what a training takes in epoch {epoch}"],
         sections=sections,
         style=resource("mynah.preview", "augmented_page.css"),
         script="",

@@ -47,7 +47,7 @@ def test_each_part_learns_as_it_is_told_and_else_as_it_suits(settings, expected)
         ),
         (
             {"encoder_tuning": "frozen"},
-            "drawn at random, so it has to learn",
+            "starts at random, so it has to learn",
             "model.encoder_tuning=full",
         ),
         (
@@ -62,7 +62,7 @@ def test_each_part_learns_as_it_is_told_and_else_as_it_suits(settings, expected)
         ),
         (
             {"decoder_model_name": "org/lm", "encoder_tuning": "lora"},
-            "drawn at random: model.encoder_model_name is null",
+            "not pretrained: model.encoder_model_name is null",
             "model.encoder_tuning=full",
         ),
         (

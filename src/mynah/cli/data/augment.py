@@ -1,4 +1,4 @@
-"""``mynah data augment``: a few utterances before and after augmentation, to hear and to see."""
+"""``mynah data augment``: utterances before and after augmentation, to listen to and to see."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=_COMMAND,
         allow_abbrev=False,
         description="What training makes of a few utterances: clips before and after, their "
-        "spectrograms, what was drawn for each, and one page that shows it all.",
+        "spectrograms, what was sampled for each, and one page that shows it all.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
             "examples:\n"
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=0,
         metavar="E",
-        help="which pass over the data is drawn for (default: 0)",
+        help="which pass over the data is sampled (default: 0)",
     )
     return parser
 
@@ -115,7 +115,7 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     _write(target, made, corpus, config, about=about, name=name)
     _show(made)
     console.say(f"Page: {display_path(target / _PAGE)}")
-    console.say(f"Clips, pictures and what was drawn: {display_path(target)}")
+    console.say(f"Clips, pictures and what was sampled: {display_path(target)}")
 
 
 def _check_on(config: Config, arguments: Sequence[str]) -> None:
@@ -124,7 +124,7 @@ def _check_on(config: Config, arguments: Sequence[str]) -> None:
     if config.data.augmentation == AugmentationConfig():
         asked = shlex.join([*_COMMAND.split(), *arguments])
         raise UserError(
-            "No augmentation is on, so there is nothing to hear.",
+            "No augmentation is on, so there is nothing to show.",
             where="data.augmentation",
             fix=f"{asked} data.augmentation.room_probability=0.5 "
             "'data.augmentation.noise_snr_db=[5,25]'",

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "--with",
         dest="checkpoint",
         metavar="CHECKPOINT",
-        help="decode with this model, and list where it hears something else",
+        help="decode with this model, and list where it recognizes something else",
     )
     parser.add_argument(
         "--to",
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         "--sample",
         type=int,
         metavar="N",
-        help="listen to N rows of a split, drawn evenly, and decode those; what the tables "
+        help="listen to N rows of a split, sampled evenly, and decode those; what the tables "
         "tell is of all rows",
     )
     parser.add_argument("--no-audio", action="store_true", help="do not listen to the audio")

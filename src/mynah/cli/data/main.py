@@ -11,7 +11,7 @@ ACTIONS = {
     "inspect": Command("mynah.cli.data.inspect", "what is in a corpus, and what looks wrong"),
     "segment": Command("mynah.cli.data.segment", "cut long recordings into utterances"),
     "download": Command("mynah.cli.data.download", "download a public corpus"),
-    "augment": Command("mynah.cli.data.augment", "hear and see what augmentation makes of it"),
+    "augment": Command("mynah.cli.data.augment", "listen to and see what augmentation makes of it"),
 }
 
 

@@ -59,4 +59,4 @@ def _prepare(parsed: argparse.Namespace) -> None:
         directory = here / Path(parsed.to).expanduser()
         directory.mkdir(parents=True, exist_ok=True)
         data.write(directory)
-        console.say(f"The whole account: {directory / 'data.json'}")
+        console.say(f"The full account: {directory / 'data.json'}")

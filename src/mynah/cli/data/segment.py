@@ -70,7 +70,7 @@ def _segment(parsed: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mynah data segment",
-        description="Cut long recordings with whole transcripts into utterances to train on.",
+        description="Cut long recordings with full transcripts into utterances to train on.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         ("max-seconds", 0.0, 20.0, "make no longer utterances"),
         ("min-pause", 0.0, 0.2, "cut at no shorter pause"),
         ("padding", 0.0, 0.15, "of a pause, keep so much beside an utterance"),
-        ("window-seconds", 1.0, 16.0, "what the model hears at once, context not counted"),
+        ("window-seconds", 1.0, 16.0, "what the model encodes at once, context not counted"),
     ):
         add(
             f"--{name}",

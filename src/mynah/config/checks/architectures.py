@@ -1,4 +1,4 @@
-"""Which sizes each architecture that is drawn at random can take, known without torch."""
+"""Which sizes each architecture that is initialized at random can take, known without torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FASTCONFORMER = "fastconformer"
 
 _NO_CONVOLUTION = "its layers have no convolution"
-_HEARS_SAMPLES = "it hears samples, no mel features"
+_HEARS_SAMPLES = "it takes samples, no mel features"
 _FACTORS = (2, 4, 8, 16)
 
 
@@ -98,7 +98,7 @@ def check_architecture(checker: Checker) -> None:
         )
         checker.wrong(
             "model.architecture",
-            f"model.architecture={model.architecture} is of a CTC model drawn at random, and "
+            f"model.architecture={model.architecture} is of a CTC model trained from scratch, and "
             f"{why}.",
             f"model.architecture={FASTCONFORMER}",
         )

@@ -44,8 +44,8 @@ class Checker:
         Args:
             name: The setting that is to blame.
             what: One sentence.
-            instead: Arguments that mend it, as ``training.bf16=false``.
-            remove: Whether leaving the setting out mends it.
+            instead: Arguments that fix it, as ``training.bf16=false``.
+            remove: Whether leaving the setting out fixes it.
         """
         origin = self.origins.get(name, SCHEMA)
         on_command_line = origin.layer == "command line"

@@ -45,7 +45,7 @@ def check_mixture(checker: Checker) -> None:
             f"data.mixture.{without}.weight=1",
         )
     elif given and not any(weights.values()):
-        checker.wrong("data.mixture", "All weights of data.mixture are 0: nothing is drawn.")
+        checker.wrong("data.mixture", "All weights of data.mixture are 0: nothing is sampled.")
     if given and data.mixture_temperature != 1.0:
         checker.wrong(
             "data.mixture_temperature",

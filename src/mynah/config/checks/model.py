@@ -40,7 +40,7 @@ def check_model_names(checker: Checker) -> None:
     if model.pretrained and parts:
         checker.wrong(
             f"model.{parts[0]}",
-            f"model.pretrained names a whole recognizer, and model.{parts[0]} a part of another.",
+            f"model.pretrained names a full recognizer, and model.{parts[0]} a part of another.",
             f"model.{parts[0]}=null",
         )
     if model.family == "ctc" and model.decoder_model_name:

@@ -42,13 +42,13 @@ def check_tuning(checker: Checker) -> None:
     if model.encoder_tuning == FROZEN and not named:
         checker.wrong(
             "model.encoder_tuning",
-            "The encoder is drawn at random, so it has to learn: nothing pretrained is named.",
+            "The encoder starts at random, so it has to learn: nothing pretrained is named.",
             "model.encoder_tuning=full",
         )
     if in_parts and not model.encoder_model_name and model.encoder_tuning == LORA:
         checker.wrong(
             "model.encoder_tuning",
-            "LoRA adapts pretrained weights, and the encoder is drawn at random: "
+            "LoRA adapts pretrained weights, and the encoder is not pretrained: "
             "model.encoder_model_name is null.",
             "model.encoder_tuning=full",
         )
@@ -93,7 +93,7 @@ def _check_parts(checker: Checker) -> None:
 
 
 def _check_recognizer(checker: Checker) -> None:
-    """A whole recognizer has two parts, and no adapter keeps what is trained in full."""
+    """A full recognizer has two parts, and no adapter keeps what is trained in full."""
     model = checker.config.model
     parts = tuning_of_recognizer(model)
     if parts.encoder == parts.decoder == FROZEN:
@@ -106,7 +106,7 @@ def _check_recognizer(checker: Checker) -> None:
         name = "encoder_tuning" if parts.encoder == FULL else "decoder_tuning"
         checker.wrong(
             f"model.{name}",
-            "A whole recognizer is adapted with LoRA or trained in full, not one part so and the "
+            "A full recognizer is adapted with LoRA or trained in full, not one part so and the "
             f"other so: model.encoder_tuning is {parts.encoder}, model.decoder_tuning "
             f"{parts.decoder}.",
             f"model.{name}=lora",

@@ -1,4 +1,4 @@
-"""Legacy JSON files: read, accounted for key by key, and told as settings."""
+"""Legacy JSON files: read, accounted for key by key, and given as settings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Experiment:
         return f"{self.source}:{self.lines[key]}"
 
     def in_terms_of_the_file(self, problem: ConfigErrors) -> ConfigErrors:
-        """Mistakes that were found in the overrides, told as what stands in the file."""
+        """Mistakes that were found in the overrides, reported as what stands in the file."""
         by_text = {}
         for found in self.fates:
             for name, value in found.settings:
@@ -158,7 +158,7 @@ def _parse(text: str, source: str) -> dict[str, Any]:
         raise UserError(
             f"The JSON is broken: {_syntax_mistake(text, problem)}.",
             where=f"{source}:{problem.lineno}",
-            fix=f"mend the line: {text.splitlines()[problem.lineno - 1].strip()}"
+            fix=f"fix the line: {text.splitlines()[problem.lineno - 1].strip()}"
             if text.strip()
             else "the file is empty",
         ) from problem

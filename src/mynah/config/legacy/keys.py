@@ -80,7 +80,7 @@ def fate(key: str, value: Any, content: Content) -> Fate | None:
     Args:
         key: The key.
         value: Its value.
-        content: The whole file: what a key means may depend on others.
+        content: The full file: what a key means may depend on others.
 
     Returns:
         Its fate, or None where the key is unknown.

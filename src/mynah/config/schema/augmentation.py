@@ -61,7 +61,7 @@ class AugmentationConfig:
     # 2. Rooms
     room_probability: float | None = setting(
         None,
-        "Share of the utterances that are heard in a room; null: 0.5 where room_folder is set, "
+        "Share of the utterances that are placed in a room; null: 0.5 where room_folder is set, "
         "else 0.",
         nature=Nature.STEP,
         minimum=0.0,
@@ -82,20 +82,20 @@ class AugmentationConfig:
     )
     room_size_meters: list[float] = setting(
         [3.0, 10.0],
-        "Length and width of a simulated room, drawn from [low, high].",
+        "Length and width of a simulated room, sampled from [low, high].",
         nature=Nature.STEP,
         unit="metres",
     )
     room_rt60_seconds: list[float] = setting(
         [0.2, 0.8],
-        "Reverberation time of a simulated room, in which a sound falls by 60 decibels, drawn "
+        "Reverberation time of a simulated room, in which a sound falls by 60 decibels, sampled "
         "from [low, high].",
         nature=Nature.STEP,
         unit="seconds",
     )
     room_distance_meters: list[float] = setting(
         [0.5, 3.0],
-        "Distance of the microphone in a simulated room, drawn from [low, high].",
+        "Distance of the microphone in a simulated room, sampled from [low, high].",
         nature=Nature.STEP,
         unit="metres",
     )
@@ -103,7 +103,7 @@ class AugmentationConfig:
     # 3. Gain
     gain_db: float = setting(
         0.0,
-        "Gain drawn uniformly from -gain_db to +gain_db; what exceeds full scale is scaled down "
+        "Gain sampled uniformly from -gain_db to +gain_db; what exceeds full scale is scaled down "
         "as a whole.",
         nature=Nature.STEP,
         unit="decibels",
@@ -121,7 +121,7 @@ class AugmentationConfig:
     # 4. Noise
     noise_snr_db: list[float] = setting(
         [],
-        "Noise at a signal-to-noise ratio drawn from [low, high]; empty: off.",
+        "Noise at a signal-to-noise ratio sampled from [low, high]; empty: off.",
         nature=Nature.STEP,
         unit="decibels",
     )
@@ -133,7 +133,7 @@ class AugmentationConfig:
     )
     noise_sources: int = setting(
         1,
-        "Pieces of recorded noise mixed together, drawn from 1 to this; of speech, several "
+        "Pieces of recorded noise mixed together, sampled from 1 to this; of speech, several "
         "make babble.",
         nature=Nature.STEP,
         minimum=1,
@@ -146,7 +146,7 @@ class AugmentationConfig:
     # 5. Telephone
     telephone_probability: float = setting(
         0.0,
-        "Share of the utterances that are heard through a telephone: 300 to 3400 hertz and the "
+        "Share of the utterances that pass through a telephone: 300 to 3400 hertz and the "
         "8-bit companding of G.711, mu-law or A-law.",
         nature=Nature.STEP,
         minimum=0.0,

@@ -43,7 +43,7 @@ class SynthesisConfig:
     )
     noise_snr_db: list[float] = setting(
         [20.0, 40.0],
-        "Noise mixed into the recordings, at a ratio drawn from [low, high]; empty: none.",
+        "Noise mixed into the recordings, at a ratio sampled from [low, high]; empty: none.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         unit="decibels",
     )
@@ -206,7 +206,7 @@ class DataConfig:
     )
     sample_rate: int = setting(
         16000,
-        "Rate the model hears; audio is resampled to it.",
+        "Rate the model takes; audio is resampled to it.",
         nature=Nature.STEP | Nature.CHOOSES,
         unit="hertz",
         minimum=4000,

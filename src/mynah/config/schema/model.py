@@ -102,7 +102,7 @@ class ModelConfig:
     )
     pretrained: str | None = setting(
         None,
-        "One whole pretrained recognizer: a hub name or a folder.",
+        "One full pretrained recognizer: a hub name or a folder.",
         nature=Nature.STEP | Nature.NAME,
     )
     encoder_model_name: str | None = setting(
@@ -231,20 +231,20 @@ class ModelConfig:
     context_dropout: float = setting(
         0.5,
         "How likely a row's context (names and terms, column `context`) is left out in training, "
-        "so that a speech LLM also hears without; drawn anew each epoch.",
+        "so that a speech LLM also works without; sampled again each epoch.",
         nature=Nature.STEP,
         minimum=0.0,
         maximum=1.0,
     )
     language: str | None = setting(
         None,
-        "Language that is spoken, as en, where the model is told it (Whisper, Canary, Cohere, "
+        "Language that is spoken, as en, where the model takes it (Whisper, Canary, Cohere, "
         "Speech2Text, Qwen3-ASR, Voxtral, Fun-ASR); null: each row's own.",
         nature=Nature.STEP | Nature.DECODING,
     )
     task: str | None = setting(
         None,
-        "What the model is told to do; translate: write in English what is spoken in another "
+        "What the model is asked to do; translate: write in English what is spoken in another "
         "language (Whisper, Canary); null: transcribe.",
         nature=Nature.STEP | Nature.DECODING,
         choices=("transcribe", "translate"),
@@ -256,7 +256,7 @@ class ModelConfig:
     )
     audio_window: str = setting(
         "auto",
-        "What a pretrained Whisper hears; native: every clip padded to 30 s, as its weights were "
+        "What a pretrained Whisper encodes; native: every clip padded to 30 s, as its weights were "
         "trained; clip: as long as it is, a fraction of the work for short clips, for weights "
         "trained so; auto: as its checkpoint was trained, native where that is not recorded, "
         "and clip before a language model.",
@@ -300,7 +300,7 @@ class ModelConfig:
     )
     use_lora: bool = setting(
         False,
-        "Adapt pretrained weights with LoRA instead of training them: a whole recognizer's, or "
+        "Adapt pretrained weights with LoRA instead of training them: a full recognizer's, or "
         "the language model's; encoder_tuning and decoder_tuning say it of each part.",
         nature=Nature.STEP,
     )

@@ -251,7 +251,7 @@ UPSTREAM_DISPOSITION: dict[str, Disposition] = {
     **_refused("it is a setting of the root: resume_from_checkpoint=…", "resume_from_checkpoint"),
     **_refused("torchrun sets it", "local_rank"),
     **_refused(
-        "a checkpoint holds whole weights, and sharded training has not been tried on accelerators "
+        "a checkpoint holds full weights, and sharded training has not been tried on accelerators "
         "(docs/distributed.md); several GPUs train together under torchrun, each with all weights",
         "fsdp",
         "fsdp_config",

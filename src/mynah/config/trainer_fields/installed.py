@@ -115,7 +115,7 @@ _END_OF_FIELDS = re.compile(r"^(?:    def |    @|\S)", flags=re.MULTILINE)
 
 
 def _class_body(name: str) -> list[ast.stmt]:
-    """The statements of a class before its first method; parsing the whole file takes longer."""
+    """The statements of a class before its first method; parsing the full file takes longer."""
     start = _source().find(f"\nclass {name}") + 1
     if start == 0:
         raise LookupError(f"transformers/training_args.py holds no class {name}")

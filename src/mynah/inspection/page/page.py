@@ -160,7 +160,7 @@ def _split(split: SplitInspection, number: int, room: int, record: str, threads:
         body = disagreement_section(
             split, split.disagreement, ClipBudget(round(share * room)), record, threads
         )
-        parts.append(("Where the model hears otherwise", "disagreement", body))
+        parts.append(("Where the model disagrees", "disagreement", body))
     parts.append(("A sample", "sample", sample_section(split, sample, threads)))
     return join(
         [
@@ -204,7 +204,7 @@ def _method(inspection: Inspection, record: str) -> Sequence[str]:
     elif inspection.sample is not None:
         heard = ", ".join(f"{len(s.scan):,} of {s.name}" for s in scanned if s.scan is not None)
         lines.append(
-            f"Of the audio a sample was listened to, drawn evenly: {heard}. Counts of what the "
+            f"Of the audio a sample was listened to, taken evenly: {heard}. Counts of what the "
             "audio tells are of that sample; all others are of every row."
         )
     if inspection.checkpoint is not None:

@@ -1,4 +1,4 @@
-"""The page's utterances: those that look wrong, those a model hears otherwise, and a sample."""
+"""The page's utterances: those that look wrong, those a model disagrees with, and a sample."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def disagreement_section(
     record: str,
     threads: int,
 ) -> Markup:
-    """Rows where the model hears something else than the transcript says."""
+    """Rows where the model recognizes something else than the transcript says."""
     scores = found.evaluation.scores
     order = [int(at) for at in found.order[:_DISAGREEING] if scores.per_utterance[int(at)].wrong]
     rows = [int(found.rows[at]) for at in order]
@@ -113,7 +113,7 @@ def disagreement_section(
 
 
 def sample_section(split: SplitInspection, budget: ClipBudget, threads: int) -> Markup:
-    """A few rows drawn at random, so that one hears what the corpus is like."""
+    """A few rows sampled at random, which show what the corpus is like."""
     count = len(split.rows)
     drawn = np.random.default_rng(_SAMPLE_SEED).permutation(count)[:_SAMPLE]
     rows = np.sort(drawn).tolist()

@@ -37,7 +37,7 @@ class ScanCache:
             except sqlite3.DatabaseError as problem:
                 if isinstance(problem, sqlite3.OperationalError):
                     raise
-                notice(f"{self.path} is damaged: recordings are measured anew.")
+                notice(f"{self.path} is damaged: recordings are measured again.")
                 self.path.unlink()
                 self._connection = self._open()
         except (OSError, sqlite3.OperationalError) as problem:

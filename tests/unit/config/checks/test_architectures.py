@@ -39,7 +39,7 @@ def test_the_default_sizes_suit_every_architecture(architecture):
 @pytest.mark.parametrize(
     ("sizes", "said"),
     [
-        ({"mel_bins": 40}, "hears samples"),
+        ({"mel_bins": 40}, "takes samples"),
         ({"conv_kernel_size": 5}, "have no convolution"),
     ],
 )
@@ -53,7 +53,7 @@ def test_what_a_preset_says_of_another_architecture_is_no_mistake_and_what_is_ty
     given = config(architecture="wavlm", sizes={"mel_bins": 40})
     check(given, {name: Origin("group", "model/small.yaml:9")})
     typed = Origin("command line", f"{name}=40")
-    assert "hears samples" in str(
+    assert "takes samples" in str(
         refusal(architecture="wavlm", sizes={"mel_bins": 40}, origins={name: typed})
     )
 

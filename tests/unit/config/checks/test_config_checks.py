@@ -75,7 +75,7 @@ RULES = [
     ({"model__encoder__subsampling_factor": 6}, "power of two", "subsampling_factor=4"),
     (
         {"model__pretrained": "a", "model__encoder_model_name": "b"},
-        "whole",
+        "full recognizer",
         "encoder_model_name=null",
     ),
     ({"model__family": "speech_llm"}, "needs a language model", "family=auto"),

@@ -95,7 +95,7 @@ def test_a_damaged_cache_is_made_again(tmp_path, capsys):
         cache.path.write_bytes(b"no database at all" * 100)
     found = scan(FakeCorpus([1]), np.arange(1), cache=tmp_path, threads=1)
     assert facts_of(found, 0) == pytest.approx(expected(1))
-    assert "measured anew" in capsys.readouterr().out
+    assert "measured again" in capsys.readouterr().out
 
 
 def test_a_cache_that_cannot_be_written_is_the_user_s_to_mend(tmp_path):
