@@ -68,7 +68,7 @@ def sentence(number: int) -> str:
 
 
 def write_recording(path: Path, text: str, seed: int) -> None:
-    """Two seconds or so of tones that spell the text."""
+    """Two seconds or so of tones that encode the text."""
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, tone(text, 1.0 + 0.05 * len(text), seed), RATE)
 
@@ -113,7 +113,7 @@ def _no_numbers(path: Path, text: bytes) -> tuple[str, str, bytes]:
     samples, rate = soundfile.read(path, dtype="float32")
     samples[len(samples) // 2] = np.nan
     soundfile.write(path, samples, rate, subtype="FLOAT")
-    return "unreadable", "no numbers", text
+    return "unreadable", "not numbers", text
 
 
 def _silence(path: Path, text: bytes) -> tuple[str, str, bytes]:
@@ -143,7 +143,7 @@ def _no_text(path: Path, text: bytes) -> tuple[str, str, bytes]:
 
 
 def _binary_text(path: Path, text: bytes) -> tuple[str, str, bytes]:
-    return "transcript is no text", "", b"\x00\x01\x02PNG\x1a\x07\x7f\x00"
+    return "transcript is not text", "", b"\x00\x01\x02PNG\x1a\x07\x7f\x00"
 
 
 def _other_script(path: Path, text: bytes) -> tuple[str, str, bytes]:

@@ -1,4 +1,4 @@
-"""Shards of spelled tones in every format that is streamed."""
+"""Shards of tones that encode their text in every format that is streamed."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _LIBRISPEECH = (
 
 
 def tone(text: str, seconds: float, seed: int) -> np.ndarray:
-    """Something a model can hear: a tone per letter, float32 [samples], with faint noise."""
+    """Something a model can recognize: a tone per letter, float32 [samples], with faint noise."""
     samples = int(seconds * _RATE)
     draw = np.random.default_rng(seed)
     letters = np.array([ord(letter) for letter in text], dtype=np.float64)

@@ -245,4 +245,4 @@ def test_a_binary_text_beside_a_recording_is_named(tmp_path: Path):
     (folder / "3.txt").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff\xfe")
     data = _prepare(tmp_path, tmp_path / "cache", eval_splits=None, eval_fraction=0.0)
     (row,) = data.report["splits"]["train"]["dropped_rows"]
-    assert row["id"].startswith("3") and row["reason"] == "transcript is no text"
+    assert row["id"].startswith("3") and row["reason"] == "transcript is not text"

@@ -18,7 +18,7 @@ class Held:
         content: Its bytes.
         tag: Its entity tag; None: the server sends none.
         resumes: Whether the server honours ``Range``.
-        cuts: After how many bytes each coming answer ends; answers after them are whole.
+        cuts: After how many bytes each coming answer ends; answers after them are complete.
         stalls: Whether a cut answer stays open and silent until the server ends.
         status: Another answer than the file.
         location: Where a redirect leads.
@@ -81,7 +81,7 @@ def serving() -> Iterator[Server]:
 def _answer(request: BaseHTTPRequestHandler, server: Server) -> None:
     wanted, condition = request.headers.get("Range"), request.headers.get("If-Range")
     server.asked.append((request.path, wanted, condition))
-    path = re.sub("^http://[^/]*", "", request.path)  # a proxy is asked for the whole address
+    path = re.sub("^http://[^/]*", "", request.path)  # a proxy is asked for the full address
     held = server.files.get(path, Held(status=404))
     if held.status != 200:
         request.send_response(held.status)

@@ -67,7 +67,7 @@ class FakeFamily:
 
 
 def evaluation_of(corpus: FakeCorpus, heard: Sequence[str], **settings) -> Evaluation:
-    """The evaluation of a corpus in which ``heard`` was heard."""
+    """The evaluation of a corpus in which ``heard`` was recognized."""
     config = Config()
     config.evaluation.bootstrap_samples = 50
     for name, value in settings.items():

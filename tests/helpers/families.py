@@ -42,7 +42,7 @@ def batch_of(family, clips):
 
 
 def loss_of(family, batch):
-    """Loss of a batch, nothing drawn."""
+    """Loss of a batch, nothing sampled."""
     family.model.eval()
     with torch.no_grad():
         return family.loss(family.model, batch).total

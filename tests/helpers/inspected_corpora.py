@@ -27,7 +27,7 @@ def real_corpus(name: str) -> Path:
 
 
 def babble(seconds: float, seed: int, rate: int = RATE) -> np.ndarray:
-    """float32 [samples]: noise of the whole band in syllables, with faint noise between."""
+    """float32 [samples]: noise of the full band in syllables, with faint noise between."""
     draw = np.random.default_rng(seed)
     times = np.arange(round(seconds * rate)) / rate
     voiced = np.clip(np.sin(2 * np.pi * 2.5 * times + seed), 0, 1)
@@ -36,7 +36,7 @@ def babble(seconds: float, seed: int, rate: int = RATE) -> np.ndarray:
 
 
 def sentence(seed: int, words: int = 6) -> str:
-    """Words drawn from a small vocabulary."""
+    """Words sampled from a small vocabulary."""
     return " ".join(np.random.default_rng(seed).choice(WORDS, words))
 
 

@@ -1,6 +1,6 @@
 """What transcribers write between the words: ``<noise>``, ``[laughter]``, ``<|0.00|>``.
 
-They are no speech, and never control tokens of a model. ``data.annotations`` takes them out of
+They are not speech, and never control tokens of a model. ``data.annotations`` takes them out of
 training transcripts and references alike; what is left is counted and named.
 """
 

@@ -59,7 +59,7 @@ class BatchPlan(NumberedBatches):
         rank: Whose batches a training here gets.
 
     Raises:
-        ValueError: There are no rows, a length is no number, or neither limit is given.
+        ValueError: There are no rows, a length is not a number, or neither limit is given.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class BatchPlan(NumberedBatches):
     def copies(self, epoch: int, index: int, rank: int = 0) -> list[int]:
         """Which copy of its row each place of a batch holds: 0, 1, … where a row is repeated.
 
-        Copies of one row are so told apart, and can be augmented each in its own way.
+        Copies of one row are so distinguished, and can be augmented each in its own way.
         """
         _, number, low, high = self._place(epoch, index, rank)
         _, copies = self._held(epoch, number)
@@ -243,7 +243,7 @@ class BatchPlan(NumberedBatches):
         return rows[np.argsort(drifted)], None
 
     def _seconds_of(self, epoch: int, number: int) -> tuple[float, float]:
-        """Padded seconds of a bucket's batches, and what is heard of them."""
+        """Padded seconds of a bucket's batches, and what of them is audio."""
         bucket = self._buckets[number]
         lengths = self._lengths[self._ordered(epoch, number)[0]]
         batches = bucket.steps * self.world_size
@@ -325,7 +325,7 @@ def _per_row(values: Sequence[float] | np.ndarray, rows: int, kind: type, name: 
 def _longest_first(
     counted: np.ndarray, repeats: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that are ever drawn, longest first, and what each counts, [rows] both.
+    """The rows that are ever sampled, longest first, and what each counts, [rows] both.
 
     Equal lengths stay in the order of the rows: the keys are all different, so that any
     sorting algorithm gives this order.

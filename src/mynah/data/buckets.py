@@ -16,14 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 _ALIKE = 1.03  # longest over shortest row that count as of one length: half of it is padded
-_MIXED = 1.05  # longest over shortest row of a bucket that is mixed whole, at most
+_MIXED = 1.05  # longest over shortest row of a bucket that is mixed in full, at most
 _BATCHES = 4  # of a bucket, a rank, at least: fewer would come again in the next epoch
 # Pairs meet again easily: of a bucket of n rows, n // 2 pairs, one in n - 1 comes back.
 _ROWS_OF_PAIRS = 42
 # A batch of this much audio keeps a processor busy. What is more is filled in only with rows
 # of nearly the same length: where there are none, it would be padding that is computed.
 _ENOUGH_SECONDS = 60.0
-_DRIFT = 0.4  # of a batch: how far rows move apart where a bucket is not mixed whole
+_DRIFT = 0.4  # of a batch: how far rows move apart where a bucket is not mixed in full
 _LEAST_DRIFT = 12  # rows: with fewer, small batches would come again
 _DRIFT_OF_PAIRS = 32
 

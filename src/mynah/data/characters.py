@@ -1,7 +1,7 @@
 """Classes of characters: one table for what is learned and for what is scored.
 
 Training transcripts (``data/text.py``) and error rates (``evaluation/normalize.py``) have to
-agree on what a word is made of: where they do not, a perfect model has errors. Classes are
+agree on what a word consists of: where they do not, a perfect model has errors. Classes are
 Unicode's: general categories, and ``Default_Ignorable_Code_Point`` of DerivedCoreProperties.
 """
 
@@ -39,7 +39,7 @@ def is_invisible(character: str) -> bool:
 
 @lru_cache(maxsize=65_536)
 def is_word(character: str) -> bool:
-    """Whether a word can be made of a character: a letter, a mark or a digit."""
+    """Whether a word can contain a character: a letter, a mark or a digit."""
     return unicodedata.category(character)[0] in "LMN" and not is_invisible(character)
 
 

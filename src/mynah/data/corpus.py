@@ -1,4 +1,4 @@
-"""A split that is ready to be heard: Arrow tables, memory-mapped, and which of their rows."""
+"""A split that is ready to be read: Arrow tables, memory-mapped, and which of their rows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Corpus:
         sample_rate: Hertz of what :meth:`read_audio` gives.
         fingerprint: Of the content: ids, transcripts and audio, in their order; not of where
             it lies.
-        repeats: float64 [rows], how often a row is drawn in an epoch on average; None: once.
+        repeats: float64 [rows], how often a row is sampled in an epoch on average; None: once.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Corpus:
             name: The split's name.
             sample_rate: Hertz to give audio at.
             rows: Which rows of all pieces are meant, in their order; None: all.
-            repeats: How often each is drawn in an epoch on average, [rows].
+            repeats: How often each is sampled in an epoch on average, [rows].
             fingerprint: Where it is known already.
         """
         self.name = name
@@ -232,7 +232,7 @@ class Corpus:
             raise AudioError(
                 f"The audio of utterance {self.ids[row]} cannot be read: {problem}.",
                 where=path or f"{self.name}, row {row}",
-                fix="Mend or remove the file, then run again.",
+                fix="Fix or remove the file, then run again.",
             ) from problem
 
     def audio_file(self, row: int) -> Path | None:

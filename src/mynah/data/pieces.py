@@ -1,4 +1,4 @@
-"""The tables that a corpus is made of, and the fingerprint of what is in them."""
+"""The tables that a corpus consists of, and the fingerprint of what is in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mynah.data.text import TextPolicy
 
 @dataclass(frozen=True)
 class Piece:
-    """A table that a corpus is made of, and how its rows are seen.
+    """A table that a corpus consists of, and how its rows are seen.
 
     Attributes:
         table: The prepared rows.
@@ -43,7 +43,7 @@ def fingerprint_of(
     Args:
         pieces: Tables and how they are seen.
         rows: Which rows are meant; None: all.
-        repeats: How often each is drawn.
+        repeats: How often each is sampled.
         sample_rate: Hertz.
     """
     digest = hashlib.blake2b(digest_size=16)

@@ -1,8 +1,8 @@
-"""In which script a transcript is written: what tells a transcript from a mistake.
+"""In which script a transcript is written: what distinguishes a transcript from a mistake.
 
 A transcript in another script than all others is somebody else's, or that of another corpus;
-one that holds control characters is no text at all. Scripts are Unicode's (UAX 24), found by
-arithmetic on whole columns.
+one that holds control characters is not text at all. Scripts are Unicode's (UAX 24), found by
+arithmetic on full columns.
 """
 
 from __future__ import annotations

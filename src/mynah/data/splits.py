@@ -53,7 +53,7 @@ def parse_split(specification: str) -> list[SplitSlice]:
         match = _SPECIFICATION.match(part.strip())
         if match is None:
             raise UserError(
-                f"{specification!r} is no split.",
+                f"{specification!r} is not a split.",
                 where="data.train_splits, data.eval_splits",
                 fix="Write a name, or a name with a slice: train, train[:500], train[90%:]",
             )

@@ -29,7 +29,7 @@ class TextPolicy:
         substitutions: (written, instead) pairs. ``written`` stands for whole words; a ``*`` at
             its beginning or end lets it begin or end inside a word. The longest goes first,
             nothing is replaced twice, and with ``lower`` the case does not matter.
-        annotations: Patterns of what is no speech in a transcript and is taken out of it; see
+        annotations: Patterns of what is not speech in a transcript and is taken out of it; see
             :func:`mynah.data.annotations.expression`.
     """
 
@@ -63,7 +63,7 @@ class TextPolicy:
 
     @property
     def named(self) -> dict[str, Any]:
-        """What fingerprints are made of: each name is written out here, so that renaming a class
+        """What fingerprints consist of: each name is written out here, so that renaming a class
         or an attribute changes none. The order counts; something new is added at the end, and
         only where it is not at its default."""
         named = {

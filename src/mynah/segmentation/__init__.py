@@ -1,1 +1,1 @@
-"""Long recordings with whole transcripts, cut into utterances to train on."""
+"""Long recordings with full transcripts, cut into utterances to train on."""

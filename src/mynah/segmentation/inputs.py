@@ -1,4 +1,4 @@
-"""The recordings that are to be cut, each with its transcript, checked before any is heard."""
+"""The recordings that are to be cut, each with its transcript, checked before any is decoded."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def find_recordings(
         text: The transcript of the single recording; for a folder, one STM or CTM file that
             names its recordings.
         tiers: The tiers of a TextGrid that are meant.
-        skip_missing: Recordings without a transcript are no error.
+        skip_missing: Recordings without a transcript are not an error.
         leave_out: A folder not to look into.
 
     Raises:
@@ -194,7 +194,7 @@ def _without_transcript(
     if source.is_file():
         fix += ", or name it with --text FILE"
     elif len(missing) < len(found):
-        fix += "; --skip-missing  goes on with the others"
+        fix += "; --skip-missing  leaves them out"
     return UserError(
         f"{len(missing)} of {len(found)} recordings have no transcript: {names}"
         + (f" and {more} more." if more > 0 else "."),

@@ -46,7 +46,7 @@ class SegmentedFolder:
         """Raise where the folder holds something else.
 
         Raises:
-            UserError: It is no folder, or holds files of something else.
+            UserError: It is not a folder, or holds files of something else.
         """
         if self.directory.exists() and not self.directory.is_dir():
             raise UserError("This is a file, and no folder.", where=f"--to {self.directory}")

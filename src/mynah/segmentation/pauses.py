@@ -1,4 +1,4 @@
-"""The pauses between aligned words: where nothing is heard, and it is quiet."""
+"""The pauses between aligned words: where nothing is said, and it is quiet."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def pauses_between(
     Args:
         start: The frame after the last label of the word before; 0: no word is before.
         end: The frame of the first label of the word after; the number of frames: none is.
-        silent: bool [frames]: where the model hears nothing.
+        silent: bool [frames]: where the model finds no speech.
         levels: float32 [frames]: loudness in decibels.
         frame_seconds: How long a frame is.
         rule: What counts as a pause.

@@ -1,6 +1,6 @@
 """``mynah data segment``: long recordings with their transcripts to utterances to train on.
 
-Recordings and transcripts -> what the model hears -> alignment -> cuts -> scores -> a folder.
+Recordings and transcripts -> posteriors -> alignment -> cuts -> scores -> a folder.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class SegmentationRequest:
         skip_missing: Pass over recordings that have no transcript.
         offline: Use nothing that is not on this machine.
         rules: What makes an utterance good.
-        windows: How the model hears a recording.
+        windows: The windows in which a recording is encoded.
     """
 
     source: Path
@@ -75,7 +75,7 @@ def segment(request: SegmentationRequest, working_directory: Path) -> _Segmented
         The recordings with their utterances, rejected ones too.
 
     Raises:
-        UserError: Anything that is the user's to mend, before a model is loaded.
+        UserError: Anything that is the user's to fix, before a model is loaded.
     """
     source = (working_directory / request.source.expanduser()).resolve()
     to = (working_directory / request.to.expanduser()).resolve()

@@ -62,7 +62,7 @@ class WrittenTranscript:
 def read_transcript(text: str) -> WrittenTranscript:
     """Split a transcript into words.
 
-    Annotations in square or angle brackets are no words and are left out. Words are what
+    Annotations in square or angle brackets are not words and are left out. Words are what
     spaces part; in scripts without spaces, characters. What has neither letter nor digit
     belongs to the word before it, or at the beginning to the one after.
     """

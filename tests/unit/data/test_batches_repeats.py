@@ -1,4 +1,4 @@
-"""Rows drawn more or less than once an epoch: how often, exactly, and never twice in a batch."""
+"""Rows sampled more or less than once an epoch: how often, exactly, and never twice in a batch."""
 
 from fractions import Fraction
 

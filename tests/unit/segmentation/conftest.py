@@ -17,7 +17,7 @@ from mynah.segmentation.aligning.model import Aligner
 
 
 class ToneAligner(Aligner):
-    """An aligner whose model hears tones, and that counts how often it is loaded."""
+    """An aligner whose model recognizes tones, and that counts how often it is loaded."""
 
     loaded = 0
     family = ToneFamily()

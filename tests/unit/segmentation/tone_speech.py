@@ -1,4 +1,4 @@
-"""A language of tones, and a recognizer that hears it: segmentation without a trained model.
+"""A language of tones, and a recognizer of it: segmentation without a trained model.
 
 Each letter is 80 ms of a tone of its own and 40 ms of silence.
 """

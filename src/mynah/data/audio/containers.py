@@ -39,7 +39,7 @@ def ffmpeg_demuxer(head: bytes) -> str | None:
 
 
 def no_audio(head: bytes) -> str | None:
-    """Why the file is no audio, where its first bytes tell; None where they do not."""
+    """Why the file is not audio, where its first bytes show it; None where they do not."""
     if not head:
         return "the file is empty (0 bytes)"
     if not head.strip(b"\0"):
@@ -59,7 +59,7 @@ def no_audio(head: bytes) -> str | None:
 
 
 def cut_short(file: IO[bytes], size: int) -> str | None:
-    """Why a file is taken to be cut short; None where it is whole, or does not tell.
+    """Why a file is taken to be cut short; None where it is complete, or does not say.
 
     WAV and W64 tell the size of their samples, NIST sphere their number, an MP3 with a Xing
     header its size, MP4, WMA and WebM that of their parts; an Ogg file ends at the end of a page.

@@ -64,9 +64,9 @@ def read(
     byte_offset: int | None = None,
     byte_length: int | None = None,
 ) -> np.ndarray:
-    """One utterance as the model hears it: mono float32 [samples] at ``sample_rate`` hertz.
+    """One utterance as the model takes it: mono float32 [samples] at ``sample_rate`` hertz.
 
-    Only the piece asked for is decoded and held. Its samples are those that decoding the whole
+    Only the piece asked for is decoded and held. Its samples are those that decoding the full
     file gives; of Ogg Opus to within 0.002 of full scale, since its decoder settles after a seek
     (RFC 7845, 4.6), and always the same.
 
@@ -224,7 +224,7 @@ def _opened(
     byte_length: int | None,
     channel: int | None,
 ) -> Iterator[_Decoder]:
-    """A decoder of the file; what it raises is told in words, as ValueError or OSError."""
+    """A decoder of the file; what it raises is put in words, as ValueError or OSError."""
     import soundfile
 
     if byte_offset is not None:
@@ -294,7 +294,7 @@ def _pieces(
     """Mono float32 [samples] of the utterance at the file's own rate, block by block.
 
     Raises:
-        ValueError: It ends too soon, has no such channel, is empty or holds no numbers.
+        ValueError: It ends too soon, has no such channel, is empty or holds non-numbers.
     """
     rate, start = decoder.rate, round(offset_seconds * decoder.rate)
     if channel is not None and channel >= decoder.channels:
@@ -321,7 +321,7 @@ def _pieces(
         else:
             mono = block.mean(axis=1)
         if not np.isfinite(mono).all():
-            raise ValueError("it holds samples that are no numbers")
+            raise ValueError("it holds samples that are not numbers")
         yield mono
     # A tenth of a second is no loss: a lossy codec's length is only an estimate.
     if expected is not None and read < expected - rate // 10:

@@ -1,4 +1,4 @@
-"""All augmentations of an utterance: first drawn, then made, each by its own file."""
+"""All augmentations of an utterance: first sampled, then applied, each by its own file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mynah.data.augmentation.gain import within_full_scale
 from mynah.data.augmentation.registry import AnyChange, check_shape, open_changes
 
 Drawn: TypeAlias = Mapping[str, Any]
-"""What was drawn for one utterance in one epoch, by the augmentation's name."""
+"""What was sampled for one utterance in one epoch, by the augmentation's name."""
 
 
 class Augmentation:
-    """Draws and makes the augmentations of a training; it can be pickled into workers.
+    """Samples and applies the augmentations of a training; it can be pickled into workers.
 
     Args:
         config: What is on.
@@ -82,10 +82,10 @@ class Augmentation:
         return drawn
 
     def waveform(self, audio: Samples, drawn: Drawn, *, same_length: bool = False) -> Samples:
-        """Make what was drawn: float32 [samples] to float32 [round(samples / speed)].
+        """Apply what was sampled: float32 [samples] to float32 [round(samples / speed)].
 
         In the order of the world: a voice in a room, its level, the noise around it, the line
-        to where it is heard. ``audio`` itself where nothing was drawn.
+        to where it is received. ``audio`` itself where nothing was sampled.
 
         Args:
             audio: As it was recorded.
@@ -116,7 +116,7 @@ class Augmentation:
         return features
 
     def describe(self, drawn: Drawn) -> dict[str, Any]:
-        """What was drawn, for people: only what is on, a simulated room with its sizes."""
+        """What was sampled, for people: only what is on, a simulated room with its sizes."""
         described: dict[str, Any] = {}
         for change in self._changes:
             if change.name in drawn:

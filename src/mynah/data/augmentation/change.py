@@ -1,4 +1,4 @@
-"""The contract of an augmentation: what is drawn for an utterance, and what that does to it.
+"""The contract of an augmentation: what is sampled for an utterance, and what that does to it.
 
 A draw is a function of (seed, epoch, utterance) alone: the chain hands each augmentation a
 generator that depends on its name and on these. So it is the same with any number of workers,
@@ -45,7 +45,7 @@ class Setup:
 
 
 class Change(ABC, Generic[D]):
-    """A change of the waveform; ``D`` is what is drawn for an utterance. It can be pickled.
+    """A change of the waveform; ``D`` is what is sampled for an utterance. It can be pickled.
 
     Attributes:
         name: In settings and records, and what its draws depend on.
@@ -80,14 +80,14 @@ class Change(ABC, Generic[D]):
 
     @abstractmethod
     def apply(self, audio: Samples, drawn: D) -> Samples:
-        """Make what was drawn: float32 [samples] to float32 [samples]; ``audio`` stays as it is.
+        """Apply what was sampled: float32 [samples] to float32 [samples]; ``audio`` stays as it is.
 
         Raises:
             ValueError: A recording that it needs has become unreadable.
         """
 
     def describe(self, drawn: D) -> dict[str, Any]:
-        """What was drawn, by names for people, as JSON can hold it."""
+        """What was sampled, by names for people, as JSON can hold it."""
         return {self.name: drawn}
 
     def folders(self) -> Mapping[str, AudioFolder]:
@@ -96,7 +96,7 @@ class Change(ABC, Generic[D]):
 
 
 class FeatureChange(ABC):
-    """A change of the features, of models that take some; drawn and made at once.
+    """A change of the features, of models that take some; sampled and applied at once.
 
     Attributes:
         name: In settings and records, and what its draws depend on.
@@ -117,4 +117,4 @@ class FeatureChange(ABC):
     def apply(
         self, features: NDArray[np.float32], generator: np.random.Generator
     ) -> NDArray[np.float32]:
-        """float32 [frames, bins] to as many; ``features`` itself where nothing is drawn."""
+        """float32 [frames, bins] to as many; ``features`` itself where nothing is sampled."""

@@ -14,7 +14,7 @@ def generator(purpose: str, seed: int, epoch: int, utterance_id: str) -> np.rand
     for it, leaves the draws of the others as they were.
 
     Args:
-        purpose: What is drawn, as ``"noise"``.
+        purpose: What is sampled, as ``"noise"``.
         seed: Of the run.
         epoch: Which pass over the data.
         utterance_id: Of the utterance.
@@ -24,6 +24,6 @@ def generator(purpose: str, seed: int, epoch: int, utterance_id: str) -> np.rand
 
 
 def between(generator: np.random.Generator, limits: list[float]) -> float:
-    """A number drawn uniformly from [low, high]."""
+    """A number sampled uniformly from [low, high]."""
     low, high = limits
     return low + (high - low) * generator.random()

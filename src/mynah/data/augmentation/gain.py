@@ -16,7 +16,7 @@ def apply_gain(audio: np.ndarray, gain_db: float) -> np.ndarray:
 
 
 def within_full_scale(audio: np.ndarray) -> np.ndarray:
-    """Scaled down as a whole where a sample exceeds full scale: clipping would distort it."""
+    """Scaled down throughout where a sample exceeds full scale: clipping would distort it."""
     peak = float(np.abs(audio).max(initial=0.0))
     return audio / np.float32(peak) if peak > 1.0 else audio
 

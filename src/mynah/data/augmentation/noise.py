@@ -68,7 +68,7 @@ def recorded_noise(
 
 
 def mix_noise(audio: np.ndarray, added: np.ndarray, snr_db: float) -> np.ndarray:
-    """Speech with noise at a signal-to-noise ratio, both measured over the whole utterance.
+    """Speech with noise at a signal-to-noise ratio, both measured over the full utterance.
 
     Args:
         audio: float32 [samples].

@@ -19,7 +19,7 @@ _INAUDIBLE_DB = 60.0  # what is left of a response below this is cut off
 
 
 def reverberate(audio: np.ndarray, response: np.ndarray, direct: int = 0) -> np.ndarray:
-    """The audio as it is heard in a room, as loud and no later than before.
+    """The audio as it sounds in a room, as loud and no later than before.
 
     Args:
         audio: float32 [samples].

@@ -15,11 +15,11 @@ import numpy as np
 from mynah.data.augmentation.draws import between
 
 SPEED_OF_SOUND = 343.0  # metres a second, in air of 20 °C
-HEIGHT_METERS = [2.4, 4.0]  # of a room, drawn from
+HEIGHT_METERS = [2.4, 4.0]  # of a room, sampled from
 _FROM_WALL = 0.3  # metres that speaker and microphone keep from every wall
 _HIGH_PASS_HERTZ = 100.0  # of Allen & Berkley
 _FITS = 4  # corrections of the absorption: 1 % off the time asked for after three, or less
-_TRIES = 20  # directions tried for a microphone as far away as was drawn
+_TRIES = 20  # directions tried for a microphone as far away as was sampled
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Shoebox:
     Attributes:
         size: Length, width and height.
         speaker: Where the voice is, from one corner.
-        microphone: Where it is heard.
+        microphone: Where it is recorded.
         rt60_seconds: How long a sound takes to fall by 60 decibels.
     """
 
@@ -51,7 +51,7 @@ def draw_shoebox(
     rt60_seconds: list[float],
     distance_meters: list[float],
 ) -> Shoebox:
-    """A room of drawn size and reverberation, the microphone as far away as was drawn.
+    """A room of random size and reverberation, the microphone as far away as was sampled.
 
     Args:
         generator: Draws.
@@ -84,7 +84,7 @@ def draw_shoebox(
 
 
 def impulse_response(room: Shoebox, sample_rate: int) -> np.ndarray:
-    """What the microphone hears of a click, from the direct sound on.
+    """What the microphone records of a click, from the direct sound on.
 
     Args:
         room: The room.

@@ -381,7 +381,7 @@ def _refuse(request: Request, account: dict[str, Any], config: DataConfig) -> No
             f"{unreadable:,} training recordings cannot be read; the first is "
             f"{first['id']}: {first['detail']}.",
             where="data.on_error=fail",
-            fix="Mend them, or leave them out: data.on_error=skip",
+            fix="Fix them, or leave them out: data.on_error=skip",
         )
     duplicates = account["duplicates"]
     if config.on_duplicates == "fail" and duplicates["kept"]:

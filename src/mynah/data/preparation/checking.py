@@ -85,7 +85,7 @@ def _unreadable(row: Row, reason: str) -> UserError:
     return UserError(
         f"The recording of training utterance {row.id} cannot be read: {reason}.",
         where=row.path or row.source,
-        fix="Mend or remove it; data.on_error=skip leaves out and lists whatever cannot be read",
+        fix="Fix or remove it; data.on_error=skip leaves out and lists whatever cannot be read",
     )
 
 

@@ -1,4 +1,4 @@
-"""Why an utterance is left out: arithmetic on whole columns, no row is looked at alone."""
+"""Why an utterance is left out: arithmetic on full columns, no row is looked at alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT = 0
 REASONS = (
     "", "no transcript", "unreadable", "too short", "too long", "too many words",
     "too few characters a second", "too many characters a second", "duplicate",
-    "same audio, another transcript", "transcript is no text", "transcript in another script",
+    "same audio, another transcript", "transcript is not text", "transcript in another script",
 )  # fmt: skip
 (
     NO_TRANSCRIPT, UNREADABLE, TOO_SHORT, TOO_LONG, WORDS, SLOW, FAST, DUPLICATE, OTHER_TEXT,

@@ -97,7 +97,7 @@ def _what_is_known(corpus: Corpus) -> str:
     if known == len(speakers) > 1:
         return SPEAKER
     files = pa.chunked_array(_groups(corpus, RECORDING, ""), type=pa.string())
-    # Of one long recording that was cut into utterances nothing could be held out whole.
+    # Of one long recording that was cut into utterances nothing could be held out in full.
     rest = RECORDING if 1 < len(pc.unique(files)) < len(files) else UTTERANCE
     return f"{SPEAKER} or {rest}" if known and len(speakers) > 1 else rest
 

@@ -1,9 +1,9 @@
-"""Several corpora as one: how often each is drawn, and what each may give at most.
+"""Several corpora as one: how often each is sampled, and what each may give at most.
 
 A source with h hours gets the share p of an epoch: p ~ weight where weights are given, else
 p ~ h ** (1 / temperature), as in the training of multilingual models (temperature 1: as it
 is; the higher, the more alike all shares). An epoch stays as long as one pass over everything,
-H hours, so an utterance of the source is drawn p * H / h times on average.
+H hours, so an utterance of the source is sampled p * H / h times on average.
 """
 
 from __future__ import annotations
@@ -82,17 +82,17 @@ def shares(
 
 
 def repeats(hours: Mapping[str, float], share: Mapping[str, float]) -> dict[str, float]:
-    """How often an utterance of each source is drawn in an epoch, on average."""
+    """How often an utterance of each source is sampled in an epoch, on average."""
     total = sum(hours.values())
     return {name: share[name] * total / length if length else 0.0 for name, length in hours.items()}
 
 
 def row_repeats(members: np.ndarray, each: Mapping[int, float]) -> np.ndarray | None:
-    """float64 [rows] of each row's source; None where every row is drawn once.
+    """float64 [rows] of each row's source; None where every row is sampled once.
 
     Args:
         members: Number of each row's source, [rows].
-        each: How often an utterance of a source is drawn, by its number.
+        each: How often an utterance of a source is sampled, by its number.
     """
     if all(abs(value - 1.0) < 1e-9 for value in each.values()):
         return None

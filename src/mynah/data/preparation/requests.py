@@ -1,4 +1,4 @@
-"""One corpus that a run wants, the sources it is made of, and what each gives."""
+"""One corpus that a run wants, the sources it consists of, and what each gives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Request:
     Attributes:
         name: The split's name.
         training: Whether it is learned from.
-        stretches: The rows it is made of.
+        stretches: The rows it consists of.
         members: The source that each stretch is of, beside ``stretches``.
         held: Only what is held out is meant; None: all rows.
     """
@@ -35,7 +35,7 @@ class Request:
 
 
 def distinct_members(request: Request) -> list[Member]:
-    """The sources it is made of, each once."""
+    """The sources it consists of, each once."""
     return list({member.name: member for member in request.members}.values())
 
 
@@ -54,7 +54,7 @@ def _hours(request: Request, numbers: np.ndarray, seconds: np.ndarray) -> dict[s
 def repeats_of_members(
     request: Request, config: DataConfig, numbers: np.ndarray, seconds: np.ndarray
 ) -> dict[int, float]:
-    """How often an utterance of each source is drawn in an epoch, by the source's number.
+    """How often an utterance of each source is sampled in an epoch, by the source's number.
 
     Args:
         request: What is wanted.

@@ -44,7 +44,7 @@ class Chosen:
 
     Attributes:
         rows: int64, rows of all pieces' tables one after the other; None: all of them.
-        repeats: How often each is drawn in an epoch on average; None: once.
+        repeats: How often each is sampled in an epoch on average; None: once.
         account: What ``data.json`` says of it.
         dropped_file: Every row that was left out, a JSON object a line.
     """

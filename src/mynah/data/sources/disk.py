@@ -93,7 +93,7 @@ def saved_splits(root: Path) -> dict[str, Path]:
         raise UserError("It lists no splits.", where=str(listing))
     for name in names:
         if name != Path(name).name or name in ("", ".", ".."):
-            raise UserError(f"{name!r} is no name of a split.", where=str(listing))
+            raise UserError(f"{name!r} is not the name of a split.", where=str(listing))
     return {name: root / name for name in names}
 
 

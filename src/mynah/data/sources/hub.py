@@ -33,7 +33,7 @@ _NAME = re.compile(r"(?![./~])[\w.-]+/[\w.-]+")
 
 
 class HubSource(Source):
-    """Splits as the dataset's card or its files' names tell them.
+    """Splits as the dataset's card or its files' names give them.
 
     With several configurations a training split is joined from those that have it, and an
     evaluation split is one part for each, as ``validation.clean`` and ``validation.other``.

@@ -29,6 +29,7 @@ from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource, us
 from mynah.errors import UserError
 
 _ARCHIVE = re.compile(r"^(?P<file>.+):(?P<offset>\d+)$")
+_MOST_OFFSET_DIGITS = 18  # any such number fits 64 bits
 _DECODED = re.compile(r"[^\s'\"|]+\.(?:flac|wav|sph|wv1|mp3|ogg|opus|m4a|mp4)\b", re.IGNORECASE)
 
 
@@ -116,7 +117,7 @@ class KaldiSource(SplitFilesSource):
                 found[name] = _Recording(finder.find(rest, where))
                 continue
             file = finder.find(archive["file"], where)
-            offset = int(archive["offset"])
+            offset = _offset(archive["offset"], where)
             found[name] = _Recording(file, offset, _wav_length(Path(file), offset, where))
         return found
 
@@ -236,6 +237,21 @@ def _one_channel_is_the_first(rows: list[Row]) -> list[Row]:
     return found
 
 
+def _offset(digits: str, where: str) -> int:
+    """The byte at which a recording begins in an archive.
+
+    Raises:
+        UserError: No file is that long. Python refuses to parse more than 4,300 digits.
+    """
+    if len(digits) > _MOST_OFFSET_DIGITS:
+        raise UserError(
+            f"The byte offset in an archive has {len(digits)} digits: {digits[:20]}…",
+            where=where,
+            fix="Fix the line, or remove it.",
+        )
+    return int(digits)
+
+
 def _wav_length(file: Path, offset: int, where: str) -> int | None:
     """How many bytes a WAV file in an archive has; None: to the archive's end.
 
@@ -250,8 +266,8 @@ def _wav_length(file: Path, offset: int, where: str) -> int | None:
         return None  # found out, named and counted when it is read
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         raise UserError(
-            f"Byte {offset} of {file.name} begins no WAV file: this archive holds features, or "
-            "another format.",
+            f"Byte {offset} of {file.name} is not the start of a WAV file: this archive holds "
+            "features, or another format.",
             where=where,
             fix="Archives of recordings are made with: "
             "wav-copy scp:wav.scp ark,scp:wav.ark,new.scp",

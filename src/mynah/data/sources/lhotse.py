@@ -29,7 +29,7 @@ _NAME = re.compile(
     r"^(?P<before>.*?)[-_.]?(?P<kind>cuts|recordings|supervisions)[-_.]?(?P<after>.*?)"
     r"\.jsonl(\.gz)?$"
 )
-# They change how a recording is stored, not what is heard.
+# They change how a recording is stored, not what it sounds like.
 _HARMLESS = ("Resample",)
 _SAVE = "Write them to files with Lhotse: cuts.save_audios(FOLDER).to_file('cuts.jsonl.gz')"
 
@@ -247,7 +247,7 @@ def _heard(
     channels: list[int], files: _Files, where: str
 ) -> list[tuple[int | None, str, int | None]]:
     """(channel, file, channel in the file) of what a supervision is on. One that is on all
-    channels of one file is heard from their mean, or as ``data.channels`` says."""
+    channels of one file is read as their mean, or as ``data.channels`` says."""
     if len(files) == 1 and len(channels) > 1 and set(channels) >= set(files[0][1]):
         return [(None, files[0][0], None)]
     found: list[tuple[int | None, str, int | None]] = []
@@ -273,7 +273,7 @@ def _heard(
 def _check_transforms(transforms: Any, where: str) -> None:
     """
     Raises:
-        UserError: The recording is to be changed by Lhotse before it is heard.
+        UserError: The recording is to be changed by Lhotse before it is read.
     """
     for transform in _objects(transforms or [], "transforms", where):
         name = values.text(transform.get("name"), "name of a transform", where)
@@ -287,7 +287,7 @@ def _check_transforms(transforms: Any, where: str) -> None:
 
 def _objects(held: Any, what: str, where: str) -> list[dict[str, Any]]:
     if not isinstance(held, list) or not all(isinstance(one, dict) for one in held):
-        raise UserError(f"The {what} are no list of objects.", where=where)
+        raise UserError(f"The {what} are not a list of objects.", where=where)
     return held
 
 

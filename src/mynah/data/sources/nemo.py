@@ -126,7 +126,7 @@ class _Tars:
             UserError: There is no such shard, or it does not hold the recording.
         """
         if isinstance(shard, bool) or not isinstance(shard, int) or not 0 <= shard < _MOST_FILES:
-            raise UserError(f"{str(shard)[:80]!r} is no number of a shard.", where=where)
+            raise UserError(f"{str(shard)[:80]!r} is not the number of a shard.", where=where)
         if shard not in self._held:
             path = self._path(shard, where)
             by_stem = {Path(member.name).stem: member for member in members(path)}

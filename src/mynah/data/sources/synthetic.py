@@ -127,7 +127,7 @@ class SyntheticSource(Source):
         }
         text = (
             f"{len(evaluation):,} sentences with {len(types):,} different words, spoken by "
-            f"{len(espeak.EVALUATION_VOICES)} voices of which {len(voices)} are heard in "
+            f"{len(espeak.EVALUATION_VOICES)} voices of which {len(voices)} occur in "
             f"training; {shared} of the sentences fill a template with the same words as one "
             f"of the {len(train):,} training sentences; {unheard_words:.1%} of the words spoken "
             f"({unheard_types:.1%} of the different ones) never occur in training."
@@ -197,8 +197,8 @@ def _speak(
         last = _run(job, running, spoken)
         if last is not None:
             raise UserError(
-                f"Speaking the embedded corpus failed: {last}",
-                where=f"a process that speaks {len(parts[number])} sentences into {staging}",
+                f"Synthesizing the embedded corpus failed: {last}",
+                where=f"a process that synthesizes {len(parts[number])} sentences into {staging}",
                 fix="Run it again: what was spoken is kept. data.num_proc=1 needs less memory.",
             )
 

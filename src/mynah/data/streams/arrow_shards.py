@@ -1,4 +1,4 @@
-"""Rows of a parquet or Arrow file, a few at a time, never a whole row group as Python objects."""
+"""Rows of a parquet or Arrow file, a few at a time, never a full row group as Python objects."""
 
 from __future__ import annotations
 

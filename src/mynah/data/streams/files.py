@@ -83,8 +83,8 @@ class FileReader(ShardReader):
 def find_shards(root: Path) -> dict[str, list[ShardFile]]:
     """Shard files by split, each split's sorted by path; empty where there are none.
 
-    A split is told by a folder or by the name of the files: ``train/0001.tar``,
-    ``train-00000-of-00014.parquet``, ``validation.jsonl``. Files that tell none are ``train``.
+    A split is given by a folder or by the name of the files: ``train/0001.tar``,
+    ``train-00000-of-00014.parquet``, ``validation.jsonl``. Files that name none are ``train``.
 
     Args:
         root: A folder, or one shard.

@@ -1,4 +1,4 @@
-"""A dataset of the Hugging Face hub that is read as it comes, and never downloaded whole."""
+"""A dataset of the Hugging Face hub that is read as it comes, and never downloaded in full."""
 
 from __future__ import annotations
 

@@ -65,12 +65,12 @@ def _parsed(line: bytes, where: str) -> dict[str, Any]:
         listed = json.loads(line)
     except ValueError as problem:
         raise UserError(
-            f"This line is no JSON: {problem}",
+            f"This line is not JSON: {problem}",
             where=where,
             fix="a manifest has one JSON object a line",
         ) from problem
     if not isinstance(listed, dict):
         raise UserError(
-            "This line is no JSON object.", where=where, fix="a manifest has one object a line"
+            "This line is not a JSON object.", where=where, fix="a manifest has one object a line"
         )
     return listed

@@ -86,8 +86,8 @@ class ShardReader(ABC):
                     raise UserError(
                         f"Shard {self.shards[shard]} cannot be read beyond row {done}: {told}",
                         where=self.name,
-                        fix="mend it, or take it away and start again; once it can be read, "
-                        "resume_from_checkpoint=last goes on from the newest checkpoint",
+                        fix="fix it, or remove it and start again; once it can be read, "
+                        "resume_from_checkpoint=last resumes from the newest checkpoint",
                     ) from problem
                 wait = RETRY_SECONDS[failures]
                 failures += 1

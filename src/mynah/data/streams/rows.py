@@ -108,6 +108,6 @@ def _unreadable(row_id: str, problem: str, config: DataConfig) -> LeftOut:
         raise UserError(
             f"A training utterance cannot be read: {problem}",
             where=f"utterance {row_id}",
-            fix="mend it, or leave such rows out: data.on_error=skip",
+            fix="fix it, or leave such rows out: data.on_error=skip",
         )
     return LeftOut(row_id, filters.REASONS[filters.UNREADABLE], problem)

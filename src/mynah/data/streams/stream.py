@@ -96,7 +96,7 @@ class Stream:
             raise AudioError(
                 f"The audio of utterance {held.id} cannot be read: {problem}.",
                 where=held.path or self.name,
-                fix="Mend or remove it, then run again.",
+                fix="Fix or remove it, then run again.",
             ) from problem
 
     @property
@@ -140,7 +140,7 @@ class Stream:
         buffer = self._config.shuffle_buffer
         return (
             f"{self.name} is streamed from {len(self.reader.shards):,} shard(s): lengths are "
-            f"not known beforehand, rows are shuffled and bucketed {buffer:,} at a time "
+            f"not known in advance, rows are shuffled and bucketed {buffer:,} at a time "
             "(data.shuffle_buffer), duplicates and rows shared with the evaluation are not "
             f"looked for, and a resumed training reads up to {buffer:,} rows a process again."
         )
@@ -240,7 +240,7 @@ class _FirstTexts:
         return iter(self._texts)
 
     def _read(self) -> Iterator[str]:
-        # Shards in a drawn order: the corpus's beginning may be of one kind.
+        # Shards in a random order: the corpus's beginning may be of one kind.
         for shard in np.random.default_rng(0).permutation(len(self._reader.shards)):
             rows = self._reader.rows(int(shard), audio=False)
             with closing(rows):  # type: ignore[type-var]

@@ -18,7 +18,7 @@ from mynah.data.row import Row
 from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns
 from mynah.errors import UserError
 
-_TEXT_BYTES = 1 << 20  # more is no transcript
+_TEXT_BYTES = 1 << 20  # more is not a transcript
 _END_BYTES = 1024  # two blocks of zeros end a tar
 _TEXT_ENDINGS = ("txt", "text", "transcript")
 
@@ -50,7 +50,7 @@ def read_tar(
 
 
 def _check_end(path: Path) -> None:
-    """A tar that is cut between two members would else read as if it were whole."""
+    """A tar that is cut between two members would else read as if it were complete."""
     with path.open("rb") as file:
         file.seek(0, 2)
         size = file.tell()
@@ -96,7 +96,7 @@ def _row(key: str, members: dict[str, bytes], path: Path, columns: dict[str, str
             read = json.loads(members["json"])
         except ValueError as problem:
             raise UserError(
-                f"{key}.json is no JSON: {problem}", where=str(path), fix="mend the shard"
+                f"{key}.json is not JSON: {problem}", where=str(path), fix="fix the shard"
             ) from problem
         listed = read if isinstance(read, dict) else {}
     for ending in _TEXT_ENDINGS:

@@ -104,7 +104,7 @@ class Windows:
         """Windows from a place on, pass after pass, without end.
 
         Raises:
-            UserError: A shard cannot be read, or a whole pass has no usable row.
+            UserError: A shard cannot be read, or a full pass has no usable row.
         """
         mark = mark or Mark()
         while True:

@@ -29,10 +29,10 @@ EVALUATION_VOICES = (
     "en-gb-x-rp+m6", "en-gb-x-rp+f2",
 )  # fmt: skip
 
-RATES = (145, 175)  # words a minute, drawn from
-PITCHES = (35, 65)  # espeak's scale, 0 to 100, drawn from
-_EDGE_SECONDS = (0.05, 0.25)  # silence before and after the speech, drawn from
-_LEVEL_DB = (-26.0, -20.0)  # root mean square of the recording against full scale, drawn from
+RATES = (145, 175)  # words a minute, sampled from
+PITCHES = (35, 65)  # espeak's scale, 0 to 100, sampled from
+_EDGE_SECONDS = (0.05, 0.25)  # silence before and after the speech, sampled from
+_LEVEL_DB = (-26.0, -20.0)  # root mean square of the recording against full scale, sampled from
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _POSITION_CHARACTER = 1

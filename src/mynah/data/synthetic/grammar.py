@@ -36,7 +36,7 @@ _FORMS = {
 _EVALUATION_SHARE = 8  # one in eight of all possible sentences is kept for evaluation
 _SHORTEST_WORDS, _LONGEST_WORDS = 2, 12
 # As in speech, some words are frequent and most are rare: of a list of n, the word of rank
-# floor(n * u ** _SKEW) is drawn, u uniform.
+# floor(n * u ** _SKEW) is sampled, u uniform.
 _SKEW = 2.5
 _POLITE_SHARE = 0.4
 _NO_REQUEST = frozenset(  # a sentence that begins so is no request: no "please" around it
@@ -63,7 +63,7 @@ _PART = re.compile(r"\{([^}]*)\}('s)?|\(([^)]*)\)|([^{(\s]+)")
 
 @dataclass(frozen=True)
 class Sentence:
-    """One drawn sentence.
+    """One sampled sentence.
 
     Attributes:
         text: Lower-case words and apostrophes.

@@ -14,7 +14,7 @@ _BLOCK_ROWS = 10_000  # read together while a column is gone through
 
 
 class StoredColumn:
-    """Values of one column by their row, whatever pieces the table is made of."""
+    """Values of one column by their row, whatever pieces the table consists of."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
         self._chunks = [chunk for chunk in column.chunks if len(chunk)]

@@ -3,7 +3,7 @@
     <cache>/<name>-<fingerprint>/shard-00000.arrow, …, table.json
 
 While it is made the directory ends in ``.partial``; each shard in it is complete, so a
-preparation that was killed goes on where it stopped. Only pyarrow is imported here, since
+preparation that was killed resumes where it stopped. Only pyarrow is imported here, since
 processes that write shards should start fast.
 """
 
@@ -112,7 +112,7 @@ def open_or_make(
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Be the only process that writes this directory; a disk that is full is told in words.
+    """Be the only process that writes this directory; a disk that is full is a UserError.
 
     Raises:
         UserError: It cannot be written there.

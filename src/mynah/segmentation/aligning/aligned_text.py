@@ -1,4 +1,4 @@
-"""From a transcript and what a model heard to utterances."""
+"""From a transcript and what a model recognized to utterances."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def utterances(
     """Align a transcript, cut it at pauses, and score what comes out; in order, all words.
 
     Args:
-        transcript: The transcript of all that was heard, and perhaps of more.
+        transcript: The transcript of all that was said, and perhaps of more.
         word_labels: The word_labels of each of its words.
-        heard: What the model heard, with :func:`used_labels` as its columns.
+        heard: The model's posteriors, with :func:`used_labels` as its columns.
         rules: What makes an utterance good.
     """
     found = _AlignedText.align(transcript, word_labels, heard, rules)
@@ -96,7 +96,7 @@ class _AlignedText:
         self._scores = AgreementScores(
             alignment.scores, between & heard.passed_over, heard.frame_seconds
         )
-        # Of each word its first frame and the one after its last; -1 where it was not heard.
+        # Of each word its first frame and the one after its last; -1 where it was not recognized.
         self._starts = np.full(len(word_labels), -1, dtype=np.int64)
         self._ends = np.full(len(word_labels), -1, dtype=np.int64)
         covered = [number for number, one in enumerate(word_labels) if one.is_covered]
@@ -120,7 +120,7 @@ class _AlignedText:
         return cls(transcript, word_labels, heard, alignment, rules)
 
     def cuts(self) -> list[Cut | None]:
-        """Before each word, and after the last, where to cut, in seconds of what was heard."""
+        """Before each word, and after the last, where to cut, in seconds of the stretch."""
         made: list[Cut | None] = [None] * (len(self._starts) + 1)
         there = np.flatnonzero(self._starts >= 0)
         edges = [-1, *there.tolist(), len(self._starts)]
@@ -131,9 +131,9 @@ class _AlignedText:
         return made
 
     def _cut_between(self, before: int, after: int, made: list[Cut | None]) -> None:
-        """The cuts in the gap between two words that were heard.
+        """The cuts in the gap between two recognized words.
 
-        Words between them that were not heard get a piece of their own where they cannot be
+        Words between them that were missed get a piece of their own where they cannot be
         what the words beside them sound of, so that these are not lost with them.
         """
         is_first, is_last = before < 0, after == len(self._starts)
@@ -171,7 +171,7 @@ class _AlignedText:
             made[-1] = Cut(self.seconds, self.seconds)
 
     def _stand_alone(self, first: int, last: int, start: int, end: int) -> bool:
-        """Whether words that were not heard are surely not in the utterances beside them:
+        """Whether words that were missed are surely not in the utterances beside them:
         they are many, or something else is said in their place."""
         labels = sum(len(self._word_labels[number].labels) for number in range(first, last))
         return labels > _MOST_HIDDEN_LABELS or not self._silent[start:end].all()

@@ -33,7 +33,7 @@ class FrameScores:
     Attributes:
         labels: float32 [frames, distinct labels].
         blank: float32 [frames]: that nothing new is said within a word.
-        between: float32 [frames]: the frame as one between two words, whatever is heard.
+        between: float32 [frames]: the frame as one between two words, whatever is said.
     """
 
     labels: np.ndarray

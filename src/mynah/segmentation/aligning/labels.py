@@ -35,7 +35,7 @@ class WordLabels:
 
     @property
     def is_covered(self) -> bool:
-        """Whether all that is said of the word can be heard."""
+        """Whether all that is said of the word can be recognized."""
         return bool(self.labels) and not self.unknown
 
 

@@ -27,7 +27,7 @@ class Aligner:
 
     Attributes:
         part: Where it is.
-        identity: What tells it from another, or from another training of itself.
+        identity: What distinguishes it from another, or from another training of itself.
     """
 
     part: PretrainedPart
@@ -87,7 +87,7 @@ def find_aligner(
         kind = registry.family_name(part)
         if kind != "ctc":
             raise UserError(
-                f"{name} is of the family {kind}, which does not tell when a word is said.",
+                f"{name} is of the family {kind}, which does not say when a word is said.",
                 where=f"{_SETTING} {name}",
                 fix=_HINT,
             )

@@ -1,4 +1,4 @@
-"""What a CTC model hears in a recording of any length, window by window."""
+"""The posteriors of a CTC model for a recording of any length, window by window."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _SILENCE_DECIBELS = -100.0
 class PosteriorWindows:
     """How a recording is given to the model.
 
-    A model hears at most what it was trained on, and memory is finite: so it hears windows
+    A model takes at most what it was trained on, and memory is finite: so it takes windows
     that overlap, and of each only the frames that have enough context on both sides count.
 
     Attributes:
         seconds: What counts of a window.
-        context_seconds: What is heard before and after it besides.
-        batch: Windows heard at once.
+        context_seconds: What is encoded before and after it besides.
+        batch: Windows encoded at once.
     """
 
     seconds: float = 16.0
@@ -38,11 +38,11 @@ class PosteriorWindows:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of a recording as the model hears it.
+    """A stretch of a recording as the model recognizes it.
 
     Attributes:
         scores: The log posteriors of its frames.
-        passed_over: bool [frames]: whether, between two words, something is heard there that
+        passed_over: bool [frames]: whether, between two words, something is said there that
             is neither silence nor space.
         levels: float32 [frames]: loudness in decibels of full scale.
         start_seconds: Where in the recording the first frame begins.
@@ -68,7 +68,7 @@ def listen(
     end_seconds: float | None = None,
     advance: Callable[[float], None] | None = None,
 ) -> Stretch:
-    """Let the model hear a recording.
+    """Let the model encode a recording.
 
     Args:
         recording: The recording.
@@ -79,7 +79,7 @@ def listen(
         windows: How it is cut up for the model.
         start_seconds: Where to begin.
         end_seconds: Where to end; None: at its end.
-        advance: Called with the seconds heard, as they are.
+        advance: Called with the seconds encoded, as they are.
 
     Raises:
         ValueError, OSError: The recording cannot be decoded.

@@ -19,7 +19,7 @@ class AgreementScores:
 
     Args:
         frames: float32 [frames]: the log posterior of each frame's place on the path.
-        passed_over: bool [frames]: where something is heard that the text does not have.
+        passed_over: bool [frames]: where something is said that the text does not have.
         frame_seconds: How long a frame is.
     """
 

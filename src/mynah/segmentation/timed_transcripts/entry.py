@@ -17,8 +17,8 @@ class TimedEntry:
         end_seconds: Where it ends.
         text: What is said, cleaned of markup.
         recording: The recording it is of, as the file names it; "": the only one.
-        channel: The channel it is on, counted from 0; None: not told.
-        speaker: Who speaks; "": not told.
+        channel: The channel it is on, counted from 0; None: not known.
+        speaker: Who speaks; "": not known.
         rejected: Why the file itself says that it is of no use; "": it does not.
     """
 
@@ -62,7 +62,7 @@ def timed_seconds(text: str, where: str, line: int) -> float:
     except ValueError:
         found = math.nan
     if not 0 <= found < math.inf:
-        raise malformed(f"{text[:40]!r} is no time in seconds.", where, line)
+        raise malformed(f"{text[:40]!r} is not a time in seconds.", where, line)
     return found
 
 

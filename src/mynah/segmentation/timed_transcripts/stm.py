@@ -29,7 +29,7 @@ _MARK = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
 def parse(text: str, where: str) -> TimedTranscript:
     """Read an STM file.
 
-    Gaps between segments are no entries. A segment that is not to be scored is an entry that
+    Gaps between segments are not entries. A segment that is not to be scored is an entry that
     says so. Of alternatives the first is taken.
 
     Raises:

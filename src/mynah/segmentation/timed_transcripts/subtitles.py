@@ -18,14 +18,14 @@ def times(line: str, where: str, number: int) -> tuple[float, float]:
     """Start and end, in seconds, of a line that has an arrow; what follows is passed over.
 
     Raises:
-        UserError: They are no times, or the end comes before the start.
+        UserError: They are not times, or the end comes before the start.
     """
     left, _, right = line.partition(ARROW)
     start = _TIME.fullmatch(left.strip())
     end = _TIME.match(right.strip())
     if start is None or end is None:
         raise malformed(
-            f"{line.strip()[:60]!r} is no pair of times.",
+            f"{line.strip()[:60]!r} is not a pair of times.",
             where,
             number,
             fix=f"00:01:02,500 {ARROW} 00:01:04,000",

@@ -115,10 +115,10 @@ class _Tokens:
         """The tiers of intervals; those of points are passed over.
 
         Raises:
-            UserError: The file is no TextGrid, or ends too soon.
+            UserError: The file is not a TextGrid, or ends too soon.
         """
         if [self._next("text"), self._next("text")] != ["ooTextFile", "TextGrid"]:
-            raise self._malformed("It is no TextGrid in text form.")
+            raise self._malformed("It is not a TextGrid in text form.")
         self._next("number"), self._next("number")
         if self._next("flag") != "<exists>":
             return []
@@ -132,7 +132,7 @@ class _Tokens:
                 for _ in range(self._count()):
                     self._next("number"), self._next("text")
             else:
-                raise self._malformed(f"{kind[:40]!r} is no kind of tier.")
+                raise self._malformed(f"{kind[:40]!r} is not a kind of tier.")
         return found
 
     def _interval(self) -> tuple[float, float, str]:
@@ -144,13 +144,13 @@ class _Tokens:
     def _seconds(self) -> float:
         found = float(self._next("number"))
         if not 0 <= found < math.inf:
-            raise self._malformed(f"{found:g} is no time in seconds.")
+            raise self._malformed(f"{found:g} is not a time in seconds.")
         return found
 
     def _count(self) -> int:
         text = self._next("number")
         if not text.isdigit():
-            raise self._malformed(f"{text!r} is no count.")
+            raise self._malformed(f"{text!r} is not a count.")
         return min(int(text), len(self._text))  # more there cannot be: the end is found first
 
     def _next(self, kind: str) -> str:

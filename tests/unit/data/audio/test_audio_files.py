@@ -96,5 +96,5 @@ def test_samples_that_are_no_numbers_are_refused():
     held = io.BytesIO()
     samples = np.array([0.0, np.nan, 0.1] * 100, dtype=np.float32)
     soundfile.write(held, samples, 16000, format="WAV", subtype="FLOAT")
-    with pytest.raises(ValueError, match="no numbers"):
+    with pytest.raises(ValueError, match="not numbers"):
         files.read(held.getvalue(), 16000)

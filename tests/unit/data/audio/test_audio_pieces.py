@@ -1,5 +1,5 @@
 """Pieces of long and compressed recordings, recordings in shards, and recordings that are cut
-short: what is heard is what decoding the whole file gives."""
+short: what is read is what decoding the full file gives."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""What is drawn stays what it was in earlier versions: a training that goes on depends on it.
+"""What is sampled stays what it was in earlier versions: a resumed training depends on it.
 
 ``recorded_draws.json`` was written by the version before augmentations had a file each.
 """

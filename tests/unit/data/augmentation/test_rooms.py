@@ -74,7 +74,7 @@ def test_silence_in_a_room_is_silence():
 def test_the_reverberation_time_is_the_one_drawn(seed):
     room = drawn(seed)
     response = impulse_response(room, RATE)
-    # Schroeder's integration, written out anew: the slope between -5 and -25 decibels.
+    # Schroeder's integration, written out here: the slope between -5 and -25 decibels.
     squares = response.astype(np.float64) ** 2
     energy = np.array([squares[start:].sum() for start in range(0, len(response), 40)])
     decibels = 10 * np.log10(energy / energy[0])

@@ -88,7 +88,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_the_start(
     _fetch(tmp_path / "a", f"{server.address}/a", is_verified=False)
     _assert_whole(tmp_path / "a")
     assert server.asked == [("/a", "bytes=1000-", '"old"')]
-    assert "begins anew" in capsys.readouterr().out
+    assert "starts again" in capsys.readouterr().out
 
 
 def test_a_piece_of_unknown_origin_is_not_gone_on_with(server: Server, tmp_path: Path):

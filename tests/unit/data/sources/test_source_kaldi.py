@@ -90,7 +90,7 @@ def test_recordings_in_an_archive_are_read_in_their_places(tmp_path):
     train = prepare(config, working_directory=tmp_path).train
     assert np.array_equal(train.read_audio(1), sounds["b"])
     write_directory(tmp_path / "mine", wav_scp=[lines[0] + "1"])
-    with pytest.raises(UserError, match="begins no WAV file"):
+    with pytest.raises(UserError, match="not the start of a WAV file"):
         rows_of(opened(tmp_path, "mine"))
 
 
@@ -128,9 +128,11 @@ def test_a_text_without_a_recording_is_counted_and_named(tmp_path):
         ({"segments": ["u a 1.0"]}, r"four fields[\s\S]*line 1"),
         ({"segments": ["u a 2.0 1.0"]}, r"no later than it begins[\s\S]*line 1"),
         ({"segments": ["u nobody 0 1"]}, "no recording nobody"),
-        ({"segments": ["u a zero 1"]}, "no number of seconds"),
+        ({"segments": ["u a zero 1"]}, "not a number of seconds"),
         ({"reco2file_and_channel": ["a a"]}, "three fields"),
-        ({"reco2file_and_channel": ["a a Z"]}, "no channel"),
+        ({"reco2file_and_channel": ["a a Z"]}, "not a channel"),
+        ({"wav_scp": ["a wav.ark:" + "9" * 19]}, "19 digits"),
+        ({"wav_scp": ["b b.wav", "a wav.ark:" + "9" * 5000]}, "(?s)5000 digits.*wav.scp, line 2"),
         ({"wav_scp": ["a http://x/a.wav"]}, "nothing is fetched"),
         ({"wav_scp": ["a ../../a.wav"]}, "leads out of the corpus"),
     ],

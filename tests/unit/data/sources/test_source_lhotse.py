@@ -106,9 +106,9 @@ def test_a_supervision_is_heard_on_its_channel(tmp_path):
          "nothing is fetched"),
         ({"sources": [{"type": "memory", "channels": [0], "source": "UklGRg=="}]}, "in no file"),
         ({"sources": []}, "no sources"),
-        ({"sources": "a.wav"}, "no list of objects"),
+        ({"sources": "a.wav"}, "not a list of objects"),
         ({"transforms": [{"name": "Speed", "kwargs": {"factor": 1.1}}]}, "Speed is to change"),
-        ({"duration": None}, "no number of seconds"),
+        ({"duration": None}, "not a number of seconds"),
     ],
 )  # fmt: skip
 def test_what_only_lhotse_can_read_is_refused_with_the_way_out(tmp_path, changed, message):

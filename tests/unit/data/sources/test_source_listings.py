@@ -90,12 +90,12 @@ def test_ids_that_come_twice_are_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"audio": "a.wav", "text": "x", "offset": "soon"}', "offset is no number of seconds"),
-        ('{"audio": "a.wav", "text": "x", "offset": NaN}', "no number of seconds: nan"),
+        ('{"audio": "a.wav", "text": "x", "offset": "soon"}', "offset is not a number of seconds"),
+        ('{"audio": "a.wav", "text": "x", "offset": NaN}', "not a number of seconds: nan"),
         ('{"audio": "a.wav", "text": "x", "start": 2, "end": 1}', "no later than it begins"),
-        ('{"audio": "a.wav", "text": "x", "channel": "C"}', "'C' is no channel"),
+        ('{"audio": "a.wav", "text": "x", "channel": "C"}', "'C' is not a channel"),
         ('{"audio": "a.wav", "text": "x", "no_speech": "perhaps"}', "neither true nor false"),
-        ('{"audio": ["a.wav"], "text": "x"}', "no text but a list"),
+        ('{"audio": ["a.wav"], "text": "x"}', "not text but a list"),
         ('{"audio": "a\\u0000.wav", "text": "x"}', "names no audio file"),
         ('{"text": "x"}', "No audio file"),
         ("[" * 100_000, "nested too deep"),

@@ -85,13 +85,13 @@ def test_recordings_in_tar_files_are_read_in_their_places(tmp_path):
     ("second", "message"),
     [
         ({"audio_filepath": "../../../x.wav", "text": "a"}, "leads out of the corpus"),
-        ({"audio_filepath": "a.wav", "text": "a", "duration": "long"}, "no number of seconds"),
-        ({"audio_filepath": "a.wav", "text": "a", "offset": -1}, "no number of seconds"),
-        ({"audio_filepath": "a.wav", "text": {"a": 1}}, "no text but an object"),
+        ({"audio_filepath": "a.wav", "text": "a", "duration": "long"}, "not a number of seconds"),
+        ({"audio_filepath": "a.wav", "text": "a", "offset": -1}, "not a number of seconds"),
+        ({"audio_filepath": "a.wav", "text": {"a": 1}}, "not text but an object"),
         ({"audio_filepath": "a.wav", "text": "\ud800"}, "not valid Unicode"),
         ({"audio_filepath": "s3://bucket/a.wav", "text": "a"}, "nothing is fetched"),
         ({"text": "a"}, "No audio_filepath"),
-        ({"audio_filepath": "a.wav", "text": "a", "shard_id": "x"}, "no number of a shard"),
+        ({"audio_filepath": "a.wav", "text": "a", "shard_id": "x"}, "not the number of a shard"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path, second, message):

@@ -70,7 +70,7 @@ def test_a_damaged_saved_dataset_is_named(tmp_path):
         prepared(tmp_path, "mine", eval_splits=None)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "dataset_dict.json").write_text('{"splits": ["../mine"]}')
-    with pytest.raises(UserError, match="no name of a split"):
+    with pytest.raises(UserError, match="not the name of a split"):
         opened(tmp_path, "other")
 
 

@@ -78,7 +78,7 @@ def test_ones_own_headers_are_mapped(tmp_path):
     with pytest.raises(UserError) as caught:
         opened(tmp_path, dataset_name="mine", columns={**columns, "text": "sayd"})
     assert "data.columns.text=said" in str(caught.value)
-    with pytest.raises(UserError, match="no column of ours"):
+    with pytest.raises(UserError, match="not a column of Mynah"):
         opened(tmp_path, dataset_name="mine", columns={"txt": "said"})
 
 

@@ -178,9 +178,9 @@ def test_a_line_that_is_no_json_is_one_bad_row_and_the_first_one_an_error(tmp_pa
     path.write_text("\n".join([lines[0], "{broken", lines[2], '["a list"]']))
     rows = list(opened(tmp_path).reader.rows(0))
     assert [type(row) for row in rows] == [Row, BadRow, Row, BadRow]
-    assert "line 2" in rows[1].reason and "no JSON" in rows[1].reason
+    assert "line 2" in rows[1].reason and "not JSON" in rows[1].reason
     path.write_text("\n".join(["{broken", *lines]))
-    with pytest.raises(UserError, match="no JSON"):
+    with pytest.raises(UserError, match="not JSON"):
         next(opened(tmp_path).reader.rows(0))
 
 

@@ -1,4 +1,4 @@
-"""Which models may align, and a real CTC model of each kind through the whole command."""
+"""Which models may align, and a real CTC model of each kind through the full command."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_stretch_is_heard_from_where_it_begins(checkpoint, recording):
     np.testing.assert_allclose(part, levels()[50:75], atol=1e-3)
 
 
-def test_a_model_that_does_not_tell_when_a_word_is_said_is_refused(tmp_path):
+def test_a_model_that_does_not_say_when_a_word_is_said_is_refused(tmp_path):
     whisper = standins.write(tmp_path / "whisper", "whisper")
     with pytest.raises(UserError):
         find_aligner(str(whisper), tmp_path)
@@ -120,7 +120,7 @@ def test_a_model_that_does_not_tell_when_a_word_is_said_is_refused(tmp_path):
         find_aligner(str(chat), tmp_path)
     (tmp_path / "speech_llm").mkdir()
     (tmp_path / "speech_llm" / "config.json").write_text('{"model_type": "mynah_speech_llm"}')
-    with pytest.raises(UserError, match="does not tell when a word is said"):
+    with pytest.raises(UserError, match="does not say when a word is said"):
         find_aligner(str(tmp_path / "speech_llm"), tmp_path)
 
 

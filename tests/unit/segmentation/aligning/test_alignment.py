@@ -153,7 +153,7 @@ def test_the_way_back_is_the_same_however_few_frames_are_kept():
 
 
 def test_a_long_text_that_was_never_spoken_is_left_out_across_blocks():
-    # Label 0 is heard in the first frames, label 1 in the last, and label 2 never.
+    # Label 0 is said in the first frames, label 1 in the last, and label 2 never.
     scores = FrameScores(
         np.full((40, 3), -20.0, np.float32), np.zeros(40, np.float32), np.zeros(40, np.float32)
     )

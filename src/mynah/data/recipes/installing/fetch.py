@@ -65,7 +65,7 @@ def download(
     find_mistake: Callable[[Path], str | None],
     patience: Patience | None = None,
 ) -> str:
-    """Download a file, and give it its name when it is whole and right.
+    """Download a file, and give it its name when it is complete and right.
 
     Proxies are those of ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``.
 
@@ -75,7 +75,7 @@ def download(
         size_bytes: How large it must be; None: not known.
         is_verified: Whether ``find_mistake`` knows its checksum, so that a piece of it may be
             completed from another mirror.
-        find_mistake: What is wrong with a whole download, or None.
+        find_mistake: What is wrong with a complete download, or None.
         patience: How long servers are waited for.
 
     Returns:
@@ -101,7 +101,7 @@ def download(
             raise UserError(
                 f"The disk is full; {part.stat().st_size:,} bytes of {target.name} are kept.",
                 where=str(part),
-                fix="free some space and give the same command again: it goes on from there",
+                fix="free some space and give the same command again: it resumes there",
             ) from problem
         part.replace(target)
         _note_of(part).unlink(missing_ok=True)
@@ -110,7 +110,7 @@ def download(
         f"{target.name} could not be downloaded.",
         where="\n         ".join(failures),
         fix="look at the network (a proxy is set by HTTPS_PROXY) and give the same command "
-        "again: it goes on from where it stopped; or name another server by --mirror URL",
+        "again: it resumes where it stopped; or name another server by --mirror URL",
     )
 
 
@@ -206,7 +206,7 @@ def _receive(response: Any, url: str, part: Path, offset: int, size_bytes: int |
     if size_bytes is not None and total is not None and total != size_bytes:
         raise _RefusedError(f"the file there has {total:,} bytes, not {size_bytes:,}")
     if offset and not is_piece:
-        say(f"{url} begins anew: it has changed, or its server cannot go on in the middle")
+        say(f"{url} starts again: it has changed, or its server cannot resume in the middle")
     start = offset if is_piece else 0
     _write_note(part, url, _validator(response.headers))
     if start:
@@ -233,7 +233,7 @@ def _copy(response: Any, sink: IO[bytes], advance: Callable[[float], None]) -> N
 
 
 def _total(response: Any, offset: int, is_piece: bool) -> int | None:
-    """How large the whole file is by the answer's headers, None where they don't say."""
+    """How large the full file is by the answer's headers, None where they don't say."""
     if not is_piece:
         length = response.headers.get("Content-Length", "")
         return int(length) if length.isdigit() else None

@@ -37,7 +37,7 @@ class Checksum:
 
     @classmethod
     def of(cls, file: Path, algorithm: str, advance: Callable[[float], None]) -> Checksum:
-        """The digest of a file; ``advance`` is told of each piece's size in bytes."""
+        """The digest of a file; ``advance`` is called with each piece's size in bytes."""
         made = hashlib.new(algorithm, usedforsecurity=False)
         with file.open("rb") as opened:
             while piece := opened.read(_READ_BYTES):

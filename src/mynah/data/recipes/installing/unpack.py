@@ -1,7 +1,7 @@
 """Unpacking an archive that was downloaded, trusting nothing in it.
 
 It is unpacked into a folder of its own and moved from there when all of it is there, so that
-an interrupted unpacking leaves nothing that looks whole.
+an interrupted unpacking leaves nothing that looks complete.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What becomes of recordings with several channels: ``data.channels``.
 
-    mix    their mean is heard (a row whose listing names its channel is read from that one)
-    first  the first is heard
+    mix    their mean is read (a row whose listing names its channel is read from that one)
+    first  the first is read
     split  each is an utterance of its own, ``ID-ch0``, ``ID-ch1``, …
 
 A recording can be split where its rows have no transcript, or where the listing has one for
@@ -50,7 +50,7 @@ def apply_channels(rows: Sequence[Row], policy: str, processes: int) -> list[Row
                 "which channel is not known, so that it cannot be split.",
                 where=row.path or f"utterance {row.id}",
                 fix="Give each channel its transcript (columns text_0 and text_1, or a column "
-                "channel with a row for each), or hear the channels together: data.channels=mix",
+                "channel with a row for each), or mix the channels: data.channels=mix",
             )
         else:
             found += split_row(row, [row.text] * count)

@@ -60,7 +60,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of a JSONL file, plain or gzipped, with their line numbers.
 
     Raises:
-        UserError: As :func:`read_lines`, or a line is no JSON object; the line is named.
+        UserError: As :func:`read_lines`, or a line is not a JSON object; the line is named.
     """
     for number, line in read_lines(path):
         if line.strip():
@@ -80,7 +80,7 @@ def parse_json(text: str, path: Path, number: int | None = None) -> Any:
         raise UserError(
             f"This is not JSON: {reason}.",
             where=line_place(path, number),
-            fix="Mend the line, or take it out." if number else None,
+            fix="Fix the line, or remove it." if number else None,
         ) from None
 
 

@@ -84,12 +84,12 @@ def read_listing(path: Path, columns: dict[str, str]) -> Iterator[Listed]:
 def check_columns(columns: Mapping[str, str]) -> None:
     """
     Raises:
-        UserError: ``data.columns`` has a key that is no column of ours.
+        UserError: ``data.columns`` has a key that is not a column of Mynah.
     """
     unknown = sorted(set(columns) - set(HEADERS))
     if unknown:
         raise UserError(
-            f"data.columns maps to {unknown[0]!r}, which is no column of ours.",
+            f"data.columns maps to {unknown[0]!r}, which is not a column of Mynah.",
             where="data.columns",
             fix=f"Its keys are: {', '.join(HEADERS)}",
         )

@@ -100,7 +100,7 @@ def quietly(load: Callable[[], Any], where: str) -> Any:
     """What ``load`` gives, without the bars and warnings of datasets.
 
     Raises:
-        UserError: It fails; the first line of the reason is told.
+        UserError: It fails; the first line of the reason is given.
     """
     import datasets
 

@@ -17,12 +17,12 @@ def text(value: Any, what: str, where: str) -> str:
     """Words, "" where there are none.
 
     Raises:
-        UserError: It is a list or an object, or no valid Unicode.
+        UserError: It is a list or an object, or not valid Unicode.
     """
     if value is None:
         return ""
     if isinstance(value, list | dict | bytes):
-        raise UserError(f"The {what} is no text but {_kind(value)}.", where=where)
+        raise UserError(f"The {what} is not text but {_kind(value)}.", where=where)
     found = str(value)
     if not found.isascii():
         try:
@@ -36,7 +36,7 @@ def terms(value: Any, what: str, where: str) -> str:
     """Names and terms, a list of them with commas between, "" where there are none.
 
     Raises:
-        UserError: It is an object, or no valid Unicode.
+        UserError: It is an object, or not valid Unicode.
     """
     if isinstance(value, list):
         return ", ".join(filter(None, (text(one, what, where).strip() for one in value)))
@@ -47,7 +47,7 @@ def seconds(value: Any, what: str, where: str) -> float:
     """A time, 0 or more.
 
     Raises:
-        UserError: It is no number of seconds.
+        UserError: It is not a number of seconds.
     """
     try:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -57,7 +57,7 @@ def seconds(value: Any, what: str, where: str) -> float:
             raise ValueError
     except (ValueError, OverflowError):
         raise UserError(
-            f"The {what} is no number of seconds: {_shown(value)}.", where=where
+            f"The {what} is not a number of seconds: {_shown(value)}.", where=where
         ) from None
     return found
 
@@ -91,7 +91,7 @@ def channel(value: Any, where: str) -> int:
             raise ValueError
     except (ValueError, OverflowError):
         raise UserError(
-            f"{_shown(value)} is no channel: they are counted 0, 1, … or called A and B.",
+            f"{_shown(value)} is not a channel: they are counted 0, 1, … or called A and B.",
             where=where,
         ) from None
     return int(found)
