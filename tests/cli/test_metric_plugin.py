@@ -121,7 +121,7 @@ def test_a_broken_metric_is_named_with_its_package_before_anything_is_done(tmp_p
     ],
 )
 def test_a_metric_that_breaks_its_contract_at_work_is_named_with_its_package(body, said):
-    from mynah.config.plugins import Plugin
+    from mynah.config.plugins.registry import Plugin
     from mynah.errors import UserError
     from mynah.evaluation.metrics.foreign import ForeignMetric
 

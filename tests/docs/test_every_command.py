@@ -15,7 +15,7 @@ from page_commands import REPOSITORY, commands
 
 from mynah.cli.main import COMMANDS
 from mynah.config.hydra.compose import compose
-from mynah.config.plugins import _entry_points
+from mynah.config.plugins.registry import _entry_points
 
 PARSED = ("data download", "data segment", "merge", "models", "config explain", "config diff")
 WITH_SETTINGS = ("data prepare", "data inspect", "data augment", "prefetch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mynah.config.metrics import METRICS
+from mynah.config.plugins.metrics import METRICS
 from mynah.config.schema import Config
 
 _TRANSLATION = ("bleu", "chrf")

@@ -8,9 +8,9 @@ from mynah.config import one_corpus
 from mynah.config.checks.augmentation import augmentation_notices
 from mynah.config.checks.best_model import steps_text
 from mynah.config.checks.mixture import mixture_notices
-from mynah.config.checks.model import family_named, words_unused
-from mynah.config.checks.precision import precision_notices
-from mynah.config.checks.tuning import tuning_notices
+from mynah.config.checks.models.names import family_named, words_unused
+from mynah.config.checks.models.precision import precision_notices
+from mynah.config.checks.models.tuning import tuning_notices
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config, Nature
 from mynah.config.settings import in_section, names

@@ -76,7 +76,8 @@ def _of_letters(texts: pa.Array) -> np.ndarray:
 
 
 def _count(texts: pa.Array, pattern: str) -> np.ndarray:
-    return pc.count_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+    found: np.ndarray = pc.count_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+    return found
 
 
 def strangers(scripts: np.ndarray) -> np.ndarray:
@@ -90,9 +91,11 @@ def strangers(scripts: np.ndarray) -> np.ndarray:
     written = (scripts != 0) & (scripts != _NO_TEXT)
     counts = np.bincount(scripts[written], minlength=len(SCRIPTS))
     is_rare = (counts > 0) & (counts < _RARE * counts.sum())
-    return is_rare[scripts] & written
+    found: np.ndarray = is_rare[scripts] & written
+    return found
 
 
 def is_no_text(scripts: np.ndarray) -> np.ndarray:
     """Which transcripts hold what no text does: bool [rows]."""
-    return scripts == _NO_TEXT
+    found: np.ndarray = scripts == _NO_TEXT
+    return found

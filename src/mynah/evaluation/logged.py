@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mynah.config.metrics import METRICS
+from mynah.config.plugins.metrics import METRICS
 from mynah.evaluation.intervals.interval import FEWEST_SPEAKERS
 from mynah.evaluation.metrics.metric import Metric
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mynah import console, distributed
-from mynah.config.metrics import LOSS
+from mynah.config.plugins.metrics import LOSS
 from mynah.errors import UserError
 from mynah.evaluation.decode import progress_of, rows_by_length, without_a_trace
 from mynah.evaluation.metrics.choice import make

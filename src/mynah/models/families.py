@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable
 
 from mynah import console
-from mynah.config.families import AUTO_FAMILY, FAMILIES
+from mynah.config.plugins.families import AUTO_FAMILY, FAMILIES
 from mynah.errors import UserError
 from mynah.models.audio_llm.registry import ARCHITECTURES
 from mynah.models.family import Family

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.config.families import AUTO_FAMILY, FAMILIES
 from mynah.config.options import check_given
+from mynah.config.plugins.families import AUTO_FAMILY, FAMILIES
 from mynah.config.schema import Nature
 from mynah.config.settings import leaves
 from mynah.errors import UserError, reading_checkpoint

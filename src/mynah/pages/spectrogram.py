@@ -38,7 +38,8 @@ def log_mel(audio: np.ndarray, sample_rate: int, bins: int) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[: len(audio) : hop]
     filters = mel_filters(bins, size // 2 + 1, sample_rate, straight_in_mel=True)
     power = np.abs(np.fft.rfft(frames * np.hanning(window), size)) ** 2
-    return (10 * np.log10(power @ filters + 1e-12)).astype(np.float32)
+    decibels: np.ndarray = (10 * np.log10(power @ filters + 1e-12)).astype(np.float32)
+    return decibels
 
 
 def spectrogram_picture(decibels: np.ndarray, loudest: float) -> bytes:

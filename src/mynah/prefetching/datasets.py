@@ -139,8 +139,8 @@ def _rows(source: HubSource, name: str) -> int:
         source.name, name, cache_dir=source.downloads, revision=source.revision, repo_type="dataset"
     )
     if isinstance(here, str):
-        return pyarrow.parquet.ParquetFile(here).metadata.num_rows
+        return int(pyarrow.parquet.ParquetFile(here).metadata.num_rows)
     if source.snapshot is not None:
         return 0  # it is not here, and the network is not used
     with HfFileSystem().open(f"datasets/{source.name}@{source.revision}/{name}") as file:
-        return pyarrow.parquet.ParquetFile(file).metadata.num_rows
+        return int(pyarrow.parquet.ParquetFile(file).metadata.num_rows)

@@ -146,11 +146,11 @@ def gigabytes(size: float) -> str:
 
 def _bar(advance: Callable[[float], None]) -> Any:
     """A progress bar for the hub's library that shows nothing and tells how much came."""
-    from huggingface_hub.utils import tqdm
+    from huggingface_hub.utils.tqdm import tqdm
 
     class Bar(tqdm):
         def __init__(self, *args: Any, **settings: Any) -> None:
-            super().__init__(*args, **{**settings, "disable": True})
+            super().__init__(*args, **{**settings, "disable": True})  # type: ignore[no-untyped-call]
 
         def update(self, n: float | None = 1) -> None:
             advance(n or 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.errors import UserError
 from mynah.segmentation import timed_transcripts
-from mynah.segmentation.timed_transcripts import TimedTranscript
+from mynah.segmentation.timed_transcripts.entry import TimedTranscript
 from mynah.segmentation.transcript import WrittenTranscript, read_transcript
 
 _NAMED = 5  # recordings that an error names

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mynah.config.metrics import METRICS
+from mynah.config.plugins.metrics import METRICS
 
 _DESCRIPTION = ("label", "title", "greater_is_better", "percent")
 

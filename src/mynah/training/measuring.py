@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from mynah import distributed
 from mynah.config.best_metric import best_metric, greater_is_better
-from mynah.config.metrics import METRICS
+from mynah.config.plugins.metrics import METRICS
 from mynah.data.positions import Key
 from mynah.errors import UserError
 from mynah.training.callbacks import say_scores

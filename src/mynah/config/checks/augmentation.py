@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.config.augmentations import AUGMENTATIONS
 from mynah.config.checks.options import check_named
+from mynah.config.plugins.augmentations import AUGMENTATIONS
 from mynah.config.schema import Config
 from mynah.config.values import argument, typed
 

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mynah.config.checks.architectures import check_architecture, check_new_tokenizer
 from mynah.config.checks.augmentation import check_augmentation
 from mynah.config.checks.best_model import check_best_model
 from mynah.config.checks.checker import Checker
 from mynah.config.checks.metrics import check_metrics
 from mynah.config.checks.mixture import check_mixture
-from mynah.config.checks.model import check_encoder, check_language_model, check_model_names
+from mynah.config.checks.models.architectures import check_architecture, check_new_tokenizer
+from mynah.config.checks.models.names import check_encoder, check_language_model, check_model_names
+from mynah.config.checks.models.precision import check_precision
+from mynah.config.checks.models.tuning import check_tuning
 from mynah.config.checks.options import check_options
-from mynah.config.checks.precision import check_precision
 from mynah.config.checks.rows import check_rows
 from mynah.config.checks.schedule import check_schedule
 from mynah.config.checks.streaming import check_streaming
 from mynah.config.checks.text import check_text
 from mynah.config.checks.trainer import check_trainer_fields
-from mynah.config.checks.tuning import check_tuning
 from mynah.config.origins import Origin
 from mynah.config.schema import Config
 from mynah.config.settings import Setting, all_settings

@@ -6,7 +6,7 @@ import importlib.util
 
 from mynah.config.best_metric import asked_metrics
 from mynah.config.checks.checker import Checker
-from mynah.config.metrics import METRICS
+from mynah.config.plugins.metrics import METRICS
 from mynah.errors import UserError
 
 

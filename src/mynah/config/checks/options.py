@@ -11,11 +11,11 @@ from typing import Any
 
 from mynah.config.best_metric import asked_metrics, best_metric
 from mynah.config.checks.checker import Checker
-from mynah.config.formats import FORMATS
-from mynah.config.metrics import METRICS
 from mynah.config.options import option_mistakes
 from mynah.config.origins import SCHEMA
-from mynah.config.plugins import Registry
+from mynah.config.plugins.formats import FORMATS
+from mynah.config.plugins.metrics import METRICS
+from mynah.config.plugins.registry import Registry
 from mynah.config.values import shown
 from mynah.errors import UserError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.config.legacy.keys import Fate, base_groups, fate, nearest_key
-from mynah.config.metrics import LOSS
+from mynah.config.plugins.metrics import LOSS
 from mynah.config.settings import find
 from mynah.config.values import argument, typed, value_mistake
 from mynah.errors import ConfigError, ConfigErrors, UserError

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mynah.config import settings
-from mynah.config.metrics import LOSS, METRICS
+from mynah.config.plugins.metrics import LOSS, METRICS
 from mynah.config.trainer_fields.disposition import GONE, UPSTREAM_DISPOSITION
 from mynah.config.trainer_fields.installed import upstream_fields
 

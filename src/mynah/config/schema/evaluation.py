@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mynah.config.metrics import metric_names
+from mynah.config.plugins.metrics import metric_names
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
 

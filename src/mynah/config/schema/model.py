@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mynah.config.families import family_choices
+from mynah.config.plugins.families import family_choices
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import section, setting
 

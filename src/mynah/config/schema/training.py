@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mynah.config.metrics import metric_names
+from mynah.config.plugins.metrics import metric_names
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
 from mynah.config.trainer_fields.installed import with_upstream_fields

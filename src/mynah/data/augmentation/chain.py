@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mynah.config.augmentations import AUGMENTATIONS
+from mynah.config.plugins.augmentations import AUGMENTATIONS
 from mynah.config.schema import AugmentationConfig
 from mynah.data.augmentation import draws
 from mynah.data.augmentation.audio_folder import AudioFolder

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mynah import console
-from mynah.config.augmentations import AUGMENTATIONS
 from mynah.config.options import check_given
+from mynah.config.plugins.augmentations import AUGMENTATIONS
 from mynah.config.schema import AugmentationConfig
 from mynah.data.augmentation import draws
 from mynah.data.augmentation.change import Change, FeatureChange, Setup

@@ -43,7 +43,8 @@ def telephone(audio: np.ndarray, sample_rate: int, codec: str) -> np.ndarray:
 def companded(audio: np.ndarray, codec: str) -> np.ndarray:
     """float32 [samples] through the 8 bits of G.711 and back."""
     steps = np.clip(np.rint(audio * (_FULL_SCALE - 1)), -_FULL_SCALE, _FULL_SCALE - 1)
-    return _table(codec)[steps.astype(np.int32) + _FULL_SCALE]
+    passed: np.ndarray = _table(codec)[steps.astype(np.int32) + _FULL_SCALE]
+    return passed
 
 
 @functools.cache
@@ -52,7 +53,8 @@ def _band_pass(rate: int) -> np.ndarray:
     low, high = (min(edge / rate, 0.5) for edge in BAND_HERTZ)
     times = np.arange(_TAPS) - _TAPS // 2
     ideal = 2 * high * np.sinc(2 * high * times) - 2 * low * np.sinc(2 * low * times)
-    return (ideal * np.hamming(_TAPS)).astype(np.float32)
+    windowed: np.ndarray = (ideal * np.hamming(_TAPS)).astype(np.float32)
+    return windowed
 
 
 @functools.cache
@@ -75,7 +77,8 @@ def _table(codec: str) -> np.ndarray:
         step = (magnitude >> np.maximum(segment, 1)) & 15
         decoded = np.where(segment > 0, (2 * step + 33) << np.maximum(segment - 1, 0), 2 * step + 1)
         decoded <<= 3
-    return (np.sign(samples + 0.5) * decoded / _FULL_SCALE).astype(np.float32)
+    table: np.ndarray = (np.sign(samples + 0.5) * decoded / _FULL_SCALE).astype(np.float32)
+    return table
 
 
 class Telephone(Change[str]):

@@ -6,7 +6,7 @@ import difflib
 import functools
 
 from mynah import console
-from mynah.config.plugins import Registry
+from mynah.config.plugins.registry import Registry
 from mynah.data.recipes.installing.recipe import Recipe
 from mynah.errors import UserError
 

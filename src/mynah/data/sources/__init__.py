@@ -1,4 +1,7 @@
-"""One file a corpus format; a new one is one new file and one line in ``mynah.config.formats``."""
+"""One file a corpus format.
+
+A new one is one new file and one line in ``mynah.config.plugins.formats``.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mynah import console
-from mynah.config.formats import AUTO_FORMAT, FORMATS
 from mynah.config.options import check_given
+from mynah.config.plugins.formats import AUTO_FORMAT, FORMATS
 from mynah.config.schema import DataConfig
 from mynah.data.recipes import RECIPES
 from mynah.data.sources.reading.foreign import ForeignSource

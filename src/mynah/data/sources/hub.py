@@ -250,7 +250,8 @@ class _Files:
 
     def _noted_names(self) -> list[str]:
         try:
-            return json.loads(self._listing().read_text(encoding="utf-8"))
+            names: list[str] = json.loads(self._listing().read_text(encoding="utf-8"))
+            return names
         except (OSError, ValueError):
             return []
 

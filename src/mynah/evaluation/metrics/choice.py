@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mynah.config.best_metric import asked_metrics, best_metric
-from mynah.config.metrics import LOSS, METRICS
 from mynah.config.options import typed_options
+from mynah.config.plugins.metrics import LOSS, METRICS
 from mynah.config.schema import Config
 from mynah.errors import UserError
 from mynah.evaluation.metrics.edits import EditRate

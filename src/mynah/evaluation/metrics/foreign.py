@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mynah.config.plugins import Plugin
+from mynah.config.plugins.registry import Plugin
 from mynah.errors import UserError
 from mynah.evaluation.metrics.metric import Metric, Vector
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mynah.config.metrics import LOSS
+from mynah.config.plugins.metrics import LOSS
 from mynah.evaluation.logged import logged
 from mynah.pages import plots
 from mynah.pages.markup import Markup, tag

@@ -12,6 +12,7 @@ from mynah.inspection.inspect import Inspection, SplitInspection
 from mynah.inspection.page.rows import disagreement_section, sample_section, suspicious_section
 from mynah.inspection.page.split import groups_section, left_out_section, plots_section
 from mynah.inspection.page.words import words_section
+from mynah.inspection.suspicions import Suspicion
 from mynah.pages.clips import MAX_BYTES, ClipBudget
 from mynah.pages.document import Section, document, resource
 from mynah.pages.markup import Markup, join, tag
@@ -132,7 +133,7 @@ def _alerts(split: SplitInspection, anchor: str) -> list[Markup]:
     return [join(alert) for alert in alerts]
 
 
-def _largest(split: SplitInspection) -> list:
+def _largest(split: SplitInspection) -> list[Suspicion]:
     return sorted(split.suspicions, key=lambda one: -len(one))[:3]
 
 

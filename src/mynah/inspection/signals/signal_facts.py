@@ -110,7 +110,8 @@ def _frame_levels(samples: np.ndarray, rate: int) -> np.ndarray:
     count = max(len(samples) // width, 1)
     framed = samples[: count * width].reshape(count, -1)
     power = np.einsum("ij,ij->i", framed, framed, dtype=np.float64) / framed.shape[1]
-    return np.maximum(10 * np.log10(np.maximum(power, 1e-12)), NO_SOUND_DB)
+    levels: np.ndarray = np.maximum(10 * np.log10(np.maximum(power, 1e-12)), NO_SOUND_DB)
+    return levels
 
 
 def _decibels(power: float) -> float:

@@ -106,7 +106,9 @@ def having_any(texts: pa.Array, characters: frozenset[str]) -> np.ndarray:
     if not characters:
         return np.zeros(len(texts), dtype=bool)
     listed = "".join(f"\\x{{{ord(character):X}}}" for character in sorted(characters))
-    return pc.match_substring_regex(texts, f"[{listed}]").to_numpy(zero_copy_only=False)
+    found = pc.match_substring_regex(texts, f"[{listed}]")
+    held: np.ndarray = found.to_numpy(zero_copy_only=False)
+    return held
 
 
 _NUMBER = re.compile(r"\S*\d\S*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mynah.config.plugins import Registry
+from mynah.config.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from mynah.models.audio_llm.architecture import Architecture

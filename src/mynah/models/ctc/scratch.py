@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mynah.config.checks.architectures import SIZED_ARCHITECTURES
+from mynah.config.checks.models.architectures import SIZED_ARCHITECTURES
 from mynah.models import scratch
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from mynah import console
-from mynah.config.checks.precision import EXTRA
+from mynah.config.checks.models.precision import EXTRA
 from mynah.errors import UserError
 
 # The key of a checkpoint's config.json that says in what its base was held.

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel
-from transformers.modeling_outputs import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from mynah.config.tuning import FROZEN, FULL, LORA
 from mynah.models.lora import adapters, quantization

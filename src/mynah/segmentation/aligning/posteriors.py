@@ -140,4 +140,6 @@ def _levels(audio: np.ndarray, stride: int, first: int, last: int) -> np.ndarray
     there = audio[: last * stride]
     padded[: len(there)] = there
     power = np.square(padded[first * stride :].reshape(-1, stride)).mean(axis=1)
-    return np.maximum(10 * np.log10(power + 1e-12), _SILENCE_DECIBELS).astype(np.float32)
+    decibels = np.maximum(10 * np.log10(power + 1e-12), _SILENCE_DECIBELS)
+    levels: np.ndarray = decibels.astype(np.float32)
+    return levels

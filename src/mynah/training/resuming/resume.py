@@ -11,7 +11,7 @@ from mynah import console
 from mynah.config.best_metric import best_metric
 from mynah.config.checkpointed import CONFIG_FILE
 from mynah.config.derived import is_pretrained
-from mynah.config.metrics import METRICS
+from mynah.config.plugins.metrics import METRICS
 from mynah.config.recorded import read_recorded
 from mynah.config.schema import Nature
 from mynah.config.settings import all_settings, names, value_of

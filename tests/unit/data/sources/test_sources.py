@@ -7,7 +7,7 @@ import sys
 import pytest
 from data_helpers import real_corpus, settings, tone, write_folder, write_tone
 
-from mynah.config.formats import FORMATS
+from mynah.config.plugins.formats import FORMATS
 from mynah.data.preparation.prepare import prepare
 from mynah.data.sources import Place, find_format, format_of, open_source
 from mynah.errors import UserError

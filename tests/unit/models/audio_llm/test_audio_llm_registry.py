@@ -14,7 +14,7 @@ import pytest
 from tiny_models import tiny
 
 import mynah.models.audio_llm
-from mynah.config import plugins
+from mynah.config.plugins import registry as plugins
 from mynah.errors import UserError
 from mynah.models import families as model_families
 from mynah.models import registry

@@ -9,7 +9,7 @@ from tiny_models import TEXTS, examples, tiny, train
 from transcripts import transcribed
 from transformers import AutoConfig, AutoModelForCTC
 
-from mynah.config.checks.architectures import SIZED_ARCHITECTURES
+from mynah.config.checks.models.architectures import SIZED_ARCHITECTURES
 from mynah.models import registry
 
 SHORT = ["call anna", "ten minutes", "nine", "next song"]

@@ -14,7 +14,7 @@ from transformers.quantizers.quantizers_utils import should_convert_module
 
 from mynah import console
 from mynah.cli.main import main
-from mynah.config.checks import precision
+from mynah.config.checks.models import precision
 from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.lora import adapters, quantization
@@ -45,7 +45,7 @@ def asked_of_peft(monkeypatch):
 def answer(capsys, monkeypatch, *settings, installed=True):
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "mynah.config.checks.precision.importlib.util.find_spec",
+        "mynah.config.checks.models.precision.importlib.util.find_spec",
         lambda name: installed or None if name == "bitsandbytes" else found(name),
     )
     assert main(["train", FOUR_BITS, *settings]) == 2

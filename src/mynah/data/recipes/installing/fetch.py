@@ -247,14 +247,17 @@ def _total(response: Any, offset: int, is_piece: bool) -> int | None:
 
 def _validator(headers: Any) -> str | None:
     """What ``If-Range`` may hold: a strong entity tag, or the date."""
-    tag = headers.get("ETag")
-    return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified")
+    tag: str | None = headers.get("ETag")
+    dated: str | None = headers.get("Last-Modified")
+    return tag if tag and not tag.startswith("W/") else dated
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Goes where a server sends us, but never from https to what anybody may alter."""
 
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str):
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
         if req.type == "https" and urlsplit(newurl).scheme != "https":
             raise _RefusedError(f"it sends on from https to {newurl}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

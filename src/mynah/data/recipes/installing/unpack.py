@@ -202,10 +202,15 @@ def _decompressed(raw: IO[bytes]) -> IO[bytes]:
     """What is in a compressed file; unlike tarfile's own, it notices where the file is cut."""
     start = raw.read(len(b"\xfd7zXZ"))
     raw.seek(0)
-    openers: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+    openers: dict[bytes, Any] = {
+        b"\x1f\x8b": gzip.open,
+        b"BZh": bz2.open,
+        b"\xfd7zXZ": lzma.open,
+    }
     for magic, opener in openers.items():
         if start.startswith(magic):
-            return opener(raw)
+            opened: IO[bytes] = opener(raw)
+            return opened
     return raw
 
 

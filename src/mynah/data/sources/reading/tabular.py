@@ -224,7 +224,8 @@ def _file_names(dataset: datasets.Dataset, audio: str) -> Sequence[str | None]:
     column = dataset.data.table.column(audio)
     if not pa.types.is_struct(column.type) or column.type.get_field_index("path") < 0:
         return [None] * len(dataset)
-    return pc.struct_field(column, "path").to_pylist()
+    names: list[str | None] = pc.struct_field(column, "path").to_pylist()
+    return names
 
 
 def _named(column: Sequence[Any], kind: Any) -> Sequence[Any]:

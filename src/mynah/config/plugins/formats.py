@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mynah.config.plugins import Registry
+from mynah.config.plugins.registry import Registry
 
 AUTO_FORMAT = "auto"  # found by looking
 _ROOM = "mynah.data.sources"

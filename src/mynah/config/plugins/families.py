@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mynah.config.plugins import Registry
+from mynah.config.plugins.registry import Registry
 
 AUTO_FAMILY = "auto"  # found from the names of pretrained parts
 _ROOM = "mynah.models"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mynah.config.plugins import Registry
+from mynah.config.plugins.registry import Registry
 
 _ROOM = "mynah.data.augmentation"
 

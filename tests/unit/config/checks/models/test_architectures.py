@@ -1,8 +1,8 @@
 import pytest
 from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES
 
-from mynah.config.checks.architectures import FASTCONFORMER, SIZED_ARCHITECTURES
 from mynah.config.checks.check import check
+from mynah.config.checks.models.architectures import FASTCONFORMER, SIZED_ARCHITECTURES
 from mynah.config.origins import Origin
 from mynah.config.schema import Config
 from mynah.config.settings import all_settings

@@ -1,0 +1,1 @@
+"""Rules of the model and of how its parts learn."""

@@ -1,0 +1,1 @@
+"""What can be added by name, and which there are: one file a kind."""
