@@ -5,7 +5,7 @@
 For each augmentation alone, and for all together, on every utterance (probability 1): milliseconds
 a second of audio on one core, and the ratio to what decoding and the small model's log-mel
 features of the same utterances take in the same turn; medians of the repeats. What one
-room's simulation takes, which happens once a process, is told apart.
+room's simulation takes, which happens once a process, is timed apart.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Outcome:
     Attributes:
         kind: The way.
         broken: How many were broken.
-        resumed: How many of them found a checkpoint to go on from; the others began anew.
+        resumed: How many of them found a checkpoint to resume from; the others began from scratch.
         identical: How many ended like the untouched one.
         problems: What was not as it has to be, one line each.
         seconds: All of it.
@@ -161,14 +161,14 @@ class Bench:
         """The newest checkpoint cut short or altered, after every save but the first."""
         outcome = Outcome("newest checkpoint cut short, bit flipped")
         with self._timed(outcome):
-            saves = len(self.untouched.saves) - 1  # the last one is no checkpoint
+            saves = len(self.untouched.saves) - 1  # the last one is not a checkpoint
             for place, save in enumerate(spread(number, saves, first=3)):
                 training = self._new()
                 ended = training.run(None, Fault(_kill, save=save, operation=1))
                 self._expect(outcome, ended, -signal.SIGKILL)
                 *_, before, newest = checkpoints.intact_checkpoints(training.model)
                 what = damage(newest, place)
-                said = (f"{newest.name} is skipped", f"Going on from {before}")
+                said = (f"{newest.name} is skipped", f"Resuming from {before}")
                 self._finish(outcome, training, "last", what, *said)
         return outcome
 
@@ -212,7 +212,7 @@ class Bench:
         if ended.status == 0:
             found = differing(training.fingerprint(), self._expected)
         found += [f"it did not say: {text}" for text in said if text not in ended.printed]
-        outcome.resumed += "Going on from" in ended.printed
+        outcome.resumed += "Resuming from" in ended.printed
         outcome.identical += not found
         if found:
             outcome.problems.append(f"{what}: {'; '.join(found)}")

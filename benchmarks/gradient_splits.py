@@ -2,13 +2,13 @@
 
     python benchmarks/gradient_splits.py [--families NAME ...] [--steps 50]
 
-Trains tiny random models of the real classes through the whole training loop, with dropout and
+Trains tiny random models of the real classes through the full training loop, with dropout and
 masking off, and compares the gradient that the optimizer sees for eight utterances in one batch
 with that of the same eight in other batches, micro-batches and on two processes (gloo). A figure
 is the norm of the difference over the norm. Printed are
 
 - fp64 and fp32, BatchNorm frozen, clips of one length: the worst of all splits, of the parameter
-  where it is largest; one with less than 1e-4 of the whole gradient is measured against that share;
+  where it is largest; one with less than 1e-4 of the full gradient is measured against that share;
 - the same of the weights after clipped SGD steps on one process and on two, in fp64;
 - what live BatchNorm costs, and what padding does (clips of different lengths): one batch of eight
   against eight of one, in fp64, of the gradient as a whole;

@@ -9,7 +9,7 @@ Prints two ratios for the small model, by default on the default corpus (any set
    between processes) to audio a second of the same calls, decoding and features and where it is
    on augmentation, in a bare loop over the same recordings in the same order. The two take turns
    batch by batch, so that both meet the machine in the same state. In the first epoch every
-   transcript is looked up and spelled; later epochs go on with the same loader, as a training
+   transcript is looked up and tokenized; later epochs go on with the same loader, as a training
    does. With a worker, the loop runs before and after an epoch of the loader.
 2. The share of a training step that is spent waiting for data, with one data worker and with
    none, and how long a step is; beside them steps on batches that are in memory already. What a

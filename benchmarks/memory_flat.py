@@ -1,4 +1,4 @@
-"""Memory over a whole pass of the training loader: a stream of shards, and a folder of files.
+"""Memory over a full pass of the training loader: a stream of shards, and a folder of files.
 
     python benchmarks/memory_flat.py [--rows 100000] [--what streamed folder] [--workers 0 1]
 
@@ -157,7 +157,7 @@ def measured(
 
 
 def baseline(clips: list[Path]) -> list[Point]:
-    """A list of decoded arrays that grows as rows are heard."""
+    """A list of decoded arrays that grows as rows are read."""
     kept, points = [], []
     for row in range(BASELINE_ROWS):
         kept.append(soundfile.read(clips[row % len(clips)], dtype="float32")[0].copy())

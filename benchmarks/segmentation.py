@@ -4,7 +4,7 @@
         [--min-score -1.2] [--file-seconds 600]
 
 MODEL is a CTC model (a checkpoint or a hub name), AN4 the folder with etc/ and wav/. For each
-seed, the utterances of the split are put in a drawn order, freed of the silence at their ends,
+seed, the utterances of the split are put in a sampled order, freed of the silence at their ends,
 and joined into files of ten minutes; between them lie 0.4 to 2.5 s of faint noise, and
 at one join in ten an utterance of the training split that the transcript does not have. The
 transcript has no punctuation and no lines. In a second pass one transcript in ten is replaced

@@ -2,7 +2,7 @@
 
     python benchmarks/ten_million_rows.py [--rows 10000000] [--repeats 3] [--keep DIR]
 
-A prepared table is written once (no audio; durations and transcripts are drawn; 3 GB at ten
+A prepared table is written once (no audio; durations and transcripts are sampled; 3 GB at ten
 million rows, in a temporary folder unless --keep names one). Then, in fresh processes and with
 imports left out, it is opened, the first batch is planned and its transcripts read, and a batch
 in the middle of epoch 7 is: what a training that is resumed there does. The baseline does the
@@ -176,7 +176,7 @@ _WAYS: dict[str, Callable[[Path], dict[str, float]]] = {
 
 
 def write_table(directory: Path, rows: int) -> None:
-    """A prepared table of drawn rows, a shard after the other."""
+    """A prepared table of sampled rows, a shard after the other."""
     directory.mkdir(parents=True, exist_ok=True)
     transcripts = drawn_transcripts()
     shards = []

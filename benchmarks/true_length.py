@@ -3,7 +3,7 @@
     python benchmarks/true_length.py [--encoder base|small] [--encoder-tuning frozen|lora|full]
         [--seconds 4] [--clips 8] [--repeats 5] [--threads 1]
 
-Encoder and language model are drawn at random in the sizes of openai/whisper-base or -small and
+Encoder and language model are random, in the sizes of openai/whisper-base or -small and
 of a small Llama, saved, and put together as `mynah train` does, once with model.audio_window=clip
 and once with native (the baseline). Timed are training steps (forward, backward, AdamW; the
 language model adapted with LoRA) on one batch of noise, in turns, after one step of each to warm
@@ -131,7 +131,7 @@ def _tokenizer() -> Any:
 
 
 def _step(arguments: argparse.Namespace, window: str) -> Callable[[], None]:
-    """A training step of the model that hears in this way."""
+    """A training step of the model that encodes in this way."""
     torch.manual_seed(0)
     config = ModelConfig(
         encoder_model_name=f"{arguments.models}/encoder",

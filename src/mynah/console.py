@@ -39,7 +39,7 @@ _SHOWN = {
 }
 _PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
 
-# Of several processes that train one model, the first speaks.
+# Of several processes that train one model, the first prints.
 _console = Console(highlight=False, soft_wrap=True, quiet=int(os.environ.get("RANK", "0") or 0) > 0)
 
 
@@ -89,7 +89,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for position, column in enumerate(columns):
         made.add_column(column, justify="left" if position == 0 else "right")
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))  # brackets are no markup
+        made.add_row(*(Text(cell) for cell in row))  # brackets are not markup
     if title:
         _console.print(Text(title, style="bold"))
         _LOG.info(title)

@@ -44,7 +44,7 @@ def adopt_slurm() -> None:
 def quiet_torch() -> None:
     """Keep torch's C++ warnings off the screens of several processes; before torch is imported.
 
-    A pretrained model may drop layers, so DDP is told to look for weights without a gradient; in
+    A pretrained model may drop layers, so DDP is set to look for weights without a gradient; in
     a step that drops none it warns, on every process, that the looking was in vain. Errors are
     printed as ever; TORCH_CPP_LOG_LEVEL wins where it is set.
     """
@@ -71,7 +71,7 @@ def world_size() -> int:
 
 
 def is_first_rank() -> bool:
-    """Whether this process is the one of a distributed run that speaks for all."""
+    """Whether this process is the one of a distributed run that prints for all."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -183,7 +183,7 @@ def own_errors() -> Iterator[None]:
             raise
         lost = UserError(
             f"Another process of this training ended, so this one (rank {rank()}) does too.",
-            fix="its own message tells why; go on with resume_from_checkpoint=last",
+            fix="its own message says why; resume with resume_from_checkpoint=last",
         )
         raise lost from problem
 

@@ -1,4 +1,4 @@
-"""Errors that a user can mend: what is wrong, where, and what to do."""
+"""Errors that a user can fix: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _SHOWN = 200  # characters of what a library says of a file
 
 
 class UserError(Exception):
-    """A mistake that is the user's to mend; shown as a short message, exit status 2.
+    """A mistake that is the user's to fix; shown as a short message, exit status 2.
 
     Args:
         what: What is wrong, one sentence.
         where: File and line, setting or utterance it is found in.
-        fix: How to mend it; a command to paste where there is one.
+        fix: How to fix it; a command to paste where there is one.
     """
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
@@ -42,7 +42,7 @@ class ConfigError(UserError):
     Args:
         what: What is wrong, one sentence.
         where: File and line, or the argument as typed.
-        fix: How to mend it, where no other argument does.
+        fix: How to fix it, where no other argument does.
         argument: What is wrong on the command line, as typed; several words as a sequence.
         instead: What it should be, likewise; None: it should be left out.
         setting: The dotted name of the setting that is wrong, where it is known.

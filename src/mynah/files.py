@@ -1,4 +1,4 @@
-"""Files that any room writes or names: whole or not at all, summed, and shown to a person.
+"""Files that any room writes or names: complete or not at all, summed, and shown to a person.
 
 Nothing of Mynah is imported here.
 """
@@ -66,7 +66,7 @@ def write_json(path: Path, content: object, *, indent: int | None = None) -> Non
     """Write a JSON file by :func:`staged`.
 
     Raises:
-        TypeError: The content is not made of mappings, lists, strings, numbers and None.
+        TypeError: The content is not built from mappings, lists, strings, numbers and None.
     """
     write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
 

@@ -176,7 +176,7 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> 
 
 
 def checkpoint_to_resume(config: Config, place: RunPlace) -> Path | None:
-    """The checkpoint that the training goes on from, intact; None: it begins."""
+    """The checkpoint that the training resumes from, intact; None: it begins."""
     resume = None
     if config.resume_from_checkpoint is not None:
         resume = distributed.on_first(
@@ -190,7 +190,7 @@ def checkpoint_to_resume(config: Config, place: RunPlace) -> Path | None:
         from mynah.checkpoints.commit import verify
 
         verify(resume)  # before hours may go into preparing data
-        console.say(f"Going on from {resume}")
+        console.say(f"Resuming from {resume}")
     runs_directory.check_output_directory(place.output, resume=resume)
     return resume
 
@@ -332,8 +332,8 @@ def reported(
 
 
 def say_how_to_go_on(config: Config, outcome: TrainingResult) -> None:
-    """After a stop: how a person goes on; a cluster's job begins again by itself."""
-    console.say("Stopped. To go on from here, add resume_from_checkpoint=last")
+    """After a stop: how to resume; a cluster's job begins again by itself."""
+    console.say("Stopped. To resume, add resume_from_checkpoint=last")
     if config.training.requeue and slurm.may_requeue(outcome.stopped_by):
         slurm.requeue()
 

@@ -1,6 +1,8 @@
-"""Data and models that cannot be had: told in a few lines, with what to do."""
+"""Data and models that cannot be had: reported in a few lines, with what to do."""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 from workspaces import SHORT, SMALL, assert_refused, clone, run
@@ -60,3 +62,29 @@ def test_without_espeak_the_message_says_how_to_install_it_and_what_needs_it_not
         MYNAH_CACHE=str(folder / "cache"),
     )
     assert_refused(done, "espeak-ng", "pip install", "data.dataset_name=FOLDER")
+
+
+def test_a_training_that_could_use_no_utterance_is_an_error_and_saves_no_model(folder):
+    import soundfile
+    from standin_corpora import tone
+
+    recordings = folder / "recordings"
+    recordings.mkdir()
+    lines = ["file_name,text"]
+    for row in range(12):
+        soundfile.write(recordings / f"{row}.wav", tone("one two", 1.0, row), 16000)
+        lines.append(f"{row}.wav,one two")
+    (recordings / "metadata.csv").write_text("\n".join(lines) + "\n")
+    cache = {"MYNAH_CACHE": str(folder / "cache")}
+    data = "data.dataset_name=./recordings"
+    prepared = run(folder, f"mynah data prepare {data} data.max_eval_samples=4", **cache)
+    assert prepared.returncode == 0, prepared.stdout + prepared.stderr
+    for path in recordings.glob("*.wav"):  # a disk that fails between preparation and training
+        before = path.stat()
+        path.write_bytes(bytes(before.st_size))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    done = run(folder, f"python src/train_hydra.py {data}", SHORT, **cache)
+    assert_refused(done, "Nothing was learned: all 2 steps", "no utterance could be read", ".wav")
+    assert "Done" not in done.stdout
+    assert "best so far" not in done.stdout
+    assert list(folder.glob("outputs/**/checkpoint-*")) == []

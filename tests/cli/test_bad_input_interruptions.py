@@ -81,7 +81,7 @@ def go_on(folder: Path, place: str) -> None:
     steps = int(newest.name.partition("-")[2]) + 1
     suffix = f"{SMALL} training.max_steps={steps} training.eval_steps={steps}"
     done = run(folder, f"{TRAIN} resume_from_checkpoint={place}", suffix)
-    assert f"Going on from {newest.resolve()}" in done.stdout, done.stdout + done.stderr
+    assert f"Resuming from {newest.resolve()}" in done.stdout, done.stdout + done.stderr
     # In the run's own directory: assert_trained finds no other one.
     assert_trained(folder, done, utterances={"validation": 4}, settings={})
 

@@ -48,6 +48,6 @@ def test_the_newest_transformers_trains_two_steps_and_goes_on(newest, tmp_path):
     suffix = f"{SMALL} training.max_steps=3 training.eval_steps=3 resume_from_checkpoint=last"
     resumed = run(folder, TRAIN, suffix, PYTHONPATH=first)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert "Going on at step 2 of 3" in resumed.stdout
+    assert "Resuming at step 2 of 3" in resumed.stdout
     newest_checkpoint = intact_checkpoints(directory / "model")[-1]
     assert newest_checkpoint.name == "checkpoint-3"

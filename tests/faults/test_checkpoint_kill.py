@@ -86,7 +86,7 @@ def test_a_kill_during_a_save_never_costs_an_intact_checkpoint(model, action):
         assert not [path for path in directory.iterdir() if path.name.startswith(".")]
 
 
-def test_a_kill_while_publishing_is_recognised_and_publishing_again_mends_it(model):
+def test_a_kill_while_publishing_is_recognised_and_publishing_again_fixes_it(model):
     for fatal in killing_points(model, "publish", at_most=10):
         directory = model(f"killed-{fatal}")
         publish(directory / "checkpoint-1", directory)

@@ -165,7 +165,7 @@ WAYS = (
 
 
 def spoken_folder(root: Path, rows: int):
-    """A prepared corpus of real files whose tones spell their transcripts."""
+    """A prepared corpus of real files whose tones encode their transcripts."""
     written = TinyCorpus(rows)
     (root / "train").mkdir(parents=True)
     lines = ["file_name,text"]

@@ -1,4 +1,4 @@
-"""A step whose loss is no number or has exploded changes nothing, and is named."""
+"""A step whose loss is NaN or has exploded changes nothing, and is named."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Faulty(TinyFamily):
         features = batch["features"]
         factor = self.factors.get(self.calls, 1.0)
         self.calls += 1
-        heard = self.norm((features * factor).transpose(1, 2)).transpose(1, 2)
-        found = super().loss(model, batch | {"features": torch.nan_to_num(heard)})
+        normed = self.norm((features * factor).transpose(1, 2)).transpose(1, 2)
+        found = super().loss(model, batch | {"features": torch.nan_to_num(normed)})
         return LossSum(found.total * factor, found.count)
 
 
@@ -87,6 +87,29 @@ def test_so_many_bad_steps_in_a_row_end_the_training_with_the_last_good_checkpoi
     assert (tmp_path / "model" / "checkpoint-6").is_dir()
 
 
+def test_steps_left_out_are_counted_at_the_end_in_one_line(tmp_path, capsys):
+    torch.manual_seed(0)
+    family = Faulty()
+    family.factors = {3: float("nan"), 5: float("inf")}
+    tiny_train(tmp_path / "model", tiny_config(max_steps=8), family=family)
+    said = capsys.readouterr().out
+    assert said.count("2 of 8 steps left out: the loss is not finite.") == 1
+
+
+def test_a_training_that_learned_nothing_ends_before_it_measures_or_saves_the_model(tmp_path):
+    torch.manual_seed(0)
+    family = Faulty()
+    family.factors = dict.fromkeys(range(4), float("nan"))
+    measured = []
+    config = tiny_config(max_steps=4, save_steps=4, eval_steps=4)
+    with pytest.raises(UserError, match="Nothing was learned: all 4 steps") as caught:
+        tiny_train(tmp_path / "model", config, family=family, evaluate=measured.append)
+    assert "the loss is not finite" in caught.value.what
+    assert "bad_batches" in caught.value.where
+    assert measured == []
+    assert list((tmp_path / "model").glob("checkpoint-*")) == []
+
+
 def guard(tmp_path, factor=20.0):
     made = LossGuard(tmp_path, most=100, factor=factor)
     for _ in range(30):
@@ -96,7 +119,7 @@ def guard(tmp_path, factor=20.0):
     return made
 
 
-def test_a_hard_batch_late_in_a_training_is_no_explosion(tmp_path):
+def test_a_hard_batch_late_in_a_training_is_not_an_explosion(tmp_path):
     assert guard(tmp_path).judge(3.0) is None
     assert "exploded" in guard(tmp_path).judge(5.0)
     assert guard(tmp_path, factor=0).judge(1e9) is None

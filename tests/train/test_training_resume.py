@@ -249,7 +249,7 @@ def test_another_machine_is_said(tmp_path, capsys, monkeypatch):
     checkpoint = tmp_path / "model" / "checkpoint-1"
     tiny_train(tmp_path / "model", tiny_config(max_steps=2), resume=checkpoint)
     said = " ".join(capsys.readouterr().out.split())
-    assert "goes on on CPU, 96 threads, torch 9.9" in said and "not end bit for bit" in said
+    assert "resumes on CPU, 96 threads, torch 9.9" in said and "not end bit for bit" in said
 
 
 def test_a_resumed_training_on_other_data_is_refused(tmp_path):

@@ -83,7 +83,7 @@ def test_a_score_that_is_no_number_is_never_the_best(tmp_path):
     assert result.best_checkpoint == tmp_path / "checkpoint-4"
 
 
-def test_a_metric_that_the_evaluation_does_not_give_is_the_users_to_mend(tmp_path):
+def test_a_metric_that_the_evaluation_does_not_give_is_the_users_to_fix(tmp_path):
     with pytest.raises(UserError, match="gives no loss; it gives cer, wer"):
         tiny_train(tmp_path, tiny_config(metric_for_best_model="loss"))
 
@@ -205,7 +205,7 @@ def test_the_plateau_schedule_follows_the_error_rate(tmp_path):
     assert rates[0] == 0.01 and rates[-1] < 0.006
 
 
-def test_a_schedule_that_lacks_its_settings_is_the_users_to_mend(tmp_path):
+def test_a_schedule_that_lacks_its_settings_is_the_users_to_fix(tmp_path):
     with pytest.raises(UserError, match="schedule cannot be made"):
         tiny_train(tmp_path, tiny_config(lr_scheduler_type="cosine_with_min_lr"))
 

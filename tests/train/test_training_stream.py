@@ -113,7 +113,7 @@ def test_a_row_that_breaks_in_its_middle_is_named_and_left_out(tmp_path, corpus,
     path = corpus / "train-00001-of-00003.parquet"
     rows = pyarrow.parquet.read_table(path).to_pylist()
     content = rows[4]["audio"]["bytes"]
-    rows[4]["audio"]["bytes"] = content[: len(content) // 2]  # its header is whole
+    rows[4]["audio"]["bytes"] = content[: len(content) // 2]  # its header is intact
     rows[6]["text"] = "abcdefg" * 4  # in half a second
     table = pa.Table.from_pylist(rows, schema=pyarrow.parquet.read_schema(path))
     pyarrow.parquet.write_table(table, path)
@@ -129,7 +129,7 @@ def test_a_row_that_breaks_in_its_middle_is_named_and_left_out(tmp_path, corpus,
     assert "pass 2" in said
 
 
-def test_a_shard_that_is_cut_short_ends_training_and_mended_it_goes_on(
+def test_a_shard_that_is_cut_short_ends_training_and_fixed_it_resumes(
     tmp_path, corpus, monkeypatch, capsys
 ):
     monkeypatch.setattr(readers, "RETRY_SECONDS", (0.0, 0.0))
@@ -202,8 +202,8 @@ def test_two_ranks_hear_different_rows_and_resume_exactly(tmp_path, corpus):
         straight = (tmp_path / f"straight-{rank}.txt").read_text().splitlines()
         resumed = (tmp_path / f"resumed-{rank}.txt").read_text().splitlines()
         assert resumed == straight[5:]
-        heard = [row for batch in straight for row in batch.split()]
-        shares.append({row for row in heard if row.startswith("0:")})
-        assert len(set(heard)) == len(heard)
-    # In its first pass a row is heard by one of them, and every row by somebody.
+        taken = [row for batch in straight for row in batch.split()]
+        shares.append({row for row in taken if row.startswith("0:")})
+        assert len(set(taken)) == len(taken)
+    # In its first pass a row is taken by one of them, and every row by somebody.
     assert not shares[0] & shares[1] and len(shares[0] | shares[1]) == 30

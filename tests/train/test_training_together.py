@@ -187,4 +187,4 @@ print("STEPS", result.steps)
         world_size=1,
     )
     assert code == 0, error
-    assert "ran on 2 process(es) and goes on with 1" in said and "STEPS 18" in said
+    assert "ran on 2 process(es) and resumes with 1" in said and "STEPS 18" in said

@@ -22,7 +22,7 @@ PUBLIC = {
     "create_scheduler(self, num_training_steps, optimizer)": "a schedule's mistakes are named",
     "evaluate(self, eval_dataset, ignore_keys, metric_key_prefix)": "the measure is free-running "
     "decoding",
-    "floating_point_ops(self, inputs)": "a batch is no tensor of token ids",
+    "floating_point_ops(self, inputs)": "a batch is not a tensor of token ids",
     "get_batch_samples(self, epoch_iterator, num_batches, device)": "batches are read ahead and "
     "watched",
     "get_decay_parameter_names(self, model)": "Muon's weight decay spares the same weights",

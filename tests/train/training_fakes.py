@@ -135,7 +135,7 @@ class TinyUtterance:
 
 
 class TinyCorpus:
-    """Tones whose pitches spell their transcripts; ``unreadable`` rows raise."""
+    """Tones whose pitches encode their transcripts; ``unreadable`` rows raise."""
 
     def __init__(self, rows: int = 20, unreadable: frozenset[int] = frozenset()) -> None:
         self.name = "train"
@@ -221,7 +221,7 @@ def tiny_train(
     evaluate: Any = None,
     **options: Any,
 ) -> tuple[TinyFamily, Any]:
-    """Train the tiny family and return it with the result; its weights are drawn from a seed."""
+    """Train the tiny family; returns it, initialized from a seed, and the result."""
     if family is None:
         torch.manual_seed(3)
         family = TinyFamily()

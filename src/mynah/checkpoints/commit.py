@@ -332,7 +332,7 @@ def _full_disk_error(final: Path, needed: int) -> UserError:
         f"The disk is full: {final.name} needs about {megabytes(needed)}, "
         f"{megabytes(free)} are free. What was saved before is still there.",
         where=str(final.parent),
-        fix="free some space, then go on with resume_from_checkpoint=last "
+        fix="free some space, then resume with resume_from_checkpoint=last "
         "(training.save_total_limit keeps fewer checkpoints)",
     )
 

@@ -39,7 +39,7 @@ def resolve_checkpoint(path: str, working_directory: Path, *, resume: bool = Fal
         path: As typed: a checkpoint, a run's directory or a ``model/`` directory, relative to
             ``working_directory``.
         working_directory: Where the command was typed.
-        resume: Whether training goes on from it. Of a directory of many checkpoints,
+        resume: Whether training resumes from it. Of a directory of many checkpoints,
             resuming takes the newest, anything else the best model at the top.
 
     Returns:
@@ -97,7 +97,7 @@ def resolve_resume(
         quiet: Whether nothing is said of damaged checkpoints that are passed over.
 
     Returns:
-        The checkpoint; None where ``auto`` finds nothing to go on from.
+        The checkpoint; None where ``auto`` finds nothing to resume from.
 
     Raises:
         UserError: There is none, and the setting is not ``auto``.

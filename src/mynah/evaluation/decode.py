@@ -1,4 +1,4 @@
-"""Free-running decoding of a whole corpus: one hypothesis for every row, always."""
+"""Free-running decoding of a full corpus: one hypothesis for every row, always."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
     from mynah.models.family import Family
 
-_SEED = 0  # of whatever a model draws while decoding, as the dither of its features
+_SEED = 0  # of whatever a model samples while decoding, as the dither of its features
 _NAMED_FAILURES = 3
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What a model heard in one utterance.
+    """What a model recognized in one utterance.
 
     Attributes:
         id: The utterance's id in its corpus.

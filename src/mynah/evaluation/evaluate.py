@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model made of one corpus.
+    """What a model recognized in one corpus.
 
     Attributes:
         name: The split's name.

@@ -49,7 +49,7 @@ def evaluation_loss(
     progress: bool = True,
     description: str = "",
 ) -> Measure:
-    """The mean negative log-likelihood of a token over a whole corpus.
+    """The mean negative log-likelihood of a token over a full corpus.
 
     The family's own loss in evaluation mode, its sums over all utterances divided once, so
     that neither batches nor processes change it but by rounding. A reference that the model

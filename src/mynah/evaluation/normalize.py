@@ -48,7 +48,7 @@ def basic(text: str, language: str = "") -> str:
     Letters, marks and digits stay, and an apostrophe inside a word, in any of its shapes
     (:func:`mynah.data.characters.without_punctuation`, as in training with
     ``data.strip_punctuation``); then Unicode NFKC and the language's lower case, and of what
-    NFKC brings the same letters again. Numbers are not spelled out.
+    NFKC brings the same letters again. Numbers are not written out.
 
     Args:
         text: A reference or a hypothesis.
@@ -65,7 +65,7 @@ def basic(text: str, language: str = "") -> str:
 
 
 def unchanged(text: str, language: str = "") -> str:
-    """The text in Unicode NFC: which letters it is made of, not how they are stored."""
+    """The text in Unicode NFC: which letters it consists of, not how they are stored."""
     return unicodedata.normalize("NFC", text)
 
 

@@ -29,7 +29,7 @@ def write_evaluation(
     corpora: Mapping[str, Corpus],
     worst: int = 50,
 ) -> Path:
-    """Write the three files, each whole or not at all.
+    """Write the three files, each complete or not at all.
 
     Args:
         directory: Where they go; made if it is missing.

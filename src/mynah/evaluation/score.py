@@ -1,4 +1,4 @@
-"""Scores of a whole set: its metrics, how far they may be off by chance, and its errors.
+"""Scores of a full set: its metrics, how far they may be off by chance, and its errors.
 
 The denominator is fixed: every reference of the set, whatever became of its hypothesis. A
 metric is one of the set (of the sum of all utterances' statistics), not a mean over utterances.

@@ -76,7 +76,7 @@ def link_newest_model(outputs: Path, model_directory: Path, *, of_sweep: bool = 
             does not move the link: many jobs would pull it to and fro.
 
     Returns:
-        Whether the link points there now. False where something that is no link has that
+        Whether the link points there now. False where something that is not a link has that
         name (it is never replaced), or where the file system has no links.
     """
     link = outputs / MODEL
@@ -158,7 +158,7 @@ def model_directory_of(run_directory: Path) -> Path:
 
 
 def run_directory_of(checkpoint: Path, outputs: Path) -> Path | None:
-    """The directory of the run that wrote a checkpoint, so that resuming goes on in it.
+    """The directory of the run that wrote a checkpoint, so that resuming continues in it.
 
     Args:
         checkpoint: A checkpoint, or the model directory it is in.
@@ -180,10 +180,10 @@ def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
 
     Args:
         output_dir: The directory, absolute.
-        resume: The checkpoint that training goes on from, or None.
+        resume: The checkpoint that training resumes from, or None.
 
     Raises:
-        UserError: It holds another run, or it is no directory.
+        UserError: It holds another run, or it is not a directory.
     """
     where = f"training.output_dir={output_dir}"
     if output_dir.exists() and not output_dir.is_dir():
@@ -198,7 +198,7 @@ def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
     left = [name for name in MODEL_FILES if (output_dir / name).exists()]
     if not kept and not left and not any(output_dir.glob("checkpoint-*")):
         return
-    go_on = f"go on with that run: resume_from_checkpoint={kept[-1]}\n         or " if kept else ""
+    go_on = f"resume that run: resume_from_checkpoint={kept[-1]}\n         or " if kept else ""
     raise UserError(
         f"training.output_dir holds another run ({kept[-1].name if kept else 'a model'}); "
         "nothing in it was touched.",

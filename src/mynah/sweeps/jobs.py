@@ -1,4 +1,4 @@
-"""What a sweep is made of: its jobs, their names, and what became of each."""
+"""What a sweep consists of: its jobs, their names, and what became of each."""
 
 from __future__ import annotations
 

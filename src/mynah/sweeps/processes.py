@@ -27,7 +27,7 @@ from mynah.sweeps.jobs import LOG, Outcome, SweepJob, read_job, write_job
 from mynah.sweeps.scores import read_score
 
 _POLL_SECONDS = 0.1
-_QUIET_SECONDS = 60.0  # between two lines of a running job, where the output is no terminal
+_QUIET_SECONDS = 60.0  # between two lines of a running job, where the output is not a terminal
 _INTERRUPT_SECONDS = 120.0  # a job has to write its checkpoint after an interrupt
 
 
@@ -169,7 +169,7 @@ def _start(
         raise UserError(
             f"A job of the sweep cannot be started: {problem.strerror or problem}.",
             where=str(job.directory),
-            fix="free space or mend permissions there, and give the same command again",
+            fix="free space or fix permissions there, and give the same command again",
         ) from problem
     console.say(f"{place} {job.label}: started, log in {display_path(job.directory / LOG)}")
     now = time.monotonic()

@@ -36,7 +36,7 @@ class SweepResult:
 
     @property
     def exit_status(self) -> int:
-        """0: all went well; 130: stopped; 2: all failures are the user's to mend; 1: others."""
+        """0: all went well; 130: stopped; 2: all failures are the user's to fix; 1: others."""
         failed = [row.outcome for row in self.rows if not row.outcome.well]
         if self.interrupted or any(outcome.status == "interrupted" for outcome in failed):
             return 130
@@ -60,7 +60,7 @@ def run_sweep(
     """Run the jobs that are not done yet, then print and write how all of them compare.
 
     Args:
-        jobs: The whole grid.
+        jobs: The full grid.
         command: The command line of a job, given overrides to add to its own.
         sweep_directory: Gets ``sweep.csv``, ``sweep.svg`` and ``sweep.log``.
         working_directory: Where the command was typed; ``outputs/model`` below it is pointed
@@ -99,7 +99,7 @@ def run_sweep(
 
 
 def _resumed(job: SweepJob) -> list[str]:
-    """The override that lets a job go on where an earlier attempt was stopped, if it was."""
+    """The override that lets a job resume where an earlier attempt was stopped, if it was."""
     keys = {text.partition("=")[0].lstrip("+") for text in job.overrides}
     if keys & set(_STARTING_POINTS):
         return []

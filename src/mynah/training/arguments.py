@@ -52,7 +52,7 @@ def steps_per_epoch(plan: Epoch, config: Config) -> int:
 
 
 def steps_total(plan: Epoch, config: Config) -> int:
-    """Optimizer steps of the whole training: ``max_steps``, or what the epochs come to."""
+    """Optimizer steps of the full training: ``max_steps``, or what the epochs come to."""
     if config.training.max_steps > 0:
         return config.training.max_steps
     return max(1, math.ceil(config.training.num_train_epochs * steps_per_epoch(plan, config)))
@@ -78,9 +78,9 @@ def training_arguments(
 
     Args:
         config: The settings.
-        plan: The batches; their mean size is what trackers are told.
+        plan: The batches; their mean size is what trackers record.
         output_directory: Where checkpoints go.
-        resuming: Whether training goes on from a checkpoint.
+        resuming: Whether training resumes from a checkpoint.
         rows: Training utterances.
         pretrained: Whether any weights were loaded. Such a model may leave weights out of a
             step (dropped layers, a vector for masks), and the processes must look for them.

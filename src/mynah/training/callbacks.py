@@ -81,7 +81,7 @@ class Beginnings(TrainerCallback):
 class Schedule(TrainerCallback):
     """Decides at each step what is done after it.
 
-    An epoch's end is told from the step's number and not from Trainer's event: all that
+    An epoch's end is known from the step's number and not from Trainer's event: all that
     belongs to a step then happens before the checkpoint of that step, and a training resumed
     from it has missed nothing.
 
@@ -89,7 +89,7 @@ class Schedule(TrainerCallback):
         trainer: The trainer; asked to stop through its ``stop``.
         training: The settings.
         steps_per_epoch: Optimizer steps of an epoch.
-        steps_total: Steps of the whole training.
+        steps_total: Steps of the full training.
     """
 
     def __init__(

@@ -66,10 +66,10 @@ class MynahTrainer(Trainer, Generic[Key]):
         stop: Whether somebody asked to stop.
         time_limit: Told how long steps and saves take; None where there is no limit.
         feed: Loads the batches.
-        pauses: What is told of the time that evaluations and checkpoints take.
+        pauses: What takes note of the time that evaluations and checkpoints take.
         gradient: Makes a step's gradient.
         measurer: Measures the model.
-        checkpointer: Saves, and goes on from what was saved.
+        checkpointer: Saves, and resumes from what was saved.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class MynahTrainer(Trainer, Generic[Key]):
     ) -> Any:
         """The batches of the next step, which are not waited for without end."""
         step = self.state.global_step
-        if step >= self.job.steps_total:  # it goes on from its last step
+        if step >= self.job.steps_total:  # it resumes from its last step
             self.control.should_training_stop = True
             return [], None
         batches = self.feed.ahead(epoch_iterator, step)

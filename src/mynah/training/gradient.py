@@ -34,7 +34,7 @@ class StepGradient(Generic[Key]):
     """Adds a batch's gradient; with the last batch of an optimizer step, divides by the count.
 
     :meth:`Family.loss` gives a sum and a count, gradients are summed over every batch and rank
-    of an optimizer step and divided by the whole count once, so that no way to split a step
+    of an optimizer step and divided by the total count once, so that no way to split a step
     changes its gradient; ``training.loss_normalization`` says what is counted. (Trainer divides
     by the number of batches, or not at all where a model's forward takes keyword arguments;
     huggingface/transformers 47688.)
@@ -44,7 +44,7 @@ class StepGradient(Generic[Key]):
         job: The training.
         rows: Loads a batch again where memory holds it only in pieces.
         stop: Whether this rank was asked to stop; the ranks agree with each step's gradient.
-        time_limit: Told how long steps take; None where there is no limit.
+        time_limit: Takes note of how long steps take; None where there is no limit.
 
     Attributes:
         guard: Judges the loss of every step.
@@ -226,6 +226,9 @@ class StepGradient(Generic[Key]):
         self._drop(model)
         step = self._trainer.state.global_step + 1
         self.guard.reject(step, reason, batches, rank=distributed.rank())
+        if step == self._trainer.state.max_steps and not self.guard.good:
+            # Before an untrained model is measured and saved.
+            self.guard.account(step, self.skipped.reasons)
 
     def _problem_of(self, gradients: list[torch.Tensor]) -> str | None:
         if self._trainer.accelerator.scaler is not None:  # which looks for itself, and rescales

@@ -53,5 +53,5 @@ class Job(Generic[Key]):
 
     @property
     def steps_total(self) -> int:
-        """Optimizer steps of the whole training."""
+        """Optimizer steps of the full training."""
         return steps_total(self.plan, self.config)

@@ -19,7 +19,7 @@ class Pauses:
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """What is done in the block is no training."""
+        """What is done in the block is not training."""
         started = time.monotonic()
         try:
             yield

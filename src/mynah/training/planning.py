@@ -48,7 +48,7 @@ def planned_batches(
         family: The model.
         rows: What there is to learn from.
         run: The run's directory.
-        resume: The checkpoint that the training goes on from.
+        resume: The checkpoint that the training resumes from.
 
     Raises:
         UserError: No batch fits, or rows cannot be learned and ``data.on_impossible`` is ``fail``.

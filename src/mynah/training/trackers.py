@@ -1,8 +1,8 @@
 """Trackers of curves: TensorBoard, trackio, wandb, mlflow and the others of transformers.
 
 A tracker is a guest: what fails in it is said once and costs its curves, never the training.
-A resumed training goes on in the same curve: what it was called and how far it was written is
-kept in ``trackers.json`` beside the model, and steps that were told already are not told again
+A resumed training continues the same curve: what it was called and how far it was written is
+kept in ``trackers.json`` beside the model, and steps that were logged already are not logged again
 (they are the same, for a resumed training repeats them bit for bit).
 """
 
@@ -27,19 +27,19 @@ from mynah.files import read_json, write_json
 TENSORBOARD = "tensorboard"
 TRACKER_RECORD = "trackers.json"
 
-# Trackers with runs of their own on some server: the variable that names a run to go on with.
+# Trackers with runs of their own on some server: the variable that names a run to continue.
 _RUN_VARIABLES = {"wandb": "WANDB_RUN_ID", "mlflow": "MLFLOW_RUN_ID"}
 
 
 class Tracker(TrainerCallback):
-    """One tracker of transformers, made harmless and able to go on.
+    """One tracker of transformers, made harmless and able to resume.
 
     Args:
         name: As ``training.report_to`` gives it.
         make: Makes transformers' callback; called when the training begins.
         directory: Where ``trackers.json`` lies.
         run_name: What the run is called where nothing was set.
-        resuming: Whether the training goes on from a checkpoint.
+        resuming: Whether the training resumes from a checkpoint.
         rewinds: Whether the tracker forgets by itself what lies after the step that is resumed.
     """
 
@@ -144,7 +144,7 @@ def trackers(names: Sequence[str], directory: Path, *, first_step: int) -> list[
     Args:
         names: As ``training.report_to`` gives them.
         directory: The run's directory: TensorBoard writes into ``tensorboard/`` in it.
-        first_step: The step the training goes on from; 0 at its start.
+        first_step: The step the training resumes from; 0 at its start.
 
     Raises:
         UserError: The package of one is not installed.
@@ -180,6 +180,6 @@ def _tensorboard(folder: Path, first_step: int) -> Callable[[], TrainerCallback]
             where="training.report_to",
             fix='pip install "mynah-asr[tracking]"',
         ) from error
-    # What an interrupted run told after this step is told again.
+    # What an interrupted run logged after this step is logged again.
     purge = first_step + 1 if first_step else None
     return lambda: TensorBoardCallback(SummaryWriter(log_dir=str(folder), purge_step=purge))

@@ -92,7 +92,7 @@ def train(
         output_directory: Where ``checkpoint-N`` go, and at the end the best model.
         evaluate: Measures the model at a step: error rates by name, as ``eval_wer``.
         augmentation: Of the training audio; None: opened here, as the settings say.
-        resume: An intact checkpoint to go on from.
+        resume: An intact checkpoint to resume from.
         on_first_checkpoint: Called once, after the first checkpoint of this call is complete.
         extra_files: Text files written into every checkpoint, by name.
         elapsed_seconds: What of ``training.max_time`` went before this call.
@@ -143,7 +143,7 @@ def _begun(job: Job[Key], resume: Path | None) -> int:
             machine=describe_machine(job.family.model),
         )
         _check_state(resume, step)
-    console.say(f"Going on at step {step:,} of {total:,}")
+    console.say(f"Resuming at step {step:,} of {total:,}")
     return step
 
 
@@ -190,6 +190,8 @@ def _result(trainer: MynahTrainer[Key], started: float) -> TrainingResult:
     chosen = trainer.checkpointer.chosen()
     skipped = trainer.gradient.skipped.reasons
     interrupted = trainer.measurer.interrupted or trainer.stop.requested
+    steps = trainer.state.global_step
+    trainer.gradient.guard.account(steps, skipped, stopped=interrupted)
     if chosen is not None and not interrupted and distributed.rank() == 0:
         checkpoints.publish(chosen, trainer.job.output_directory)
     if distributed.rank() == 0:
@@ -199,7 +201,7 @@ def _result(trainer: MynahTrainer[Key], started: float) -> TrainingResult:
             f"{len(skipped):,} training utterance(s) could not be used and were left out."
         )
     return TrainingResult(
-        steps=trainer.state.global_step,
+        steps=steps,
         epochs=float(trainer.state.epoch or 0.0),
         best_checkpoint=chosen,
         best_score=trainer.state.best_metric,
@@ -224,7 +226,7 @@ def _lost_worker(error: RuntimeError) -> UserError:
     return UserError(
         f"A data worker was killed, most likely for want of memory: {str(error).splitlines()[0]}",
         where="training.dataloader_num_workers",
-        fix="use fewer workers, or go on from the last checkpoint with resume_from_checkpoint=last",
+        fix="use fewer workers, or resume the training: resume_from_checkpoint=last",
     )
 
 

@@ -114,7 +114,7 @@ def test_a_full_disk_is_said_with_what_is_needed_and_what_is_free(tmp_path, erro
     assert is_intact(checkpoint_path(tmp_path, 1))
 
 
-def test_a_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written_is_the_users_to_fix(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 

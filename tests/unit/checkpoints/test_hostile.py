@@ -1,6 +1,6 @@
 """A checkpoint may be anybody's: whatever its files hold, it is refused, and nothing else happens.
 
-What is right is known beforehand: a ``UserError``, in seconds, with no file written or read
+What is right is known in advance: a ``UserError``, in seconds, with no file written or read
 outside of the checkpoint. No expectation comes from what the code makes of it.
 """
 

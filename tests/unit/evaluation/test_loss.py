@@ -99,7 +99,7 @@ def test_it_leaves_no_trace(checkpoints, corpus):
     state = torch.get_rng_state()
     first = measured(family, corpus)
     assert family.model.training and torch.equal(state, torch.get_rng_state())
-    assert measured(family, corpus) == first  # nothing is drawn: dropout is off
+    assert measured(family, corpus) == first  # nothing is sampled: dropout is off
     assert all(parameter.grad is None for parameter in family.model.parameters())
 
 

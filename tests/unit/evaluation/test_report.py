@@ -108,7 +108,7 @@ def test_every_utterance_has_its_line_in_the_corpus_s_order(tmp_path):
     assert records[0]["alignment"][-1] == ["insert", "", "now"]
     assert records[1]["error"] == "the file is cut off"
     assert (records[1]["hypothesis"], records[1]["wer"], records[1]["deletions"]) == ("", 1.0, 3)
-    assert records[4]["wer"] is None  # words heard where the reference has none
+    assert records[4]["wer"] is None  # words recognized where the reference has none
     total = sum(r["substitutions"] + r["deletions"] + r["insertions"] for r in records[:5])
     assert total / sum(r["words"] for r in records[:5]) == evaluation.scores["wer"].value
 

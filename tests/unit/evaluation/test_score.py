@@ -79,7 +79,7 @@ def test_each_utterance_has_the_fewest_errors_possible(said, heard):
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abc"), max_size=8))
-def test_an_alignment_spells_both_texts_and_marks_each_difference(said, heard):
+def test_an_alignment_contains_both_texts_and_marks_each_difference(said, heard):
     row = scored((" ".join(said), " ".join(heard)), ("x", "x")).per_utterance[0]
     assert [w.reference for w in row.alignment if w.operation != "insert"] == said
     assert [w.hypothesis for w in row.alignment if w.operation != "delete"] == heard

@@ -64,7 +64,7 @@ def test_processes_that_claim_at_the_same_moment_never_share_a_directory(tmp_pat
     }
 
 
-def test_a_claim_below_a_file_is_the_users_to_mend(tmp_path):
+def test_a_claim_below_a_file_is_the_users_to_fix(tmp_path):
     (tmp_path / "day").write_text("")
     with pytest.raises(UserError, match="cannot be made"):
         runs_directory.claim(tmp_path / "day", "14-03-11")

@@ -72,7 +72,7 @@ def test_a_job_that_fails_and_one_that_is_killed_stop_no_other(tmp_path, capsys)
     assert "learning_rate=1e-05" in captured.err and "job.log" in captured.err
 
 
-def test_failures_that_are_all_the_users_to_mend_give_status_two(tmp_path):
+def test_failures_that_are_all_the_users_to_fix_give_status_two(tmp_path):
     assert run(tmp_path, RATES, ["mistake", "train 0.1", "mistake"]).exit_status == 2
 
 
@@ -296,7 +296,7 @@ def test_names_need_no_quoting_anywhere(tmp_path):
         assert not set(job.directory.name) & set(" '\"()=,/$")
 
 
-def test_a_sweep_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path):
+def test_a_sweep_folder_that_cannot_be_made_is_the_users_to_fix(tmp_path):
     (tmp_path / "outputs").write_text("")
     with pytest.raises(UserError, match="cannot be made"):
         run(tmp_path, RATES)

@@ -114,7 +114,7 @@ def test_gradient_checkpointing_reaches_transformers_under_its_new_name(tmp_path
     assert translated(tmp_path, gradient_checkpointing=True).activation_checkpointing
 
 
-def test_a_value_that_transformers_refuses_is_the_users_to_mend(tmp_path):
+def test_a_value_that_transformers_refuses_is_the_users_to_fix(tmp_path):
     with pytest.raises(UserError, match="optimal"):
         translated(tmp_path, optim="optimal")
 

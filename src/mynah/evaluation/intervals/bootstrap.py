@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mynah.evaluation.intervals.interval import CONFIDENCE
 from mynah.evaluation.metrics.metric import Metric
 
-_RESAMPLED_AT_ONCE = 4_000_000  # rows drawn into memory together, 32 MB
+_RESAMPLED_AT_ONCE = 4_000_000  # rows sampled into memory together, 32 MB
 
 
 def bootstrap(
@@ -20,14 +20,14 @@ def bootstrap(
     """95 % percentile intervals of metrics, by resampling rows: utterances, or speakers.
 
     Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR performance
-    evaluation". Each resample draws as many rows as there are, with replacement, and takes the
+    evaluation". Each resample takes as many rows as there are, with replacement, and takes the
     metric of their sum; all metrics see the same resamples. A resample in which there is
     nothing to count, or that has no value, is left out.
 
     Args:
         measured: Metrics with their statistics, float64 [rows, k], the same rows for all.
         samples: Resamples; 0: no interval.
-        seed: Seed of the draws.
+        seed: Seed of the resamples.
 
     Returns:
         (low, high) of each metric; NaN where there is no interval: no resamples, or fewer than

@@ -30,7 +30,7 @@ class DiskWatch:
         self._warned = False
 
     def warn_early(self, saves: int) -> None:
-        """Say at the start where the checkpoints of the whole training will not fit.
+        """Say at the start where the checkpoints of the full training will not fit.
 
         One more than are kept, for the newest is complete before the oldest goes; and the model
         once more, at the top of its directory.
@@ -74,7 +74,7 @@ class DiskWatch:
                 f"The disk is nearly full: a checkpoint takes about {megabytes(needed)}, and "
                 f"{megabytes(free)} are free. What was saved before is still there.",
                 where=str(self._directory),
-                fix="free some space, then go on with resume_from_checkpoint=last "
+                fix="free some space, then resume with resume_from_checkpoint=last "
                 "(training.save_total_limit keeps fewer checkpoints)",
             )
         if free < 2 * needed and not self._warned:

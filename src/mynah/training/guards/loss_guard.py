@@ -1,9 +1,11 @@
-"""Steps that must not count: a loss that is no number, infinite, or has exploded."""
+"""Steps that must not count: a loss that is NaN, infinite, or has exploded."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ BAD_STEPS_FOLDER = "bad_batches"
 _AVERAGED_STEPS = 50  # that the running average forgets over
 _SETTLED_STEPS = 20  # before this many nothing is called an explosion
 _NAMED = 5  # utterances named in a line
+_REASONS = 2  # reasons named at the end of a training
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,19 @@ class LossGuard:
     """
 
     def __init__(self, directory: Path, *, most: int, factor: float) -> None:
-        self._directory = directory
+        self._bad_steps = directory / BAD_STEPS_FOLDER
         self._most = most
         self._factor = factor
         self._bad = 0
         self._good = 0
         self._average = 0.0
         self._highest = 0.0
+        self._reasons: list[str] = []  # of this call, each once
+
+    @property
+    def good(self) -> int:
+        """Steps that changed the model, those before a resume included."""
+        return self._good
 
     def state(self) -> dict[str, float]:
         """What a resumed training needs to judge alike."""
@@ -98,14 +107,12 @@ class LossGuard:
             UserError: It is one too many in a row.
         """
         self._bad += 1
+        if reason not in self._reasons:
+            self._reasons.append(reason)
         worst = sorted(batches, key=_badness, reverse=True)
         ids = worst[0].ids if worst else []
         named = ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" * (len(ids) > _NAMED))
-        file = (
-            self._directory
-            / BAD_STEPS_FOLDER
-            / f"step-{step}{f'-rank-{rank}' if rank else ''}.json"
-        )
+        file = self._bad_steps / f"step-{step}{f'-rank-{rank}' if rank else ''}.json"
         self._write(file, step, reason, worst)
         console.notice(
             f"Step {step:,} is left out: {reason}. Utterances: {named or 'none'} ({file.name} in "
@@ -115,10 +122,35 @@ class LossGuard:
             raise UserError(
                 f"{self._bad} steps in a row gave no usable gradient: {reason}.",
                 where=f"step {step}; the batches are listed in {file.parent}",
-                fix="lower training.learning_rate or mend those utterances, then go on from the "
+                fix="lower training.learning_rate or fix those utterances, then resume from the "
                 "last good checkpoint: resume_from_checkpoint=last (training.max_bad_steps is "
                 f"{self._most})",
             )
+
+    def account(self, steps: int, unusable: Mapping[str, str], *, stopped: bool = False) -> None:
+        """Say how many steps a training left out, at its end.
+
+        Args:
+            steps: The optimizer steps it came to, those before a resume included.
+            unusable: Why utterances could not be used, by id.
+            stopped: Whether it was stopped before its end, and may still learn.
+
+        Raises:
+            UserError: All of them were left out, so that nothing was learned.
+        """
+        left_out = steps - self._good
+        if left_out <= 0:
+            return
+        why = "; ".join(self._reasons[:_REASONS])
+        if self._good or stopped:
+            console.notice(f"{left_out:,} of {steps:,} steps left out" + f": {why}." * bool(why))
+            return
+        rows = [f"{name}: {reason}" for name, reason in islice(unusable.items(), _REASONS)]
+        raise UserError(
+            f"Nothing was learned: all {steps:,} steps were left out" + f" ({why})." * bool(why),
+            where="; ".join(rows) or f"the batches are listed in {self._bad_steps}",
+            fix="fix those utterances or lower training.learning_rate, then train from scratch",
+        )
 
     def _write(self, file: Path, step: int, reason: str, batches: list[StepBatch]) -> None:
         content: dict[str, Any] = {

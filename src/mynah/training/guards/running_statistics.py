@@ -13,7 +13,7 @@ from mynah import distributed
 class RunningStatistics:
     """The means and variances that batch normalisation gathers in its forward pass.
 
-    A batch whose loss is no number has moved them before its loss is known: leaving its gradient
+    A batch whose loss is NaN has moved them before its loss is known: leaving its gradient
     out is not enough.
 
     Args:
@@ -30,7 +30,7 @@ class RunningStatistics:
 
     @property
     def _buffers(self) -> Iterator[torch.Tensor]:
-        """Looked up anew: moving a model, or wrapping it, gives it other tensors."""
+        """Looked up again: moving a model, or wrapping it, gives it other tensors."""
         return (buffer for module in self._modules for buffer in module.buffers(recurse=False))
 
     def keep(self) -> None:

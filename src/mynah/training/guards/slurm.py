@@ -65,5 +65,5 @@ def requeue() -> bool:
     if problem is not None:
         console.notice(f"SLURM did not requeue job {number}: {problem}")
         return False
-    console.say(f"Job {number} is back in the queue and goes on from the checkpoint.")
+    console.say(f"Job {number} is back in the queue and resumes from the checkpoint.")
     return True

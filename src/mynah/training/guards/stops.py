@@ -26,7 +26,7 @@ WARNING: int | None = getattr(signal, "SIGUSR1", None)
 SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, *((WARNING,) if WARNING else ()))
 
 
-class EvaluationStopped(Exception):  # noqa: N818 - it is no error
+class EvaluationStopped(Exception):  # noqa: N818 - it is not an error
     """Raised inside an evaluation by the first signal: a step is short, an evaluation is not."""
 
 
@@ -110,7 +110,7 @@ class StopRequest:
         if number == WARNING and self._problem is not None:
             raise Failed(self._problem)
         if self.requested:
-            # A warning is no impatience, and what follows one comes of itself.
+            # A warning is not impatience, and what follows one comes of itself.
             warned = number == WARNING or (
                 number == signal.SIGTERM and self.reason not in ("SIGINT", "SIGTERM")
             )

@@ -73,7 +73,7 @@ class Watchdog:
         return UserError(
             f"No batch came for {duration(waited)}: reading is stuck.",
             where=self._named(),
-            fix="see whether the disk or network drive of these recordings answers, then go on "
+            fix="see whether the disk or network drive of these recordings answers, then resume "
             "with resume_from_checkpoint=last (training.loader_timeout_seconds is the longest "
             "wait)",
         )

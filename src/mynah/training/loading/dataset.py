@@ -51,7 +51,7 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         augmentation: What becomes of the audio and of its features.
         normalization: ``training.loss_normalization``.
         context_dropout: ``model.context_dropout``.
-        seed: Of the run, for what is drawn here.
+        seed: Of the run, for what is sampled here.
     """
 
     def __init__(

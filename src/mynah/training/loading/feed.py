@@ -118,7 +118,7 @@ class Feed(Generic[Key]):
 
     def end_read_ahead(self) -> None:
         """Let the batches go that are read already."""
-        # Of workers that are kept, one iterator serves every epoch: it is no sign of a new one.
+        # Of workers that are kept, one iterator serves every epoch: it is not a sign of a new one.
         if self._ahead is not None:
             self._ahead.close()
             self._ahead = None

@@ -90,6 +90,6 @@ class _Storing:
 
 
 def _leave_signals_to_training(worker: int) -> None:
-    """Ctrl-C and a cluster's signals reach the whole process group: the training decides."""
+    """Ctrl-C and a cluster's signals reach the full process group: the training decides."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

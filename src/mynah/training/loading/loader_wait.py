@@ -46,7 +46,7 @@ class LoaderWait:
 
     @property
     def share(self) -> float:
-        """Of the whole training, 0 to 1."""
+        """Of the full training, 0 to 1."""
         passed = self._passed()
         return self._waited / passed if passed > 0 else 0.0
 

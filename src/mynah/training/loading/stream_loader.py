@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from mynah.data.streams.stream import Stream
 
 _NAMED = 5  # rows named one by one when they are left out
-_HELD = 2  # windows in memory: the one that batches are made of, and the next
+_HELD = 2  # windows in memory: the one that batches consist of, and the next
 
 
 class StreamPlan:
     """:class:`~mynah.data.positions.Batches` where nobody knows how long an epoch is.
 
-    To the trainer the whole training is one epoch; the passes over the stream are told by
+    To the trainer the full training is one epoch; the passes over the stream are known by
     :attr:`passes`, and they are the epochs of augmentation.
 
     Args:
@@ -44,7 +44,7 @@ class StreamPlan:
             nowhere.
 
     Attributes:
-        batches_per_epoch: Batches of the whole training, the same for every rank.
+        batches_per_epoch: Batches of the full training, the same for every rank.
         left_out_counts: Rows of the first pass that are not learned from, by reason.
         passes: Which pass over the stream is being read, from 0.
     """
@@ -193,7 +193,7 @@ class StreamPlan:
                 file.writelines(lines)
 
     def _cut_list(self, size: int) -> None:
-        """Forget what was listed after the place that training goes on from."""
+        """Forget what was listed after the place that training resumes from."""
         if self._list is not None and self._list.exists() and self._list.stat().st_size > size:
             with self._list.open("r+b") as file:
                 file.truncate(size)

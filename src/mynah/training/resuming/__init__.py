@@ -1,1 +1,1 @@
-"""What a checkpoint holds of a training, and how it goes on from there."""
+"""What a checkpoint holds of a training, and how it resumes from there."""

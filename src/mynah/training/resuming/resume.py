@@ -1,4 +1,4 @@
-"""What a resumed training must share with the one it goes on from, and what it may change."""
+"""What a resumed training must share with the one it resumes from, and what it may change."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def read_about(checkpoint: Path) -> dict[str, Any]:
 def check_resume(
     checkpoint: Path, settings: Mapping[str, Any], *, world_size: int, steps: int, machine: str
 ) -> int:
-    """Check that training may go on from a checkpoint; say what the changes mean.
+    """Check that training may resume from a checkpoint; say what the changes mean.
 
     Args:
         checkpoint: An intact checkpoint.
@@ -113,7 +113,7 @@ def check_resume(
         The checkpoint's step.
 
     Raises:
-        UserError: It is no training's checkpoint, or what must not change did; named.
+        UserError: It is not a training's checkpoint, or what must not change did; named.
     """
     about = read_about(checkpoint)
     training = _training_of(about, checkpoint)
@@ -129,7 +129,7 @@ def check_resume(
                 f"With {world_size} processes this training has {steps:,} steps, and it has "
                 f"done {step:,} of {training['steps_total']:,} with {ranks}.",
                 where=str(checkpoint),
-                fix=f"set training.max_steps={training['steps_total']}, or go on with as many "
+                fix=f"set training.max_steps={training['steps_total']}, or resume with as many "
                 "batches a step as before (training.gradient_accumulation_steps)",
             )
     if training["steps_total"] != steps:
@@ -139,7 +139,7 @@ def check_resume(
         )
     if training["machine"] != machine:
         console.notice(
-            f"This training ran on {training['machine']} and goes on on {machine}: sums are "
+            f"This training ran on {training['machine']} and resumes on {machine}: sums are "
             "rounded in another order there, so that it will not end bit for bit as it would have."
         )
     return step
@@ -150,7 +150,7 @@ def _training_of(about: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
     training: dict[str, Any] | None = about.get("training")
     if training is None or not (checkpoint / "trainer_state.json").exists():
         raise UserError(
-            "This is a model without its training state, so training cannot go on from it.",
+            "This is a model without its training state, so training cannot resume from it.",
             where=str(checkpoint),
             fix="resume from a checkpoint-N directory; to fine-tune this model instead, "
             "set model.pretrained to it",
@@ -195,7 +195,7 @@ def _tell_ranks(training: dict[str, Any], world_size: int, batches: int, accumul
         if batches % world_size == 0:
             means += f" (training.gradient_accumulation_steps={batches // world_size} keeps both)"
     console.notice(
-        f"This training ran on {ranks} process(es) and goes on with {world_size}: {means}. In "
+        f"This training ran on {ranks} process(es) and resumes with {world_size}: {means}. In "
         "this epoch some utterances may come twice and others not at all; from the next one on "
         "each comes once again. The result is not that of an uninterrupted run."
     )

@@ -1,4 +1,4 @@
-"""A training's checkpoints: what is committed, which one is chosen, and how it goes on."""
+"""A training's checkpoints: what is committed, which one is chosen, and how it resumes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Checkpointer(Generic[Key]):
         gradient: Its running loss, loss guard and skipped rows are saved.
         measurer: Its scores are saved, and the evaluation that is left for later.
         pauses: Leave the saves out of the speed.
-        time_limit: Told how long a save takes; None where there is no limit.
+        time_limit: Takes note of how long a save takes; None where there is no limit.
 
     Attributes:
         disk: Sees that a checkpoint will fit before it is written.
@@ -182,7 +182,7 @@ class Checkpointer(Generic[Key]):
             return self._resumed_from
         return best or (newest if newest.is_dir() else None)
 
-    # Going on
+    # Resuming
 
     def load_model(self, directory: Path) -> None:
         """Put a checkpoint's weights into the model, strictly, and what the parts know.
@@ -211,7 +211,7 @@ class Checkpointer(Generic[Key]):
             job.plan.restore(about["stream"])
 
     def load_optimizer(self) -> None:
-        """Go on with the optimizer, schedule and scaler of the checkpoint that was loaded."""
+        """Resume with the optimizer, schedule and scaler of the checkpoint that was loaded."""
         directory, trainer = self._resumed_from, self._trainer
         if directory is None:
             return
@@ -223,9 +223,9 @@ class Checkpointer(Generic[Key]):
                 scaler.load_state_dict(state.load_tree(directory, "scaler"))
 
     def load_random_state(self) -> None:
-        """Go on with the random state of the checkpoint that was loaded, once.
+        """Resume with the random state of the checkpoint that was loaded, once.
 
-        With another number of ranks a rank may have none, and goes on with its own.
+        With another number of ranks a rank may have none, and continues with its own.
         """
         directory, self._random_from = self._random_from, None
         if directory is not None:

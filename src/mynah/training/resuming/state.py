@@ -22,7 +22,7 @@ def save_tree(tree: Any, directory: Path, stem: str) -> None:
     """Write a tree as ``stem.json`` and, where it holds tensors, ``stem.safetensors``.
 
     Raises:
-        TypeError: The tree holds something that is no data, as a function.
+        TypeError: The tree holds something that is not data, as a function.
     """
     tensors: dict[str, torch.Tensor] = {}
     packed = _pack(tree, tensors, stem)
@@ -84,7 +84,7 @@ def _unpack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """State of every generator a training draws from: Python, NumPy, torch, the device."""
+    """State of every generator a training samples from: Python, NumPy, torch, the device."""
     state: dict[str, Any] = {
         "python": random.getstate(),
         "numpy": np.random.get_state(),

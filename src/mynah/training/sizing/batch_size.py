@@ -60,13 +60,13 @@ def with_batch_size(
 ) -> Config:
     """The settings with ``auto`` replaced by what it comes to, the same on every rank.
 
-    A training that goes on takes what it began with. What is found is said.
+    A training that resumes takes what it began with. What is found is said.
 
     Args:
         config: The settings; returned as they are where no ``auto`` is among them.
         family: The model, on its device; it is left as it was found.
         corpus: Training utterances.
-        resume: The checkpoint that training goes on from.
+        resume: The checkpoint that training resumes from.
 
     Raises:
         UserError: Not even one utterance fits the GPU.
@@ -139,7 +139,7 @@ def largest_budget(
         plan: The batches, of any budget.
         durations: Seconds of each row, [rows].
         fits: Whether a batch of these rows fits. It is taken for granted that a batch that
-            is no larger than one that fits does too.
+            is not larger than one that fits does too.
 
     Returns:
         Whole seconds, at most so many that an epoch has 50 steps; None where no row fits.

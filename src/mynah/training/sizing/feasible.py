@@ -113,7 +113,7 @@ def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
 def label_bounds(texts: Sequence[str]) -> np.ndarray:
     """At most so many frames does CTC need for a text, int64 [texts], whatever the tokenizer.
 
-    That is a frame a label and one between two equal labels. A label is made of one character
+    That is a frame a label and one between two equal labels. A label consists of one character
     or more, so of labels of a single character no more are equal to the one before than
     characters are, and a label of two or more characters takes two frames at most. Where
     there are characters beyond ASCII, a label may be a byte of one.

@@ -51,7 +51,7 @@ def jackknife(errors, words, speaker):
 
 
 def bootstrap(errors, words, speaker, samples, seed):
-    """Speakers drawn with replacement, one resample after the other."""
+    """Speakers sampled with replacement, one resample after the other."""
     names = np.unique(speaker)
     sums = [(errors[speaker == n].sum(), words[speaker == n].sum()) for n in names]
     generator = np.random.default_rng(seed)

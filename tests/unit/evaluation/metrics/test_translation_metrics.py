@@ -1,4 +1,4 @@
-"""BLEU and chrF from sums of statistics, against sacrebleu's scores of whole corpora."""
+"""BLEU and chrF from sums of statistics, against sacrebleu's scores of full corpora."""
 
 from __future__ import annotations
 
