@@ -1,4 +1,4 @@
-"""What is drawn, not loaded: the FastConformer encoder, its features and its first weights."""
+"""The FastConformer encoder from scratch: its features and its first weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few utterances before and after augmentation, and what was drawn for them."""
+"""A few utterances before and after augmentation, and what was sampled for them."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ _IN_WORDS = ("speed", "room", "gain_db", "noise", "telephone", "spec_augment")
 
 
 def describe_drawn(drawn: dict[str, Any]) -> list[str]:
-    """What was drawn, in words for people."""
+    """What was sampled, in words for people."""
     said: list[str] = []
     if "speed" in drawn:
         said.append(f"speed {drawn['speed']:g}")
@@ -92,7 +92,7 @@ def describe_drawn(drawn: dict[str, Any]) -> list[str]:
             f"{masks['frequency_masked']:.1%} of the bands"
         )
     said += [f"{name}: {value}" for name, value in drawn.items() if name not in _IN_WORDS]
-    return said or ["nothing was drawn this time"]
+    return said or ["nothing was sampled this time"]
 
 
 def _utterance(one: Augmented, sample_rate: int, budget: ClipBudget) -> Markup:
@@ -175,9 +175,9 @@ def _about(command: str, settings: str) -> Markup:
                 "p",
                 "Frequencies are in hertz, on the mel scale; the brightest point of each pair is "
                 "white, and what lies 80 decibels below it black. Masks of SpecAugment are one "
-                "colour; they are on the features, and cannot be heard. What was drawn is a "
-                "function of the seed, the epoch and the utterance's id: a training with these "
-                "settings hears the same.",
+                "colour; they are on the features, and cannot be listened to. What was sampled is "
+                "a function of the seed, the epoch and the utterance's id: a training with these "
+                "settings gets the same.",
             ),
             tag("h3", "Command"),
             tag("pre", command),

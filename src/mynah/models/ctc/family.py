@@ -126,7 +126,7 @@ class CTC(Family):
         learns = tuning_of_recognizer(config)
         if parts.new_head and learns.decoder == FROZEN:
             raise UserError(
-                "The last layer is drawn anew, so it has to learn.",
+                "The last layer is newly initialized, so it has to learn.",
                 where="model.decoder_tuning=frozen",
                 fix="model.decoder_tuning=null",
             )
@@ -241,7 +241,7 @@ class CTC(Family):
                     "model.tokenizer=bpe with a larger model.vocab_size, or a smaller "
                     "model.encoder.subsampling_factor.",
                 )
-        # wav2vec2 and its kin mask spans of frames in training, which a batch has to hold.
+        # wav2vec2 and its relatives mask spans of frames in training, which a batch has to hold.
         longest = max(*lengths, self.frontend.quantum)
         batch = self.frontend.pad([example.features for example in examples], longest)
         targets = [example.labels for example in examples]

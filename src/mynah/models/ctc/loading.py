@@ -1,4 +1,4 @@
-"""CTC models with their processors: drawn from scratch, or pretrained and made fit the corpus."""
+"""CTC models with their processors: from scratch, or pretrained and adapted to the corpus."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def ctc_from_pretrained(
     else:
         console.notice(
             f"{part.name} gets a new tokenizer of {len(tokenizer)} {kind} pieces trained on "
-            f"this corpus, in place of its own of {len(own)}, and a last layer drawn anew over "
-            "them: it keeps how it hears and learns again how to write, for a language or script "
+            f"this corpus, in place of its own of {len(own)}, and a newly initialized last layer "
+            "over them: it keeps its encoder and learns again how to write, for a language or script "
             "that its own cannot."
         )
     for one in (written, getattr(written, "encoder_config", None)):
@@ -159,7 +159,7 @@ def _submodule(model: Any, path: str) -> Any:
 
 
 def _draw(model: Any, paths: Sequence[str]) -> None:
-    """Draw layers anew, as wide as the file's by chance though they may be."""
+    """Initialize layers again, as wide as the file's by chance though they may be."""
     from torch import nn
 
     for path in paths:

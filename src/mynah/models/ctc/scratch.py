@@ -49,7 +49,7 @@ def _parakeet(_: str, sizes: EncoderConfig, head: dict[str, Any], rate: int) -> 
 def _of_samples(
     architecture: str, sizes: EncoderConfig, head: dict[str, Any], rate: int
 ) -> tuple[Any, Any]:
-    """wav2vec2 and its kin, with layer norm: what they say does not depend on padding."""
+    """wav2vec2 and its relatives, with layer norm: what they say does not depend on padding."""
     from transformers import CONFIG_MAPPING, AutoModelForCTC, Wav2Vec2FeatureExtractor
 
     kernels, strides = _convolutions(sizes.subsampling_factor * rate // 100)

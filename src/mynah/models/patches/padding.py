@@ -3,7 +3,7 @@
 A convolution that reaches over a clip's end sees zeros there where the clip is alone, and
 something else where it is padded for a longer neighbour; a norm over a clip's frames, or one
 that is trained on a batch's, takes padded frames into its statistics. Mended are the group norm
-of wav2vec2 and its kin, the conformer of wav2vec2, data2vec's positional convolutions,
+of wav2vec2 and its relatives, the conformer of wav2vec2, data2vec's positional convolutions,
 w2v-BERT's adapter, SEW, LASR and Granite Speech 5 (Parakeet: fastconformer.py), and of
 sequence-to-sequence models both Moonshines and Speech2Text. transformers' modules are kept,
 weights, names and all: only a forward pass with a mask changes, to what it is without padding.

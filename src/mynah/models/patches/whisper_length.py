@@ -74,7 +74,7 @@ class AnyLengthEncoder(whisper.WhisperEncoder):
 
 
 class MaskedDecoder(whisper.WhisperDecoder):
-    """Whisper's decoder, told which encoder frames are sound."""
+    """Whisper's decoder, given which encoder frames are sound."""
 
     def forward(self, *inputs: Any, real: torch.Tensor | None = None, **options: Any) -> Any:
         if real is not None:

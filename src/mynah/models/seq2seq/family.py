@@ -226,7 +226,7 @@ class Seq2Seq(Family):
         window = self._window_samples
         if window is not None and samples > window:
             seconds = window / self.sample_rate
-            return f"it is longer than the {seconds:g} s that the encoder hears at once"
+            return f"it is longer than the {seconds:g} s that the encoder takes at once"
         length = self._prompt_length + len(labels) - 1  # its end is never an input
         if self._positions is not None and length > self._positions:
             return f"its transcript and what comes before it are {length} tokens, over the " + (
@@ -240,7 +240,7 @@ class Seq2Seq(Family):
 
     @property
     def _window_samples(self) -> int | None:
-        """Longest clip that the encoder hears, or None."""
+        """Longest clip that the encoder takes, or None."""
         if self.frontend.max_features is None:
             return None
         samples = 1.0 if self.feature_seconds is None else self.feature_seconds * self.sample_rate

@@ -1,4 +1,4 @@
-"""What a decoder is told before it writes: where a transcript starts, its language, its task."""
+"""What a decoder is conditioned on: where a transcript starts, its language, its task."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Prompts(ABC):
             )
         if language is not None and not self.languages:
             raise UserError(
-                "This model is told no language: it knows one alone.",
+                "This model takes no language: it knows one alone.",
                 where="model.language",
                 fix="model.language=null",
             )
@@ -64,7 +64,7 @@ class Prompts(ABC):
         return self._code(language) or self.languages[0]
 
     def knows(self, language: str) -> bool:
-        """Whether the decoder can be told what is spoken in a row of ``language``."""
+        """Whether the decoder can be conditioned on what is spoken in a row of ``language``."""
         return not self.languages or self.language is not None or bool(self._code(language))
 
     def check(self, languages: Iterable[str]) -> None:
@@ -77,7 +77,7 @@ class Prompts(ABC):
             if language:
                 self._known(language, "data")
             raise UserError(
-                "The decoder of this model is told which language is spoken, and there are rows "
+                "The decoder of this model is conditioned on the language, and there are rows "
                 "whose language is not known.",
                 where="model.language",
                 fix="model.language=en, or whichever it is; or a column `language` in the data",

@@ -128,7 +128,7 @@ def _ready(encoder: Any) -> Any:
 def keep_as_authors_do(encoder: Any) -> None:
     """Freeze what the authors of an encoder leave alone when it is fine-tuned.
 
-    The convolutions over samples of wav2vec2 and its kin (arXiv 2006.11477), and Whisper's
+    The convolutions over samples of wav2vec2 and its relatives (arXiv 2006.11477), and Whisper's
     sinusoids.
     """
     if hasattr(encoder, "feature_extractor"):

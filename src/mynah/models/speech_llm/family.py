@@ -166,7 +166,7 @@ class SpeechLLMFamily(Family):
         window = self._window_samples
         if window is not None and self._samples(samples) > window:
             seconds = window / self.sample_rate
-            return f"it is longer than the {seconds:g} s that the encoder hears at once"
+            return f"it is longer than the {seconds:g} s that the encoder takes at once"
         frames = self.output_length(samples)
         if frames == 0:
             return "it is too short for the encoder to make a frame of"
@@ -181,7 +181,7 @@ class SpeechLLMFamily(Family):
 
     @property
     def _window_samples(self) -> int | None:
-        """Longest clip that the encoder hears, or None."""
+        """Longest clip that the encoder takes, or None."""
         if self.frontend.max_features is None or self.feature_seconds is None:
             return None
         return round(self.frontend.max_features * self.feature_seconds * self.sample_rate)

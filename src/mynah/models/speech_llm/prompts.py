@@ -1,4 +1,4 @@
-"""What a language model is told before a transcript, and how it says that one has ended."""
+"""What a language model is prompted with, and how it says that a transcript has ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips longer than a model hears at once: cut into pieces, whose transcripts are joined."""
+"""Clips longer than a model takes at once: cut into pieces, whose transcripts are joined."""
 
 from __future__ import annotations
 

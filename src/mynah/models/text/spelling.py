@@ -95,13 +95,13 @@ class Spelling:
             named += f" and {len(unknown) - _NAMED} more"
         if share == 1.0:
             raise UserError(
-                "The model's tokenizer can spell none of the transcripts' characters, so there "
+                "The model's tokenizer can write none of the transcripts' characters, so there "
                 f"is nothing to learn: {named}.",
                 where="model.pretrained",
                 fix=instead or "Name a model that knows the language of the transcripts.",
             )
         console.notice(
-            f"The model's tokenizer cannot spell these characters of the transcripts ({share:.1%} "
+            f"The model's tokenizer cannot write these characters of the transcripts ({share:.1%} "
             f"of all), which are left out of what it learns: {named}"
         )
         if instead is not None and share >= _MUCH:

@@ -1,4 +1,4 @@
-"""Transducer models with their processors: drawn from scratch, or pretrained."""
+"""Transducer models with their processors: initialized from scratch, or pretrained."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_it_writes_the_corpus_learns_and_is_what_plain_transformers_loads(
     letters = set("".join(RUSSIAN)) - {" "}
     assert len(family.tokenizer) == len(letters) + 3
     old = len(AutoTokenizer.from_pretrained(checkpoints(kind)))
-    notice = next(one for one in said if "drawn anew" in one)
+    notice = next(one for one in said if "newly initialized" in one)
     assert f"of {len(family.tokenizer)} character" in notice and f"own of {old}," in notice
 
     rows = examples(family, clips, ["один", "два", "три", "семь"])
@@ -80,7 +80,7 @@ def test_bpe_has_as_many_pieces_as_asked_for(checkpoints, said):
     assert "44 bpe pieces" in said[0]
 
 
-def test_a_head_of_the_same_size_by_chance_is_drawn_anew_too(checkpoints):
+def test_a_head_of_the_same_size_by_chance_is_initialized_too(checkpoints):
     folder = checkpoints("hubert_ctc")
     texts = [" ".join("абвгдежзийклмнопрстуфхцчшщъыь")]  # 29 letters, blank, unknown, space
     family = build(folder, texts, new_tokenizer="character")
@@ -109,7 +109,7 @@ def test_a_frozen_encoder_leaves_all_layers_of_labels_to_learn(checkpoints, clip
 def test_a_corpus_of_which_nothing_can_be_written_is_an_error_that_says_how_to(checkpoints):
     with pytest.raises(UserError) as caught:
         build(checkpoints("hubert_ctc"))
-    assert "can spell none" in str(caught.value) and "А В Д" in str(caught.value)
+    assert "can write none" in str(caught.value) and "А В Д" in str(caught.value)
     assert "model.new_tokenizer=character" in str(caught.value)
 
 
