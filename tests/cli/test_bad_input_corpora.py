@@ -172,7 +172,7 @@ def test_a_cache_that_is_damaged_or_of_another_version_is_made_again_and_said(
 ):
     if damage == "another version":
         with monkeypatch.context() as patch:
-            for module in ("table_shards", "tables", "selection"):
+            for module in ("tables.shards", "tables.table", "preparation.selection"):
                 if hasattr(sys.modules.get(f"mynah.data.{module}"), "FORMAT_VERSION"):
                     patch.setattr(f"mynah.data.{module}.FORMAT_VERSION", 1)
             before = _prepare(corpus[0], tmp_path)

@@ -91,8 +91,8 @@ def ctc_from_pretrained(
         console.notice(
             f"{part.name} gets a new tokenizer of {len(tokenizer)} {kind} pieces trained on "
             f"this corpus, in place of its own of {len(own)}, and a newly initialized last layer "
-            "over them: it keeps its encoder and learns again how to write, for a language or script "
-            "that its own cannot."
+            "over them: it keeps its encoder and learns again how to write, for a language or "
+            "script that its own cannot."
         )
     for one in (written, getattr(written, "encoder_config", None)):
         if one is not None and hasattr(one, "vocab_size"):

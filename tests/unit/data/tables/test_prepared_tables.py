@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from data_helpers import settings, write_folder
 
+from mynah import console
 from mynah.cli.main import main
 from mynah.data.preparation import checking, selection
 from mynah.data.preparation.prepare import prepare
@@ -204,6 +205,7 @@ def test_the_command_prepares_a_folder_and_shows_its_splits(tmp_path, folder, mo
     (folder / "a2.wav").write_bytes(b"no sound")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MYNAH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(console.console(), "width", 200)  # a row of the table is one line
     status = main(["data", "prepare", "./recordings", "data.max_audio_seconds=1.05", "--to", "x"])
     told = " ".join(capsys.readouterr().out.split())
     assert status == 0
