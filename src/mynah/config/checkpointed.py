@@ -113,10 +113,12 @@ def checkpoint_config(
     data = one_corpus.beside_checkpoint(
         data, saved.data, config.data, lambda name: _is_typed(name, origins)
     )
+    # Where the writer of a checkpoint keeps a cache, or how many processes he has, is his alone.
+    here = {leaf: getattr(config.data, leaf) for leaf in leaves(Nature.RUN, "data")}
     measured = dataclasses.replace(
         config,
         model=model,
-        data=dataclasses.replace(data, sample_rate=saved.data.sample_rate),
+        data=dataclasses.replace(data, sample_rate=saved.data.sample_rate, **here),
         evaluation=_with_typed(saved.evaluation, config.evaluation, "evaluation", origins),
     )
     return MeasuringSettings(measured, notices)

@@ -45,6 +45,14 @@ def test_a_corpus_that_is_named_is_measured_and_not_the_checkpoint_s(tmp_path):
     assert (found.eval_splits, found.format) == (["auto"], "auto")
 
 
+def test_where_its_writer_kept_a_cache_is_not_taken_over_from_a_checkpoint(tmp_path):
+    trained = [*AN4, "data.dataset_cache_dir=/elsewhere/cache", "data.num_proc=64"]
+    found = measured(tmp_path, trained, []).config.data
+    assert (found.dataset_cache_dir, found.num_proc) == (None, None)
+    found = measured(tmp_path, trained, ["data.dataset_cache_dir=/here"]).config.data
+    assert found.dataset_cache_dir == "/here"
+
+
 def test_a_path_names_a_corpus_too(tmp_path):
     trained = ["data.dataset_name=/calls", "data.columns={text: sentence}", "data.language=de"]
     found = measured(tmp_path, trained, ["data.path=mine"]).config.data
