@@ -138,7 +138,7 @@ def test_a_mixture_is_written_in_an_experiment_and_changed_on_the_command_line(t
         ("data.mixture={calls:{weight:x}}", "data.mixture.calls.weight takes a number"),
         ("data.mixture.calls.weight=1", "names no corpus"),
         ("data.mixture={a:{path:x,weight:1},b:{path:y}}", "data.mixture.b has none"),
-        ("data.mixture={a:{path:x,weight:0}}", "nothing is drawn"),
+        ("data.mixture={a:{path:x,weight:0}}", "nothing is sampled"),
         ("data.mixture={a/b:{path:x}}", "cannot name a corpus"),
     ],
 )
