@@ -26,15 +26,33 @@ def jackknife_t(metric: Metric, statistics: NDArray[np.float64]) -> tuple[float,
         (low, high), inside the metric's range; NaN for fewer than two groups, or where the
         metric has no value without one of them.
     """
-    groups = len(statistics)
-    if groups < 2:
+    value, error = jackknife_error(metric, statistics)
+    if math.isnan(error):
         return math.nan, math.nan
-    total = statistics.sum(axis=0)
-    without = total - statistics
-    value, others = metric.value(total), metric.values(without)
-    if math.isnan(value) or np.isnan(others).any() or not without.any(axis=1).all():
-        return math.nan, math.nan
-    variance = (groups - 1) / groups * float(np.square(others - others.mean()).sum())
-    half = two_sided_quantile(CONFIDENCE, groups - 1) * math.sqrt(variance)
+    half = two_sided_quantile(CONFIDENCE, len(statistics) - 1) * error
     highest = math.inf if metric.highest is None else metric.highest
-    return max(0.0, value - half), min(highest, value + half)
+    return max(metric.lowest, value - half), min(highest, value + half)
+
+
+def jackknife_error(metric: Metric, statistics: NDArray[np.float64]) -> tuple[float, float]:
+    """A metric of all groups, and its jackknife standard error.
+
+    Args:
+        metric: The metric.
+        statistics: The sums of its statistics by group, float64 [groups, k].
+
+    Returns:
+        (value, error); the error is NaN for fewer than two groups, or where the metric has no
+        value without one of them.
+    """
+    groups = len(statistics)
+    total = statistics.sum(axis=0)
+    value = metric.value(total)
+    if groups < 2 or math.isnan(value):
+        return value, math.nan
+    without = total - statistics
+    others = metric.values(without)
+    if np.isnan(others).any() or not without.any(axis=1).all():
+        return value, math.nan
+    variance = (groups - 1) / groups * float(np.square(others - others.mean()).sum())
+    return value, math.sqrt(variance)

@@ -16,7 +16,7 @@ from mynah.evaluation.intervals.interval import FEWEST_SPEAKERS, Interval
 from mynah.evaluation.intervals.jackknife import jackknife_t
 from mynah.evaluation.metrics.metric import Metric
 
-_PERCENTILES_FROM = 30  # speakers; a bootstrap over fewer is too narrow
+PERCENTILES_FROM = 30  # speakers; a bootstrap over fewer is too narrow
 
 
 def speaker_intervals(
@@ -37,12 +37,11 @@ def speaker_intervals(
         samples: Resamples of the bootstrap; 0: no interval of either kind.
         seed: Seed of the resamples.
     """
-    names, group = np.unique(np.asarray(speakers, dtype=object).astype(str), return_inverse=True)
-    count = len(names)
+    sums = [(metric, sums_by_speaker(statistics, speakers)) for metric, statistics in measured]
+    count = len(sums[0][1]) if sums else 0
     if samples < 1 or count < 2:
         return None
-    sums = [(metric, _sums(statistics, group, count)) for metric, statistics in measured]
-    if count < _PERCENTILES_FROM:
+    if count < PERCENTILES_FROM:
         method = f"jackknife-t over {count} speakers"
         ends = [jackknife_t(metric, by_speaker) for metric, by_speaker in sums]
     else:
@@ -51,9 +50,10 @@ def speaker_intervals(
     return [Interval(low, high, method, count, count >= FEWEST_SPEAKERS) for low, high in ends]
 
 
-def _sums(
-    statistics: NDArray[np.float64], group: NDArray[np.intp], count: int
+def sums_by_speaker(
+    statistics: NDArray[np.float64], speakers: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Sums over the utterances of each speaker: [speakers, k]."""
-    columns = [np.bincount(group, weights=column, minlength=count) for column in statistics.T]
+    """Sums over the utterances of each speaker, those without one together: [speakers, k]."""
+    names, group = np.unique(np.asarray(speakers, dtype=object).astype(str), return_inverse=True)
+    columns = [np.bincount(group, weights=column, minlength=len(names)) for column in statistics.T]
     return np.stack(columns, axis=1)

@@ -33,7 +33,8 @@ class Metric(ABC):
             it is, as BLEU's 0 to 100.
         digits: Digits after the point of what is shown.
         normalized: Whether it takes text as the normaliser leaves it; else as it was written.
-        highest: The largest value there can be, or None; the smallest is 0.
+        lowest: The smallest value there can be.
+        highest: The largest, or None.
         formula: How it is computed, in a sentence for the report.
         package: The module it is computed by where that is not a dependency, as ``"sacrebleu"``.
         install: What ``pip install`` takes to get it.
@@ -48,6 +49,7 @@ class Metric(ABC):
     percent: ClassVar[bool] = True
     digits: ClassVar[int] = 2
     normalized: ClassVar[bool] = True
+    lowest: ClassVar[float] = 0.0
     highest: ClassVar[float | None] = None
     formula: ClassVar[str] = ""
     package: ClassVar[str | None] = None
