@@ -338,3 +338,25 @@ def test_the_command_answers_a_mistake_in_a_few_lines(tmp_path, capsys, monkeypa
     wrong = ["data", "segment", ".", "--to", "to", "--min-seconds", "30"]
     assert main.main(wrong) == 2
     assert "--max-seconds 20" in capsys.readouterr().err
+
+
+def test_scores_below_the_limit_are_counted_for_lower_limits(
+    call, tones, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["data", "segment", "call.wav", "--model", "tones", "--to", "to"]
+    assert main.main([*arguments, "--min-score", "-0.00001"]) in (0, 2)
+    said = " ".join(capsys.readouterr().out.split())
+    low = [one["score"] for one in lines(tmp_path / "to" / "rejected.jsonl")]
+    assert low and f"Of the {len(low)} with a low score: --min-score -0.1 keeps {len(low)}" in said
+
+
+def test_a_command_that_keeps_nothing_fails_and_says_why(tones, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    record(tmp_path / "call.wav", 0.5, "kilo lima", 0.5)
+    (tmp_path / "call.txt").write_text("papa quebec romeo sierra tango.")
+    assert main.main(["data", "segment", "call.wav", "--model", "tones", "--to", "to"]) == 2
+    said = capsys.readouterr().err
+    assert "No utterance was kept: 1 words not in the audio." in said
+    assert "to/rejected.jsonl" in said
+    assert len(lines(tmp_path / "to" / "rejected.jsonl")) == 1

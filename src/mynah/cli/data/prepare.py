@@ -17,7 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = _parser().parse_intermixed_args(arguments)  # settings may stand between flags
     return exit_status(lambda: _prepare(parsed))
 
 

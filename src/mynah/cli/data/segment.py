@@ -45,6 +45,7 @@ def _segment(parsed: argparse.Namespace) -> None:
     from mynah.segmentation.cutting import Lengths
     from mynah.segmentation.pauses import PauseRule
     from mynah.segmentation.segment import SegmentationRequest, segment
+    from mynah.segmentation.summary import check_kept
 
     request = SegmentationRequest(
         source=Path(parsed.source),
@@ -64,7 +65,8 @@ def _segment(parsed: argparse.Namespace) -> None:
         ),
         windows=PosteriorWindows(seconds=parsed.window_seconds),
     )
-    segment(request, Path.cwd())
+    found = segment(request, Path.cwd())
+    check_kept(found, request.to)
 
 
 def _parser() -> argparse.ArgumentParser:

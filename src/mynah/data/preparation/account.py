@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from mynah.console import notice, table
 from mynah.data.corpus import Corpus
-from mynah.data.preparation.filters import REASONS
+from mynah.data.preparation.filters import REASONS, TOO_LONG
 from mynah.files import write_json
 
 LISTED_ROWS = 1000  # rows that data.json lists itself; a file beside it lists all of more
@@ -59,10 +59,12 @@ def tell(report: Mapping[str, Any]) -> None:
                 f"{count:,} {reason}" for reason, count in account["dropped"].items()
             )
             first = account["dropped_rows"][0]
+            long = REASONS[TOO_LONG] in account["dropped"]
             notice(
                 f"Left out of {name}: {counts}; the first is {first['id']} "
                 f"({' '.join([first['reason'], first['detail']]).strip()}). "
                 f"{account.get('dropped_file', 'data.json')} lists them."
+                + (" `mynah data segment` cuts long recordings into utterances." if long else "")
             )
         if account.get("kept_unreadable"):
             first = account["kept_unreadable"][0]

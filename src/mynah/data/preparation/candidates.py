@@ -362,6 +362,8 @@ def _nothing_left(
     if first is not None:
         shown = f"{first['id']}, {first['reason']} {first['detail']}".rstrip()
         fix = f"Look at the first of them: {shown}"
+        if int((codes == filters.TOO_LONG).sum()) * 2 > len(codes):
+            fix = f"`mynah data segment` cuts long recordings into utterances; the first is {shown}"
     return UserError(
         f"No utterance of {request.name} is left" + (f": {', '.join(counts)}." if counts else "."),
         where="data",

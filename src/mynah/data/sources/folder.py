@@ -16,6 +16,7 @@ A listing in three lines, and the command that reads it::
 from __future__ import annotations
 
 import difflib
+import shlex
 from pathlib import Path
 
 from mynah.config.schema import DataConfig
@@ -33,6 +34,8 @@ from mynah.data.sources.reading.source import (
 )
 from mynah.errors import UserError
 
+# What `mynah data segment` cuts recordings by.
+TIMED_TRANSCRIPT_SUFFIXES = (".srt", ".vtt", ".stm", ".ctm", ".textgrid")
 _LISTINGS = ("metadata", "manifest", "transcripts", "validated")
 
 
@@ -89,7 +92,7 @@ def _listings(root: Path) -> list[Path]:
             path
             for folder in folders
             for path in sorted(folder.iterdir())
-            if path.is_file() and path.suffix in metadata.LISTING_SUFFIXES
+            if path.is_file() and path.suffix.lower() in metadata.LISTING_SUFFIXES
         ]
         by_split = [path for path in files if usual_split(path.stem)]
         named = [path for path in files if path.stem.lower() in _LISTINGS]
@@ -104,7 +107,9 @@ def _listings(root: Path) -> list[Path]:
 
 def _first_of_each_folder(paths: list[Path]) -> list[Path]:
     first: dict[Path, Path] = {}
-    for path in sorted(paths, key=lambda path: metadata.LISTING_SUFFIXES.index(path.suffix)):
+    for path in sorted(
+        paths, key=lambda path: metadata.LISTING_SUFFIXES.index(path.suffix.lower())
+    ):
         first.setdefault(path.parent, path)
     return list(first.values())
 
@@ -119,7 +124,7 @@ def _listed(
         else:
             default = listing.parent.name if listing.parent != root else WHOLE
         paths = AudioPaths(root, config, place, folders=[listing.parent])
-        unit = "row" if listing.suffix == ".parquet" else "line"
+        unit = "row" if listing.suffix.lower() == ".parquet" else "line"
         for number, listed in metadata.read_listing(listing, config.columns):
             where = f"{listing}, {unit} {number}"
             if "audio" not in listed:
@@ -162,7 +167,7 @@ def _beside(root: Path) -> dict[str, list[Row]]:
         top = relative.parts[0] if len(relative.parts) > 1 else ""
         split = top if usual_split(top) else WHOLE
         within = relative.parts[1:-1] if split == top else relative.parts[:-1]
-        text = _transcript(file.with_suffix(".txt"))
+        text = _transcript(file)
         found.setdefault(split, []).append(
             Row(
                 id=relative.as_posix(),
@@ -175,16 +180,32 @@ def _beside(root: Path) -> dict[str, list[Row]]:
     return found
 
 
-def _transcript(path: Path) -> str:
-    """What a text file says, "" where none can be read. Bytes that are no UTF-8 become the sign
-    for lost letters, by which preparation knows and names the row."""
-    try:
-        return path.read_bytes().decode("utf-8-sig", errors="replace")
-    except OSError:
-        return ""
+def _transcript(recording: Path) -> str:
+    """What the text file beside a recording says, "" where none can be read. Bytes that are not
+    UTF-8 become the sign for lost letters, by which preparation knows and names the row; so do
+    the zeros of UTF-16."""
+    for suffix in (".txt", ".TXT", ".Txt"):
+        try:
+            content = recording.with_suffix(suffix).read_bytes()
+        except OSError:
+            continue
+        return content.decode("utf-8-sig", errors="replace").replace("\0", "\ufffd")
+    return ""
 
 
 def _nothing(root: Path) -> UserError:
+    folder = root if root.is_dir() else root.parent
+    timed = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in TIMED_TRANSCRIPT_SUFFIXES
+    )
+    if timed:
+        return UserError(
+            f"There are no transcripts of utterances in this folder, but transcripts with times, "
+            f"as {timed[0].name}.",
+            where=str(root),
+            fix=f"mynah data segment {shlex.quote(str(folder))} --to utterances  cuts the "
+            "recordings by them",
+        )
     return UserError(
         "There are no transcripts in this folder.",
         where=str(root),

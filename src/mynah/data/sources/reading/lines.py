@@ -18,7 +18,8 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 def read_lines(path: Path, *, keep_ends: bool = False) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file, plain or gzipped, with their numbers from 1.
 
-    A byte order mark is left out, and so is the end of a line, Windows' too.
+    A byte order mark is left out, and so is the end of a line, Windows' and the old Macintosh's
+    (a carriage return alone, as Excel still writes "CSV (Macintosh)") too.
 
     Args:
         path: The file.
@@ -39,14 +40,14 @@ def read_lines(path: Path, *, keep_ends: bool = False) -> Iterator[tuple[int, st
                         where=str(path),
                     )
                 if number == 1:
-                    if line[:2] in _UTF16:
-                        raise _not_utf8(path, number, "utf-16")
+                    if encoding := _utf16(line):
+                        raise _not_utf8(path, number, encoding)
                     line = line.removeprefix(b"\xef\xbb\xbf")
-                try:
-                    text = line.decode("utf-8")
-                except UnicodeDecodeError:
-                    raise _not_utf8(path, number, "latin-1") from None
-                yield number, text if keep_ends else text.rstrip("\r\n")
+                    if not line.endswith(b"\n") and b"\r" in line:  # the file's only line end
+                        for number, part in enumerate(line.splitlines(keepends=True), 1):
+                            yield number, _text(part, path, number, keep_ends)
+                        continue
+                yield number, _text(line, path, number, keep_ends)
     except (OSError, EOFError, zlib.error) as problem:
         reason = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
         raise UserError(
@@ -54,6 +55,25 @@ def read_lines(path: Path, *, keep_ends: bool = False) -> Iterator[tuple[int, st
             where=str(path),
             fix="Fetch it again: it is cut short or damaged." if path.suffix == ".gz" else None,
         ) from problem
+
+
+def _utf16(line: bytes) -> str | None:
+    """The encoding of a first line in UTF-16, with a byte order mark or without; else None."""
+    if line[:2] in _UTF16:
+        return "utf-16"
+    # Of letters up to U+00FF every other byte is zero, and no text in UTF-8 has one.
+    for encoding, zeros in (("utf-16le", line[1:80:2]), ("utf-16be", line[0:80:2])):
+        if zeros.count(0) > len(zeros) / 2:
+            return encoding
+    return None
+
+
+def _text(line: bytes, path: Path, number: int, keep_ends: bool) -> str:
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _not_utf8(path, number, "latin-1") from None
+    return text if keep_ends else text.rstrip("\r\n")
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

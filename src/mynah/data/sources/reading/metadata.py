@@ -65,7 +65,7 @@ def read_listing(path: Path, columns: dict[str, str]) -> Iterator[Listed]:
     """
     check_columns(columns)
     names_of: dict[tuple[str, ...], dict[str, str]] = {}
-    for number, row in _raw(path):
+    for number, row in _raw(path, columns):
         there = tuple(row)
         names = names_of.get(there)
         if names is None:
@@ -164,14 +164,14 @@ def holds_audio(path: Path) -> bool:
     )
 
 
-def _raw(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    name = path.name.removesuffix(".gz")
+def _raw(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    name = path.name.lower().removesuffix(".gz")
     if name.endswith(".parquet"):
         yield from _parquet(path)
     elif name.endswith((".jsonl", ".json")):
         yield from json_rows(path)
     else:
-        yield from _csv(path)
+        yield from _csv(path, columns)
 
 
 def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -214,10 +214,10 @@ def _unreadable(path: Path, problem: Exception) -> UserError:
     return UserError(f"The listing cannot be read: {reason}.", where=str(path))
 
 
-def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, Any]]]:
     first = next((line for _, line in read_lines(path)), "")
     lines = (line for _, line in read_lines(path, keep_ends=True))
-    tabs = path.name.removesuffix(".gz").endswith(".tsv") or "\t" in first
+    tabs = path.name.lower().removesuffix(".gz").endswith(".tsv") or "\t" in first
     if tabs:
         reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
@@ -229,6 +229,7 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             if header is None:
                 header = fields
+                _check_header(path, header, columns)
                 continue
             if len(fields) > len(header) and any(fields[len(header) :]):
                 raise UserError(
@@ -245,11 +246,31 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         fix = None
         if "field larger" in str(problem):
             fix = "A quotation mark is opened there, or before, and not closed."
+        elif "new-line character" in str(problem):
+            fix = f"some lines end in it: tr '\\r' '\\n' < {path.name} > listing.csv"
         raise UserError(
             f"The listing cannot be read: {problem}.",
             where=line_place(path, reader.line_num),
             fix=fix,
         ) from None
+
+
+def _check_header(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> None:
+    """
+    Raises:
+        UserError: Two columns have one name, and it is one that is read.
+    """
+    names = [name.strip().lower() for name in header]
+    read = {columns[ours].lower() for ours in columns} | {
+        name for ours, known in HEADERS.items() if ours not in columns for name in known
+    }
+    twice = next((n for n in names if n in read and names.count(n) > 1), None)
+    if twice is not None:
+        raise UserError(
+            f"Two columns of the listing are called {twice!r}, and which is meant is not known.",
+            where=line_place(path, 1),
+            fix="rename one of them in the header",
+        )
 
 
 def _delimiter(header: str) -> str:
