@@ -22,6 +22,14 @@ def real_corpus(name: str) -> Path:
     return REAL_DATA / name
 
 
+def field_case(name: str) -> Path:
+    """A small input rebuilt from a report of the field; skipped where it is not here."""
+    found = REAL_DATA.parent / "cases" / name
+    if not found.exists():
+        pytest.skip(f"needs the case at {found} (MYNAH_TEST_DATA)")
+    return found
+
+
 def tone(seconds: float, rate: int = 16000, hertz: float = 440.0) -> np.ndarray:
     """float32 [samples], half of full scale."""
     times = np.arange(round(seconds * rate)) / rate

@@ -1,19 +1,24 @@
-"""Audio files by their first bytes: what they are, and whether they were cut short.
+"""Audio files by their first bytes: what they are, and whether they are one recording in full.
 
 Decoders are lenient: libsndfile reads a WAV or an Ogg file that ends in its middle without a
-word, and its length is then what is left. The containers themselves tell how long they are.
+word, and its length is then what is left; of two files that were joined it reads the first. The
+containers themselves tell how long they are.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import IO
 
+from mynah.data.audio import mp3, wav
+
 HEAD_BYTES = 4096
-# Sizes that writers to a pipe leave in a WAV header, since they cannot go back to it
-_UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFFF, 0xFFFFF000)
 _OGG_PAGE_BYTES = 65307  # the largest page, RFC 3533
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_W64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+_TRAILING_BYTES = 1 << 12  # after the end of a file that are no second one
+_MARK_BYTES = 24  # of a mark and what follows it that are looked at
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _LFS = b"version https://git-lfs"
@@ -61,7 +66,7 @@ def no_audio(head: bytes) -> str | None:
 def cut_short(file: IO[bytes], size: int) -> str | None:
     """Why a file is taken to be cut short; None where it is complete, or does not say.
 
-    WAV and W64 tell the size of their samples, NIST sphere their number, an MP3 with a Xing
+    WAV, RF64 and W64 tell the size of their samples, NIST sphere their number, an MP3 with a Xing
     header its size, MP4, WMA and WebM that of their parts; an Ogg file ends at the end of a page.
     FLAC and the others are found out by decoding.
 
@@ -71,8 +76,11 @@ def cut_short(file: IO[bytes], size: int) -> str | None:
     """
     file.seek(0)
     head = file.read(HEAD_BYTES)
-    if head[:4] in (b"RIFF", b"RIFX") and head[8:12] == b"WAVE":
-        expected = _wav_end(file, size, "<I" if head[:4] == b"RIFF" else ">I")
+    samples = wav.samples(file, size)
+    if samples is not None:
+        expected = None if samples.size is None else samples.start + samples.size
+    elif head[:16] == _W64:
+        expected = _w64_end(file, size)
     elif head[:4] == b"OggS":
         expected = _ogg_end(file, size)
     elif head[:7] == b"NIST_1A":
@@ -82,23 +90,92 @@ def cut_short(file: IO[bytes], size: int) -> str | None:
     elif head[:4] == _EBML:
         expected = _segment_end(head)
     else:
-        expected = _mp3_end(head)
+        expected = mp3.declared_end(file)
     if expected is None or expected <= size:
         return None
     return f"it is cut short: {size:,} of {expected:,} bytes are there"
 
 
-def _wav_end(file: IO[bytes], size: int, number: str) -> int | None:
-    """Where the samples of a WAV file should end; None where its header leaves it open."""
-    position = 12
-    while position + 8 <= size:
-        file.seek(position)
-        chunk = file.read(8)
-        (length,) = struct.unpack(number, chunk[4:8])
-        if chunk[:4] == b"data":
-            return None if length in _UNKNOWN_SIZES else position + 8 + length
-        position += 8 + length + length % 2
-    return None
+def goes_on(file: IO[bytes], size: int) -> str | None:
+    """Why a file is taken to hold more than its beginning tells; None where it does not.
+
+    Files that were joined (``cat a.ogg b.ogg``) and a header that was written too early: a
+    decoder would read the first part, and nothing more would be known of the rest. An MP3 file is
+    read in full, however many it was joined from.
+
+    Args:
+        file: Open for reading and seekable.
+        size: How many bytes it has.
+    """
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    samples = wav.samples(file, size)
+    if samples is not None:
+        joined = wav.goes_on(file, samples, size)
+    elif head[:4] == b"OggS":
+        joined = _has_two_beginnings(file, b"OggS", _begins_ogg)
+    elif head[mp3.after_id3(file) :][:4] == b"fLaC":
+        joined = _has_two_beginnings(file, b"fLaC", _begins_flac)
+    elif head[:4] == b"FORM":
+        joined = size > 8 + int.from_bytes(head[4:8]) + _TRAILING_BYTES
+    elif head[:7] == b"NIST_1A":
+        end = _sphere_end(head)
+        joined = end is not None and size > end + _TRAILING_BYTES
+    elif head[4:8] == b"ftyp":
+        joined = _has_two_beginnings(file, b"ftyp", _begins_mp4)
+    elif head[:4] == _EBML:
+        joined = _has_two_beginnings(file, _EBML, _begins_matroska)
+    else:
+        joined = False
+    if not joined:
+        return None
+    return (
+        "it goes on after the end that its header tells: its header is wrong, or files were "
+        "joined to it (convert it with a tool that reads on, or cut it apart)"
+    )
+
+
+def _has_two_beginnings(
+    file: IO[bytes], mark: bytes, begins: Callable[[bytes], bool | None]
+) -> bool:
+    """Whether a file begins again somewhere.
+
+    Args:
+        file: Open for reading and seekable.
+        mark: What each beginning has in its first bytes.
+        begins: Whether a mark with what follows is a beginning; None: that says nothing.
+    """
+    file.seek(0)
+    held, inside = b"", False
+    while block := file.read(1 << 20):
+        held += block
+        position = held.find(mark)
+        while 0 <= position <= len(held) - _MARK_BYTES:
+            begun = begins(held[position : position + _MARK_BYTES])
+            if begun and inside:
+                return True
+            # Streams of one Ogg file all begin before the first goes on.
+            inside = inside or begun is False or (bool(begun) and mark != b"OggS")
+            position = held.find(mark, position + 1)
+        held = held[-_MARK_BYTES + 1 :]
+    return False
+
+
+def _begins_ogg(mark: bytes) -> bool | None:
+    return bool(mark[5] & 2) if mark[4] == 0 and mark[5] < 8 else None  # RFC 3533, 6
+
+
+def _begins_flac(mark: bytes) -> bool | None:
+    return (mark[4] & 0x7F == 0 and mark[5:8] == b"\0\0\x22") or None  # STREAMINFO is the first
+
+
+def _begins_mp4(mark: bytes) -> bool | None:
+    brands = (b"M4A ", b"mp42", b"mp41", b"isom", b"iso2", b"qt  ", b"3gp", b"dash", b"M4V ")
+    return mark[4:8].startswith(brands) or None
+
+
+def _begins_matroska(mark: bytes) -> bool | None:
+    return b"\x42\x86\x81\x01" in mark or None  # EBMLVersion 1
 
 
 def _ogg_end(file: IO[bytes], size: int) -> int | None:
@@ -137,6 +214,21 @@ def _sphere_end(head: bytes) -> int | None:
         ) * int(fields["sample_n_bytes"])
     except (KeyError, ValueError, IndexError):
         return None
+
+
+def _w64_end(file: IO[bytes], size: int) -> int | None:
+    """Where the samples of a Sony Wave64 file should end (its sizes count their own 24 bytes)."""
+    position = 40
+    while position + 24 <= size:
+        file.seek(position)
+        chunk = file.read(24)
+        (length,) = struct.unpack("<Q", chunk[16:24])
+        if chunk[:4] == b"data":
+            return position + int(length)
+        if length < 24:
+            return None
+        position += length + -length % 8
+    return None
 
 
 def _boxes_end(file: IO[bytes], size: int, *, asf: bool) -> int | None:
@@ -183,24 +275,3 @@ def _vint(head: bytes, position: int) -> tuple[int, int] | None:
     if len(held) < width or value == (1 << 7 * width) - 1:
         return None
     return value, position + width
-
-
-def _mp3_end(head: bytes) -> int | None:
-    """Where an MP3 file should end whose first frame is a Xing header with its size."""
-    begin = 0
-    if head[:3] == b"ID3" and len(head) > 10:
-        begin = 10  # and a size of 7 bits a byte
-        for position, shift in enumerate((21, 14, 7, 0)):
-            begin += (head[6 + position] & 0x7F) << shift
-    frame = head[begin : begin + 192]
-    if len(frame) < 4 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
-        return None
-    for mark in (b"Xing", b"Info"):
-        position = frame.find(mark, 4, 64)
-        if position < 0 or len(frame) < position + 16:
-            continue
-        (flags,) = struct.unpack(">I", frame[position + 4 : position + 8])
-        if flags & 2:  # bytes are given, after the number of frames where that is given too
-            at = position + 8 + 4 * (flags & 1)
-            return begin + int(struct.unpack(">I", frame[at : at + 4])[0])
-    return None

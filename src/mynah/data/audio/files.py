@@ -13,15 +13,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, Protocol
 
 import numpy as np
 
 from mynah.data.audio import containers
 from mynah.errors import UserError
-
-if TYPE_CHECKING:
-    import soundfile
 
 AUDIO_SUFFIXES = frozenset(
     {
@@ -30,9 +27,9 @@ AUDIO_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 _BLOCK_FRAMES = 1 << 18
+_LOUDEST = 32.0  # what no recording reaches, 30 dB above full scale; integers kept as floats do
+_CANCELLED = 1e-4  # share of the channels' power that is left where they cancel each other
 _SILENT_RANGE = 2.0**-16  # half of what the last of 16 bits stands for; full scale is 2
-# libsndfile seeks wrongly into the last page of Ogg Vorbis; it decodes on to it rightly.
-_VORBIS_TAIL_SECONDS = 30
 
 
 class AudioError(UserError):
@@ -101,7 +98,8 @@ def inspect(
 ) -> tuple[float, str]:
     """Length in seconds and digest of one utterance; all of it is decoded, block by block.
 
-    A file that was cut short is refused even where it can be decoded up to there.
+    A file that was cut short is refused even where it can be decoded up to there, and so is one
+    that goes on behind its end.
 
     Args:
         may_be_silent: Whether it may hold no sound at all, no fainter noise than 16 bits can.
@@ -109,14 +107,15 @@ def inspect(
             :func:`read`.
 
     Raises:
-        ValueError, OSError: As :func:`read`; it is silent and must not be.
+        ValueError, OSError: As :func:`read`; it is silent and must not be, or its channels cancel
+            each other.
     """
     whole = not offset_seconds and duration_seconds is None
     digest, frames = hashlib.blake2b(digest_size=8), 0
     with _content(file, byte_offset, byte_length) as content:
         size = content.seek(0, os.SEEK_END)
         if whole:
-            problem = containers.cut_short(content, size)
+            problem = containers.cut_short(content, size) or containers.goes_on(content, size)
             if problem is not None:
                 raise ValueError(problem)
         # Of the file where it is one utterance, so that the digest does not hang on the decoder.
@@ -127,11 +126,17 @@ def inspect(
                 digest.update(block)
     lowest, highest = np.inf, -np.inf
     with _opened(file, byte_offset, byte_length, channel) as decoder:
-        for mono in _pieces(decoder, offset_seconds, duration_seconds, channel):
+        levels = _Levels() if channel is None and decoder.channels > 1 else None
+        for mono in _pieces(decoder, offset_seconds, duration_seconds, channel, levels):
             frames += len(mono)
             lowest, highest = min(lowest, mono.min()), max(highest, mono.max())
             if not of_file:
                 digest.update(mono.tobytes())
+        if levels is not None and levels.cancel:
+            raise ValueError(
+                f"its {decoder.channels} channels cancel each other where they are mixed "
+                "(data.channels=first reads the first alone)"
+            )
         if not may_be_silent and highest - lowest < _SILENT_RANGE:
             raise ValueError("it is silent: all its samples are the same")
         return frames / decoder.rate, digest.hexdigest()
@@ -184,39 +189,6 @@ class _Decoder(Protocol):
     def close(self) -> None: ...
 
 
-class _SoundFileDecoder:
-    """By libsndfile."""
-
-    first_channel = 0
-
-    def __init__(self, opened: soundfile.SoundFile) -> None:
-        self._opened = opened
-        self.rate: int = opened.samplerate
-        self.channels: int = opened.channels
-        self.frames: int | None = opened.frames
-
-    def skip(self, frames: int) -> int:
-        start: int = min(frames, self._opened.frames)
-        sought = start
-        if self._opened.subtype == "VORBIS":
-            tail = max(0, self._opened.frames - _VORBIS_TAIL_SECONDS * self.rate)
-            sought = min(start, tail)
-        self._opened.seek(sought)
-        while sought < start:
-            read = len(self._opened.read(min(start - sought, _BLOCK_FRAMES), dtype="float32"))
-            if not read:
-                break
-            sought += read
-        return sought
-
-    def read(self, frames: int) -> np.ndarray:
-        block: np.ndarray = self._opened.read(frames, dtype="float32", always_2d=True)
-        return block
-
-    def close(self) -> None:
-        self._opened.close()
-
-
 @contextlib.contextmanager
 def _opened(
     file: Path | str | bytes,
@@ -227,22 +199,17 @@ def _opened(
     """A decoder of the file; what it raises is put in words, as ValueError or OSError."""
     import soundfile
 
+    from mynah.data.audio.libsndfile import SoundFileDecoder
+
     if byte_offset is not None:
         with _content(file, byte_offset, byte_length) as content:
             file = content.read()
-    source: Any
-    if isinstance(file, bytes):
-        source = io.BytesIO(file)
-    elif not Path(file).is_file():
+    if not isinstance(file, bytes) and not Path(file).is_file():
         raise FileNotFoundError(f"there is no file {file}")
-    elif Path(file).suffix.lower() == ".raw":  # for which soundfile asks for a rate
-        source = io.BytesIO(Path(file).read_bytes())
-    else:
-        source = str(file)
     decoder: _Decoder
     try:
         try:
-            decoder = _SoundFileDecoder(soundfile.SoundFile(source))
+            decoder = SoundFileDecoder(file)
         except soundfile.LibsndfileError:
             with _content(file, None, None) as content:
                 head = content.read(containers.HEAD_BYTES)
@@ -288,13 +255,48 @@ def _content(
     yield io.BytesIO(held)
 
 
+class _Levels:
+    """How loud the channels are, and their mean."""
+
+    def __init__(self) -> None:
+        self._channels = self._mixed = 0.0
+
+    def add(self, block: np.ndarray, mono: np.ndarray) -> None:
+        """Count a block [samples, channels] and what is read of it [samples]."""
+        self._channels += float(np.square(block, dtype=np.float64).mean(axis=1).sum())
+        self._mixed += float(np.square(mono, dtype=np.float64).sum())
+
+    @property
+    def cancel(self) -> bool:
+        """Whether hardly anything is left of the channels in their mean."""
+        return self._mixed < _CANCELLED * self._channels
+
+
+def _check_peak(peak: float) -> None:
+    """
+    Raises:
+        ValueError: It is no level of a sound.
+    """
+    if not np.isfinite(peak):
+        raise ValueError("it holds samples that are not numbers")
+    if peak > _LOUDEST:
+        raise ValueError(
+            f"its samples reach {peak:,.6g}, where full scale is 1: these are integers written as "
+            "floats, or no sound (write it as 16-bit PCM, or divide it by 32768)"
+        )
+
+
 def _pieces(
-    decoder: _Decoder, offset_seconds: float, duration_seconds: float | None, channel: int | None
+    decoder: _Decoder,
+    offset_seconds: float,
+    duration_seconds: float | None,
+    channel: int | None,
+    levels: _Levels | None = None,
 ) -> Iterator[np.ndarray]:
     """Mono float32 [samples] of the utterance at the file's own rate, block by block.
 
     Raises:
-        ValueError: It ends too soon, has no such channel, is empty or holds non-numbers.
+        ValueError: It ends too soon, has no such channel, is empty, or holds what is no sound.
     """
     rate, start = decoder.rate, round(offset_seconds * decoder.rate)
     if channel is not None and channel >= decoder.channels:
@@ -320,8 +322,9 @@ def _pieces(
             mono = block[:, (channel or 0) - decoder.first_channel]
         else:
             mono = block.mean(axis=1)
-        if not np.isfinite(mono).all():
-            raise ValueError("it holds samples that are not numbers")
+        if levels is not None:
+            levels.add(block, mono)
+        _check_peak(float(np.abs(mono).max()))
         yield mono
     # A tenth of a second is no loss: a lossy codec's length is only an estimate.
     if expected is not None and read < expected - rate // 10:
