@@ -116,6 +116,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def user_cache() -> Path:
+    """Where what can be made again is kept: ``$MYNAH_CACHE``, or ``~/.cache/mynah``."""
+    if named := os.environ.get("MYNAH_CACHE"):
+        return Path(named).expanduser().resolve()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "mynah"
+
+
 def display_path(path: Path, root: Path | None = None) -> str:
     """A path as a person would type it: relative where it lies below ``root``.
 

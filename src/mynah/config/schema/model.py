@@ -102,7 +102,8 @@ class ModelConfig:
     )
     pretrained: str | None = setting(
         None,
-        "One full pretrained recognizer: a hub name or a folder.",
+        "One full pretrained recognizer: a hub name, or a folder of transformers or, of a Whisper, "
+        "of CTranslate2 (faster-whisper).",
         nature=Nature.STEP | Nature.NAME,
     )
     encoder_model_name: str | None = setting(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from mynah.data.tables.shards import (
     write_shard,
 )
 from mynah.errors import UserError
-from mynah.files import remove_staged, write_json
+from mynah.files import remove_staged, user_cache, write_json
 
 __all__ = [
     "FORMAT_VERSION",
@@ -83,10 +82,7 @@ def cache_directory(configured: str | None, working_directory: Path) -> Path:
     """Where prepared tables are kept: the setting, ``$MYNAH_CACHE``, or ``~/.cache/mynah``."""
     if configured:
         return (working_directory / Path(configured).expanduser()).resolve()
-    if os.environ.get("MYNAH_CACHE"):
-        return Path(os.environ["MYNAH_CACHE"]).expanduser().resolve()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "mynah"
+    return user_cache()
 
 
 def open_or_make(

@@ -9,6 +9,7 @@ from mynah.config.tuning import FROZEN, FULL, LORA, Tuning
 from mynah.errors import UserError
 from mynah.models.audio_llm.registry import ARCHITECTURES
 from mynah.models.lora import adapters
+from mynah.models.pretrained import hub
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -98,5 +99,5 @@ def add_lora_to_parts(
         dataclasses.replace(config, lora_target_modules=paths),
         heads=heads,
         base=part.lasting_name,
-        revision=part.commit,
+        revision=hub.lasting_revision(part),
     )

@@ -138,7 +138,7 @@ class CTC(Family):
                 config,
                 heads=[] if learns.decoder == FROZEN else heads if parts.new_head else heads[:1],
                 base=part.lasting_name,
-                revision=part.commit,
+                revision=hub.lasting_revision(part),
             )
         else:
             loading.freeze_ctc(model, learns)

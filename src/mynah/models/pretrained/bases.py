@@ -40,7 +40,7 @@ def recorded(name: str, revision: str | None, *, offline: bool, setting: str) ->
     part = hub.resolve(asked)
     if digest is None or not part.is_folder:
         return part
-    found = weight_files.digest(folder)
+    found = weight_files.digest(part.folder)
     if found != digest:
         raise UserError(
             f"The checkpoint builds on other weights than those in {name}: they had the digest "

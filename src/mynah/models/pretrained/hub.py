@@ -13,7 +13,8 @@ from typing import Any
 
 from mynah import console
 from mynah.errors import UserError
-from mynah.models.pretrained import hub_errors, loaded_files, weight_files
+from mynah.models.pretrained import hub_errors, loaded_files, packages, weight_files
+from mynah.models.pretrained.ctranslate2.converted import converted, is_ctranslate2
 from mynah.models.pretrained.extractor_fit import check_fit
 from mynah.models.pretrained.part import PretrainedName, PretrainedPart
 
@@ -29,6 +30,9 @@ _PROCESSOR_FILES = {
 def resolve(asked: PretrainedName) -> PretrainedPart:
     """Find a part: the commit that its revision stands for, and the files that it has.
 
+    A name is looked for in the hub's cache, in an installed package, and on the hub, in this
+    order. A folder may hold a Whisper of CTranslate2: its converted copy is what is loaded.
+
     Done once a run: whoever is given the part finds its files without asking again. Of one of
     the hub this fetches ``config.json``, which tells the commit and lets the hub's library note it
     for a time without a network, and asks for the list of files.
@@ -40,7 +44,13 @@ def resolve(asked: PretrainedName) -> PretrainedPart:
         return asked
     held = {one.name: getattr(asked, one.name) for one in dataclasses.fields(PretrainedName)}
     if asked.is_folder:
-        return PretrainedPart(**held, folder=Path(asked.name))
+        folder = Path(asked.name)
+        if not is_ctranslate2(folder):
+            return PretrainedPart(**held, folder=folder)
+        made = converted(folder, setting=asked.setting)
+        return PretrainedPart(**held, folder=made, origin=str(folder.resolve()))
+    if (found := packages.copy_of(asked)) is not None:
+        return PretrainedPart(**held, folder=found, origin=asked.name)
     config = _download(asked, "config.json", asked.revision)
     if config is None:
         raise _no_config(asked)
@@ -333,6 +343,13 @@ def commit_of(part: PretrainedPart) -> str:
     """What tells a part's weights from others: the commit they are of, of a folder the
     ``sha256:`` digest of its weights (``"local"`` where it has no safetensors)."""
     return part.commit or weight_files.digest(part.folder) or "local"
+
+
+def lasting_revision(part: PretrainedPart) -> str | None:
+    """What a checkpoint remembers a part's weights by, beside its ``lasting_name``: a commit, of a
+    folder a digest; None of one in an installed package, whose file is known."""
+    named = part.origin is not None and not Path(part.origin).is_absolute()
+    return None if named else part.commit or weight_files.digest(part.folder)
 
 
 def feature_extractor(part: PretrainedPart, sample_rate: int | None = None) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.errors import UserError
+from mynah.models.pretrained import packages
 
 if TYPE_CHECKING:
     from mynah.models.pretrained.part import PretrainedName
@@ -77,9 +78,9 @@ def not_here(part: PretrainedName) -> UserError:
     return UserError(
         f"{part.name} is not on this machine, and {why}.",
         where=part.setting,
-        fix=f"{_did_you_mean(part.name)}Where there is a network, `mynah prefetch` with the same "
-        f"settings, or `{prefetch}`; it is found afterwards. Without one, model=default and "
-        "model=small need no download.",
+        fix=f"{_did_you_mean(part.name)}{packages.advice(part.name)}Where there is a network, "
+        f"`mynah prefetch` with the same settings, or `{prefetch}`; it is found afterwards. "
+        "Without one, model=small needs no download.",
     )
 
 

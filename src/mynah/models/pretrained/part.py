@@ -66,11 +66,14 @@ class PretrainedPart(PretrainedName):
         commit: The commit of the hub that its revision stands for; None of a folder.
         files: Names of all files of that commit, fetched or not; None of a folder, and where
             only what lies in ``folder`` can be had.
+        origin: What it is remembered by where that is not ``folder``: the folder of a model that
+            was converted, or the hub's name of one that an installed package holds.
     """
 
     folder: Path
     commit: str | None = None
     files: frozenset[str] | None = None
+    origin: str | None = None
 
     @property
     def is_folder(self) -> bool:
@@ -83,4 +86,6 @@ class PretrainedPart(PretrainedName):
     @property
     def lasting_name(self) -> str:
         """A name that means the same from any working directory."""
+        if self.origin is not None:
+            return self.origin
         return str(self.folder.resolve()) if self.is_folder else self.name

@@ -165,7 +165,7 @@ def digest(folder: Path) -> str | None:
     """
     try:
         paths = files_of(folder)
-        sums = [(_sha256(path), path.name) for path in paths]
+        sums = [(sha256_of(path), path.name) for path in paths]
     except (OSError, ValueError):
         return None
     if not sums:
@@ -176,11 +176,12 @@ def digest(folder: Path) -> str | None:
     return DIGEST_PREFIX + hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, summed once in a process."""
     found = path.stat()
-    return _sha256_of(str(path.resolve()), found.st_size, found.st_mtime_ns)
+    return _sum_of(str(path.resolve()), found.st_size, found.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=64)  # a training asks at its start and loads its best model at the end
-def _sha256_of(path: str, size: int, modified_ns: int) -> str:
+def _sum_of(path: str, size: int, modified_ns: int) -> str:
     return sha256(Path(path))

@@ -152,7 +152,7 @@ class Seq2Seq(Family):
                 model,
                 dataclasses.replace(config, lora_target_modules=targets),
                 base=part.lasting_name,
-                revision=part.commit,
+                revision=hub.lasting_revision(part),
             )
         return cls(model, processor, usage, revisions={part.name: commit})
 

@@ -77,7 +77,7 @@ def from_names(
     )
     language_model = network.load_language_model(decoding)
     _check_reads_vectors(language_model, decoding)
-    bases[DECODER] = [decoding.lasting_name, hub.commit_of(decoding)]
+    bases[DECODER] = [decoding.lasting_name, hub.lasting_revision(decoding) or "local"]
     model = network.SpeechLLM(
         SpeechLLMConfig(
             encoder_config=heard,
@@ -150,7 +150,7 @@ def _encoder(
     extractor = hub.feature_extractor(encoding, sample_rate)
     if tuning_of_parts(config).encoder == FULL:
         encoding = dataclasses.replace(encoding, quantization=None)  # it is trained
-    bases[ENCODER] = [encoding.lasting_name, hub.commit_of(encoding)]
+    bases[ENCODER] = [encoding.lasting_name, hub.lasting_revision(encoding) or "local"]
     return encoders.load_encoder(encoding, heard), heard, extractor
 
 

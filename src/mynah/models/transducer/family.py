@@ -128,7 +128,7 @@ class Transducer(Family):
                 dataclasses.replace(config, lora_target_modules=targets),
                 heads=[] if learns.decoder == FROZEN else [loading.HEAD],
                 base=part.lasting_name,
-                revision=part.commit,
+                revision=hub.lasting_revision(part),
             )
         else:
             loading.freeze_transducer(model, learns)
