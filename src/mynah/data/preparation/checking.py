@@ -19,6 +19,7 @@ from mynah.errors import UserError
 
 _SHARD_ROWS = 500  # at least; what a killed preparation loses
 _MOST_SHARDS = 400
+_DECODING = 2  # version of how recordings are decoded and what of them is refused
 
 
 def checked_table(
@@ -107,7 +108,7 @@ def _shown(checked: Iterable[dict[str, Any]], advance: Any) -> Iterator[dict[str
 
 
 def _fingerprint(rows: Sequence[Row], content: str) -> str:
-    digest = hashlib.blake2b(content.encode(), digest_size=8)
+    digest = hashlib.blake2b(f"{_DECODING} {content}".encode(), digest_size=8)
     seen: dict[str, str] = {}
     for row in rows:
         if row.path is not None and row.path not in seen:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from mynah.data.scripts import scripts_of
 from mynah.files import staged
 
-FORMAT_VERSION = 5  # of the columns and of how rows are checked
+FORMAT_VERSION = 4  # of the columns and of how rows are checked
 _ROWS = pa.schema(
     [
         ("id", pa.string()),
