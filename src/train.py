@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import sys
 
-from mynah.cli.legacy import train_command
+from mynah.stopping import signals
 
 if __name__ == "__main__":
+    signals.take_over()
+
+    from mynah.cli.legacy import train_command
+
     sys.exit(train_command(sys.argv[1:]))

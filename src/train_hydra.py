@@ -13,6 +13,11 @@ from __future__ import annotations
 
 import sys
 
+from mynah.stopping import signals
+
+if __name__ == "__main__":
+    signals.take_over()  # what is imported below takes its time
+
 import hydra
 from omegaconf import DictConfig
 

@@ -3,11 +3,44 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 _SHOWN = 200  # characters of what a library says of a file
+_RESUME = "then resume with resume_from_checkpoint=last"
+_SAVED = "What was saved before is still there."
+# What no program can do anything about: the cause, and the way out.
+_MACHINE = {
+    errno.ENOSPC: ("The disk is full.", f"free some space, {_RESUME}"),
+    errno.EDQUOT: ("Your quota of disk space is used up.", f"free some space, {_RESUME}"),
+    errno.EIO: (
+        "The disk or network drive failed.",
+        f"see whether it answers (dmesg says what it reported), {_RESUME}",
+    ),
+    errno.EROFS: (
+        "The file system is read-only.",
+        "make it writable, or write elsewhere: hydra.run.dir=FOLDER, training.output_dir=FOLDER, "
+        "data.dataset_cache_dir=FOLDER",
+    ),
+    errno.EFBIG: (
+        "A file is larger than the file system or a limit allows.",
+        f"raise the limit (ulimit -f unlimited), or write to another disk, {_RESUME}",
+    ),
+    errno.EMFILE: (
+        "This process may not open as many files as it needs.",
+        f"raise the limit (ulimit -n 65536), or use fewer training.dataloader_num_workers, "
+        f"{_RESUME}",
+    ),
+    errno.ENFILE: ("No more files can be opened on this machine.", f"close programs, {_RESUME}"),
+    errno.ESTALE: (
+        "The network drive has lost this file (stale file handle).",
+        f"mount the drive again, {_RESUME}",
+    ),
+}
+_NUMBER = re.compile(r"(?:\[Errno |os error )(\d+)[\])]")
 
 
 class UserError(Exception):
@@ -90,6 +123,38 @@ class ConfigErrors(UserError):  # noqa: N818 - it holds several
         return text
 
 
+def number_of_system(problem: BaseException | None) -> int | None:
+    """The number that the system gave an error, or one that it came from; None: there is none.
+
+    Libraries in other languages, and processes that load data, put it into their text.
+    """
+    for error in _chain(problem):
+        if isinstance(error, OSError) and error.errno is not None:
+            return error.errno
+        if found := _NUMBER.search(str(error)):
+            return int(found[1])
+    return None
+
+
+def fault_of_machine(problem: BaseException) -> UserError | None:
+    """A full disk, a dead drive or a limit of the system, behind an error; None: it is another."""
+    number = number_of_system(problem)
+    if number not in _MACHINE:
+        return None
+    what, fix = _MACHINE[number]
+    names = [error.filename for error in _chain(problem) if isinstance(error, OSError)]
+    name = next((name for name in names if isinstance(name, str | bytes | os.PathLike)), None)
+    where = None if name is None else os.fsdecode(name)
+    return UserError(f"{what} {_SAVED}", where=where, fix=fix)
+
+
+def _chain(problem: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that it came from, up to a user's mistake."""
+    while problem is not None and not isinstance(problem, UserError):
+        yield problem
+        problem = problem.__cause__ or problem.__context__
+
+
 @contextmanager
 def reading_checkpoint(directory: Path) -> Iterator[None]:
     """Say of a checkpoint that cannot be understood that it is damaged, or was edited.
@@ -102,14 +167,14 @@ def reading_checkpoint(directory: Path) -> Iterator[None]:
 
     Raises:
         UserError: For anything that the block raises, but for a user's mistakes, which stay what
-            they are, and a full disk.
+            they are, and a fault of the machine's.
     """
     try:
         yield
     except UserError:
         raise
     except Exception as problem:
-        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        if fault_of_machine(problem) is not None:
             raise
         lines = str(problem).strip().splitlines() or [""]
         raise UserError(

@@ -23,6 +23,7 @@ from mynah.offline import network_only_if
 from mynah.runs import directory as runs_directory
 from mynah.runs.record import RunRecord
 from mynah.runs.summary import eval_command
+from mynah.stopping.signals import Interrupted
 from mynah.training.guards import slurm
 
 if TYPE_CHECKING:
@@ -108,9 +109,13 @@ def run(
         console.notice(text)
     place = RunPlace.shared_by_ranks(settings, run_directory, working_directory)
     with distributed.own_errors(), network_only_if(not settings.offline):
-        if settings.eval_checkpoint is not None:
-            return evaluate(settings, origins, place)
-        return train(settings, place)
+        try:
+            if settings.eval_checkpoint is not None:
+                return evaluate(settings, origins, place)
+            return train(settings, place)
+        except Interrupted:
+            say_how_to_begin_again(settings, place)
+            raise
 
 
 def train(config: Config, place: RunPlace) -> RunResult:
@@ -336,6 +341,19 @@ def say_how_to_go_on(config: Config, outcome: TrainingResult) -> None:
     console.say("Stopped. To resume, add resume_from_checkpoint=last")
     if config.training.requeue and slurm.may_requeue(outcome.stopped_by):
         slurm.requeue()
+
+
+def say_how_to_begin_again(config: Config, place: RunPlace) -> None:
+    """After a stop that came while no step was done: before the first, or after the last."""
+    if config.eval_checkpoint is not None:
+        console.say("Stopped. The same command measures it from the beginning.")
+    elif runs_directory.complete_checkpoints(place.output):
+        console.say("Stopped. To resume, add resume_from_checkpoint=last")
+    else:
+        console.say(
+            "Stopped before the first checkpoint. The same command begins again, with what "
+            "was prepared."
+        )
 
 
 def say_what_is_next(place: RunPlace, report: Path | None, *, seconds: float) -> None:

@@ -9,8 +9,9 @@ import time
 
 import pytest
 import torch
-from training_fakes import TinyPlan, tiny_config, tiny_train, weights
+from training_fakes import TinyCorpus, TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
+from mynah.evaluation.decode import decode
 from mynah.training.guards import slurm
 from mynah.training.guards import time_limit as time_limits
 from mynah.training.guards.stops import StopRequest
@@ -94,6 +95,30 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path, number):
     )
     assert result.steps == 8 and result.stopped_by is None
     assert all(torch.equal(value, weights(resumed)[n]) for n, value in weights(straight).items())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_evaluation_is_left_in_the_middle_of_a_batch(tmp_path, number):
+    def transcribe(clips):
+        os.kill(os.getpid(), number)
+        for _ in range(600):  # a model that writes without end
+            time.sleep(0.1)
+        raise AssertionError("the batch was decoded to its end")
+
+    torch.manual_seed(3)
+    family = TinyFamily()
+    family.transcribe = transcribe
+    corpus = TinyCorpus()
+
+    def evaluate(step):
+        decode(family, corpus, batch_size=4, batch_seconds=1.0, progress=False)
+
+    started = time.monotonic()
+    config = tiny_config(eval_steps=2)
+    _, stopped = tiny_train(tmp_path, config, family=family, evaluate=evaluate)
+    assert time.monotonic() - started < 30
+    assert stopped.interrupted and stopped.stopped_by == signal.Signals(number).name
+    assert stopped.steps == 2 and stopped.best_checkpoint == tmp_path / "checkpoint-2"
 
 
 def test_a_time_limit_stops_in_time_with_a_checkpoint_and_the_rest_is_done_later(

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mynah import files
-from mynah.errors import UserError
+from mynah.errors import UserError, fault_of_machine, number_of_system
 from mynah.runs.directory import CHECKPOINT, SUMS, is_outside, named_checkpoints
 
 PREFIX = "checkpoint-"
@@ -77,7 +77,9 @@ def commit(final: Path, *, expected_bytes: int | None = None) -> Iterator[Path]:
         if _is_full_disk(error):
             needed = max(expected_bytes or 0, written, _newest_size_bytes(final.parent))
             raise _full_disk_error(final, needed) from error
-        if isinstance(error, PermissionError) or _errno_of(error) == errno.EROFS:
+        if (fault := fault_of_machine(error)) is not None:
+            raise fault from error
+        if isinstance(error, PermissionError):
             raise UserError(
                 f"The checkpoint {final.name} cannot be written: {error}",
                 where=str(final.parent),
@@ -266,7 +268,7 @@ def publish(checkpoint: Path, model_directory: Path) -> None:
     except OSError as error:
         if _is_full_disk(error):
             raise _full_disk_error(model_directory, needed) from error
-        raise
+        raise fault_of_machine(error) or error from error
 
 
 def _is_training_state(name: str) -> bool:
@@ -306,24 +308,8 @@ def _newest_size_bytes(model_directory: Path) -> int:
     return size_bytes(named[-1]) if named else 0
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _errno_of(error: BaseException) -> int | None:
-    return next((found.errno for found in _chain(error) if isinstance(found, OSError)), None)
-
-
 def _is_full_disk(error: BaseException) -> bool:
-    if isinstance(error, UserError):
-        return False
-    if _errno_of(error) in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    # The writers in Rust (safetensors, tokenizers) raise errors of their own kinds.
-    texts = ("No space left on device", "os error 28", "Disk quota exceeded", "os error 122")
-    return any(text in str(found) for found in _chain(error) for text in texts)
+    return number_of_system(error) in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _full_disk_error(final: Path, needed: int) -> UserError:

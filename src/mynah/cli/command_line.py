@@ -47,7 +47,7 @@ def command_line(
     console.hush(not is_first_rank())
     arguments = list(sys.argv[1:] if argv is None else argv)
     line = CommandLine(arguments, program or _program())
-    return exit_status(lambda: line.run(task))
+    return exit_status(lambda: line.run(task), requeues=line.requeues)
 
 
 def _program() -> str:
@@ -101,6 +101,11 @@ class CommandLine:
         if shown or flags.multirun or _is_multirun(composed):
             return self._hydra(task, [*given, *composed.arguments])
         return self._hydra(task, [*given, *composed.arguments, *run_overrides(composed)])
+
+    def requeues(self) -> bool:
+        """Whether the settings ask to put a SLURM job that is out of time back into the queue."""
+        flags, overrides = parse_flags(self.arguments)
+        return self._compose(flags, overrides).config.training.requeue
 
     def _hydra(self, task: Callable[[], Any], arguments: Sequence[str]) -> int | None:
         """Let Hydra run or show; an exit status where the job left with one."""

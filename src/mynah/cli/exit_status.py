@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from mynah.console import visible
 from mynah.distributed import is_first_rank
-from mynah.errors import UserError
+from mynah.errors import UserError, fault_of_machine
+from mynah.stopping import signals
+from mynah.training.guards import slurm
 
 DONE = 0
 OURS = 1
@@ -20,47 +22,52 @@ USERS = 2
 INTERRUPTED = 130
 
 
-def exit_status(action: Callable[[], Any]) -> int:
+def exit_status(action: Callable[[], Any], *, requeues: Callable[[], bool] = lambda: False) -> int:
     """Run ``action`` and say how it ended; every command of Mynah's ends here.
 
     Args:
         action: The command. What it returns may be an exit status, or have an attribute
             ``interrupted``.
+        requeues: Whether the settings ask to put a SLURM job that its warning signal ended back
+            into the queue; called only then.
 
     Returns:
-        0; 2 with a short message for a ``UserError`` or a full disk; 130 for an interrupt; 1
-        with a traceback, on the screen and in the run's log, for everything else.
+        0; 2 with a short message for a ``UserError`` or a fault of the machine's; 130 for an
+        interrupt; 1 with a traceback, on the screen and in the run's log, for everything else.
     """
     try:
+        signals.release()
         result = action()
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        return _interrupted(stop, requeues)
     except UserError as problem:
         show_error(problem)
         return USERS
     except BrokenPipeError:  # the reader of our output, as `| head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except OSError as problem:
-        if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
-            return _ours(problem)
-        show_error(disk_full(problem))
-        return USERS
     except Exception as problem:
-        return _ours(problem)
+        fault = fault_of_machine(problem)
+        if fault is None:
+            return _ours(problem)
+        _log("The run failed.", problem)
+        show_error(fault)
+        return USERS
     if getattr(result, "interrupted", False):
         return INTERRUPTED
     return result if isinstance(result, int) else DONE
 
 
-def disk_full(problem: OSError) -> UserError:
-    """A full disk as an error that says so."""
-    return UserError(
-        "The disk is full; checkpoints written before are intact.",
-        where=str(problem.filename) if problem.filename else None,
-        fix="free some space, then go on with resume_from_checkpoint=last",
-    )
+def _interrupted(stop: KeyboardInterrupt, requeues: Callable[[], bool]) -> int:
+    """Say what ended this command."""
+    reason = stop.reason if isinstance(stop, signals.Interrupted) else "SIGINT"
+    text = "Interrupted." if reason == "SIGINT" else f"Interrupted by {reason}."
+    _log(text)
+    if is_first_rank():
+        _print_error(text)
+        if slurm.may_requeue(reason) and requeues():
+            slurm.requeue()
+    return INTERRUPTED
 
 
 def show_error(problem: UserError) -> None:
@@ -72,17 +79,22 @@ def show_error(problem: UserError) -> None:
     if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
         first, newline, rest = text.partition("\n")
         text = f"\x1b[1;31m{first}\x1b[0m{newline}{rest}"
-    print(text, file=sys.stderr)
+    _print_error(text)
+
+
+def _print_error(text: str) -> None:
+    with suppress(OSError, ValueError):  # the screen may be gone: the log has it
+        print(text, file=sys.stderr, flush=True)
 
 
 def _ours(problem: BaseException) -> int:
     log = _log_file()
-    traceback.print_exception(problem, file=sys.stderr)
+    with suppress(OSError, ValueError):
+        traceback.print_exception(problem, file=sys.stderr)
     _log("The run failed.", problem)
-    print(
+    _print_error(
         "error: this is a mistake in Mynah, not in your settings"
-        + (f"; the log is {log}" if log else ""),
-        file=sys.stderr,
+        + (f"; the log is {log}" if log else "")
     )
     return OURS
 

@@ -98,24 +98,27 @@ def run_job(config: DictConfig) -> Any:
     hydra = HydraConfig.get()
     directories = [Path(s.path) for s in hydra.runtime.config_sources if s.schema == "file"]
 
-    def action() -> Any:
-        composed = compose(
+    def composed() -> Composed:
+        return compose(
             list(hydra.overrides.task),
             directories=directories,
             config_name=str(hydra.job.config_name),
         )
+
+    def action() -> Any:
+        origins = composed().origins
         from mynah.run import run
 
         return run(
-            to_config(config, composed.origins),
-            origins=composed.origins,
+            to_config(config, origins),
+            origins=origins,
             run_directory=Path(hydra.runtime.output_dir),
             working_directory=Path(hydra.runtime.cwd),
         )
 
     if hydra.mode == RunMode.MULTIRUN:
         return action()
-    status = exit_status(action)
+    status = exit_status(action, requeues=lambda: composed().config.training.requeue)
     if status:
         raise SystemExit(status)
     return None

@@ -41,7 +41,12 @@ def train_command(argv: Sequence[str]) -> int:
             program="python src/train_hydra.py",
         )
 
-    return exit_status(run)
+    def requeues() -> bool:
+        typed, _, overrides = _arguments(argv)
+        experiment = read_legacy(Path(typed))
+        return compose([*experiment.overrides, *overrides]).config.training.requeue
+
+    return exit_status(run, requeues=requeues)
 
 
 def _arguments(argv: Sequence[str]) -> tuple[str, list[str], list[str]]:

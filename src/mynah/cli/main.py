@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from mynah.cli.commands import Command, listed, run_command
+from mynah.stopping import signals
 
 COMMANDS = {
     "train": Command("mynah.cli.train", "train, measure, write a report"),
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
+    if argv is None:  # this process is the command's own
+        signals.take_over()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("--help", "-h"):
         print(_HELP)

@@ -13,6 +13,7 @@ import numpy as np
 from mynah import console, distributed
 from mynah.errors import UserError
 from mynah.models.transcript import Clip
+from mynah.stopping.polling import poll
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
@@ -87,6 +88,7 @@ def decode(
         progress_of(description or corpus.name, sum(map(len, mine)), progress) as done,
     ):
         for rows in mine:
+            poll()
             clips = {}
             for row in rows:
                 try:

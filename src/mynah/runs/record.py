@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,20 +112,22 @@ class RunRecord:
         record = cls.start(directory, config)
         try:
             yield record
-        except KeyboardInterrupt:
-            record.finish("interrupted")
-            raise
-        except BaseException:
-            record.finish("failed")
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            # What cannot be written now, on a full disk, must not hide why the run ended.
+            with suppress(OSError):
+                record.finish("interrupted" if interrupted else "failed")
             raise
         record.finish(record.status or "done")
 
     def finish(self, status: str, **fields: Any) -> None:
         """Write how it ended: ``done``, ``interrupted`` or ``failed``."""
-        if is_first_rank():
-            record(self.directory, status=status, finished=_now(), **fields)
-        if self._lock is not None:
-            self._lock.release()
+        try:
+            if is_first_rank():
+                record(self.directory, status=status, finished=_now(), **fields)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
 
 def _lock(output: Path) -> FileLock | None:

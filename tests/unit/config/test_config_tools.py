@@ -202,7 +202,10 @@ def test_lines_are_counted_from_one_and_comments_count(tmp_path):
         (OSError(errno.ENOSPC, "full", "/big/file"), 2),
         (KeyboardInterrupt(), 130),
         (ValueError("bug"), 1),
-        (OSError(errno.EIO, "broken"), 1),
+        (OSError(errno.EIO, "broken"), 2),
+        (RuntimeError("Caught OSError\nOSError: [Errno 24] Too many open files: 'x'"), 2),
+        (RuntimeError("I/O error: read-only (os error 30)"), 2),
+        (OSError(errno.EINVAL, "bug"), 1),
     ],
 )
 def test_each_end_has_its_exit_status(raised, status, capsys):
@@ -222,6 +225,30 @@ def test_a_full_disk_is_told_with_the_file_and_how_to_go_on(capsys):
     assert "The disk is full" in message
     assert "/big/file" in message
     assert "resume_from_checkpoint=last" in message
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("EIO", "drive failed"),
+        ("EROFS", "read-only"),
+        ("EFBIG", "ulimit -f"),
+        ("EMFILE", "ulimit -n"),
+        ("ESTALE", "mount the drive again"),
+        ("EDQUOT", "quota"),
+    ],
+)
+def test_what_the_machine_does_is_one_message_with_a_way_out(number, said, capsys):
+    def action():
+        try:
+            raise OSError(getattr(errno, number), "broken", b"/big/f\xefle")
+        except OSError as problem:  # a library makes one of its own of it
+            raise RuntimeError("writing failed") from problem
+
+    assert exit_status(action) == 2
+    message = capsys.readouterr().err
+    assert said in message and message.count("error: ") == 1 and "Traceback" not in message
+    assert len(message.splitlines()) <= 4
 
 
 def test_an_interrupted_result_is_an_interrupt_and_a_number_is_a_status():

@@ -29,6 +29,7 @@ from mynah.data.sources.reading.source import Part, Place, Source
 from mynah.data.synthetic import espeak, grammar
 from mynah.data.tables import table as tables
 from mynah.errors import UserError
+from mynah.stopping.children import end_with_parent
 
 SYNTHESIS_VERSION = 4  # of how a sentence becomes a recording; a part of the fingerprint
 _SHARD_SENTENCES = 250
@@ -192,6 +193,7 @@ def _speak(
         job = {
             "path": str(tables.shard(staging, number)),
             "sample_rate": sample_rate,
+            "parent": os.getpid(),
             "spoken": [dataclasses.asdict(one) for one in parts[number]],
         }
         last = _run(job, running, spoken)
@@ -292,6 +294,7 @@ def _rows(spoken: list[dict[str, Any]], sample_rate: int) -> Iterator[dict[str, 
 
 def _main() -> None:
     job = json.load(sys.stdin)
+    end_with_parent(job["parent"])
     tables.write_shard(Path(job["path"]), _rows(job["spoken"], job["sample_rate"]))
 
 

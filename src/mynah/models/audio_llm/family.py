@@ -27,6 +27,7 @@ from mynah.models.text.pieces import Pieces
 from mynah.models.text.plain_text import PlainText
 from mynah.models.text.token_loss import IGNORED, token_loss
 from mynah.models.transcript import Clip, Transcript
+from mynah.stopping.polling import stopping_criteria
 
 if TYPE_CHECKING:
     import torch
@@ -329,6 +330,7 @@ class AudioLLM(Family):
             pad_token_id=self._end,
             return_dict_in_generate=False,
             logits_processor=[scores],
+            stopping_criteria=stopping_criteria(),
         )[:, ids.shape[1] :].tolist()
         return scores.generated(rows, self._ends)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mynah.models.text.generated import Generated, GreedyScores, until_end
+from mynah.stopping.polling import stopping_criteria
 
 if TYPE_CHECKING:
     import torch
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from mynah.models.seq2seq.prompts import Prompts
 
+# What a checkpoint may bring that samples, or forces what the prompt says already.
+_UNSET = (
+    "max_new_tokens", "temperature", "top_k", "top_p", "forced_decoder_ids", "forced_bos_token_id",
+)  # fmt: skip
 _MOST_TOKENS = 448  # prompt and transcript, where no configuration has a limit
 
 
@@ -61,14 +66,10 @@ def generate(
         **inputs,
         "decoder_input_ids": torch.tensor(prompts, device=first.device),
         "max_length": min((one for one in limits if one is not None), default=_MOST_TOKENS),
-        "max_new_tokens": None,
         "do_sample": False,
-        "temperature": None,
-        "top_k": None,
-        "top_p": None,
-        "forced_decoder_ids": None,
-        "forced_bos_token_id": None,
+        **dict.fromkeys(_UNSET),
         "return_dict_in_generate": False,
+        "stopping_criteria": stopping_criteria(),
         "pad_token_id": end if pad is None else pad,
     }
     found = GenerationMixin.generate(model, logits_processor=rules, **options)

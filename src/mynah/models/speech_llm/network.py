@@ -33,6 +33,7 @@ from mynah.models.speech_llm.config import (
 )
 from mynah.models.speech_llm.new_tokens import NewTokens
 from mynah.models.text.generated import Generated, largest_log_probability, until_end
+from mynah.stopping.polling import poll
 
 AUDIO_TOKEN = -200  # stands for one projected vector; no text has a negative token
 
@@ -215,6 +216,7 @@ class SpeechLLM(PreTrainedModel):
         cache = next(filter(self._takes, ("cache", "past_key_values")), None)
         step: dict[str, Any] = {"use_cache": cache is not None}
         for _ in range(max_tokens):
+            poll()
             output = self.language_model(inputs_embeds=embedded, **step, **keep)
             logits = output.logits[:, -1]
             token = logits.argmax(-1).masked_fill(done, end)

@@ -14,6 +14,7 @@ import torch
 
 from mynah.models.text.generated import largest_log_probability
 from mynah.models.text.word_times import Path
+from mynah.stopping.polling import poll
 
 
 def greedy(
@@ -48,6 +49,7 @@ def greedy(
     state: tuple[torch.Tensor, torch.Tensor] | None = None  # of the active ones
     active = (search.frames > 0).nonzero()[:, 0]  # utterances that have frames left
     while len(active):
+        poll()
         predicted, state = _predict(model.decoder, search.label[active], state)
         emits = search.look(active, predicted)
         search.emit(active[emits])

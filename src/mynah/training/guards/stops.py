@@ -16,18 +16,15 @@ from typing import Any
 
 from mynah import console, distributed
 from mynah.errors import UserError
-
-# A launcher hands the signal on that the cluster, or the terminal, has sent to every process:
-# two within this time are one.
-_LAUNCHER_SECONDS = 3.0
-_LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID")
-# SLURM's warning, as `sbatch --signal=USR1@120` asks for it; Windows has none.
-WARNING: int | None = getattr(signal, "SIGUSR1", None)
-SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, *((WARNING,) if WARNING else ()))
+from mynah.stopping.polling import polled
+from mynah.stopping.signals import WARNING, is_impatience, taken
 
 
-class EvaluationStopped(Exception):  # noqa: N818 - it is not an error
-    """Raised inside an evaluation by the first signal: a step is short, an evaluation is not."""
+class EvaluationStopped(BaseException):
+    """Raised inside an evaluation by the first signal: a step is short, an evaluation is not.
+
+    Not an ``Exception``: an evaluation takes those for clips that cannot be decoded.
+    """
 
 
 class Failed(BaseException):
@@ -54,8 +51,6 @@ class StopRequest:
         self._limit_reached: str | None = None
         self._problem: UserError | None = None
         self._first = 0.0
-        launched = any(name in os.environ for name in _LAUNCHERS)
-        self._same_seconds = _LAUNCHER_SECONDS if launched else 0.0
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -63,7 +58,7 @@ class StopRequest:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before: dict[int, Any] = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        before: dict[int, Any] = {number: signal.signal(number, self._handle) for number in taken()}
         self._listening = True
         try:
             yield
@@ -76,16 +71,21 @@ class StopRequest:
     def evaluating(self) -> Iterator[None]:
         """Within the block the first request raises :class:`EvaluationStopped`.
 
-        Of several processes none may leave the others alone in an evaluation: there it goes on
-        to its end first.
+        Of several processes none may leave the others alone in what they tell each other: there
+        it is raised only where the evaluation looks for it, between batches and between tokens.
         """
         self._evaluating = distributed.world_size() == 1
         try:
-            if self.requested and self._evaluating:
-                raise EvaluationStopped
-            yield
+            if self._evaluating:
+                self._leave_evaluation()
+            with polled(self._leave_evaluation):
+                yield
         finally:
             self._evaluating = False
+
+    def _leave_evaluation(self) -> None:
+        if self.requested:
+            raise EvaluationStopped
 
     def limit_reached(self, name: str) -> None:
         """Ask for the stop from another thread; a running evaluation is left too.
@@ -110,11 +110,9 @@ class StopRequest:
         if number == WARNING and self._problem is not None:
             raise Failed(self._problem)
         if self.requested:
-            # A warning is not impatience, and what follows one comes of itself.
-            warned = number == WARNING or (
-                number == signal.SIGTERM and self.reason not in ("SIGINT", "SIGTERM")
-            )
-            if warned or time.monotonic() - self._first < self._same_seconds:
+            # What follows a warning comes of itself.
+            follows = number == signal.SIGTERM and self.reason not in ("SIGINT", "SIGTERM")
+            if follows or not is_impatience(number, self._first):
                 return
             raise KeyboardInterrupt
         self._request(self._limit_reached or name if number == WARNING else name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import DataLoader, Sampler, get_worker_info
 
-from mynah.training.guards.stops import SIGNALS
+from mynah.stopping.signals import SIGNALS
 from mynah.training.loading.batch_memory import BatchMemory
 
 if TYPE_CHECKING:

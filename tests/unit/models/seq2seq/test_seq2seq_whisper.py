@@ -14,6 +14,8 @@ from transformers import WhisperForConditionalGeneration
 from mynah.models import registry
 from mynah.models.family import Example
 from mynah.models.seq2seq import generation as seq2seq_generation
+from mynah.models.transcript import Clip
+from mynah.stopping.polling import polled
 
 WINDOW_SECONDS = 5  # of the stand-in
 
@@ -217,3 +219,19 @@ def test_the_model_runs_beside_gradient_checkpointing_and_autocast(build, clips)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         low = family.loss(family.model, batch).total
     assert low.item() == pytest.approx(plain, rel=0.05)
+
+
+def test_a_long_generation_is_left_between_two_tokens(build, filling):
+    family = build()
+    looks = []
+
+    def check():
+        looks.append(len(looks))
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    with polled(check), pytest.raises(KeyboardInterrupt):
+        family.transcribe([Clip(filling, "en", "")])
+    assert len(looks) == 3
+    family.transcribe([Clip(filling, "en", "")])
+    assert len(looks) == 3
