@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
+import forked_commands
 import hub_server
 from workspaces import environment
 
@@ -26,12 +26,5 @@ class Machine:
             "HF_ENDPOINT": self.hub.address,
             "MYNAH_CACHE": str(self.root / "cache"),
         }
-        return subprocess.run(
-            [sys.executable, "-m", "mynah.cli", *arguments],
-            cwd=self.root,
-            env=environment(**own, **more),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        words = ["mynah", *arguments]
+        return forked_commands.run(words, self.root, environment(**own, **more))

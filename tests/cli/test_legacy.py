@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked_commands
 import pytest
 import yaml
 
@@ -24,14 +25,8 @@ SHRINK = [
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=dict(os.environ, OMP_NUM_THREADS="1", COLUMNS="200"),
-        capture_output=True,
-        text=True,
-        timeout=400,
-    )
+    environment = dict(os.environ, OMP_NUM_THREADS="1", COLUMNS="200")
+    return forked_commands.run([sys.executable, *arguments], folder, environment)
 
 
 def legacy(folder: Path, *arguments: str) -> subprocess.CompletedProcess:

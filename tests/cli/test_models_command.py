@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import forked_commands
 import pytest
 from workspaces import REPOSITORY, assert_refused, environment
 
@@ -22,14 +24,7 @@ _OWN = {"default", "large", "small"}  # presets that name nothing of the catalog
 
 
 def _run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mynah.cli", "models", *arguments],
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return forked_commands.run(["mynah", "models", *arguments], Path(), environment(**more))
 
 
 @pytest.mark.parametrize("columns", [80, 120])

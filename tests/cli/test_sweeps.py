@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked_commands
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "src" / "train_hydra.py"
@@ -25,14 +26,9 @@ SHRINK = [
 
 
 def sweep(folder: Path, *arguments: str, command: list[str] | None = None):
-    return subprocess.run(
-        [sys.executable, *(command or [str(SCRIPT)]), *arguments],
-        cwd=folder,
-        env=dict(os.environ, OMP_NUM_THREADS="1", COLUMNS="200"),
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
+    environment = dict(os.environ, OMP_NUM_THREADS="1", COLUMNS="200")
+    words = [sys.executable, *(command or [str(SCRIPT)]), *arguments]
+    return forked_commands.run(words, folder, environment)
 
 
 def table(folder: Path) -> list[dict[str, str]]:

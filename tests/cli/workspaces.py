@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import forked_commands
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
@@ -57,15 +58,7 @@ def run(
     folder: Path, command: str, suffix: str = "", **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a printed command to its end."""
-    return subprocess.run(
-        words(command, suffix),
-        cwd=folder,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
+    return forked_commands.run(words(command, suffix), folder, environment(**more))
 
 
 def run_directories(folder: Path) -> list[Path]:

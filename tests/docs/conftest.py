@@ -95,7 +95,6 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     page_corpora.install_models(root / "hub" / "hub")
     offline = {"HF_HOME": str(root / "hub"), "HF_HUB_CACHE": str(root / "hub" / "hub")}
     offline |= {"HF_HUB_OFFLINE": "1", "MYNAH_CACHE": str(root / "prepared")}
-    commands = Commands(root, environment(**offline))
+    commands = Commands(environment(**offline))
     with hub_server.serving(root / "hub" / "hub") as hub:
         yield Workplace(root, commands, hub.address)
-    commands.close()
