@@ -57,6 +57,11 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
                 "model.language_model=words has no effect: it joins CTC models alone in "
                 f"decoding, and this model is a {family_named(config)}."
             )
+    if model.audio_tail_seconds and asked("model.audio_tail_seconds"):
+        if model.audio_window == "native":
+            yield "model.audio_tail_seconds has no effect: every clip is padded to 30 s anyway."
+        elif not model.pretrained:
+            yield "model.audio_tail_seconds has no effect: it is of a Whisper in model.pretrained."
     synthesis = [name for name in in_section("data.synthesis") if asked(name)]
     if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
         yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."

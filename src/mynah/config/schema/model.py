@@ -264,6 +264,16 @@ class ModelConfig:
         nature=Nature.STEP,
         choices=("auto", "native", "clip"),
     )
+    audio_tail_seconds: float | None = setting(
+        None,
+        "Silence behind every clip that is not padded to Whisper's 30 s (`audio_window: clip`): "
+        "some 5 s keep weights that were never trained on short input from repeating themselves; "
+        "null: as the checkpoint was trained, 0 where that is not recorded.",
+        nature=Nature.STEP,
+        unit="seconds",
+        minimum=0.0,
+        maximum=30.0,
+    )
     encoder_tuning: str | None = setting(
         None,
         "How the encoder learns; frozen: not at all; lora: by LoRA; full: every weight; null: "

@@ -21,6 +21,7 @@ from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_tab
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.seq2seq import generation, loading
+from mynah.models.seq2seq.clip_length import ClipLength, most_tokens
 from mynah.models.seq2seq.loading import CLIP, Seq2SeqUsage
 from mynah.models.seq2seq.registry import SUPPORTED, UNSUPPORTED, architecture_of
 from mynah.models.text.generated import Generated
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
 
 _INPUTS = ("input_features", "input_values", "attention_mask", "real")
 _SHORTEST_SECONDS = 0.1  # less is no word, and too little for a spectrum
-# A clip that is not padded to Whisper's window is followed by silence up to a multiple of this:
-# clips of one length decode in one batch without padding.
-_QUANTUM_SECONDS = 0.5
 _TIMESTAMP_SECONDS = 0.02  # what one of Whisper's timestamp tokens is worth
 
 
@@ -90,6 +88,12 @@ class Seq2Seq(Family):
 
     def _use(self, usage: Seq2SeqUsage) -> None:
         self.usage = usage
+        self._length = ClipLength(
+            self._has_window and usage.audio_window == CLIP,
+            usage.audio_tail_seconds,
+            self.sample_rate,
+            self._window_samples,
+        )
         self._prompts = loading.prompts_for(
             weights.own(self.model),
             self.processor,
@@ -142,7 +146,7 @@ class Seq2Seq(Family):
         written = hub.load_config(part)
         processor = loading.load_processor(part, written.model_type)
         model: Any = loading.load_seq2seq(part, written)
-        usage = _usage(config, Seq2SeqUsage.of(written))
+        usage = loading.usage_of(config, Seq2SeqUsage.of(written))
         commit = hub.commit_of(part)
         learns = tuning_of_recognizer(config)
         loading.freeze_seq2seq(model, learns)
@@ -160,7 +164,7 @@ class Seq2Seq(Family):
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Seq2Seq:
         """From our own adapter: trained on as it is, or merged and then trained in full."""
         family = cls.load(directory, offline=offline)
-        usage = _usage(config, family.usage)
+        usage = loading.usage_of(config, family.usage)
         learns = tuning_of_recognizer(config)
         model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
         if not learns.adapts:
@@ -194,20 +198,9 @@ class Seq2Seq(Family):
             weights.save_all(self.model, directory)
         self.processor.save_pretrained(directory)
 
-    @property
-    def _is_any_length(self) -> bool:
-        """Whether the clips of a Whisper are not padded to its window."""
-        return self._has_window and self.usage.audio_window == CLIP
-
-    def _samples(self, samples: int) -> int:
-        """A clip's length with the silence behind it."""
-        if not self._is_any_length:
-            return samples
-        quantum = round(_QUANTUM_SECONDS * self.sample_rate)
-        return -(-max(samples, 1) // quantum) * quantum
-
     def features(self, audio: np.ndarray) -> np.ndarray:
-        return self.frontend.features(np.pad(audio, (0, self._samples(len(audio)) - len(audio))))
+        silence = self._length.samples(len(audio)) - len(audio)
+        return self.frontend.features(np.pad(audio, (0, silence)))
 
     def labels(self, text: str) -> list[int]:
         begun = f" {text.strip()}" if self._begins_with_space and text.strip() else text
@@ -218,7 +211,7 @@ class Seq2Seq(Family):
         return [*ids, self._end]
 
     def output_length(self, samples: int) -> int:
-        return self.frontend.output_length(self._samples(samples))
+        return self.frontend.output_length(self._length.samples(samples))
 
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
         if not self._can_hear(samples):
@@ -310,6 +303,7 @@ class Seq2Seq(Family):
                     [features[row] for row in rows],
                     length,
                     [languages[pieces.owners[row]] for row in rows],
+                    [len(pieces.audios[row]) / self.sample_rate for row in rows],
                 )
                 found |= zip(rows, transcripts, strict=True)
         return pieces.joined([found[row] for row in range(len(found))])
@@ -320,10 +314,14 @@ class Seq2Seq(Family):
         if not self._has_window:
             return self.frontend.quantum
         # With the silence behind it a clip has its length; in a window all have the same.
-        return 1 if self._is_any_length else self.frontend.max_features or 1
+        return 1 if self._length.is_any_length else self.frontend.max_features or 1
 
     def _transcribe_equal(
-        self, features: Sequence[np.ndarray], length: int, languages: Sequence[str]
+        self,
+        features: Sequence[np.ndarray],
+        length: int,
+        languages: Sequence[str],
+        seconds: Sequence[float],
     ) -> list[Transcript]:
         """Transcripts of clips that are equally long once they are padded."""
         import torch
@@ -349,6 +347,7 @@ class Seq2Seq(Family):
                 None if most is None else self._prompt_length + most,
             ),
             first_time=self._first_time,
+            most=[most_tokens(one) for one in seconds] if self._has_window else None,
         )
         return [
             self._transcript(row, self._prompts.spoken(language))
@@ -366,8 +365,12 @@ class Seq2Seq(Family):
     def describe_decoding(self) -> str:
         beams = weights.own(self.model).generation_config.num_beams or 1
         heard = ""
-        if self._has_window:
-            heard = ", clips as long as they are" if self._is_any_length else ", in its window"
+        if self._has_window and not self._length.is_any_length:
+            heard = ", in its window"
+        elif self._has_window and (tail := self.usage.audio_tail_seconds):
+            heard = f", clips with {tail:g} s of silence behind them"
+        elif self._has_window:
+            heard = ", clips as long as they are"
         found = "the likeliest token at each step" if beams == 1 else f"beam search of {beams}"
         return f"generation by the decoder: {found}{heard}"
 
@@ -386,15 +389,3 @@ class Seq2Seq(Family):
 
     def base_revisions(self) -> dict[str, str]:
         return dict(self._revisions)
-
-
-def _usage(config: ModelConfig, recorded: Seq2SeqUsage) -> Seq2SeqUsage:
-    """What the settings ask for; the window of a checkpoint's training where they say ``auto``."""
-    window = recorded.audio_window if config.audio_window == "auto" else config.audio_window
-    return Seq2SeqUsage(
-        audio_window=window,
-        timestamps=config.timestamps,
-        language=config.language,
-        task=config.task,
-        generation_max_length=config.generation_max_length,
-    )

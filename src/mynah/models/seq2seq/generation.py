@@ -30,6 +30,7 @@ def generate(
     end: int,
     limits: Sequence[int | None],
     first_time: int | None,
+    most: Sequence[int] | None = None,
 ) -> list[Generated]:
     """What a model writes: the same for any batch of inputs of one length.
 
@@ -44,6 +45,8 @@ def generate(
         limits: Most tokens, prompt included, None where one is none.
         first_time: Whisper's ``<|0.00|>`` where timestamps are written; their rules then hold:
             they come in pairs and never go back.
+        most: Most tokens of each row's transcript, as its length allows; None: ``limits`` alone.
+            Beams are not bounded so: where they stop decides which of them is the best.
 
     Returns:
         What follows the prompt of each row, times among its tokens.
@@ -59,6 +62,8 @@ def generate(
     is_greedy = (model.generation_config.num_beams or 1) == 1
     if is_greedy:
         rules.append(scores)
+    if most is not None and is_greedy:
+        limits = [*limits, length + max(most)]
     pad = model.generation_config.pad_token_id
     first, *_ = inputs.values()
     # Not the model's own generate: Whisper's pads to its window, and names one language.
@@ -76,7 +81,8 @@ def generate(
     rows = found[:, length:].tolist()
     ends = _ends(model, end)
     if is_greedy:
-        return scores.generated(rows, ends)
+        bounds = most or [len(row) for row in rows]
+        return scores.generated([row[:one] for row, one in zip(rows, bounds, strict=True)], ends)
     return [Generated(until_end(row, ends), None) for row in rows]
 
 

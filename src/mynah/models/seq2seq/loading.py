@@ -28,6 +28,7 @@ class Seq2SeqUsage(RecordedUsage):
 
     Attributes:
         audio_window: ``"native"``: Whisper's input is padded to its 30 s; ``"clip"``: it is not.
+        audio_tail_seconds: Silence behind a clip that is not padded to the window.
         timestamps: Whether it writes when a text begins and ends.
         language: ``model.language``.
         task: ``model.task``.
@@ -35,6 +36,7 @@ class Seq2SeqUsage(RecordedUsage):
     """
 
     audio_window: str = NATIVE
+    audio_tail_seconds: float = 0.0
     timestamps: bool = False
     language: str | None = None
     task: str | None = None
@@ -47,6 +49,19 @@ class Seq2SeqUsage(RecordedUsage):
             record(model, language=self.language, task=self.task, timed=self.timestamps)
 
 
+def usage_of(config: ModelConfig, recorded: Seq2SeqUsage) -> Seq2SeqUsage:
+    """What the settings ask for; what a checkpoint was trained with where they leave it open."""
+    window, tail = config.audio_window, config.audio_tail_seconds
+    return Seq2SeqUsage(
+        audio_window=recorded.audio_window if window == "auto" else window,
+        audio_tail_seconds=recorded.audio_tail_seconds if tail is None else tail,
+        timestamps=config.timestamps,
+        language=config.language,
+        task=config.task,
+        generation_max_length=config.generation_max_length,
+    )
+
+
 def check_seq2seq(config: ModelConfig, part: PretrainedPart) -> None:
     """Find what is wrong with the settings or the small files before weights are loaded.
 
@@ -55,6 +70,12 @@ def check_seq2seq(config: ModelConfig, part: PretrainedPart) -> None:
     """
     kind = hub.model_type(part)
     load_processor(part, kind)
+    if config.audio_tail_seconds and not architecture_of(kind).has_window:
+        raise UserError(
+            f"{part.name} is a {kind}, which has no window: a clip needs no silence behind it.",
+            where=f"model.audio_tail_seconds={config.audio_tail_seconds:g}",
+            fix="model.audio_tail_seconds=null",
+        )
     if config.timestamps and not architecture_of(kind).writes_times:
         raise _no_times(f"{part.name} is a {kind}, which writes no timestamps.")
 

@@ -52,7 +52,8 @@ class GreedyScores:
         found = []
         for row, scores in zip(rows, steps or [[]] * len(rows), strict=True):
             tokens = until_end(row, ends)
-            found.append(Generated(tokens, sum(scores[: len(tokens) + 1])))
+            steps_taken = min(len(tokens) + 1, len(row))  # a row that was cut has no end
+            found.append(Generated(tokens, sum(scores[:steps_taken])))
         return found
 
 

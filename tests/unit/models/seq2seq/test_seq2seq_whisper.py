@@ -123,6 +123,62 @@ def test_a_short_clip_costs_a_fraction_of_the_window(build, clips):
     assert native.collate(examples(native, clips[:1]))["input_features"].shape[2] == 500
 
 
+def test_a_tail_of_silence_is_what_a_person_would_put_behind_the_clip(build, clips):
+    bare, tail = build(audio_window="clip"), build(audio_window="clip", audio_tail_seconds=2.0)
+    clip = clips[0]  # 1.5 s
+    with_silence = np.pad(clip, (0, 2 * 16000))
+    np.testing.assert_array_equal(tail.features(clip), bare.features(with_silence))
+    assert tail.output_length(len(clip)) == bare.output_length(len(with_silence)) == 175
+    assert transcribed(tail, [clip]) == transcribed(bare, [with_silence])
+    batches = [f.collate(examples(f, [c])) for f, c in ((tail, clip), (bare, with_silence))]
+    assert batches[0]["input_features"].shape[2] == 350
+    for name, tensor in batches[0].items():
+        assert torch.equal(tensor, batches[1][name]), name
+
+
+def test_a_tail_takes_what_room_the_window_has(build, filling):
+    family = build(audio_window="clip", audio_tail_seconds=2.0)
+    for seconds, frames in ((1.0, 150), (3.0, 250), (4.0, 250), (WINDOW_SECONDS, 250)):
+        assert family.output_length(int(seconds * 16000)) == frames
+    assert family.impossible(WINDOW_SECONDS * 16000, [1]) is None
+    assert family.features(filling).shape == (500, 80)
+    assert build(audio_tail_seconds=2.0).output_length(16000) == 250  # native: the window
+
+
+def test_a_tail_is_recorded_and_taken_up_again(build, clips, tmp_path):
+    family = build(audio_window="clip", audio_tail_seconds=2.0)
+    family.save(tmp_path)
+    assert registry.load(tmp_path).usage.audio_tail_seconds == 2.0
+    assert transcribed(registry.load(tmp_path), clips) == transcribed(family, clips)
+    again = build(pretrained=str(tmp_path), language="en")
+    assert again.usage.audio_tail_seconds == 2.0
+    bare = build(pretrained=str(tmp_path), audio_tail_seconds=0.0)
+    assert (bare.usage.audio_window, bare.usage.audio_tail_seconds) == ("clip", 0.0)
+
+
+def test_clips_with_a_tail_decode_alike_in_any_batch(build, clips):
+    family = build(audio_window="clip", audio_tail_seconds=1.0)
+    train(family, family.collate(examples(family, clips)), rate=1e-3)
+    mixed = [*clips, np.tile(clips[0], 2), clips[1][:4000]]
+    together = transcribed(family, mixed)
+    assert together == [transcribed(family, [one])[0] for one in mixed]
+    assert len(set(together)) > 2
+
+
+def test_a_transcript_is_bounded_by_the_length_of_its_clip(build, clips, written):
+    family = build(audio_window="clip", generation_max_length=64)
+    # The end is never written: what is left is a model that repeats itself.
+    family.model.generation_config.suppress_tokens = [family._end]
+    short, long = clips[0][:4000], clips[0]
+    transcribed(family, [long, short])
+    lengths = sorted(len(row) for row in written)
+    # 32 tokens and 30 a second more; of the longer one the decoder holds 64, 4 of them the prompt.
+    assert lengths == [32 + 8, 60]
+    written.clear()
+    transcribed(family, [short])
+    assert len(written[0]) == 40
+
+
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 def test_padding_of_a_batch_at_true_length_is_unseen(attention, build, clips):
     family = build(audio_window="clip", attn_implementation=attention)

@@ -124,6 +124,7 @@ MUST_AGREE = {
     "model.task": "translate",
     "model.timestamps": True,
     "model.audio_window": "clip",
+    "model.audio_tail_seconds": 5.0,
 }
 
 
