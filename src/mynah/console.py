@@ -40,7 +40,9 @@ _SHOWN = {
 _PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
 
 # Of several processes that train one model, the first prints.
-_console = Console(highlight=False, soft_wrap=True, quiet=int(os.environ.get("RANK", "0") or 0) > 0)
+_console = Console(
+    highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "").strip("0 ").isdecimal()
+)
 
 
 def hush(quiet: bool) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from mynah.errors import UserError
+from mynah.ranks.agreement import check_agreement
+from mynah.ranks.environment import Ranks, number
+from mynah.ranks.meeting import meet
+from mynah.ranks.watch import Watch
 
 _FIRST_PORT, _LAST_PORT = 20_000, 30_000  # below those that systems give out by themselves
+_watch: Watch | None = None  # of this process on the others
 _NODES = re.compile(r"(?P<before>[^,\[]*)\[(?P<numbers>[^\]]+)\](?P<after>[^,]*)")
 
 
@@ -66,36 +72,85 @@ def _number(text: str) -> int:
 
 
 def world_size() -> int:
-    """Processes of this training, as torchrun and accelerate launch set them; 1 alone."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    """Processes of this training, as torchrun and accelerate launch set them; 1 alone.
+
+    Raises:
+        UserError: The environment has no number.
+    """
+    return number("WORLD_SIZE", 1)
 
 
 def is_first_rank() -> bool:
     """Whether this process is the one of a distributed run that prints for all."""
-    return os.environ.get("RANK", "0") == "0"
+    text = os.environ.get("RANK", "").strip()
+    return not text.isdecimal() or int(text) == 0  # what is wrong with it must be said too
 
 
 def rank() -> int:
-    """Which of them this process is; 0 alone."""
-    return int(os.environ.get("RANK", "0"))
+    """Which of them this process is; 0 alone.
+
+    Raises:
+        UserError: The environment has no number.
+    """
+    return number("RANK", 0)
 
 
-def start(*, on_cpu: bool) -> None:
+def check_launch() -> None:
+    """See that what the launcher has set is possible, before anything is imported for it.
+
+    Raises:
+        UserError: It is not.
+    """
+    rank()
+    if world_size() > 1:
+        Ranks.of_environment()
+
+
+def start(
+    *, on_cpu: bool, timeout_seconds: float = 300.0, collective_seconds: float = 1800.0
+) -> None:
     """Let the processes find each other; alone, or where they have already, nothing happens.
 
     Args:
         on_cpu: Whether the model is trained on the CPU (gloo) rather than on GPUs (NCCL).
+        timeout_seconds: The longest wait for the others, and the longest silence of one later.
+        collective_seconds: The longest that one exchange between them may take.
+
+    Raises:
+        UserError: They do not find each other.
     """
     if world_size() == 1:
         return
     import torch
     import torch.distributed as dist
+    from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
     if dist.is_initialized():
         return
     if not on_cpu:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("gloo" if on_cpu else "nccl")
+        torch.cuda.set_device(number("LOCAL_RANK", 0))
+    global _watch
+    ranks = Ranks.of_environment()
+    store = meet(ranks, timeout_seconds)
+    dist.init_process_group(
+        "gloo" if on_cpu else "nccl",
+        store=PrefixStore("group", store),
+        rank=ranks.rank,
+        world_size=ranks.size,
+        timeout=timedelta(seconds=collective_seconds),
+    )
+    _watch = Watch(ranks, timeout_seconds)
+    _watch.start(store)
+
+
+def agree(values: Mapping[str, Any]) -> None:
+    """See that all processes have the same values.
+
+    Raises:
+        UserError: They differ; every process raises it.
+    """
+    if world_size() > 1:
+        check_agreement(gather(dict(values)))
 
 
 def sum_over_ranks(values: Sequence[float], device: Any) -> list[float]:
@@ -172,20 +227,39 @@ def own_errors() -> Iterator[None]:
     if world_size() == 1:
         yield
         return
+    reason: str | None = None
     try:
         yield
     except UserError as problem:
         if rank() > 0 and not problem.shared:
             problem.rank = rank()
+        reason = problem.what
         raise
     except RuntimeError as problem:
+        reason = f"{type(problem).__name__}: {problem}"
         if not _is_lost_peer(problem):
             raise
-        lost = UserError(
-            f"Another process of this training ended, so this one (rank {rank()}) does too.",
-            fix="its own message says why; resume with resume_from_checkpoint=last",
-        )
-        raise lost from problem
+        raise _lost(problem) from problem
+    except BaseException as problem:
+        reason = f"{type(problem).__name__}: {problem}"
+        raise
+    finally:
+        if _watch is not None:
+            _watch.finish(reason)
+
+
+def _lost(problem: RuntimeError) -> UserError:
+    """What is known of a process that another one waits for in vain."""
+    said = _watch.reasons() if _watch is not None else ""
+    silent = "Timed out" in str(problem)
+    lost = UserError(
+        f"Another process of this training {'does not answer' if silent else 'ended'}, so this "
+        f"one (rank {rank()}) ends too. {said}".rstrip(),
+        fix="its own message says why; resume with resume_from_checkpoint=last",
+    )
+    if rank() > 0:
+        lost.rank = rank()
+    return lost
 
 
 def _is_lost_peer(problem: RuntimeError) -> bool:

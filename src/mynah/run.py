@@ -75,8 +75,14 @@ class RunPlace:
         """The place of a run; several processes take that of the first."""
         if distributed.world_size() > 1:
             from mynah.machine import device_for
+            from mynah.training.sharing import check_settings
 
-            distributed.start(on_cpu=device_for(config).type == "cpu")
+            distributed.start(
+                on_cpu=device_for(config).type == "cpu",
+                timeout_seconds=config.training.ranks_timeout_seconds,
+                collective_seconds=float(getattr(config.training, "ddp_timeout", None) or 1800),
+            )
+            check_settings(config)
             run = Path(distributed.from_first(str(run)))
         return cls(run, working, Path(config.training.output_dir or run / runs_directory.MODEL))
 
@@ -107,8 +113,8 @@ def run(
     settings = with_absolute_paths(config, working_directory)
     for text in [*untested_versions(), *notices(settings, origins)]:
         console.notice(text)
-    place = RunPlace.shared_by_ranks(settings, run_directory, working_directory)
     with distributed.own_errors(), network_only_if(not settings.offline):
+        place = RunPlace.shared_by_ranks(settings, run_directory, working_directory)
         try:
             if settings.eval_checkpoint is not None:
                 return evaluate(settings, origins, place)
@@ -255,7 +261,9 @@ def trained(
     from mynah.data.preparation.training_rows import save_account
     from mynah.evaluation.splits import periodic_evaluation
     from mynah.training import trainer
+    from mynah.training.sharing import check_plan
 
+    check_plan(planned, rows)
     config = planned.config
     evaluate_splits = periodic_evaluation(config, family, rows.data.evaluation)
 

@@ -42,12 +42,17 @@ def command_line(
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    distributed.adopt_slurm()
-    distributed.quiet_torch()
-    console.hush(not is_first_rank())
     arguments = list(sys.argv[1:] if argv is None else argv)
     line = CommandLine(arguments, program or _program())
-    return exit_status(lambda: line.run(task), requeues=line.requeues)
+
+    def run() -> int | None:
+        distributed.adopt_slurm()
+        distributed.check_launch()
+        distributed.quiet_torch()
+        console.hush(not is_first_rank())
+        return line.run(task)
+
+    return exit_status(run, requeues=line.requeues)
 
 
 def _program() -> str:

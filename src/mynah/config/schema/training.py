@@ -74,6 +74,14 @@ class TrainingConfig:
         unit="seconds",
         minimum=0.0,
     )
+    ranks_timeout_seconds: float = setting(
+        300.0,
+        "Of several processes: the longest wait for the others at the start, and the longest that "
+        "one may not answer before the training ends; said after 20 seconds.",
+        nature=Nature.GUARD,
+        unit="seconds",
+        minimum=1.0,
+    )
     max_bad_steps: int = setting(
         10,
         "Steps in a row whose loss or gradient is no number, infinite or exploded that end the "

@@ -63,6 +63,7 @@ MAY_CHANGE = {
     "training.dataloader_num_workers": 0,
     "training.dataloader_prefetch_factor": 4,
     "training.loader_timeout_seconds": 5.0,
+    "training.ranks_timeout_seconds": 50.0,
     "training.max_bad_steps": 99,
     "training.max_time": "2h",
     "training.requeue": False,

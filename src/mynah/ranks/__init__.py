@@ -1,0 +1,1 @@
+"""Processes that train one model: how they meet, what they must share, and when one is lost."""

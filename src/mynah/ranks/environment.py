@@ -1,0 +1,84 @@
+"""Which process this one is, as its launcher says it in the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from mynah.errors import UserError
+
+_LAUNCH = "start the processes with torchrun, srun or accelerate launch, which set it"
+
+
+def number(name: str, default: int) -> int:
+    """A number from the environment.
+
+    Raises:
+        UserError: It is not a number.
+    """
+    text = os.environ.get(name, "").strip() or str(default)
+    if not text.isdecimal():
+        raise UserError(
+            f"{name}={text} is not a number.",
+            where=f"environment variable {name}",
+            fix=f"{_LAUNCH}; to train with one process: unset RANK WORLD_SIZE",
+        )
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes of a training.
+
+    Attributes:
+        rank: Which of them this one is, from 0.
+        size: How many there are.
+        host: Where the first one is.
+        port: Where it waits for the others.
+        restart: How often the launcher has started them again.
+        hosted: Whether the launcher itself waits there, as torchrun does.
+    """
+
+    rank: int
+    size: int
+    host: str
+    port: int
+    restart: int = 0
+    hosted: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where they meet, as HOST:PORT."""
+        return f"{self.host}:{self.port}"
+
+    @classmethod
+    def of_environment(cls) -> Ranks:
+        """What the launcher has set.
+
+        Raises:
+            UserError: Something is missing, or is not possible.
+        """
+        missing = [name for name in ("MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]
+        if missing:
+            raise UserError(
+                f"{' and '.join(missing)} of a training with several processes: not set.",
+                where="environment",
+                fix=f"{_LAUNCH}; by hand: MASTER_ADDR is the host of rank 0, MASTER_PORT a free "
+                "port there",
+            )
+        rank, size = number("RANK", 0), number("WORLD_SIZE", 1)
+        if rank >= size:
+            raise UserError(
+                f"RANK={rank} is not one of the {size} processes of WORLD_SIZE={size}.",
+                where="environment variables RANK and WORLD_SIZE",
+                fix=f"ranks are counted from 0: the last of {size} is RANK={size - 1}",
+            )
+        hosted = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+        return cls(
+            rank,
+            size,
+            os.environ["MASTER_ADDR"],
+            number("MASTER_PORT", 0),
+            number("TORCHELASTIC_RESTART_COUNT", 0),
+            hosted,
+        )

@@ -1,0 +1,200 @@
+"""Whether the other processes still live: a thread of each says so, and looks at the others.
+
+A collective of NCCL waits for a process that is gone until its own time-out, and any waits for one
+that was stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah import console
+from mynah.errors import UserError
+from mynah.ranks.environment import Ranks
+from mynah.ranks.meeting import SETTING, connection
+
+if TYPE_CHECKING:
+    from torch.distributed import Store  # type: ignore[attr-defined]
+
+_PULSE_SECONDS = 2.0
+_SAID_SECONDS = 20.0  # of silence
+_GRACE_SECONDS = 10.0  # for this process to notice by itself that another one has ended
+_ANSWER_SECONDS = 10.0  # of the store
+_GONE, _DONE = "gone ", "done"
+_STATUS = 2  # exit status: not a mistake in Mynah
+
+
+class Watch:
+    """Says that this process lives, and looks whether the others do.
+
+    Silence is counted in looks at the others, not in seconds: where a scheduler suspends all
+    processes, none has been silent when they are back.
+
+    Args:
+        ranks: The processes.
+        seconds: The longest silence; then this process ends.
+        end: Ends this process, whatever its main thread waits for.
+    """
+
+    def __init__(
+        self,
+        ranks: Ranks,
+        seconds: float,
+        end: Callable[[UserError], None] | None = None,
+    ) -> None:
+        self._ranks = ranks
+        self._seconds = seconds
+        self._end = end or self._end_process
+        self._others = [rank for rank in range(ranks.size) if rank != ranks.rank]
+        self._seen = dict.fromkeys(self._others, "")
+        self._silent = dict.fromkeys(self._others, 0.0)
+        self._said: set[int] = set()
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._store: Store | None = None
+        self._count = 0
+
+    def start(self, store: Store) -> None:
+        """Begin; all processes are there.
+
+        Args:
+            store: What they share.
+        """
+        store.set(f"pulse/{self._ranks.rank}", self._pulse())
+        threading.Thread(target=self._watch, daemon=True, name="ranks").start()
+
+    def finish(self, reason: str | None = None) -> None:
+        """Say that this process ends, and look no more.
+
+        Args:
+            reason: Why it ends early; None: its work is done.
+        """
+        self._over.set()
+        first = reason.splitlines()[0] if reason else ""
+        with self._lock, suppress(RuntimeError):
+            store = self._open()
+            store.set(f"pulse/{self._ranks.rank}", f"{_GONE}{first}" if reason else _DONE)
+            # What they share ends with the first process: the others shall have seen how.
+            for _ in range(10 if self._ranks.rank == 0 and not self._ranks.hosted else 0):
+                values = self._values(store).values()
+                if reason is None and all(value.startswith((_DONE, _GONE)) for value in values):
+                    break
+                threading.Event().wait(0.2)
+
+    def reasons(self) -> str:
+        """What others have said of their end, as sentences; empty where nothing is known."""
+        with self._lock, suppress(RuntimeError):
+            found = self._values(self._open())
+            return " ".join(
+                f"Rank {rank}: {value.removeprefix(_GONE)}"
+                for rank, value in found.items()
+                if value.startswith(_GONE) and value != _GONE
+            )
+        return ""
+
+    def _watch(self) -> None:
+        while not self._over.wait(_PULSE_SECONDS):
+            took = _PULSE_SECONDS
+            try:
+                with self._lock:
+                    store = self._open()
+                    store.set(f"pulse/{self._ranks.rank}", self._pulse())
+                    found = self._values(store)
+            except RuntimeError as problem:
+                self._store = None
+                refused = "timeout" not in str(problem) and "timed out" not in str(problem)
+                found = {0: _GONE} if refused and not self._ranks.hosted else {}
+                took += 0.0 if refused else _ANSWER_SECONDS
+            for rank in self._others:
+                value = found.get(rank, self._seen[rank])
+                if value != self._seen[rank] and not value.startswith(_GONE):
+                    self._seen[rank], self._silent[rank] = value, 0.0
+                    self._said.discard(rank)
+                elif value != _DONE:
+                    self._silent[rank] += took
+                self._judge(rank, value)
+
+    def _judge(self, rank: int, value: str) -> None:
+        """Say that a process is silent; end where it has been for too long, or is gone."""
+        if self._over.is_set() or value == _DONE:
+            return
+        silent = self._silent[rank]
+        gone = value.startswith(_GONE) or _has_died(value)
+        if gone and silent >= _GRACE_SECONDS:
+            why = value.removeprefix(_GONE) if value.startswith(_GONE) else "it was killed"
+            self._fail(f"Rank {rank} of this training ended{': ' + why if why else '.'}")
+        elif silent >= self._seconds:
+            self._fail(f"Rank {rank} of this training has not answered for {silent:.0f} s.")
+        elif silent >= _SAID_SECONDS and rank not in self._said and not gone:
+            self._said.add(rank)
+            text = (
+                f"rank {rank} does not answer since {silent:.0f} s (stopped, or its machine or "
+                f"network is down?); after {self._seconds:.0f} s this training ends ({SETTING})"
+            )
+            if self._ranks.rank == 0:
+                console.notice(text)
+            else:
+                with suppress(OSError):
+                    print(f"note: rank {self._ranks.rank}: {text}", file=sys.stderr, flush=True)
+
+    def _fail(self, what: str) -> None:
+        self._over.set()
+        error = UserError(
+            f"{what} So this one ends too.",
+            where=f"rank {self._ranks.rank} of {self._ranks.size}",
+            fix="see why it ended or stopped, then resume with resume_from_checkpoint=last",
+        )
+        self._end(error)
+
+    def _end_process(self, error: UserError) -> None:
+        # The main thread waits in a library for the process that is gone: nothing gets it out.
+        with suppress(OSError, ValueError):
+            console.error(str(error))
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(_STATUS)
+
+    def _pulse(self) -> str:
+        self._count += 1
+        return f"{self._count} {os.getpid()} {_machine()}"
+
+    def _open(self) -> Store:
+        if self._store is None:
+            self._store = connection(self._ranks, _ANSWER_SECONDS)
+        return self._store
+
+    def _values(self, store: Store) -> dict[int, str]:
+        keys = [f"pulse/{rank}" for rank in self._others]
+        there = [key for key in keys if store.check([key])]
+        found = store.multi_get(there) if there else []
+        return {
+            int(key.partition("/")[2]): value.decode()
+            for key, value in zip(there, found, strict=True)
+        }
+
+
+def _machine() -> str:
+    """Where process numbers mean the same; empty where that cannot be known."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def _has_died(pulse: str) -> bool:
+    """Whether the process of a pulse, on this machine, is there no more."""
+    _, _, rest = pulse.partition(" ")
+    process, _, machine = rest.partition(" ")
+    if not machine or machine != _machine():
+        return False
+    try:
+        return ") Z " in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return True

@@ -1,0 +1,183 @@
+"""Two processes of one training, each way in which one fails the other: it ends, and says why."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
+from workspaces import SMALL, clone, environment, words
+
+COMMAND = f"mynah train model=small training.ranks_timeout_seconds=30 {SMALL}"
+ENDLESS = "training.max_steps=100000 training.eval_strategy=no training.save_strategy=no"
+ENDLESS += " training.load_best_model_at_end=false training.logging_steps=1"
+END_SECONDS = 60
+START_SECONDS = 120  # until the first step, on a machine that is busy
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way to fail.
+
+    Attributes:
+        said: What must stand on one of the screens.
+        more: Settings of each process; None: it is never started.
+        variables: Environment of each, over what is right.
+        fault: Done once a step is made, with the processes; None: nothing is.
+    """
+
+    said: tuple[str, ...]
+    more: tuple[str | None, str | None] = ("", "")
+    variables: tuple[dict[str, str], dict[str, str]] = field(default=({}, {}))
+    fault: Callable[[list[subprocess.Popen[str]]], None] | None = None
+
+
+def sending(rank: int, number: int) -> Callable[[list[subprocess.Popen[str]]], None]:
+    return lambda processes: processes[rank].send_signal(number)
+
+
+KINDS = {
+    "a rank that is no number": Kind(
+        ("RANK=abc is not a number",), variables=({"RANK": "abc"}, {}), more=("", None)
+    ),
+    "a rank beyond the last": Kind(
+        ("RANK=2 is not one of the 2 processes",), variables=({}, {"RANK": "2"}), more=(None, "")
+    ),
+    "no port": Kind(
+        ("MASTER_PORT of a training",), variables=({"MASTER_PORT": ""}, {}), more=("", None)
+    ),
+    "the second never comes": Kind(
+        ("waiting for 1 of 2 processes at 127.0.0.1:", "Waited 30 s"), more=("", None)
+    ),
+    "the first never comes": Kind(
+        ("waiting for rank 0 at 127.0.0.1:", "Waited 30 s"), more=(None, "")
+    ),
+    "a wrong address": Kind(
+        ("no.such.host.invalid:",), variables=({}, {"MASTER_ADDR": "no.such.host.invalid"})
+    ),
+    "two of one rank": Kind(("Two processes have RANK=1",), variables=({"RANK": "1"}, {})),
+    "other sizes": Kind(
+        ("WORLD_SIZE is 2 on rank 0 and 3 on rank 1",), variables=({}, {"WORLD_SIZE": "3"})
+    ),
+    "other seeds": Kind(
+        ("training.seed is 42 on rank 0 and 7 on rank 1",), more=("", "training.seed=7")
+    ),
+    "another number of steps": Kind(
+        ("training.max_steps is 2 on rank 0 and 3 on rank 1",), more=("", "training.max_steps=3")
+    ),
+    "the first is killed": Kind(
+        ("this one (rank 1) ends too",), (ENDLESS, ENDLESS), fault=sending(0, signal.SIGKILL)
+    ),
+    "the second is killed": Kind(
+        ("this one (rank 0) ends too",), (ENDLESS, ENDLESS), fault=sending(1, signal.SIGKILL)
+    ),
+    "the first is stopped": Kind(
+        ("rank 0 does not answer", "Rank 0 of this training has not answered"),
+        (ENDLESS, ENDLESS),
+        fault=sending(0, signal.SIGSTOP),
+    ),
+    "the second is stopped": Kind(
+        ("rank 1 does not answer", "Rank 1 of this training has not answered"),
+        (ENDLESS, ENDLESS),
+        fault=sending(1, signal.SIGSTOP),
+    ),
+}
+FAST = ("a rank that is no number", "no port")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(folder: Path, kind: Kind, port: int) -> list[subprocess.Popen[str] | None]:
+    processes: list[subprocess.Popen[str] | None] = []
+    for rank, (more, variables) in enumerate(zip(kind.more, kind.variables, strict=True)):
+        launched = {
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "WORLD_SIZE": "2",
+            "RANK": str(rank),
+            "PYTHONUNBUFFERED": "1",
+        }
+        processes.append(
+            None
+            if more is None
+            else subprocess.Popen(
+                words(COMMAND, more),
+                cwd=folder,
+                env=environment(**(launched | variables)),
+                stdout=(folder / f"out-{rank}").open("w"),
+                stderr=(folder / f"err-{rank}").open("w"),
+            )
+        )
+    return processes
+
+
+def screens(folder: Path) -> str:
+    return "\n".join(path.read_text() for path in sorted(folder.glob("*-[01]")))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield clone(tmp_path / "clone")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.long) for name in KINDS]
+)
+def test_each_ends_by_itself_and_one_says_why(folder, name):
+    kind = KINDS[name]
+    processes = [one for one in start(folder, kind, free_port()) if one is not None]
+    try:
+        since = time.monotonic()
+        if kind.fault is not None:
+            while "step 2/" not in screens(folder):
+                assert time.monotonic() - since < START_SECONDS, screens(folder)
+                time.sleep(0.2)
+            kind.fault(processes)
+            since = time.monotonic()
+        stopped = [p for p in processes if kind.fault is not None and _is_stopped(p)]
+        for process in processes:
+            if process not in stopped:
+                process.wait(timeout=END_SECONDS + START_SECONDS - (time.monotonic() - since))
+        took = time.monotonic() - since
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    said = screens(folder)
+    assert all(text in said for text in kind.said), said
+    assert "Traceback" not in said
+    assert all(p.returncode in (2, -signal.SIGKILL) for p in processes), said
+    assert took < END_SECONDS + (0 if kind.fault else _STARTING_SECONDS), took
+
+
+def test_a_port_that_is_in_use_is_said(folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        (process, _) = start(folder, Kind((), ("", None)), taken.getsockname()[1])
+        assert process is not None and process.wait(timeout=END_SECONDS) == 2
+    said = screens(folder)
+    assert "is in use" in said and "MASTER_PORT" in said and "Traceback" not in said
+
+
+_STARTING_SECONDS = 30  # imports, where the fault is there from the start
+
+
+def _is_stopped(process: subprocess.Popen[str]) -> bool:
+    try:
+        status = Path(f"/proc/{process.pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(") ")[2].startswith("T")

@@ -1,0 +1,90 @@
+"""A process that stops, dies or says that it ends is noticed by the others."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+from torch.distributed import PrefixStore, TCPStore
+
+from mynah.ranks import watch as watches
+from mynah.ranks.environment import Ranks
+from mynah.ranks.watch import Watch
+
+
+@pytest.fixture
+def meeting(monkeypatch):
+    """Two ranks of this process that have met, with a quick watch; what is said of an end."""
+    monkeypatch.setattr(watches, "_PULSE_SECONDS", 0.02)
+    monkeypatch.setattr(watches, "_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(watches, "_SAID_SECONDS", 0.1)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = TCPStore(
+        "127.0.0.1", port, 2, True, timeout=timedelta(seconds=5), wait_for_workers=False
+    )
+    ended: list[str] = []
+    ranks = [Ranks(rank, 2, "127.0.0.1", port) for rank in (0, 1)]
+    pair = [Watch(one, 0.5, lambda error: ended.append(str(error))) for one in ranks]
+    yield pair, PrefixStore("mynah/0", server), ended
+    for one in pair:
+        one._over.set()
+
+
+def wait_for(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_processes_that_live_and_then_are_done_end_nobody(meeting):
+    (first, second), store, ended = meeting
+    first.start(store)
+    second.start(store)
+    time.sleep(1.0)  # twice the longest silence
+    second.finish()
+    time.sleep(0.7)
+    assert ended == []
+
+
+def test_one_that_is_silent_is_said_and_then_ends_the_others(meeting, capsys):
+    (first, _), store, ended = meeting
+    store.set("pulse/1", "1 1 elsewhere")
+    first.start(store)
+    wait_for(lambda: ended)
+    assert "Rank 1 of this training has not answered for" in ended[0]
+    assert "resume_from_checkpoint=last" in ended[0]
+    assert "rank 1 does not answer since" in capsys.readouterr().out
+
+
+def test_what_one_says_of_its_end_is_repeated(meeting):
+    (first, second), store, ended = meeting
+    first.start(store)
+    second.start(store)
+    second.finish("The disk is full.\nMore of it.")
+    assert first.reasons() == "Rank 1: The disk is full."
+    wait_for(lambda: ended)
+    assert ended[0].startswith("Rank 1 of this training ended: The disk is full. So this one")
+
+
+def test_one_that_was_killed_on_this_machine_is_not_waited_for(meeting):
+    (first, _), store, ended = meeting
+    if not watches._machine():
+        pytest.skip("asks the kernel")
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    store.set("pulse/1", f"1 {process.pid} {watches._machine()}")
+    first._seconds = 1000.0
+    first.start(store)
+    time.sleep(0.5)
+    assert ended == []
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    wait_for(lambda: ended)
+    assert "Rank 1 of this training ended: it was killed" in ended[0]
