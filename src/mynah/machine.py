@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from mynah.config.schema import Config
 
+__version__ = "0.1.0"  # of Mynah
+
 _REPORTED = (
     "mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets", "tokenizers",
     "numpy", "rapidfuzz", "hydra-core",

@@ -32,7 +32,9 @@ from mynah.runs.record import identity, read_record
 _NAMED = 5  # checkpoints that a message names at most
 
 
-def resolve_checkpoint(path: str, working_directory: Path, *, resume: bool = False) -> Path:
+def resolve_checkpoint(
+    path: str, working_directory: Path, *, resume: bool = False, setting: str | None = None
+) -> Path:
     """The checkpoint that a setting means.
 
     Args:
@@ -41,6 +43,7 @@ def resolve_checkpoint(path: str, working_directory: Path, *, resume: bool = Fal
         working_directory: Where the command was typed.
         resume: Whether training resumes from it. Of a directory of many checkpoints,
             resuming takes the newest, anything else the best model at the top.
+        setting: What names it, for messages; None: the setting of a run.
 
     Returns:
         The directory of a complete checkpoint, links resolved.
@@ -49,7 +52,7 @@ def resolve_checkpoint(path: str, working_directory: Path, *, resume: bool = Fal
         UserError: There is none; the message names those that exist nearby, newest first.
     """
     asked = working_directory / Path(path).expanduser()
-    setting = "resume_from_checkpoint" if resume else "eval_checkpoint"
+    setting = setting or ("resume_from_checkpoint" if resume else "eval_checkpoint")
     if not asked.is_dir():
         if asked.is_file():
             raise UserError(

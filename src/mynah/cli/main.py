@@ -56,9 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_HELP)
         return 0
     if arguments[0] == "--version":
-        import mynah
+        from mynah.machine import __version__
 
-        print(f"mynah {mynah.__version__}")
+        print(f"mynah {__version__}")
         return 0
     return run_command(COMMANDS, arguments, "mynah")
 

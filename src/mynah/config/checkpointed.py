@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.config import one_corpus
 from mynah.config.recorded import read_recorded
-from mynah.config.schema import Config, Nature
+from mynah.config.schema import Config, ModelConfig, Nature
 from mynah.config.settings import entry_names, leaves, names, value_of
 from mynah.errors import UserError
 
@@ -122,6 +122,14 @@ def checkpoint_config(
         evaluation=_with_typed(saved.evaluation, config.evaluation, "evaluation", origins),
     )
     return MeasuringSettings(measured, notices)
+
+
+def with_decoding(
+    saved: ModelConfig, composed: ModelConfig, origins: Mapping[str, Origin]
+) -> ModelConfig:
+    """A model's own settings with those of decoding that were asked for by their own names."""
+    made: ModelConfig = _with_typed(saved, composed, "model", origins, decoding=True)
+    return made
 
 
 def _is_typed(name: str, origins: Mapping[str, Origin]) -> bool:

@@ -10,9 +10,9 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-import mynah
 from mynah.evaluation import breakdown
 from mynah.evaluation.intervals.interval import CONFIDENCE
+from mynah.machine import __version__
 
 if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
@@ -76,7 +76,7 @@ def utterance_records(evaluations: Mapping[str, Evaluation]) -> Iterator[dict[st
 
 def scoring_versions() -> dict[str, str]:
     """Versions of what decides a score."""
-    found = {"mynah": mynah.__version__, "python": platform.python_version()}
+    found = {"mynah": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:
             found[package] = version(package)

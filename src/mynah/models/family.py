@@ -250,6 +250,11 @@ class Family(ABC):
             UserError: The model has to be given a language, and a clip has none or another.
         """
 
+    @property
+    def window_samples(self) -> int | None:
+        """Longest clip that is encoded at once, a longer one is cut; None: any length is."""
+        return None
+
     def check_languages(self, languages: Iterable[str]) -> None:
         """Look at the languages of a corpus (ISO 639-1 codes, "" among them) before training.
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import mynah
 from mynah.config.mistakes.yaml_file import load_yaml, read_header
 
 
 def shipped_configs() -> Path:
     """The groups and experiments that come with Mynah: in the repository, or in the wheel."""
-    package = Path(mynah.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[2]
     in_repository = package.parent.parent / "configs" / "hydra"
     if package.parent.name == "src" and in_repository.is_dir():
         return in_repository

@@ -86,6 +86,33 @@ def read(
     return resample(pieces[0] if len(pieces) == 1 else np.concatenate(pieces), rate, sample_rate)
 
 
+def stream(
+    file: Path | str | bytes, sample_rate: int, *, channel: int | None = None
+) -> Iterator[np.ndarray]:
+    """All of a file in order, block by block, so that no more than a block of it is held.
+
+    Args:
+        file, sample_rate, channel: As :func:`read`.
+
+    Yields:
+        Mono float32 [samples] at ``sample_rate`` hertz, about a quarter of a minute each.
+
+    Raises:
+        ValueError, OSError: As :func:`read`, when the place is reached.
+    """
+    with _opened(file, None, None, channel) as decoder:
+        blocks = _pieces(decoder, 0.0, None, channel)
+        if decoder.rate == sample_rate:
+            yield from blocks
+            return
+        import soxr
+
+        resampler = soxr.ResampleStream(decoder.rate, sample_rate, 1, dtype="float32")
+        for block in blocks:
+            yield resampler.resample_chunk(np.ascontiguousarray(block, dtype=np.float32))
+        yield resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+
+
 def inspect(
     file: Path | str | bytes,
     *,

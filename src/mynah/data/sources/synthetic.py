@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-import mynah
 from mynah.config.schema import DataConfig, SynthesisConfig
 from mynah.console import progress
 from mynah.data.sources.reading.source import Part, Place, Source
@@ -259,7 +258,7 @@ def _run(
 
 def _environment() -> dict[str, str]:
     """The parent's, in which this very package is found and one thread computes."""
-    root = str(Path(mynah.__file__).parents[1])
+    root = str(Path(__file__).parents[3])
     path = os.environ.get("PYTHONPATH")
     return {
         **os.environ,

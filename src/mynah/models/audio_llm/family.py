@@ -292,6 +292,11 @@ class AudioLLM(Family):
                     found[row] = self._transcript(one, clips[pieces.owners[row]].language)
         return pieces.joined([found[row] for row in range(len(found))])
 
+    @property
+    def window_samples(self) -> int | None:
+        longest = self.frontend.max_samples
+        return None if longest is None else self._longest(longest, self._requests.prompt("", ""))
+
     def _longest(self, samples: int, prompt: Prompt) -> int:
         """Samples that are encoded at once: with prompt and transcript they fit the context."""
         longest = max(1, min(samples, self.frontend.max_samples or samples))

@@ -216,7 +216,7 @@ class Seq2Seq(Family):
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
         if not self._can_hear(samples):
             return f"it is shorter than {_SHORTEST_SECONDS:g} s, or than the encoder can hear"
-        window = self._window_samples
+        window = self.window_samples
         if window is not None and samples > window:
             seconds = window / self.sample_rate
             return f"it is longer than the {seconds:g} s that the encoder takes at once"
@@ -232,8 +232,7 @@ class Seq2Seq(Family):
         return heard and self.output_length(samples) > 0
 
     @property
-    def _window_samples(self) -> int | None:
-        """Longest clip that the encoder takes, or None."""
+    def window_samples(self) -> int | None:
         if self.frontend.max_features is None:
             return None
         samples = 1.0 if self.feature_seconds is None else self.feature_seconds * self.sample_rate
@@ -293,7 +292,7 @@ class Seq2Seq(Family):
         if not self._detects_language:
             self._prompts.check(languages)
         audios = [clip.audio for clip in clips]
-        pieces = Pieces.of(audios, [self._window_samples] * len(audios), self._can_hear)
+        pieces = Pieces.of(audios, [self.window_samples] * len(audios), self._can_hear)
         features = [self.features(piece) for piece in pieces.audios]
         found: dict[int, Transcript] = {}
         lengths = [len(one) for one in features]

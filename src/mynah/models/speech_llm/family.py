@@ -163,7 +163,7 @@ class SpeechLLMFamily(Family):
         return self.frontend.output_length(self._samples(samples))
 
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
-        window = self._window_samples
+        window = self._encoder_samples
         if window is not None and self._samples(samples) > window:
             seconds = window / self.sample_rate
             return f"it is longer than the {seconds:g} s that the encoder takes at once"
@@ -180,17 +180,17 @@ class SpeechLLMFamily(Family):
         return None
 
     @property
-    def _window_samples(self) -> int | None:
+    def _encoder_samples(self) -> int | None:
         """Longest clip that the encoder takes, or None."""
         if self.frontend.max_features is None or self.feature_seconds is None:
             return None
         return round(self.frontend.max_features * self.feature_seconds * self.sample_rate)
 
     @property
-    def _piece_samples(self) -> int | None:
-        """Longest clip that is decoded at once, or None: what the encoder hears, and no more than
-        leaves half of the language model's positions to the transcript."""
-        window = self._window_samples
+    def window_samples(self) -> int | None:
+        """What the encoder takes, and no more than leaves half of the language model's positions
+        to the transcript."""
+        window = self._encoder_samples
         if self._context is None or isinstance(self.frontend, WhisperWindowFrontend):
             return window
         vectors = self._context // 2 - len(self._before) - len(self._after)
@@ -263,7 +263,7 @@ class SpeechLLMFamily(Family):
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         audios = [clip.audio for clip in clips]
-        pieces = Pieces.of(audios, [self._piece_samples] * len(audios))
+        pieces = Pieces.of(audios, [self.window_samples] * len(audios))
         found: dict[int, Transcript] = {}
         with evaluating(self.model):
             lengths = [len(piece) for piece in pieces.audios]

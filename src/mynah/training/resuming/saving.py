@@ -7,12 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
-import mynah
 from mynah import distributed
 from mynah.checkpoints import commit as checkpoints
 from mynah.data.positions import Key
 from mynah.errors import UserError, reading_checkpoint
-from mynah.machine import describe_machine
+from mynah.machine import __version__, describe_machine
 from mynah.models.pretrained import weights
 from mynah.training.guards.disk import DiskWatch
 from mynah.training.resuming import state
@@ -133,7 +132,7 @@ class Checkpointer(Generic[Key]):
     def _about(self, streams: list[dict[str, Any]]) -> dict[str, Any]:
         progress, job = self._trainer.state, self._job
         return {
-            "version": mynah.__version__,
+            "version": __version__,
             "family": job.family.name,
             "step": progress.global_step,
             "epoch": progress.epoch,

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-import mynah
 from mynah.console import notice, progress, say
 from mynah.errors import UserError
+from mynah.machine import __version__
 
 _READ_BYTES = 1 << 18
 _WRONG_RANGE = 416
@@ -167,7 +167,7 @@ def _attempt(
         offset = 0  # nothing would tell whether it is a piece of the same file
     if offset and offset == size_bytes:
         return True
-    headers = {"User-Agent": f"mynah/{mynah.__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"mynah/{__version__}", "Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
         if validator:

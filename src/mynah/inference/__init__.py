@@ -1,0 +1,1 @@
+"""A trained recognizer in use: recordings of any length to text, with times."""

@@ -1,0 +1,52 @@
+"""The texts of pieces to the text of a recording: where two overlap, by the words they share."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Sequence
+
+_LEAST_SHARED = 0.3  # of the words of an overlap that have to be the same to join there
+_SLACK_WORDS = 3
+
+
+def seam(
+    before: Sequence[str],
+    after: Sequence[str],
+    *,
+    shared_before: float,
+    shared_after: float,
+) -> tuple[int, int]:
+    """Where to go from the words of one piece to those of the next that begins inside it.
+
+    Args:
+        before: Words of the first piece.
+        after: Words of the second.
+        shared_before: Part of the first piece's time that the second has too, 0 to 1.
+        shared_after: Part of the second's.
+
+    Returns:
+        How many words of the first are kept, and the first word of the second that is.
+    """
+    tail = min(len(before), round(shared_before * len(before)) + _SLACK_WORDS)
+    head = min(len(after), round(shared_after * len(after)) + _SLACK_WORDS)
+    left = [_plain(word) for word in before[len(before) - tail :]]
+    right = [_plain(word) for word in after[:head]]
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    match = matcher.find_longest_match()
+    expected = max(1.0, _LEAST_SHARED * min(tail, head))
+    if match.size < expected:
+        # Nothing in common: the end of the first was cut, and so was the beginning of the second.
+        return len(before) - round(shared_before * len(before) / 2), round(
+            shared_after * len(after) / 2
+        )
+    middle = match.size // 2
+    return len(before) - tail + match.a + middle, match.b + middle
+
+
+def _plain(word: str) -> str:
+    """A word as it is compared: without case and punctuation."""
+    folded = "".join(
+        one for one in word.casefold() if not unicodedata.category(one).startswith("P")
+    )
+    return folded or word

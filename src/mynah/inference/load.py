@@ -1,0 +1,159 @@
+"""From a name to a recognizer: a checkpoint, an adapter, a folder of transformers, a hub name."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah.checkpoints import find
+from mynah.config.schema import Config, ModelConfig
+from mynah.errors import UserError
+from mynah.offline import network_only_if
+from mynah.runs.directory import complete_checkpoints, is_complete
+
+if TYPE_CHECKING:
+    from mynah.inference.recognizer import Batching, Recognizer
+    from mynah.models.family import Family
+
+BASE = "openai/whisper-tiny.en"  # what a machine without a training of its own transcribes with
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_SETTING = "--model"
+
+
+def load(
+    model: str | Path,
+    *,
+    settings: Sequence[str] = (),
+    revision: str | None = None,
+    offline: bool = False,
+    device: str | None = None,
+    batching: Batching | None = None,
+) -> Recognizer:
+    """A recognizer that decodes as its error rate was measured.
+
+    Args:
+        model: A checkpoint or a run of Mynah, adapters among them; a folder of transformers; or
+            a name of the Hugging Face hub.
+        settings: Settings of decoding as ``mynah eval`` takes them, as
+            ``model.language_model=none`` or ``model.language=de``.
+        revision: Branch, tag or commit of a hub model.
+        offline: Load nothing that is not on this machine.
+        device: As torch names it, ``cpu`` or ``cuda:0``; None: an accelerator where there is one.
+        batching: How much is decoded at once; None: as much as an evaluation.
+
+    Raises:
+        UserError: There is no such model, it is damaged, what it builds on is gone, or a setting
+            does not fit it.
+    """
+    checkpoint, plain = _found(model)
+    with network_only_if(not offline):
+        if checkpoint is not None:
+            family, config = _of_checkpoint(checkpoint, settings, offline=offline)
+        else:
+            from mynah.models import registry
+
+            family, config = registry.pretrained(
+                plain, revision=revision, offline=offline, setting=_SETTING
+            )
+            config = _decoding(config, settings)
+            family.configure_decoding(config)
+    language = _given_by_call(family, config)
+    _place(family, device)
+
+    from mynah.inference.recognizer import Recognizer
+
+    return Recognizer(
+        family,
+        name=str(model),
+        language=language,
+        tuned=checkpoint is not None,
+        batching=batching,
+    )
+
+
+def default_model(working_directory: Path) -> str:
+    """What is transcribed with where no model is named: the newest training's, or the base."""
+    newest = working_directory / "outputs" / "model"
+    return "outputs/model" if newest.exists() else BASE
+
+
+def _found(model: str | Path) -> tuple[Path | None, str]:
+    """The checkpoint that is meant, or None and the folder or hub name of a model as it is.
+
+    Raises:
+        UserError: It is neither.
+    """
+    name = str(model)
+    asked = Path(name).expanduser()
+    if not asked.exists() and _HUB_NAME.fullmatch(name) and not name.startswith("."):
+        if asked.parent.is_dir():  # outputs/modle is a checkpoint that is not there
+            return find.resolve_checkpoint(name, Path.cwd(), setting=_SETTING), name
+        return None, name
+    is_plain = (asked / "config.json").is_file() and not (asked / "config.yaml").is_file()
+    if is_plain and not complete_checkpoints(asked) and not is_complete(asked):
+        return None, str(asked)
+    if (asked / "adapter_config.json").is_file() and not (asked / "config.json").is_file():
+        raise UserError(
+            f"{name} is an adapter alone: it has no config.json of its model.",
+            where=f"{_SETTING} {name}",
+            fix="Name a checkpoint that a training of Mynah wrote, or merge the adapter with peft "
+            "first (merge_and_unload) and name the folder that comes of it.",
+        )
+    return find.resolve_checkpoint(str(asked), Path.cwd(), setting=_SETTING), name
+
+
+def _of_checkpoint(
+    checkpoint: Path, settings: Sequence[str], *, offline: bool
+) -> tuple[Family, ModelConfig]:
+    """The model of a checkpoint as ``mynah eval`` measures it."""
+    from mynah.checkpoints.commit import verify
+    from mynah.config.checkpointed import CONFIG_FILE, checkpoint_config
+    from mynah.config.hydra.compose import compose
+    from mynah.config.recorded import read_recorded
+
+    verify(checkpoint)
+    if settings:
+        composed = compose(settings, trains=False)
+        config = checkpoint_config(checkpoint, composed.config, composed.origins).config.model
+    elif (checkpoint / CONFIG_FILE).is_file():
+        config = read_recorded(checkpoint / CONFIG_FILE).model
+    else:
+        config = checkpoint_config(checkpoint, Config(), {}).config.model
+
+    from mynah.models import registry
+
+    registry.check_checkpoint(checkpoint, offline=offline)
+    family = registry.load(checkpoint, offline=offline, attention=config.attn_implementation)
+    family.configure_decoding(config)
+    return family, config
+
+
+def _decoding(config: ModelConfig, settings: Sequence[str]) -> ModelConfig:
+    """The settings of a model as it is, with those of decoding that are asked for."""
+    if not settings:
+        return config
+    from mynah.config.checkpointed import with_decoding
+    from mynah.config.hydra.compose import compose
+
+    composed = compose(settings, trains=False)
+    return with_decoding(config, composed.config.model, composed.origins)
+
+
+def _given_by_call(family: Family, config: ModelConfig) -> str:
+    """The language of the settings, which the model takes with each clip from now on, so that a
+    call may say another."""
+    if not config.language or "language" not in family.supports:
+        return ""
+    family.configure_decoding(dataclasses.replace(config, language=None))
+    return config.language
+
+
+def _place(family: Family, device: str | None) -> None:
+    from mynah.machine import device_for, use_threads
+
+    config = Config()
+    use_threads(config)
+    family.model.to(device or device_for(config)).eval()

@@ -1,0 +1,302 @@
+"""A model in use: recordings to transcripts, by the decoding that its error rate was measured with.
+
+recognizer = mynah.load("outputs/model")
+print(recognizer.transcribe("call.wav").text)
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mynah.errors import UserError
+from mynah.inference import decoding
+from mynah.inference.decoding import Part
+from mynah.inference.long_form import Cutting, LongForm
+from mynah.inference.recording import OpenRecording
+from mynah.inference.sound import AudioInput, Sound, channels_of
+from mynah.inference.transcription import Guarded, Segment, Transcription
+from mynah.inference.voice_activity import detector
+from mynah.models.transcript import Clip
+
+if TYPE_CHECKING:
+    from mynah.models.family import Family
+
+# What is taken at once of a model that takes any length: nobody's training clips are longer.
+LONGEST_SECONDS = 40.0
+_SILENT_RANGE = 2.0**-16  # half of what the last of 16 bits stands for; full scale is 2
+_READ_AHEAD = 8  # recordings
+_READERS = 4
+_BATCHES_AT_ONCE = 2  # whose pieces are sorted by length together
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How much is decoded at once; transcripts do not depend on it.
+
+    Attributes:
+        seconds: Padded audio in a batch.
+        size: Clips in a batch, at most.
+    """
+
+    seconds: float = 240.0
+    size: int = 16
+
+
+class Recognizer:
+    """A loaded model that transcribes; :func:`mynah.load` makes one.
+
+    May be used from several threads: they take turns.
+
+    Args:
+        family: The model with its decoding configured, on its device.
+        name: What it was loaded from, for messages.
+        language: ISO 639-1 code of what is spoken, where no call says another; "": not known.
+        tuned: Whether it was trained here, on clips of single utterances.
+        batching: How much is decoded at once.
+
+    Attributes:
+        family: The model.
+        name: What it was loaded from.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        *,
+        name: str,
+        language: str = "",
+        tuned: bool = True,
+        batching: Batching | None = None,
+    ) -> None:
+        self.family = family
+        self.name = name
+        self._language = language
+        self._batching = batching or Batching()
+        longest = self.window_seconds
+        self._cutting = Cutting(longest, joined_seconds=0.0 if tuned else 0.9 * longest)
+        self._lock = threading.Lock()
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz of the sound that the model takes."""
+        return self.family.sample_rate
+
+    @property
+    def window_seconds(self) -> float:
+        """Longest clip that is decoded at once, as ``mynah eval`` does; a longer one is cut."""
+        samples = self.family.window_samples
+        return LONGEST_SECONDS if samples is None else samples / self.sample_rate
+
+    def describe_decoding(self) -> str:
+        """How transcripts are found, in a few words."""
+        return self.family.describe_decoding()
+
+    def transcribe(
+        self,
+        audio: AudioInput,
+        *,
+        sample_rate: int | None = None,
+        language: str | None = None,
+        context: str = "",
+        channels: str | int = "mix",
+        words: bool = False,
+    ) -> Transcription:
+        """The transcript of one recording of any length.
+
+        Args:
+            audio: A path, the bytes of an audio file, or samples: floats of full scale 1 or
+                integers, [samples] or [samples, channels].
+            sample_rate: Hertz of samples; None: :attr:`sample_rate`. A file says its own.
+            language: ISO 639-1 code of what is spoken; None: that of the model's settings.
+            context: Names and terms that may be said, parted by commas; models that take none
+                make the same of any.
+            channels: ``mix``: their mean; ``split``: each by itself; or a channel's number.
+            words: Whether words get their times, where the model tells them.
+
+        Raises:
+            UserError: It cannot be read, or the model does not know the language.
+        """
+        (found,) = self.transcribe_many(
+            [audio],
+            sample_rate=sample_rate,
+            language=language,
+            context=context,
+            channels=channels,
+            words=words,
+        )
+        if found.error is not None:
+            raise UserError(
+                f"This cannot be transcribed: {found.error}.", where=found.source or None
+            )
+        return found
+
+    def transcribe_many(
+        self,
+        audios: Iterable[AudioInput],
+        *,
+        sample_rate: int | None = None,
+        language: str | None = None,
+        context: str = "",
+        channels: str | int = "mix",
+        words: bool = False,
+    ) -> Iterator[Transcription]:
+        """The transcripts of many recordings, in their order, decoded together.
+
+        Recordings are read ahead, and their pieces decoded in batches of similar length. One that
+        cannot be read or decoded has an ``error`` and costs only itself.
+
+        Args:
+            audios: As :meth:`transcribe` takes them.
+            sample_rate, language, context, channels, words: As :meth:`transcribe`.
+
+        Raises:
+            UserError: The model does not know the language.
+        """
+        spoken = self._language if language is None else language
+        if spoken:
+            self.family.check_languages({spoken})
+        rate = sample_rate or self.sample_rate
+        group = _BATCHES_AT_ONCE * self._batching.seconds
+        waiting: list[Part] = []
+        open_: collections.deque[OpenRecording] = collections.deque()
+
+        def decode() -> Iterator[Transcription]:
+            self._decode(waiting, words=words)
+            waiting.clear()
+            while open_ and open_[0].is_done:
+                yield open_.popleft().transcription()
+
+        for recording, sounds in self._opened(audios, rate, channels):
+            open_.append(recording)
+            try:
+                for part in self._parts(recording, sounds, spoken, context):
+                    recording.add(part)
+                    waiting.append(part)
+                    if sum(one.seconds for one in waiting) >= group:
+                        yield from decode()
+            except (ValueError, OSError, UserError) as problem:
+                recording.fail(problem)
+            recording.is_read = True
+        yield from decode()
+
+    def stream_file(
+        self,
+        audio: AudioInput,
+        *,
+        sample_rate: int | None = None,
+        language: str | None = None,
+        context: str = "",
+        channel: int | None = None,
+        words: bool = False,
+    ) -> Iterator[Segment]:
+        """The segments of one recording, each as soon as it is decoded.
+
+        Args:
+            audio, sample_rate, language, context, words: As :meth:`transcribe`.
+            channel: Which channel is meant; None: the mean of all.
+
+        Raises:
+            UserError: It cannot be read, or the model does not know the language.
+        """
+        spoken = self._language if language is None else language
+        if spoken:
+            self.family.check_languages({spoken})
+        sound = Sound(audio, sample_rate or self.sample_rate, channel)
+        recording = OpenRecording(sound.source)
+        shown = 0
+        try:
+            opened = sound.open(self.sample_rate, self._longest_samples)
+            for part in self._parts(recording, [(sound, opened)], spoken, context):
+                recording.add(part)
+                self._decode([part], words=words)
+                if recording.error is not None:
+                    break
+                # The last may end where the next one begins inside it.
+                *settled, _ = recording.segments()
+                yield from settled[shown:]
+                shown = max(shown, len(settled))
+        except (ValueError, OSError) as problem:
+            recording.fail(problem)
+        if recording.error is not None:
+            raise UserError(
+                f"This cannot be transcribed: {recording.error}.", where=sound.source or None
+            )
+        yield from recording.segments()[shown:]
+
+    @property
+    def _longest_samples(self) -> int:
+        return round(self.window_seconds * self.sample_rate)
+
+    def _opened(
+        self, audios: Iterable[AudioInput], rate: int, channels: str | int
+    ) -> Iterator[tuple[OpenRecording, Sequence[tuple[Sound, np.ndarray | Iterator[np.ndarray]]]]]:
+        """Recordings with the sound of their channels, read ahead by threads, in order."""
+
+        def opened(
+            audio: AudioInput,
+        ) -> tuple[OpenRecording, list[tuple[Sound, np.ndarray | Iterator[np.ndarray]]]]:
+            recording = OpenRecording(Sound(audio, rate).source)
+            try:
+                sounds = channels_of(audio, rate, channels)
+                longest = self._longest_samples
+                return recording, [(one, one.open(self.sample_rate, longest)) for one in sounds]
+            except (ValueError, OSError, UserError) as problem:
+                recording.fail(problem)
+                return recording, []
+
+        ahead: collections.deque[Future] = collections.deque()  # type: ignore[type-arg]
+        with ThreadPoolExecutor(_READERS) as pool:
+            for audio in audios:
+                ahead.append(pool.submit(opened, audio))
+                if len(ahead) > _READ_AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _parts(
+        self,
+        recording: OpenRecording,
+        sounds: Sequence[tuple[Sound, np.ndarray | Iterator[np.ndarray]]],
+        language: str,
+        context: str,
+    ) -> Iterator[Part]:
+        """What is decoded of a recording: all of it, or pieces of what is too long."""
+        rate = self.sample_rate
+        for sound, audio in sounds:
+            if isinstance(audio, np.ndarray):
+                seconds = len(audio) / rate
+                recording.lasts(seconds)
+                if float(np.ptp(audio)) < _SILENT_RANGE:
+                    recording.guard(Guarded(silent_seconds=seconds))
+                    continue
+                yield Part(Clip(audio, language, context), rate, channel=sound.channel)
+                continue
+            long = LongForm(rate, self._cutting, detector(rate))
+            for piece in long.pieces(audio):
+                yield Part(
+                    Clip(piece.audio, language, context),
+                    rate,
+                    start_seconds=piece.start_seconds,
+                    overlap_seconds=piece.overlap_seconds,
+                    channel=sound.channel,
+                    is_piece=True,
+                )
+            recording.lasts(long.seconds)
+            recording.guard(Guarded(silent_seconds=long.silent_seconds))
+
+    def _decode(self, parts: Sequence[Part], *, words: bool) -> None:
+        with self._lock:
+            decoding.decode(
+                self.family,
+                parts,
+                batch_seconds=self._batching.seconds,
+                batch_size=self._batching.size,
+                words=words,
+            )

@@ -1,0 +1,101 @@
+"""What a recognizer makes of a recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TimedWord:
+    """A word with when it is spoken.
+
+    Attributes:
+        text: The word as the transcript has it.
+        start_seconds: Where it begins in the recording.
+        end_seconds: Where it ends.
+        confidence: How likely it is right, 0 to 1; None where that is not known.
+    """
+
+    text: str
+    start_seconds: float
+    end_seconds: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a recording that was decoded at once.
+
+    Attributes:
+        start_seconds: Where it begins in the recording.
+        end_seconds: Where it ends.
+        text: What is said in it, as the model writes it.
+        words: Its words with their times; None where they were not asked for, or the model
+            does not tell.
+        channel: The channel it is on, counted from 0; None: of all, mixed.
+        log_probability: Natural logarithm of the probability of the decoding's steps; None
+            where decoding does not follow one path.
+    """
+
+    start_seconds: float
+    end_seconds: float
+    text: str
+    words: tuple[TimedWord, ...] | None = None
+    channel: int | None = None
+    log_probability: float | None = None
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """What was kept out of a transcript, or stands in it and is doubtful.
+
+    Attributes:
+        silent_seconds: Sound without speech that was not decoded.
+        loops_cut: Stretches in which the model repeated itself, decoded again or cut.
+        loops_left: Clips up to the model's window whose text repeats itself: it is left as it
+            is measured.
+    """
+
+    silent_seconds: float = 0.0
+    loops_cut: int = 0
+    loops_left: int = 0
+
+    def __add__(self, other: Guarded) -> Guarded:
+        return Guarded(
+            self.silent_seconds + other.silent_seconds,
+            self.loops_cut + other.loops_cut,
+            self.loops_left + other.loops_left,
+        )
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """What a recognizer makes of one recording.
+
+    Attributes:
+        text: All of it; of a clip up to the model's window exactly what ``mynah eval`` measures.
+        segments: The stretches that were decoded, by their start.
+        duration_seconds: How long the recording is.
+        language: ISO 639-1 code that the model was conditioned on; None where on none.
+        source: The file, "" where samples or bytes were given.
+        guarded: What was kept out of it, or is doubtful.
+        error: Why there is no transcript; None where there is one.
+    """
+
+    text: str
+    segments: tuple[Segment, ...]
+    duration_seconds: float
+    language: str | None = None
+    source: str = ""
+    guarded: Guarded = Guarded()
+    error: str | None = None
+
+    @property
+    def words(self) -> tuple[TimedWord, ...] | None:
+        """The words of all segments; None where one of them has no times."""
+        found: list[TimedWord] = []
+        for segment in self.segments:
+            if segment.words is None:
+                return None
+            found += segment.words
+        return tuple(found)

@@ -1,0 +1,46 @@
+"""A decoder that repeats itself is noticed; a person who does is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from mynah.inference.loops import cut_loops, repeats
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "you you you you you you you",
+        "thank you for watching " * 6,
+        "He went on. He went on. He went on. He went on. He went on.",
+        "and so the first thing that we did was that we did that we did that we did that we did",
+        "hahahahahahahahahahahaha",
+        "ああああああああああああああああああ",
+    ],
+)
+def test_a_phrase_over_and_over_is_a_loop(text):
+    assert repeats(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no no no",
+        "yes",
+        "ten ten ten",
+        "one two three one two three",
+        "the thing is that the thing that you said is the thing that I meant to say to you",
+        "he had had had her had had been right all along and everyone in the room knew it well",
+        "zero zero seven seven zero one",
+    ],
+)
+def test_what_people_say_is_not(text):
+    assert not repeats(text)
+
+
+def test_what_is_said_once_is_kept_with_what_stands_around_it():
+    assert cut_loops("so he went on. He went on. he went on, he went on. then he stopped") == (
+        "so he went on. then he stopped"
+    )
+    assert cut_loops("no no no") == "no no no"
