@@ -50,6 +50,11 @@ def hush(quiet: bool) -> None:
     _console.quiet = quiet
 
 
+def use_stderr() -> None:
+    """Print to standard error from now on: standard output is for what a command makes."""
+    _console.stderr = True
+
+
 def console() -> Console:
     """The console that everything is printed to."""
     return _console

@@ -11,6 +11,7 @@ from mynah.stopping import signals
 COMMANDS = {
     "train": Command("mynah.cli.train", "train, measure, write a report"),
     "eval": Command("mynah.cli.eval", "measure a checkpoint"),
+    "transcribe": Command("mynah.cli.transcribe", "recordings to transcripts"),
     "merge": Command("mynah.cli.merge", "fold LoRA matrices into their base"),
     "models": Command("mynah.cli.models", "pretrained models, and which fit here"),
     "prefetch": Command("mynah.cli.prefetch", "download all that a run needs"),
@@ -32,6 +33,7 @@ examples:
   mynah train +experiments=test                an experiment
   mynah train training.learning_rate=1e-4      any setting
   mynah eval outputs/model                     measure the newest model
+  mynah transcribe call.wav                    write what is said in a recording
   mynah config explain model=large             every value and who set it
   mynah models --for-device                    pretrained models that fit here
   mynah prefetch model=large data=full         download what a run needs

@@ -24,7 +24,7 @@ def test_shared_words_are_written_once(before, after, joined):
 
 
 def test_without_a_shared_word_each_side_gives_half_of_the_overlap():
-    left, right = "a b c d e f g h i j".split(), "1 2 3 4 5 6 7 8 9 0".split()
+    left, right = list("abcdefghij"), list("1234567890")
     assert seam(left, right, shared_before=0.4, shared_after=0.2) == (8, 1)
 
 

@@ -62,7 +62,7 @@ def test_a_tuned_model_is_given_clips_like_those_it_was_trained_on():
 
 
 def test_silence_is_not_decoded_and_counted():
-    audio, words = speech(2.0, "call anna", 30.0, "stop", 20.0, noise=1e-5)
+    audio, _ = speech(2.0, "call anna", 30.0, "stop", 20.0, noise=1e-5)
     reader = ToneReader(5.0)
     made = Recognizer(reader, name="tones").transcribe(audio)
     assert made.text == "call anna stop"

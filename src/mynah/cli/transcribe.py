@@ -1,0 +1,127 @@
+"""``mynah transcribe FILES|FOLDER|-``: recordings to transcripts."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mynah.cli.exit_status import OURS, exit_status
+
+_FORMATS = ("txt", "json", "srt", "vtt", "ctm", "textgrid", "tsv")
+_EPILOG = """\
+A recording may have any length, rate and number of channels. Transcripts of clips up to the
+model's window are those that `mynah eval` measures: with the model's n-grams, adapters and prompt.
+Without --model the newest training's model is used, or openai/whisper-tiny.en.
+
+examples:
+  mynah transcribe call.wav
+  mynah transcribe calls/ --to transcripts --format txt,srt
+  mynah transcribe call.wav --channels split --format json
+  mynah transcribe talk.mp3 --model openai/whisper-small --language de --to talk.vtt
+  mynah transcribe call.wav --model outputs/model model.language_model=none
+  cat call.wav | mynah transcribe -
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command.
+
+    Returns:
+        The exit status (see ``mynah.cli.exit_status``): 1 where a part of the recordings could
+        not be transcribed.
+    """
+    from mynah import console
+
+    parsed = _parser().parse_args(arguments)
+    console.use_stderr()
+    return exit_status(lambda: _transcribe(parsed))
+
+
+def _transcribe(parsed: argparse.Namespace) -> int:
+    from mynah.inference.transcribe import TranscriptionRequest, transcribe
+
+    settings = [text for text in parsed.sources if _is_setting(text)]
+    request = TranscriptionRequest(
+        sources=[text for text in parsed.sources if text not in settings],
+        model=parsed.model,
+        to=None if parsed.to is None else Path(parsed.to).expanduser(),
+        formats=parsed.format,
+        settings=settings,
+        language=parsed.language,
+        context=None if parsed.context is None else Path(parsed.context),
+        channels=parsed.channels,
+        words=parsed.words,
+        revision=parsed.revision,
+        offline=parsed.offline,
+        device=parsed.device,
+        overwrite=parsed.overwrite,
+    )
+    if not request.sources:
+        from mynah.errors import UserError
+
+        raise UserError("Which recordings?", fix="mynah transcribe call.wav")
+    return OURS if transcribe(request) else 0
+
+
+def _is_setting(text: str) -> bool:
+    return text.startswith("model.") and "=" in text and not Path(text).exists()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mynah transcribe",
+        description="Write what is said in recordings, by a model's own decoding.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG,
+    )
+    add = parser.add_argument
+    add(
+        "sources",
+        metavar="FILE|FOLDER|-",
+        nargs="+",
+        help="recordings, folders of them, or - for standard input; and settings of decoding, as "
+        "model.beam_size=20",
+    )
+    add("--model", metavar="NAME", help="a checkpoint, a folder, or a name of the Hugging Face hub")
+    add("--to", metavar="PLACE", help="a folder to write to, or a file for one recording")
+    add(
+        "--format",
+        metavar="NAMES",
+        type=_formats,
+        default=[],
+        help=f"{', '.join(_FORMATS)}; several with commas (default: txt)",
+    )
+    add("--language", metavar="CODE", help="what is spoken, as de; default: the model's settings")
+    add("--context", metavar="FILE", help="names and terms that may be said, a line each")
+    add(
+        "--channels",
+        metavar="WHICH",
+        type=_channels,
+        default="mix",
+        help="mix: their mean; split: each by itself; first; or a number from 1 (default: mix)",
+    )
+    add("--words", action="store_true", help="times of words in any format that has room")
+    add("--revision", metavar="NAME", help="branch, tag or commit of a hub model")
+    add("--device", metavar="NAME", help="as cpu or cuda:0; default: an accelerator")
+    add("--overwrite", action="store_true", help="replace files that are there already")
+    add("--offline", action="store_true", help="use nothing that is not on this machine")
+    return parser
+
+
+def _formats(text: str) -> list[str]:
+    names = [name.strip().lower() for name in text.split(",")]
+    for name in names:
+        if name not in _FORMATS:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(_FORMATS)}")
+    return names
+
+
+def _channels(text: str) -> str | int:
+    if text in ("mix", "split"):
+        return text
+    if text == "first":
+        return 0
+    if text.isdigit() and int(text) > 0:
+        return int(text) - 1
+    raise argparse.ArgumentTypeError(f"{text!r} is not mix, split, first or a number from 1")

@@ -1,0 +1,198 @@
+"""Where transcripts go: a folder with a file for each recording, or standard output."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mynah.errors import UserError
+from mynah.files import write_text
+from mynah.inference.formats import FORMATS
+from mynah.inference.formats.format import Format
+from mynah.inference.formats.json import as_json
+from mynah.inference.sources import Source
+from mynah.inference.transcription import Transcription
+
+JOURNAL = ".transcripts.jsonl"
+
+
+class Output(Protocol):
+    """Takes the transcripts of recordings."""
+
+    def is_done(self, source: Source) -> bool:
+        """Whether a recording was transcribed before, in the same way."""
+
+    def add(self, source: Source, transcription: Transcription) -> None:
+        """Write the transcript of a recording."""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Standard output: of one recording the format's content, of several a line each.
+
+    Attributes:
+        format: What is written.
+        several: Whether there are several recordings.
+    """
+
+    format: Format
+    several: bool
+
+    def check(self) -> None:
+        """Raise where several recordings cannot be told apart.
+
+        Raises:
+            UserError: The format has no line for each.
+        """
+        if self.several and self.format.name not in ("txt", "json"):
+            raise UserError(
+                f"Transcripts of several recordings as {self.format.name} are files, one each.",
+                where=f"--format {self.format.name}",
+                fix=f"--format {self.format.name} --to transcripts",
+            )
+
+    def is_done(self, source: Source) -> bool:
+        return False
+
+    def add(self, source: Source, transcription: Transcription) -> None:
+        name = source.label if self.several else source.name
+        if not self.several:
+            content = self.format.write(transcription, name)
+        elif self.format.name == "json":
+            content = json.dumps(as_json(transcription, name), ensure_ascii=False) + "\n"
+        else:
+            content = f"{name}\t{self.format.write(transcription, name)}"
+        sys.stdout.write(content)
+        sys.stdout.flush()
+
+
+class File:
+    """One file for one recording.
+
+    Raises:
+        UserError: It is there already.
+    """
+
+    def __init__(self, path: Path, format: Format, *, overwrite: bool) -> None:
+        if path.exists() and not overwrite:
+            raise _would_be_overwritten(path)
+        self._path = path
+        self._format = format
+
+    def is_done(self, source: Source) -> bool:
+        return False
+
+    def add(self, source: Source, transcription: Transcription) -> None:
+        write_text(self._path, self._format.write(transcription, source.name))
+
+
+class Folder:
+    """A folder with the transcripts of each recording, and a journal of what was done.
+
+    A file is written under its name when it is complete, and noted in the journal after, so that a
+    command that is killed and typed again continues where it was.
+
+    Args:
+        path: The folder.
+        formats: What is written of each recording.
+        settings: What transcripts depend on: others are decoded again.
+        overwrite: Whether files that are not of this journal may be replaced.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        formats: Sequence[Format],
+        settings: Mapping[str, object],
+        *,
+        overwrite: bool,
+    ) -> None:
+        self._path = path
+        self._formats = formats
+        self._settings = json.dumps(settings, sort_keys=True)
+        self._overwrite = overwrite
+        self._noted = self._read()
+
+    def check(self, sources: Sequence[Source]) -> None:
+        """Make the folder, and raise before anything is decoded where it cannot be written.
+
+        Raises:
+            UserError: It cannot be, or holds files of others under names that are needed.
+        """
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise UserError(
+                f"The folder cannot be made: {problem.strerror}.", where=f"--to {self._path}"
+            ) from None
+        if not os.access(self._path, os.W_OK):
+            raise UserError("The folder cannot be written to.", where=f"--to {self._path}")
+        for source in sources:
+            for path in self._files(source):
+                if path.exists() and source.name not in self._noted and not self._overwrite:
+                    raise _would_be_overwritten(path)
+
+    def is_done(self, source: Source) -> bool:
+        noted = self._noted.get(source.name)
+        return (
+            source.path is not None
+            and noted == self._key(source)
+            and all(path.is_file() for path in self._files(source))
+        )
+
+    def add(self, source: Source, transcription: Transcription) -> None:
+        for format, path in zip(self._formats, self._files(source), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, format.write(transcription, source.name))
+        if source.path is None:
+            return
+        line = json.dumps({"name": source.name, "key": self._key(source)}, ensure_ascii=False)
+        with (self._path / JOURNAL).open("a", encoding="utf-8") as journal:
+            journal.write(line + "\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+
+    def _files(self, source: Source) -> list[Path]:
+        return [self._path / f"{source.name}{one.suffix}" for one in self._formats]
+
+    def _key(self, source: Source) -> str:
+        """What a transcript depends on: the recording as it is, and the settings."""
+        assert source.path is not None
+        status = source.path.stat()
+        of = [str(source.path.resolve()), status.st_size, status.st_mtime_ns, self._settings]
+        return hashlib.blake2b(json.dumps(of).encode(), digest_size=16).hexdigest()
+
+    def _read(self) -> dict[str, str]:
+        """Names with their keys; a last line that a kill cut is no entry."""
+        found = {}
+        try:
+            lines = (self._path / JOURNAL).read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return {}
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                found[str(entry["name"])] = str(entry["key"])
+            except (ValueError, KeyError, TypeError):
+                continue
+        return found
+
+
+def _would_be_overwritten(path: Path) -> UserError:
+    return UserError(
+        "A file is there already; it would be overwritten.",
+        where=str(path),
+        fix="--overwrite  replaces it; or name another place with --to",
+    )
+
+
+def format_of(path: Path) -> Format | None:
+    """The format that a file's ending names; None: it names none."""
+    found = [one for one in FORMATS.values() if one.suffix.lower() == path.suffix.lower()]
+    return found[0] if found else None

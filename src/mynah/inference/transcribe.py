@@ -1,0 +1,265 @@
+"""``mynah transcribe``: recordings to transcripts.
+
+Names -> recordings -> a recognizer -> transcripts -> files or the screen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah import console
+from mynah.config.values import argument
+from mynah.data.audio import files
+from mynah.errors import UserError
+from mynah.files import display_path
+from mynah.inference.formats import FORMATS
+from mynah.inference.output import File, Folder, Output, Screen, format_of
+from mynah.inference.sources import Source, find_sources
+from mynah.inference.transcription import Guarded
+
+if TYPE_CHECKING:
+    from mynah.inference.recognizer import Recognizer
+
+
+@dataclass(frozen=True)
+class TranscriptionRequest:
+    """What is to be transcribed, and how.
+
+    Attributes:
+        sources: Files, folders, or ``-``.
+        model: A checkpoint, a folder or a hub name; None: the newest training's, or the base.
+        to: The folder to write to, or of one recording a file; None: standard output.
+        formats: Names of formats; none: text, or what the ending of ``to`` names.
+        settings: Settings of decoding, as ``model.beam_size=20``.
+        language: ISO 639-1 code of what is spoken; None: as the model's settings say.
+        context: A file of names and terms that may be said, a line each.
+        channels: ``mix``, ``split`` or a channel's number.
+        words: Whether words get their times though no format asks for them.
+        revision: Branch, tag or commit of a hub model.
+        offline: Load nothing that is not on this machine.
+        device: As torch names it; None: an accelerator where there is one.
+        overwrite: Whether files may be replaced.
+    """
+
+    sources: Sequence[str]
+    model: str | None = None
+    to: Path | None = None
+    formats: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    language: str | None = None
+    context: Path | None = None
+    channels: str | int = "mix"
+    words: bool = False
+    revision: str | None = None
+    offline: bool = False
+    device: str | None = None
+    overwrite: bool = False
+
+
+def transcribe(request: TranscriptionRequest) -> int:
+    """Transcribe what was named; what was transcribed in the same way before is passed over.
+
+    Returns:
+        How many recordings could not be transcribed; each is named.
+
+    Raises:
+        UserError: Anything that is the user's to fix before a recording is decoded, or not one
+            recording could be.
+    """
+    from mynah.inference.load import default_model, load
+
+    sources = find_sources(request.sources, leave_out=request.to)
+    context = _context(request.context)
+    model = request.model or default_model(Path.cwd())
+    output = _output(request, sources, model, context)
+    waiting = [one for one in sources if not output.is_done(one)]
+    if len(waiting) < len(sources):
+        console.say(f"{len(sources) - len(waiting)} of {len(sources)} recordings are done already.")
+    if not waiting:
+        return 0
+    settings = list(request.settings)
+    if request.language is not None:
+        settings.append(argument("model.language", request.language))
+    recognizer = load(
+        model,
+        settings=settings,
+        revision=request.revision,
+        offline=request.offline,
+        device=request.device,
+    )
+    console.say(f"Transcribing with {model}: {recognizer.describe_decoding()}")
+    _say_what_is_not_used(recognizer, request)
+    return _run(recognizer, request, waiting, output, context)
+
+
+def _run(
+    recognizer: Recognizer,
+    request: TranscriptionRequest,
+    sources: Sequence[Source],
+    output: Output,
+    context: str,
+) -> int:
+    """Decode and write; the recordings that fail are named at once."""
+    formats = [FORMATS[name] for name in request.formats]
+    started = time.perf_counter()
+    total, lengths = _lengths(sources)
+    seconds, guarded, failed = 0.0, Guarded(), []
+    looping: list[str] = []
+    with console.progress("Transcribing", total, "s") as advance:
+        found = recognizer.transcribe_many(
+            (one.content() for one in sources),
+            context=context,
+            channels=request.channels,
+            words=request.words or any(one.needs_words for one in formats),
+        )
+        for source, length, transcription in zip(sources, lengths, found, strict=True):
+            if transcription.error is not None:
+                failed.append((source, transcription.error))
+                if len(sources) > 1:
+                    console.error(f"{source.label}: {transcription.error}")
+            else:
+                output.add(source, transcription)
+                seconds += transcription.duration_seconds
+                guarded += transcription.guarded
+                if transcription.guarded.loops_left:
+                    looping.append(source.label)
+            advance(length)
+    if len(failed) == len(sources):
+        source, reason = failed[0]
+        raise UserError(
+            f"This cannot be transcribed: {reason}."
+            if len(sources) == 1
+            else f"Not one of the {len(sources)} recordings could be transcribed: {reason}.",
+            where=source.label,
+            fix="see that it is a recording, and that a player plays it",
+        )
+    _summarize(len(sources) - len(failed), seconds, time.perf_counter() - started, guarded, looping)
+    if request.to is not None:
+        console.say(f"Transcripts: {display_path(request.to)}")
+    return len(failed)
+
+
+def _output(
+    request: TranscriptionRequest, sources: Sequence[Source], model: str, context: str
+) -> Output:
+    formats = [FORMATS[name] for name in request.formats] or [FORMATS["txt"]]
+    to = request.to
+    if to is None:
+        if len(formats) > 1:
+            raise UserError(
+                "Several formats are files, one each.",
+                where=f"--format {','.join(request.formats)}",
+                fix=f"--format {','.join(request.formats)} --to transcripts",
+            )
+        screen = Screen(formats[0], several=len(sources) > 1)
+        screen.check()
+        return screen
+    named = format_of(to)
+    if named is not None and len(sources) == 1 and not to.is_dir():
+        if request.formats and list(request.formats) != [named.name]:
+            raise UserError(
+                f"{to.name} is a file of the format {named.name}.",
+                where=f"--format {','.join(request.formats)}",
+                fix=f"--format {named.name}, or a folder with --to",
+            )
+        return File(to, named, overwrite=request.overwrite)
+    settings = {
+        "model": _identity(model),
+        "revision": request.revision,
+        "settings": list(request.settings),
+        "language": request.language,
+        "context": context,
+        "channels": request.channels,
+        "words": request.words,
+    }
+    folder = Folder(to, formats, settings, overwrite=request.overwrite)
+    folder.check(sources)
+    return folder
+
+
+def _identity(model: str) -> list[object]:
+    """What tells a model from another, and from another training of itself."""
+    weights = sorted(Path(model).expanduser().glob("*.safetensors"))
+    return [model, *([one.name, one.stat().st_size, one.stat().st_mtime_ns] for one in weights)]
+
+
+def _context(path: Path | None) -> str:
+    """The names and terms of a file, parted by commas.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    if path is None:
+        return ""
+    try:
+        lines = path.expanduser().read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "it is not in UTF-8"
+        raise UserError(
+            f"The names and terms cannot be read: {reason}.",
+            where=f"--context {path}",
+            fix="a text file with a name or a term on each line",
+        ) from None
+    return ", ".join(line.strip() for line in lines if line.strip())
+
+
+def _say_what_is_not_used(recognizer: Recognizer, request: TranscriptionRequest) -> None:
+    family = recognizer.family.name
+    if request.context is not None and family != "audio_llm":
+        console.notice(f"--context has no effect: a model of the family {family} takes none.")
+    if request.language is not None and family in ("ctc", "speech_llm"):
+        console.notice(f"--language has no effect: a model of the family {family} takes none.")
+
+
+def _lengths(sources: Sequence[Source]) -> tuple[int | None, list[float]]:
+    """Seconds of all recordings, and of each; None where the header of one does not tell."""
+
+    def length(source: Source) -> float | None:
+        if source.path is None:
+            return None
+        try:
+            return files.probe(source.path).duration_seconds
+        except (ValueError, OSError, UserError):
+            return 0.0  # named as unreadable when its turn comes
+
+    found = [length(source) for source in sources]
+    known = [one for one in found if one is not None]
+    total = round(sum(known)) if len(known) == len(found) else None
+    return total, [one or 0.0 for one in found]
+
+
+def _summarize(
+    count: int, seconds: float, elapsed: float, guarded: Guarded, looping: Sequence[str]
+) -> None:
+    for line in _summary(count, seconds, elapsed, guarded):
+        console.say(line)
+    if looping:
+        console.notice(
+            f"{len(looping)} transcripts repeat themselves, and are left as they are measured: "
+            + ", ".join(looping[:3])
+            + (" and more" if len(looping) > 3 else "")
+        )
+
+
+def _summary(count: int, seconds: float, elapsed: float, guarded: Guarded) -> Iterator[str]:
+    recordings = "1 recording" if count == 1 else f"{count:,} recordings"
+    yield (
+        f"{recordings}, {_duration(seconds)} of audio in {_duration(elapsed)} "
+        f"({seconds / max(elapsed, 1e-9):,.1f} x real time)"
+    )
+    if guarded.silent_seconds >= 1:
+        yield f"{_duration(guarded.silent_seconds)} without speech were not decoded."
+    if guarded.loops_cut:
+        yield f"{guarded.loops_cut} pieces in which the model repeated itself were decoded again."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.2f} h"
