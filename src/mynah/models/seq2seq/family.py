@@ -92,7 +92,7 @@ class Seq2Seq(Family):
             self._has_window and usage.audio_window == CLIP,
             usage.audio_tail_seconds,
             self.sample_rate,
-            self._window_samples,
+            self.window_samples,
         )
         self._prompts = loading.prompts_for(
             weights.own(self.model),
