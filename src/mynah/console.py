@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, TextIO, cast
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -39,9 +40,57 @@ _SHOWN = {
 }
 _PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
 
+
+class _Screen:
+    """Standard output, whose end is not that of the work: what nobody reads any more is dropped.
+
+    A pipe may be closed (``| head -1``), a terminal gone, a file on a full disk.
+    """
+
+    def __init__(self) -> None:
+        self._lost = False
+
+    @property
+    def rich_proxied_file(self) -> _Screen:
+        """Itself, for rich, which puts another standard output in place while a bar is shown."""
+        return self
+
+    def write(self, text: str) -> int:
+        """Write, or drop the text."""
+        self._try(lambda stream: stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or do nothing."""
+        self._try(lambda stream: stream.flush())
+
+    def _try(self, action: Callable[[TextIO], object]) -> None:
+        stream = _standard_output()
+        if self._lost or stream is None:
+            return
+        try:
+            action(stream)
+        except OSError as problem:
+            self._lost = True
+            with suppress(OSError, ValueError):  # what is held back still has to go somewhere
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _LOG.warning("The screen cannot be written to any more (%s): this log goes on", problem)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_standard_output(), name)
+
+
+def _standard_output() -> TextIO | None:
+    stream: TextIO | None = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+    return stream
+
+
 # Of several processes that train one model, the first prints.
 _console = Console(
-    highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "").strip("0 ").isdecimal()
+    file=cast(TextIO, _Screen()),
+    highlight=False,
+    soft_wrap=True,
+    quiet=os.environ.get("RANK", "").strip("0 ").isdecimal(),
 )
 
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from workspaces import clone, environment, run_directories, words
+from workspaces import SMALL, clone, environment, run_directories, words
 
 TRAIN = "mynah train model=small"
 SECONDS = 60.0
@@ -136,3 +136,21 @@ def test_children_end_with_a_killed_preparation_and_the_next_one_ends_as_an_unto
     assert [(f.parent.name, f.name, f.read_bytes()) for f in found] == [
         (f.parent.name, f.name, f.read_bytes()) for f in expected
     ]
+
+
+@pytest.mark.parametrize("screen", ["closed", pytest.param("full", marks=pytest.mark.long)])
+def test_a_training_outlives_its_screen(tmp_path, screen):
+    folder = clone(tmp_path / "clone")
+    full = Path("/dev/full").open("w") if screen == "full" else None
+    process = subprocess.Popen(
+        words(TRAIN, SMALL), cwd=folder, env=environment(PYTHONUNBUFFERED="1"),
+        stdout=full or subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    if process.stdout is not None:
+        assert process.stdout.readline()
+        process.stdout.close()
+    errors = process.stderr.read()
+    assert process.wait(timeout=SECONDS) == 0, errors
+    assert "Traceback" not in errors and "Exception ignored" not in errors
+    (directory,) = run_directories(folder)
+    assert "Done in" in (directory / "train.log").read_text()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
+from pathlib import Path
+
 import pytest
 from rich.cells import cell_len
 
@@ -11,6 +16,7 @@ from mynah.console import visible
 from mynah.errors import UserError
 
 EVIL = "\x1b[2Jred\x07\x9b31m\r"
+FULL = Path("/dev/full")
 SHOWN = "␛[2Jred␇\\x9b31m␍"
 
 
@@ -86,3 +92,27 @@ def test_a_table_that_fits_when_its_texts_wrap_stays_a_table_and_else_is_a_list(
         "  how much:",
         "    1,400 of 835",
     ]
+
+
+def closed_pipe():
+    reading, writing = os.pipe()
+    os.close(reading)
+    return os.fdopen(writing, "w")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no full device")
+@pytest.mark.parametrize("screen", [closed_pipe, lambda: FULL.open("w"), lambda: None])
+def test_a_screen_that_is_gone_ends_nothing_and_the_log_goes_on(monkeypatch, caplog, screen):
+    monkeypatch.setattr(console._console, "_file", console._Screen())
+    caplog.set_level(logging.INFO, logger="mynah")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", screen())
+        console.say("one")
+        console.notice("two")
+        console.table("three", ["four"], [["five"]])
+        with console.progress("six", 1) as advance:
+            advance()
+        if sys.stdout is not None:
+            sys.stdout.close()  # as at the end of a process: nothing is left that cannot be written
+    said = [record.getMessage() for record in caplog.records if "any more" not in record.message]
+    assert said == ["one", "two", "three", "  four", "  five"]

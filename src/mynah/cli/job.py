@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,7 @@ def run_job(config: DictConfig) -> Any:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    logging.raiseExceptions = False  # a log on a full disk is no reason to print tracebacks
     hydra = HydraConfig.get()
     directories = [Path(s.path) for s in hydra.runtime.config_sources if s.schema == "file"]
 

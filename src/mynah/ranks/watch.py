@@ -155,7 +155,7 @@ class Watch:
     def _end_process(self, error: UserError) -> None:
         # The main thread waits in a library for the process that is gone: nothing gets it out.
         with suppress(OSError, ValueError):
-            console.error(str(error))
+            print(console.visible(f"error: {error}"), file=sys.stderr, flush=True)
         with suppress(OSError, ValueError):
             sys.stdout.flush()
         os._exit(_STATUS)
