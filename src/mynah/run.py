@@ -21,6 +21,7 @@ from mynah.files import display_path
 from mynah.machine import untested_versions
 from mynah.offline import network_only_if
 from mynah.runs import directory as runs_directory
+from mynah.runs import replaced
 from mynah.runs.record import RunRecord
 from mynah.runs.summary import eval_command
 from mynah.stopping.signals import Interrupted
@@ -88,8 +89,16 @@ class RunPlace:
 
     def link_newest_model(self) -> None:
         """Point ``outputs/model`` to this run's model, now that it holds a checkpoint."""
+        before = replaced.pointed_to(self.working / "outputs")
         if runs_directory.link_newest_model(self.working / "outputs", self.output):
             console.say(f"outputs/model -> {display_path(self.output, self.working)}")
+            replaced.note_replaced(self.run, before, self.output)
+
+    def say_what_was_replaced(self) -> None:
+        """What ``outputs/model`` pointed to before this run, and how to point it back."""
+        if distributed.is_first_rank():
+            for line in replaced.told_of_replaced(self.run, self.output, self.working):
+                console.say(line)
 
 
 def run(
@@ -141,6 +150,7 @@ def train(config: Config, place: RunPlace) -> RunResult:
         outcome = trained(planned, family, rows, place, resume, started)
         if outcome.interrupted:
             record.status = "interrupted"
+            place.say_what_was_replaced()
             say_how_to_go_on(config, outcome)
             return RunResult(place.run, {}, None, interrupted=True)
         best = best_of(outcome, family, planned.config)
@@ -366,6 +376,7 @@ def say_how_to_begin_again(config: Config, place: RunPlace) -> None:
 
 def say_what_is_next(place: RunPlace, report: Path | None, *, seconds: float) -> None:
     """The end of a training that was measured."""
+    place.say_what_was_replaced()
     if report is None:
         return
     shown = _displayed(report, place.working)

@@ -141,7 +141,7 @@ def test_children_end_with_a_killed_preparation_and_the_next_one_ends_as_an_unto
 @pytest.mark.parametrize("screen", ["closed", pytest.param("full", marks=pytest.mark.long)])
 def test_a_training_outlives_its_screen(tmp_path, screen):
     folder = clone(tmp_path / "clone")
-    full = Path("/dev/full").open("w") if screen == "full" else None
+    full = Path("/dev/full").open("w") if screen == "full" else None  # noqa: SIM115
     process = subprocess.Popen(
         words(TRAIN, SMALL), cwd=folder, env=environment(PYTHONUNBUFFERED="1"),
         stdout=full or subprocess.PIPE, stderr=subprocess.PIPE, text=True,
