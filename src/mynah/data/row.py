@@ -24,6 +24,9 @@ class Row:
         language: ISO 639-1 code, "" where that is not known.
         context: Names and terms that may be said in it, "" where none are given.
         source: Where it comes from, for people.
+        overshoot_seconds: By how much it may be listed as longer than its recording is; it then
+            ends with that.
+        fault: Why it cannot be used, where its listing shows that; "" where it does not.
         no_speech: Whether it is known to hold no speech: its transcript is then empty, and it
             is an example to learn from.
     """
@@ -42,3 +45,5 @@ class Row:
     source: str = ""
     no_speech: bool = False
     context: str = ""
+    overshoot_seconds: float = 0.1
+    fault: str = ""

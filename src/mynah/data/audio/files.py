@@ -27,6 +27,8 @@ AUDIO_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 _BLOCK_FRAMES = 1 << 18
+# By how much a file may end too soon: a lossy codec's length is only an estimate.
+OVERSHOOT_SECONDS = 0.1
 _LOUDEST = 32.0  # what no recording reaches, 30 dB above full scale; integers kept as floats do
 _CANCELLED = 1e-4  # share of the channels' power that is left where they cancel each other
 _SILENT_RANGE = 2.0**-16  # half of what the last of 16 bits stands for; full scale is 2
@@ -122,6 +124,7 @@ def inspect(
     byte_offset: int | None = None,
     byte_length: int | None = None,
     may_be_silent: bool = True,
+    overshoot_seconds: float = OVERSHOOT_SECONDS,
 ) -> tuple[float, str]:
     """Length in seconds and digest of one utterance; all of it is decoded, block by block.
 
@@ -130,6 +133,7 @@ def inspect(
 
     Args:
         may_be_silent: Whether it may hold no sound at all, no fainter noise than 16 bits can.
+        overshoot_seconds: By how much a file may end before the utterance does.
         file, offset_seconds, duration_seconds, channel, byte_offset, byte_length: As
             :func:`read`.
 
@@ -154,7 +158,10 @@ def inspect(
     lowest, highest = np.inf, -np.inf
     with _opened(file, byte_offset, byte_length, channel) as decoder:
         levels = _Levels() if channel is None and decoder.channels > 1 else None
-        for mono in _pieces(decoder, offset_seconds, duration_seconds, channel, levels):
+        pieces = _pieces(
+            decoder, offset_seconds, duration_seconds, channel, overshoot_seconds, levels
+        )
+        for mono in pieces:
             frames += len(mono)
             lowest, highest = min(lowest, mono.min()), max(highest, mono.max())
             if not of_file:
@@ -318,6 +325,7 @@ def _pieces(
     offset_seconds: float,
     duration_seconds: float | None,
     channel: int | None,
+    overshoot_seconds: float = OVERSHOOT_SECONDS,
     levels: _Levels | None = None,
 ) -> Iterator[np.ndarray]:
     """Mono float32 [samples] of the utterance at the file's own rate, block by block.
@@ -353,8 +361,7 @@ def _pieces(
             levels.add(block, mono)
         _check_peak(float(np.abs(mono).max()))
         yield mono
-    # A tenth of a second is no loss: a lossy codec's length is only an estimate.
-    if expected is not None and read < expected - rate // 10:
+    if expected is not None and read < expected - int(rate * overshoot_seconds):
         raise ValueError(f"it ends after {read / rate:.2f} of {expected / rate:.2f} seconds")
     if not read:
         raise ValueError("there is no sound in it")

@@ -117,7 +117,7 @@ def _fingerprint(rows: Sequence[Row], content: str) -> str:
         values = (
             row.id, row.path, seen.get(row.path or "", ""), held, row.text, row.offset_seconds,
             row.duration_seconds, row.channel, row.speaker, row.language, row.byte_offset,
-            row.byte_length, row.no_speech, row.context,
+            row.byte_length, row.no_speech, row.context, row.overshoot_seconds, row.fault,
         )  # fmt: skip
         digest.update("\x1f".join(map(str, values)).encode())
     return digest.hexdigest()
@@ -135,6 +135,8 @@ def _stamp(path: str) -> str:
 def _checked(row: Row, load: Callable[[], bytes] | None) -> dict[str, Any]:
     digest, duration, error = "", 0.0, None
     try:
+        if row.fault:
+            raise ValueError(row.fault)
         content = load() if load else row.audio
         duration, digest = files.inspect(
             content if content is not None else Path(row.path or ""),
@@ -144,6 +146,7 @@ def _checked(row: Row, load: Callable[[], bytes] | None) -> dict[str, Any]:
             byte_offset=row.byte_offset,
             byte_length=row.byte_length,
             may_be_silent=not row.text,
+            overshoot_seconds=row.overshoot_seconds,
         )
     except (ValueError, OSError) as problem:
         error = str(problem)

@@ -69,7 +69,7 @@ class CommonVoiceSource(SplitFilesSource):
         (path,) = paths
         finder = AudioPaths(path.parent, self._config, self._place, folders=[path.parent / "clips"])
         rows: list[Row] = []
-        for number, listed in metadata.read_listing(path, self._config.columns):
+        for number, listed in metadata.read_listing(path, self._config.columns, literal=True):
             where = f"{path}, line {number}"
             name = values.text(listed.get("audio"), "path", where)
             if not name:

@@ -20,10 +20,12 @@ import shlex
 from pathlib import Path
 
 from mynah.config.schema import DataConfig
+from mynah.console import notice
 from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
 from mynah.data.sources.reading import metadata, values
 from mynah.data.sources.reading.listed import rows_of
+from mynah.data.sources.reading.listings import Listings, listings
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import (
     WHOLE,
@@ -36,7 +38,6 @@ from mynah.errors import UserError
 
 # What `mynah data segment` cuts recordings by.
 TIMED_TRANSCRIPT_SUFFIXES = (".srt", ".vtt", ".stm", ".ctm", ".textgrid")
-_LISTINGS = ("metadata", "manifest", "transcripts", "validated")
 
 
 class FolderSource(RowSource):
@@ -47,9 +48,9 @@ class FolderSource(RowSource):
     def __init__(self, root: Path, config: DataConfig, place: Place) -> None:
         super().__init__(config, place, name=root.name, identity=str(root))
         folder = root if root.is_dir() else root.parent
-        listings = [root] if root.is_file() else _listings(root)
-        if listings:
-            self._rows = _listed(folder, listings, config, place)
+        found = Listings((root,)) if root.is_file() else listings(root)
+        if found.files:
+            self._rows = _listed(folder, found, config, place)
         else:
             self._rows = _beside(folder)
         if not any(row.text or row.no_speech for rows in self._rows.values() for row in rows):
@@ -85,40 +86,16 @@ def _folders_beside(root: Path) -> list[str]:
     return [*near, *(name for name in names if name not in near)][:8]
 
 
-def _listings(root: Path) -> list[Path]:
-    """Listing files: at the root, in the folders below it, or one named after each split."""
-    for folders in ([root], sorted(path for path in root.iterdir() if path.is_dir())):
-        files = [
-            path
-            for folder in folders
-            for path in sorted(folder.iterdir())
-            if path.is_file() and path.suffix.lower() in metadata.LISTING_SUFFIXES
-        ]
-        by_split = [path for path in files if usual_split(path.stem)]
-        named = [path for path in files if path.stem.lower() in _LISTINGS]
-        if named:
-            return _first_of_each_folder(named)
-        if by_split:
-            return by_split
-        if folders == [root] and len(files) == 1:
-            return files
-    return []
+def _listed(root: Path, there: Listings, config: DataConfig, place: Place) -> dict[str, list[Row]]:
+    """The rows of each split.
 
-
-def _first_of_each_folder(paths: list[Path]) -> list[Path]:
-    first: dict[Path, Path] = {}
-    for path in sorted(
-        paths, key=lambda path: metadata.LISTING_SUFFIXES.index(path.suffix.lower())
-    ):
-        first.setdefault(path.parent, path)
-    return list(first.values())
-
-
-def _listed(
-    root: Path, listings: list[Path], config: DataConfig, place: Place
-) -> dict[str, list[Row]]:
+    Raises:
+        UserError: A listing cannot be understood; file and line are named.
+    """
     found: dict[str, list[Row]] = {}
-    for listing in listings:
+    measured: set[tuple[str | None, float, int | None]] = set()  # of the listings before
+    again = 0
+    for listing in there.files:
         if usual_split(listing.stem):
             default = listing.stem
         else:
@@ -134,17 +111,41 @@ def _listed(
                 audio.get("path") if isinstance(audio, dict) else audio, "audio file", where
             )
             split = values.text(listed.get("split", default), "split", where)
-            found.setdefault(split, []).extend(
-                rows_of(
-                    listed,
-                    where=where,
-                    path=paths.find(name, where),
-                    name=name,
-                    source=root.name,
-                    channels=config.channels,
-                )
+            rows = rows_of(
+                listed,
+                where=where,
+                path=paths.find(name, where),
+                name=name,
+                source=root.name,
+                channels=config.channels,
             )
-    return found
+            kept = [row for row in rows if _place(row) not in measured]
+            again += len(rows) - len(kept)
+            found.setdefault(split, []).extend(kept)
+        if there.by_rest and usual_split(listing.stem):
+            measured |= {_place(row) for rows in found.values() for row in rows}
+    _tell(root, there, again)
+    return {split: rows for split, rows in found.items() if rows}
+
+
+def _place(row: Row) -> tuple[str | None, float, int | None]:
+    return row.path, row.offset_seconds, row.channel
+
+
+def _tell(root: Path, there: Listings, again: int) -> None:
+    """Say which listings are not read, and which rows another one has."""
+    read = ", ".join(path.relative_to(root).as_posix() for path in there.files)
+    if there.left_out:
+        others = ", ".join(path.relative_to(root).as_posix() for path in there.left_out)
+        notice(
+            f"Of the listings in {root.name}, {read} {'is' if len(there.files) == 1 else 'are'} "
+            f"read; left out: {others} (data.path=FILE reads one alone)."
+        )
+    if again:
+        notice(
+            f"{again:,} rows of {there.files[-1].name} are in the listings of other splits as "
+            f"well ({read}): they are measured, and not trained on."
+        )
 
 
 def _beside(root: Path) -> dict[str, list[Row]]:
@@ -185,8 +186,11 @@ def _transcript(recording: Path) -> str:
     UTF-8 become the sign for lost letters, by which preparation knows and names the row; so do
     the zeros of UTF-16."""
     for suffix in (".txt", ".TXT", ".Txt"):
+        path = recording.with_suffix(suffix)
         try:
-            content = recording.with_suffix(suffix).read_bytes()
+            if not path.is_file():  # a pipe would be waited for
+                continue
+            content = path.read_bytes()
         except OSError:
             continue
         return content.decode("utf-8-sig", errors="replace").replace("\0", "\ufffd")

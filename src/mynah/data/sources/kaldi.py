@@ -29,6 +29,9 @@ from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource, us
 from mynah.errors import UserError
 
 _ARCHIVE = re.compile(r"^(?P<file>.+):(?P<offset>\d+)$")
+# What Kaldi's extract-segments takes off a segment that is longer than its recording
+# (--max-overshoot); one that is longer still is left out.
+_OVERSHOOT_SECONDS = 0.5
 _MOST_OFFSET_DIGITS = 18  # any such number fits 64 bits
 _DECODED = re.compile(r"[^\s'\"|]+\.(?:flac|wav|sph|wv1|mp3|ogg|opus|m4a|mp4)\b", re.IGNORECASE)
 
@@ -110,7 +113,7 @@ class KaldiSource(SplitFilesSource):
         path = folder / "wav.scp"
         for name, (number, rest) in keyed_lines(path).items():
             where = line_place(path, number)
-            if rest.endswith("|") or rest.startswith("|"):
+            if "|" in rest:  # at the end as a rule; Kaldi takes no file's name with one either
                 raise _command(rest, where)
             archive = _ARCHIVE.match(rest)
             if archive is None:
@@ -200,7 +203,14 @@ def _segments(
         if len(fields) == 4:
             channel = values.channel(fields[3], where)
         row = _row(folder, name, recording, channel)
-        rows.append(replace(row, offset_seconds=start, duration_seconds=length))
+        rows.append(
+            replace(
+                row,
+                offset_seconds=start,
+                duration_seconds=length,
+                overshoot_seconds=_OVERSHOOT_SECONDS,
+            )
+        )
     return rows
 
 

@@ -29,8 +29,7 @@ _NAME = re.compile(
     r"^(?P<before>.*?)[-_.]?(?P<kind>cuts|recordings|supervisions)[-_.]?(?P<after>.*?)"
     r"\.jsonl(\.gz)?$"
 )
-# They change how a recording is stored, not what it sounds like.
-_HARMLESS = ("Resample",)
+_OUTSIDE_SECONDS = 0.1  # by how much a supervision may reach out of its cut
 _SAVE = "Write them to files with Lhotse: cuts.save_audios(FOLDER).to_file('cuts.jsonl.gz')"
 
 
@@ -65,7 +64,7 @@ class LhotseSource(SplitFilesSource):
         pieces = _cuts(paths[0]) if len(paths) == 1 else _supervised(*paths)
         rows: list[Row] = []
         for piece in pieces:
-            rows += _rows(piece, finder, split)
+            rows += _rows(piece, finder, split, self._config.sample_rate)
         return rows
 
 
@@ -172,19 +171,28 @@ def _supervised(recordings: Path, supervisions: Path) -> Iterator[_Piece]:
         raise UserError(f"There is no recording {name!r} in {recordings.name}.", where=lines[name])
 
 
-def _rows(piece: _Piece, finder: AudioPaths, source: str) -> list[Row]:
-    """A row for each supervision and each of its channels; for none, the piece without words."""
+def _rows(piece: _Piece, finder: AudioPaths, source: str, sample_rate: int) -> list[Row]:
+    """A row for each supervision and each of its channels; for none, the piece without words.
+
+    What is said beyond the piece by more than :data:`_OUTSIDE_SECONDS` has words that are not in
+    it: such a row has a fault.
+    """
     where = piece.where
     total = values.seconds(piece.recording.get("duration"), "duration of the recording", where)
-    _check_transforms(piece.recording.get("transforms"), where)
+    _check_transforms(piece.recording.get("transforms"), sample_rate, where)
     files = _files(piece.recording, finder, where)
     rows = []
     for said in piece.supervisions or [{}]:
-        start = max(0.0, _time(said.get("start", 0.0), "start of a supervision", where))
-        end = piece.duration_seconds
+        begun = _time(said.get("start", 0.0), "start of a supervision", where)
+        start, end, over = max(0.0, begun), piece.duration_seconds, 0.0
         if "duration" in said:
-            begun = _time(said.get("start", 0.0), "start of a supervision", where)
-            end = min(end, begun + values.seconds(said["duration"], "duration", where))
+            ended = begun + values.seconds(said["duration"], "duration", where)
+            over, end = max(ended - end, -begun, 0.0), min(end, ended)
+        fault = ""
+        if over > _OUTSIDE_SECONDS:
+            fault = f"it reaches {over:.2f} s out of its cut {piece.id}, and so do its words"
+        if fault and not end > start:
+            start, end = 0.0, piece.duration_seconds  # of no use, as the fault tells
         length = values.piece(start, end, where)
         offset = piece.start_seconds + start
         whole = offset == 0 and abs(length - total) < 1e-4
@@ -204,6 +212,7 @@ def _rows(piece: _Piece, finder: AudioPaths, source: str) -> list[Row]:
                     language=values.text(said.get("language"), "language", where),
                     context=values.terms(_custom(said).get("context"), "context", where),
                     source=source,
+                    fault=fault,
                 )
             )
     return rows
@@ -270,18 +279,28 @@ def _heard(
     return found
 
 
-def _check_transforms(transforms: Any, where: str) -> None:
+def _check_transforms(transforms: Any, sample_rate: int, where: str) -> None:
     """
     Raises:
         UserError: The recording is to be changed by Lhotse before it is read.
     """
     for transform in _objects(transforms or [], "transforms", where):
         name = values.text(transform.get("name"), "name of a transform", where)
-        if name not in _HARMLESS:
+        if name != "Resample":
             raise UserError(
                 f"Lhotse's {name[:40] or 'transform'} is to change the recording as it is read.",
                 where=where,
                 fix=f"{_SAVE}; for speed, gain and rooms: data.augmentation",
+            )
+        # Resampling up, or down to what is read, leaves the band as it is.
+        rates = transform.get("kwargs")
+        rate = rates.get("target_sampling_rate") if isinstance(rates, dict) else None
+        if isinstance(rate, int) and 0 < rate < sample_rate:
+            raise UserError(
+                f"Lhotse's Resample is to take the recording to {rate:,} Hz, which leaves nothing "
+                f"above {rate // 2:,} Hz, and its file is read at {sample_rate:,} Hz.",
+                where=where,
+                fix=f"data.sample_rate={rate}, or else: {_SAVE}",
             )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.reading import metadata, values
+from mynah.data.sources.reading.lines import read_whole
 from mynah.data.sources.reading.listed import rows_of
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource, usual_split
@@ -91,6 +92,8 @@ class NemoSource(SplitFilesSource):
         if "audio" not in listed:
             raise UserError("No audio_filepath is named here.", where=where)
         name = values.text(listed["audio"], "audio_filepath", where)
+        if "text_file" in listed and "text" not in listed:
+            listed = {**listed, "text": _text_of(listed["text_file"], finder, where)}
         member: TarMember | None = None
         if "shard" in listed:
             tar, member = tars.find(listed["shard"], name, where)
@@ -175,7 +178,16 @@ def is_manifest(path: Path) -> bool:
         first = next(metadata.json_rows(path), None)
     except UserError:
         return False
-    return first is not None and "audio_filepath" in first[1]
+    return first is not None and bool({"audio_filepath", "audio_filename"} & set(first[1]))
+
+
+def _text_of(named: Any, finder: AudioPaths, where: str) -> str:
+    """The transcript of a manifest that names a file for it (``text_filepath``, of old ones)."""
+    name = values.text(named, "text_filepath", where)
+    path = Path(finder.find(name, where))
+    if not path.is_file():
+        raise UserError(f"There is no transcript {name[:200]}.", where=where)
+    return read_whole(path)
 
 
 def _expanded(pattern: str) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.data.row import Row
+from mynah.data.sources.reading import values
 from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns, word
 from mynah.errors import UserError
 
@@ -44,6 +45,7 @@ def read_manifest(
                     if len(known) > _KINDS:
                         known.clear()
                     known[keys] = stream_columns(keys, columns, where)
+                values.text(listed.get(known[keys].get("text", "")), "transcript", where)
             except UserError as problem:
                 if place == 0:
                     raise

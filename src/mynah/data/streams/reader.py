@@ -129,6 +129,13 @@ def stream_columns(
                 where=where,
                 fix=f"data.columns.{ours}=NAME_OF_THE_COLUMN",
             )
+    if "end_seconds" in names and "offset_seconds" not in names and audio is None:
+        raise UserError(
+            f"Column {names['end_seconds']!r} tells where an utterance ends, and no column is "
+            f"known to tell where it begins; the stream has: {', '.join(there)}.",
+            where=where,
+            fix="data.columns.offset_seconds=NAME_OF_THE_COLUMN",
+        )
     return names
 
 
@@ -146,7 +153,8 @@ def number(listed: dict[str, Any], names: dict[str, str], ours: str) -> float | 
 def word(listed: dict[str, Any], names: dict[str, str], ours: str) -> str:
     """A column's value as text, "" where it is absent."""
     held = listed.get(names.get(ours, ""))
-    return "" if held is None else str(held).strip()
+    # NaN is what pandas writes into JSON for a cell that holds nothing.
+    return "" if held is None or held != held else str(held).strip()
 
 
 def _terms(listed: dict[str, Any], names: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mynah.data.sources.reading.lines import likely_encoding
 from mynah.errors import UserError
 from mynah.segmentation.timed_transcripts import ctm, srt, stm, textgrid, vtt
 from mynah.segmentation.timed_transcripts.entry import TimedTranscript
@@ -51,7 +52,7 @@ def read_text(path: Path) -> str:
         raise UserError(
             f"It is not in {encoding.removesuffix('-sig').upper()}.",
             where=f"{path}, line {line}",
-            fix=f"iconv -f WINDOWS-1252 -t UTF-8 {path.name} > converted{path.suffix}  (or from "
-            "the encoding that it was saved in)",
+            fix=f"iconv -f {likely_encoding(content)} -t utf-8 {path.name} > converted"
+            f"{path.suffix}  (or from the encoding that it was saved in)",
         ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,19 @@ from typing import IO, Any
 from mynah.errors import UserError
 
 _LONGEST_LINE = 64 << 20  # bytes; beyond that it is no listing but something binary
+_JAPANESE = "\u3040-\u30ff\u4e00-\u9fff"
+_HIRAGANA = "[\u3040-\u309f]"  # which no sentence of Japanese is without
+# Encodings of old listings, and the letters that a text in each consists of: the first of which
+# all letters are is the likeliest.
+_ENCODINGS = {
+    "euc-kr": "\uac00-\ud7a3",
+    "euc-jp": _JAPANESE,
+    "shift_jis": _JAPANESE,
+    "gb18030": "\u4e00-\u9fff",
+    "big5": "\u4e00-\u9fff",
+    "windows-1251": "\u0400-\u045f",
+}
+_SIGNS = "\u2000-\u206f\u3000-\u303f\uff00-\uff60\u00a0-\u00bf"  # punctuation among them
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -68,11 +82,34 @@ def _utf16(line: bytes) -> str | None:
     return None
 
 
+def likely_encoding(text: bytes) -> str:
+    """The encoding of a text that is not UTF-8, by what its letters would be.
+
+    Args:
+        text: Some of it; a line of words is enough as a rule.
+    """
+    for encoding, letters in _ENCODINGS.items():
+        try:
+            found = text.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        foreign = [one for one in found if not one.isascii()]
+        # Letters of a script come in words; accented ones stand alone between others.
+        if not re.fullmatch(f"[{letters}{_SIGNS}]+", "".join(foreign)):
+            continue
+        if letters == _JAPANESE and not re.search(_HIRAGANA, found):
+            continue
+        in_words = re.findall(f"(?<![A-Za-z])[{letters}]{{2,}}(?![A-Za-z])", found)
+        if sum(map(len, in_words)) * 2 > len(foreign):
+            return encoding
+    return "latin-1"
+
+
 def _text(line: bytes, path: Path, number: int, keep_ends: bool) -> str:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
-        raise _not_utf8(path, number, "latin-1") from None
+        raise _not_utf8(path, number, likely_encoding(line)) from None
     return text if keep_ends else text.rstrip("\r\n")
 
 
@@ -127,7 +164,7 @@ def read_whole(path: Path) -> str:
     return "".join(line for _, line in read_lines(path, keep_ends=True))
 
 
-def line_place(path: Path, number: int | None) -> str:
+def line_place(path: Path | str, number: int | None) -> str:
     """A line as errors name it."""
     return f"{path}, line {number}" if number else str(path)
 

@@ -74,6 +74,8 @@ def _stretch(listed: dict[str, Any], where: str, cuts: bool) -> tuple[float, flo
     if "offset_seconds" in listed:
         offset = values.seconds(listed["offset_seconds"], "offset", where)
     if "end_seconds" in listed:
+        if "offset_seconds" not in listed:
+            raise UserError("The utterance has an end and no begin.", where=where)
         end = values.seconds(listed["end_seconds"], "end", where)
         return offset, values.piece(offset, end, where)
     if "duration_seconds" in listed and ("offset_seconds" in listed or cuts):

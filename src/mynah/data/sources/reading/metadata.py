@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mynah.data.sources.reading import quotes
 from mynah.data.sources.reading.lines import (
     as_object,
     line_place,
@@ -24,7 +25,7 @@ LISTING_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 HEADERS = {
     "audio": (
         "audio", "file_name", "path", "file", "filename", "audio_path", "audio_filepath",
-        "audio_file", "wav", "wav_filename", "recording",
+        "audio_filename", "audio_file", "wav", "wav_filename", "recording",
     ),
     "text": (
         "text", "transcript", "transcription", "sentence", "normalized_text",
@@ -35,11 +36,15 @@ HEADERS = {
     "context": ("context", "keywords", "hotwords"),
     "split": ("split", "subset", "partition", "set"),
     "id": ("id", "utterance_id", "utt_id", "segment_id", "uid"),
-    "offset_seconds": ("offset_seconds", "offset", "start", "start_time", "begin"),
-    "end_seconds": ("end_seconds", "end", "end_time"),
+    "offset_seconds": (
+        "offset_seconds", "offset", "start", "start_time", "start_seconds", "start_sec", "begin",
+        "begin_time", "begin_seconds", "begin_sec",
+    ),
+    "end_seconds": ("end_seconds", "end", "end_time", "end_sec", "stop", "stop_time"),
     "duration_seconds": ("duration_seconds", "duration"),
     "channel": ("channel",),
     "no_speech": ("no_speech", "is_silence"),
+    "text_file": ("text_filepath",),
     "text_0": ("text_0", "text_left", "transcript_0"),
     "text_1": ("text_1", "text_right", "transcript_1"),
     "speaker_0": ("speaker_0", "speaker_left"),
@@ -47,15 +52,17 @@ HEADERS = {
     "shard": ("shard_id",),
 }  # fmt: skip
 
+_TIMES = ("offset_seconds", "end_seconds", "duration_seconds")
 Listed = tuple[int, dict[str, Any]]  # number of the line or row, values by our names
 
 
-def read_listing(path: Path, columns: dict[str, str]) -> Iterator[Listed]:
+def read_listing(path: Path, columns: dict[str, str], *, literal: bool = False) -> Iterator[Listed]:
     """The rows of a listing under our names of the columns; what is absent or empty is left out.
 
     Args:
         path: A csv, tsv, jsonl, json (lines or one list) or parquet file.
         columns: Our name of a column to the file's own, where it is none of :data:`HEADERS`.
+        literal: Whether a quotation mark in a TSV file is always a letter of its field.
 
     Yields:
         The line's number (of a parquet file: the row's), and its values.
@@ -65,7 +72,7 @@ def read_listing(path: Path, columns: dict[str, str]) -> Iterator[Listed]:
     """
     check_columns(columns)
     names_of: dict[tuple[str, ...], dict[str, str]] = {}
-    for number, row in _raw(path, columns):
+    for number, row in _raw(path, columns, literal=literal):
         there = tuple(row)
         names = names_of.get(there)
         if names is None:
@@ -76,7 +83,9 @@ def read_listing(path: Path, columns: dict[str, str]) -> Iterator[Listed]:
         found = {}
         for ours, theirs in names.items():
             value = row[theirs]
-            if value is not None and value != "":
+            # NaN is what pandas writes into JSON for a cell that holds nothing; it is no time.
+            is_nothing = value is None or value == "" or (value != value and ours not in _TIMES)
+            if not is_nothing:
                 found[ours] = value
         yield number, found
 
@@ -129,8 +138,15 @@ def column_names(
     if needed:
         if "audio" not in names:
             raise _no_column("audio", "audio files", path, there)
-        if not {"text", "text_0", "no_speech"} & set(names):
+        if not {"text", "text_0", "text_file", "no_speech"} & set(names):
             raise _no_column("text", "transcripts", path, there)
+        if "end_seconds" in names and "offset_seconds" not in names:
+            raise UserError(
+                f"Column {names['end_seconds']!r} tells where an utterance ends, and no column is "
+                f"known to tell where it begins; the listing has: {', '.join(there)}.",
+                where=str(path),
+                fix="data.columns.offset_seconds=NAME_OF_THE_COLUMN",
+            )
     return names
 
 
@@ -164,14 +180,16 @@ def holds_audio(path: Path) -> bool:
     )
 
 
-def _raw(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _raw(
+    path: Path, columns: Mapping[str, str], *, literal: bool
+) -> Iterator[tuple[int, dict[str, Any]]]:
     name = path.name.lower().removesuffix(".gz")
     if name.endswith(".parquet"):
         yield from _parquet(path)
     elif name.endswith((".jsonl", ".json")):
         yield from json_rows(path)
     else:
-        yield from _csv(path, columns)
+        yield from _csv(path, columns, literal=literal)
 
 
 def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -214,14 +232,18 @@ def _unreadable(path: Path, problem: Exception) -> UserError:
     return UserError(f"The listing cannot be read: {reason}.", where=str(path))
 
 
-def _csv(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv(
+    path: Path, columns: Mapping[str, str], *, literal: bool
+) -> Iterator[tuple[int, dict[str, Any]]]:
     first = next((line for _, line in read_lines(path)), "")
-    lines = (line for _, line in read_lines(path, keep_ends=True))
+    lines = read_lines(path, keep_ends=True)
     tabs = path.name.lower().removesuffix(".gz").endswith(".tsv") or "\t" in first
-    if tabs:
-        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    delimiter = "\t" if tabs else _delimiter(first)
+    if tabs and (literal or not quotes.is_quoted(read_lines(path, keep_ends=True))):
+        texts = (line for _, line in lines)
+        reader = csv.reader(texts, delimiter=delimiter, quoting=csv.QUOTE_NONE)
     else:
-        reader = csv.reader(lines, delimiter=_delimiter(first))
+        reader = csv.reader(quotes.checked(lines, delimiter, str(path)), delimiter=delimiter)
     header: list[str] | None = None
     try:
         for fields in reader:

@@ -7,12 +7,13 @@ Lhotse are written on the machine where they are used and name absolute paths as
 an absolute path is followed, and only a relative one that climbs out is refused.
 """
 # pathlib raises on odd names where os.path says no, and is slower:
-# ruff: noqa: PTH111, PTH113, PTH114, PTH117, PTH118, PTH119, PTH120, PTH122
+# ruff: noqa: PTH110, PTH206, PTH208, PTH111, PTH113, PTH114, PTH117, PTH118, PTH119, PTH120, PTH122
 
 from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from mynah.errors import UserError
 # Where corpora keep the recordings that a listing names
 _SUBFOLDERS = ("", "audio", "clips", "wavs", "wav", "recordings")
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+_LONGEST_TAIL = 8  # folders of an absolute name that may lie elsewhere now
 _COMMON_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".sph", ".m4a")
 
 
@@ -51,6 +53,7 @@ class AudioPaths:
             (place.working_directory / Path(name).expanduser()).resolve()
             for name in config.audio_folders
         ]
+        self._others = [str(folder) for folder in others]
         below = [base / name for base in (*folders, root) for name in _SUBFOLDERS]
         last = [*others, *([place.working_directory] if absolute else [])]
         self._folders = [str(folder) for folder in dict.fromkeys([*below, *last])]
@@ -83,17 +86,42 @@ class AudioPaths:
         if wanted.startswith("~"):
             wanted = os.path.expanduser(wanted)
         if os.path.isabs(wanted):
-            found = self._with_ending(wanted) or wanted
+            found = self._with_ending(wanted) or composed(wanted) or self._moved(wanted, where)
             if not self._absolute:
                 self._check(found, name, where)
             return found
         path = self._search(wanted)
         if path is None and "\\" in wanted:
             path = self._search(wanted.replace("\\", "/"))
+        if path is None and not wanted.isascii():
+            names = (composed(os.path.join(folder, wanted)) for folder in self._folders)
+            path = next((name for name in names if name), None)
         found = path or os.path.join(self._folders[0], wanted)
         if not self._absolute or ".." in wanted.split("/"):
             self._check(found, name, where)
         return found
+
+    def _moved(self, wanted: str, where: str) -> str:
+        """An absolute name that is not there: the same below ``data.audio_folders``, or itself.
+
+        Raises:
+            UserError: The recording lies in the corpus, which is not where it was.
+        """
+        parts = [part for part in wanted.split("/") if part]
+        for length in range(min(len(parts), _LONGEST_TAIL), 0, -1):
+            tail = os.path.join(*parts[-length:])
+            for folder in self._others:
+                if os.path.isfile(os.path.join(folder, tail)):
+                    return os.path.join(folder, tail)
+            for folder in self._folders:
+                if folder not in self._others and os.path.isfile(os.path.join(folder, tail)):
+                    raise UserError(
+                        f"There is no file {wanted[:200]}, and {tail[:200]} lies in {folder}: the "
+                        "listing was made elsewhere.",
+                        where=where,
+                        fix=f"data.audio_folders=[{folder}]",
+                    )
+        return wanted
 
     def _search(self, wanted: str) -> str | None:
         for position, folder in enumerate(self._folders):
@@ -135,6 +163,28 @@ class AudioPaths:
             fix="Move the recordings into the corpus's folder, or, if you trust the listing: "
             f"data.audio_folders=[{os.path.dirname(led)[:200]}]",
         )
+
+
+def composed(path: str) -> str | None:
+    """A file whose name is written in other code points, as ``ü`` or ``u`` with two dots: macOS
+    and some archives take letters apart (Unicode's NFD). None: there is none."""
+    if path.isascii():
+        return None
+    found = os.sep if os.path.isabs(path) else os.curdir
+    for part in path.split(os.sep):
+        if part and os.path.exists(os.path.join(found, part)):
+            found = os.path.join(found, part)
+        elif part:
+            wanted = unicodedata.normalize("NFC", part)
+            try:
+                names = os.listdir(found)
+            except OSError:
+                return None
+            same = [name for name in names if unicodedata.normalize("NFC", name) == wanted]
+            if not same or part.isascii():
+                return None
+            found = os.path.join(found, sorted(same)[0])
+    return found if os.path.isfile(found) else None
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -197,7 +197,7 @@ def _rows(
             where = f"{corpus} {part.name}, row {len(rows)}"
             told = {
                 ours: values.text(row.get(ours), ours, where).strip()
-                for ours in ("id", "text", "speaker", "language", "no_speech")
+                for ours in ("id", "text", "speaker", "language")
             }
             channel = row.get("channel")
             rows.append(
@@ -210,7 +210,7 @@ def _rows(
                     language=told["language"],
                     context=values.terms(row.get("context"), "context", where),
                     source=part.key,
-                    no_speech=values.truth(told["no_speech"], "no_speech", where),
+                    no_speech=values.truth(row.get("no_speech"), "no_speech", where),
                 )
             )
     return rows

@@ -17,11 +17,11 @@ def text(value: Any, what: str, where: str) -> str:
     """Words, "" where there are none.
 
     Raises:
-        UserError: It is a list or an object, or not valid Unicode.
+        UserError: It is a list, an object or a truth value, or not valid Unicode.
     """
-    if value is None:
+    if value is None or value != value:  # NaN: a cell that holds nothing
         return ""
-    if isinstance(value, list | dict | bytes):
+    if isinstance(value, list | dict | bytes | bool):
         raise UserError(f"The {what} is not text but {_kind(value)}.", where=where)
     found = str(value)
     if not found.isascii():
@@ -112,7 +112,8 @@ def truth(value: Any, what: str, where: str) -> bool:
 
 
 def _kind(value: Any) -> str:
-    return {"list": "a list", "dict": "an object"}.get(type(value).__name__, "binary")
+    kinds = {"list": "a list", "dict": "an object", "bool": "true or false"}
+    return kinds.get(type(value).__name__, "binary")
 
 
 def _shown(value: Any) -> str:
