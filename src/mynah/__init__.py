@@ -30,6 +30,7 @@ def load(
     revision: str | None = None,
     offline: bool = False,
     device: str | None = None,
+    aligner: str | Path | None = None,
 ) -> Recognizer:
     """A recognizer that decodes as its error rate was measured.
 
@@ -41,6 +42,7 @@ def load(
         revision: Branch, tag or commit of a hub model.
         offline: Load nothing that is not on this machine.
         device: As torch names it, ``cpu`` or ``cuda:0``; None: an accelerator where there is one.
+        aligner: A CTC model that times the words of a model that does not, named likewise.
 
     Raises:
         UserError: There is no such model, it is damaged, what it builds on is gone, or a setting
@@ -48,4 +50,11 @@ def load(
     """
     from mynah.inference.load import load
 
-    return load(model, settings=settings, revision=revision, offline=offline, device=device)
+    return load(
+        model,
+        settings=settings,
+        revision=revision,
+        offline=offline,
+        device=device,
+        aligner=aligner,
+    )

@@ -73,6 +73,11 @@ class ToneReader:
             assert all(len(clip.audio) <= self.window_samples for clip in clips)
         return [self._read(clip) for clip in clips]
 
+    def word_times(
+        self, clips: Sequence[Clip], transcripts: Sequence[Transcript]
+    ) -> list[tuple[Word, ...] | None]:
+        return [one.words for one in transcripts]
+
     def _read(self, clip: Clip) -> Transcript:
         audio = clip.audio
         rows = audio[: len(audio) // _HOP * _HOP].reshape(-1, _HOP)

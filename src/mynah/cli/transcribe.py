@@ -55,6 +55,7 @@ def _transcribe(parsed: argparse.Namespace) -> int:
         revision=parsed.revision,
         offline=parsed.offline,
         device=parsed.device,
+        aligner=parsed.aligner,
         overwrite=parsed.overwrite,
     )
     if not request.sources:
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         help="mix: their mean; split: each by itself; first; or a number from 1 (default: mix)",
     )
     add("--words", action="store_true", help="times of words in any format that has room")
+    add("--aligner", metavar="NAME", help="a CTC model to time the words of a model that does not")
     add("--revision", metavar="NAME", help="branch, tag or commit of a hub model")
     add("--device", metavar="NAME", help="as cpu or cuda:0; default: an accelerator")
     add("--overwrite", action="store_true", help="replace files that are there already")

@@ -14,6 +14,7 @@ from mynah.inference.transcription import Guarded, Segment, TimedWord
 from mynah.models.transcript import Clip, Transcript, joined
 
 if TYPE_CHECKING:
+    from mynah.models.ctc.family import CTC
     from mynah.models.family import Family
 
 _FOLLOW_FRAMES = ("ctc", "transducer")  # families that can say nothing without sound for it
@@ -99,6 +100,7 @@ def decode(
     batch_seconds: float,
     batch_size: int,
     words: bool,
+    aligner: CTC | None = None,
 ) -> None:
     """Decode parts, those of similar length together; a failure costs only the part it is in.
 
@@ -108,6 +110,7 @@ def decode(
         batch_seconds: Padded audio in a batch.
         batch_size: Parts in a batch, at most.
         words: Whether words get their times.
+        aligner: A CTC model that times the words of a model that does not.
     """
     if not parts:
         return
@@ -115,10 +118,11 @@ def decode(
         batches = rows_by_length([part.seconds for part in parts], batch_seconds=batch_seconds)
         for rows in batches:
             for first in range(0, len(rows), batch_size):
-                _batch(family, [parts[row] for row in rows[first : first + batch_size]], words)
+                batch = [parts[row] for row in rows[first : first + batch_size]]
+                _batch(family, batch, words, aligner)
 
 
-def _batch(family: Family, parts: Sequence[Part], words: bool) -> None:
+def _batch(family: Family, parts: Sequence[Part], words: bool, aligner: CTC | None) -> None:
     clips = [part.clip for part in parts if part.clip is not None]
     try:
         transcripts = family.transcribe(clips)
@@ -129,13 +133,15 @@ def _batch(family: Family, parts: Sequence[Part], words: bool) -> None:
             for part, clip, transcript in zip(parts, clips, transcripts, strict=True)
         ]
         kept = [transcript for transcript, _ in settled]
-        timed = word_times.timed(family, clips, kept) if words else [None] * len(clips)
+        timed: Sequence[tuple[TimedWord, ...] | None] = [None] * len(clips)
+        if words:
+            timed = word_times.timed(family, clips, kept, aligner)
     except Exception as problem:
         if len(parts) == 1:
             parts[0].fail(problem)
             return
         for part in parts:
-            _batch(family, [part], words)
+            _batch(family, [part], words, aligner)
         return
     for part, (transcript, guarded), found in zip(parts, settled, timed, strict=True):
         part.settle(transcript, found, guarded)

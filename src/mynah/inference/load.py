@@ -30,6 +30,7 @@ def load(
     revision: str | None = None,
     offline: bool = False,
     device: str | None = None,
+    aligner: str | Path | None = None,
     batching: Batching | None = None,
 ) -> Recognizer:
     """A recognizer that decodes as its error rate was measured.
@@ -42,6 +43,7 @@ def load(
         revision: Branch, tag or commit of a hub model.
         offline: Load nothing that is not on this machine.
         device: As torch names it, ``cpu`` or ``cuda:0``; None: an accelerator where there is one.
+        aligner: A CTC model that times the words of a model that does not, named likewise.
         batching: How much is decoded at once; None: as much as an evaluation.
 
     Raises:
@@ -62,6 +64,11 @@ def load(
             family.configure_decoding(config)
     language = _given_by_call(family, config)
     _place(family, device)
+    beside = None
+    if aligner is not None:
+        from mynah.segmentation.aligning.model import find_aligner
+
+        beside = find_aligner(str(aligner), Path.cwd(), offline=offline).load()
 
     from mynah.inference.recognizer import Recognizer
 
@@ -71,6 +78,7 @@ def load(
         language=language,
         tuned=checkpoint is not None,
         batching=batching,
+        aligner=beside,
     )
 
 

@@ -26,6 +26,7 @@ from mynah.inference.voice_activity import detector
 from mynah.models.transcript import Clip
 
 if TYPE_CHECKING:
+    from mynah.models.ctc.family import CTC
     from mynah.models.family import Family
 
 # What is taken at once of a model that takes any length: nobody's training clips are longer.
@@ -60,6 +61,7 @@ class Recognizer:
         language: ISO 639-1 code of what is spoken, where no call says another; "": not known.
         tuned: Whether it was trained here, on clips of single utterances.
         batching: How much is decoded at once.
+        aligner: A CTC model that times the words of a model that does not.
 
     Attributes:
         family: The model.
@@ -74,11 +76,13 @@ class Recognizer:
         language: str = "",
         tuned: bool = True,
         batching: Batching | None = None,
+        aligner: CTC | None = None,
     ) -> None:
         self.family = family
         self.name = name
         self._language = language
         self._batching = batching or Batching()
+        self._aligner = aligner
         longest = self.window_seconds
         self._cutting = Cutting(longest, joined_seconds=0.0 if tuned else 0.9 * longest)
         self._lock = threading.Lock()
@@ -299,4 +303,5 @@ class Recognizer:
                 batch_seconds=self._batching.seconds,
                 batch_size=self._batching.size,
                 words=words,
+                aligner=self._aligner,
             )

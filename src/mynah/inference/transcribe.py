@@ -42,6 +42,7 @@ class TranscriptionRequest:
         revision: Branch, tag or commit of a hub model.
         offline: Load nothing that is not on this machine.
         device: As torch names it; None: an accelerator where there is one.
+        aligner: A CTC model that times the words of a model that does not.
         overwrite: Whether files may be replaced.
     """
 
@@ -57,6 +58,7 @@ class TranscriptionRequest:
     revision: str | None = None
     offline: bool = False
     device: str | None = None
+    aligner: str | None = None
     overwrite: bool = False
 
 
@@ -90,6 +92,7 @@ def transcribe(request: TranscriptionRequest) -> int:
         revision=request.revision,
         offline=request.offline,
         device=request.device,
+        aligner=request.aligner,
     )
     console.say(f"Transcribing with {model}: {recognizer.describe_decoding()}")
     _say_what_is_not_used(recognizer, request)
@@ -175,6 +178,7 @@ def _output(
         "context": context,
         "channels": request.channels,
         "words": request.words,
+        "aligner": request.aligner,
     }
     folder = Folder(to, formats, settings, overwrite=request.overwrite)
     folder.check(sources)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mynah.config.schema import ModelConfig
     from mynah.models.pretrained.part import PretrainedPart
-    from mynah.models.transcript import Clip, Transcript
+    from mynah.models.transcript import Clip, Transcript, Word
 
 
 @dataclass(frozen=True)
@@ -249,6 +249,17 @@ class Family(ABC):
         Raises:
             UserError: The model has to be given a language, and a clip has none or another.
         """
+
+    def word_times(
+        self, clips: Sequence[Clip], transcripts: Sequence[Transcript]
+    ) -> list[tuple[Word, ...] | None]:
+        """When the words of transcripts are spoken; None where the model does not tell.
+
+        Args:
+            clips: No longer than :attr:`window_samples`.
+            transcripts: What :meth:`transcribe` wrote of them.
+        """
+        return [() if not one.text else one.words for one in transcripts]
 
     @property
     def window_samples(self) -> int | None:

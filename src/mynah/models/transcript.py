@@ -36,11 +36,14 @@ class Word:
         text: The word as the transcript has it.
         start_seconds: Where the first frame of its first token begins, from the clip's start.
         end_seconds: Where the last frame of its last token ends.
+        log_probability: Natural logarithm of the probability of its tokens; None where that is
+            not kept.
     """
 
     text: str
     start_seconds: float
     end_seconds: float
+    log_probability: float | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mynah.models.family import Example
+
 # A clip that is not padded to Whisper's window is followed by silence up to a multiple of this:
 # clips of one length decode in one batch without padding.
 _QUANTUM_SECONDS = 0.5
@@ -12,6 +14,7 @@ _QUANTUM_SECONDS = 0.5
 # that limit leaves room for scripts that are written in bytes; what is longer is a loop.
 _TOKENS_A_SECOND = 30.0
 _TOKENS_OF_ANY_CLIP = 32
+_TIMESTAMP_SECONDS = 0.02  # what one of Whisper's timestamp tokens is worth
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,15 @@ class ClipLength:
     sample_rate: int
     window_samples: int | None
 
+    @property
+    def described(self) -> str:
+        """What is encoded of a clip, in a few words."""
+        if not self.is_any_length:
+            return "in its window"
+        if self.tail_seconds:
+            return f"clips with {self.tail_seconds:g} s of silence behind them"
+        return "clips as long as they are"
+
     def samples(self, samples: int) -> int:
         """The length of a clip of so many samples once the silence is behind it."""
         if not self.is_any_length:
@@ -45,3 +57,11 @@ class ClipLength:
 def most_tokens(seconds: float) -> int:
     """How many tokens a transcript of a clip may have: more is a model that repeats itself."""
     return _TOKENS_OF_ANY_CLIP + math.ceil(_TOKENS_A_SECOND * seconds)
+
+
+def end_timestamp(example: Example, feature_seconds: float | None) -> int:
+    """At which of Whisper's timestamps a clip ends, counted from ``<|0.00|>``."""
+    seconds = example.seconds
+    if seconds is None:
+        seconds = len(example.features) * (feature_seconds or 0.0)
+    return round(seconds / _TIMESTAMP_SECONDS)

@@ -21,16 +21,17 @@ from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_tab
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.seq2seq import generation, loading
-from mynah.models.seq2seq.clip_length import ClipLength, most_tokens
+from mynah.models.seq2seq.clip_length import ClipLength, end_timestamp, most_tokens
 from mynah.models.seq2seq.loading import CLIP, Seq2SeqUsage
 from mynah.models.seq2seq.registry import SUPPORTED, UNSUPPORTED, architecture_of
+from mynah.models.seq2seq.word_alignment import WordAligner
 from mynah.models.text.generated import Generated
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.pieces import Pieces
 from mynah.models.text.spelling import Spelling
 from mynah.models.text.token_loss import IGNORED, token_loss
 from mynah.models.text.tokenizers import text_of
-from mynah.models.transcript import Clip, Transcript
+from mynah.models.transcript import Clip, Transcript, Word
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 _INPUTS = ("input_features", "input_values", "attention_mask", "real")
 _SHORTEST_SECONDS = 0.1  # less is no word, and too little for a spectrum
-_TIMESTAMP_SECONDS = 0.02  # what one of Whisper's timestamp tokens is worth
 
 
 class Seq2Seq(Family):
@@ -228,8 +228,7 @@ class Seq2Seq(Family):
         return None
 
     def _can_hear(self, samples: int) -> bool:
-        heard = samples >= _SHORTEST_SECONDS * self.sample_rate
-        return heard and self.output_length(samples) > 0
+        return samples >= self.sample_rate * _SHORTEST_SECONDS and self.output_length(samples) > 0
 
     @property
     def window_samples(self) -> int | None:
@@ -244,10 +243,11 @@ class Seq2Seq(Family):
     def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         import torch
 
+        features = [example.features for example in examples]
         prompts = [self._prompts.ids(example.language) for example in examples]
         targets = [self._timed(example) for example in examples]
         return {
-            **self._audio([example.features for example in examples]),
+            **self._audio(features, max(map(len, features))),
             "decoder_input_ids": padded_labels(
                 [[*prompt, *ids[:-1]] for prompt, ids in zip(prompts, targets, strict=True)],
                 self._end,
@@ -260,16 +260,12 @@ class Seq2Seq(Family):
         """Labels with the time at which the clip ends."""
         ids = list(example.labels) or [self._end]
         if self._first_time is not None and len(ids) > 1:
-            seconds = example.seconds
-            if seconds is None:
-                seconds = len(example.features) * (self.feature_seconds or 0.0)
-            ids[-2] = self._first_time + round(seconds / _TIMESTAMP_SECONDS)
+            ids[-2] = self._first_time + end_timestamp(example, self.feature_seconds)
         return ids
 
-    def _audio(self, features: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
+    def _audio(self, features: Sequence[np.ndarray], length: int) -> dict[str, torch.Tensor]:
         """What the encoder takes of a batch's features."""
-        lengths = [len(one) for one in features]
-        batch = self.frontend.pad(features, max(lengths))
+        batch = self.frontend.pad(features, length)
         if self._has_window:
             batch["input_features"] = batch["input_features"].transpose(1, 2)
             mask = batch.pop("attention_mask", None)
@@ -323,16 +319,7 @@ class Seq2Seq(Family):
         seconds: Sequence[float],
     ) -> list[Transcript]:
         """Transcripts of clips that are equally long once they are padded."""
-        import torch
-
-        base = weights.own(self.model)
-        inputs = self.frontend.pad(features, length)
-        if self._has_window:
-            # All of it is heard, the silence behind a clip too.
-            inputs["attention_mask"] = torch.ones(inputs["input_features"].shape[:2])
-            inputs["input_features"] = inputs["input_features"].transpose(1, 2)
-        device = next(base.parameters()).device
-        inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
+        base, inputs = weights.own(self.model), self._inputs(features, length)
         languages = generation.identify_languages(base, inputs, self._prompts, languages)
         most = self.usage.generation_max_length
         rows = generation.generate(
@@ -353,6 +340,35 @@ class Seq2Seq(Family):
             for row, language in zip(rows, languages, strict=True)
         ]
 
+    def _inputs(self, features: Sequence[np.ndarray], length: int) -> dict[str, torch.Tensor]:
+        """What the encoder takes of clips that it decodes, on the model's device."""
+        import torch
+
+        inputs = self._audio(features, length)
+        if self._has_window:  # all of it is encoded, the silence behind a clip too
+            inputs.pop("real", None)
+            inputs["attention_mask"] = torch.ones(inputs["input_features"].shape[::2])
+        device = next(self.model.parameters()).device
+        return {name: tensor.to(device) for name, tensor in inputs.items()}
+
+    def word_times(
+        self, clips: Sequence[Clip], transcripts: Sequence[Transcript]
+    ) -> list[tuple[Word, ...] | None]:
+        if not self._has_window:
+            return super().word_times(clips, transcripts)
+        aligner = WordAligner(weights.own(self.model), self.tokenizer, self._end)
+        features = [self.features(clip.audio) for clip in clips]
+        with evaluating(self.model):
+            return [
+                aligner.words(
+                    self._inputs([of_clip], len(of_clip))["input_features"],
+                    self._prompts.ids(one.language or ""),
+                    one,
+                    len(clip.audio) / self.sample_rate,
+                )
+                for clip, of_clip, one in zip(clips, features, transcripts, strict=True)
+            ]
+
     def _transcript(self, generated: Generated, language: str) -> Transcript:
         """What is written of a clip, the decoder conditioned on ``language``, "" for none."""
         tokens = generated.tokens
@@ -363,15 +379,9 @@ class Seq2Seq(Family):
 
     def describe_decoding(self) -> str:
         beams = weights.own(self.model).generation_config.num_beams or 1
-        heard = ""
-        if self._has_window and not self._length.is_any_length:
-            heard = ", in its window"
-        elif self._has_window and (tail := self.usage.audio_tail_seconds):
-            heard = f", clips with {tail:g} s of silence behind them"
-        elif self._has_window:
-            heard = ", clips as long as they are"
         found = "the likeliest token at each step" if beams == 1 else f"beam search of {beams}"
-        return f"generation by the decoder: {found}{heard}"
+        length = f", {self._length.described}" if self._has_window else ""
+        return f"generation by the decoder: {found}{length}"
 
     def configure_decoding(self, config: ModelConfig) -> None:
         self._use(
