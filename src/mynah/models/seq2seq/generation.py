@@ -62,14 +62,12 @@ def generate(
     is_greedy = (model.generation_config.num_beams or 1) == 1
     if is_greedy:
         rules.append(scores)
-    if most is not None and is_greedy:
-        limits = [*limits, length + max(most)]
+        limits = limits if most is None else [*limits, length + max(most)]
     pad = model.generation_config.pad_token_id
-    first, *_ = inputs.values()
     # Not the model's own generate: Whisper's pads to its window, and names one language.
     options: dict[str, Any] = {
         **inputs,
-        "decoder_input_ids": torch.tensor(prompts, device=first.device),
+        "decoder_input_ids": torch.tensor(prompts, device=next(iter(inputs.values())).device),
         "max_length": min((one for one in limits if one is not None), default=_MOST_TOKENS),
         "do_sample": False,
         **dict.fromkeys(_UNSET),
