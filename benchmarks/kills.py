@@ -20,6 +20,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -136,6 +137,8 @@ def _live(folder: Path, cache: Path, arguments: Sequence[str], marker: int) -> N
         _mark(marker)
         signal.alarm(_LONGEST_SECONDS)
         status = mynah.cli.main.main(list(arguments))
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -245,8 +248,7 @@ def _outcome(folder: Path) -> dict[str, str]:
 def _tables(cache: Path) -> dict[str, str]:
     return {
         f"{path.parent.name}/{path.name}": sha256(path)
-        for path in cache.glob("synthetic-*/*")
-        if path.is_file()
+        for path in cache.glob("synthetic-*/*.arrow")
     }
 
 

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -110,8 +111,11 @@ def console() -> Console:
 
 
 def visible(text: str) -> str:
-    """The text with its control characters made visible, but for line ends and tabs."""
-    return text.translate(_SHOWN)
+    """The text with its control characters made visible, but for line ends and tabs.
+
+    Bytes of a name that are not UTF-8 become escapes: no screen can be given them.
+    """
+    return text.translate(_SHOWN).encode("utf-8", "backslashreplace").decode()
 
 
 def say(text: str = "") -> None:
@@ -249,13 +253,16 @@ def progress(description: str, total: int | None, unit: str = "") -> Iterator[Ad
         return
     started = printed = time.monotonic()
     done = 0.0
+    lock = threading.Lock()  # several threads may tell what they have done
 
     def advance_plain(amount: float = 1, note: str = "") -> None:
         nonlocal done, printed
-        done += amount
-        now = time.monotonic()
-        if now - printed >= _PLAIN_SECONDS:
-            printed = now
+        with lock:
+            done += amount
+            now = time.monotonic()
+            due = now - printed >= _PLAIN_SECONDS
+            printed = now if due else printed
+        if due:
             rate = done / max(now - started, 1e-9)
             left = f", {(total - done) / rate:,.0f} s left" if total and rate else ""
             of_total = f"/{total:,}" if total else ""

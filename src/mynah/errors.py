@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+_LONGEST = 500  # letters of a place in a message
 _SHOWN = 200  # characters of what a library says of a file
 _RESUME = "then resume with resume_from_checkpoint=last"
 _SAVED = "What was saved before is still there."
@@ -34,6 +35,7 @@ _MACHINE = {
         f"raise the limit (ulimit -n 65536), or use fewer training.dataloader_num_workers, "
         f"{_RESUME}",
     ),
+    errno.ENAMETOOLONG: ("A path is longer than the system allows.", "name a shorter one"),
     errno.ENFILE: ("No more files can be opened on this machine.", f"close programs, {_RESUME}"),
     errno.ESTALE: (
         "The network drive has lost this file (stale file handle).",
@@ -63,10 +65,15 @@ class UserError(Exception):
     def __str__(self) -> str:
         lines = [self.what if self.rank is None else f"{self.what} (rank {self.rank})"]
         if self.where:
-            lines.append(f"  where: {self.where}")
+            lines.append(f"  where: {_shortened(self.where)}")
         if self.fix:
             lines.append(f"  fix:   {self.fix}")
         return "\n".join(lines)
+
+
+def _shortened(where: str) -> str:
+    """A place of thousands of letters, as a path may be, by its beginning and its end."""
+    return where if len(where) <= _LONGEST else f"{where[: _LONGEST - 60]} … {where[-50:]}"
 
 
 class ConfigError(UserError):
@@ -145,7 +152,8 @@ def fault_of_machine(problem: BaseException) -> UserError | None:
     names = [error.filename for error in _chain(problem) if isinstance(error, OSError)]
     name = next((name for name in names if isinstance(name, str | bytes | os.PathLike)), None)
     where = None if name is None else os.fsdecode(name)
-    return UserError(f"{what} {_SAVED}", where=where, fix=fix)
+    saved = "" if number == errno.ENAMETOOLONG else f" {_SAVED}"
+    return UserError(f"{what}{saved}", where=where, fix=fix)
 
 
 def _chain(problem: BaseException | None) -> Iterator[BaseException]:

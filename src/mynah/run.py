@@ -135,7 +135,7 @@ def run(
 
 def train(config: Config, place: RunPlace) -> RunResult:
     """Corpus -> batches -> family -> training -> checkpoint -> evaluation -> report."""
-    started = time.time()
+    started = time.monotonic()
     resume = checkpoint_to_resume(config, place)
 
     from mynah.data.preparation.training_rows import prepared_rows
@@ -156,7 +156,7 @@ def train(config: Config, place: RunPlace) -> RunResult:
         best = best_of(outcome, family, planned.config)
         evaluations = measured(planned.config, best, rows.data.evaluation)
         report = reported(planned.config, place, rows.data, evaluations, best, outcome)
-    say_what_is_next(place, report, seconds=time.time() - started)
+    say_what_is_next(place, report, seconds=time.monotonic() - started)
     return RunResult(place.run, evaluations, report)
 
 
@@ -288,7 +288,7 @@ def trained(
             augmentation=rows.augmentation,
             resume=resume,
             on_first_checkpoint=place.link_newest_model,
-            elapsed_seconds=time.time() - started,
+            elapsed_seconds=time.monotonic() - started,
             extra_files={"config.yaml": effective_yaml(config)},
         )
 

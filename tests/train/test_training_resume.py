@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 
 import pytest
 import torch
-from training_fakes import TinyCorpus, TinyPlan, tiny_config, tiny_train, weights
+from training_fakes import TinyCorpus, TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
 from mynah.checkpoints.commit import intact_checkpoints
 from mynah.data.augmentation.chain import Augmentation
 from mynah.errors import UserError
 from mynah.training import trainer
+from mynah.training.guards import directory as directory_watch
 from mynah.training.resuming.resume import check_resume, fixed_settings
 from mynah.training.resuming.state import load_tree
 
@@ -311,3 +313,55 @@ def test_more_processes_that_leave_no_step_to_do_are_refused(tmp_path):
     with pytest.raises(UserError, match="4 of 8 with 1") as caught:
         resumed_on(tmp_path, 2, steps=4)
     assert "training.max_steps=8" in caught.value.fix
+
+
+def test_more_steps_begin_at_the_rate_of_the_longer_schedule(tmp_path):
+    rates = []
+
+    class Watched(TinyFamily):
+        """Notes the learning rate that each step is about to be made with."""
+
+        def loss(self, model, batch):
+            if rates_of:
+                rates.append(rates_of[0].param_groups[0]["lr"])
+            return super().loss(model, batch)
+
+    rates_of = []
+    make = torch.optim.AdamW.__init__
+
+    def noted(self, *arguments, **options):
+        make(self, *arguments, **options)
+        rates_of[:] = [self]
+
+    options = {"lr_scheduler_type": "linear", "warmup_steps": 0, "save_steps": 4, "eval_steps": 4}
+    tiny_train(tmp_path, tiny_config(max_steps=4, **options))
+    torch.optim.AdamW.__init__ = noted
+    try:
+        tiny_train(
+            tmp_path,
+            tiny_config(max_steps=8, **options),
+            family=Watched(),
+            resume=tmp_path / "checkpoint-4",
+        )
+    finally:
+        torch.optim.AdamW.__init__ = make
+    assert rates == pytest.approx([0.01 * left / 8 for left in (4, 3, 2, 1)])
+
+
+def test_a_run_whose_directory_is_deleted_ends_and_does_not_make_it_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(directory_watch, "_LOOK_SECONDS", 0.0)
+    model = tmp_path / "run" / "model"
+
+    def evaluate(step):
+        shutil.rmtree(tmp_path / "run")
+        return {"eval_wer": 0.5}
+
+    with pytest.raises(UserError, match="deleted or moved") as caught:
+        tiny_train(model, tiny_config(eval_steps=2, save_steps=1000), evaluate=evaluate)
+    assert caught.value.where == str(model)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_largest_seed_trains(tmp_path):
+    _, result = tiny_train(tmp_path, tiny_config(max_steps=1, seed=2**32 - 1))
+    assert result.steps == 1

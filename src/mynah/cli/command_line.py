@@ -19,7 +19,7 @@ from typing import Any
 
 from mynah import console, distributed
 from mynah.cli.exit_status import exit_status
-from mynah.cli.job import run_overrides
+from mynah.cli.job import check_names, run_overrides
 from mynah.config import settings
 from mynah.config.hydra.compose import Composed, compose, from_hydra, parse_overrides, prepare_hydra
 from mynah.config.hydra.flags import parse_flags
@@ -102,6 +102,8 @@ class CommandLine:
         shown = flags.cfg or flags.info
         if shown:  # through Hydra's log; whoever reads it may stop early, as `head` does
             logging.raiseExceptions = False
+        if not shown:
+            check_names(composed.config.training.output_dir)
         given = self._flags(flags)
         if shown or flags.multirun or _is_multirun(composed):
             return self._hydra(task, [*given, *composed.arguments])

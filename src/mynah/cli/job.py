@@ -11,6 +11,7 @@ from mynah.cli.exit_status import exit_status
 from mynah.config.hydra.compose import Composed, compose, to_config
 from mynah.config.values import argument
 from mynah.distributed import is_first_rank
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -47,6 +48,32 @@ def run_overrides(composed: Composed) -> list[str]:
         ]
     wanted = Path(str(composed.hydra.run.dir))
     return [argument("hydra.run.dir", str(runs_directory.claim(wanted.parent, wanted.name)))]
+
+
+def check_names(output: str | None) -> None:
+    """See that the names of the folders that a run writes to can be worked with.
+
+    Args:
+        output: ``training.output_dir``.
+
+    Raises:
+        UserError: Hydra would take a part for a reference, or it cannot be written as text.
+    """
+    for path, what in ((str(Path.cwd()), "this folder"), (output or "", "training.output_dir")):
+        if what == "this folder" and "${" in path:
+            raise UserError(
+                "The path of this folder contains ${, which Hydra takes for a reference.",
+                where=path,
+                fix="rename the folder, or type the command in another one",
+            )
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"The path of {what} is not UTF-8, and no model can be saved there.",
+                where=path,
+                fix="rename the folder (convmv -f latin1 -t utf8), or use another one",
+            ) from None
 
 
 def _check_places(composed: Composed, directory: Path | None) -> Path | None:

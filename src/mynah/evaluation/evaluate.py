@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mynah import console
+from mynah.errors import UserError
 from mynah.evaluation.decode import Hypothesis, decode
 from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.normalize import tears_words
 from mynah.evaluation.score import Measure, Scores, score
+from mynah.models.parameters import not_finite
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -114,10 +116,12 @@ def evaluate_split(
         progress: Whether to show progress.
 
     Raises:
-        UserError: See :func:`decode`, :func:`score` and :func:`evaluation_loss`.
+        UserError: The model's weights are not finite; or see :func:`decode`, :func:`score` and
+            :func:`evaluation_loss`.
     """
     choice = Choice.of(config)
     choice.check()
+    _check_weights(family)
     started = time.perf_counter()
     hypotheses = decode(
         family,
@@ -134,6 +138,22 @@ def evaluate_split(
     return Evaluation.from_decoding(
         corpus, hypotheses, config, name=name, seconds=seconds, loss=loss
     )
+
+
+def _check_weights(family: Family) -> None:
+    """Refuse to measure a model whose weights are no numbers: its texts would be empty.
+
+    Raises:
+        UserError: One of them is NaN or infinite.
+    """
+    broken = not_finite(family.model)
+    if broken:
+        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+        raise UserError(
+            f"Weights of the model are not finite: {', '.join(broken[:3])}{more}. It cannot be "
+            "measured.",
+            fix="use an earlier checkpoint, or train it again with a lower training.learning_rate",
+        )
 
 
 @functools.cache

@@ -45,3 +45,15 @@ def hold_frozen_norms(model: Any) -> None:
             parameter.requires_grad for parameter in module.parameters()
         ):
             module.eval()
+
+
+def not_finite(model: Any) -> list[str]:
+    """Names of the parameters and buffers in which a value is NaN or infinite."""
+    import torch
+
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return [
+        name
+        for name, value in named
+        if value.is_floating_point() and not bool(torch.isfinite(value.detach()).all())
+    ]

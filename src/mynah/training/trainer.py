@@ -234,6 +234,7 @@ def _make_trainer(job: Job[Key], *, first_step: int, elapsed_seconds: float) -> 
     # transformers' Trainer takes seconds to import: only here, where training is certain.
     from mynah.training.callbacks import Progress, Schedule
     from mynah.training.engine import MynahTrainer
+    from mynah.training.guards.directory import DirectoryWatch
     from mynah.training.trackers import log_directory, trackers
 
     config, total = job.config, job.steps_total
@@ -249,6 +250,7 @@ def _make_trainer(job: Job[Key], *, first_step: int, elapsed_seconds: float) -> 
         Schedule(trainer, training, steps_per_epoch=job.steps_per_epoch, steps_total=total)
     )
     if distributed.rank() == 0:
+        trainer.add_callback(DirectoryWatch(job.output_directory))
         every = interval(training.save_steps, total)
         left = total - first_step
         trainer.checkpointer.disk.warn_early(saves=max(1, left // every) if every else 1)

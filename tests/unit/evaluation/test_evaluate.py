@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from evaluation_fakes import FakeCorpus, FakeFamily
 
 from mynah.config.schema import Config
+from mynah.errors import UserError
 from mynah.evaluation.evaluate import Evaluation, evaluate_split
 from mynah.evaluation.intervals.interval import Interval
 from mynah.evaluation.metrics.word_error_rate import WordErrorRate
@@ -83,3 +85,16 @@ def test_a_rate_is_shown_with_its_interval_where_it_has_one():
     assert with_interval(measure(0.0741, 0.0602, 0.0893)) == "7.41 [6.02, 8.93]"
     assert with_interval(measure(0.125, math.nan, math.nan)) == "12.50"
     assert with_interval(measure(0.125, 0.0, 0.5, informative=False)) == "12.50 [9 speakers]"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("place", ["weight", "buffer"])
+def test_a_model_whose_weights_are_not_finite_is_never_measured(value, place):
+    family = FakeFamily([""] * 4)
+    if place == "weight":
+        family.model[0].weight.data[1, 0] = value
+    else:
+        family.model[0].register_buffer("weight_mean", torch.tensor([0.0, value]))
+    with pytest.raises(UserError, match=r"not finite: 0\.weight") as caught:
+        evaluate_split(family, FakeCorpus(SAID), Config(), progress=False)
+    assert family.batches == [] and "earlier checkpoint" in caught.value.fix

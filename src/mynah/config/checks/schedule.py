@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from mynah.config.checks.checker import Checker
 from mynah.config.durations import parse_duration
+
+_WORKERS_A_CORE = 8
+_FEW_WORKERS = 16  # as a configuration for larger machines has them: slow, and no more than that
 
 
 def check_schedule(checker: Checker) -> None:
@@ -24,6 +29,7 @@ def check_schedule(checker: Checker) -> None:
                 f"training.max_time: {problem}. Write 90m, 11.5h, or '12:30:00' in quotes.",
                 "training.max_time=12h",
             )
+    _check_workers(checker)
     for name in ("adam_beta1", "adam_beta2"):
         if getattr(training, name) >= 1:
             checker.wrong(
@@ -43,3 +49,14 @@ def check_schedule(checker: Checker) -> None:
                 f"training.{name} is a whole number of steps, or below 1 a share of all.",
                 f"training.{name}={max(int(value), 1)}",
             )
+
+
+def _check_workers(checker: Checker) -> None:
+    """Report more data workers than the machine can start, let alone feed."""
+    workers, cores = checker.config.training.dataloader_num_workers, os.cpu_count() or 1
+    if workers is not None and workers > max(_FEW_WORKERS, _WORKERS_A_CORE * cores):
+        checker.wrong(
+            "training.dataloader_num_workers",
+            f"{workers} data workers are too many for {cores} cores: each is a process of its own.",
+            f"training.dataloader_num_workers={min(cores, 8)}",
+        )

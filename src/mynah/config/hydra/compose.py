@@ -18,7 +18,7 @@ from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
 from mynah.config.hydra.search_path import config_directories, install_file_source
 from mynah.config.mistakes.command_line import Examination
 from mynah.config.origins import SCHEMA, Origin
-from mynah.config.schema import Config
+from mynah.config.schema import Config, Nature
 from mynah.config.settings import all_sections, all_settings, find, without_none
 from mynah.config.values import quote
 from mynah.errors import ConfigError, ConfigErrors, UserError
@@ -317,11 +317,24 @@ def to_config(composed: Any, origins: Mapping[str, Origin]) -> Config:
                 ConfigError(
                     f"{name or 'A reference'} cannot be resolved: {_first_line(problem)}.",
                     where=origin.place or origin.detail,
-                    fix=f"set {name} itself" if name else None,
+                    fix=_way_out(name, composed),
                 )
             ]
         ) from problem
     return with_derived(one_corpus.with_defaults(config, origins), origins)
+
+
+def _way_out(name: str, composed: Any) -> str | None:
+    """How to fix a reference to nothing; in a path it was most likely not meant as one."""
+    if not name:
+        return None
+    setting = all_settings()[name]
+    section, _, leaf = name.rpartition(".")
+    if not setting.nature & (Nature.PATH | Nature.NAME):
+        return f"set {name} itself"
+    node = OmegaConf.select(composed, section) if section else composed
+    text = str(node._get_node(leaf)._value()).replace("${", r"\${")
+    return f"where ${{ is a part of a name, write it with a backslash: '{name}={text}'"
 
 
 def _unresolved(composed: Any) -> str:

@@ -34,6 +34,7 @@ class SynthesisConfig:
         "Seed of the sentences, voices, rates, pitches and noise.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         minimum=0,
+        maximum=2**32 - 1,
     )
     language: str = setting(
         "en",

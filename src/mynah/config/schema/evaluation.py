@@ -39,7 +39,9 @@ class EvaluationConfig:
         nature=Nature.MEASURED,
         minimum=0,
     )
-    bootstrap_seed: int = setting(0, "Seed of the resamples.", nature=Nature.MEASURED, minimum=0)
+    bootstrap_seed: int = setting(
+        0, "Seed of the resamples.", nature=Nature.MEASURED, minimum=0, maximum=2**32 - 1
+    )
     report_utterances: int = setting(
         50,
         "Worst utterances with players in the report.",

@@ -259,7 +259,11 @@ class TrainingConfig:
         None, "Direction of metric_for_best_model; null: the metric's own.", nature=Nature.STEP
     )
     seed: int = setting(
-        42, "Seed of weights, order and augmentation.", nature=Nature.STEP, minimum=0
+        42,
+        "Seed of weights, order and augmentation.",
+        nature=Nature.STEP,
+        minimum=0,
+        maximum=2**32 - 1,
     )
     dataloader_num_workers: int | None = setting(
         None,

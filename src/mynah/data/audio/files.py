@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -125,6 +125,7 @@ def inspect(
     byte_length: int | None = None,
     may_be_silent: bool = True,
     overshoot_seconds: float = OVERSHOOT_SECONDS,
+    read: Callable[[float], None] = lambda seconds: None,
 ) -> tuple[float, str]:
     """Length in seconds and digest of one utterance; all of it is decoded, block by block.
 
@@ -134,6 +135,7 @@ def inspect(
     Args:
         may_be_silent: Whether it may hold no sound at all, no fainter noise than 16 bits can.
         overshoot_seconds: By how much a file may end before the utterance does.
+        read: Called block by block with the seconds that are decoded; what it raises ends it.
         file, offset_seconds, duration_seconds, channel, byte_offset, byte_length: As
             :func:`read`.
 
@@ -163,6 +165,7 @@ def inspect(
         )
         for mono in pieces:
             frames += len(mono)
+            read(frames / decoder.rate)
             lowest, highest = min(lowest, mono.min()), max(highest, mono.max())
             if not of_file:
                 digest.update(mono.tobytes())

@@ -5,20 +5,22 @@ from __future__ import annotations
 import concurrent.futures
 import hashlib
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mynah.console import progress
+from mynah.console import Advance, progress
 from mynah.data.audio import files
 from mynah.data.row import Row
 from mynah.data.tables import table
-from mynah.errors import UserError
+from mynah.errors import UserError, fault_of_machine
 
 _SHARD_ROWS = 500  # at least; what a killed preparation loses
 _MOST_SHARDS = 400
+_LONG_SECONDS = 600  # of a recording whose reading is shown by itself
 _DECODING = 2  # version of how recordings are decoded and what of them is refused
 
 
@@ -49,7 +51,7 @@ def checked_table(
     Raises:
         UserError: There is one and ``stop_at_error``; what was read before is kept.
     """
-    rows = _with_unique_ids(rows)
+    rows = _with_unique_ids([_in_utf8(row) for row in rows])
     directory = cache / f"{name}-{_fingerprint(rows, content)}"
     size = max(_SHARD_ROWS, len(rows) // _MOST_SHARDS)
     shards = -(-len(rows) // size)
@@ -59,15 +61,18 @@ def checked_table(
             number: range(number * size, min((number + 1) * size, len(rows))) for number in missing
         }
         total = sum(len(part) for part in parts.values())
+        over = threading.Event()
         with (
             progress(f"Reading {description}", total, "recordings") as advance,
             concurrent.futures.ThreadPoolExecutor(processes) as pool,
         ):
 
             def check(position: int) -> dict[str, Any]:
-                found = _checked(rows[position], load and (lambda: load(position)))
+                row = rows[position]
+                read = _shown_while_read(row, over, advance)
+                found = _checked(row, load and (lambda: load(position)), read)
                 if stop_at_error and found["error"] is not None:
-                    raise _unreadable(rows[position], found["error"])
+                    raise _unreadable(row, found["error"])
                 return found
 
             try:
@@ -76,10 +81,28 @@ def checked_table(
                         table.shard(staging, number), _shown(pool.map(check, part), advance)
                     )
             except BaseException:
+                over.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
     return table.open_or_make(directory, shards, make, lambda: {"rows": len(rows)})
+
+
+class _Over(Exception):  # noqa: N818 - it is not an error
+    """Nobody waits any more for what is being read."""
+
+
+def _in_utf8(row: Row) -> Row:
+    """A row as a table can hold it; one whose file has another name than that has a fault."""
+    texts = {name: value for name, value in vars(row).items() if isinstance(value, str)}
+    changed: dict[str, Any] = {}
+    for name, value in texts.items():
+        escaped = value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+        if escaped != value:
+            changed[name] = escaped
+    if "path" in changed:
+        changed["fault"] = f"its name is not UTF-8: {changed['path']}; rename it"
+    return replace(row, **changed) if changed else row
 
 
 def _unreadable(row: Row, reason: str) -> UserError:
@@ -132,8 +155,31 @@ def _stamp(path: str) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def _checked(row: Row, load: Callable[[], bytes] | None) -> dict[str, Any]:
-    digest, duration, error = "", 0.0, None
+def _shown_while_read(row: Row, over: threading.Event, advance: Advance) -> Callable[[float], None]:
+    """What is called with the seconds that are read of a row; it shows a long one by itself."""
+
+    def read(seconds: float) -> None:
+        if over.is_set():
+            raise _Over
+        if seconds >= _LONG_SECONDS:  # else nothing would move for minutes
+            advance(0, note=f"({row.id}: {seconds / 60:.0f} min read)")
+
+    return read
+
+
+def _checked(
+    row: Row, load: Callable[[], bytes] | None, read: Callable[[float], None]
+) -> dict[str, Any]:
+    """A row as it stands in a table.
+
+    Args:
+        row: The row.
+        load: Gives its audio file where that is neither a path nor in the row.
+        read: Called with the seconds that are read of it.
+
+    Raises:
+        UserError: The machine fails, and not the recording.
+    """
     try:
         if row.fault:
             raise ValueError(row.fault)
@@ -147,9 +193,18 @@ def _checked(row: Row, load: Callable[[], bytes] | None) -> dict[str, Any]:
             byte_length=row.byte_length,
             may_be_silent=not row.text,
             overshoot_seconds=row.overshoot_seconds,
+            read=read,
         )
     except (ValueError, OSError) as problem:
-        error = str(problem)
+        fault = fault_of_machine(problem)
+        if fault is not None:
+            fault.where = fault.where or row.path or row.source
+            raise fault from problem
+        return _table_row(row, 0.0, "", str(problem))
+    return _table_row(row, duration, digest, None)
+
+
+def _table_row(row: Row, duration: float, digest: str, error: str | None) -> dict[str, Any]:
     return {
         "id": row.id,
         "audio": {"path": row.path, "bytes": row.audio},

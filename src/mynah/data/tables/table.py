@@ -29,7 +29,7 @@ from mynah.data.tables.shards import (
     write_shard,
 )
 from mynah.errors import UserError
-from mynah.files import remove_staged, user_cache, write_json
+from mynah.files import remove_staged, sha256, user_cache, write_json
 
 __all__ = [
     "FORMAT_VERSION",
@@ -143,12 +143,31 @@ def open_table(directory: Path) -> Table | None:
         for name, size in held["shards"].items():
             if (directory / name).stat().st_size != size:
                 return None
+        if _altered(directory, held):
+            return None
         if held["version"] != FORMAT_VERSION:
             return None
         paths = tuple(directory / name for name in held["shards"])
         return Table(directory, paths, held["about"], held["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _altered(directory: Path, held: dict[str, Any]) -> list[str]:
+    """Shards that hold something else than was written, whatever their size.
+
+    Only one whose time of change is another is read for that: a table may hold days of audio.
+
+    Args:
+        directory: The table.
+        held: Its table.json; one of an earlier version of Mynah has no sums.
+    """
+    return [
+        name
+        for name, changed in held.get("changed", {}).items()
+        if (directory / name).stat().st_mtime_ns != changed
+        and sha256(directory / name) != held["sums"][name]
+    ]
 
 
 def _made(
@@ -162,6 +181,7 @@ def _made(
         notice(f"The prepared table {directory} {_what_is_wrong(directory)}: it is made again.")
         shutil.rmtree(partial, ignore_errors=True)
         directory.rename(partial)
+        _remove_altered(partial)
         (partial / "table.json").unlink(missing_ok=True)
     partial.mkdir(exist_ok=True)
     missing = [number for number in range(shards) if not is_complete_shard(shard(partial, number))]
@@ -174,6 +194,8 @@ def _made(
         "version": FORMAT_VERSION,
         "fingerprint": content_fingerprint(paths),
         "shards": {path.name: path.stat().st_size for path in paths},
+        "changed": {path.name: path.stat().st_mtime_ns for path in paths},
+        "sums": {path.name: sha256(path) for path in paths},
         "about": about(),
     }
     write_json(partial / "table.json", content, indent=1)
@@ -182,6 +204,13 @@ def _made(
     made = open_table(directory)
     assert made is not None
     return made
+
+
+def _remove_altered(partial: Path) -> None:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        held = json.loads((partial / "table.json").read_text(encoding="utf-8"))
+        for name in _altered(partial, held):
+            (partial / name).unlink()
 
 
 def _what_is_wrong(directory: Path) -> str:

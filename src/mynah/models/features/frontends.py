@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from mynah.models.features.log_mel import LogMel
 if TYPE_CHECKING:
     import torch
 
+_KNOWN_LENGTHS = 200_000  # of a frontend
 _PROBE_SECONDS = 60  # long enough that what a convolution eats at the edges is no frame in it
 # transformers' names for "feature frames to encoder frames"
 _LENGTH_METHODS = ("_get_subsampling_output_length", "_get_feat_extract_output_lengths")
@@ -110,29 +112,54 @@ class Frontend:
         return batch
 
 
-@functools.lru_cache(maxsize=64)
+class _Known:
+    """Lengths that were asked for before, by frontend, and only as long as somebody has it."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[Frontend, dict[tuple[str, int], int]] = WeakKeyDictionary()
+
+    def of(self, frontend: Frontend, what: str, length: int, find: Callable[[], int]) -> int:
+        """What ``find`` gives; it is called once for a length."""
+        known = self._known.setdefault(frontend, {})
+        if len(known) >= _KNOWN_LENGTHS:
+            known.clear()
+        if (what, length) not in known:
+            known[what, length] = find()
+        return known[what, length]
+
+
+_known = _Known()
+
+
 def frame_samples(frontend: Frontend) -> int:
     """Samples from one encoder frame to the next."""
     samples = _PROBE_SECONDS * frontend.sample_rate
-    frames = frontend.output_length(2 * samples) - frontend.output_length(samples)
-    return round(samples / frames)
+
+    def find() -> int:
+        frames = frontend.output_length(2 * samples) - frontend.output_length(samples)
+        return round(samples / frames)
+
+    return _known.of(frontend, "samples", samples, find)
 
 
-@functools.lru_cache(maxsize=65536)
 def _output_length(frontend: Frontend, features: int) -> int:
-    return int(frontend.encoder_frames([features])[0])
+    return _known.of(
+        frontend, "output", features, lambda: int(frontend.encoder_frames([features])[0])
+    )
 
 
-@functools.lru_cache(maxsize=65536)
 def _frames_of(frontend: Frontend, features: int) -> int:
     """Encoder frames of one clip: asked for every utterance, and there are few lengths."""
-    return frontend.count_frames(features)
+    return _known.of(frontend, "frames", features, lambda: frontend.count_frames(features))
 
 
-@functools.lru_cache(maxsize=65536)
 def _length_by_trial(frontend: Frontend, samples: int) -> int:
     """Feature length of a clip where a feature extractor gives no formula."""
-    return len(frontend.features(np.ones(samples, dtype=np.float32))) if samples else 0
+
+    def find() -> int:
+        return len(frontend.features(np.ones(samples, dtype=np.float32))) if samples else 0
+
+    return _known.of(frontend, "trial", samples, find)
 
 
 class LogMelFrontend(Frontend):

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
     from mynah.models.seq2seq.prompts import Prompts
 
-# What a checkpoint may bring that samples, or forces what the prompt says already.
-_UNSET = (
-    "max_new_tokens", "temperature", "top_k", "top_p", "forced_decoder_ids", "forced_bos_token_id",
-)  # fmt: skip
+# Against what a checkpoint may bring that samples, or forces what the prompt says already.
+_PLAIN: dict[str, Any] = {
+    **dict.fromkeys(("max_new_tokens", "temperature", "top_k", "top_p")),
+    **dict.fromkeys(("forced_decoder_ids", "forced_bos_token_id")),
+    "do_sample": False,
+    "return_dict_in_generate": False,
+}
 _MOST_TOKENS = 448  # prompt and transcript, where no configuration has a limit
 
 
@@ -67,11 +70,9 @@ def generate(
     # Not the model's own generate: Whisper's pads to its window, and names one language.
     options: dict[str, Any] = {
         **inputs,
+        **_PLAIN,
         "decoder_input_ids": torch.tensor(prompts, device=next(iter(inputs.values())).device),
         "max_length": min((one for one in limits if one is not None), default=_MOST_TOKENS),
-        "do_sample": False,
-        **dict.fromkeys(_UNSET),
-        "return_dict_in_generate": False,
         "stopping_criteria": stopping_criteria(),
         "pad_token_id": end if pad is None else pad,
     }

@@ -217,6 +217,8 @@ class Checkpointer(Generic[Key]):
         with reading_checkpoint(directory):
             trainer.optimizer.load_state_dict(state.load_tree(directory, "optimizer"))
             trainer.lr_scheduler.load_state_dict(state.load_tree(directory, "scheduler"))
+            if read_about(directory)["training"]["steps_total"] != self._job.steps_total:
+                _follow(trainer.lr_scheduler)
             scaler = trainer.accelerator.scaler
             if scaler is not None and (directory / "scaler.json").exists():
                 scaler.load_state_dict(state.load_tree(directory, "scaler"))
@@ -249,3 +251,21 @@ class Checkpointer(Generic[Key]):
         if (directory / f"{stem}.json").exists():
             device = self._trainer.args.device
             state.set_random_state(state.load_tree(directory, stem), device)
+
+
+def _follow(schedule: Any) -> None:
+    """Set the learning rates that a schedule of another length asks for at the step it is at.
+
+    Those of the checkpoint are the old schedule's: at its end they are 0.
+    """
+    from torch.optim.lr_scheduler import LambdaLR
+
+    if not isinstance(schedule, LambdaLR):
+        return
+    rates = [
+        base * rate(schedule.last_epoch)
+        for base, rate in zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
+    ]
+    for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+    schedule._last_lr = rates

@@ -264,3 +264,17 @@ def test_names_defaults_and_optimizers_are_those_that_transformers_itself_says()
         if isinstance(found.default, bool | int | float):
             assert read[name].default == found.default, name
     assert optimizer_names() == {found.value for found in OptimizerNames}
+
+
+@pytest.mark.parametrize(("cores", "workers", "right"), [(2, 500, 2), (2, 17, 2), (64, 513, 8)])
+def test_more_data_workers_than_a_machine_can_start_are_refused(monkeypatch, cores, workers, right):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    (error,) = problems(training__dataloader_num_workers=workers).errors
+    assert f"{workers} data workers are too many for {cores} cores" in str(error)
+    assert error.instead == f"training.dataloader_num_workers={right}"
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(2, 8), (2, 16), (64, 512), (2, None)])
+def test_as_many_data_workers_as_there_is_use_for_pass(monkeypatch, cores, workers):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    check(config_with(training__dataloader_num_workers=workers))

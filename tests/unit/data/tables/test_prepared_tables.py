@@ -229,3 +229,70 @@ def test_limits_in_hours_leave_one_row_at_least():
     assert len(selection.within_limits(kept, seconds, hours=0.1)) == 1
     few = selection.within_limits(kept, seconds, samples=4)
     assert set(few) < set(selection.within_limits(kept, seconds, samples=6))
+
+
+def test_a_table_that_was_altered_at_equal_size_is_made_again(tmp_path, folder, capsys):
+    before = prepared(tmp_path).train
+    texts, fingerprint = list(before.texts), before.fingerprint
+    file = only(tmp_path.rglob("shard-*.arrow"))
+    content = file.read_bytes()
+    assert content.count(b"Sentence number 7") == 1
+    file.write_bytes(content.replace(b"Sentence number 7", b"Sentence number 8"))
+    again = prepared(tmp_path).train
+    assert "is cut short or altered: it is made again" in capsys.readouterr().out
+    assert list(again.texts) == texts and again.fingerprint == fingerprint
+
+
+def test_a_table_that_was_copied_is_taken_as_it_is(tmp_path, folder, monkeypatch):
+    file = prepared(tmp_path) and only(tmp_path.rglob("shard-*.arrow"))
+    os.utime(file, (1, 1))
+    read = files_read(monkeypatch)
+    prepared(tmp_path)
+    assert read == []
+
+
+def test_a_drive_that_fails_is_no_fault_of_a_recording(tmp_path, folder, monkeypatch):
+    look = checking.files.inspect
+
+    def inspect(file, **part):
+        if file.name == "a3.wav":
+            raise OSError(errno.EIO, "Input/output error", str(file))
+        return look(file, **part)
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="drive failed") as caught:
+        patch.setattr(checking.files, "inspect", inspect)
+        prepared(tmp_path)
+    assert caught.value.where.endswith("a3.wav")
+    assert len(prepared(tmp_path).train) == 12  # and nothing of it was kept
+
+
+def test_a_recording_of_hours_shows_that_it_is_being_read(tmp_path, monkeypatch, capsys):
+    import soundfile
+
+    name = "long.flac"
+    write_folder(tmp_path / "recordings", [(name, "a very long talk", "s1")])
+    minutes = np.zeros((4 * 60 * 8000, 8), dtype=np.int16)
+    minutes[::50] = 1000
+    soundfile.write(tmp_path / "recordings" / name, minutes, 8000)
+    monkeypatch.setattr(checking, "_LONG_SECONDS", 60)
+    monkeypatch.setattr(console, "_PLAIN_SECONDS", 0.0)
+    prepared(tmp_path, max_audio_seconds=None)
+    said = [line for line in capsys.readouterr().out.splitlines() if "min read" in line]
+    assert any("(long.flac: 2 min read)" in line for line in said) and len(said) > 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes there")
+def test_a_recording_whose_name_is_not_utf_8_is_left_out_and_says_so(tmp_path, folder):
+    strange = Path(os.fsdecode(os.fsencode(folder) + b"/b\xefd.wav"))
+    (folder / "a5.wav").rename(strange)
+    for file in folder.glob("metadata.*"):
+        file.unlink()
+    for name in ("a0", "a1"):
+        (folder / f"{name}.txt").write_text("some words")
+    strange.with_suffix(".txt").write_text("other words")
+    data = prepared(tmp_path)
+    assert sorted(data.train.texts) == ["some words", "some words"]
+    (left,) = [
+        row for row in data.report["splits"]["train"]["dropped_rows"] if "UTF-8" in row["detail"]
+    ]
+    assert "b\\udcefd.wav" in left["detail"] and "rename it" in left["detail"]

@@ -1,4 +1,6 @@
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import torch
 from tiny_models import tiny
 
 from mynah.models.ctc import loading
-from mynah.models.features.frontends import frontend_for, group_by_length
+from mynah.models.features.frontends import frame_samples, frontend_for, group_by_length
 from mynah.models.pretrained import hub
 from mynah.models.speech_llm import encoders
 
@@ -80,3 +82,13 @@ def test_a_frontend_goes_to_a_worker_without_weights(checkpoints):
 
 def test_clips_are_grouped_by_the_length_they_are_padded_to_alone():
     assert list(group_by_length([5, 10, 11, 1, 0], 5)) == [(15, [2]), (10, [1]), (5, [0, 3, 4])]
+
+
+def test_what_is_known_of_lengths_keeps_no_frontend_alive(checkpoints):
+    frontend, _ = frontend_and_encoder(checkpoints("wav2vec2_ctc"))
+    before = frame_samples(frontend), frontend.output_length(8000)
+    assert (frame_samples(frontend), frontend.output_length(8000)) == before
+    kept = weakref.ref(frontend)
+    del frontend
+    gc.collect()
+    assert kept() is None
