@@ -160,10 +160,8 @@ def inspect(
     lowest, highest = np.inf, -np.inf
     with _opened(file, byte_offset, byte_length, channel) as decoder:
         levels = _Levels() if channel is None and decoder.channels > 1 else None
-        pieces = _pieces(
-            decoder, offset_seconds, duration_seconds, channel, overshoot_seconds, levels
-        )
-        for mono in pieces:
+        place = (offset_seconds, duration_seconds, channel, overshoot_seconds)
+        for mono in _pieces(decoder, *place, levels):
             frames += len(mono)
             read(frames / decoder.rate)
             lowest, highest = min(lowest, mono.min()), max(highest, mono.max())

@@ -57,9 +57,7 @@ def checked_table(
     shards = -(-len(rows) // size)
 
     def make(staging: Path, missing: list[int]) -> None:
-        parts = {
-            number: range(number * size, min((number + 1) * size, len(rows))) for number in missing
-        }
+        parts = {n: range(n * size, min((n + 1) * size, len(rows))) for n in missing}
         total = sum(len(part) for part in parts.values())
         over = threading.Event()
         with (
