@@ -82,8 +82,8 @@ def main() -> None:
 
         def change(epoch: int, augmentation: Augmentation = augmentation) -> None:
             for row, audio in enumerate(audios):
-                drawn = augmentation.draw(epoch=epoch, utterance_id=str(row))
-                augmentation.waveform(audio, drawn)
+                sampled = augmentation.draw(epoch=epoch, utterance_id=str(row))
+                augmentation.waveform(audio, sampled)
                 augmentation.features(features[row], epoch=epoch, utterance_id=str(row))
 
         change(0)  # rooms are simulated now

@@ -85,10 +85,10 @@ def main() -> None:
                     evaluate=lambda step: {},
                 )  # fmt: skip
             except StepsDoneError:
-                whole = times[-1] - times[0]
-        seconds[strategy].append(whole / (len(times) - 1))
+                full = times[-1] - times[0]
+        seconds[strategy].append(full / (len(times) - 1))
         if strategy == "steps":
-            shares.append(saving / (whole - saving))
+            shares.append(saving / (full - saving))
     without, with_saves = (statistics.median(found) for found in seconds.values())
     print(f"a step without checkpoints: {1000 * without:.1f} ms (median)")
     print(f"with one every {arguments.every} steps: {1000 * with_saves:.1f} ms (median)")

@@ -17,7 +17,7 @@ for bit those of an untouched training.
 - ``--damaged``: killed after a save, then the newest checkpoint cut short or one bit of it
   flipped. Resuming has to name it and to take the one before.
 
-A broken training and the one that goes on take about five seconds on one core. The full disks
+A broken training and the one that resumes take about five seconds on one core. The full disks
 need root on Linux, for the mount.
 """
 
@@ -143,7 +143,7 @@ class Bench:
         """A disk that fills up within saves."""
         outcome = Outcome("full disk: operations of saves")
         with self._timed(outcome):
-            # The first save may leave nothing to go on from; all the others must.
+            # The first save may leave nothing to resume from; all the others must.
             for save, operation in operations_of(self.untouched.saves, number):
                 training = self._new()
                 with _small_disk(training.folder / RUNS):
@@ -206,7 +206,7 @@ class Bench:
     def _finish(
         self, outcome: Outcome, training: Training, resume: str, what: str, *said: str
     ) -> None:
-        """Go on to the end, and compare."""
+        """Continue to the end, and compare."""
         ended = training.run(resume)
         found: list[str] = [f"exit status {ended.status}: {ended.printed[-1000:]}"]
         if ended.status == 0:

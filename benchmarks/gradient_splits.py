@@ -39,12 +39,12 @@ from gradient_trainings import (
     EPOCH,
     EQUAL_SECONDS,
     FAMILIES,
+    FULL,
     MIXED_SECONDS,
     RANK_EPOCH,
     RANK_SPLITS,
     SPLITS,
     TEXTS,
-    WHOLE,
     Clips,
     build,
     cost,
@@ -129,14 +129,14 @@ def report(name: str, folder: Path, ranks: dict[str, Any], steps: int) -> list[s
     """One line of the table."""
     cells = []
     for dtype in (torch.float64, torch.float32):
-        whole = outcome(build(name, folder, dtype), WHOLE)
+        full = outcome(build(name, folder, dtype), FULL)
         worst, where = 0.0, ""
         found = {
             split: outcome(build(name, folder, dtype), batches).gradients
             for split, batches in SPLITS.items()
         } | {split: ranks[key_of(name, f"{split} {dtype}")] for split in RANK_SPLITS}
         for split, gradients in found.items():
-            if (far := difference(gradients, whole.gradients)) >= worst:
+            if (far := difference(gradients, full.gradients)) >= worst:
                 worst, where = far, split
         cells.append(f"{worst:.0e} ({where})")
     alone = several_steps(name, folder, EPOCH, steps)

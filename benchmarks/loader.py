@@ -9,7 +9,7 @@ Prints two ratios for the small model, by default on the default corpus (any set
    between processes) to audio a second of the same calls, decoding and features and where it is
    on augmentation, in a bare loop over the same recordings in the same order. The two take turns
    batch by batch, so that both meet the machine in the same state. In the first epoch every
-   transcript is looked up and tokenized; later epochs go on with the same loader, as a training
+   transcript is looked up and tokenized; later epochs continue with the same loader, as a training
    does. With a worker, the loop runs before and after an epoch of the loader.
 2. The share of a training step that is spent waiting for data, with one data worker and with
    none, and how long a step is; beside them steps on batches that are in memory already. What a
@@ -55,12 +55,12 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=400, help="of an epoch of the first")
     arguments = parser.parse_args()
     config = compose(["model=small", *arguments.settings]).config
-    whole = prepare(config.data, working_directory=Path.cwd()).train
-    assert whole is not None
-    corpus = whole.select(range(min(len(whole), arguments.utterances)))
+    full = prepare(config.data, working_directory=Path.cwd()).train
+    assert full is not None
+    corpus = full.select(range(min(len(full), arguments.utterances)))
     seed_everything(config.training.seed)
     family = registry.build(
-        config.model, texts=list(whole.texts), sample_rate=corpus.sample_rate, offline=True
+        config.model, texts=list(full.texts), sample_rate=corpus.sample_rate, offline=True
     )
     plan, plan_of_all = (
         BatchPlan(
@@ -69,11 +69,9 @@ def main() -> None:
             batch_seconds=config.training.batch_seconds,
             batch_size=None,
         )
-        for split in (corpus, whole)
+        for split in (corpus, full)
     )
-    print(
-        f"{len(corpus):,} of {len(whole):,} utterances, {corpus.hours:.2f} of {whole.hours:.2f} h"
-    )
+    print(f"{len(corpus):,} of {len(full):,} utterances, {corpus.hours:.2f} of {full.hours:.2f} h")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a data worker
     for name, settings in (("none", AugmentationConfig()), ("on", AUGMENTED)):
@@ -103,7 +101,7 @@ def main() -> None:
     for _ in range(arguments.repeats):
         for workers in waits:
             share, seconds = waiting(
-                family, whole, plan_of_all, augmentation, workers, arguments.steps
+                family, full, plan_of_all, augmentation, workers, arguments.steps
             )
             waits[workers].append(share)
             steps[workers].append(seconds)
@@ -187,8 +185,8 @@ def bare_loop(
     for row, name in zip(rows, ids, strict=True):
         path = paths[row]
         samples = corpus.read_audio(row) if path is None else files.read(path, corpus.sample_rate)
-        drawn = augmentation.draw(epoch=epoch, utterance_id=name)
-        made = family.features(augmentation.waveform(samples, drawn))
+        sampled = augmentation.draw(epoch=epoch, utterance_id=name)
+        made = family.features(augmentation.waveform(samples, sampled))
         augmentation.features(made, epoch=epoch, utterance_id=name)
     return time.perf_counter() - started
 

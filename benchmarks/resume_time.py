@@ -1,4 +1,4 @@
-"""How long a training waits for its first step when it goes on at step 10,000.
+"""How long a training waits for its first step when it resumes at step 10,000.
 
     python benchmarks/resume_time.py [--rows 1000000] [--step 10000] [--repeats 3]
 
@@ -89,7 +89,7 @@ def main() -> None:
 
         engine.MynahTrainer.get_train_dataloader = begin  # type: ignore[method-assign]
         StepGradient.finish = end  # type: ignore[method-assign]
-        seconds: dict[str, list[float]] = {"from the beginning": [], "going on": []}
+        seconds: dict[str, list[float]] = {"from the beginning": [], "resumed": []}
         for number in range(2 * arguments.repeats):
             what, resume = list(zip(seconds, (None, checkpoint), strict=True))[number % 2]
             try:
@@ -100,7 +100,7 @@ def main() -> None:
     medians = {what: statistics.median(found) for what, found in seconds.items()}
     for what, median in medians.items():
         print(f"{what}: {median:.2f} s to the end of the first step (median)")
-    print(f"ratio: {medians['going on'] / medians['from the beginning']:.2f}")
+    print(f"ratio: {medians['resumed'] / medians['from the beginning']:.2f}")
 
 
 def at_step(checkpoint: Path, step: int, of_epoch: int) -> Path:

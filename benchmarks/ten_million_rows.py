@@ -32,7 +32,9 @@ import pyarrow as pa
 from mynah import console
 from mynah.data.batches import BatchPlan
 from mynah.data.corpus import Corpus
-from mynah.data.tables.table import FORMAT_VERSION, open_table, shard, write_shard, write_whole
+from mynah.data.tables.shards import FORMAT_VERSION, write_shard
+from mynah.data.tables.table import open_table, shard
+from mynah.files import write_json
 
 _SHARD_ROWS = 500_000
 _BATCH_ROWS = 50_000
@@ -178,25 +180,25 @@ _WAYS: dict[str, Callable[[Path], dict[str, float]]] = {
 def write_table(directory: Path, rows: int) -> None:
     """A prepared table of sampled rows, a shard after the other."""
     directory.mkdir(parents=True, exist_ok=True)
-    transcripts = drawn_transcripts()
+    transcripts = sampled_transcripts()
     shards = []
     with console.progress("writing rows", total=rows, unit="rows") as advance:
         for number, start in enumerate(range(0, rows, _SHARD_ROWS)):
             path = shard(directory, number)
             end = min(start + _SHARD_ROWS, rows)
-            write_shard(path, drawn_rows(start, end, transcripts))
+            write_shard(path, sampled_rows(start, end, transcripts))
             shards.append(path)
             advance(end - start)
     content = {
         "version": FORMAT_VERSION,
-        "fingerprint": f"drawn-{rows}",
+        "fingerprint": f"sampled-{rows}",
         "shards": {path.name: path.stat().st_size for path in shards},
         "about": {},
     }
-    write_whole(directory / "table.json", json.dumps(content).encode())
+    write_json(directory / "table.json", content)
 
 
-def drawn_rows(start: int, end: int, transcripts: pa.Array) -> Iterator[pa.RecordBatch]:
+def sampled_rows(start: int, end: int, transcripts: pa.Array) -> Iterator[pa.RecordBatch]:
     """Rows in batches: lengths as LibriSpeech's, transcripts as long as they are spoken."""
     for first in range(start, end, _BATCH_ROWS):
         count = min(_BATCH_ROWS, end - first)
@@ -218,12 +220,12 @@ def drawn_rows(start: int, end: int, transcripts: pa.Array) -> Iterator[pa.Recor
             "duration_seconds": pa.array(durations),
             "text": transcripts.take(pa.array((words - 1) * 50 + draw.integers(0, 50, count))),
             "speaker": pa.array([f"s{row // 100}" for row in range(first, first + count)]),
-            "source": pa.array(["drawn"] * count),
+            "source": pa.array(["sampled"] * count),
         }
         yield pa.RecordBatch.from_pydict(columns)
 
 
-def drawn_transcripts() -> pa.Array:
+def sampled_transcripts() -> pa.Array:
     """Fifty transcripts of each number of words from 1 to 80, in this order."""
     draw = random.Random(_SEED)
     return pa.array(

@@ -194,7 +194,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Training:
-    """One training in a folder of its own, which may go on as often as it is stopped.
+    """One training in a folder of its own, which may resume as often as it is stopped.
 
     Attributes:
         folder: Where the command is typed.

@@ -1,4 +1,4 @@
-"""What all tests share: the stand-ins of this folder, and clips to hear."""
+"""What all tests share: the stand-ins of this folder, and clips to encode."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Whole trainings of tiny random models of the real classes, without anything random in them.
+"""Full trainings of tiny random models of the real classes, without anything random in them.
 
 What the gradient of an optimizer step was, for any batches: of every family, in fp64 or fp32.
 """
@@ -32,7 +32,7 @@ RATE = 16000
 TEXTS = ("call anna", "ten minutes", "nine", "next song", "paris", "lights", "set a timer", "play")
 EQUAL_SECONDS = (1.92,) * 16
 MIXED_SECONDS = (1.5, 1.84, 1.24, 1.92, 1.36, 1.7, 1.6, 1.28) * 2
-SMALLEST_SHARE = 1e-4  # of the whole gradient, that a parameter's difference is measured against
+SMALLEST_SHARE = 1e-4  # of the full gradient, that a parameter's difference is measured against
 
 # Which stand-ins of tests/standins.py, by the part of the model's settings they go to.
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -66,7 +66,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 Batch = list[Any]  # of rows, or of (row, weight)
 
-WHOLE: list[Batch] = [[0, 1, 2, 3, 4, 5, 6, 7]]
+FULL: list[Batch] = [[0, 1, 2, 3, 4, 5, 6, 7]]
 SINGLE: list[Batch] = [[row] for row in range(8)]
 SPLITS: dict[str, list[Batch]] = {
     "2 x 4": [[0, 1, 2, 3], [4, 5, 6, 7]],
@@ -265,15 +265,15 @@ def silence() -> Iterator[None]:
 def difference(found: dict[str, torch.Tensor], reference: dict[str, torch.Tensor]) -> float:
     """Norm of the difference over the norm, where it is largest among the parameters."""
     assert found.keys() == reference.keys() and reference, found.keys() ^ reference.keys()
-    whole = torch.stack([value.double().norm() for value in reference.values()]).norm()
+    full = torch.stack([value.double().norm() for value in reference.values()]).norm()
     return max(
         float((found[name].double() - value.double()).norm())
-        / max(float(value.double().norm()), SMALLEST_SHARE * float(whole))
+        / max(float(value.double().norm()), SMALLEST_SHARE * float(full))
         for name, value in reference.items()
     )
 
 
-def whole_difference(found: dict[str, torch.Tensor], reference: dict[str, torch.Tensor]) -> float:
+def full_difference(found: dict[str, torch.Tensor], reference: dict[str, torch.Tensor]) -> float:
     """Norm of the difference over the norm, of all parameters as one vector."""
 
     def norm(values: Iterable[torch.Tensor]) -> float:
@@ -298,6 +298,6 @@ def cost(name: str, folder: Path, *, frozen_norms: bool, seconds: Sequence[float
     if not frozen_norms and not has_batch_norm(first):
         return "-"
     second = build(name, folder, torch.float64, frozen_norms=frozen_norms)
-    whole = outcome(first, WHOLE, seconds=seconds)
+    full = outcome(first, FULL, seconds=seconds)
     split = outcome(second, SINGLE, seconds=seconds)
-    return f"{whole_difference(split.gradients, whole.gradients):.1e}"
+    return f"{full_difference(split.gradients, full.gradients):.1e}"

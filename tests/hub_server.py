@@ -1,4 +1,4 @@
-"""A small server on loopback that speaks as much of the Hugging Face hub's API as downloads need.
+"""A small server on loopback that answers as much of the Hugging Face hub's API as downloads need.
 
 It gives what lies in a folder that is laid out as the hub's cache (``standins.install``), and
 remembers what it was asked for.

@@ -62,10 +62,10 @@ def write_tar(path: Path, ids: Sequence[str], texts: Sequence[str]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w:gz" if path.suffix in (".gz", ".tgz") else "w") as tar:
         for number, (one, text) in enumerate(zip(ids, texts, strict=True)):
-            told = ("txt", text.encode())
+            written = ("txt", text.encode())
             if number % 2:
-                told = ("json", json.dumps({"text": text}).encode())
-            for ending, content in (("flac", encoded(text)), told):
+                written = ("json", json.dumps({"text": text}).encode())
+            for ending, content in (("flac", encoded(text)), written):
                 member = tarfile.TarInfo(f"{one}.{ending}")
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
@@ -80,8 +80,8 @@ def write_manifest(path: Path, ids: Sequence[str], texts: Sequence[str]) -> Path
         recording = path.parent / "wavs" / f"{one}.wav"
         recording.parent.mkdir(exist_ok=True)
         recording.write_bytes(encoded(text, "WAV"))
-        told = {"id": one, "audio_filepath": f"wavs/{one}.wav", "duration": 0.1 * len(text)}
-        lines.append(json.dumps(told | {"text": text}))
+        written = {"id": one, "audio_filepath": f"wavs/{one}.wav", "duration": 0.1 * len(text)}
+        lines.append(json.dumps(written | {"text": text}))
     path.write_text("\n".join(lines) + "\n")
     return path
 

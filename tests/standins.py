@@ -119,11 +119,11 @@ def _transducer_sizes(encoder: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _begins_with_blank(model: Any) -> Any:
-    """What converted checkpoints tell ``generate``; durations are no tokens."""
-    config, told = model.config, model.generation_config
-    told.decoder_start_token_id = config.blank_token_id
+    """What converted checkpoints tell ``generate``; durations are not tokens."""
+    config, generation = model.config, model.generation_config
+    generation.decoder_start_token_id = config.blank_token_id
     if durations := getattr(config, "durations", ()):
-        told.suppress_tokens = [config.vocab_size + i for i in range(len(durations))]
+        generation.suppress_tokens = [config.vocab_size + i for i in range(len(durations))]
     return model
 
 
@@ -159,7 +159,7 @@ def _nemotron_streaming() -> list[Any]:
 
 
 def _nemotron_multilingual() -> list[Any]:
-    """The same with a language that it is told."""
+    """The same with a language that it is conditioned on."""
     import transformers
 
     tokenizer, sizes = _transducer_sizes(transformers.NemotronAsrStreamingEncoderConfig)

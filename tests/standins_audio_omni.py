@@ -1,4 +1,4 @@
-"""Stand-ins for models that hear, and see or speak as well; see ``standins_audio_llm``."""
+"""Stand-ins for models that take audio and pictures, or synthesize; see ``standins_audio_llm``."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _phi4_multimodal() -> list[Any]:
     )
     model = Phi4MultimodalForCausalLM(config)
     model.generation_config = GenerationConfig(**ends)
-    told = {
+    written = {
         "processor_class": "Phi4MultimodalProcessor",
         "image_processor_type": "Phi4MultimodalImageProcessor",
         "dynamic_hd": 36,
@@ -87,17 +87,17 @@ def _phi4_multimodal() -> list[Any]:
     }
     files = Files(
         {
-            "preprocessor_config.json": told,
+            "preprocessor_config.json": written,
             "processor_config.json": {"processor_class": "Phi4MultimodalProcessor"},
         }
     )
     return [model, tokenizer, files, LoraFiles(config, "model.layers", folder="speech-lora")]
 
 
-def _qwen2_5_omni(*, whole: bool) -> list[Any]:
-    """A thinker that hears and sees in front of Qwen2; as published, with what speaks behind it.
+def _qwen2_5_omni(*, full: bool) -> list[Any]:
+    """A thinker that takes audio and pictures, with Qwen2; as published, with the talker behind it.
 
-    Its processor cannot be made without torchvision. Of what speaks there is one weight: the
+    Its processor cannot be made without torchvision. Of the talker there is one weight: the
     thinker is read without it.
     """
     from transformers import (
@@ -155,7 +155,7 @@ def _qwen2_5_omni(*, whole: bool) -> list[Any]:
     model.generation_config = GenerationConfig(
         eos_token_id=[ids["<|im_end|>"], ids["<|endoftext|>"]], pad_token_id=ids["<|endoftext|>"]
     )
-    told = {
+    written = {
         **WhisperFeatureExtractor(feature_size=128, chunk_length=300).to_dict(),
         "image_processor_type": "Qwen2VLImageProcessor",
         "processor_class": "Qwen2_5OmniProcessor",
@@ -167,11 +167,11 @@ def _qwen2_5_omni(*, whole: bool) -> list[Any]:
         "temporal_patch_size": 2,
     }
     files = {
-        "preprocessor_config.json": told,
+        "preprocessor_config.json": written,
         "chat_template.json": {"chat_template": _OMNI_TEMPLATE},
     }
     parts = [model, tokenizer, Files(files)]
-    if whole:
+    if full:
         config = Qwen2_5OmniConfig(thinker_config=thinker.to_dict())
         config.architectures = ["Qwen2_5OmniModel"]
         parts += [config, _Speaking()]
@@ -193,6 +193,6 @@ class _Speaking:
 
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "phi4_multimodal": _phi4_multimodal,
-    "qwen2_5_omni": lambda: _qwen2_5_omni(whole=True),
-    "qwen2_5_omni_thinker": lambda: _qwen2_5_omni(whole=False),
+    "qwen2_5_omni": lambda: _qwen2_5_omni(full=True),
+    "qwen2_5_omni_thinker": lambda: _qwen2_5_omni(full=False),
 }

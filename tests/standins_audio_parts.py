@@ -69,14 +69,14 @@ class LoraFiles:
         hidden, inner, rank = self.sizes.hidden_size, self.sizes.intermediate_size, 4
         tensors = {}
         for layer in range(self.sizes.num_hidden_layers):
-            for name, heard in (("self_attn.o_proj", hidden), ("mlp.down_proj", inner)):
+            for name, width in (("self_attn.o_proj", hidden), ("mlp.down_proj", inner)):
                 path = f"base_model.model.{self.layers}.{layer}.{name}"
-                tensors[f"{path}.lora_A.weight"] = torch.randn(rank, heard) * 0.1
+                tensors[f"{path}.lora_A.weight"] = torch.randn(rank, width) * 0.1
                 tensors[f"{path}.lora_B.weight"] = torch.randn(hidden, rank) * 0.1
         folder = directory / self.folder
         folder.mkdir(exist_ok=True)
         save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-        told = {
+        written = {
             "peft_type": "LORA",
             "task_type": "CAUSAL_LM",
             "base_model_name_or_path": "elsewhere",
@@ -88,7 +88,7 @@ class LoraFiles:
             "target_modules": self.layers.replace(".", r"\.")
             + r"\.\d+\.(self_attn\.o_proj|mlp\.down_proj)",
         }
-        Files({"adapter_config.json": told}).save_pretrained(folder)
+        Files({"adapter_config.json": written}).save_pretrained(folder)
 
 
 class Tekken:

@@ -25,10 +25,10 @@ SMALL_WAV2VEC2 = {
 }
 
 
-def _wav2vec2_kin(
+def _wav2vec2_family(
     family: str, *, head: bool = True, layer_norm: bool = False, **settings: Any
 ) -> list[Any]:
-    """A model that hears samples; with layer norm it is told what is padding."""
+    """A model that takes samples; with layer norm it is given what is padding."""
     import transformers
 
     settings = {
@@ -54,7 +54,7 @@ def _data2vec() -> list[Any]:
 
 def _sew(family: str, *, layer_norm: bool = False) -> list[Any]:
     """SEW's extractor has 13 layers; its transformer runs at half the rate."""
-    return _wav2vec2_kin(family, layer_norm=layer_norm, conv_dim=(16,) * 13)
+    return _wav2vec2_family(family, layer_norm=layer_norm, conv_dim=(16,) * 13)
 
 
 def capital_letters() -> Any:
@@ -176,25 +176,25 @@ _STABLE = {"layer_norm": True, "do_stable_layer_norm": True}
 _CONFORMER = {"layer_norm": True, "conv_depthwise_kernel_size": 7, "conformer_conv_dropout": 0.0}
 
 KINDS: dict[str, Callable[[], list[Any]]] = {
-    "wav2vec2_ctc": lambda: _wav2vec2_kin("Wav2Vec2"),
-    "wav2vec2_ctc_layer_norm": lambda: _wav2vec2_kin("Wav2Vec2", **_STABLE),
-    "wav2vec2_base": lambda: _wav2vec2_kin("Wav2Vec2", head=False),
-    "hubert_ctc": lambda: _wav2vec2_kin("Hubert", **_STABLE),
-    "hubert_batch_norm_ctc": lambda: _wav2vec2_kin(
+    "wav2vec2_ctc": lambda: _wav2vec2_family("Wav2Vec2"),
+    "wav2vec2_ctc_layer_norm": lambda: _wav2vec2_family("Wav2Vec2", **_STABLE),
+    "wav2vec2_base": lambda: _wav2vec2_family("Wav2Vec2", head=False),
+    "hubert_ctc": lambda: _wav2vec2_family("Hubert", **_STABLE),
+    "hubert_batch_norm_ctc": lambda: _wav2vec2_family(
         "Hubert", layer_norm=True, conv_pos_batch_norm=True
     ),
-    "wavlm_ctc": lambda: _wav2vec2_kin("WavLM", **_STABLE),
+    "wavlm_ctc": lambda: _wav2vec2_family("WavLM", **_STABLE),
     "w2v_bert": _w2v_bert,
     "w2v_bert_ctc": lambda: _w2v_bert(head=True),
-    "conformer_ctc": lambda: _wav2vec2_kin("Wav2Vec2Conformer", **_CONFORMER),
-    "conformer_rope_ctc": lambda: _wav2vec2_kin(
+    "conformer_ctc": lambda: _wav2vec2_family("Wav2Vec2Conformer", **_CONFORMER),
+    "conformer_rope_ctc": lambda: _wav2vec2_family(
         "Wav2Vec2Conformer", position_embeddings_type="rotary", **_CONFORMER
     ),
     "data2vec_ctc": _data2vec,
     "sew_ctc": lambda: _sew("SEW"),
     "sew_d_ctc": lambda: _sew("SEWD", layer_norm=True),
-    "unispeech_ctc": lambda: _wav2vec2_kin("UniSpeech", **_STABLE),
-    "unispeech_sat_ctc": lambda: _wav2vec2_kin("UniSpeechSat"),
+    "unispeech_ctc": lambda: _wav2vec2_family("UniSpeech", **_STABLE),
+    "unispeech_sat_ctc": lambda: _wav2vec2_family("UniSpeechSat"),
     "parakeet_ctc": _parakeet,
     "lasr_ctc": _lasr,
     "granite5_ctc": _granite,

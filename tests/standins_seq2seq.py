@@ -75,7 +75,7 @@ def _whisper(*, multilingual: bool = True) -> list[Any]:
     with torch.no_grad():  # it would say hardly anything but times
         model.get_input_embeddings().weight[ids["<|startoftranscript|>"] :] *= 0.1
     generation = model.generation_config
-    generation._from_model_config = False  # or transformers would make it anew
+    generation._from_model_config = False  # or transformers would make it again
     generation.is_multilingual = multilingual
     generation.no_timestamps_token_id = ids["<|notimestamps|>"]
     generation.suppress_tokens = [ids["!"], ids["<|startoftranscript|>"], ids["<|nospeech|>"]]
@@ -293,7 +293,7 @@ def _speech_to_text() -> list[Any]:
 
 
 def _speech_encoder_decoder() -> list[Any]:
-    """A wav2vec2 that is told what is padding, and a BART's decoder."""
+    """A wav2vec2 that is given what is padding, and a BART's decoder."""
     from standins_ctc import SMALL_WAV2VEC2
     from transformers import (
         BartConfig,

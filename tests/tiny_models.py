@@ -80,9 +80,9 @@ def doubled(batch):
 
 
 def make_talkative(family, clips):
-    """Let a drawn transducer say this and that, with blanks between.
+    """Let a random transducer say this and that, with blanks between.
 
-    The frames of a drawn encoder are all alike: they are spread around zero.
+    The frames of a random encoder are all alike: they are spread around zero.
     """
     model = family.model.eval()
     lengths = [len(family.features(clip)) for clip in clips]

@@ -39,7 +39,7 @@ _SHOWN = {
     # What turns the direction of all that follows it, so that a name reads as another one.
     **{code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
 }
-_PLAIN_SECONDS = 10.0  # between two progress lines where the output is no terminal
+_PLAIN_SECONDS = 10.0  # between two progress lines where the output is not a terminal
 
 
 class _Screen:

@@ -1,4 +1,4 @@
-"""Checkpoints and output directories that cannot be meant: told at once, nothing touched."""
+"""Checkpoints and output directories that cannot be meant: reported at once, nothing touched."""
 
 from __future__ import annotations
 

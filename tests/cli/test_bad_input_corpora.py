@@ -131,7 +131,7 @@ def _prepare(folder: Path, cache: Path, **settings):
     return prepare(config, working_directory=folder)
 
 
-def test_a_recording_that_breaks_after_preparation_is_named_and_the_step_goes_on_without_it(
+def test_a_recording_that_breaks_after_preparation_is_named_and_the_step_continues_without_it(
     broken_later,
 ):
     directory, broken, _, printed = broken_later

@@ -1,4 +1,4 @@
-"""Trainings that end early, go on, or run beside another: nothing that was saved is lost."""
+"""Trainings that end early, resume, or run beside another: nothing that was saved is lost."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def interrupted(tmp_path_factory) -> tuple[Path, int, str]:
     return folder, process.returncode, "".join(printed)
 
 
-def test_ctrl_c_ends_with_a_whole_checkpoint_and_says_how_to_go_on(interrupted):
+def test_ctrl_c_ends_with_a_complete_checkpoint_and_says_how_to_resume(interrupted):
     folder, status, printed = interrupted
     assert status == 130, printed
     assert "resume_from_checkpoint=last" in printed and "Traceback" not in printed
     assert len(intact_checkpoints(folder / "outputs" / "model")) == 1
 
 
-def test_an_interrupted_training_goes_on_by_last_and_by_its_directory(interrupted):
+def test_an_interrupted_training_resumes_by_last_and_by_its_directory(interrupted):
     folder, _, _ = interrupted
     (directory,) = run_directories(folder)
     for place in ("last", directory.relative_to(folder)):
@@ -69,7 +69,7 @@ def test_an_interrupted_training_goes_on_by_last_and_by_its_directory(interrupte
 
 
 @pytest.mark.long
-def test_a_training_goes_on_from_a_checkpoint_by_name(interrupted):
+def test_a_training_resumes_from_a_checkpoint_by_name(interrupted):
     folder, _, _ = interrupted
     newest = intact_checkpoints(folder / "outputs" / "model")[-1]
     go_on(folder, newest.relative_to(folder).as_posix())

@@ -49,7 +49,7 @@ def test_the_entry_is_hydras_own_and_short():
     assert len(text.splitlines()) < 60
 
 
-def test_cfg_job_shows_the_whole_configuration(tmp_path):
+def test_cfg_job_shows_the_full_configuration(tmp_path):
     done = train(tmp_path, "--cfg", "job", "training.seed=7")
     content = yaml.safe_load(done.stdout)
     assert done.returncode == 0
@@ -77,7 +77,7 @@ def test_cfg_of_one_package_and_of_hydra(tmp_path):
     assert "job_logging:" in train(tmp_path, "--cfg", "hydra").stdout
 
 
-def test_info_shows_which_files_a_command_is_made_of(tmp_path):
+def test_info_shows_which_files_a_command_is_composed_of(tmp_path):
     done = train(tmp_path, "--info", "defaults", "+experiments=test")
     assert done.returncode == 0
     for name in ("experiments/test", "model/small", "training/default"):
@@ -161,7 +161,7 @@ BAD_FILES = [
     ("# @package _global_\ndefaults:\n  - override model: large\n", "override /model: large"),
     ("training:\n  seed: 1\n", "# @package _global_"),
     ("# @package _global_\nseed: 1\nseed: 2\n", "written twice, in line 2 and in line 3"),
-    ("# @package _global_\ntraining:\n  seed: [1\n", "no valid YAML"),
+    ("# @package _global_\ntraining:\n  seed: [1\n", "not valid YAML"),
 ]
 
 

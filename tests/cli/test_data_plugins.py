@@ -150,15 +150,17 @@ def test_an_augmentation_from_outside_is_shown_and_trained_with(folder):
     path = installed(folder, "tremolo", TREMOLO)
     on = "data.augmentation.options.tremolo.probability=1"
     shown = run(
-        folder, f"mynah data augment {on} data.synthesis.train_sentences=24 --to heard", **path
+        folder, f"mynah data augment {on} data.synthesis.train_sentences=24 --to preview", **path
     )
     assert shown.returncode == 0, shown.stdout + shown.stderr
-    told = json.loads((folder / "heard" / "drawn.json").read_text())["utterances"]
-    assert all(2 <= one["drawn"]["tremolo"] <= 8 for one in told)
-    before, after = (soundfile.read(folder / "heard" / told[0][x])[0] for x in ("before", "after"))
+    reported = json.loads((folder / "preview" / "drawn.json").read_text())["utterances"]
+    assert all(2 <= one["drawn"]["tremolo"] <= 8 for one in reported)
+    before, after = (
+        soundfile.read(folder / "preview" / reported[0][x])[0] for x in ("before", "after")
+    )
     # The page's formula by hand: 1 at the troughs of the sine, 0.7 at its peaks.
     time = np.arange(len(before)) / RATE
-    factor = 1 - 0.15 * (1 + np.sin(2 * np.pi * told[0]["drawn"]["tremolo"] * time))
+    factor = 1 - 0.15 * (1 + np.sin(2 * np.pi * reported[0]["drawn"]["tremolo"] * time))
     np.testing.assert_allclose(after, before * factor, atol=1e-4)
     done = run(folder, f"mynah train {on} {SMALL}", **path)
     settings = {"data.augmentation.options": {"tremolo": {"probability": 1}}}
@@ -192,7 +194,7 @@ def test_options_of_an_augmentation_are_checked_as_settings_are(folder, typed, s
     [
         ("import a_package_that_is_not_there", "a_package_that_is_not_there"),
         ("Tremolo.draw = lambda *_: 1 / 0", "fails: ZeroDivisionError"),
-        ("Tremolo.apply = lambda _, audio, drawn: audio[1:]", "makes float32"),
+        ("Tremolo.apply = lambda _, audio, sampled: audio[1:]", "makes float32"),
         ("Tremolo.keeps_length = False", "changes how long audio is"),
     ],
 )

@@ -25,7 +25,7 @@ def finished(folder: Path, command: str) -> dict:
     return results["evaluations"]["validation"]
 
 
-def test_the_default_training_understands_voices_and_sentences_it_never_heard(tmp_path):
+def test_the_default_training_understands_voices_and_sentences_it_never_saw(tmp_path):
     found = finished(tmp_path / "clone", "python src/train_hydra.py")
     assert found["utterances"] >= 300
     assert found["cer"] <= 0.05

@@ -12,7 +12,7 @@ from workspaces import assert_trained
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.trains(name)) for name in TRAININGS]
 )
-def test_the_guides_training_ends_in_a_whole_model_and_a_report(trainings, name):
+def test_the_guides_training_ends_in_a_complete_model_and_a_report(trainings, name):
     folder, done = trainings[name]
     training = TRAININGS[name]
     assert_trained(folder, done, utterances=training.utterances, settings=training.settings)
@@ -30,7 +30,7 @@ def test_a_person_sees_what_will_be_spent_what_came_out_and_what_to_type_next(tr
 
 
 @pytest.mark.trains("several overrides")
-def test_lora_where_nothing_is_pretrained_is_a_notice_and_the_run_goes_on(trainings):
+def test_lora_where_nothing_is_pretrained_is_a_notice_and_the_run_continues(trainings):
     _, done = trainings["several overrides"]
     assert done.returncode == 0
     assert "model.lora_r" in done.stdout + done.stderr

@@ -85,7 +85,7 @@ def test_every_shipped_file_shows_its_configuration_alone(tmp_path, name):
         (["broken.json"], "comma"),
     ],
 )
-def test_mistakes_are_told_in_a_few_lines_with_status_two(tmp_path, arguments, said):
+def test_mistakes_are_reported_in_a_few_lines_with_status_two(tmp_path, arguments, said):
     (tmp_path / "old.json").write_text('{"max_steps": 2}')
     (tmp_path / "wrong.json").write_text('{"learning_rte": 2}')
     (tmp_path / "broken.json").write_text('{"max_steps": 2,}')

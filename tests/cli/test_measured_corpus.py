@@ -22,7 +22,7 @@ def newest(folder: Path) -> Path:
     return max(records, key=lambda path: path.stat().st_mtime).parent
 
 
-def _assert_told(folder: Path, done, split: str, corpus: str, utterances: int) -> None:
+def _assert_reported(folder: Path, done, split: str, corpus: str, utterances: int) -> None:
     """What is measured on is printed before decoding starts, and stands at the page's top."""
     directory = newest(folder)
     assert_measured(directory, {split: utterances})
@@ -59,26 +59,26 @@ def trained(tmp_path_factory):
 def test_without_a_name_the_corpus_of_the_training_is_measured(trained):
     done = run(trained, "mynah eval outputs/model")
     assert done.returncode == 0, done.stdout + done.stderr
-    _assert_told(trained, done, "dev", str(trained / "calls"), 4)
+    _assert_reported(trained, done, "dev", str(trained / "calls"), 4)
 
 
 def test_a_file_that_is_named_is_what_is_measured(trained):
     done = run(trained, "mynah eval outputs/model data.dataset_name=mine.jsonl")
     assert done.returncode == 0, done.stdout + done.stderr
-    _assert_told(trained, done, "train", "mine.jsonl", 3)
+    _assert_reported(trained, done, "train", "mine.jsonl", 3)
 
 
 def test_a_file_beside_the_checkpoint_is_what_is_measured(trained):
     done = run(trained, "mynah eval outputs/model mine.jsonl")
     assert done.returncode == 0, done.stdout + done.stderr
-    _assert_told(trained, done, "train", "mine.jsonl", 3)
+    _assert_reported(trained, done, "train", "mine.jsonl", 3)
 
 
 def test_a_corpus_with_splits_is_measured_on_the_one_it_has_for_that(trained):
     shutil.copytree(trained / "calls", trained / "other")
     done = run(trained, "mynah eval outputs/model data.path=other")
     assert done.returncode == 0, done.stdout + done.stderr
-    _assert_told(trained, done, "test", str(trained / "other"), 5)
+    _assert_reported(trained, done, "test", str(trained / "other"), 5)
 
 
 def test_a_corpus_that_is_not_there_is_named_before_the_model_is_loaded(trained):
@@ -98,5 +98,5 @@ def test_the_guide_s_evaluation_with_an_experiment_of_another_model(trainings, t
     assert done.returncode == 0, done.stdout + done.stderr
     (notice,) = [line for line in done.stdout.splitlines() if "does not apply" in line]
     assert "The model is the checkpoint's" in notice and "model/small.yaml" in notice
-    # The same corpus, of which the training was told to measure four utterances.
+    # The same corpus, of which the training was set to measure four utterances.
     assert_measured(run_directories(folder)[-1], {"validation": 4})

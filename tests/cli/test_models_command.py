@@ -110,7 +110,7 @@ def test_what_is_proposed_for_a_device_composes(fit):
     assert isinstance(compose(arguments).config, Config)
 
 
-def test_this_machine_is_told_what_fits_it():
+def test_what_fits_this_machine_is_listed():
     done = _run("--for-device")
     assert done.returncode == 0, done.stderr
     assert "GiB of memory are free" in done.stdout

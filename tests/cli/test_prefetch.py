@@ -125,7 +125,7 @@ def test_what_the_hub_does_not_give_is_named(hub, tmp_path):
     ("arguments", "said"),
     [
         (["model=whisper_smal"], "model=whisper_small"),
-        (["model=large", "--dryrun"], "--dryrun is no flag of mynah prefetch"),
+        (["model=large", "--dryrun"], "--dryrun is not a flag of mynah prefetch"),
         (["data.dataset_name=./nowhere"], "nowhere"),
         (["data=an4"], "mynah data download an4 --to DIR"),
     ],
@@ -189,7 +189,7 @@ def test_of_a_slice_only_the_files_that_hold_it_are_needed(shards):
     assert len(_needed("train[:50%]")) == 3
 
 
-def test_offline_a_split_of_which_a_part_is_here_is_no_smaller_split(shards, tmp_path, capsys):
+def test_offline_a_split_of_which_a_part_is_here_is_not_a_smaller_split(shards, tmp_path, capsys):
     names = [path.relative_to(shards).as_posix() for path in sorted(shards.rglob("*.parquet"))]
     listing = tmp_path / "prepared" / "hub-listings" / f"some--shards-{'d' * 40}.json"
     listing.parent.mkdir(parents=True)

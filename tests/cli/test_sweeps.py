@@ -124,7 +124,7 @@ def test_the_guides_grid_over_two_settings_runs_every_pair(tmp_path):
         (["hydra.launcher.n_jobs=0", "training.seed=1,2"], "n_jobs"),
     ],
 )
-def test_a_mistake_in_any_job_is_told_before_the_first_one_starts(tmp_path, arguments, said):
+def test_a_mistake_in_any_job_is_reported_before_the_first_one_starts(tmp_path, arguments, said):
     ended = sweep(tmp_path, "-m", *SHRINK, *arguments)
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert said in ended.stderr
@@ -132,7 +132,7 @@ def test_a_mistake_in_any_job_is_told_before_the_first_one_starts(tmp_path, argu
     assert not list(tmp_path.glob("outputs/sweeps/*/*/job.log"))
 
 
-def test_jobs_that_fail_are_each_told_with_their_log(tmp_path):
+def test_jobs_that_fail_are_each_reported_with_their_log(tmp_path):
     (tmp_path / "empty").mkdir()
     ended = sweep(tmp_path, "-m", *SHRINK, "data.dataset_name=./empty,./gone")
     assert ended.returncode == 2, ended.stdout + ended.stderr

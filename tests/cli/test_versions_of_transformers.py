@@ -34,7 +34,7 @@ def newest(tmp_path_factory) -> Path:
 
 
 @pytest.mark.long
-def test_the_newest_transformers_trains_two_steps_and_goes_on(newest, tmp_path):
+def test_the_newest_transformers_trains_two_steps_and_resumes(newest, tmp_path):
     folder = clone(tmp_path / "clone")
     first = os.pathsep.join([str(newest), str(REPOSITORY / "src")])
     version = next(newest.glob("transformers-*.dist-info")).name.split("-")[1].split(".dist")[0]

@@ -106,7 +106,7 @@ def assert_trained(
 
 
 def assert_measured(directory: Path, utterances: dict[str, int]) -> dict[str, Any]:
-    """Assert that a run's ``evaluation/`` is whole and counts every utterance."""
+    """Assert that a run's ``evaluation/`` is complete and counts every utterance."""
     results = json.loads((directory / "evaluation" / "results.json").read_text())["evaluations"]
     assert {name: found["utterances"] for name, found in results.items()} == utterances
     listed = (directory / "evaluation" / "utterances.jsonl").read_text().splitlines()

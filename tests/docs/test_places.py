@@ -31,7 +31,7 @@ def named_files(page: Path) -> set[str]:
     return set(named) - WRITTEN
 
 
-def drawn_tree() -> Iterator[Path]:
+def places_named() -> Iterator[Path]:
     """What the README's drawing of the house has, each with its folders."""
     text = (REPOSITORY / "README.md").read_text()
     drawing = text.split("## The house")[1].split("```")[1]
@@ -61,8 +61,8 @@ def test_a_module_that_a_page_names_is_there(page):
 
 
 def test_the_house_in_the_readme_is_the_house():
-    drawn = list(drawn_tree())
-    assert len(drawn) > 25
-    assert not [str(one) for one in drawn if not one.exists()]
+    named = list(places_named())
+    assert len(named) > 25
+    assert not [str(one) for one in named if not one.exists()]
     rooms = {one for one in (REPOSITORY / "src/mynah").iterdir() if (one / "__init__.py").exists()}
-    assert rooms <= set(drawn)
+    assert rooms <= set(named)

@@ -64,7 +64,7 @@ def model(tmp_path: Path):
 
 
 def killing_points(model, action: str, at_most: int) -> list[int]:
-    """Operations spread evenly over the whole action, its first and last among them."""
+    """Operations spread evenly over the entire action, its first and last among them."""
     counted = run(model("counted"), 0, action)
     assert counted.returncode == 0, counted.stderr
     total = int(counted.stdout)

@@ -56,8 +56,8 @@ def test_a_killed_training_resumed_is_the_untouched_one_bit_for_bit(tmp_path):
         directory = tmp_path / f"killed-{fatal}"
         status, _ = train_in_child(directory, fatal)
         assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        whole = intact_checkpoints(directory)
-        resume = whole[-1] if whole else None
+        full = intact_checkpoints(directory)
+        resume = full[-1] if full else None
         family, resumed = tiny_train(
             directory, tiny_config(**CONFIG), corpus=TinyCorpus(), plan=TinyPlan(20, 4, 42),
             resume=resume,

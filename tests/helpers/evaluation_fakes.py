@@ -66,10 +66,10 @@ class FakeFamily:
         return [Transcript(self.texts[row]) for row in rows]
 
 
-def evaluation_of(corpus: FakeCorpus, heard: Sequence[str], **settings) -> Evaluation:
-    """The evaluation of a corpus in which ``heard`` was recognized."""
+def evaluation_of(corpus: FakeCorpus, recognized: Sequence[str], **settings) -> Evaluation:
+    """The evaluation of a corpus for which a model wrote ``recognized``."""
     config = Config()
     config.evaluation.bootstrap_samples = 50
     for name, value in settings.items():
         setattr(config.evaluation, name, value)
-    return evaluate_split(FakeFamily(heard), corpus, config, progress=False)
+    return evaluate_split(FakeFamily(recognized), corpus, config, progress=False)

@@ -35,7 +35,7 @@ class Architecture:
         standins: Kinds of tests/standins.py: a recognizer, or an encoder and a language model.
         note: What sets it apart from another line of the same name.
         settings: Settings of ``model`` that it needs.
-        sample_rate: Hertz that it hears.
+        sample_rate: Hertz that it takes.
         fails: Checks that do not hold, with the reason.
         often: Whether its checks are fast tests, or long ones: of what shares most of its code
             with another line.
@@ -59,7 +59,7 @@ class Architecture:
 
 # Why the loss of a clip hangs on the padding behind it. Transcripts do not: clips of one length
 # are decoded together.
-NOT_TOLD = {"loss": "its encoder is not told what is padding"}
+NOT_MASKED = {"loss": "its encoder is not given what is padding"}
 ENGLISH = {"language": "en"}
 
 
@@ -143,11 +143,11 @@ ARCHITECTURES = (
     ),
     _seq2seq("speech-encoder-decoder", "SpeechEncoderDecoderModel", "speech_encoder_decoder"),
     _audio_llm("qwen3_asr", "Qwen3ASRForConditionalGeneration", settings=ENGLISH),
-    _audio_llm("granite_speech", "GraniteSpeechForConditionalGeneration", fails=NOT_TOLD),
+    _audio_llm("granite_speech", "GraniteSpeechForConditionalGeneration", fails=NOT_MASKED),
     _audio_llm(
         "granite_speech_plus",
         "GraniteSpeechPlusForConditionalGeneration",
-        fails=NOT_TOLD,
+        fails=NOT_MASKED,
         often=False,
     ),
     _audio_llm("voxtral", "VoxtralForConditionalGeneration", settings=ENGLISH),
@@ -157,7 +157,7 @@ ARCHITECTURES = (
     _audio_llm("audioflamingo3", "AudioFlamingo3ForConditionalGeneration", often=False),
     _audio_llm("vibevoice_asr", "VibeVoiceAsrForConditionalGeneration", sample_rate=24000),
     _audio_llm("moss_transcribe_diarize", "MossTranscribeDiarizeForConditionalGeneration"),
-    _audio_llm("phi4_multimodal", "Phi4MultimodalForCausalLM", fails=NOT_TOLD),
+    _audio_llm("phi4_multimodal", "Phi4MultimodalForCausalLM", fails=NOT_MASKED),
     _audio_llm(
         "qwen2_5_omni", "Qwen2_5OmniThinkerForConditionalGeneration", note="thinker", often=False
     ),

@@ -30,12 +30,12 @@ torch.set_num_threads(1)
 
 
 class Subject:
-    """An architecture with what is made of it.
+    """An architecture with what is built from it.
 
     Args:
         architecture: Which.
         folder: A kind of stand-in to its checkpoint.
-        clips: What it hears, float32 [samples] each.
+        clips: What it encodes, float32 [samples] each.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Subject:
         return registry.build(config, texts=TEXTS, sample_rate=rate, offline=True)
 
     @cached_property
-    def whole(self) -> Family:
+    def full(self) -> Family:
         """As it is built; not to be changed."""
         return self.build()
 
@@ -72,12 +72,12 @@ class Subject:
     @cached_property
     def batch(self) -> dict[str, torch.Tensor]:
         """All clips with their texts."""
-        return self.whole.collate(rows_of(self.whole, self.clips))
+        return self.full.collate(rows_of(self.full, self.clips))
 
     @cached_property
     def trained(self) -> tuple[Family, float, float]:
         """All weights trained: the family, the loss before, and after."""
-        return self._trained(self.whole)
+        return self._trained(self.full)
 
     @cached_property
     def trained_lora(self) -> tuple[Family, float, float]:
@@ -93,7 +93,7 @@ class Subject:
     @cached_property
     def talking(self) -> Family:
         """With weights that let it say this and that."""
-        return talkative(copied(self.whole), self.clips)
+        return talkative(copied(self.full), self.clips)
 
 
 def copied(family: Family) -> Family:
@@ -108,7 +108,7 @@ def rows_of(family: Family, clips: Sequence[np.ndarray]) -> list[Example]:
 
 
 def loss_of(family: Family, batch: dict[str, torch.Tensor], model: Any = None) -> float:
-    """Mean loss of a token, nothing drawn by chance."""
+    """Mean loss of a token, nothing left to chance."""
     model = family.model if model is None else model
     model.eval()
     with torch.no_grad():
@@ -164,7 +164,7 @@ def halved(folder: Path, target: Path, dtype: torch.dtype) -> Path:
 
 
 def talkative(family: Family, clips: Sequence[np.ndarray]) -> Family:
-    """Let a drawn model say this and that: of some all frames are alike, or not heard."""
+    """Let a model with random weights say this and that: frames are alike, or not used, in some."""
     if family.name in ("ctc", "seq2seq"):
         for module in family.model.modules():
             if type(module).__name__ == "ParakeetEncoder":
@@ -179,7 +179,7 @@ def talkative(family: Family, clips: Sequence[np.ndarray]) -> Family:
 
 
 def _listen(model: Any) -> None:
-    """Make the decoder of a sequence-to-sequence model hang on what it hears."""
+    """Make the decoder of a sequence-to-sequence model hang on what it encodes."""
     with torch.no_grad():
         for name, module in model.named_modules():
             if name.endswith(("encoder_attn.out_proj", "encoder_attn.o_proj")):
@@ -222,13 +222,13 @@ def _speech_llm_frames(family: Any, features: np.ndarray) -> int:
     from mynah.models.speech_llm import encoders
 
     batch = family._audio([features])
-    heard = encoders.encode(
+    encoded = encoders.encode(
         family.model.encoder,
         batch["input_features"],
         batch["feature_lengths"],
         batch.get("input_features_mask"),
     )
-    return heard.shape[1]
+    return encoded.shape[1]
 
 
 def _audio_llm_tokens(family: Any, features: np.ndarray) -> int:
@@ -240,8 +240,8 @@ def _audio_llm_tokens(family: Any, features: np.ndarray) -> int:
         return tokens
     batch = family.frontend.pad([features])
     if family.kind == "phi4_multimodal":
-        hears = family.model.model.embed_tokens_extend.audio_embed.encoder
-        return hears(batch["audio_input_features"], None).shape[1]
+        encode = family.model.model.embed_tokens_extend.audio_embed.encoder
+        return encode(batch["audio_input_features"], None).shape[1]
     # MOSS asks for a mask of the samples that it makes no use of.
     unused = {"padding_mask": None} if family.kind == "moss_transcribe_diarize" else {}
     vectors = family.model.get_audio_features(**batch, **unused).pooler_output
@@ -275,7 +275,7 @@ def plainly_adapted(family: Any, base: Path, folder: Path) -> Any:
         return transformers.AutoModel.from_pretrained(folder).eval()
     config = transformers.AutoConfig.from_pretrained(folder)
     model = _auto_class(family).from_pretrained(base, config=config)
-    if (base / "speech-lora").is_dir():  # Phi-4's own, without which it does not hear
+    if (base / "speech-lora").is_dir():  # Phi-4's own, without which it does not take audio
         model = peft.PeftModel.from_pretrained(model, str(base / "speech-lora")).merge_and_unload()
     return peft.PeftModel.from_pretrained(model, str(folder)).eval()
 

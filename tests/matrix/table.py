@@ -24,27 +24,27 @@ must fail, for the reason given. This page is written by `python tests/matrix/ta
 - **{train}**: three steps of AdamW lower the loss of one batch.
 - **{lora}**: exactly the tensors that the summary calls trainable change, all others stay as they
   are to the bit, the loss falls, and the merged model has the same loss.
-- **{save}**: a checkpoint, whole or an adapter, loads strictly, with the same
+- **{save}**: a checkpoint, in full or an adapter, loads strictly, with the same
   transcripts and the same loss; plain transformers and plain peft load the same weights.
 - **{transcripts}**: the transcripts of four clips of different lengths are
   those of each clip alone.
 - **{loss}**: so is their loss, to 1e-5, padding and all.
 - **{length}**: for {lengths} lengths from nothing to two seconds the frames that are counted
-  beforehand are those that the encoder puts out.
+  in advance are those that the encoder puts out.
 - **{half}**: a file in fp16 or bf16 is trained as fp32 master weights.
 
 """
 
 
 def page(lines: Sequence[Architecture] = ARCHITECTURES) -> str:
-    """The whole page."""
+    """The full page."""
     from lengths import LENGTHS
 
-    told = {check: head[0].upper() + head[1:] for check, head in CHECKS.items()}
+    headings = {check: head[0].upper() + head[1:] for check, head in CHECKS.items()}
     encoders = sum(family == "speech_llm" for family, _ in supported(lines))
     recognizers = len(supported(lines)) - encoders
     counts = {"recognizers": recognizers, "encoders": encoders, "lengths": len(LENGTHS)}
-    parts = [_HEAD.format(**counts, **told)]
+    parts = [_HEAD.format(**counts, **headings)]
     notes: dict[str, int] = {}
     parts.append("| architecture | family | " + " | ".join(CHECKS.values()) + " |\n")
     parts.append("|---|---|" + "---|" * len(CHECKS) + "\n")

@@ -82,8 +82,8 @@ def test_lora_trains_what_the_table_says_and_merges(subject):
     weights = family.model.state_dict()
     changed = {name for name, tensor in weights.items() if not torch.equal(tensor, original[name])}
     assert changed == trainable
-    told = sum(trained for _, _, trained in family.parameter_table())
-    assert sum(weights[name].numel() for name in changed) == told
+    reported = sum(trained for _, _, trained in family.parameter_table())
+    assert sum(weights[name].numel() for name in changed) == reported
     model = merged(family)
     assert not any("lora_" in name for name in model.state_dict())
     assert loss_of(family, subject.batch, model) == pytest.approx(after, rel=1e-5)
@@ -92,14 +92,14 @@ def test_lora_trains_what_the_table_says_and_merges(subject):
 @lines("save")
 def test_what_is_saved_comes_back_and_plain_libraries_load_it(subject, tmp_path):
     family = subject.talking
-    family.save(tmp_path / "whole")
-    loaded = registry.load(tmp_path / "whole", offline=True)
+    family.save(tmp_path / "full")
+    loaded = registry.load(tmp_path / "full", offline=True)
     said = transcribed(family, subject.clips)
     assert transcribed(loaded, subject.clips) == said
     assert loaded.labels("call anna") == family.labels("call anna")
     assert loss_of(loaded, subject.batch) == loss_of(family, subject.batch)
     assert_equal(state(loaded.model), state(family.model))
-    assert_equal(state(plainly_loaded(family, tmp_path / "whole")), state(family.model))
+    assert_equal(state(plainly_loaded(family, tmp_path / "full")), state(family.model))
 
     family, _, loss = subject.trained_lora
     family.save(tmp_path / "adapter")
@@ -123,7 +123,7 @@ def test_a_transcript_does_not_depend_on_its_batch(subject):
 
 @lines("loss")
 def test_the_loss_of_an_utterance_does_not_depend_on_its_batch(subject):
-    family = subject.whole
+    family = subject.full
     model = copy.deepcopy(family.model).double().eval()
     batches = [family.collate([row]) for row in rows_of(family, subject.clips)]
     with torch.no_grad():
@@ -134,18 +134,18 @@ def test_the_loss_of_an_utterance_does_not_depend_on_its_batch(subject):
 
 @lines("length")
 def test_the_length_is_that_of_what_the_model_puts_out(subject):
-    family = subject.whole
+    family = subject.full
     family.model.eval()
     noise = np.random.default_rng(0).standard_normal(max(LENGTHS)).astype(np.float32)
-    told, made = {}, {}
+    reported, made = {}, {}
     for samples in LENGTHS:
-        told[samples] = family.output_length(samples)
-        # Where there is no frame there is nothing to hear, and the model is never asked.
-        made[samples] = put_out(family, noise[:samples]) if told[samples] else 0
-    assert told == made
-    unheard = [samples for samples, frames in told.items() if not frames]
-    assert all(family.impossible(samples, family.labels("a")) for samples in unheard)
-    assert transcribed(family, [noise[:samples] for samples in unheard]) == [""] * len(unheard)
+        reported[samples] = family.output_length(samples)
+        # Where there is no frame there is nothing to encode, and the model is never asked.
+        made[samples] = put_out(family, noise[:samples]) if reported[samples] else 0
+    assert reported == made
+    too_short = [samples for samples, frames in reported.items() if not frames]
+    assert all(family.impossible(samples, family.labels("a")) for samples in too_short)
+    assert transcribed(family, [noise[:samples] for samples in too_short]) == [""] * len(too_short)
 
 
 @lines("half", often=is_first_of_its_family)

@@ -97,8 +97,8 @@ def train_sharded(folder: Path) -> None:
             for parameter_name, p in family.model.named_parameters()
         }
         norms = train_steps(family, RANK_ROWS[rank], ranks=2)
-        whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
-        state = get_model_state_dict(family.model, options=whole)
+        full = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        state = get_model_state_dict(family.model, options=full)
         about = {"shapes": shapes, "norms": norms}
         (folder / f"{number}-rank-{rank}.json").write_text(json.dumps(about))
         if rank == 0:
@@ -149,7 +149,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=range(len(FAMILIES)), ids=FAMILIES)
 def trained(request, folder):
-    """The family trained in one process, whole, and the number its files begin with."""
+    """The family trained in one process, not sharded, and the number its files begin with."""
     family = trainings.build(FAMILIES[request.param], folder, torch.float64)
     norms = train_steps(family, [row for rows in RANK_ROWS for row in rows])
     return family, norms, request.param
@@ -163,8 +163,8 @@ def test_every_parameter_is_a_dtensor_with_half_its_rows_on_each_rank(folder, tr
     assert first.keys() == second.keys() == dict(family.model.named_parameters()).keys()
     for name, parameter in family.model.named_parameters():
         rows = len(parameter) if parameter.dim() else 1
-        for sharded, whole, _ in (first[name], second[name]):
-            assert sharded and whole == list(parameter.shape)
+        for sharded, full, _ in (first[name], second[name]):
+            assert sharded and full == list(parameter.shape)
         held = [first[name][2][0], second[name][2][0]]
         assert held == [-(-rows // 2), rows // 2], name
 
@@ -180,7 +180,7 @@ def test_sharded_steps_are_those_of_one_process_and_clipping_sees_the_true_norm(
         torch.testing.assert_close(state[name], parameter.detach(), rtol=1e-9, atol=1e-12)
 
 
-def test_lora_gathered_from_shards_loads_into_a_model_that_is_whole(folder, trained):
+def test_lora_gathered_from_shards_loads_into_a_model_that_is_not_sharded(folder, trained):
     family, _, number = trained
     family.model.eval()
     fresh = trainings.build(FAMILIES[number], folder, torch.float64)

@@ -230,14 +230,14 @@ def test_an_utterance_whose_noise_vanished_is_left_out_by_name(tmp_path):
     made = Augmentation.open(config.data.augmentation, sample_rate=8000, seed=42)
     (tmp_path / "noise" / "a.wav").unlink()
     _, result = tiny_train(tmp_path / "model", config, augmentation=made)
-    drawn = {
+    sampled = {
         f"utterance-{row:03d}": {
             made.draw(epoch=epoch, utterance_id=f"utterance-{row:03d}")["noise"].pieces[0].file
             for epoch in (0, 1)
         }
         for row in range(20)
     }
-    assert set(result.skipped) == {name for name, files in drawn.items() if 0 in files}
+    assert set(result.skipped) == {name for name, files in sampled.items() if 0 in files}
     assert 0 < len(result.skipped) < 20
     assert all("a.wav cannot be read" in reason for reason in result.skipped.values())
 

@@ -40,22 +40,22 @@ def test_a_step_has_one_gradient_for_every_split(name, folder):
         return splits.outcome(splits.build(name, folder, torch.float64), batches, **training)
 
     for normalization in ("token", "utterance"):
-        whole = of(splits.WHOLE, loss_normalization=normalization)
-        assert whole.gradient_norm > 0
+        full = of(splits.FULL, loss_normalization=normalization)
+        assert full.gradient_norm > 0
         for batches in (splits.SPLITS["uneven"], splits.SPLITS["a filled tail"]):
             split = of(batches, loss_normalization=normalization)
-            assert splits.difference(split.gradients, whole.gradients) < EXACT
-            assert split.loss == pytest.approx(whole.loss, rel=EXACT)
-            assert split.gradient_norm == pytest.approx(whole.gradient_norm, rel=1e-5)
+            assert splits.difference(split.gradients, full.gradients) < EXACT
+            assert split.loss == pytest.approx(full.loss, rel=EXACT)
+            assert split.gradient_norm == pytest.approx(full.gradient_norm, rel=1e-5)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", splits.FAMILIES)
 def test_a_step_in_fp32_has_nearly_one_gradient_for_every_split(name, folder):
-    whole = splits.outcome(splits.build(name, folder, torch.float32), splits.WHOLE)
+    full = splits.outcome(splits.build(name, folder, torch.float32), splits.FULL)
     for batches in splits.SPLITS.values():
         split = splits.outcome(splits.build(name, folder, torch.float32), batches)
-        assert splits.difference(split.gradients, whole.gradients) < 1e-3
+        assert splits.difference(split.gradients, full.gradients) < 1e-3
 
 
 @pytest.mark.long
@@ -67,10 +67,10 @@ def test_two_ranks_train_what_one_does_in_every_family(tmp_path):
     shared = on_two_ranks(list(splits.FAMILIES), tmp_path, steps=steps)
     for name in splits.FAMILIES:
         for dtype, limit in ((torch.float64, EXACT), (torch.float32, 1e-3)):
-            whole = splits.outcome(splits.build(name, tmp_path, dtype), splits.WHOLE)
+            full = splits.outcome(splits.build(name, tmp_path, dtype), splits.FULL)
             for split in splits.RANK_SPLITS:
                 found = shared[key_of(name, f"{split} {dtype}")]
-                assert splits.difference(found, whole.gradients) < limit, (name, split)
+                assert splits.difference(found, full.gradients) < limit, (name, split)
         alone = splits.several_steps(name, tmp_path, splits.EPOCH, steps)
         assert splits.difference(shared[key_of(name, "weights")], alone) < EXACT, name
 
@@ -101,8 +101,8 @@ def test_live_batch_norm_makes_a_gradient_depend_on_its_batch(folder):
 
 def test_batch_norm_whose_weights_are_not_trained_costs_nothing(folder):
     name = "ctc, Parakeet, LoRA"
-    whole, split = (
+    full, split = (
         splits.outcome(splits.build(name, folder, torch.float64, frozen_norms=False), batches)
-        for batches in (splits.WHOLE, splits.SPLITS["uneven"])
+        for batches in (splits.FULL, splits.SPLITS["uneven"])
     )
-    assert splits.difference(split.gradients, whole.gradients) < EXACT
+    assert splits.difference(split.gradients, full.gradients) < EXACT

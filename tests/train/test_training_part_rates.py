@@ -56,7 +56,7 @@ def test_a_part_without_a_rate_learns_as_if_no_part_had_one(optim, tmp_path):
 
 
 @pytest.mark.parametrize("optim", ["adamw_torch", "muon"])
-def test_a_resumed_training_goes_on_at_every_parts_rate(optim, tmp_path):
+def test_a_resumed_training_continues_at_every_parts_rate(optim, tmp_path):
     config = tiny_config(optim=optim, encoder_learning_rate=1e-3, decoder_learning_rate=3e-2)
     straight = tiny_train(tmp_path / "a", config, family=two_parts())
     plan = StoppingPlan(20, 4, config.training.seed, at=(0, 3))

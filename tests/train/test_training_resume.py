@@ -70,7 +70,7 @@ def test_a_resumed_training_ends_bit_for_bit_like_an_untouched_one(tmp_path, wor
     assert_same_end(straight, resumed, tmp_path / "a", tmp_path / "b")
 
 
-def test_the_running_loss_goes_on_between_two_log_lines(tmp_path):
+def test_the_running_loss_continues_between_two_log_lines(tmp_path):
     config = tiny_config(logging_steps=4, eval_strategy="no")
     _, straight = tiny_train(tmp_path / "a", config)
     _, stopped = tiny_train(tmp_path / "b", config, plan=StoppingPlan(20, 4, 42, at=(0, 1)))

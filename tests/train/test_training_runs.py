@@ -77,7 +77,7 @@ def test_a_greater_score_is_better_where_that_is_asked_for(tmp_path):
     assert result.best_checkpoint == tmp_path / "checkpoint-8"
 
 
-def test_a_score_that_is_no_number_is_never_the_best(tmp_path):
+def test_a_score_that_is_not_a_number_is_never_the_best(tmp_path):
     config = tiny_config(eval_steps=4)
     _, result = tiny_train(tmp_path, config, evaluate=scores_by_step({4: 0.4, 8: float("nan")}))
     assert result.best_checkpoint == tmp_path / "checkpoint-4"
@@ -242,10 +242,10 @@ def test_a_batch_that_memory_does_not_hold_goes_in_pieces_with_the_same_gradient
         config = tiny_config(optim="sgd", eval_strategy="no", logging_steps=1)
         return tiny_train(tmp_path / name, config, family=family)
 
-    (whole, expected), (split, found) = trained("whole", 0), trained("split", 2)
+    (entire, expected), (split, found) = trained("one batch", 0), trained("split", 2)
     said = capsys.readouterr().out
     assert said.count("goes in 2 pieces") == 1 and "a batch of 4 utterances" in said
-    for name, value in weights(whole).items():
+    for name, value in weights(entire).items():
         torch.testing.assert_close(weights(split)[name], value, rtol=1e-12, atol=1e-14)
     losses = [[entry["loss"] for entry in result.history] for result in (expected, found)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-12)

@@ -1,4 +1,4 @@
-"""A training that is stopped, by whom or what ever, ends in a checkpoint and goes on from it."""
+"""A training that is stopped, by whom or what ever, ends in a checkpoint and resumes from it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def scontrol(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path, number):
+def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, number):
     config = tiny_config()
     straight, _ = tiny_train(tmp_path / "straight", config)
     plan = SignallingPlan(20, 4, 42, signals=[number])
@@ -177,7 +177,7 @@ def test_the_end_of_a_slurm_job_is_a_limit_by_itself(monkeypatch, scontrol):
     assert shorter.name == "training.max_time"
 
 
-def test_a_signal_that_a_launcher_hands_on_is_no_second_one(monkeypatch):
+def test_a_signal_that_a_launcher_hands_on_is_not_a_second_one(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
     stop = StopRequest()
     with stop.listening():

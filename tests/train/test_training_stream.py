@@ -137,13 +137,13 @@ def test_a_shard_that_is_cut_short_ends_training_and_fixed_it_resumes(
     straight, _, _ = train(tmp_path / "a", config)
     shards = sorted(corpus.iterdir())
     broken = shards[_second_shard(config, tmp_path)]
-    whole = broken.read_bytes()
-    broken.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    full = broken.read_bytes()
+    broken.write_bytes(full[: len(full) // 2] + bytes(len(full) - len(full) // 2))
     with pytest.raises(UserError, match=f"Shard {broken.name} cannot be read") as caught:
         train(tmp_path / "b", config)
     assert "resume_from_checkpoint=last" in caught.value.fix
     assert capsys.readouterr().out.count("trying again") == 2
-    broken.write_bytes(whole)
+    broken.write_bytes(full)
     newest = intact_checkpoints(tmp_path / "b")[-1]
     resumed, result, _ = train(tmp_path / "b", config, resume=newest)
     assert result.steps == 16
@@ -184,11 +184,11 @@ def train_shared(directory: Path) -> None:
     assert result.steps == 8
 
 
-def test_two_ranks_hear_different_rows_and_resume_exactly(tmp_path, corpus):
+def test_two_ranks_take_different_rows_and_resume_exactly(tmp_path, corpus):
     launcher = ["-m", "torch.distributed.run", "--master-addr=127.0.0.1", "--nproc-per-node=2"]
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    for _ in range(2):  # the second goes on from the checkpoint in the middle
+    for _ in range(2):  # the second resumes from the checkpoint in the middle
         command = [sys.executable, *launcher, f"--master-port={free_port()}", str(script)]
         done = subprocess.run(
             [*command, str(Path(__file__).parent), str(tmp_path / "model")],

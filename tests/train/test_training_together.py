@@ -24,8 +24,8 @@ from mynah.evaluation.decode import decode
 from mynah.errors import UserError
 from mynah.cli.exit_status import exit_status
 
-class Hearing(TinyFamily):
-    '''Hears how long a clip is, and how long the longest of its batch.'''
+class LengthFamily(TinyFamily):
+    '''Writes how long a clip is, and how long the longest of its batch.'''
     def transcribe(self, clips):
         longest = max(len(clip.audio) for clip in clips)
         return [Transcript(f"{len(clip.audio)} of {longest}") for clip in clips]
@@ -62,7 +62,7 @@ def together(folder: Path, body: str, world_size: int = 2) -> list[tuple[int, st
 
 
 DECODE = """
-found = decode(Hearing(), TinyCorpus(7, unreadable=frozenset({5})), batch_seconds=9,
+found = decode(LengthFamily(), TinyCorpus(7, unreadable=frozenset({5})), batch_seconds=9,
                batch_size=2, progress=False)
 print("FOUND" + json.dumps([[h.id, h.text, h.error] for h in found]))
 """
@@ -89,7 +89,7 @@ def test_an_evaluation_that_fails_on_one_process_fails_on_all_with_the_same_mess
                 raise KeyboardInterrupt
             corpus.read_audio = gone
         try:
-            decode(Hearing(), corpus, batch_seconds=9, batch_size=2, progress=False)
+            decode(LengthFamily(), corpus, batch_seconds=9, batch_size=2, progress=False)
         except KeyboardInterrupt:
             print("INTERRUPTED")
         """,
@@ -173,7 +173,7 @@ print("ENDED")
         assert (straight / name).read_bytes() == (resumed / name).read_bytes(), name
 
 
-def test_a_training_of_two_ranks_goes_on_with_one_and_says_what_that_means(tmp_path):
+def test_a_training_of_two_ranks_resumes_with_one_and_says_what_that_means(tmp_path):
     both = together(tmp_path, RESUME + "\ngo('model', plan=Stopping)\n")
     assert [code for code, _, _ in both] == [0, 0]
     ((code, said, error),) = together(

@@ -1,4 +1,4 @@
-"""Trackers get a training's curves, go on with them after a resume, and never end it."""
+"""Trackers get a training's curves, continue them after a resume, and never end it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class KillingPlan(TinyPlan):
         return super().batch(epoch, index, rank)
 
 
-def test_a_resumed_run_goes_on_in_its_curve_and_tells_no_step_twice(tmp_path, server, monkeypatch):
+def test_a_resumed_run_continues_its_curve_and_reports_no_step_twice(tmp_path, server, monkeypatch):
     config = tiny_config(report_to=[server.tracker], logging_steps=1, save_steps=4)
     straight = tmp_path / "straight" / "model"
     tiny_train(straight, config)
@@ -76,10 +76,10 @@ def test_a_resumed_run_goes_on_in_its_curve_and_tells_no_step_twice(tmp_path, se
     server.points.clear()
     new_process(monkeypatch)
     output = tmp_path / "killed" / "model"
-    with pytest.raises(KeyboardInterrupt):  # at step 8 of which 4 is saved and 7 was told
+    with pytest.raises(KeyboardInterrupt):  # at step 8 of which 4 is saved and 7 was reported
         tiny_train(output, config, plan=KillingPlan(20, 4, 42))
-    ((run, told),) = server.points.items()
-    assert told[-1][0] == 7
+    ((run, reported),) = server.points.items()
+    assert reported[-1][0] == 7
     new_process(monkeypatch)
     tiny_train(output, config, resume=output / "checkpoint-4")
     assert list(server.points) == [run], "it is a new run"
@@ -87,7 +87,7 @@ def test_a_resumed_run_goes_on_in_its_curve_and_tells_no_step_twice(tmp_path, se
 
 
 @pytest.mark.parametrize("event", ["made", "begin", "log", "end"])
-def test_a_tracker_that_fails_is_said_once_and_the_training_goes_on(
+def test_a_tracker_that_fails_is_said_once_and_the_training_continues(
     tmp_path, server, event, capsys
 ):
     server.fails_at = event
@@ -98,7 +98,7 @@ def test_a_tracker_that_fails_is_said_once_and_the_training_goes_on(
     assert "no route to host" in said
 
 
-def test_tensorboard_forgets_what_a_killed_run_told_after_its_checkpoint(tmp_path):
+def test_tensorboard_forgets_what_a_killed_run_reported_after_its_checkpoint(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     config = tiny_config(report_to=["tensorboard"], logging_steps=1, save_steps=4)

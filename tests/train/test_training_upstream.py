@@ -32,7 +32,7 @@ PUBLIC = {
 }  # fmt: skip
 STEP = ("get_batch_samples", "training_step", "log")
 MEASURED_STEP = (*STEP, "evaluate", "log", "_save_checkpoint")
-# The order in which Trainer's loop calls us: of two steps, and of a third that goes on.
+# The order in which Trainer's loop calls us: of two steps, and of a third after it.
 BEGUN = ("get_train_dataloader", "create_optimizer", "create_scheduler", "begin_training",
          "begin_epoch")  # fmt: skip
 FRESH = (*BEGUN, *STEP, *MEASURED_STEP, "log")

@@ -37,8 +37,8 @@ def test_a_stuck_read_is_named_and_ends_the_training(tmp_path, workers, capsys):
     assert "utterance-" in caught.value.where
     assert "resume_from_checkpoint=last" in caught.value.fix
     assert "Waiting for data since" in capsys.readouterr().out
-    whole = intact_checkpoints(tmp_path / "model")
-    assert all(path.name.startswith("checkpoint-") for path in whole)
+    full = intact_checkpoints(tmp_path / "model")
+    assert all(path.name.startswith("checkpoint-") for path in full)
 
 
 def test_a_training_that_gets_its_batches_is_left_alone(tmp_path):

@@ -44,8 +44,8 @@ def test_a_training_ends_bit_for_bit_alike_with_and_without_workers(tmp_path):
         ends.append((family.model.state_dict(), result.history))
     (weights, history), *others = ends
     assert [entry["step"] for entry in history]
-    for other, told in others:
-        assert told == history
+    for other, reported in others:
+        assert reported == history
         assert all(torch.equal(other[name], value) for name, value in weights.items())
 
 

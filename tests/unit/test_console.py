@@ -65,7 +65,7 @@ def test_a_table_breaks_no_word_and_no_number_at_any_width(width, monkeypatch, c
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_a_table_is_no_wider_than_the_screen(width, monkeypatch, capsys):
+def test_a_table_is_not_wider_than_the_screen(width, monkeypatch, capsys):
     monkeypatch.setattr(console.console(), "width", width)
     console.table("", COLUMNS, ROWS)
     lines = capsys.readouterr().out.splitlines()

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, read leniently, and shown to a person."""
+"""Files that are written in full or not at all, read leniently, and shown to a person."""
 
 from __future__ import annotations
 

@@ -272,20 +272,20 @@ class CommandLine:
             elif error.instead and error.setting:
                 tokens += _words(error.instead)
                 changed = True
-        unmended = any(
+        unfixed = any(
             isinstance(error, ConfigError)
             and (error.where or "").startswith("command line")
             and error.argument is None
             for error in errors
         )
-        command = self._command(tokens) if changed and not unmended else None
+        command = self._command(tokens) if changed and not unfixed else None
         return ConfigErrors(list(errors), command)
 
     def _command(self, tokens: Sequence[str]) -> str:
         return " ".join([self.program, *(_shell(token) for token in tokens)])
 
     def _flags(self, flags: argparse.Namespace) -> list[str]:
-        """The flags for Hydra, its own spelling."""
+        """The flags for Hydra, as it writes them."""
         given = []
         for name in ("cfg", "package", "config_name", "info"):
             value = getattr(flags, name)

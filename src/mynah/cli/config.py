@@ -143,7 +143,7 @@ def _load(name: str, config_dir: Path | None) -> Config:
             if (path / inside).is_file():
                 return read_recorded(path / inside, composed=inside.startswith(".hydra"))
         raise UserError(
-            f"{name} is no run's directory: it holds no config.yaml.",
+            f"{name} is not a run's directory: it holds no config.yaml.",
             where=name,
             fix="name a directory as outputs/2026-11-22/14-03-11",
         )

@@ -123,7 +123,7 @@ def run_job(config: DictConfig) -> Any:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    logging.raiseExceptions = False  # a log on a full disk is no reason to print tracebacks
+    logging.raiseExceptions = False  # a log on a full disk is not a reason to print tracebacks
     hydra = HydraConfig.get()
     directories = [Path(s.path) for s in hydra.runtime.config_sources if s.schema == "file"]
 

@@ -212,7 +212,7 @@ def _show_fits(entries: Sequence[Entry], *, as_json: bool) -> None:
 def _fits_described(
     device: str, free: int, fits: Sequence[Fit], others: Sequence[Fit]
 ) -> dict[str, Any]:
-    def told(fit: Fit) -> dict[str, Any]:
+    def record_of(fit: Fit) -> dict[str, Any]:
         return {
             "preset": fit.entry.preset,
             "way": fit.way,
@@ -224,8 +224,8 @@ def _fits_described(
     return {
         "device": device,
         "free_bytes": free,
-        "fits": [told(fit) for fit in fits],
-        "does_not_fit": [told(fit) for fit in others],
+        "fits": [record_of(fit) for fit in fits],
+        "does_not_fit": [record_of(fit) for fit in others],
     }
 
 

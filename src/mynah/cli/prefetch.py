@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=_COMMAND,
         description="Download the models and datasets that a run needs: weights as safetensors, "
         "configurations, processors, the splits' files. What is here is not fetched again; what "
-        "was cut goes on where it stopped. Afterwards the run works with offline=true.",
+        "was cut is resumed. Afterwards the run works with offline=true.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
             "examples:\n"
@@ -64,7 +64,7 @@ def _prefetch(arguments: Sequence[str], dry_run: bool) -> None:
     flags = [text for text in arguments if text.startswith("-")]
     if flags:
         raise UserError(
-            f"{flags[0]} is no flag of {_COMMAND}.", where=flags[0], fix=f"{_COMMAND} --help"
+            f"{flags[0]} is not a flag of {_COMMAND}.", where=flags[0], fix=f"{_COMMAND} --help"
         )
     composed = read_settings(arguments, _COMMAND)
     config = with_absolute_paths(composed.config, Path.cwd())
@@ -193,7 +193,7 @@ def _download(wanted: Sequence[Wanted]) -> None:
 
 
 def _stopped(one: Wanted, name: str, problem: OSError) -> UserError:
-    again = "give the same command again: it goes on from where it stopped"
+    again = "give the same command again: it resumes where it stopped"
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(
             f"The disk is full: {name} of {one.name} did not fit. What has come is kept.",

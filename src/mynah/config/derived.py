@@ -67,8 +67,8 @@ def with_derived_origins(
             found[name] = Origin("schema", follows)
     if "training.learning_rate" in nulls and _recommended_learning_rate(model, origins) is not None:
         preset = origins.get(_RECOMMENDED, SCHEMA)
-        told = preset.place or preset.detail
-        found["training.learning_rate"] = Origin("schema", f"{_RECOMMENDED}, {told}")
+        reason = preset.place or preset.detail
+        found["training.learning_rate"] = Origin("schema", f"{_RECOMMENDED}, {reason}")
     return found
 
 

@@ -29,7 +29,7 @@ def parse_duration(text: str) -> float:
         parts = re.findall(r"([\d.]+)([smhd])", written)
         total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     else:
-        raise ValueError(f"{text!r} is no length of time")
+        raise ValueError(f"{text!r} is not a length of time")
     if total <= 0:
-        raise ValueError(f"{text!r} is no time at all")
+        raise ValueError(f"{text!r} is not a time at all")
     return total

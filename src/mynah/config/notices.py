@@ -33,8 +33,8 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
     def asked(name: str) -> bool:
         return origins.get(name, SCHEMA).asked
 
-    if told := one_corpus.corpus_notice(origins):
-        yield told
+    if said := one_corpus.corpus_notice(origins):
+        yield said
     model, training, data = config.model, config.training, config.data
     named = model.pretrained or model.encoder_model_name or model.decoder_model_name
     lora = [name for name in names(Nature.LORA) if asked(name)]
@@ -76,7 +76,7 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
             yield f"training.{seconds} has no effect: training.{size} is set."
     if 1 <= training.max_steps <= training.warmup_steps and config.eval_checkpoint is None:
         yield (
-            f"training.warmup_steps={steps_text(training.warmup_steps)} is no shorter than "
+            f"training.warmup_steps={steps_text(training.warmup_steps)} is not shorter than "
             f"training.max_steps={training.max_steps}: the learning rate never reaches its peak."
         )
     defaults = upstream_fields()

@@ -194,7 +194,7 @@ def nearest(name: str) -> list[str]:
     if same_leaf:
         return sorted(same_leaf, key=lambda other: other.count("."))[:3]
     beside = [other for other in known if other.rpartition(".")[0] == section]
-    # Leaves are compared, not whole names: a shared section would make anything look alike.
+    # Leaves are compared, not full names: a shared section would make anything look alike.
     close: list[str] = []
     for others, cutoff in ((beside, 0.65), (known, 0.75)):
         leaves = {other.rpartition(".")[2]: other for other in reversed(others)}

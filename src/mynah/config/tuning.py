@@ -44,9 +44,9 @@ def tuning_of_recognizer(model: ModelConfig) -> Tuning:
 
 def tuning_of_parts(model: ModelConfig) -> Tuning:
     """What is done with speech encoder, projector and language model of a ``speech_llm``."""
-    hears = model.pretrained or model.encoder_model_name
+    pretrained = model.pretrained or model.encoder_model_name
     return Tuning(
-        encoder=model.encoder_tuning or (FROZEN if hears else FULL),
+        encoder=model.encoder_tuning or (FROZEN if pretrained else FULL),
         projector=model.projector_tuning or FULL,
         decoder=model.decoder_tuning or (LORA if model.use_lora else FULL),
     )

@@ -163,7 +163,7 @@ def _record_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | N
             )
         for key, below in value.items():
             if mistake := _record_mistake(setting, f"{name}.{key}", below):
-                return dataclasses.replace(mistake, instead=None)  # it is not the whole value
+                return dataclasses.replace(mistake, instead=None)  # it is not the full value
         return None
     entry, leaf = f"{setting.name}.{deep[0]}", deep[1]
     if leaf not in fields:
@@ -249,7 +249,7 @@ def limits_mistake(setting: Setting, value: Any) -> ValueMistake | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not math.isfinite(value):
-        return ValueMistake(f"{setting.name} is {value}: no number.", _suggestion(setting))
+        return ValueMistake(f"{setting.name} is {value}: not a number.", _suggestion(setting))
     instead = setting.metadata.get("instead")
 
     def nearest(bound: float) -> str | None:

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
+from mynah.config.annotations import is_bracketed
+
 # What is taken for an annotation where it is looked for, by the pattern that takes it out.
 USUAL = ("<*>", "[*]", "{*}")
 SIGNS = r"[<\[{]"  # one of them is in every usual annotation, as RE2 writes it
-_CLOSING = {"<": ">", "[": "]", "{": "}", "(": ")"}
 
 
 @lru_cache(maxsize=64)
@@ -32,9 +33,8 @@ def expression(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _one(pattern: str) -> str:
-    first, last = pattern[0], pattern[-1]
-    bracketed = _CLOSING.get(first) == last
-    inside = f"[^{re.escape(first + last)}]*" if bracketed else r"\S*"
+    bracketed = is_bracketed(pattern)
+    inside = f"[^{re.escape(pattern[0] + pattern[-1])}]*" if bracketed else r"\S*"
     made = inside.join(re.escape(part) for part in pattern.split("*"))
     # Without brackets it is a word of its own: "%*" takes out %uh, and leaves 5%.
     return made if bracketed else rf"(?<!\S){made}(?!\S)"

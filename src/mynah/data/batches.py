@@ -136,8 +136,8 @@ class BatchPlan(NumberedBatches):
     def padding_fraction(self, epoch: int = 0) -> float:
         """Share of the padded seconds of an epoch that is padding."""
         pairs = [self._seconds_of(epoch, number) for number in range(len(self._buckets))]
-        padded, heard = (sum(column) for column in zip(*pairs, strict=True))
-        return 1.0 - heard / padded if padded else 0.0
+        padded, real = (sum(column) for column in zip(*pairs, strict=True))
+        return 1.0 - real / padded if padded else 0.0
 
     def typical_batch(self) -> list[int]:
         """Rows of a batch such as half of the steps are smaller than, in padded seconds."""
@@ -232,7 +232,7 @@ class BatchPlan(NumberedBatches):
         generator = np.random.default_rng([self._seed, epoch, number])
         if self._repeats is not None:
             repeats = self._repeats[bucket.start : bucket.start + bucket.rows]
-            counts = drawn(repeats, seed=self._seed + number, epoch=epoch)
+            counts = sampled_counts(repeats, seed=self._seed + number, epoch=epoch)
             if counts.max() > 1:
                 positions, copies = _spread(counts, generator)
                 return rows[positions], copies
@@ -268,7 +268,7 @@ class BatchPlan(NumberedBatches):
         return [int(row) for row in np.resize(rows, self._full_batch(bucket))]
 
 
-def drawn(repeats: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
+def sampled_counts(repeats: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
     """How often each row comes in an epoch, int64 [rows]: systematic sampling.
 
     A comb of teeth one place apart lies over the rows, each as wide as its repeats; a row
@@ -302,7 +302,7 @@ def _lengths(durations_seconds: Sequence[float] | np.ndarray) -> np.ndarray:
     if lengths.ndim != 1 or not len(lengths):
         raise ValueError("a batch plan needs at least one row")
     if not np.isfinite(lengths).all() or (lengths < 0).any():
-        raise ValueError("a length is negative or no number")
+        raise ValueError("a length is negative or not a number")
     return _rounded_up(lengths)
 
 
@@ -318,7 +318,7 @@ def _per_row(values: Sequence[float] | np.ndarray, rows: int, kind: type, name: 
     if array.shape != (rows,):
         raise ValueError(f"there is not one {name} a row")
     if not np.isfinite(array).all() or (array < 0).any():
-        raise ValueError(f"{name} is negative or no number")
+        raise ValueError(f"{name} is negative or not a number")
     return array.astype(kind, copy=False)
 
 

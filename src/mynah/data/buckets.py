@@ -115,7 +115,7 @@ def cut(
             drift = max(_DRIFT * size, _DRIFT_OF_PAIRS if size == 2 else _LEAST_DRIFT)
             fewest = _fewest(size) * world_size
             alike = 0
-        # Whole steps, so that no batch is left partly empty.
+        # Full steps, so that no batch is left partly empty.
         step_rows = size * world_size
         end = places.end_of(start, -(-max(alike, fewest) // step_rows) * step_rows)
         if places.between(end, total) < fewest // 2:

@@ -46,10 +46,10 @@ class Batches(Epoch, Protocol[Key]):
         """The rows of a batch as far as they are known before it is read: of a stream none."""
 
     def state(self, batches: int) -> dict[str, Any] | None:
-        """What a checkpoint has to hold to go on after so many batches; None: nothing."""
+        """What a checkpoint has to hold to resume after so many batches; None: nothing."""
 
     def restore(self, states: Sequence[dict[str, Any]]) -> None:
-        """Go on from what :meth:`state` gave on each rank."""
+        """Resume from what :meth:`state` gave on each rank."""
 
 
 class NumberedBatches(ABC):

@@ -96,9 +96,11 @@ def confusions(rows: Sequence[UtteranceScore], most: int) -> Confusions:
         return ranked[:most]
 
     return Confusions(
-        substitutions=[(said, heard, count) for (said, heard), count in top("substitute")],
+        substitutions=[
+            (said, recognized, count) for (said, recognized), count in top("substitute")
+        ],
         deletions=[(said, count) for (said,), count in top("delete")],
-        insertions=[(heard, count) for (heard,), count in top("insert")],
+        insertions=[(recognized, count) for (recognized,), count in top("insert")],
     )
 
 
@@ -120,14 +122,14 @@ def _pairs(evaluation: Evaluation) -> list[tuple[Hypothesis, UtteranceScore]]:
 
 
 def _score(evaluation: Evaluation, rows: Sequence[UtteranceScore]) -> Scores:
-    whole = evaluation.scores
+    of_split = evaluation.scores
     return score_rows(
         rows,
-        [measure.metric for measure in whole.shown if measure.metric.name in rows[0].statistics],
-        best=whole.best,
-        normalizer=whole.normalizer,
-        bootstrap_samples=whole.bootstrap_samples,
-        bootstrap_seed=whole.bootstrap_seed,
+        [measure.metric for measure in of_split.shown if measure.metric.name in rows[0].statistics],
+        best=of_split.best,
+        normalizer=of_split.normalizer,
+        bootstrap_samples=of_split.bootstrap_samples,
+        bootstrap_seed=of_split.bootstrap_seed,
     )
 
 

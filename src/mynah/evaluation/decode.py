@@ -57,7 +57,7 @@ def decode(
 
     Utterances of similar length are decoded together. The model is put into evaluation mode
     and every module back into its former mode, and all random states are what they were, so
-    that a training goes on as if nothing had been measured.
+    that a training continues as if nothing had been measured.
 
     Where several processes train one model, all of them call this: each decodes its share of the
     batches, which are those that one process would decode, and gets everybody's hypotheses.
@@ -180,7 +180,7 @@ def without_a_trace(model: Any) -> Iterator[None]:
             torch.mps.set_rng_state(mps)
 
 
-class _Told(Exception):  # noqa: N818 - what another process said of its error
+class _Reported(Exception):  # noqa: N818 - what another process said of its error
     pass
 
 
@@ -202,7 +202,7 @@ class _Results:
         """Add what the other processes found."""
         if distributed.world_size() == 1:
             return
-        failures = {row: _Told(_reason(error)) for row, error in self._failures.items()}
+        failures = {row: _Reported(_reason(error)) for row, error in self._failures.items()}
         for texts, failed in distributed.gather((self._texts, failures)):
             self._texts |= texts
             self._failures = {**failed, **self._failures}
@@ -275,7 +275,7 @@ def _transcribe(family: Family, clips: dict[int, Clip], results: _Results) -> No
 def _reason(error: Exception) -> str:
     if isinstance(error, UserError):
         return error.what
-    if isinstance(error, _Told):
+    if isinstance(error, _Reported):
         return str(error)
     return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 

@@ -130,13 +130,13 @@ def _example(family: Family, corpus: Corpus, row: int, text: Callable[[str], str
 
 def _together(sums: _Sums) -> _Sums:
     """What all processes found."""
-    whole = _Sums()
+    sums = _Sums()
     parts: list[_Sums] = distributed.gather(sums)
     for part in parts:
-        whole.totals += part.totals
-        whole.tokens += part.tokens
-        whole.problems |= part.problems
-    return whole
+        sums.totals += part.totals
+        sums.tokens += part.tokens
+        sums.problems |= part.problems
+    return sums
 
 
 def _measure(sums: _Sums, corpus: Corpus) -> Measure:

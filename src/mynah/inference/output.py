@@ -169,7 +169,7 @@ class Folder:
         return hashlib.blake2b(json.dumps(of).encode(), digest_size=16).hexdigest()
 
     def _read(self) -> dict[str, str]:
-        """Names with their keys; a last line that a kill cut is no entry."""
+        """Names with their keys; a last line that a kill cut is not an entry."""
         found = {}
         try:
             lines = (self._path / JOURNAL).read_text(encoding="utf-8").splitlines()

@@ -18,7 +18,7 @@ _STRETCH_FRAMES = 512
 _SILERO_LOCK = threading.Lock()  # its memory is in the model
 _SPEECH, _NO_SPEECH = 0.5, 0.35  # Silero's own thresholds: speech begins, and ends
 _QUIETEST_DECIBELS = -70.0  # of full scale: a recorder's own noise is louder
-_BELOW_SPEECH_DECIBELS = 25.0  # what is so much softer than the loudest is no speech
+_BELOW_SPEECH_DECIBELS = 25.0  # what is so much softer than the loudest is not speech
 _ABOVE_NOISE_DECIBELS = 6.0
 
 

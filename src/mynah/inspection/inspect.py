@@ -122,7 +122,7 @@ def inspect_corpus(
         cache: Where measurements of recordings are kept.
         threads: How many recordings are decoded at once.
         listen: Whether the audio is measured.
-        sample: Measure and decode so many rows of a split at most, drawn evenly; what the
+        sample: Measure and decode so many rows of a split at most, taken evenly; what the
             tables tell is of all rows.
         family: A model to decode with.
         checkpoint: Where it comes from.

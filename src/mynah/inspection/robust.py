@@ -31,7 +31,7 @@ def robust_z(values: np.ndarray) -> np.ndarray:
 
 
 def robust_z_within(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """The same within each group by itself; 0 where a value is no number.
+    """The same within each group by itself; 0 where a value is not a number.
 
     Args:
         values: [n].

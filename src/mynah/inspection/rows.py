@@ -47,7 +47,7 @@ class Rows:
     Attributes:
         durations: Seconds; 0 where the audio cannot be read.
         texts: What the transcripts measure.
-        counts: What the transcripts of each language are made of.
+        counts: What the transcripts of each language hold.
         digests: Equal for recordings with the same content; 0 where that is not known.
         channels: Which channel of its file an utterance is on; -1: all are mixed.
         no_speech: Whether it is known to hold no speech.
@@ -68,7 +68,7 @@ class Rows:
 
     @property
     def characters_a_second(self) -> np.ndarray:
-        """Of the transcript over the whole recording, [rows]; NaN where either is missing."""
+        """Of the transcript over the full recording, [rows]; NaN where either is missing."""
         return self._a_second(self.texts.characters)
 
     @property
@@ -78,10 +78,10 @@ class Rows:
 
     def all_counts(self) -> TextCounts:
         """The counts of all languages together."""
-        whole = TextCounts()
+        merged = TextCounts()
         for counts in self.counts.values():
-            whole.merge(counts)
-        return whole
+            merged.merge(counts)
+        return merged
 
     def _a_second(self, lengths: np.ndarray) -> np.ndarray:
         spoken = (self.durations > 0) & (lengths > 0)

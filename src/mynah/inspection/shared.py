@@ -26,7 +26,7 @@ class Shared:
     sentences: int
     recordings: int
 
-    def told(self) -> list[str]:
+    def described(self) -> list[str]:
         """What is shared, in words; nothing where nothing is."""
         counts = {
             "speaker": len(self.speakers),

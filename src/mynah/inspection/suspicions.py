@@ -17,7 +17,7 @@ from mynah.inspection.words.writing_systems import foreign_letters
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
 
-SILENT_DB = -60.0  # below full scale; speech that anybody hears is above -45
+SILENT_DB = -60.0  # below full scale; speech that is audible is above -45
 MOSTLY_SILENCE = 0.85
 CLIPPED_SHARE = 0.0005
 DC_OFFSET = 0.01  # of full scale
@@ -159,11 +159,11 @@ def _of_audio(scan: AudioScan, sample_rate: int) -> list[Suspicion]:
     places = {int(row): position for position, row in enumerate(scan.rows)}
 
     def of(
-        key: str, mask: np.ndarray, severity: np.ndarray, told: Callable[[int], str]
+        key: str, mask: np.ndarray, severity: np.ndarray, describe: Callable[[int], str]
     ) -> Suspicion:
         positions = np.flatnonzero(mask)  # a comparison with NaN is false
         worst = positions[np.argsort(-severity[positions], kind="stable")]
-        return Suspicion(_kind(key), scan.rows[worst], lambda row: told(places[row]))
+        return Suspicion(_kind(key), scan.rows[worst], lambda row: describe(places[row]))
 
     return [
         of("silent", silent, -level, lambda at: f"{level[at]:.0f} dB"),
@@ -200,12 +200,12 @@ def _of_rate(rows: Rows) -> list[Suspicion]:
     rates = rows.characters_a_second
     scores = robust_z_within(np.log(rates), rows.languages.codes)
 
-    def told(row: int) -> str:
+    def described(row: int) -> str:
         return f"{rates[row]:.1f} characters a second, {scores[row]:+.1f} deviations"
 
     return [
-        Suspicion(_kind("text_too_long"), _worst(scores > FAR, scores), told),
-        Suspicion(_kind("text_too_short"), _worst(scores < -FAR, -scores), told),
+        Suspicion(_kind("text_too_long"), _worst(scores > FAR, scores), described),
+        Suspicion(_kind("text_too_short"), _worst(scores < -FAR, -scores), described),
     ]
 
 
@@ -265,11 +265,11 @@ def _duplicates(corpus: Corpus, rows: Rows) -> Suspicion:
     again = (earlier != np.arange(len(rows))) & (rows.digests != 0)
     differs = rows.texts.keys != rows.texts.keys[earlier]
 
-    def told(row: int) -> str:
+    def described(row: int) -> str:
         another = ", with another transcript" if differs[row] else ""
         return f"the recording of {corpus.ids[int(earlier[row])]}{another}"
 
-    return Suspicion(_kind("duplicate"), _worst(again, differs.astype(float)), told)
+    return Suspicion(_kind("duplicate"), _worst(again, differs.astype(float)), described)
 
 
 def _unreadable(

@@ -69,13 +69,13 @@ def _overview(inspection: Inspection) -> None:
         rows = [[name, *(column[name] for column in facts)] for name in facts[0]]
         console.table(inspection.name, ["", *(split.name for split in together)], rows)
     if inspection.sample is not None:
-        heard = ", ".join(
+        listened = ", ".join(
             f"{len(split.scan):,} of {len(split.rows):,} in {split.name}"
             for split in splits
             if split.scan is not None
         )
-        if heard:
-            console.say(f"Listened to a sample: {heard}; all else is of every row.")
+        if listened:
+            console.say(f"Listened to a sample: {listened}; all else is of every row.")
 
 
 def _facts(split: SplitInspection) -> dict[str, str]:

@@ -28,7 +28,7 @@ def class_of(name: str) -> type[Family]:
 
 
 def family_of(part: PretrainedPart, *, asked: str = AUTO_FAMILY) -> type[Family]:
-    """The family of one whole pretrained recognizer, or of a checkpoint.
+    """The family of one complete pretrained recognizer, or of a checkpoint.
 
     Args:
         part: The recognizer.

@@ -1,7 +1,7 @@
 """The contract between one architecture family and everything that is shared.
 
 What differs between architectures is here and nowhere else: how a model is built or
-loaded, what it hears, what it is asked to say, its loss, and how it decodes.
+loaded, what it takes, what it learns to write, its loss, and how it decodes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mynah.errors import UserError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from mynah.config.schema import ModelConfig
-    from mynah.models.pretrained.part import PretrainedPart
+    from mynah.models.pretrained.part import NamedParts, PretrainedPart
     from mynah.models.transcript import Clip, Transcript, Word
 
 
@@ -99,7 +99,7 @@ class Family(ABC):
         name: The family's name, as ``model.family`` gives it.
         model: The module that is trained, a PreTrainedModel or a PeftModel around one.
         sample_rate: Hertz of the audio that :meth:`features` takes.
-        pretrained: Whether any weights were loaded rather than drawn.
+        pretrained: Whether any weights were loaded rather than initialized.
         feature_seconds: Seconds a feature frame covers where features are spectral, as
             0.01; None where the model takes samples (SpecAugment then does not apply).
         supports: The settings in :data:`OPTIONAL_SETTINGS` that apply to the family.
@@ -181,12 +181,7 @@ class Family(ABC):
     @classmethod
     @abstractmethod
     def build(
-        cls,
-        config: ModelConfig,
-        parts: Mapping[str, PretrainedPart],
-        *,
-        texts: Iterable[str],
-        sample_rate: int,
+        cls, config: ModelConfig, parts: NamedParts, *, texts: Iterable[str], sample_rate: int
     ) -> Family:
         """From scratch or from pretrained parts.
 
@@ -202,7 +197,7 @@ class Family(ABC):
 
     @classmethod
     @abstractmethod
-    def load(cls, directory: Path, *, offline: bool = False) -> Family:
+    def load(cls, directory: Path, *, offline: bool = False) -> Self:
         """From a checkpoint that :meth:`save` wrote, strictly: no weight missing or left over."""
 
     @abstractmethod
@@ -270,7 +265,7 @@ class Family(ABC):
         """Look at the languages of a corpus (ISO 639-1 codes, "" among them) before training.
 
         Raises:
-            UserError: The model has to be told a language, and is not, or does not know one.
+            UserError: The model has to be given a language, and has none, or does not know one.
         """
         return
 

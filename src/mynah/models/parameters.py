@@ -1,4 +1,4 @@
-"""What a model is made of, counted; and its parts put out of training."""
+"""What a model consists of, counted; and its parts put out of training."""
 
 from __future__ import annotations
 

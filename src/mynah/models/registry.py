@@ -116,16 +116,16 @@ def load(
         offline: Load nothing that is not on this machine.
         attention: Attention kernel, or None for the library's choice.
         as_trained: Hold what was frozen in the precision of its training; otherwise all weights
-            are whole, and in float32.
+            are held in float32.
 
     Raises:
-        UserError: The directory is no checkpoint, its weights do not fit, or the weights it
+        UserError: The directory is not a checkpoint, its weights do not fit, or the weights it
             builds on are not to be had.
     """
     directory = Path(directory)
     if not (directory / "config.json").is_file():
         raise UserError(
-            "This is no checkpoint: it has no config.json.",
+            "This is not a checkpoint: it has no config.json.",
             where=str(directory),
             fix="Name a directory checkpoint-N that a training wrote.",
         )

@@ -25,22 +25,29 @@ def fastconformer_config(sizes: EncoderConfig) -> Any:
             fix="Make model.encoder.hidden_size a multiple of model.encoder.heads.",
         )
     return ParakeetEncoderConfig(
-        hidden_size=sizes.hidden_size,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        intermediate_size=sizes.feed_forward_size,
-        conv_kernel_size=sizes.conv_kernel_size,
+        **conformer_layers(sizes),
         subsampling_factor=sizes.subsampling_factor,
         subsampling_conv_channels=sizes.subsampling_channels,
-        num_mel_bins=sizes.mel_bins,
         dropout=sizes.dropout,
-        activation_dropout=sizes.dropout,
-        attention_dropout=sizes.dropout,
         layerdrop=0.0,
         attention_bias=False,
         convolution_bias=False,
         scale_input=False,
     )
+
+
+def conformer_layers(sizes: EncoderConfig) -> dict[str, Any]:
+    """What all of transformers' conformers over log-mel features call alike."""
+    return {
+        "hidden_size": sizes.hidden_size,
+        "num_hidden_layers": sizes.layers,
+        "num_attention_heads": sizes.heads,
+        "intermediate_size": sizes.feed_forward_size,
+        "conv_kernel_size": sizes.conv_kernel_size,
+        "num_mel_bins": sizes.mel_bins,
+        "activation_dropout": sizes.dropout,
+        "attention_dropout": sizes.dropout,
+    }
 
 
 def log_mel_extractor(mel_bins: int, sample_rate: int) -> Any:

@@ -1,1 +1,1 @@
-"""What HTML pages are made of: escaped markup, plots, players, a shell with no outside."""
+"""What HTML pages consist of: escaped markup, plots, players, a shell with no outside."""

@@ -29,7 +29,7 @@ def bars(
         low: Lower edge of the first bin.
         width: Of a bin.
         beyond: Values above the last edge, named and not drawn.
-        median: Of all values, drawn as a line.
+        median: Of all values, shown as a line.
         x_label: What is binned, with its unit.
         what: What is counted, as ``recordings``.
         description: For who cannot see it.

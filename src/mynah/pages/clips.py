@@ -13,7 +13,7 @@ from mynah.pages.markup import Markup, tag
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
 
-CLIP_RATE = 16000  # hertz; enough to hear what was said
+CLIP_RATE = 16000  # hertz; enough to understand what was said
 MAX_BYTES = 24 * 2**20  # of all clips of a page together: one that still opens at once
 _COMPRESSION = 0.7  # of 0 to 1; about 29 kbit/s of read speech
 
@@ -60,7 +60,7 @@ def player(corpus: Corpus, row: int, budget: ClipBudget) -> Markup:
 def data_address(audio: np.ndarray, sample_rate: int) -> str:
     """float32 [samples] as a ``data:`` address of MP3, which every browser plays, or of WAV.
 
-    A ninth of the size of WAV. Opus is no smaller here, and Safari before 18.4 refuses it.
+    A ninth of the size of WAV. Opus is not smaller here, and Safari before 18.4 refuses it.
     """
     import soundfile
     import soxr

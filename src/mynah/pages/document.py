@@ -30,7 +30,7 @@ def document(
     style: str,
     script: str,
 ) -> str:
-    """The whole page as text.
+    """The page as text.
 
     Args:
         title: In the browser's tab.

@@ -44,14 +44,14 @@ class Augmented:
     Attributes:
         id: Of the utterance.
         text: Its transcript.
-        drawn: What was drawn for it, as :meth:`Augmentation.describe` says it.
+        sampled: What was sampled for it, as :meth:`Augmentation.describe` says it.
         before: As it was recorded.
         after: As the training takes it.
     """
 
     id: str
     text: str
-    drawn: dict[str, Any]
+    sampled: dict[str, Any]
     before: PreviewedClip
     after: PreviewedClip
 
@@ -86,16 +86,16 @@ def augment_some(
         utterance = corpus[row]
         try:
             audio = corpus.read_audio(row)
-            drawn = augmentation.draw(epoch=epoch, utterance_id=utterance.id)
-            heard = augmentation.waveform(audio, drawn)
+            sampled = augmentation.draw(epoch=epoch, utterance_id=utterance.id)
+            altered = augmentation.waveform(audio, sampled)
         except (UserError, ValueError, OSError) as problem:
             console.notice(f"Utterance {utterance.id} is passed over: {problem}")
             continue
-        after = log_mel(heard, corpus.sample_rate, mel_bins)
+        after = log_mel(altered, corpus.sample_rate, mel_bins)
         # The mean of what is given stands where something is masked.
         ramp = _ramp(after.shape)
         masked = augmentation.features(ramp, epoch=epoch, utterance_id=utterance.id) != ramp
-        described = augmentation.describe(drawn) | _described(masked)
+        described = augmentation.describe(sampled) | _described(masked)
         before = log_mel(audio, corpus.sample_rate, mel_bins)
         made.append(
             Augmented(
@@ -103,7 +103,7 @@ def augment_some(
                 utterance.text,
                 described,
                 PreviewedClip(audio, before, np.zeros(before.shape, dtype=bool)),
-                PreviewedClip(heard, after, masked),
+                PreviewedClip(altered, after, masked),
             )
         )
     if not made:

@@ -31,13 +31,13 @@ def preview_page(
     command: str,
     settings: str,
 ) -> str:
-    """The whole page as text.
+    """The page as text.
 
     Args:
         made: The utterances.
         corpus: Name of the corpus.
         sample_rate: Hertz of the audio.
-        epoch: Which pass over the data they are drawn for.
+        epoch: Which pass over the data they are sampled for.
         created: When, UTC.
         command: How it is made again.
         settings: The settings of augmentation, as YAML.
@@ -62,12 +62,12 @@ def preview_page(
 _IN_WORDS = ("speed", "room", "gain_db", "noise", "telephone", "spec_augment")
 
 
-def describe_drawn(drawn: dict[str, Any]) -> list[str]:
+def describe_sampled(sampled: dict[str, Any]) -> list[str]:
     """What was sampled, in words for people."""
     said: list[str] = []
-    if "speed" in drawn:
-        said.append(f"speed {drawn['speed']:g}")
-    room = drawn.get("room")
+    if "speed" in sampled:
+        said.append(f"speed {sampled['speed']:g}")
+    room = sampled.get("room")
     if isinstance(room, dict):
         size = " × ".join(f"{side:.1f}" for side in room["size"])
         said.append(
@@ -76,29 +76,29 @@ def describe_drawn(drawn: dict[str, Any]) -> list[str]:
         )
     elif room is not None:
         said.append(f"room {room}")
-    if "gain_db" in drawn:
-        said.append(f"gain {drawn['gain_db']:+.1f} dB")
-    if "noise" in drawn:
-        noise = drawn["noise"]
+    if "gain_db" in sampled:
+        said.append(f"gain {sampled['gain_db']:+.1f} dB")
+    if "noise" in sampled:
+        noise = sampled["noise"]
         what = ", ".join(piece["file"] for piece in noise.get("pieces", ()))
         what = what or f"made, {noise['colour']:.0%} pink"
         said.append(f"noise {noise['snr_db']:.1f} dB below the speech: {what}")
-    if "telephone" in drawn:
-        said.append(f"telephone, {drawn['telephone']}")
-    if "spec_augment" in drawn:
-        masks = drawn["spec_augment"]
+    if "telephone" in sampled:
+        said.append(f"telephone, {sampled['telephone']}")
+    if "spec_augment" in sampled:
+        masks = sampled["spec_augment"]
         said.append(
             f"masked: {masks['time_masked']:.1%} of the time, "
             f"{masks['frequency_masked']:.1%} of the bands"
         )
-    said += [f"{name}: {value}" for name, value in drawn.items() if name not in _IN_WORDS]
+    said += [f"{name}: {value}" for name, value in sampled.items() if name not in _IN_WORDS]
     return said or ["nothing was sampled this time"]
 
 
 def _utterance(one: Augmented, sample_rate: int, budget: ClipBudget) -> Markup:
-    # Both are drawn to one scale, in time and in loudness.
-    seconds = max(len(heard.audio) for heard in (one.before, one.after)) / sample_rate
-    loudest = max(float(heard.decibels.max()) for heard in (one.before, one.after))
+    # Both are sampled to one scale, in time and in loudness.
+    seconds = max(len(clip.audio) for clip in (one.before, one.after)) / sample_rate
+    loudest = max(float(clip.decibels.max()) for clip in (one.before, one.after))
     shown = [
         tag(
             "figure",
@@ -107,31 +107,33 @@ def _utterance(one: Augmented, sample_rate: int, budget: ClipBudget) -> Markup:
                 tag("strong", name),
                 tag(
                     "span",
-                    f"{len(heard.audio) / sample_rate:.2f} s, {heard.level_db:.1f} dB",
+                    f"{len(clip.audio) / sample_rate:.2f} s, {clip.level_db:.1f} dB",
                     class_="quiet",
                 ),
             ),
-            _spectrogram(heard, sample_rate, seconds, loudest, f"{name}: {one.id}"),
-            _player(heard, sample_rate, budget, f"{one.id}, {name}"),
+            _spectrogram(clip, sample_rate, seconds, loudest, f"{name}: {one.id}"),
+            _player(clip, sample_rate, budget, f"{one.id}, {name}"),
         )
-        for name, heard in (("before", one.before), ("after", one.after))
+        for name, clip in (("before", one.before), ("after", one.after))
     ]
     return join(
         [
             tag("p", one.text, class_="spoken"),
-            tag("ul", [tag("li", said) for said in describe_drawn(one.drawn)], class_="drawn"),
+            tag(
+                "ul", [tag("li", said) for said in describe_sampled(one.sampled)], class_="sampled"
+            ),
             tag("div", shown, class_="pair"),
         ]
     )
 
 
 def _spectrogram(
-    heard: PreviewedClip, sample_rate: int, seconds: float, loudest: float, description: str
+    clip: PreviewedClip, sample_rate: int, seconds: float, loudest: float, description: str
 ) -> Markup:
-    bins = heard.decibels.shape[1]
+    bins = clip.decibels.shape[1]
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     scale = (right - _LEFT) / max(seconds, HOP_SECONDS)
-    decibels = np.where(heard.masked, loudest - 40, heard.decibels)
+    decibels = np.where(clip.masked, loudest - 40, clip.decibels)
     labels = [
         tag("text", f"{time:g} s", class_="x", x=round(_LEFT + time * scale, 1), y=_HEIGHT - 8)
         for time in ticks(0.0, seconds)
@@ -150,7 +152,7 @@ def _spectrogram(
             href=picture_address(spectrogram_picture(decibels, loudest)),
             x=_LEFT,
             y=_TOP,
-            width=round(len(heard.audio) / sample_rate * scale, 1),
+            width=round(len(clip.audio) / sample_rate * scale, 1),
             height=bottom - _TOP,
             preserveAspectRatio="none",
         ),
@@ -161,8 +163,8 @@ def _spectrogram(
     )
 
 
-def _player(heard: PreviewedClip, sample_rate: int, budget: ClipBudget, name: str) -> Markup:
-    address = budget.spend(data_address(heard.audio, sample_rate))
+def _player(clip: PreviewedClip, sample_rate: int, budget: ClipBudget, name: str) -> Markup:
+    address = budget.spend(data_address(clip.audio, sample_rate))
     if address is None:
         return tag("span", "recording left out: the page is large enough", class_="quiet")
     return tag("audio", controls=True, preload="none", src=address, aria_label=f"Recording: {name}")

@@ -60,7 +60,7 @@ def record(run_directory: Path, **fields: Any) -> None:
 
 @dataclass
 class RunRecord:
-    """The record of the run that is going on.
+    """The record of the current run.
 
     A training also locks its model directory, so that two runs never write to the same one at
     a time. The lock is the operating system's: it goes when the process does, however it ends.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# A label stands for one frame of a sound that goes on around it: where loudness does not tell
+# A label stands for one frame of a sound that is longer: where loudness does not tell
 # where a word ends, so much beside its last label is not cut.
 _BESIDE_A_LABEL_SECONDS = 0.12
 _QUIETER_DECIBELS = 12.0  # than the words on both sides

@@ -23,7 +23,7 @@ class Recording:
     channel: int | None = None
 
     def __post_init__(self) -> None:
-        self._whole: tuple[int, np.ndarray] | None = None
+        self._full: tuple[int, np.ndarray] | None = None
         self._seconds: float | None = None
 
     @property
@@ -47,7 +47,7 @@ class Recording:
             ValueError, OSError: It cannot be decoded.
         """
         last, seconds = end / sample_rate, self.duration_seconds
-        if self._whole is not None:
+        if self._full is not None:
             return self._decoded(sample_rate)[start:end]
         return files.read(
             self.path,
@@ -59,7 +59,7 @@ class Recording:
 
     def _decoded(self, sample_rate: int) -> np.ndarray:
         """All of it, where a piece cannot be decoded without what is before it."""
-        if self._whole is None or self._whole[0] != sample_rate:
+        if self._full is None or self._full[0] != sample_rate:
             decoded = files.read(self.path, sample_rate, channel=self.channel)
-            self._whole = (sample_rate, decoded)
-        return self._whole[1]
+            self._full = (sample_rate, decoded)
+        return self._full[1]

@@ -222,14 +222,14 @@ def _aligned(
     *,
     start_seconds: float = 0.0,
     end_seconds: float | None = None,
-    whole: bool = False,
+    uncut: bool = False,
 ) -> list[CutUtterance]:
-    """Align a stretch of a recording; ``whole``: score it, and cut it nowhere."""
+    """Align a stretch of a recording; ``uncut``: score it, and cut it nowhere."""
     from mynah.segmentation.aligning.labels import WordTokenizer
 
     tokenizer = WordTokenizer(family)
     word_labels = tokenizer.tokenize_all(word.text for word in transcript.words)
-    heard = listen(
+    stretch = listen(
         recording,
         family,
         aligned_text.used_labels(word_labels),
@@ -240,9 +240,9 @@ def _aligned(
         end_seconds=end_seconds,
         advance=advance,
     )
-    if whole:
-        return [aligned_text.scored(transcript, word_labels, heard, request.rules)]
-    return aligned_text.utterances(transcript, word_labels, heard, request.rules)
+    if uncut:
+        return [aligned_text.scored(transcript, word_labels, stretch, request.rules)]
+    return aligned_text.utterances(transcript, word_labels, stretch, request.rules)
 
 
 def _timed(
@@ -270,7 +270,7 @@ def _timed(
                 request,
                 start_seconds=each.start_seconds,
                 end_seconds=each.end_seconds,
-                whole=not each.rejected,
+                uncut=not each.rejected,
             )
             made += [replace(p, speaker=each.speaker, channel=each.channel) for p in pieces]
         if each.end_seconds > reached:

@@ -13,7 +13,7 @@ from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscri
 from mynah.segmentation.transcript import is_spoken, read_transcript
 from mynah.segmentation.utterance import CutUtterance
 
-_OVERLAP_SECONDS = 0.3  # annotators' times are no better
+_OVERLAP_SECONDS = 0.3  # annotators' times are not better
 
 
 def timed_utterances(
@@ -22,7 +22,7 @@ def timed_utterances(
     """The utterances of one recording, with reasons for those that are rejected.
 
     Single words are put together, and cut at pauses. Subtitles that end within a sentence,
-    without a pause, go on in the next one. Anything else is taken as it is.
+    without a pause, continue in the next one. Anything else is taken as it is.
 
     Args:
         transcript: What is said when, of this recording alone.
@@ -118,7 +118,7 @@ def _cut(cuts: Sequence[Cut | None], place: int) -> Cut:
 
 
 def _joined(entries: Sequence[TimedEntry], rules: Rules) -> list[TimedEntry]:
-    """Subtitles with those they go on in, as long as the most that is allowed."""
+    """Subtitles with those they continue in, as long as the most that is allowed."""
     made: list[TimedEntry] = []
     for entry in entries:
         before = made[-1] if made else None
@@ -145,7 +145,7 @@ def _ends_sentence(text: str) -> bool:
 
 
 def _overlapping(made: Sequence[CutUtterance]) -> set[int]:
-    """Numbers of those during which another, on the same channel, goes on."""
+    """Numbers of those during which another, on the same channel, is still on."""
     found: set[int] = set()
     open_ones: list[int] = []
     for number, one in enumerate(made):

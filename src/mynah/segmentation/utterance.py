@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Reasons for which an utterance is rejected, as they are counted.
-NOT_HEARD = "words not in the audio"
+NOT_IN_AUDIO = "words not in the audio"
 UNSPELLABLE = "words the model cannot write"
 LOW_SCORE = "low score"
 TOO_LONG = "too long, no pause to cut at"

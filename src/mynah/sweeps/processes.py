@@ -288,8 +288,8 @@ def _progress_line(one: _Running, now: float) -> str:
 
 def clock_time(seconds: float) -> str:
     """``75.2`` as ``1:15``, ``4000`` as ``1:06:40``."""
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
+    total = round(seconds)
+    hours, rest = divmod(total, 3600)
     if hours:
         return f"{hours}:{rest // 60:02}:{rest % 60:02}"
     return f"{rest // 60}:{rest % 60:02}"

@@ -94,7 +94,7 @@ def training_arguments(
     for name in _SHARDED:
         if getattr(training, name, None):
             raise UserError(
-                f"training.{name} is not supported: a checkpoint of Mynah holds whole weights, "
+                f"training.{name} is not supported: a checkpoint of Mynah holds full weights, "
                 "and sharded training has not been tried on accelerators (docs/distributed.md).",
                 fix=f"leave training.{name} out; several GPUs train together under torchrun",
             )

@@ -59,12 +59,12 @@ class MynahTrainer(Trainer, Generic[Key]):
         job: The training.
         arguments: The settings as Trainer takes them.
         stop: Whether somebody asked to stop.
-        time_limit: Told how long steps and saves take; None where there is no limit.
+        time_limit: Given how long steps and saves take; None where there is no limit.
 
     Attributes:
         job: The training.
         stop: Whether somebody asked to stop.
-        time_limit: Told how long steps and saves take; None where there is no limit.
+        time_limit: Given how long steps and saves take; None where there is no limit.
         feed: Loads the batches.
         pauses: What takes note of the time that evaluations and checkpoints take.
         gradient: Makes a step's gradient.
@@ -132,7 +132,7 @@ class MynahTrainer(Trainer, Generic[Key]):
     # Where a training and an epoch begin
 
     def begin_training(self) -> None:
-        """Go on with the optimizer of a checkpoint, where there is one."""
+        """Continue with the optimizer of a checkpoint, where there is one."""
         self.checkpointer.load_optimizer()
 
     def begin_epoch(self) -> None:

@@ -75,18 +75,18 @@ class Tracker(TrainerCallback):
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        told = self._record.get("step", 0)
+        last = self._record.get("step", 0)
         fresh = sorted(set(logs or {}) - {"epoch"})
         # Of one step there may be a line of losses and one of error rates.
-        if state.global_step < told or (
-            state.global_step == told and set(fresh) <= set(self._record.get("names", []))
+        if state.global_step < last or (
+            state.global_step == last and set(fresh) <= set(self._record.get("names", []))
         ):
             return
 
         def log() -> None:
             assert self._callback is not None
             self._callback.on_log(args, state, control, logs=logs, **kwargs)
-            same = state.global_step == told
+            same = state.global_step == last
             names = sorted({*fresh, *self._record.get("names", [])}) if same else fresh
             self._keep(step=state.global_step, names=names)
 
@@ -109,7 +109,7 @@ class Tracker(TrainerCallback):
             reason = (str(error).splitlines() or [""])[0]
             console.notice(
                 f"The tracker {self.name} failed and gets no more curves of this run; the "
-                f"training goes on. {type(error).__name__}: {reason}"
+                f"training continues. {type(error).__name__}: {reason}"
             )
 
     def _name_run(self, args: Any) -> None:

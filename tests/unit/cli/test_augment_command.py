@@ -1,4 +1,4 @@
-"""``mynah data augment``: clips, pictures, what was drawn, and the page."""
+"""``mynah data augment``: clips, pictures, what was sampled, and the page."""
 
 import json
 import re
@@ -27,23 +27,23 @@ def augment(*arguments):
     return main.main(["data", "augment", *arguments, cache, "data.num_proc=1"])
 
 
-def test_before_and_after_are_written_with_what_was_drawn(corpus, tmp_path, capsys):
-    assert augment(corpus, *ON, "--to", "heard", "--utterances", "3", "--epoch", "2") == 0
-    told = json.loads((tmp_path / "heard" / "drawn.json").read_text())
-    assert told["epoch"] == 2 and len(told["utterances"]) == 3
-    for one in told["utterances"]:
-        before, rate = soundfile.read(tmp_path / "heard" / one["before"])
-        after, _ = soundfile.read(tmp_path / "heard" / one["after"])
+def test_before_and_after_are_written_with_what_was_sampled(corpus, tmp_path, capsys):
+    assert augment(corpus, *ON, "--to", "preview", "--utterances", "3", "--epoch", "2") == 0
+    reported = json.loads((tmp_path / "preview" / "drawn.json").read_text())
+    assert reported["epoch"] == 2 and len(reported["utterances"]) == 3
+    for one in reported["utterances"]:
+        before, rate = soundfile.read(tmp_path / "preview" / one["before"])
+        after, _ = soundfile.read(tmp_path / "preview" / one["after"])
         assert rate == 16000 and len(before) == len(after)
         assert not np.allclose(before, after, atol=1e-3)
         assert 5 <= one["drawn"]["noise"]["snr_db"] <= 20
         for name in (one["before"], one["after"]):
-            picture = (tmp_path / "heard" / name).with_suffix(".png")
+            picture = (tmp_path / "preview" / name).with_suffix(".png")
             assert picture.read_bytes().startswith(b"\x89PNG")
-    page = (tmp_path / "heard" / "index.html").read_text()
+    page = (tmp_path / "preview" / "index.html").read_text()
     assert page.count("<audio") == 6 and page.count("data:image/png;base64,") == 6
     assert "img-src data:" in page
-    assert "heard/index.html" in capsys.readouterr().out
+    assert "preview/index.html" in capsys.readouterr().out
 
 
 def test_the_same_command_makes_the_same_and_another_epoch_does_not(corpus, tmp_path):
@@ -60,9 +60,9 @@ def test_the_same_command_makes_the_same_and_another_epoch_does_not(corpus, tmp_
 
 
 def test_a_second_run_takes_the_place_of_the_first_and_of_nothing_else(corpus, tmp_path, capsys):
-    assert augment(corpus, *ON, "--to", "heard", "--utterances", "3") == 0
-    assert augment(corpus, *ON, "--to", "heard", "--utterances", "1") == 0
-    assert len(list((tmp_path / "heard").glob("*.flac"))) == 2
+    assert augment(corpus, *ON, "--to", "preview", "--utterances", "3") == 0
+    assert augment(corpus, *ON, "--to", "preview", "--utterances", "1") == 0
+    assert len(list((tmp_path / "preview").glob("*.flac"))) == 2
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
     assert augment(corpus, *ON, "--to", "mine") == 2
@@ -80,20 +80,20 @@ def test_a_second_run_takes_the_place_of_the_first_and_of_nothing_else(corpus, t
         ((*ON, "data.augmentation.noise_folder=empty"), "There is no audio in"),
     ],
 )
-def test_mistakes_are_told_with_what_mends_them(corpus, tmp_path, capsys, arguments, said):
+def test_mistakes_are_reported_with_what_fixes_them(corpus, tmp_path, capsys, arguments, said):
     (tmp_path / "empty").mkdir()
     assert augment(corpus, *arguments) == 2
     assert said in capsys.readouterr().err
 
 
 def test_an_utterance_that_broke_is_passed_over_by_name(corpus, tmp_path, capsys):
-    assert augment(corpus, *ON, "--to", "heard") == 0
+    assert augment(corpus, *ON, "--to", "preview") == 0
     broken = tmp_path / "train" / "1.wav"
     broken.write_bytes(broken.read_bytes()[:2000])
-    write_tone(tmp_path / "train" / "2.wav", 0.7, hertz=220)  # whole, with another sound
-    assert augment(corpus, *ON, "--to", "heard") == 0
-    told = json.loads((tmp_path / "heard" / "drawn.json").read_text())["utterances"]
-    assert len(told) == 4
+    write_tone(tmp_path / "train" / "2.wav", 0.7, hertz=220)  # in full, with another sound
+    assert augment(corpus, *ON, "--to", "preview") == 0
+    reported = json.loads((tmp_path / "preview" / "drawn.json").read_text())["utterances"]
+    assert len(reported) == 4
 
 
 def test_the_corrected_command_is_the_one_that_was_typed_and_makes_something(

@@ -160,11 +160,11 @@ def clean(tmp_path, monkeypatch):
 
 def test_the_page_is_put_below_outputs_by_itself(clean, tmp_path, capsys):
     assert main.main(["data", "inspect", *clean]) == 0
-    told = capsys.readouterr().out
-    assert "outputs/inspection/clean/inspection.html" in told
+    reported = capsys.readouterr().out
+    assert "outputs/inspection/clean/inspection.html" in reported
     assert (tmp_path / "outputs/inspection/clean/inspection.json").is_file()
-    assert "▁" in told or "█" in told
-    assert "Looking at: test" in told
+    assert "▁" in reported or "█" in reported
+    assert "Looking at: test" in reported
 
 
 def test_without_audio_nothing_is_decoded_and_the_page_says_so(clean, tmp_path, monkeypatch):
@@ -186,7 +186,7 @@ def test_a_sample_bounds_what_is_listened_to_and_not_what_is_counted(clean, tmp_
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["--with", "nowhere"], "There is no checkpoint nowhere"),
         (["--with", "clean"], "--with clean"),
@@ -195,19 +195,19 @@ def test_a_sample_bounds_what_is_listened_to_and_not_what_is_counted(clean, tmp_
         (["--sample", "0"], "at least one row"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_prepared(
-    clean, tmp_path, capsys, monkeypatch, arguments, told
+def test_a_mistake_is_reported_before_anything_is_prepared(
+    clean, tmp_path, capsys, monkeypatch, arguments, reported
 ):
     monkeypatch.setattr(
         "mynah.data.preparation.prepare.prepare", lambda *a, **b: pytest.fail("prepared")
     )
     assert main.main(["data", "inspect", *clean, *arguments]) == 2
     error = capsys.readouterr().err
-    assert told in error
+    assert reported in error
     assert "Traceback" not in error and "eval_checkpoint" not in error
 
 
-def test_an_empty_corpus_is_told(tmp_path, capsys):
+def test_an_empty_corpus_is_reported(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert main.main(["data", "inspect", str(tmp_path / "empty")]) == 2
     assert "error:" in capsys.readouterr().err

@@ -105,14 +105,14 @@ def test_merged_weights_are_stored_as_asked_and_trained_in_float32(adapter, clip
     assert (target / "config.yaml").is_file()
 
 
-def test_what_was_held_in_less_is_merged_into_the_whole_base(checkpoints, clips, tmp_path):
+def test_what_was_held_in_less_is_merged_into_the_full_base(checkpoints, clips, tmp_path):
     made = shifted(build("ctc", checkpoints, use_lora=True, dtype="bfloat16"))
     checkpoint(made, tmp_path / "checkpoint-7")
     assert merge(tmp_path / "checkpoint-7", "--to", tmp_path / "merged") == 0
-    whole = shifted(build("ctc", checkpoints, use_lora=True))
+    full = shifted(build("ctc", checkpoints, use_lora=True))
     merged = registry.load(tmp_path / "merged")
-    batch = batch_of(whole, clips)
-    torch.testing.assert_close(loss_of(merged, batch), loss_of(whole, batch), rtol=1e-5, atol=1e-5)
+    batch = batch_of(full, clips)
+    torch.testing.assert_close(loss_of(merged, batch), loss_of(full, batch), rtol=1e-5, atol=1e-5)
     assert not weights.own(merged.model)._forward_pre_hooks
     assert "mynah_dtype" not in json.loads((tmp_path / "merged" / "config.json").read_text())
 

@@ -104,8 +104,8 @@ def test_diff_with_something_that_is_nowhere_names_the_experiments():
         explaining.diff("tset", "production")
 
 
-def test_diff_with_a_folder_that_is_no_run_says_so(tmp_path):
-    with pytest.raises(UserError, match="no run's directory"):
+def test_diff_with_a_folder_that_is_not_a_run_says_so(tmp_path):
+    with pytest.raises(UserError, match="not a run's directory"):
         explaining.diff(str(tmp_path), str(tmp_path))
 
 
@@ -165,7 +165,7 @@ def test_values_are_shown_as_they_are_typed():
     ]
 
 
-def test_types_are_told_in_words():
+def test_types_are_described_in_words():
     settings = all_settings()
     words = {name: describe_type(settings[name].type) for name in settings}
     assert words["training.max_steps"] == "a whole number"
@@ -216,7 +216,7 @@ def test_each_end_has_its_exit_status(raised, status, capsys):
     assert ("Traceback" in capsys.readouterr().err) == (status == 1)
 
 
-def test_a_full_disk_is_told_with_the_file_and_how_to_go_on(capsys):
+def test_a_full_disk_is_reported_with_the_file_and_how_to_continue(capsys):
     def action():
         raise OSError(errno.ENOSPC, "full", "/big/file")
 

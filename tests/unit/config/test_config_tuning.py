@@ -33,7 +33,7 @@ PARTS = {"encoder_model_name": "openai/whisper-small", "decoder_model_name": "or
     ],
     ids=str,
 )
-def test_each_part_learns_as_it_is_told_and_else_as_it_suits(settings, expected):
+def test_each_part_learns_as_the_settings_say_and_else_as_it_suits(settings, expected):
     assert tuning(ModelConfig(**settings)) == expected
 
 
@@ -41,7 +41,7 @@ def test_each_part_learns_as_it_is_told_and_else_as_it_suits(settings, expected)
     ("settings", "what", "instead"),
     [
         (
-            {"pretrained": "org/whole", "projector_tuning": "full"},
+            {"pretrained": "org/recognizer", "projector_tuning": "full"},
             "has a projector",
             "model.projector_tuning=null",
         ),
@@ -80,8 +80,8 @@ def test_a_part_that_cannot_learn_so_is_an_error_with_what_to_set(settings, what
     assert what in error.what
     assert error.instead == instead
     part, value = instead.removeprefix("model.").split("=")
-    mended = settings | {part: None if value == "null" else value}
-    check(Config(model=ModelConfig(**mended)))
+    fixed = settings | {part: None if value == "null" else value}
+    check(Config(model=ModelConfig(**fixed)))
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_lora_that_nothing_gets_is_a_notice(settings, part):
 
 
 def test_the_learning_rate_follows_what_is_trained():
-    whole = learning_rate(ModelConfig(pretrained="a"))
-    assert learning_rate(ModelConfig(pretrained="a", encoder_tuning="lora")) > whole
-    assert learning_rate(ModelConfig(pretrained="a", encoder_tuning="frozen")) > whole
+    full = learning_rate(ModelConfig(pretrained="a"))
+    assert learning_rate(ModelConfig(pretrained="a", encoder_tuning="lora")) > full
+    assert learning_rate(ModelConfig(pretrained="a", encoder_tuning="frozen")) > full
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_presets_rate_counts_while_the_model_is_tuned_as_the_preset_tunes_it(t
 
 def test_a_speech_llm_of_transformers_has_a_projector_and_mixes_full_and_lora():
     config = Config()
-    config.model.pretrained = "org/whole"
+    config.model.pretrained = "org/recognizer"
     config.model.projector_tuning = "full"
     config.model.encoder_tuning = "full"
     config.model.use_lora = True
@@ -136,7 +136,7 @@ def test_a_speech_llm_of_transformers_has_a_projector_and_mixes_full_and_lora():
 
 @pytest.mark.parametrize("settings", [{"ctc_head_weight": 0.3}, {"new_tokens": ["<laughter>"]}])
 def test_what_only_a_language_model_has_is_refused_without_one(settings):
-    for without in ({}, {"pretrained": "org/whole"}):
+    for without in ({}, {"pretrained": "org/recognizer"}):
         with pytest.raises(ConfigErrors, match=r"model\.decoder_model_name names none"):
             check(Config(model=ModelConfig(**settings, **without)))
     check(Config(model=ModelConfig(**settings, **PARTS)))
@@ -177,7 +177,7 @@ def test_the_rate_of_a_part_that_does_not_learn_is_a_notice(model, part, said):
     assert any(name in text for text in notices(config, {})) == said
 
 
-def test_sizes_of_a_drawn_encoder_before_a_language_model_have_an_effect():
+def test_sizes_of_an_encoder_from_scratch_before_a_language_model_have_an_effect():
     config = Config(model=ModelConfig(decoder_model_name="org/lm"))
     config.model.encoder.layers = 3
     typed = {"model.encoder.layers": Origin("command line", "typed")}

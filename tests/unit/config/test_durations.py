@@ -25,6 +25,6 @@ def test_a_time_is_read_as_people_and_slurm_write_it(written, seconds):
 
 
 @pytest.mark.parametrize("written", ["", "90", "1h30", "0m", "00:00:00", "-5m", "1:2:3", "soon"])
-def test_what_is_no_time_or_could_be_two_is_refused(written):
+def test_what_is_not_a_time_or_could_be_two_is_refused(written):
     with pytest.raises(ValueError, match="time"):
         parse_duration(written)

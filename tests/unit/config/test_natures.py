@@ -142,5 +142,5 @@ def test_settings_of_lora_are_those_that_begin_with_its_name():
     assert set(names(Nature.LORA)) == {n for n in all_settings() if n.startswith("model.lora_")}
 
 
-def test_a_section_is_no_setting():
+def test_a_section_is_not_a_setting():
     assert not any(dataclasses.is_dataclass(found.default) for found in all_settings().values())

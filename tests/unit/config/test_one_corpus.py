@@ -20,7 +20,7 @@ def data(*arguments: str, **where) -> DataConfig:
     return compose(list(arguments), **where).config.data
 
 
-def told(*arguments: str, **where) -> list[str]:
+def reported(*arguments: str, **where) -> list[str]:
     composed = compose(list(arguments), **where)
     return [text for text in notices(composed.config, composed.origins) if "corpus" in text]
 
@@ -74,7 +74,7 @@ def test_nothing_of_the_checkpoint_s_corpus_is_kept_beside_another(tmp_path):
         "train_splits", "eval_splits", "channels", "no_speech_texts", "language",
     ):  # fmt: skip
         assert getattr(found, name) == getattr(fresh, name), name
-    assert found.max_audio_seconds == 9  # a filter is no part of a corpus's name
+    assert found.max_audio_seconds == 9  # a filter is not a part of a corpus's name
 
 
 def test_what_is_typed_of_the_named_corpus_counts(tmp_path):
@@ -148,7 +148,7 @@ def test_a_typed_name_takes_nothing_of_an_experiment_s_corpus(of_calls):
     assert (found.dataset_name, found.path, found.columns) == ("mine.jsonl", None, {})
     assert (found.train_splits, found.eval_splits) == (["train"], ["validation"])
     assert found.max_train_samples == 100  # how much is learned from is not whose it is
-    (notice,) = told(*line, config_dir=of_calls)
+    (notice,) = reported(*line, config_dir=of_calls)
     named, _, rest = notice.partition(" of ")
     assert set(named.split(", ")) == {
         "data.path",
@@ -171,14 +171,14 @@ def test_an_experiment_without_another_name_is_one_corpus(of_calls):
     found = data("+experiments=calls", "data.eval_splits=[other]", config_dir=of_calls)
     assert (found.path, found.columns) == ("/where/calls/lie", {"text": "sentence"})
     assert (found.train_splits, found.eval_splits) == (["calls_train"], ["other"])
-    assert not told("+experiments=calls", config_dir=of_calls)
+    assert not reported("+experiments=calls", config_dir=of_calls)
 
 
 def test_a_typed_name_takes_nothing_of_a_group_s_corpus():
     found = data("data=full", "data.dataset_name=./calls")
     assert (found.dataset_configs, found.train_splits, found.language) == (None, ["train"], None)
     assert found.augmentation.speed_factors == [0.9, 1.0, 1.1]  # of the training, not the corpus
-    (notice,) = told("data=full", "data.dataset_name=./calls")
+    (notice,) = reported("data=full", "data.dataset_name=./calls")
     assert "data/full.yaml" in notice and "data.dataset_configs" in notice
 
 
@@ -187,7 +187,7 @@ def test_a_typed_path_says_where_the_group_s_corpus_lies():
     assert (found.dataset_name, found.eval_splits) == ("an4", ["test"])
     found = data("data=full", "data.path=LibriSpeech")
     assert found.train_splits == ["train.100", "train.360", "train.500"]
-    assert not told("data=an4", "data.path=an4") and not told("data.path=calls")
+    assert not reported("data=an4", "data.path=an4") and not reported("data.path=calls")
 
 
 def test_what_is_shown_is_what_is_taken():

@@ -75,7 +75,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("\x00", ""),
     ],
 )
-def test_a_file_that_is_no_record_is_refused_at_once(text, said, tmp_path, monkeypatch):
+def test_a_file_that_is_not_a_record_is_refused_at_once(text, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     began = time.monotonic()
     with pytest.raises(UserError) as caught:

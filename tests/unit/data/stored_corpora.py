@@ -11,7 +11,7 @@ from mynah.data.tables import table as tables
 
 def stored_table(directory: Path, rows: list[dict[str, Any]], shards: int = 1) -> tables.Table:
     """A prepared table of rows; what a row leaves out is as good as any."""
-    whole = [
+    full = [
         {
             "id": f"u{number}",
             "audio": {"path": f"u{number}.wav", "bytes": None},
@@ -29,7 +29,7 @@ def stored_table(directory: Path, rows: list[dict[str, Any]], shards: int = 1) -
 
     def make(staging: Path, missing: list[int]) -> None:
         for number in missing:
-            tables.write_shard(tables.shard(staging, number), whole[number::shards])
+            tables.write_shard(tables.shard(staging, number), full[number::shards])
 
     return tables.open_or_make(directory, shards, make, dict)
 

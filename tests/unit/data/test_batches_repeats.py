@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from mynah.data.batches import BatchPlan, drawn
+from mynah.data.batches import BatchPlan, sampled_counts
 
 often = st.one_of(st.sampled_from([0.0, 0.1, 0.5, 1.0, 7.3]), st.floats(0.0, 9.0))
 rows = st.lists(st.tuples(st.floats(0.0, 40.0), often), min_size=1, max_size=60)
@@ -56,7 +56,7 @@ def test_over_many_epochs_a_row_comes_as_often_as_its_repeats(pairs, seed):
 @hypothesis_settings(max_examples=80, deadline=None)
 @given(st.lists(st.integers(0, 5 * UNIT), min_size=1, max_size=30), st.integers(0, 99))
 def test_the_draw_is_that_of_a_comb_laid_over_the_rows(repeats, epoch):
-    found = drawn(np.asarray(repeats, dtype=np.int64), seed=4, epoch=epoch)
+    found = sampled_counts(np.asarray(repeats, dtype=np.int64), seed=4, epoch=epoch)
     first = int(np.random.default_rng([4, 1]).integers(UNIT))
     shift = Fraction((first + epoch * 0x9E3779B9) % UNIT, UNIT)
     # Brute force: teeth at 1 - shift, 2 - shift, ...; a row has those in (start, start + width].
@@ -87,7 +87,7 @@ def test_rows_that_are_never_repeated_are_in_no_batch_not_even_to_fill_it():
     assert seen == {1}
 
 
-def test_repeats_of_one_are_no_repeats():
+def test_repeats_of_one_are_not_repeats():
     durations = np.random.default_rng(0).uniform(1, 15, 300)
     plain = BatchPlan(durations, seed=3, batch_seconds=60, batch_size=None)
     ones = BatchPlan(durations, seed=3, batch_seconds=60, batch_size=None, repeats=np.ones(300))

@@ -63,7 +63,7 @@ def test_any_rows_in_any_order_are_those_of_the_tables(tables, rows):
     assert one.no_speech == expected[-1][0]["no_speech"]
 
 
-def test_a_selection_of_a_selection_is_that_of_the_whole(tables):
+def test_a_selection_of_a_selection_is_that_of_the_table(tables):
     corpus = Corpus([Piece(tables[0])], name="x", sample_rate=8000)
     twice = corpus.select([5, 3, 9, 1]).select([2, 0])
     assert twice.ids == [corpus.ids[9], corpus.ids[5]]
@@ -82,10 +82,10 @@ def test_a_fingerprint_does_not_hang_on_how_a_table_is_cut(tmp_path):
     one = stored_corpus(tmp_path / "one", ROWS)
     in_order = [row for start in range(4) for row in ROWS[start::4]]
     cut = stored_corpus(tmp_path / "cut", ROWS, shards=4)
-    whole = stored_corpus(tmp_path / "whole", [r | {"digest": d} for r, d in zip(in_order, [
+    full = stored_corpus(tmp_path / "full", [r | {"digest": d} for r, d in zip(in_order, [
         f"{n + 1:016x}" for start in range(4) for n in range(start, len(ROWS), 4)
     ], strict=True)])  # fmt: skip
-    assert cut.fingerprint == whole.fingerprint != one.fingerprint
+    assert cut.fingerprint == full.fingerprint != one.fingerprint
 
 
 def test_a_fingerprint_tells_where_one_text_ends_and_the_next_begins(tmp_path):
@@ -111,8 +111,8 @@ def test_audio_is_read_out_of_a_shard(tmp_path):
     (tmp_path / "shard.bin").write_bytes(shard)
     corpus = stored_corpus(tmp_path / "table", rows)
     for number in range(3):
-        heard = corpus.read_audio(number)
-        assert np.allclose(heard, tone(0.5 + number / 10, hertz=200 + number), atol=1e-4)
+        audio = corpus.read_audio(number)
+        assert np.allclose(audio, tone(0.5 + number / 10, hertz=200 + number), atol=1e-4)
     assert corpus.audio_file(1) is None
 
 

@@ -1,4 +1,4 @@
-"""In which script transcripts are written, and which of them are no text."""
+"""In which script transcripts are written, and which of them are not text."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_a_script_that_hardly_any_other_has_is_a_stranger():
     assert np.flatnonzero(found).tolist() == [300, 301]
 
 
-def test_scripts_that_a_corpus_mixes_are_no_strangers():
+def test_scripts_that_a_corpus_mixes_are_not_strangers():
     texts = ["one two"] * 95 + ["раз два"] * 5
     assert not strangers(scripts_of(pa.array(texts))).any()
 
 
-def test_what_is_no_text_is_no_stranger():
+def test_what_is_not_text_is_not_a_stranger():
     scripts = scripts_of(pa.array(["one"] * 300 + ["\x00"]))
     assert not strangers(scripts).any()
     assert np.flatnonzero(is_no_text(scripts)).tolist() == [300]

@@ -33,6 +33,6 @@ def test_splits_can_be_added_up_and_know_how_many_rows_are_enough():
 
 
 @pytest.mark.parametrize("written", ["train[", "train[3]", "train[a:b]", "[:3]", ""])
-def test_what_is_no_split_is_an_error_with_examples(written):
+def test_what_is_not_split_is_an_error_with_examples(written):
     with pytest.raises(UserError, match="is not a split"):
         parse_split(written)

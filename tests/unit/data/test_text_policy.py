@@ -63,8 +63,8 @@ def test_what_changes_is_shown_and_counted(tmp_path, capsys):
     assert changes["examples"] == [
         {"before": "Mr. Smith said OK.", "after": "mister Smith said okay"}
     ]
-    told = capsys.readouterr().out
-    assert "1 of 2 are changed" in told and "mister Smith said okay" in told
+    reported = capsys.readouterr().out
+    assert "1 of 2 are changed" in reported and "mister Smith said okay" in reported
     assert data.report["splits"]["train"]["words"] == 6
 
 

@@ -11,11 +11,11 @@ from evaluation_fakes import FakeCorpus, evaluation_of
 from mynah.evaluation import breakdown
 
 SAID = ["one two", "three four", "five six", "seven eight"]
-HEARD = ["one two", "three five", "five six", "eight nine ten"]
+RECOGNIZED = ["one two", "three five", "five six", "eight nine ten"]
 
 
-def test_speakers_come_worst_first_and_their_counts_add_up_to_the_whole():
-    evaluation = evaluation_of(FakeCorpus(SAID, speakers=["ann", "bob", "ann", "bob"]), HEARD)
+def test_speakers_come_worst_first_and_their_counts_add_up_to_the_split():
+    evaluation = evaluation_of(FakeCorpus(SAID, speakers=["ann", "bob", "ann", "bob"]), RECOGNIZED)
     found = breakdown.by_speaker(evaluation)
     assert list(found) == ["bob", "ann"]
     assert found["bob"]["wer"].value == 4 / 4
@@ -27,13 +27,13 @@ def test_speakers_come_worst_first_and_their_counts_add_up_to_the_whole():
 def test_no_speaker_table_where_no_speaker_is_known():
     corpus = FakeCorpus(SAID)
     corpus.speakers = [None] * 4
-    assert breakdown.by_speaker(evaluation_of(corpus, HEARD)) == {}
+    assert breakdown.by_speaker(evaluation_of(corpus, RECOGNIZED)) == {}
 
 
 def test_utterances_without_a_speaker_stand_together():
     corpus = FakeCorpus(SAID)
     corpus.speakers = ["ann", None, "ann", None]
-    assert set(breakdown.by_speaker(evaluation_of(corpus, HEARD))) == {"ann", ""}
+    assert set(breakdown.by_speaker(evaluation_of(corpus, RECOGNIZED))) == {"ann", ""}
 
 
 def test_bins_of_duration_hold_every_utterance_once_and_never_split_a_duration():
@@ -60,8 +60,8 @@ def test_equal_durations_make_one_bin():
 
 def test_the_most_frequent_errors_are_counted_over_utterances():
     said = ["five", "five", "nine", "the cat", "the dog", "cat"]
-    heard = ["nine", "nine", "five", "cat", "dog", "a cat"]
-    rows = evaluation_of(FakeCorpus(said), heard).scores.per_utterance
+    recognized = ["nine", "nine", "five", "cat", "dog", "a cat"]
+    rows = evaluation_of(FakeCorpus(said), recognized).scores.per_utterance
     found = breakdown.confusions(rows, most=10)
     assert found.substitutions == [("five", "nine", 2), ("nine", "five", 1)]
     assert found.deletions == [("the", 2)]
@@ -71,5 +71,5 @@ def test_the_most_frequent_errors_are_counted_over_utterances():
 
 def test_the_worst_utterance_has_the_most_errors_then_the_highest_rate():
     said = ["a b c d", "a b", "a b c", "a b c d"]
-    heard = ["a b c d", "x y", "x y c", "x y z d"]
-    assert breakdown.worst_first(evaluation_of(FakeCorpus(said), heard)) == [3, 1, 2, 0]
+    recognized = ["a b c d", "x y", "x y c", "x y z d"]
+    assert breakdown.worst_first(evaluation_of(FakeCorpus(said), recognized)) == [3, 1, 2, 0]

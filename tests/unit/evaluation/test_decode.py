@@ -136,7 +136,7 @@ def test_random_states_are_as_if_nothing_had_been_decoded():
 
 
 def test_what_a_model_draws_while_decoding_does_not_depend_on_what_came_before():
-    def drawn():
+    def sampled():
         values = []
         family = FakeFamily(WORDS)
         family.before = lambda rows: values.append(
@@ -146,9 +146,9 @@ def test_what_a_model_draws_while_decoding_does_not_depend_on_what_came_before()
         return values
 
     torch.manual_seed(1), np.random.seed(1), random.seed(1)
-    first = drawn()
+    first = sampled()
     torch.manual_seed(2), np.random.seed(2), random.seed(2)
-    assert drawn() == first
+    assert sampled() == first
 
 
 def test_examples_are_the_same_utterances_at_each_evaluation():

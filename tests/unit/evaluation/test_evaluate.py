@@ -18,12 +18,12 @@ from mynah.evaluation.score import Measure
 from mynah.evaluation.summary import console_summary, with_interval
 
 SAID = ["Turn left.", "Set a timer!", "What time is it?", "Play the song"]
-HEARD = ["turn left now", "set the timer", "what time is it", "play song"]
+RECOGNIZED = ["turn left now", "set the timer", "what time is it", "play song"]
 
 
-def test_an_evaluation_decodes_normalises_and_scores_the_whole_corpus():
+def test_an_evaluation_decodes_normalises_and_scores_the_full_corpus():
     corpus = FakeCorpus(SAID, unreadable={2})
-    found = evaluate_split(FakeFamily(HEARD), corpus, Config(), progress=False)
+    found = evaluate_split(FakeFamily(RECOGNIZED), corpus, Config(), progress=False)
     s = found.scores
     assert (s.utterances, s.words, s.failed) == (4, 12, 1)
     assert s.edits[1:] == (1, 5, 1)
@@ -40,7 +40,9 @@ def test_the_settings_decide_the_normaliser_and_the_bootstrap():
     config = Config()
     config.evaluation.normalizer = "none"
     config.evaluation.bootstrap_samples = 0
-    found = evaluate_split(FakeFamily(HEARD), FakeCorpus(SAID), config, name="test", progress=False)
+    found = evaluate_split(
+        FakeFamily(RECOGNIZED), FakeCorpus(SAID), config, name="test", progress=False
+    )
     assert found.name == "test"
     assert found.scores.normalizer == "none@2"
     assert found.scores["wer"].value == 10 / 12
@@ -50,14 +52,14 @@ def test_the_settings_decide_the_normaliser_and_the_bootstrap():
 def test_the_settings_decide_the_batches():
     config = Config()
     config.training.per_device_eval_batch_size = 3
-    family = FakeFamily(HEARD)
+    family = FakeFamily(RECOGNIZED)
     evaluate_split(family, FakeCorpus(SAID), config, progress=False)
     assert [len(rows) for rows in family.batches] == [3, 1]
 
 
 def test_hypotheses_of_fewer_rows_than_the_corpus_are_refused():
     corpus = FakeCorpus(SAID)
-    found = evaluate_split(FakeFamily(HEARD), corpus, Config(), progress=False)
+    found = evaluate_split(FakeFamily(RECOGNIZED), corpus, Config(), progress=False)
     with pytest.raises(ValueError, match="one a row"):
         Evaluation.from_decoding(corpus, found.hypotheses[:-1], Config(), seconds=1.0)
 
@@ -65,7 +67,7 @@ def test_hypotheses_of_fewer_rows_than_the_corpus_are_refused():
 def test_the_table_shows_each_split_with_its_rates_intervals_and_counts(capsys):
     config = Config()
     corpus = FakeCorpus(SAID, speakers=[""] * 4)
-    one = evaluate_split(FakeFamily(HEARD), corpus, config, name="clean", progress=False)
+    one = evaluate_split(FakeFamily(RECOGNIZED), corpus, config, name="clean", progress=False)
     two = evaluate_split(FakeFamily(SAID), corpus, config, name="other", progress=False)
     console_summary({"clean": one, "other": two})
     printed = capsys.readouterr().out

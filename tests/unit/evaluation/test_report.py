@@ -19,7 +19,7 @@ from mynah.evaluation import report
 from mynah.pages.clips import ClipBudget, data_address
 
 SAID = ["Turn left.", "Set a timer!", "What time is it?", "Play the song"]
-HEARD = ["turn left now", "set the timer", "what time is it", "play song"]
+RECOGNIZED = ["turn left now", "set the timer", "what time is it", "play song"]
 EVIL = "</script></style><script>alert(1)</script><img src=x onerror='alert(2)'>\"&"
 ABOUT = {
     "statement": "All voices are new.",
@@ -70,11 +70,11 @@ def corpus():
 
 @pytest.fixture
 def evaluation(corpus):
-    return evaluation_of(corpus, HEARD)
+    return evaluation_of(corpus, RECOGNIZED)
 
 
 def test_results_hold_every_number_and_what_is_needed_to_believe_it(tmp_path):
-    evaluation = evaluation_of(FakeCorpus(SAID), HEARD)
+    evaluation = evaluation_of(FakeCorpus(SAID), RECOGNIZED)
     history = [{"step": 1, "loss": float("nan")}]
     write(tmp_path, {"validation": evaluation}, history=history)
     found = json.loads((tmp_path / "results.json").read_text())
@@ -99,7 +99,7 @@ def test_results_hold_every_number_and_what_is_needed_to_believe_it(tmp_path):
 
 def test_every_utterance_has_its_line_in_the_corpus_s_order(tmp_path):
     corpus = FakeCorpus([*SAID, "..."], unreadable={1})
-    evaluation = evaluation_of(corpus, [*HEARD, "noise"])
+    evaluation = evaluation_of(corpus, [*RECOGNIZED, "noise"])
     write(tmp_path, {"a": evaluation, "b": evaluation})
     lines = (tmp_path / "utterances.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
@@ -175,7 +175,7 @@ def test_the_worst_utterances_have_players_with_their_own_recording(tmp_path, co
 
 def test_an_unreadable_recording_costs_its_player_not_the_page(tmp_path):
     corpus = FakeCorpus(SAID, unreadable={1})
-    evaluation = evaluation_of(corpus, HEARD)
+    evaluation = evaluation_of(corpus, RECOGNIZED)
     page = write(tmp_path, {"validation": evaluation}, corpora={"validation": corpus})
     assert len(page.all("audio")) == 3
     assert "no recording: the file is cut off" in page.text
@@ -198,7 +198,7 @@ def test_clips_end_where_the_page_is_large_enough(corpus):
     assert budget.clip(corpus, 3) is None
 
 
-def test_aligned_words_carry_their_kind_and_the_whole_text_is_there_for_a_screen_reader(
+def test_aligned_words_carry_their_kind_and_the_full_text_is_there_for_a_screen_reader(
     tmp_path, evaluation
 ):
     page = write(tmp_path, {"validation": evaluation})

@@ -9,7 +9,7 @@ from mynah.evaluation.pages.durations import error_rate_over_duration
 from mynah.evaluation.pages.training import curves_of
 
 
-def test_one_bin_of_durations_is_no_plot():
+def test_one_bin_of_durations_is_not_plotted():
     evaluation = evaluation_of(FakeCorpus(["a"]), ["a"])
     bins = breakdown.by_duration(evaluation)
     assert error_rate_over_duration(bins, evaluation.scores["wer"]) is None

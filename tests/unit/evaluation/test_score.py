@@ -71,18 +71,18 @@ def test_rates_and_counts_are_jiwer_s():
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abc"), max_size=8))
-def test_each_utterance_has_the_fewest_errors_possible(said, heard):
-    row = scored((" ".join(said), " ".join(heard)), ("x", "x")).per_utterance[0]
-    assert row.errors == levenshtein(said, heard)
-    assert row.character_errors == levenshtein(" ".join(said), " ".join(heard))
+def test_each_utterance_has_the_fewest_errors_possible(said, recognized):
+    row = scored((" ".join(said), " ".join(recognized)), ("x", "x")).per_utterance[0]
+    assert row.errors == levenshtein(said, recognized)
+    assert row.character_errors == levenshtein(" ".join(said), " ".join(recognized))
     assert row.edits.hits + row.edits.substitutions + row.edits.deletions == len(said) == row.words
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abc"), max_size=8))
-def test_an_alignment_contains_both_texts_and_marks_each_difference(said, heard):
-    row = scored((" ".join(said), " ".join(heard)), ("x", "x")).per_utterance[0]
+def test_an_alignment_contains_both_texts_and_marks_each_difference(said, recognized):
+    row = scored((" ".join(said), " ".join(recognized)), ("x", "x")).per_utterance[0]
     assert [w.reference for w in row.alignment if w.operation != "insert"] == said
-    assert [w.hypothesis for w in row.alignment if w.operation != "delete"] == heard
+    assert [w.hypothesis for w in row.alignment if w.operation != "delete"] == recognized
     for word in row.alignment:
         assert (word.operation == "equal") == (word.reference == word.hypothesis)
 
@@ -111,14 +111,14 @@ def test_a_failed_utterance_counts_with_all_its_words_as_deleted():
     assert result.sentence_error_rate == 0.5
 
 
-def test_words_heard_in_an_empty_reference_are_insertions():
+def test_words_recognized_in_an_empty_reference_are_insertions():
     result = scored(("...", "hello there"), ("two words", "two words"), normalizer="basic")
     assert (result.edits.insertions, result.words, result.empty_references) == (2, 2, 1)
     assert result["wer"].value == 1.0
     assert math.isnan(result.per_utterance[0].rate)
 
 
-def test_an_empty_reference_heard_as_nothing_is_right():
+def test_an_empty_reference_recognized_as_nothing_is_right():
     result = scored(("", ""), ("a", "a"))
     assert (result["wer"].value, result.sentence_error_rate) == (0.0, 0.0)
     assert result.per_utterance[0].rate == 0.0
@@ -146,8 +146,8 @@ def test_the_bootstrap_is_the_textbook_loop():
     generator = np.random.default_rng(3)
     rates = []
     for _ in range(500):
-        drawn = generator.integers(0, len(pairs), size=len(pairs))
-        rates.append(sum(edits[i] for i in drawn) / sum(words[i] for i in drawn))
+        sampled = generator.integers(0, len(pairs), size=len(pairs))
+        rates.append(sum(edits[i] for i in sampled) / sum(words[i] for i in sampled))
     assert result["wer"].low == pytest.approx(np.percentile(rates, 2.5), abs=1e-12)
     assert result["wer"].high == pytest.approx(np.percentile(rates, 97.5), abs=1e-12)
     assert result["wer"].low < result["wer"].value < result["wer"].high
@@ -179,9 +179,9 @@ def test_the_interval_covers_the_true_rate_about_as_often_as_it_says():
 
 def test_resampling_in_parts_gives_the_same_interval(monkeypatch):
     wrong = np.stack([np.arange(50) % 4, np.full(50, 5)], axis=1).astype(float)
-    whole = bootstrap([(SentenceErrorRate(), wrong)], samples=101, seed=1)
+    entire = bootstrap([(SentenceErrorRate(), wrong)], samples=101, seed=1)
     monkeypatch.setattr("mynah.evaluation.intervals.bootstrap._RESAMPLED_AT_ONCE", 120)
-    assert bootstrap([(SentenceErrorRate(), wrong)], samples=101, seed=1) == whole
+    assert bootstrap([(SentenceErrorRate(), wrong)], samples=101, seed=1) == entire
 
 
 def test_another_seed_gives_another_interval_and_the_same_seed_the_same():

@@ -40,7 +40,7 @@ def test_every_word_is_written_once_and_in_order(tuned, window):
 
 
 def test_speech_without_a_pause_is_cut_in_windows_whose_words_are_joined():
-    """0.08 s between words is no pause, so that each window ends in the middle of something."""
+    """0.08 s between words is not a pause, so that each window ends in the middle of something."""
     text = " ".join(f"{a}{b}{c}" for a in "abcdefg" for b in "hijkl" for c in "mno")
     audio, words = speech(text)
     reader = ToneReader(4.0)

@@ -32,7 +32,7 @@ def test_few_values_or_equal_ones_say_nothing_of_what_is_usual():
     assert not robust_z(np.ones(100)).any()
 
 
-def test_a_group_is_measured_by_itself_and_what_is_no_number_is_left_out():
+def test_a_group_is_measured_by_itself_and_what_is_not_a_number_is_left_out():
     draw = np.random.default_rng(3)
     values = np.concatenate([draw.normal(10, 1, 100), draw.normal(30, 1, 100), [np.nan, 10.0]])
     groups = np.repeat([0, 1, 1], [100, 100, 2])

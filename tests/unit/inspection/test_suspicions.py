@@ -60,7 +60,7 @@ def test_letters_are_foreign_to_one_language_and_at_home_in_another():
     assert found_in(Listed(texts, [2.5] * 60, languages)) == {"other_script": [3]}
 
 
-def test_the_first_of_equal_recordings_is_no_duplicate_and_unknown_ones_never_are():
+def test_the_first_of_equal_recordings_is_not_a_duplicate_and_unknown_ones_never_are():
     digests = ["a", "b", "a", "", "", "a"]
     texts = ["one", "two", "one", "three", "four", "five"]
     corpus = Listed(texts, [1] * 6, digests=digests)

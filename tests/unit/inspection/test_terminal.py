@@ -15,7 +15,7 @@ def test_a_column_is_as_high_as_its_count_in_eighths_of_a_line():
     assert lines == ["    █", "    █", "   ██", " ▁███"]
 
 
-def test_a_small_count_is_never_invisible_and_many_bins_are_drawn_together():
+def test_a_small_count_is_never_invisible_and_many_bins_are_shown_together():
     assert text_bars([1, 100_000], height=2)[-1][0] == "▁"
     lines = text_bars([1] * 100, width=30)
     assert len(lines[0]) <= 30

@@ -11,7 +11,7 @@ from mynah.models.speech_llm.network import AUDIO_TOKEN
 
 
 def build(checkpoints, encoder="whisper", decoder="chat_lm", **settings):
-    """A speech LLM; its encoder is drawn where ``encoder`` is None."""
+    """A speech LLM; its encoder is from scratch where ``encoder`` is None."""
     torch.manual_seed(0)
     config = tiny(
         encoder_model_name=str(checkpoints(encoder)) if encoder else None,
@@ -35,8 +35,8 @@ def plain_language_model(family, base, directory):
         base: The checkpoint its language model was loaded from.
     """
     family.save(directory)
-    whole, adapter = directory / "language_model", directory / "adapter"
-    model = AutoModelForCausalLM.from_pretrained(whole if whole.exists() else base)
+    full, adapter = directory / "language_model", directory / "adapter"
+    model = AutoModelForCausalLM.from_pretrained(full if full.exists() else base)
     if (file := directory / "new_tokens.safetensors").exists():
         rows = load_file(file)
         first = family.model.config.first_new_token

@@ -82,14 +82,14 @@ def test_weights_in_pickle_files_alone_are_refused_with_how_to_convert_them(chec
     assert "pickle" in message and "save_file" in message
 
 
-def test_a_language_model_is_no_recognizer(checkpoints):
+def test_a_language_model_is_not_a_recognizer(checkpoints):
     folder = str(checkpoints("chat_lm"))
     message = refusal(pretrained=folder)
     assert "language model (llama)" in message
     assert f"model.decoder_model_name={folder}" in message
 
 
-def test_a_recognizer_is_no_language_model(checkpoints):
+def test_a_recognizer_is_not_a_language_model(checkpoints):
     message = refusal(
         encoder_model_name=str(checkpoints("whisper")),
         decoder_model_name=str(checkpoints("hubert_ctc")),
@@ -97,18 +97,18 @@ def test_a_recognizer_is_no_language_model(checkpoints):
     assert "no causal language model" in message
 
 
-def test_a_language_model_is_no_encoder(checkpoints):
+def test_a_language_model_is_not_an_encoder(checkpoints):
     folder = str(checkpoints("chat_lm"))
     message = refusal(encoder_model_name=folder, decoder_model_name=folder)
     assert "no speech encoder" in message and "whisper" in message
 
 
-def test_a_whisper_without_a_tokenizer_is_no_recognizer(checkpoints):
+def test_a_whisper_without_a_tokenizer_is_not_a_recognizer(checkpoints):
     assert "has no tokenizer" in refusal(pretrained=str(checkpoints("whisper")))
 
 
 @pytest.mark.parametrize("kind", ["vit", "nonsense"])
-def test_an_architecture_that_is_no_recognizer_names_those_that_are(kind, tmp_path):
+def test_an_architecture_that_is_not_a_recognizer_names_those_that_are(kind, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
     message = refusal(pretrained=str(tmp_path))
     assert f"is a {kind}" in message and "wav2vec2" in message

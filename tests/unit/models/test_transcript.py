@@ -246,7 +246,7 @@ def test_a_clip_that_is_too_short_has_an_empty_transcript():
 
 def test_pieces_of_a_clip_are_joined_in_order():
     pieces = [Transcript("ten", (1, 2), -1.0, None, "en"), Transcript("", (), -0.25, None, "en")]
-    whole = joined([*pieces, Transcript("nine", (3,), -2.0, None, "en")])
-    assert whole == Transcript("ten nine", (1, 2, 3), -3.25, None, "en")
+    full = joined([*pieces, Transcript("nine", (3,), -2.0, None, "en")])
+    assert full == Transcript("ten nine", (1, 2, 3), -3.25, None, "en")
     assert joined([Transcript("ten", (1,), -1.0), Transcript("two", (2,))]).log_probability is None
     assert joined([]) == Transcript("")

@@ -22,7 +22,7 @@ def drawn_bars(counts, **changes):
 def test_bars_stand_on_the_axis_and_are_as_high_as_their_counts():
     made = drawn_bars([10, 0, 40])
     heights = [float(value) for value in re.findall(r'<rect[^>]* height="([^"]*)"', made)]
-    assert len(heights) == 2  # nothing is drawn of nothing
+    assert len(heights) == 2  # nothing is plotted of nothing
     assert heights[1] == pytest.approx(4 * heights[0], abs=0.3)
     assert "4 to 6: 40 rows" in made
 
@@ -32,7 +32,7 @@ def test_a_single_row_among_many_can_be_seen():
     assert float(heights[1]) >= 1.5
 
 
-def test_what_lies_beyond_is_told_and_the_median_is_drawn_where_it_is():
+def test_what_lies_beyond_is_named_and_the_median_is_shown_where_it_is():
     made = drawn_bars([5, 5], beyond=3, median=2.0)
     assert "3 above 4" in made
     place = float(re.search(r'class="median" x1="([^"]*)"', made)[1])

@@ -39,7 +39,7 @@ def test_markup_is_nested_as_it_is_but_never_trusted_in_an_attribute():
     assert tag("p", title=Markup('"><script>')) == '<p title="&quot;&gt;&lt;script&gt;"></p>'
 
 
-def test_attributes_are_spelled_as_html_has_them():
+def test_attributes_are_written_as_html_has_them():
     made = tag("input", class_="a", aria_label="b", hidden=True, checked=False, value=None)
     assert made == '<input class="a" aria-label="b" hidden>'
 

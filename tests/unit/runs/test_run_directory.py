@@ -116,7 +116,7 @@ def test_a_link_that_dangles_is_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["directory", "file"])
-def test_what_is_no_link_is_never_replaced(tmp_path, kind):
+def test_what_is_not_a_link_is_never_replaced(tmp_path, kind):
     real = tmp_path / "model"
     real.mkdir() if kind == "directory" else real.write_text("mine")
     (tmp_path / "run" / "model").mkdir(parents=True)
@@ -205,7 +205,7 @@ def test_a_checkpoint_without_its_sums_is_not_taken_for_complete(tmp_path):
         find.resolve_checkpoint("checkpoint-2", tmp_path)
 
 
-def test_a_folder_without_checkpoints_and_a_file_are_told_apart(tmp_path):
+def test_a_folder_without_checkpoints_and_a_file_are_kept_apart(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "note.txt").write_text("")
     with pytest.raises(UserError, match="holds no checkpoint"):
@@ -222,7 +222,7 @@ def test_an_output_dir_that_holds_another_run_is_refused_and_resuming_is_named(t
     assert f"resume_from_checkpoint={checkpoint}" in caught.value.fix
 
 
-def test_resuming_goes_on_in_the_same_output_dir_and_in_no_other(tmp_path):
+def test_resuming_continues_in_the_same_output_dir_and_in_no_other(tmp_path):
     checkpoint = make_checkpoint(tmp_path / "mine" / "checkpoint-20")
     runs_directory.check_output_directory(tmp_path / "mine", resume=checkpoint)
     other = make_checkpoint(tmp_path / "other" / "checkpoint-1")
@@ -369,7 +369,7 @@ def test_last_and_a_run_pass_over_a_checkpoint_that_was_cut_short(tmp_path):
     assert find.resolve_checkpoint("outputs/day/1", tmp_path) == wanted
 
 
-def test_a_place_where_nothing_can_be_saved_is_told_at_the_start(tmp_path, monkeypatch):
+def test_a_place_where_nothing_can_be_saved_is_reported_at_the_start(tmp_path, monkeypatch):
     runs_directory.check_writable(tmp_path / "not" / "yet" / "there")
     assert list(tmp_path.iterdir()) == []
 

@@ -25,7 +25,7 @@ def spoken(words: list[tuple[float, float, bool]]) -> list[Cut | None]:
     return cuts
 
 
-words_drawn = st.lists(
+sampled_words = st.lists(
     st.tuples(
         st.sampled_from([0.3, 0.7, 2.0, 9.0]),
         st.sampled_from([0.0, 0.2, 0.6, 3.0]),
@@ -37,7 +37,7 @@ words_drawn = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(words_drawn, st.sampled_from([4.0, 10.0, 20.0]))
+@given(sampled_words, st.sampled_from([4.0, 10.0, 20.0]))
 def test_every_word_is_in_one_utterance_that_is_too_long_only_without_a_pause(words, most):
     cuts = spoken(words)
     utterances = choose_cuts(cuts, Lengths(1.0, most), lambda first, last: False)
@@ -53,7 +53,7 @@ def test_every_word_is_in_one_utterance_that_is_too_long_only_without_a_pause(wo
 
 
 @settings(max_examples=60, deadline=None)
-@given(words_drawn, st.sampled_from([4.0, 10.0]), st.data())
+@given(sampled_words, st.sampled_from([4.0, 10.0]), st.data())
 def test_no_other_choice_of_cuts_keeps_more_apart_from_bad_words_at_less_cost(words, most, data):
     cuts = spoken(words)
     bad_words = data.draw(st.sets(st.integers(0, len(words) - 1), max_size=2))
@@ -104,7 +104,7 @@ def levels_of(*stretches: tuple[float, float]) -> np.ndarray:
 def test_a_pause_is_where_it_is_quiet_between_the_words():
     levels = levels_of((1.0, -20), (0.8, -20), (1.0, -60), (1.0, -25))
     silent = np.ones(len(levels), dtype=bool)
-    # The last label of the word before is said at 1 s; its sound goes on for 0.8 s.
+    # The last label of the word before is said at 1 s; its sound lasts for 0.8 s.
     (found,) = pauses_between(
         25, 70, silent=silent, levels=levels, frame_seconds=FRAME, rule=PauseRule()
     )
@@ -133,7 +133,7 @@ def test_where_noise_hides_the_pause_the_time_without_labels_counts():
     )
 
 
-def test_what_is_said_between_two_words_is_no_pause():
+def test_what_is_said_between_two_words_is_not_a_pause():
     levels = levels_of((1.0, -20), (0.4, -60), (0.6, -20), (0.4, -60), (1.0, -20))
     silent = np.ones(len(levels), dtype=bool)
     silent[35:50] = False

@@ -65,18 +65,18 @@ def test_sentences_are_cut_at_their_pauses_and_kept_as_they_were_written(call, t
         assert one.score > -0.1
 
 
-def test_the_cuts_do_not_depend_on_the_windows_that_the_model_hears(call, tones, tmp_path):
+def test_the_cuts_do_not_depend_on_the_windows_that_the_model_encodes(call, tones, tmp_path):
     recording, _ = call
-    whole = cut(recording, tmp_path / "a", windows=PosteriorWindows(seconds=100))
-    assert tones.family.longest_heard > 8
+    full = cut(recording, tmp_path / "a", windows=PosteriorWindows(seconds=100))
+    assert tones.family.longest_encoded > 8
     pieces = cut(
         recording, tmp_path / "b", windows=PosteriorWindows(seconds=1.0, context_seconds=0.4)
     )
-    assert tones.family.longest_heard < 2.5
+    assert tones.family.longest_encoded < 2.5
     assert [(one.text, one.rejected) for one in pieces] == [
-        (one.text, one.rejected) for one in whole
+        (one.text, one.rejected) for one in full
     ]
-    for one, other in zip(whole, pieces, strict=True):
+    for one, other in zip(full, pieces, strict=True):
         assert one.start_seconds == pytest.approx(other.start_seconds, abs=0.045)
         assert one.end_seconds == pytest.approx(other.end_seconds, abs=0.045)
 
@@ -93,10 +93,10 @@ def test_the_listing_is_a_corpus_that_training_reads(call, tones, tmp_path):
     corpus = prepare(config, offline=True, working_directory=tmp_path).train
     assert list(corpus.texts) == LINES
     assert list(corpus.languages) == ["en"] * 4
-    whole, _ = soundfile.read(recording, dtype="float32")
+    full, _ = soundfile.read(recording, dtype="float32")
     for row, one in enumerate(found):
         start = round(one.start_seconds, 3)
-        expected = whole[round(start * RATE) : round((start + one.duration_seconds) * RATE)]
+        expected = full[round(start * RATE) : round((start + one.duration_seconds) * RATE)]
         np.testing.assert_array_equal(corpus.read_audio(row), expected)
 
 
@@ -150,9 +150,9 @@ def test_text_that_was_not_spoken_is_rejected_and_its_neighbours_are_kept(tmp_pa
     assert [one.text for one in kept(found)] == [LINES[0], LINES[1]]
     (rejected,) = [one for one in found if one.rejected]
     assert rejected.text == "This was never ever spoken here."
-    assert rejected.rejected == reasons.NOT_HEARD
+    assert rejected.rejected == reasons.NOT_IN_AUDIO
     (line,) = lines(tmp_path / "to" / "rejected.jsonl")
-    assert line["reason"] == reasons.NOT_HEARD
+    assert line["reason"] == reasons.NOT_IN_AUDIO
     assert line["text"] == rejected.text
     assert line["id"] == "call-0002"
 
@@ -164,11 +164,11 @@ def test_a_word_too_short_to_be_sure_of_takes_its_neighbours_with_it(tmp_path, t
     (tmp_path / "call.txt").write_text(text, encoding="utf-8")
     found = cut(tmp_path / "call.wav", tmp_path / "to")
     assert [one.text for one in kept(found)] == [LINES[2]]
-    assert found[0].rejected == reasons.NOT_HEARD
+    assert found[0].rejected == reasons.NOT_IN_AUDIO
     assert found[0].detail == "Ox."
 
 
-def test_a_word_that_the_model_cannot_spell_is_named(tmp_path, tones):
+def test_a_word_that_the_model_cannot_write_is_named(tmp_path, tones):
     record(tmp_path / "call.wav", LINES[0], 0.9, "in nineteen", 0.9, LINES[1], 0.5)
     text = f"{LINES[0]} In 1984. {LINES[1]}"
     (tmp_path / "call.txt").write_text(text, encoding="utf-8")
@@ -202,7 +202,7 @@ def test_what_was_done_is_not_done_again_until_something_changes(call, tones, tm
     assert tones.loaded == 3
 
 
-def test_an_interrupted_command_goes_on_with_the_recordings_that_are_left(tmp_path, tones):
+def test_an_interrupted_command_continues_with_the_recordings_that_are_left(tmp_path, tones):
     source = tmp_path / "calls"
     source.mkdir()
     for name, line in zip("abc", LINES, strict=False):
@@ -210,11 +210,11 @@ def test_an_interrupted_command_goes_on_with_the_recordings_that_are_left(tmp_pa
         (source / f"{name}.txt").write_text(line)
     request = SegmentationRequest(source, tmp_path / "to", "tones")
     original = type(tones.family).log_posteriors
-    heard = []
+    audio = []
 
     def interrupted(self, audios):
-        heard.append(1)
-        if len(heard) == 2:
+        audio.append(1)
+        if len(audio) == 2:
             raise KeyboardInterrupt
         return original(self, audios)
 
@@ -224,11 +224,11 @@ def test_an_interrupted_command_goes_on_with_the_recordings_that_are_left(tmp_pa
             segment(request, tmp_path)
         assert [row["text"] for row in lines(tmp_path / "to" / "manifest.jsonl")] == LINES[:1]
         segment(request, tmp_path)
-    assert len(heard) == 4
+    assert len(audio) == 4
     assert [row["text"] for row in lines(tmp_path / "to" / "manifest.jsonl")] == LINES[:3]
 
 
-def test_a_recording_that_cannot_be_read_is_listed_and_the_others_go_on(tmp_path, tones):
+def test_a_recording_that_cannot_be_read_is_listed_and_the_others_continue(tmp_path, tones):
     source = tmp_path / "calls"
     source.mkdir()
     (source / "a.wav").write_bytes(b"RIFF but nothing else")
@@ -305,7 +305,7 @@ def test_times_in_a_transcript_need_no_model_and_with_one_are_scored(call, tones
     assert {one.speaker for one in found} == {"anna"}
     assert tones.loaded == 0
     scored = cut(recording, tmp_path / "b")
-    assert [one.rejected for one in scored] == ["", "", reasons.NOT_HEARD, ""]
+    assert [one.rejected for one in scored] == ["", "", reasons.NOT_IN_AUDIO, ""]
     assert scored[0].score > -0.1
     assert scored[0].speaker == "anna"
 
@@ -315,12 +315,14 @@ def test_a_segment_that_is_too_long_is_cut_by_a_model(call, tones, tmp_path):
     text = " ".join(LINES)
     (tmp_path / "call.stm").write_text(f"call 1 anna 0.0 {spans[-1][1] + 0.3:.2f} <o> {text}")
     rules = Rules(lengths=Lengths(1.0, 5.0))
-    (whole,) = cut(recording, tmp_path / "a", model=None, rules=rules)
-    assert whole.rejected == reasons.TOO_LONG
+    (full,) = cut(recording, tmp_path / "a", model=None, rules=rules)
+    assert full.rejected == reasons.TOO_LONG
     assert [one.text for one in cut(recording, tmp_path / "b", rules=rules)] == LINES
 
 
-def test_the_command_says_what_it_made_and_how_to_go_on(call, tones, tmp_path, capsys, monkeypatch):
+def test_the_command_says_what_it_made_and_how_to_continue(
+    call, tones, tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     arguments = ["data", "segment", "call.wav", "--model", "tones", "--to", "to"]
     assert main.main(arguments) == 0

@@ -55,9 +55,9 @@ def test_lines_end_sentences_where_there_is_no_punctuation():
 @given(st.text(alphabet="ab1 .,!?\n-'é語¿%", max_size=40))
 def test_no_letter_is_lost_between_words(text):
     transcript = read_transcript(text)
-    whole = transcript.written(0, len(transcript.words))
+    full = transcript.written(0, len(transcript.words))
     spoken = "".join(one for one in text if one.isalnum() or one == "%")
-    assert "".join(one for one in whole if one.isalnum() or one == "%") == spoken
+    assert "".join(one for one in full if one.isalnum() or one == "%") == spoken
 
 
 class Tokenized:
@@ -73,20 +73,20 @@ class Tokenized:
 
 
 @pytest.mark.parametrize("kind", ["character", "bpe"])
-def test_words_spelled_one_by_one_are_the_text_spelled_at_once(kind):
+def test_words_tokenized_one_by_one_are_the_text_tokenized_at_once(kind):
     family = Tokenized(kind)
     tokenizer = WordTokenizer(family)
     words = ["play", "Anna’s", "next,", "song!"]
-    spelled = tokenizer.tokenize_all(words)
-    assert all(one.is_covered for one in spelled)
-    joined = [one for word_labels in spelled for one in word_labels.labels]
-    whole = family.labels("play anna's next song")
-    assert joined == [one for one in whole if one not in tokenizer.separators]
+    tokenized = tokenizer.tokenize_all(words)
+    assert all(one.is_covered for one in tokenized)
+    joined = [one for word_labels in tokenized for one in word_labels.labels]
+    full = family.labels("play anna's next song")
+    assert joined == [one for one in full if one not in tokenizer.separators]
     assert len(tokenizer.separators) == (1 if kind == "character" else 0)
 
 
 @pytest.mark.parametrize("kind", ["character", "bpe"])
-def test_what_cannot_be_spelled_is_named_and_punctuation_is_not(kind):
+def test_what_cannot_be_tokenized_is_named_and_punctuation_is_not(kind):
     tokenizer = WordTokenizer(Tokenized(kind))
     assert tokenizer.tokenize("at...").is_covered
     assert tokenizer.tokenize("weather-song").is_covered
@@ -97,7 +97,7 @@ def test_what_cannot_be_spelled_is_named_and_punctuation_is_not(kind):
     assert not tokenizer.tokenize("ë").is_covered
 
 
-def test_tones_are_spelled_with_a_separator():
+def test_tones_are_tokenized_with_a_separator():
     tokenizer = WordTokenizer(ToneFamily())
     tokenizer.tokenize_all(["hello"])
     assert tokenizer.separators == {1}

@@ -54,11 +54,11 @@ class ToneFamily:
     blank = 0
 
     def __init__(self) -> None:
-        self.longest_heard = 0.0  # seconds
+        self.longest_encoded = 0.0  # seconds
 
     @property
     def frontend(self) -> ToneFamily:
-        """Knows how many samples a frame is made of."""
+        """Knows how many samples a frame has."""
         return self
 
     def labels(self, text: str) -> list[int]:
@@ -69,10 +69,10 @@ class ToneFamily:
         return samples // STRIDE
 
     def log_posteriors(self, audios: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [self._hear(audio) for audio in audios]
+        return [self._encode(audio) for audio in audios]
 
-    def _hear(self, audio: np.ndarray) -> np.ndarray:
-        self.longest_heard = max(self.longest_heard, len(audio) / RATE)
+    def _encode(self, audio: np.ndarray) -> np.ndarray:
+        self.longest_encoded = max(self.longest_encoded, len(audio) / RATE)
         frames = audio[: len(audio) // STRIDE * STRIDE].reshape(-1, STRIDE)
         likely = np.full((len(frames), 2 + len(LETTERS)), 1e-4)
         spectrum = np.abs(np.fft.rfft(frames * np.hanning(STRIDE)))

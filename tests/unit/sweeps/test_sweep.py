@@ -92,7 +92,7 @@ def test_a_run_that_ended_well_after_its_sweep_was_killed_is_not_run_again(tmp_p
     assert times_run(run(tmp_path, RATES)) == {0: 0, 1: 1, 2: 1}
 
 
-def test_a_job_that_was_stopped_goes_on_from_its_newest_checkpoint(tmp_path):
+def test_a_job_that_was_stopped_resumes_from_its_newest_checkpoint(tmp_path):
     result = run(tmp_path, RATES[:1], ["die"])
     checkpoint = result.rows[0].job.directory / "model" / "checkpoint-5"
     checkpoint.mkdir(parents=True)

@@ -121,7 +121,7 @@ def test_a_value_that_transformers_refuses_is_the_users_to_fix(tmp_path):
 
 @pytest.mark.parametrize("setting", [{"fsdp": "full_shard"}, {"deepspeed": "zero.json"}])
 def test_sharded_training_is_refused_with_its_reason(tmp_path, setting):
-    with pytest.raises(UserError, match="whole weights") as caught:
+    with pytest.raises(UserError, match="full weights") as caught:
         translated(tmp_path, **setting)
     assert "torchrun" in caught.value.fix
 

@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
             "  mynah data augment data=an4 data.path=an4/\n"
             "  mynah data augment recordings/ data.augmentation.room_probability=1\n"
             "  mynah data augment recordings/ 'data.augmentation.noise_snr_db=[5,20]' \\\n"
-            "      data.augmentation.noise_folder=musan/noise --utterances 20 --to heard/\n"
+            "      data.augmentation.noise_folder=musan/noise --utterances 20 --to clip/\n"
         ),
     )
     parser.add_argument(
@@ -181,21 +181,21 @@ def _write(
         old.unlink()
     records = []
     for number, one in enumerate(made, 1):
-        loudest = max(float(heard.decibels.max()) for heard in (one.before, one.after))
+        loudest = max(float(clip.decibels.max()) for clip in (one.before, one.after))
         stem = f"{number:04d}_{re.sub(r'[^A-Za-z0-9.-]+', '-', one.id)[-60:]}"
-        for when, heard in (("before", one.before), ("after", one.after)):
-            clip = target / f"{stem}_{when}.flac"
-            soundfile.write(clip, heard.audio, corpus.sample_rate, subtype="PCM_16")
-            shown = heard.decibels.copy()
-            shown[heard.masked] = loudest - 40
-            clip.with_suffix(".png").write_bytes(spectrogram_picture(shown, loudest))
+        for when, one_clip in (("before", one.before), ("after", one.after)):
+            file = target / f"{stem}_{when}.flac"
+            soundfile.write(file, one_clip.audio, corpus.sample_rate, subtype="PCM_16")
+            shown = one_clip.decibels.copy()
+            shown[one_clip.masked] = loudest - 40
+            file.with_suffix(".png").write_bytes(spectrogram_picture(shown, loudest))
         records.append(
             {
                 "id": one.id,
                 "text": one.text,
                 "before": f"{stem}_before.flac",
                 "after": f"{stem}_after.flac",
-                "drawn": one.drawn,
+                "drawn": one.sampled,
             }
         )
     text = json.dumps(about | {"utterances": records}, indent=2, ensure_ascii=False)
@@ -215,7 +215,7 @@ def _write(
 
 def _show(made: Sequence[Augmented]) -> None:
     from mynah import console
-    from mynah.preview.page import describe_drawn
+    from mynah.preview.page import describe_sampled
 
-    rows = [[one.id, "; ".join(describe_drawn(one.drawn))] for one in made]
-    console.table("Drawn", ["utterance", "what"], rows)
+    rows = [[one.id, "; ".join(describe_sampled(one.sampled))] for one in made]
+    console.table("Sampled", ["utterance", "what"], rows)

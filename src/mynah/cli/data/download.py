@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mynah data download",
         description="Download a public corpus, check it and unpack it. What is there already is "
-        "not fetched again; what was cut goes on where it stopped.",
+        "not fetched again; what was cut is resumed.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
             "examples:\n"
@@ -83,7 +83,7 @@ def _download(parsed: argparse.Namespace) -> None:
             offline=parsed.offline,
         )
     except KeyboardInterrupt:
-        say("What has come is kept: the same command goes on from there.")
+        say("What has come is kept: the same command resumes there.")
         raise
     say()
     say(f"Next: {recipe.next_command(directory, there)}")

@@ -33,8 +33,8 @@ def check_augmentation(checker: Checker) -> None:
         span = getattr(config, name)
         if len(span) == 2 and least <= span[0] <= span[1] <= most:
             continue
-        mended = sorted(min(max(value, least), most) for value in span)
-        pair = [mended[0], mended[-1]] if mended else [least, most]
+        fixed = sorted(min(max(value, least), most) for value in span)
+        pair = [fixed[0], fixed[-1]] if fixed else [least, most]
         checker.wrong(
             f"{_SECTION}.{name}",
             f"{_SECTION}.{name} is [low, high] in {unit}, from {typed(least)} to {typed(most)}; "

@@ -56,7 +56,7 @@ def check_best_model(checker: Checker) -> None:
             checker.wrong(
                 "training.save_steps",
                 "The best checkpoint is wanted, so each one saved must be measured: "
-                f"training.save_steps={typed(saved)} is no multiple of "
+                f"training.save_steps={typed(saved)} is not a multiple of "
                 f"training.eval_steps={typed(measured)}.",
                 f"training.save_steps={steps_text(nearest)}",
             )

@@ -83,10 +83,10 @@ def check_of(
     for wrong in option_mistakes(section, given, getattr(found, "Options", None), owner):
         at = wrong.name if wrong.name in checker.origins else setting
         # An argument that gives several options at once is not replaced by one that gives one.
-        whole = at == setting and checker.origins.get(at, SCHEMA).layer == "command line"
+        is_typed = at == setting and checker.origins.get(at, SCHEMA).layer == "command line"
         checker.wrong(
             at,
             wrong.what,
-            None if whole else wrong.instead,
-            remove=not whole and wrong.instead is None,
+            None if is_typed else wrong.instead,
+            remove=not is_typed and wrong.instead is None,
         )

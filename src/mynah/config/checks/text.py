@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from mynah.config.annotations import is_bracketed
 from mynah.config.checks.checker import Checker
-
-_BRACKETS = {"<": ">", "[": "]", "{": "}", "(": ")"}
 
 
 def check_text(checker: Checker) -> None:
@@ -13,7 +12,7 @@ def check_text(checker: Checker) -> None:
         wrong = None
         if not pattern.strip("* \t"):
             wrong = "it matches every word"
-        elif _BRACKETS.get(pattern[0]) != pattern[-1] and any(map(str.isspace, pattern)):
+        elif not is_bracketed(pattern) and any(map(str.isspace, pattern)):
             wrong = "it has a space, and no brackets around it"
         if wrong:
             checker.wrong(

@@ -41,7 +41,7 @@ def check_trainer_fields(checker: Checker) -> None:
         known = ", ".join(sorted(optimizers))
         checker.wrong(
             "training.optim",
-            f"training.optim={typed(upstream.optim)} is no optimizer: {known}.",
+            f"training.optim={typed(upstream.optim)} is not an optimizer: {known}.",
             "training.optim=adamw_torch",
         )
     for tracker in training.report_to or []:

@@ -118,7 +118,7 @@ def compose(
 def _compose_with_hydra(
     directories: Sequence[Path], config_name: str, arguments: Sequence[str]
 ) -> tuple[DictConfig, list[Any]]:
-    """The composed tree with Hydra's own settings in it, and the list of files it is made of."""
+    """The composed tree with Hydra's own settings in it, and the list of files it comes from."""
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra.core.utils import JobRuntime
     from hydra.errors import HydraException
@@ -154,8 +154,8 @@ def from_hydra(problem: BaseException) -> ConfigError:
         text = str(found).partition("\nConfig search path")[0]
         lines += [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
         found = found.__cause__
-    told = [line for line in dict.fromkeys(lines) if not line.startswith(_NOISE)]
-    return ConfigError(f"{': '.join(told[:3]) or type(problem).__name__}.")
+    said = [line for line in dict.fromkeys(lines) if not line.startswith(_NOISE)]
+    return ConfigError(f"{': '.join(said[:3]) or type(problem).__name__}.")
 
 
 def parse_overrides(overrides: Sequence[str]) -> list[Any]:

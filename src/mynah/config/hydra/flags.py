@@ -73,7 +73,7 @@ def _unknown_flag(token: str, separate: str | None) -> ConfigError:
     value = joined if equals else separate
     words = [token] if separate is None else [token, separate]
     instead = _setting_for(name, "true" if value is None else value)
-    what = f"{token.partition('=')[0]} is no flag"
+    what = f"{token.partition('=')[0]} is not a flag"
     return ConfigError(
         f"{what}: settings are written key=value." if instead else f"{what}.",
         where=f"command line: {' '.join(words)}",

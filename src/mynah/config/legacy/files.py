@@ -78,7 +78,7 @@ def read_legacy(path: Path, shown: str | None = None) -> Experiment:
         shown: How it is called in messages; None: as ``path``.
 
     Raises:
-        UserError: It cannot be read, is no flat JSON object, or has unknown keys.
+        UserError: It cannot be read, is not a flat JSON object, or has unknown keys.
         ConfigErrors: Values of the wrong type or out of range.
     """
     source = shown or str(path)
@@ -131,7 +131,7 @@ def _text_of(path: Path, source: str) -> str:
     except IsADirectoryError as problem:
         raise UserError(f"{source} is a directory.", fix="name a JSON file in it") from problem
     except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "it is no UTF-8 text"
+        reason = getattr(problem, "strerror", None) or "it is not UTF-8 text"
         raise UserError(f"{source} cannot be read: {reason}.") from problem
 
 
@@ -144,7 +144,7 @@ def _parse(text: str, source: str) -> dict[str, Any]:
         return dict(found)
 
     def constant(name: str) -> float:
-        raise UserError(f"{name} is no number that a setting can have.", where=source)
+        raise UserError(f"{name} is not a number that a setting can have.", where=source)
 
     if Path(source).suffix in (".yaml", ".yml"):
         name = Path(source).stem
@@ -164,7 +164,7 @@ def _parse(text: str, source: str) -> dict[str, Any]:
         ) from problem
     if not isinstance(content, dict):
         raise UserError(
-            "The file is no JSON object.", where=source, fix='write {"key": value, ...}'
+            "The file is not a JSON object.", where=source, fix='write {"key": value, ...}'
         )
     if duplicates:
         key = duplicates[0]

@@ -137,7 +137,7 @@ def _arguments(argv: Sequence[str]) -> tuple[Path, str | None]:
         elif token.startswith("--output="):
             target = token.partition("=")[2]
         elif token.startswith("-"):
-            raise UserError(f"{token} is no flag of this command.", fix=USAGE)
+            raise UserError(f"{token} is not a flag of this command.", fix=USAGE)
         else:
             files.append(token)
     if len(files) != 1:

@@ -35,7 +35,7 @@ class YamlEntry:
     entries: list[YamlEntry] | None = None
 
     def leaves(self, prefix: str = "") -> Iterator[tuple[str, YamlEntry]]:
-        """(dotted name, entry) of everything below that is no mapping with content."""
+        """(dotted name, entry) of everything below that is not a mapping with content."""
         name = f"{prefix}{self.key}"
         if self.entries:
             for entry in self.entries:
@@ -93,7 +93,7 @@ def load_yaml(text: str) -> Any:
     """A YAML text as plain objects.
 
     Raises:
-        yaml.YAMLError: It is no YAML, or has a key twice.
+        yaml.YAMLError: It is not YAML, or has a key twice.
     """
     return yaml.load(text, Loader=yaml_loader())
 
@@ -213,7 +213,7 @@ def _syntax_error(made: YamlFile, problem: yaml.MarkedYAMLError, text: str) -> C
     else:
         fix = "check brackets, quotes and indentation of this line and the one before"
     return ConfigError(
-        f"The file is no valid YAML: {message}.",
+        f"The file is not valid YAML: {message}.",
         where=f"{made.at(number)}: {line.strip()}",
         fix=fix,
     )

@@ -7,21 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from mynah.config.plugins.registry import Registry
+from mynah.config.plugins.registry import Registry, lacking
 
 _ROOM = "mynah.data.augmentation"
 
 
 def _wrong(found: object) -> str | None:
     """What a plug-in's augmentation lacks of ``mynah.data.augmentation.change.Change``."""
-    if not isinstance(found, type):
-        return "is not a class"
-    abstract: frozenset[str] = getattr(found, "__abstractmethods__", frozenset())
-    contract = ("name", "order", "open", "apply")
-    lacking = [name for name in contract if not hasattr(found, name) or name in abstract]
-    lacking += sorted(abstract - set(contract))
-    if lacking:
-        return f"lacks {', '.join(lacking)}"
+    if wrong := lacking(found, ("name", "order", "open", "apply")):
+        return wrong
     return None if getattr(found, "keeps_length", True) else "changes how long audio is"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mynah.config.plugins.registry import Registry
+from mynah.config.plugins.registry import Registry, lacking
 
 AUTO_FAMILY = "auto"  # found from the names of pretrained parts
 _ROOM = "mynah.models"
@@ -21,13 +21,8 @@ _CONTRACT = (
 
 def _wrong(found: object) -> str | None:
     """What a plug-in's family lacks of the contract."""
-    if not isinstance(found, type):
-        return "is not a class"
-    abstract = getattr(found, "__abstractmethods__", ())
-    lacking = [name for name in _CONTRACT if not hasattr(found, name) or name in abstract]
-    if lacking:
-        return f"lacks {', '.join(lacking)} (see mynah.models.family.Family)"
-    return None
+    wrong = lacking(found, _CONTRACT)
+    return f"{wrong} (see mynah.models.family.Family)" if wrong else None
 
 
 # In the order in which they are asked whether they take an architecture.

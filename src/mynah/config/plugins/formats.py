@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mynah.config.plugins.registry import Registry
+from mynah.config.plugins.registry import Registry, lacking
 
 AUTO_FORMAT = "auto"  # found by looking
 _ROOM = "mynah.data.sources"
@@ -16,12 +16,7 @@ _CONTRACT = ("format", "recognizes", "open", "splits", "parts", "table")
 
 def _wrong(found: object) -> str | None:
     """What a plug-in's format lacks of ``mynah.data.sources.reading.source.Source``."""
-    if not isinstance(found, type):
-        return "is not a class"
-    abstract: frozenset[str] = getattr(found, "__abstractmethods__", frozenset())
-    lacking = [name for name in _CONTRACT if not hasattr(found, name) or name in abstract]
-    lacking += sorted(abstract - set(_CONTRACT))
-    return f"lacks {', '.join(lacking)}" if lacking else None
+    return lacking(found, _CONTRACT)
 
 
 # What lies in a folder is of the first format that recognizes it, Mynah's own in this order;

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mynah.config.plugins.registry import Registry
+from mynah.config.plugins.registry import Registry, lacking
 
 LOSS = "loss"  # the evaluation loss: a measure that needs the model, not transcripts alone
 _ROOM = "mynah.evaluation.metrics"
@@ -18,10 +18,7 @@ _CONTRACT = (
 
 def _wrong(found: object) -> str | None:
     """What a plug-in's metric lacks of the contract, ``mynah.evaluation.metrics.metric.Metric``."""
-    if not isinstance(found, type):
-        return "is not a class"
-    lacking = [name for name in _CONTRACT if not hasattr(found, name)]
-    return f"lacks {', '.join(lacking)}" if lacking else None
+    return lacking(found, _CONTRACT)
 
 
 METRICS: Registry[Any] = Registry(

@@ -16,7 +16,7 @@ import dataclasses
 import functools
 import importlib
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -35,6 +35,21 @@ GROUPS = (
 )
 
 _T = TypeVar("_T")
+
+
+def lacking(found: object, contract: Collection[str]) -> str | None:
+    """What a plug-in's class lacks of its contract, in a few words; None: nothing.
+
+    Args:
+        found: What its entry point names.
+        contract: Names that the class must have.
+    """
+    if not isinstance(found, type):
+        return "is not a class"
+    abstract: frozenset[str] = getattr(found, "__abstractmethods__", frozenset())
+    names = [name for name in contract if not hasattr(found, name) or name in abstract]
+    names += sorted(abstract - set(contract))
+    return f"lacks {', '.join(names)}" if names else None
 
 
 @dataclass(frozen=True)

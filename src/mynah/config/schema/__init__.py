@@ -56,8 +56,8 @@ class Config:
     )
     resume_from_checkpoint: str | None = setting(
         None,
-        "Go on from here: a checkpoint, a run's directory, `last` (the newest intact checkpoint of "
-        "the run with this data, model and seed), or `auto` (last, or a new run where there is "
+        "Resume from here: a checkpoint, a run's directory, `last` (the newest intact checkpoint "
+        "of the run with this data, model and seed), or `auto` (last, or a new run where there is "
         "none).",
         nature=Nature.RUN,
     )

@@ -200,7 +200,7 @@ class DataConfig:
     )
     eval_fraction: float = setting(
         0.1,
-        "Share of the rows held out where eval_splits is null, whole speakers where known.",
+        "Share of the rows held out where eval_splits is null, all of a speaker where known.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         minimum=0.0,
         maximum=0.9,
@@ -290,8 +290,8 @@ class DataConfig:
     )
     text_substitutions: dict[str, str] = setting(
         {},
-        "What training transcripts write, mapped to what it becomes, as {Mr.: mister}: whole "
-        "words; a * at an end, as in {ja*: yes}, lets it go on inside a word.",
+        "What training transcripts write, mapped to what it becomes, as {Mr.: mister}: "
+        "whole words; a * at an end, as in {ja*: yes}, lets it reach into a word.",
         nature=Nature.ROWS,
     )
     text_substitutions_file: str | None = setting(
@@ -301,7 +301,7 @@ class DataConfig:
     )
     annotations: list[str] = setting(
         [],
-        "What is no speech in transcripts, and taken out of them, of training and evaluation "
+        "What is not speech in transcripts, and taken out of them, of training and evaluation "
         "alike, as [<noise>, '(*)']: * stands for any characters; `usual` for <*>, [*] and {*}.",
         nature=Nature.ROWS,
     )

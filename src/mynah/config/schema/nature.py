@@ -26,7 +26,7 @@ class Nature(Flag):
     LENGTH = auto()
     """How long is trained."""
     GUARD = auto()
-    """Whether a run goes on where data or a loss are not as they should be."""
+    """Whether a run continues where data or a loss are not as they should be."""
     RUN = auto()
     """How it runs, as devices, processes, logs and saves: nothing that is learned or measured."""
     IDLE = auto()

@@ -84,7 +84,7 @@ class TrainingConfig:
     )
     max_bad_steps: int = setting(
         10,
-        "Steps in a row whose loss or gradient is no number, infinite or exploded that end the "
+        "Steps in a row whose loss or gradient is not a number, infinite or exploded that end the "
         "training; each is left out, its utterances named and listed in bad_batches/.",
         nature=Nature.GUARD,
         unit="steps",

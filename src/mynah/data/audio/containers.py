@@ -17,7 +17,7 @@ HEAD_BYTES = 4096
 _OGG_PAGE_BYTES = 65307  # the largest page, RFC 3533
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _W64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")
-_TRAILING_BYTES = 1 << 12  # after the end of a file that are no second one
+_TRAILING_BYTES = 1 << 12  # after the end of a file that are not a second one
 _MARK_BYTES = 24  # of a mark and what follows it that are looked at
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
@@ -104,8 +104,7 @@ def goes_on(file: IO[bytes], size: int) -> str | None:
     read in full, however many it was joined from.
 
     Args:
-        file: Open for reading and seekable.
-        size: How many bytes it has.
+        file, size: As :func:`cut_short`.
     """
     file.seek(0)
     head = file.read(HEAD_BYTES)
@@ -233,7 +232,7 @@ def _w64_end(file: IO[bytes], size: int) -> int | None:
 
 def _boxes_end(file: IO[bytes], size: int, *, asf: bool) -> int | None:
     """Where the last box of an MP4 file (ISO/IEC 14496-12, 4.2) or the last object of an ASF file
-    should end; None where it goes on to the end, however far that is."""
+    should end; None where it reaches to the end, however far that is."""
     position = 0
     while position < size:
         file.seek(position)
@@ -245,7 +244,7 @@ def _boxes_end(file: IO[bytes], size: int, *, asf: bool) -> int | None:
                 (length,) = struct.unpack(">I", head[:4])
                 if length == 1:
                     (length,) = struct.unpack(">Q", head[8:16])
-        except struct.error:  # the head of a box itself is cut, or what follows is no box
+        except struct.error:  # the head of a box itself is cut, or what follows is not a box
             return None
         if length < 8:
             return None

@@ -78,7 +78,7 @@ class FFmpegDecoder:
             self._held = np.empty((0, self._width), dtype=np.float32)
         except self._errors as problem:
             self._content.close()
-            raise _told(problem) from problem
+            raise _error_of(problem) from problem
         except BaseException:
             self._content.close()
             raise
@@ -105,7 +105,7 @@ class FFmpegDecoder:
                 parts.append(block)
                 there += len(block)
         except self._errors as problem:
-            raise _told(problem) from problem
+            raise _error_of(problem) from problem
         joined = np.concatenate(parts)
         self._held = joined[frames:]
         return joined[:frames]
@@ -145,7 +145,7 @@ def _decoded(frames: Iterator[AudioFrame], track: AudioStream) -> Iterator[np.nd
             yield made.to_ndarray().reshape(-1, track.codec_context.channels)
 
 
-def _told(problem: Exception) -> ValueError:
+def _error_of(problem: Exception) -> ValueError:
     """What is wrong with the file, as part of a sentence."""
     import av
 

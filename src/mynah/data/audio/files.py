@@ -143,16 +143,16 @@ def inspect(
         ValueError, OSError: As :func:`read`; it is silent and must not be, or its channels cancel
             each other.
     """
-    whole = not offset_seconds and duration_seconds is None
+    entire = not offset_seconds and duration_seconds is None
     digest, frames = hashlib.blake2b(digest_size=8), 0
     with _content(file, byte_offset, byte_length) as content:
         size = content.seek(0, os.SEEK_END)
-        if whole:
+        if entire:
             problem = containers.cut_short(content, size) or containers.goes_on(content, size)
             if problem is not None:
                 raise ValueError(problem)
         # Of the file where it is one utterance, so that the digest does not hang on the decoder.
-        of_file = whole and channel is None
+        of_file = entire and channel is None
         if of_file:
             content.seek(0)
             while block := content.read(1 << 20):
@@ -310,7 +310,7 @@ class _Levels:
 def _check_peak(peak: float) -> None:
     """
     Raises:
-        ValueError: It is no level of a sound.
+        ValueError: It is not a level of a sound.
     """
     if not np.isfinite(peak):
         raise ValueError("it holds samples that are not numbers")
@@ -332,7 +332,7 @@ def _pieces(
     """Mono float32 [samples] of the utterance at the file's own rate, block by block.
 
     Raises:
-        ValueError: It ends too soon, has no such channel, is empty, or holds what is no sound.
+        ValueError: It ends too soon, has no such channel, is empty, or holds what is not sound.
     """
     rate, start = decoder.rate, round(offset_seconds * decoder.rate)
     if channel is not None and channel >= decoder.channels:

@@ -66,7 +66,7 @@ def samples(file: IO[bytes], size: int) -> Samples | None:
 
 
 def goes_on(file: IO[bytes], found: Samples, size: int) -> bool:
-    """Whether more than a tenth of a second follows the samples that is no part of a WAV file.
+    """Whether more than a tenth of a second follows the samples that is not a part of a WAV file.
 
     Args:
         file: As :func:`samples`.

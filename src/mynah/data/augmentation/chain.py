@@ -16,7 +16,7 @@ from mynah.data.augmentation.change import Change, FeatureChange, Samples
 from mynah.data.augmentation.gain import within_full_scale
 from mynah.data.augmentation.registry import AnyChange, check_shape, open_changes
 
-Drawn: TypeAlias = Mapping[str, Any]
+Sampled: TypeAlias = Mapping[str, Any]
 """What was sampled for one utterance in one epoch, by the augmentation's name."""
 
 
@@ -70,18 +70,18 @@ class Augmentation:
             for name, folder in self._folders().items()
         }
 
-    def draw(self, *, epoch: int, utterance_id: str) -> Drawn:
+    def draw(self, *, epoch: int, utterance_id: str) -> Sampled:
         """What becomes of the waveform of one utterance in one epoch."""
-        drawn: dict[str, Any] = {}
+        sampled: dict[str, Any] = {}
         for change in self._changes:
             generator = draws.generator(change.name, self._seed, epoch, utterance_id)
             with AUGMENTATIONS.blame(change.name):
                 one = change.draw(generator)
             if one is not None:
-                drawn[change.name] = one
-        return drawn
+                sampled[change.name] = one
+        return sampled
 
-    def waveform(self, audio: Samples, drawn: Drawn, *, same_length: bool = False) -> Samples:
+    def waveform(self, audio: Samples, sampled: Sampled, *, same_length: bool = False) -> Samples:
         """Apply what was sampled: float32 [samples] to float32 [round(samples / speed)].
 
         In the order of the world: a voice in a room, its level, the noise around it, the line
@@ -89,7 +89,7 @@ class Augmentation:
 
         Args:
             audio: As it was recorded.
-            drawn: What becomes of it.
+            sampled: What becomes of it.
             same_length: Leave out what changes how long it is.
 
         Raises:
@@ -99,8 +99,8 @@ class Augmentation:
             return audio
         made = audio
         for change in self._changes:
-            if change.name in drawn and (change.keeps_length or not same_length):
-                made = _applied(change, made, drawn[change.name])
+            if change.name in sampled and (change.keeps_length or not same_length):
+                made = _applied(change, made, sampled[change.name])
         return within_full_scale(made) if made is not audio else audio
 
     def features(
@@ -115,12 +115,12 @@ class Augmentation:
             features = made
         return features
 
-    def describe(self, drawn: Drawn) -> dict[str, Any]:
+    def describe(self, sampled: Sampled) -> dict[str, Any]:
         """What was sampled, for people: only what is on, a simulated room with its sizes."""
         described: dict[str, Any] = {}
         for change in self._changes:
-            if change.name in drawn:
-                described |= change.describe(drawn[change.name])
+            if change.name in sampled:
+                described |= change.describe(sampled[change.name])
         return described
 
     def _folders(self) -> dict[str, AudioFolder]:
@@ -129,10 +129,10 @@ class Augmentation:
         }
 
 
-def _applied(change: Change[Any], audio: Samples, drawn: object) -> Samples:
+def _applied(change: Change[Any], audio: Samples, sampled: object) -> Samples:
     if AUGMENTATIONS.plugin(change.name) is None:
-        return change.apply(audio, drawn)
+        return change.apply(audio, sampled)
     with AUGMENTATIONS.blame(change.name):
-        made = change.apply(audio, drawn)
+        made = change.apply(audio, sampled)
     check_shape(change, audio, made)
     return made

@@ -79,16 +79,16 @@ class Change(ABC, Generic[D]):
         """
 
     @abstractmethod
-    def apply(self, audio: Samples, drawn: D) -> Samples:
+    def apply(self, audio: Samples, sampled: D) -> Samples:
         """Apply what was sampled: float32 [samples] to float32 [samples]; ``audio`` stays as it is.
 
         Raises:
             ValueError: A recording that it needs has become unreadable.
         """
 
-    def describe(self, drawn: D) -> dict[str, Any]:
+    def describe(self, sampled: D) -> dict[str, Any]:
         """What was sampled, by names for people, as JSON can hold it."""
-        return {self.name: drawn}
+        return {self.name: sampled}
 
     def folders(self) -> Mapping[str, AudioFolder]:
         """The folders of audio that it uses, by the setting that names each."""

@@ -46,8 +46,8 @@ class Gain(Change[float]):
             return None
         return draws.between(generator, [-self._most_db, self._most_db])
 
-    def apply(self, audio: Samples, drawn: float) -> Samples:
-        return apply_gain(audio, drawn)
+    def apply(self, audio: Samples, sampled: float) -> Samples:
+        return apply_gain(audio, sampled)
 
-    def describe(self, drawn: float) -> dict[str, Any]:
-        return {"gain_db": drawn}
+    def describe(self, sampled: float) -> dict[str, Any]:
+        return {"gain_db": sampled}

@@ -132,7 +132,7 @@ def _bank() -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class NoiseDrawn:
+class SampledNoise:
     """The noise of one utterance in one epoch.
 
     Attributes:
@@ -148,7 +148,7 @@ class NoiseDrawn:
     pieces: tuple[NoisePiece, ...] = ()
 
 
-class Noise(Change[NoiseDrawn]):
+class Noise(Change[SampledNoise]):
     """At a ratio of ``noise_snr_db``, from ``noise_folder`` or made."""
 
     name = "noise"
@@ -172,37 +172,37 @@ class Noise(Change[NoiseDrawn]):
             recorded = open_folder(settings.noise_folder, name, "noise")
         return cls(settings, setup.sample_rate, recorded)
 
-    def draw(self, generator: np.random.Generator) -> NoiseDrawn | None:
+    def draw(self, generator: np.random.Generator) -> SampledNoise | None:
         if generator.random() >= self._settings.noise_probability:
             return None
         snr_db = draws.between(generator, self._settings.noise_snr_db)
         if self._recorded is None:
             colour = generator.random()
-            return NoiseDrawn(snr_db, colour, int(generator.integers(1 << 32)))
+            return SampledNoise(snr_db, colour, int(generator.integers(1 << 32)))
         sources = 1 + int(generator.random() * self._settings.noise_sources)
         files = len(self._recorded.files)
         pieces = generator.random((sources, 2)).tolist()
-        return NoiseDrawn(
+        return SampledNoise(
             snr_db, pieces=tuple(NoisePiece(int(file * files), place) for file, place in pieces)
         )
 
-    def apply(self, audio: Samples, drawn: NoiseDrawn) -> Samples:
+    def apply(self, audio: Samples, sampled: SampledNoise) -> Samples:
         samples = len(audio)
         if self._recorded is not None:
-            added = recorded_noise(self._recorded, drawn.pieces, samples, self._sample_rate)
+            added = recorded_noise(self._recorded, sampled.pieces, samples, self._sample_rate)
         else:
-            added = noise(samples, drawn.colour, np.random.default_rng(drawn.seed))
-        return mix_noise(audio, added, drawn.snr_db)
+            added = noise(samples, sampled.colour, np.random.default_rng(sampled.seed))
+        return mix_noise(audio, added, sampled.snr_db)
 
-    def describe(self, drawn: NoiseDrawn) -> dict[str, Any]:
-        described: dict[str, Any] = {"snr_db": drawn.snr_db}
+    def describe(self, sampled: SampledNoise) -> dict[str, Any]:
+        described: dict[str, Any] = {"snr_db": sampled.snr_db}
         if self._recorded is not None:
             described["pieces"] = [
                 {"file": self._recorded.files[piece.file], "place": piece.place}
-                for piece in drawn.pieces
+                for piece in sampled.pieces
             ]
         else:
-            described["colour"] = drawn.colour
+            described["colour"] = sampled.colour
         return {"noise": described}
 
     def folders(self) -> dict[str, AudioFolder]:

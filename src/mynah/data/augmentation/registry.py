@@ -73,8 +73,8 @@ def _try(change: AnyChange, sample_rate: int, seed: int) -> None:
             if isinstance(change, FeatureChange):
                 before, made = features, change.apply(features, generator)
             else:
-                drawn = change.draw(generator)
-                before, made = audio, audio if drawn is None else change.apply(audio, drawn)
+                sampled = change.draw(generator)
+                before, made = audio, audio if sampled is None else change.apply(audio, sampled)
         check_shape(change, before, made)
 
 

@@ -32,11 +32,11 @@ def reverberate(audio: np.ndarray, response: np.ndarray, direct: int = 0) -> np.
     size = fast_length(len(audio) + len(response) - 1)
     spectrum = np.fft.rfft(audio, size)
     spectrum *= np.fft.rfft(response, size)
-    heard = np.fft.irfft(spectrum, size)[direct : direct + len(audio)]
-    loudness = level(heard)
+    received = np.fft.irfft(spectrum, size)[direct : direct + len(audio)]
+    loudness = level(received)
     if not loudness:
         return audio
-    return (heard * (level(audio) / loudness)).astype(np.float32)
+    return (received * (level(audio) / loudness)).astype(np.float32)
 
 
 def trimmed(response: np.ndarray) -> tuple[np.ndarray, int]:
@@ -51,7 +51,7 @@ def trimmed(response: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def fast_length(length: int) -> int:
-    """The smallest product of powers of 2, 3 and 5 that is no smaller: a fast transform."""
+    """The smallest product of powers of 2, 3 and 5 that is not smaller: a fast transform."""
     best = 1 << max(length - 1, 0).bit_length()
     five = 1
     while five < best:
@@ -98,15 +98,15 @@ class Room(Change[int]):
         rooms = len(responses.files) if responses else self._settings.simulated_rooms
         return int(generator.random() * rooms)
 
-    def apply(self, audio: Samples, drawn: int) -> Samples:
-        return reverberate(audio, *self._response(drawn))
+    def apply(self, audio: Samples, sampled: int) -> Samples:
+        return reverberate(audio, *self._response(sampled))
 
-    def describe(self, drawn: int) -> dict[str, Any]:
+    def describe(self, sampled: int) -> dict[str, Any]:
         if self._responses is not None:
-            return {"room": self._responses.files[drawn]}
-        room = self._shoebox(drawn)
+            return {"room": self._responses.files[sampled]}
+        room = self._shoebox(sampled)
         sizes = dataclasses.asdict(room)
-        return {"room": {"number": drawn, **sizes, "distance_meters": room.distance_meters}}
+        return {"room": {"number": sampled, **sizes, "distance_meters": room.distance_meters}}
 
     def folders(self) -> dict[str, AudioFolder]:
         return {} if self._responses is None else {"room_folder": self._responses}

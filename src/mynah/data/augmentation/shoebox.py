@@ -140,8 +140,8 @@ def _paths(room: Shoebox) -> tuple[np.ndarray, np.ndarray]:
     """
     reach = SPEED_OF_SOUND * room.rt60_seconds + room.distance_meters
     (x, x_times), (y, y_times), (z, z_times) = (
-        _images(length, source, heard, reach)
-        for length, source, heard in zip(room.size, room.speaker, room.microphone, strict=True)
+        _images(length, source, microphone, reach)
+        for length, source, microphone in zip(room.size, room.speaker, room.microphone, strict=True)
     )
     # Sorted in two dimensions, so that for each image in the third the near ones come first.
     yz = (y[:, None] + z).ravel()
@@ -154,12 +154,12 @@ def _paths(room: Shoebox) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _images(
-    length: float, source: float, heard: float, reach: float
+    length: float, source: float, microphone: float, reach: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images of the source in one dimension: squared distances, and how often reflected."""
     most = math.ceil(reach / (2 * length)) + 1
     rooms = np.arange(-most, most + 1)
-    away = np.concatenate([2 * rooms * length + source, 2 * rooms * length - source]) - heard
+    away = np.concatenate([2 * rooms * length + source, 2 * rooms * length - source]) - microphone
     times = np.concatenate([2 * np.abs(rooms), np.abs(rooms - 1) + np.abs(rooms)])
     near = np.abs(away) <= reach
     return away[near] ** 2, times[near].astype(np.int16)

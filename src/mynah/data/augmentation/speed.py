@@ -47,5 +47,5 @@ class Speed(Change[float]):
             return None
         return self._factors[int(generator.random() * len(self._factors))]
 
-    def apply(self, audio: Samples, drawn: float) -> Samples:
-        return audio if drawn == 1.0 else change_speed(audio, drawn)
+    def apply(self, audio: Samples, sampled: float) -> Samples:
+        return audio if sampled == 1.0 else change_speed(audio, sampled)

@@ -34,10 +34,10 @@ def telephone(audio: np.ndarray, sample_rate: int, codec: str) -> np.ndarray:
     if not len(narrow):  # of a few samples nothing is left at a lower rate
         return audio
     narrow = np.convolve(narrow, _band_pass(rate), mode="full")[_TAPS // 2 :][: len(narrow)]
-    heard = resample(companded(narrow.astype(np.float32), codec), rate, sample_rate)
-    if len(heard) < len(audio):
-        return np.pad(heard, (0, len(audio) - len(heard)))
-    return heard[: len(audio)]
+    received = resample(companded(narrow.astype(np.float32), codec), rate, sample_rate)
+    if len(received) < len(audio):
+        return np.pad(received, (0, len(audio) - len(received)))
+    return received[: len(audio)]
 
 
 def companded(audio: np.ndarray, codec: str) -> np.ndarray:
@@ -101,5 +101,5 @@ class Telephone(Change[str]):
             return None
         return CODECS[int(generator.random() * len(CODECS))]
 
-    def apply(self, audio: Samples, drawn: str) -> Samples:
-        return telephone(within_full_scale(audio), self._sample_rate, drawn)
+    def apply(self, audio: Samples, sampled: str) -> Samples:
+        return telephone(within_full_scale(audio), self._sample_rate, sampled)

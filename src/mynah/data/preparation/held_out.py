@@ -50,7 +50,7 @@ class HeldOut:
 
 
 def hold_out(corpus: Corpus, *, fraction: float, file: Path, root: str = "") -> HeldOut:
-    """Choose whole speakers, else whole recordings, else utterances, and freeze the choice.
+    """Choose all of a speaker, else of a recording, else utterances, and freeze the choice.
 
     The choice hangs on the names alone, and once made stays in ``file``: recordings that are
     added later go to training, unless they are of a speaker who is held out.

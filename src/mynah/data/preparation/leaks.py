@@ -115,8 +115,8 @@ def _speakers_of(corpus: Corpus, sources: pa.Array) -> int:
 
 def _unique(corpus: Corpus, column: str) -> pa.Array:
     parts = [pc.unique(array) for array in corpus.arrays(column)]
-    whole = pc.unique(pa.chunked_array(parts, type=pa.string()))
-    return whole.filter(pc.and_(pc.is_valid(whole), pc.not_equal(whole, "")))
+    values = pc.unique(pa.chunked_array(parts, type=pa.string()))
+    return values.filter(pc.and_(pc.is_valid(values), pc.not_equal(values, "")))
 
 
 def _shared(evaluation: Corpus, column: str, known: pa.Array) -> dict[str, Any]:

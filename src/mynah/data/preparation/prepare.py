@@ -251,9 +251,11 @@ def _stretches(
                 table = source.table(part, wanted.first_rows)
                 piece = Piece(table, language=member.config.language, source=member.name or None)
                 rows = wanted.rows(len(table))
-                whole = len(rows) == len(table)
+                kept_all = len(rows) == len(table)
                 name = str(splits.SplitSlice(part.name, wanted.start, wanted.stop))
-                found.append(Stretch(name, piece, None if whole else np.arange(len(table))[rows]))
+                found.append(
+                    Stretch(name, piece, None if kept_all else np.arange(len(table))[rows])
+                )
     return found
 
 

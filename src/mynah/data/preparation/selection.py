@@ -94,7 +94,7 @@ def within_limits(
 
 
 def view_directory(cache: Path, made_of: Any) -> Path:
-    """Where a choice is kept that was made of this."""
+    """Where a choice is kept that was made from this."""
     content = json.dumps([_VERSION, table.FORMAT_VERSION, made_of], sort_keys=True, default=str)
     return cache / "views" / hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.config.schema import DataConfig
-from mynah.data.sources.reading.lines import as_object, parse_json, read_whole
+from mynah.data.sources.reading.lines import as_object, parse_json, read_all
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import WHOLE, Part, Place, Source
+from mynah.data.sources.reading.source import ONLY_SPLIT, Part, Place, Source
 from mynah.data.sources.reading.tabular import prepared, quietly, undecoded
 from mynah.errors import UserError
 
@@ -32,7 +32,7 @@ class DiskSource(Source):
         self._config = config
         self._place = place
         self._splits = saved_splits(root)
-        self.has_splits = set(self._splits) != {WHOLE}
+        self.has_splits = set(self._splits) != {ONLY_SPLIT}
 
     @classmethod
     def recognizes(cls, root: Path) -> bool:
@@ -87,8 +87,8 @@ def saved_splits(root: Path) -> dict[str, Path]:
     """
     listing = root / "dataset_dict.json"
     if not listing.is_file():
-        return {WHOLE: root}
-    names = as_object(parse_json(read_whole(listing), listing), listing, None).get("splits")
+        return {ONLY_SPLIT: root}
+    names = as_object(parse_json(read_all(listing), listing), listing, None).get("splits")
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         raise UserError("It lists no splits.", where=str(listing))
     for name in names:

@@ -28,7 +28,7 @@ from mynah.data.sources.reading.listed import rows_of
 from mynah.data.sources.reading.listings import Listings, listings
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import (
-    WHOLE,
+    ONLY_SPLIT,
     Part,
     Place,
     RowSource,
@@ -55,7 +55,7 @@ class FolderSource(RowSource):
             self._rows = _beside(folder)
         if not any(row.text or row.no_speech for rows in self._rows.values() for row in rows):
             raise _nothing(root)
-        self.has_splits = set(self._rows) != {WHOLE}
+        self.has_splits = set(self._rows) != {ONLY_SPLIT}
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> FolderSource:
@@ -99,7 +99,7 @@ def _listed(root: Path, there: Listings, config: DataConfig, place: Place) -> di
         if usual_split(listing.stem):
             default = listing.stem
         else:
-            default = listing.parent.name if listing.parent != root else WHOLE
+            default = listing.parent.name if listing.parent != root else ONLY_SPLIT
         paths = AudioPaths(root, config, place, folders=[listing.parent])
         unit = "row" if listing.suffix.lower() == ".parquet" else "line"
         for number, listed in metadata.read_listing(listing, config.columns):
@@ -166,7 +166,7 @@ def _beside(root: Path) -> dict[str, list[Row]]:
     for file in files:
         relative = file.relative_to(root)
         top = relative.parts[0] if len(relative.parts) > 1 else ""
-        split = top if usual_split(top) else WHOLE
+        split = top if usual_split(top) else ONLY_SPLIT
         within = relative.parts[1:-1] if split == top else relative.parts[:-1]
         text = _transcript(file)
         found.setdefault(split, []).append(

@@ -25,7 +25,7 @@ from mynah.data.sources.reading import values
 from mynah.data.sources.reading.lines import line_place as line_place
 from mynah.data.sources.reading.lines import read_lines
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource, usual_split
+from mynah.data.sources.reading.source import ONLY_SPLIT, Place, SplitFilesSource, usual_split
 from mynah.errors import UserError
 
 _ARCHIVE = re.compile(r"^(?P<file>.+):(?P<offset>\d+)$")
@@ -128,7 +128,7 @@ class KaldiSource(SplitFilesSource):
 def data_directories(root: Path) -> dict[str, Path]:
     """Kaldi's data directories at, in, or in ``data`` in a folder, by their names."""
     if (root / "wav.scp").is_file():
-        return {root.name if usual_split(root.name) else WHOLE: root}
+        return {root.name if usual_split(root.name) else ONLY_SPLIT: root}
     for parent in (root, root / "data"):
         if parent.is_dir():
             found = sorted(file.parent for file in parent.glob("*/wav.scp"))

@@ -22,7 +22,7 @@ from mynah.data.sources.reading import values
 from mynah.data.sources.reading.lines import line_place as line_place
 from mynah.data.sources.reading.lines import read_json_lines
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource
+from mynah.data.sources.reading.source import ONLY_SPLIT, Place, SplitFilesSource
 from mynah.errors import UserError
 
 _NAME = re.compile(
@@ -96,14 +96,14 @@ def lhotse_manifests(root: Path) -> dict[str, list[Path]]:
     supervisions; nothing where there are none."""
     if root.is_file():
         match = _NAME.match(root.name)
-        return {WHOLE: [root]} if match and match["kind"] == "cuts" else {}
+        return {ONLY_SPLIT: [root]} if match and match["kind"] == "cuts" else {}
     if not root.is_dir():
         return {}
     found: dict[str, dict[str, Path]] = {}
     for path in sorted(root.iterdir()):
         match = _NAME.match(path.name)
         if match and path.is_file():
-            found.setdefault(match["after"] or WHOLE, {}).setdefault(match["kind"], path)
+            found.setdefault(match["after"] or ONLY_SPLIT, {}).setdefault(match["kind"], path)
     splits = {}
     for split, kinds in found.items():
         if "cuts" in kinds:
@@ -195,10 +195,10 @@ def _rows(piece: _Piece, finder: AudioPaths, source: str, sample_rate: int) -> l
             start, end = 0.0, piece.duration_seconds  # of no use, as the fault tells
         length = values.piece(start, end, where)
         offset = piece.start_seconds + start
-        whole = offset == 0 and abs(length - total) < 1e-4
+        entire = offset == 0 and abs(length - total) < 1e-4
         text = " ".join(values.text(said.get("text"), "text", where).split())
         named = _channels(said["channel"], where) if "channel" in said else piece.channels
-        for channel, path, inside in _heard(named, files, where):
+        for channel, path, inside in _channels_of(named, files, where):
             name = values.text(said.get("id", piece.id), "id", where)
             rows.append(
                 Row(
@@ -206,7 +206,7 @@ def _rows(piece: _Piece, finder: AudioPaths, source: str, sample_rate: int) -> l
                     path=path,
                     text=text or None,
                     offset_seconds=offset,
-                    duration_seconds=None if whole else length,
+                    duration_seconds=None if entire else length,
                     channel=inside,
                     speaker=values.text(said.get("speaker"), "speaker", where),
                     language=values.text(said.get("language"), "language", where),
@@ -252,7 +252,7 @@ def _files(recording: dict[str, Any], finder: AudioPaths, where: str) -> _Files:
     return files
 
 
-def _heard(
+def _channels_of(
     channels: list[int], files: _Files, where: str
 ) -> list[tuple[int | None, str, int | None]]:
     """(channel, file, channel in the file) of what a supervision is on. One that is on all

@@ -73,7 +73,7 @@ class LibriSpeechSource(RowSource):
         for config in self._configs:
             for subset in self._subsets:
                 name = _hub_name(subset, config, several=len(self._configs) > 1)
-                names = {name, name.removesuffix(f".{config}"), _whole_name(subset)}
+                names = {name, name.removesuffix(f".{config}"), _full_name(subset)}
                 if subset.startswith("train-"):
                     names.add("train")
                 if name and split in names:
@@ -114,7 +114,7 @@ def subsets_of(root: Path) -> list[str]:
     )
 
 
-def _whole_name(subset: str) -> str:
+def _full_name(subset: str) -> str:
     """A subset's name in the hub's configuration ``all``: ``train.clean.100``."""
     return subset.replace("dev-", "validation-").replace("-", ".")
 

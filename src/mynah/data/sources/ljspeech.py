@@ -18,7 +18,7 @@ from mynah.data.row import Row
 from mynah.data.sources.reading.lines import read_lines
 from mynah.data.sources.reading.metadata import HEADERS
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource
+from mynah.data.sources.reading.source import ONLY_SPLIT, Place, SplitFilesSource
 from mynah.errors import UserError
 
 _LISTING = "metadata.csv"
@@ -40,7 +40,7 @@ class LJSpeechSource(SplitFilesSource):
         root = root.resolve()
         for folder in (root, root / "LJSpeech-1.1"):
             if (folder / _LISTING).is_file():
-                splits = {WHOLE: [folder / _LISTING]}
+                splits = {ONLY_SPLIT: [folder / _LISTING]}
                 return cls(config, place, name=folder.name, identity=str(folder), splits=splits)
         raise UserError(
             "There is no LJ Speech here: a folder with metadata.csv and wavs/ is needed.",

@@ -21,10 +21,10 @@ from typing import Any
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.reading import metadata, values
-from mynah.data.sources.reading.lines import read_whole
+from mynah.data.sources.reading.lines import read_all
 from mynah.data.sources.reading.listed import rows_of
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource, usual_split
+from mynah.data.sources.reading.source import ONLY_SPLIT, Place, SplitFilesSource, usual_split
 from mynah.data.sources.reading.tars import TarMember, members
 from mynah.errors import UserError
 
@@ -68,7 +68,7 @@ class NemoSource(SplitFilesSource):
             )
         splits: dict[str, list[Path]] = {}
         for path in paths:
-            splits.setdefault(_split(path) if len(paths) > 1 else WHOLE, []).append(path)
+            splits.setdefault(_split(path) if len(paths) > 1 else ONLY_SPLIT, []).append(path)
         return cls(
             config,
             place,
@@ -187,7 +187,7 @@ def _text_of(named: Any, finder: AudioPaths, where: str) -> str:
     path = Path(finder.find(name, where))
     if not path.is_file():
         raise UserError(f"There is no transcript {name[:200]}.", where=where)
-    return read_whole(path)
+    return read_all(path)
 
 
 def _expanded(pattern: str) -> list[str]:
@@ -219,4 +219,4 @@ def _split(path: Path) -> str:
         if usual_split(word):
             return word
     kept = [word for word in words if not word.isdigit()]
-    return "_".join(kept) or WHOLE
+    return "_".join(kept) or ONLY_SPLIT

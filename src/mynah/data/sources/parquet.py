@@ -19,7 +19,7 @@ from mynah.config.schema import DataConfig
 from mynah.data.sources.hub import ONLY_CONFIG, layout_of
 from mynah.data.sources.reading.metadata import HEADERS, holds_audio
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import WHOLE, Part, Place, Source
+from mynah.data.sources.reading.source import ONLY_SPLIT, Part, Place, Source
 from mynah.data.sources.reading.tabular import load_parquet, prepared
 from mynah.errors import UserError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mynah.data.tables.table import Table
 
-_WHOLE_NAMES = ("metadata", "manifest", "data")  # of a file that is no split
+_PLAIN_NAMES = ("metadata", "manifest", "data")  # of a file that is not a split
 
 
 class ParquetSource(Source):
@@ -52,7 +52,7 @@ class ParquetSource(Source):
                 str(name): np.flatnonzero(np.asarray(column) == name) for name in np.unique(column)
             }
             self._split_names = list(self._rows)
-        self.has_splits = set(self._split_names) != {WHOLE}
+        self.has_splits = set(self._split_names) != {ONLY_SPLIT}
 
     @classmethod
     def recognizes(cls, root: Path) -> bool:
@@ -117,7 +117,7 @@ def _files(root: Path, config: DataConfig) -> dict[str, list[Path]]:
         UserError: There are none, or they are of several configurations.
     """
     if root.is_file():
-        return {WHOLE: [root]}
+        return {ONLY_SPLIT: [root]}
     layout = layout_of(path.relative_to(root).as_posix() for path in parquet_files(root))
     if not layout:
         raise UserError("There are no parquet files here.", where=str(root), fix="data.path=FOLDER")
@@ -129,7 +129,7 @@ def _files(root: Path, config: DataConfig) -> dict[str, list[Path]]:
             fix=f"data.dataset_configs=[{next(iter(layout))}]",
         )
     found = {
-        (WHOLE if name in _WHOLE_NAMES and len(layout[wanted[0]]) == 1 else name): names
+        (ONLY_SPLIT if name in _PLAIN_NAMES and len(layout[wanted[0]]) == 1 else name): names
         for name, names in layout[wanted[0]].items()
     }
     return {split: [root / name for name in names] for split, names in found.items()}
@@ -139,8 +139,8 @@ def _split_column(files: dict[str, list[Path]], config: DataConfig) -> str | Non
     """The column that tells the split, where one split's files hold them all."""
     import pyarrow.parquet
 
-    if set(files) != {WHOLE}:
+    if set(files) != {ONLY_SPLIT}:
         return None
-    there = pyarrow.parquet.read_schema(files[WHOLE][0]).names
+    there = pyarrow.parquet.read_schema(files[ONLY_SPLIT][0]).names
     wanted = [config.columns["split"]] if "split" in config.columns else HEADERS["split"]
     return next((name for name in wanted if name in there), None)

@@ -14,7 +14,7 @@ from pathlib import Path
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.kaldi import keyed_lines
-from mynah.data.sources.reading.lines import as_object, parse_json, read_whole
+from mynah.data.sources.reading.lines import as_object, parse_json, read_all
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import Place, SplitFilesSource
 from mynah.errors import UserError
@@ -83,7 +83,7 @@ def _scores(path: Path) -> dict[str, str]:
     """The sentence of each utterance, as the file of the scores has it."""
     if not path.is_file():
         return {}
-    held = as_object(parse_json(read_whole(path), path), path, None)
+    held = as_object(parse_json(read_all(path), path), path, None)
     return {
         name: str(about.get("text", "")) for name, about in held.items() if isinstance(about, dict)
     }

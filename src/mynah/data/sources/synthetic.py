@@ -32,7 +32,7 @@ from mynah.stopping.children import end_with_parent
 
 SYNTHESIS_VERSION = 4  # of how a sentence becomes a recording; a part of the fingerprint
 _SHARD_SENTENCES = 250
-_TOLD_SENTENCES = 25
+_REPORTED_SENTENCES = 25
 _VOICES = {
     grammar.TRAIN: espeak.TRAIN_VOICES,
     grammar.EVALUATION: espeak.EVALUATION_VOICES,
@@ -108,8 +108,8 @@ class SyntheticSource(Source):
         types = set(words)
         keys = {sentence.key for sentence in train}
         shared = sum(sentence.key in keys for sentence in evaluation)
-        unheard_words = sum(word not in train_words for word in words) / max(len(words), 1)
-        unheard_types = len(types - train_words) / max(len(types), 1)
+        new_words = sum(word not in train_words for word in words) / max(len(words), 1)
+        new_types = len(types - train_words) / max(len(types), 1)
         voices = sorted(set(espeak.EVALUATION_VOICES) & set(espeak.TRAIN_VOICES))
         counted = {
             "sentences": len(evaluation),
@@ -122,15 +122,15 @@ class SyntheticSource(Source):
             "train_word_types": len(train_words),
             "train_voices": len(espeak.TRAIN_VOICES),
             "reachable_word_types": len(grammar.load_grammar().vocabulary()),
-            "share_of_words_never_in_training": round(unheard_words, 4),
-            "share_of_word_types_never_in_training": round(unheard_types, 4),
+            "share_of_words_never_in_training": round(new_words, 4),
+            "share_of_word_types_never_in_training": round(new_types, 4),
         }
         text = (
             f"{len(evaluation):,} sentences with {len(types):,} different words, spoken by "
             f"{len(espeak.EVALUATION_VOICES)} voices of which {len(voices)} occur in "
             f"training; {shared} of the sentences fill a template with the same words as one "
-            f"of the {len(train):,} training sentences; {unheard_words:.1%} of the words spoken "
-            f"({unheard_types:.1%} of the different ones) never occur in training."
+            f"of the {len(train):,} training sentences; {new_words:.1%} of the words spoken "
+            f"({new_types:.1%} of the different ones) never occur in training."
         )
         return {"text": text, **counted}
 
@@ -220,14 +220,14 @@ def _speak(
 
 
 def _run(
-    job: dict[str, Any], running: set[subprocess.Popen[str]], told: Callable[[str], None]
+    job: dict[str, Any], running: set[subprocess.Popen[str]], on_line: Callable[[str], None]
 ) -> str | None:
     """Speak a shard in a process of its own.
 
     Args:
         job: What :func:`_main` reads.
         running: Holds the process while it runs, so that it can be killed.
-        told: Called with each line that it prints.
+        on_line: Called with each line that it prints.
 
     Returns:
         The last line of its complaints where it failed.
@@ -247,7 +247,7 @@ def _run(
         with contextlib.suppress(BrokenPipeError), process.stdin:
             process.stdin.write(json.dumps(job))
         for line in process.stdout:
-            told(line)
+            on_line(line)
         process.stdout.close()
         running.discard(process)
         if process.wait() == 0:
@@ -269,11 +269,11 @@ def _environment() -> dict[str, str]:
 
 def _rows(spoken: list[dict[str, Any]], sample_rate: int) -> Iterator[dict[str, Any]]:
     """Rows of a shard; how many were spoken since the last time is printed now and then."""
-    told = 0
+    printed = 0
     for number, one in enumerate(spoken, 1):
-        if number % _TOLD_SENTENCES == 0 or number == len(spoken):
-            print(number - told, flush=True)
-            told = number
+        if number % _REPORTED_SENTENCES == 0 or number == len(spoken):
+            print(number - printed, flush=True)
+            printed = number
         audio = espeak.record_speech(espeak.Spoken(**one), sample_rate)
         content = espeak.to_flac(audio, sample_rate)
         yield {

@@ -20,7 +20,7 @@ from mynah.data.row import Row
 from mynah.data.sources.reading import metadata
 from mynah.data.sources.reading.lines import as_object, parse_json
 from mynah.data.sources.reading.listed import rows_of
-from mynah.data.sources.reading.source import WHOLE, Place, SplitFilesSource
+from mynah.data.sources.reading.source import ONLY_SPLIT, Place, SplitFilesSource
 from mynah.data.sources.reading.tars import TarMember, members
 from mynah.errors import UserError
 
@@ -55,7 +55,7 @@ class WebDatasetSource(SplitFilesSource):
             name = path.parent.name if in_folder else _NUMBER.sub("", path.stem)
             splits.setdefault(name, []).append(path)
         if len(splits) == 1:  # a name alone, as data-000000.tar, tells no split
-            splits = {WHOLE: paths}
+            splits = {ONLY_SPLIT: paths}
         return cls(config, place, name=root.name, identity=str(root), splits=splits)
 
     def read(self, split: str, paths: Sequence[Path]) -> list[Row]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mynah.data.row import Row
-from mynah.data.sources.reading.source import usual_split
+from mynah.data.sources.reading.source import ONLY_SPLIT, usual_split
 from mynah.data.streams import arrow_shards, manifests, tars
 from mynah.data.streams.reader import BadRow, FindAudio, ShardReader
 from mynah.errors import UserError
@@ -26,7 +26,6 @@ _FORMATS = {
 }
 # "train-00000-of-00014", "shard_000012", "train.100-0003", "00007"
 _NUMBERED = re.compile(r"^(?P<split>.*?)(?:[-_.]?\d{3,})?(?:[-_]of[-_]\d+)?$")
-_WHOLE = "train"
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def _split(path: Path, root: Path) -> str:
     for folder in reversed(path.relative_to(root).parts[:-1]):
         if usual_split(re.split(r"[-_.]", folder)[0]):
             return folder
-    return _WHOLE
+    return ONLY_SPLIT
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -81,10 +81,10 @@ class ShardReader(ABC):
                 raise
             # Whatever a disk, a network library of this version or a decoder raises.
             except Exception as problem:
-                told = " ".join(str(problem).split())[:200] or type(problem).__name__
+                reason = " ".join(str(problem).split())[:200] or type(problem).__name__
                 if failures == len(RETRY_SECONDS):
                     raise UserError(
-                        f"Shard {self.shards[shard]} cannot be read beyond row {done}: {told}",
+                        f"Shard {self.shards[shard]} cannot be read beyond row {done}: {reason}",
                         where=self.name,
                         fix="fix it, or remove it and start again; once it can be read, "
                         "resume_from_checkpoint=last resumes from the newest checkpoint",
@@ -92,7 +92,7 @@ class ShardReader(ABC):
                 wait = RETRY_SECONDS[failures]
                 failures += 1
                 notice(
-                    f"Shard {self.shards[shard]} failed at row {done} ({told}): "
+                    f"Shard {self.shards[shard]} failed at row {done} ({reason}): "
                     f"trying again in {wait:g} s"
                 )
                 time.sleep(wait)

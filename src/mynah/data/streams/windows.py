@@ -109,11 +109,11 @@ class Windows:
         mark = mark or Mark()
         while True:
             found = 0
-            whole = mark == Mark(mark.epoch)
+            entire = mark == Mark(mark.epoch)
             for window in self._one_pass(mark):
                 found += len(window.rows)
                 yield window
-            if whole and not found:
+            if entire and not found:
                 raise self._empty(mark.epoch)
             mark = Mark(mark.epoch + 1)
 

@@ -117,8 +117,8 @@ class Espeak:
             encoded, len(encoded), 0, _POSITION_CHARACTER, 0, _CHARS_UTF8, None, None
         )
         self._library.espeak_Synchronize()
-        whole = np.frombuffer(b"".join(self._chunks), dtype=np.int16)
-        return whole.astype(np.float32) / 32768.0
+        samples = np.frombuffer(b"".join(self._chunks), dtype=np.int16)
+        return samples.astype(np.float32) / 32768.0
 
 
 _FIX = "pip install 'mynah-asr[speech]', or train on recordings: data.dataset_name=FOLDER"

@@ -39,7 +39,7 @@ _SHORTEST_WORDS, _LONGEST_WORDS = 2, 12
 # floor(n * u ** _SKEW) is sampled, u uniform.
 _SKEW = 2.5
 _POLITE_SHARE = 0.4
-_NO_REQUEST = frozenset(  # a sentence that begins so is no request: no "please" around it
+_NO_REQUEST = frozenset(  # a sentence that begins so is not a request: no "please" around it
     [
         "what",
         "how",
@@ -70,7 +70,7 @@ class Sentence:
         topic: The topic of its template, as ``"weather"``.
         template: The template's position in ``words/templates.txt``.
         key: The words that fill the template, sorted: what decides between training and
-            evaluation. Polite words around the sentence are no part of it.
+            evaluation. Polite words around the sentence are not a part of it.
     """
 
     text: str
@@ -155,9 +155,9 @@ def draw_sentences(split: str, count: int, *, seed: int) -> list[Sentence]:
     """
     generator = np.random.default_rng([seed, [TRAIN, EVALUATION].index(split)])
     drawer = _Drawer(load_grammar(), generator)
-    drawn: list[Sentence] = []
+    sampled: list[Sentence] = []
     seen: set[str] = set()
-    while len(drawn) < count:
+    while len(sampled) < count:
         for _ in range(_TRIES):
             sentence = drawer.draw()
             if split_of(sentence.key) == split and sentence.text not in seen:
@@ -165,13 +165,13 @@ def draw_sentences(split: str, count: int, *, seed: int) -> list[Sentence]:
         else:
             raise UserError(
                 f"The embedded grammar holds no {count:,} different sentences: it stopped at "
-                f"{len(drawn):,}.",
+                f"{len(sampled):,}.",
                 where="data.synthesis",
                 fix="Ask for fewer sentences.",
             )
         seen.add(sentence.text)
-        drawn.append(sentence)
-    return drawn
+        sampled.append(sentence)
+    return sampled
 
 
 def split_of(key: str) -> str:

@@ -87,7 +87,7 @@ def superlative(adjective: str) -> str:
 
 
 def article(following: str) -> str:
-    """``a`` or ``an`` before ``following``, by its sound as far as its spelling tells."""
+    """``a`` or ``an`` before ``following``, by its sound as far as its letters tell."""
     if following.startswith(("hour", "honest", "heir")):
         return "an"
     if following.startswith(("uni", "use", "usu", "uku", "euro", "one", "ute")):

@@ -186,7 +186,7 @@ def _made(
     partial.mkdir(exist_ok=True)
     missing = [number for number in range(shards) if not is_complete_shard(shard(partial, number))]
     if 0 < len(missing) < shards:
-        say(f"Going on with an interrupted preparation: {len(missing)} of {shards} parts left")
+        say(f"Resuming an interrupted preparation: {len(missing)} of {shards} parts left")
     if missing:
         make(partial, missing)
     paths = [shard(partial, number) for number in range(shards)]

@@ -56,8 +56,8 @@ def _counts(rows: int, samples: int, seed: int) -> Iterator[NDArray[np.float64]]
     generator = np.random.default_rng(seed)
     at_once = max(1, _RESAMPLED_AT_ONCE // rows)
     for start in range(0, samples, at_once):
-        drawn = generator.integers(0, rows, size=(min(at_once, samples - start), rows))
-        counts = np.empty(drawn.shape)  # float64, in which sums of whole numbers are exact
-        for position, one in enumerate(drawn):
+        resampled = generator.integers(0, rows, size=(min(at_once, samples - start), rows))
+        counts = np.empty(resampled.shape)  # float64, in which sums of whole numbers are exact
+        for position, one in enumerate(resampled):
             counts[position] = np.bincount(one, minlength=rows)
         yield counts

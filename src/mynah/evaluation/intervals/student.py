@@ -1,4 +1,4 @@
-"""Quantiles of Student's t distribution, exact for whole degrees of freedom."""
+"""Quantiles of Student's t distribution, exact for integer degrees of freedom."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mynah.evaluation.metrics.metric import Metric, Vector
+from mynah.evaluation.metrics.metric import Vector
+from mynah.evaluation.metrics.translation import TranslationMetric
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU
@@ -32,24 +33,16 @@ class BleuOptions:
     lowercase: bool = False
 
 
-class Bleu(Metric):
+class Bleu(TranslationMetric):
     """BLEU of the set, 0 to 100: the value is that of ``sacrebleu.corpus_bleu``.
 
     Its vector is [hypothesis's words, reference's words, matches of 4 orders, n-grams of 4
-    orders]. Texts are taken as written, since case and punctuation are part of a translation.
+    orders].
     """
 
     name = "bleu"
     label = "BLEU"
     title = "BLEU"
-    version = "sacrebleu-2"
-    greater_is_better = True
-    percent = False
-    normalized = False
-    highest = 100.0
-    package = "sacrebleu"
-    install = '"mynah-asr[metrics]"'
-    formula = "sacrebleu's corpus score of the texts as written"
     Options = BleuOptions
 
     def statistics(self, reference: str, hypothesis: str) -> Vector:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mynah.evaluation.metrics.metric import Metric, Vector
+from mynah.evaluation.metrics.metric import Vector
+from mynah.evaluation.metrics.translation import TranslationMetric
 
 _ORDER = 6  # characters of the longest n-grams
 
@@ -28,24 +29,16 @@ class ChrfOptions:
     beta: float = 2.0
 
 
-class Chrf(Metric):
+class Chrf(TranslationMetric):
     """chrF2 of the set, 0 to 100: the value is that of ``sacrebleu.corpus_chrf``.
 
     Its vector is [hypothesis's n-grams, reference's n-grams, matches] of each of 6 orders,
-    spaces left out. Texts are taken as written.
+    spaces left out.
     """
 
     name = "chrf"
     label = "chrF"
     title = "chrF"
-    version = "sacrebleu-2"
-    greater_is_better = True
-    percent = False
-    normalized = False
-    highest = 100.0
-    package = "sacrebleu"
-    install = '"mynah-asr[metrics]"'
-    formula = "sacrebleu's corpus score of the texts as written"
     Options = ChrfOptions
 
     def statistics(self, reference: str, hypothesis: str) -> Vector:

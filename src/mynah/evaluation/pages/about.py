@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
 
 _LONGEST_LIST = 20  # items of a list shown; the rest is in the files beside the page
-_TOLD_ABOVE = frozenset(
+_SHOWN_ABOVE = frozenset(
     {"statement", "selection", "command", "versions", "config", "decoding", "measured_on"}
 )
 
@@ -25,7 +25,7 @@ def about_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any
     rest = {
         key: value
         for key, value in about.items()
-        if key not in _TOLD_ABOVE and value not in (None, {}, [], "")
+        if key not in _SHOWN_ABOVE and value not in (None, {}, [], "")
     }
     return join(
         [

@@ -45,7 +45,7 @@ def _overall(frame: axes.Frame, overall: Measure, shown: str) -> Markup:
     """The dashed line of all utterances."""
     return tag(
         "line",
-        tag("title", f"whole split: {shown}"),
+        tag("title", f"full split: {shown}"),
         class_="overall",
         x1=axes.LEFT,
         x2=axes.WIDTH - axes.RIGHT,

@@ -33,7 +33,7 @@ def evaluation_page(
     worst: int,
     created: datetime,
 ) -> str:
-    """The whole page as text; see :func:`mynah.evaluation.report.write_evaluation`."""
+    """The page as text; see :func:`mynah.evaluation.report.write_evaluation`."""
     sections: list[tuple[str, str, Markup | None]] = [
         (_title(evaluations), "rates", rates_section(evaluations, about)),
         ("Training", "training", training_section(history, list(evaluations))),
@@ -106,7 +106,7 @@ def _overall_note(evaluation: Evaluation) -> Markup:
     return tag(
         "p",
         f"Utterances in bins of about equal number, with 95 % intervals. Dashed: {rate}, the"
-        " whole split.",
+        " full split.",
         class_="quiet",
     )
 

@@ -40,13 +40,13 @@ def utterances_section(
         for row in listed
     ]
     if len(listed) < len(order):
-        told = f"The worst {len(listed):,} of {len(order):,}; all are in utterances.jsonl."
+        said = f"The worst {len(listed):,} of {len(order):,}; all are in utterances.jsonl."
     else:
-        told = f"All {len(order):,}, the worst first."
+        said = f"All {len(order):,}, the worst first."
     return join(
         [
             tag("h3", "Utterances"),
-            tag("p", told, class_="quiet"),
+            tag("p", said, class_="quiet"),
             legend(),
             _controls(anchor),
             tag("div", cards, class_="utterances", id=f"{anchor}-utterances"),

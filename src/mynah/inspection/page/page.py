@@ -24,7 +24,7 @@ _SAMPLE_SHARE, _DISAGREEMENT_SHARE = 0.15, 0.35
 def inspection_page(
     inspection: Inspection, *, created: datetime, command: str, record: str, threads: int
 ) -> str:
-    """The whole page as text.
+    """The page as text.
 
     Args:
         inspection: What was found.
@@ -123,7 +123,7 @@ def _alerts(split: SplitInspection, anchor: str) -> list[Markup]:
         link = tag("a", f"{split.unseen.running:.1%} of the words", href=f"#{anchor}-words")
         alerts.append([link, " never in training"])
     if split.shared is not None:
-        alerts += [[f"{told} also in training"] for told in split.shared.told()]
+        alerts += [[f"{one} also in training"] for one in split.shared.described()]
     if split.disagreement is not None:
         found = split.disagreement
         link = tag("a", f"{found.striking:,} rows", href=f"#{anchor}-disagreement")
@@ -203,9 +203,9 @@ def _method(inspection: Inspection, record: str) -> Sequence[str]:
     if not scanned:
         lines.append("The audio was not listened to (--no-audio).")
     elif inspection.sample is not None:
-        heard = ", ".join(f"{len(s.scan):,} of {s.name}" for s in scanned if s.scan is not None)
+        listened = ", ".join(f"{len(s.scan):,} of {s.name}" for s in scanned if s.scan is not None)
         lines.append(
-            f"Of the audio a sample was listened to, taken evenly: {heard}. Counts of what the "
+            f"Of the audio a sample was listened to, taken evenly: {listened}. Counts of what the "
             "audio tells are of that sample; all others are of every row."
         )
     if inspection.checkpoint is not None:

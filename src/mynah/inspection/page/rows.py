@@ -16,8 +16,8 @@ from mynah.pages.clips import ClipBudget
 from mynah.pages.markup import Markup, join, tag
 
 _LISTED = 40  # rows of a kind on the page; more are in inspection.json
-_HEARD = 12  # of them with a recording
-_DISAGREEING, _DISAGREEING_HEARD = 60, 30
+_PLAYED = 12  # of them with a recording
+_DISAGREEING, _DISAGREEING_PLAYED = 60, 30
 _SAMPLE = 12
 _SAMPLE_SEED = 0
 _LONGEST_TEXT = 320  # characters of a transcript on the page
@@ -31,13 +31,13 @@ def suspicious_section(
     if not found:
         return None
     listed = _in_turn([suspicion.rows[:_LISTED].tolist() for suspicion in found])
-    heard = _in_turn([suspicion.rows[:_HEARD].tolist() for suspicion in found])
-    clips = recordings(split.corpus, heard, budget, threads=threads)
+    listed = _in_turn([suspicion.rows[:_PLAYED].tolist() for suspicion in found])
+    clips = recordings(split.corpus, listed, budget, threads=threads)
     reasons = by_row(found)
     total = len(split.suspicious_rows)
-    told = f"{total:,} of {len(split.rows):,} rows."
+    said = f"{total:,} of {len(split.rows):,} rows."
     if len(listed) < total:
-        told += f" The worst {_LISTED} of each kind are here, more of them in {record}."
+        said += f" The worst {_LISTED} of each kind are here, more of them in {record}."
     cards = _cards(
         split,
         listed,
@@ -47,7 +47,7 @@ def suspicious_section(
     )
     return join(
         [
-            tag("p", told, class_="quiet"),
+            tag("p", said, class_="quiet"),
             _kinds(found),
             _controls(anchor, found),
             tag("div", cards, class_="utterances", id=f"{anchor}-rows"),
@@ -66,7 +66,7 @@ def disagreement_section(
     scores = found.evaluation.scores
     order = [int(at) for at in found.order[:_DISAGREEING] if scores.per_utterance[int(at)].wrong]
     rows = [int(found.rows[at]) for at in order]
-    clips = recordings(split.corpus, rows[:_DISAGREEING_HEARD], budget, threads=threads)
+    clips = recordings(split.corpus, rows[:_DISAGREEING_PLAYED], budget, threads=threads)
     cards = []
     for row, at in zip(rows, order, strict=True):
         score = scores.per_utterance[at]
@@ -115,8 +115,8 @@ def disagreement_section(
 def sample_section(split: SplitInspection, budget: ClipBudget, threads: int) -> Markup:
     """A few rows sampled at random, which show what the corpus is like."""
     count = len(split.rows)
-    drawn = np.random.default_rng(_SAMPLE_SEED).permutation(count)[:_SAMPLE]
-    rows = np.sort(drawn).tolist()
+    sampled = np.random.default_rng(_SAMPLE_SEED).permutation(count)[:_SAMPLE]
+    rows = np.sort(sampled).tolist()
     clips = recordings(split.corpus, rows, budget, threads=threads)
     cards = _cards(split, rows, clips, lambda row: None, lambda row: "")
     return tag("div", cards, class_="utterances")

@@ -54,12 +54,12 @@ def _cloud(split: SplitInspection) -> Markup | None:
     """Characters over seconds, rows whose transcript does not fit their audio by name."""
     rows = split.rows
     there = np.flatnonzero((rows.durations > 0) & (rows.texts.characters > 0))
-    drawn = np.random.default_rng(0).permutation(there)[:_POINTS]
+    sampled = np.random.default_rng(0).permutation(there)[:_POINTS]
     misfit = [s for s in split.suspicions if s.kind.key in ("text_too_long", "text_too_short")]
     named = list(by_row(misfit))[:_NAMED]
     points = [
         Point(float(rows.durations[row]), float(rows.texts.characters[row]))
-        for row in np.setdiff1d(drawn, named).tolist()
+        for row in np.setdiff1d(sampled, named).tolist()
     ] + [
         Point(float(rows.durations[row]), float(rows.texts.characters[row]), split.corpus.ids[row])
         for row in named
@@ -73,8 +73,8 @@ def _cloud(split: SplitInspection) -> Markup | None:
     if picture is None:
         return None
     note = "Coloured: the transcript does not fit the audio."
-    if len(there) > len(drawn):
-        note += f" {len(drawn):,} of {len(there):,} drawn."
+    if len(there) > len(sampled):
+        note += f" {len(sampled):,} of {len(there):,} shown."
     return tag("div", tag("h4", "Transcript over audio"), picture, tag("p", note, class_="quiet"))
 
 

@@ -15,11 +15,11 @@ _WORDS, _UNSEEN, _CHARACTERS = 400, 300, 300
 def words_section(split: SplitInspection) -> Markup:
     """The words, the characters, and what training never has."""
     words, unseen = split.vocabulary, split.unseen
-    told = (
+    said = (
         f"{words.running_words:,} running words, {len(words.words):,} different, "
         f"{words.once:,} of them once. Words without case and punctuation."
     )
-    parts = [tag("p", told, class_="quiet")]
+    parts = [tag("p", said, class_="quiet")]
     columns = [tag("div", tag("h4", "Most frequent words"), _words(split))]
     if unseen is not None:
         columns.append(
@@ -73,12 +73,12 @@ def _characters(split: SplitInspection) -> Markup:
     ]
     headings = [Heading("character", text=True), Heading("name", text=True), Heading("count")]
     rare = len(split.vocabulary.rare_characters)
-    told = f"{len(characters):,} different"
+    said = f"{len(characters):,} different"
     if rare:
-        told += f"; {rare:,} occur fewer than {RARE_CHARACTER} times and are hardly learned"
+        said += f"; {rare:,} occur fewer than {RARE_CHARACTER} times and are hardly learned"
     return join(
         [
-            tag("p", told + ".", class_="quiet"),
+            tag("p", said + ".", class_="quiet"),
             sortable(headings, rows, label=f"characters of {split.name}", searched=True),
         ]
     )

@@ -87,7 +87,7 @@ def scan(corpus: Corpus, rows: np.ndarray, *, cache: Path, threads: int) -> Audi
 
 
 def chosen_rows(count: int, sample: int | None) -> np.ndarray:
-    """All rows, or so many of them drawn evenly: the same ones every time."""
+    """All rows, or so many of them taken evenly: the same ones every time."""
     if sample is None or sample >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).permutation(count)[:sample])

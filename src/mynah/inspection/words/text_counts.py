@@ -20,7 +20,7 @@ _SYMBOL = r"[\p{S}\p{Cc}\p{Co}@#%&*_/\\<>\[\]{}\x{FFFD}]"
 
 @dataclass
 class TextCounts:
-    """What a set of transcripts is made of; :meth:`add` takes them in blocks.
+    """What a set of transcripts holds; :meth:`add` takes them in blocks.
 
     Attributes:
         tokens: What stands between spaces, as it is written, with its count.

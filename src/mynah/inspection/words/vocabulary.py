@@ -15,7 +15,7 @@ RARE_CHARACTER = 10  # occurrences below which a character is hardly learned
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a split's transcripts are made of.
+    """What a split's transcripts hold.
 
     Attributes:
         words: Every word, without case and punctuation, with its count, the most frequent

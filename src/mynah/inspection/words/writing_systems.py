@@ -21,7 +21,7 @@ _LATIN = frozenset({"FEMININE", "MASCULINE", "KELVIN", "ANGSTROM"})
 
 @cache
 def script(character: str) -> str | None:
-    """``"LATIN"``, ``"CYRILLIC"``, …; None for what is no letter or of no one script."""
+    """``"LATIN"``, ``"CYRILLIC"``, …; None for what is not a letter or not of one script."""
     if unicodedata.category(character)[0] != "L":
         return None
     words = unicodedata.name(character, "").split()

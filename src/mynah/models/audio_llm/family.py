@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mynah.config.tuning import Tuning
 from mynah.models.audio_llm import loading, tuning
 from mynah.models.audio_llm.loading import AudioLLMUsage
 from mynah.models.audio_llm.prompts import Prompt, turn_end
 from mynah.models.audio_llm.registry import ARCHITECTURES, UNSUPPORTED_AUDIO_LLMS
-from mynah.models.family import Example, Family, LossSum
+from mynah.models.family import Example, LossSum
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
-from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.part import NamedParts, PretrainedPart
+from mynah.models.recognizer import WritingRecognizer
 from mynah.models.text.generated import Generated, GreedyScores
 from mynah.models.text.pieces import Pieces
 from mynah.models.text.plain_text import PlainText
@@ -34,12 +36,12 @@ if TYPE_CHECKING:
 
     from mynah.config.schema import ModelConfig
 
-_SHORTEST_SECONDS = 0.1  # less is no word, and too little for a spectrum
+_SHORTEST_SECONDS = 0.1  # too short for a word, and too little for a spectrum
 _PLACE = "\ue000"  # of a transcript in a request; a private character that no tokenizer knows
 _NOT_INPUTS = ("labels", "weights")
 
 
-class AudioLLM(Family):
+class AudioLLM(WritingRecognizer):
     """A model of AutoModelForMultimodalLM that transcribes, or that model with LoRA.
 
     Args:
@@ -51,7 +53,7 @@ class AudioLLM(Family):
 
     name = "audio_llm"
     supports = frozenset({"language"})
-    pretrained = True
+    usage: AudioLLMUsage
 
     def __init__(
         self,
@@ -61,16 +63,12 @@ class AudioLLM(Family):
         *,
         revisions: dict[str, str] | None = None,
     ) -> None:
+        super().__init__(model, processor, revisions=revisions)
         base = weights.own(model)
-        self.model = model
-        self.processor = processor
-        self.tokenizer = processor.tokenizer
         self._plain = PlainText(self.tokenizer)
-        self.kind: str = base.config.model_type
         architecture = ARCHITECTURES.get(self.kind)
         self._modules = architecture.modules
         self._noise_switch = architecture.noise_switch
-        self._revisions = dict(revisions or {})
         self._context = loading.context_length(base.config)
         self._ends = loading.end_tokens(base)
         self._keeps_logits = "logits_to_keep" in inspect.signature(base.forward).parameters
@@ -103,12 +101,7 @@ class AudioLLM(Family):
 
     @classmethod
     def build(
-        cls,
-        config: ModelConfig,
-        parts: Mapping[str, PretrainedPart],
-        *,
-        texts: Iterable[str],
-        sample_rate: int,
+        cls, config: ModelConfig, parts: NamedParts, *, texts: Iterable[str], sample_rate: int
     ) -> AudioLLM:
         assert config.pretrained is not None
         part = parts["pretrained"]
@@ -134,15 +127,14 @@ class AudioLLM(Family):
         loading.check_rate(family.sample_rate, part, sample_rate)
         return family
 
-    @classmethod
-    def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> AudioLLM:
-        """From our own adapter: trained on as it is, or merged and then trained in full."""
-        family = cls.load(directory, offline=offline)
-        learns = tuning.tuning_of(config, family.kind)
-        model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
-        if not learns.adapts:
-            tuning.freeze_audio_llm(model, learns, family._modules)
-        return cls(model, family.processor, _usage(config), revisions=family.base_revisions())
+    def _learns(self, config: ModelConfig) -> Tuning:
+        return tuning.tuning_of(config, self.kind)
+
+    def _freeze(self, model: Any, learns: Tuning) -> None:
+        tuning.freeze_audio_llm(model, learns, self._modules)
+
+    def _around(self, model: Any, config: ModelConfig) -> AudioLLM:
+        return AudioLLM(model, self.processor, _usage(config), revisions=self.base_revisions())
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> AudioLLM:
@@ -161,17 +153,6 @@ class AudioLLM(Family):
         model.generation_config = GenerationConfig.from_pretrained(directory, local_files_only=True)
         model = adapters.load_lora(model, directory, trainable=True)
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
-
-    def save(self, directory: Path) -> None:
-        base = weights.own(self.model)
-        self.usage.record(base)
-        if adapters.is_adapted(self.model):
-            adapters.save_lora(self.model, directory)
-            base.config.save_pretrained(directory)
-            base.generation_config.save_pretrained(directory)
-        else:
-            weights.save_all(self.model, directory)
-        self.processor.save_pretrained(directory)
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         return self.frontend.features(audio)
@@ -361,9 +342,6 @@ class AudioLLM(Family):
 
     def part_of(self, name: str) -> str:
         return self._modules.part_of(name)
-
-    def base_revisions(self) -> dict[str, str]:
-        return dict(self._revisions)
 
 
 def _usage(config: ModelConfig) -> AudioLLMUsage:

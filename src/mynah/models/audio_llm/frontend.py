@@ -64,7 +64,7 @@ class AudioFrontend(ABC):
 
 
 def padded(features: Sequence[np.ndarray], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """[batch, length, ...] with zeros behind each, and int64 [batch, length]: 1 is no padding."""
+    """[batch, length, ...] with zeros behind each, and int64 [batch, length]: 0 is padding."""
     import torch
 
     filled = np.zeros((len(features), length, *features[0].shape[1:]), dtype=np.float32)

@@ -58,5 +58,5 @@ UNSUPPORTED_AUDIO_LLMS = {
     "gemma3n": "its image encoder is timm's, which is not installed with transformers",
     "gemma4": "it takes images and videos beside audio",
     "gemma4_unified": "it takes images and videos beside audio",
-    "qwen3_omni_moe": "it speaks its answers too, with a second language model",
+    "qwen3_omni_moe": "it synthesizes its answers too, with a second language model",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from mynah.models.audio_llm.processor import Processor
 from mynah.models.audio_llm.prompts import Requests
@@ -36,6 +36,36 @@ class TemplatedProcessor(Processor, Protocol):
 
     @property
     def chat_template(self) -> str | dict[str, str] | None: ...
+
+
+_P = TypeVar("_P", bound=Processor)
+
+
+class ProcessorRequests(Requests, Generic[_P]):
+    """The request that the processor itself makes, given what is known of a row.
+
+    Args:
+        processor: One of transformers' with ``apply_transcription_request``.
+    """
+
+    def __init__(self, processor: _P, prompt: str | None, language: str | None) -> None:
+        self._processor = processor
+        super().__init__(processor, prompt, language)
+
+    def _requested(self, **given: object) -> str:
+        """The request for a clip.
+
+        Args:
+            given: What the processor is given of it by name, left out where it is empty.
+        """
+        processor: Any = self._processor
+        text: str
+        (text,) = processor.apply_transcription_request(
+            [CLIP],
+            **{name: [value] if value else None for name, value in given.items()},
+            tokenize=False,
+        )
+        return text
 
 
 class _Instructed(Requests):

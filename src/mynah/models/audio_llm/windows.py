@@ -11,7 +11,12 @@ from mynah.models.audio_llm.frontend import AudioFrontend
 
 if TYPE_CHECKING:
     import torch
-    from transformers import WhisperFeatureExtractor
+    from transformers import (
+        AudioFlamingo3Processor,
+        GlmAsrProcessor,
+        PreTrainedConfig,
+        WhisperFeatureExtractor,
+    )
 
 # What an empty frame of Whisper's is: log10 of 1e-10, or 8 below the loudest, then (x + 4) / 4.
 _SILENCE = (-10.0 + 4.0) / 4.0
@@ -115,6 +120,18 @@ class WindowFrontend(AudioFrontend):
         if self._mask is not None:
             batch[self._mask] = torch.from_numpy(np.concatenate(masks).astype(np.int64))
         return batch
+
+
+def masked_windows(
+    processor: AudioFlamingo3Processor | GlmAsrProcessor, config: PreTrainedConfig
+) -> WindowFrontend:
+    """Windows whose padding is masked, as many as the processor takes at once."""
+    return WindowFrontend(
+        processor.feature_extractor,
+        arithmetic=processor._get_audio_token_length,
+        mask="input_features_mask",
+        max_seconds=processor.max_audio_len,
+    )
 
 
 def _silence(features: np.ndarray) -> float:

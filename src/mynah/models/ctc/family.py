@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.config.tuning import FROZEN, LORA, tuning_of_recognizer
+from mynah.config.tuning import FROZEN, LORA, Tuning, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.ctc import loading, word_decoding
 from mynah.models.ctc.greedy import best_paths
 from mynah.models.ctc.head import too_many_labels
-from mynah.models.family import Example, Family, LossSum
+from mynah.models.family import Example, LossSum
 from mynah.models.features.frontends import frontend_for, group_by_length
 from mynah.models.lora import adapters
-from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.parameters import evaluating, hold_frozen_norms
 from mynah.models.pretrained import hub, weights
-from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.part import NamedParts, PretrainedPart
+from mynah.models.recognizer import FrameRecognizer
+from mynah.models.text.labeller import Labeller
 from mynah.models.text.labels import padded_labels
-from mynah.models.text.spelling import Spelling
 from mynah.models.text.tokenizers import load_ctc_tokenizer, text_of
 from mynah.models.text.word_times import PathWriter
 from mynah.models.transcript import Clip, Transcript
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 _INPUTS = ("input_features", "input_values", "attention_mask")
 
 
-class CTC(Family):
+class CTC(FrameRecognizer):
     """A model of AutoModelForCTC, or that model with LoRA, with its processor.
 
     Args:
@@ -75,7 +76,7 @@ class CTC(Family):
         self.tokenizer = tokenizer
         self.processor = loading.make_processor(extractor, tokenizer)
         self.blank: int = base.config.pad_token_id
-        self._spelling = Spelling(tokenizer, self.blank)
+        self._labeller = Labeller(tokenizer, self.blank)
         self._writer = PathWriter(tokenizer, self.frontend, timed=True)
         self._revisions = dict(revisions or {})
         self._words: word_decoding.WordDecoding | None = None
@@ -92,17 +93,12 @@ class CTC(Family):
 
     @classmethod
     def build(
-        cls,
-        config: ModelConfig,
-        parts: Mapping[str, PretrainedPart],
-        *,
-        texts: Iterable[str],
-        sample_rate: int,
+        cls, config: ModelConfig, parts: NamedParts, *, texts: Iterable[str], sample_rate: int
     ) -> CTC:
         texts = list(texts)
         family = cls._build_model(config, parts, texts, sample_rate)
         if config.language_model == "words":
-            cased = map(family._spelling.cased, texts)
+            cased = map(family._labeller.cased, texts)
             family._words = word_decoding.WordDecoding.estimate(cased, family.tokenizer)
         family.configure_decoding(config)
         return family
@@ -148,26 +144,22 @@ class CTC(Family):
 
     @classmethod
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> CTC:
-        """From our own adapter: trained on as it is, or merged and then trained in full."""
         if config.new_tokenizer:
             raise UserError(
                 f"{directory} is an adapter, whose head belongs to its tokenizer.",
                 where=f"model.new_tokenizer={config.new_tokenizer}",
                 fix="Merge it first (`mynah merge`), and name what comes of it.",
             )
-        family = cls.load(directory, offline=offline)
-        learns = tuning_of_recognizer(config)
-        model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
-        if learns.adapts:
-            return family
+        return super()._continued(config, directory, offline=offline)
+
+    def _freeze(self, model: Any, learns: Tuning) -> None:
         loading.freeze_ctc(model, learns)
-        return cls(
-            model,
-            family.processor.feature_extractor,
-            family.tokenizer,
-            pretrained=True,
-            revisions=family.base_revisions(),
-        )
+
+    def _around(self, model: Any, config: ModelConfig) -> CTC:
+        if model is self.model:
+            return self
+        extractor, revisions = self.processor.feature_extractor, self.base_revisions()
+        return CTC(model, extractor, self.tokenizer, pretrained=True, revisions=revisions)
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> CTC:
@@ -210,19 +202,9 @@ class CTC(Family):
         return cls(model, extractor, tokenizer, pretrained=True, revisions=revisions)
 
     def save(self, directory: Path) -> None:
-        weights.save_recognizer(self.model, directory)
-        self.processor.save_pretrained(directory)
+        super().save(directory)
         if self._words is not None and self._decodes_words:
             self._words.save(directory)
-
-    def features(self, audio: np.ndarray) -> np.ndarray:
-        return self.frontend.features(audio)
-
-    def labels(self, text: str) -> list[int]:
-        return self._spelling.labels(text)
-
-    def output_length(self, samples: int) -> int:
-        return self.frontend.output_length(samples)
 
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
         return too_many_labels(self.output_length(samples), labels)
@@ -232,8 +214,8 @@ class CTC(Family):
 
         lengths = [len(example.features) for example in examples]
         frames = self.frontend.encoder_frames(lengths)
-        for example, heard in zip(examples, frames.tolist(), strict=True):
-            if reason := too_many_labels(heard, example.labels):
+        for example, length in zip(examples, frames.tolist(), strict=True):
+            if reason := too_many_labels(length, example.labels):
                 raise UserError(
                     f"CTC cannot learn this utterance: {reason}.",
                     where=f"utterance {example.id}",
@@ -272,10 +254,7 @@ class CTC(Family):
                 blank=self.blank,
                 reduction="none",
             )
-        weights = batch["weights"].to(losses)
-        # Where nobody speaks there is no label, and the blanks are learned from all the same.
-        labels = batch["label_lengths"].clamp(min=1).to(weights)
-        return LossSum(total=(losses * weights).sum(), count=(labels * weights).sum())
+        return self._loss_sum(losses, batch)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         found: dict[int, Transcript] = {}
@@ -304,12 +283,12 @@ class CTC(Family):
         self, audios: Sequence[np.ndarray]
     ) -> Iterator[tuple[list[int], torch.Tensor, list[int]]]:
         """Forward passes over clips of equal length: positions, logits [clips, frames, labels]
-        and each clip's own number of frames. A clip too short to hear is in none of them."""
+        and each clip's own number of frames. A clip too short to encode is in none of them."""
         import torch
 
         device = next(self.model.parameters()).device
-        heard = [row for row, audio in enumerate(audios) if self.output_length(len(audio)) > 0]
-        features = [self.features(audios[row]) for row in heard]
+        encoded = [row for row, audio in enumerate(audios) if self.output_length(len(audio)) > 0]
+        features = [self.features(audios[row]) for row in encoded]
         lengths = [len(one) for one in features]
         frames = self.frontend.encoder_frames(lengths).tolist()
         with evaluating(self.model):
@@ -317,7 +296,7 @@ class CTC(Family):
                 batch = self.frontend.pad([features[position] for position in group], length)
                 with torch.inference_mode():
                     logits = self.model(**{k: v.to(device) for k, v in batch.items()}).logits
-                yield [heard[one] for one in group], logits, [frames[one] for one in group]
+                yield [encoded[one] for one in group], logits, [frames[one] for one in group]
 
     def _transcripts(self, logits: torch.Tensor, frames: Sequence[int]) -> list[Transcript]:
         """What is written of each row of [rows, frames, labels], ``frames`` of it not padding."""
@@ -335,9 +314,3 @@ class CTC(Family):
         if self._words is not None and self._decodes_words:
             return self._words.describe()
         return "greedy CTC: the best label of each frame"
-
-    def parameter_table(self) -> list[tuple[str, int, int]]:
-        return parameter_table(self.model)
-
-    def base_revisions(self) -> dict[str, str]:
-        return dict(self._revisions)

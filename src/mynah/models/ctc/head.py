@@ -1,7 +1,7 @@
 """A CTC head on a speech encoder before a language model: a second loss for the encoder.
 
 CTC asks of the encoder's frames what was said and when (Watanabe et al. 2017, hybrid
-CTC/attention); the language model alone asks it of the whole. Decoding does without.
+CTC/attention); the language model alone asks it of the full clip. Decoding does without.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mynah.models.text.labeller import Labeller
 from mynah.models.text.labels import padded_labels
-from mynah.models.text.spelling import Spelling
 
 if TYPE_CHECKING:
     import torch
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 HEAD_FOLDER = "ctc_tokenizer"
 
 
-class TwiceSpelled(list[int]):
-    """Token ids of a language model, with the labels that CTC hears in the same words.
+class TokensAndLabels(list[int]):
+    """Token ids of a language model, with the labels of CTC for the same words.
 
     Args:
         ids: Of the language model.
-        heard: Of the CTC head.
+        ctc: Of the CTC head.
     """
 
-    def __init__(self, ids: Sequence[int], heard: Sequence[int]) -> None:
+    def __init__(self, ids: Sequence[int], ctc: Sequence[int]) -> None:
         super().__init__(ids)
-        self.heard = list(heard)
+        self.ctc = list(ctc)
 
 
 class CTCHead:
@@ -45,7 +45,7 @@ class CTCHead:
         self.tokenizer = tokenizer
         self.weight = weight
         self.blank: int = tokenizer.pad_token_id
-        self._spelling = Spelling(tokenizer, self.blank)
+        self._labeller = Labeller(tokenizer, self.blank)
 
     @classmethod
     def load(cls, directory: Path, weight: float) -> CTCHead:
@@ -60,26 +60,26 @@ class CTCHead:
         self.tokenizer.save_pretrained(directory / HEAD_FOLDER)
 
     def labels(self, text: str) -> list[int]:
-        """What CTC is to hear."""
-        return self._spelling.labels(text)
+        """The labels of CTC."""
+        return self._labeller.labels(text)
 
     def impossible(self, frames: int, labels: Sequence[int]) -> str | None:
         """Why CTC cannot learn so many labels from so few encoder frames, or None.
 
         Args:
             frames: Encoder frames.
-            labels: A :class:`TwiceSpelled`, or anything as long as the labels may be.
+            labels: A :class:`TokensAndLabels`, or anything as long as the labels may be.
         """
-        return too_many_labels(frames, getattr(labels, "heard", labels))
+        return too_many_labels(frames, getattr(labels, "ctc", labels))
 
     def collate(self, labels: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
         """``ctc_labels`` [batch, most] and ``ctc_label_lengths`` [batch]."""
         import torch
 
-        heard = [list(getattr(one, "heard", one)) for one in labels]
+        ctc = [list(getattr(one, "ctc", one)) for one in labels]
         return {
-            "ctc_labels": padded_labels(heard, self.blank),
-            "ctc_label_lengths": torch.tensor([len(one) for one in heard]),
+            "ctc_labels": padded_labels(ctc, self.blank),
+            "ctc_label_lengths": torch.tensor([len(one) for one in ctc]),
         }
 
     def losses(self, logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:

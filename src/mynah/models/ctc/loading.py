@@ -13,7 +13,7 @@ from mynah.models.ctc import scratch
 from mynah.models.features.frontends import frontend_class, frontend_for
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
-from mynah.models.text.spelling import Spelling
+from mynah.models.text.labeller import Labeller
 from mynah.models.text.tokenizers import load_ctc_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HEADS = ("lm_head", "ctc_head", "ctc")  # names of the last layer in transformers' CTC classes
 # Granite Speech 5 reads its labels in the middle of its encoder, by its last layer's weights,
-# and hears them back.
+# and feeds them back.
 _IN_THE_MIDDLE = ("encoder.out", "encoder.out_mid")
 _LETTERS_PER_SECOND = 15  # that people say; of frames of 80 ms there are fewer
 
@@ -32,7 +32,7 @@ class CTCParts:
     """A CTC model, what prepares its input, and where its weights are from.
 
     Attributes:
-        new_head: Whether its last layer was drawn behind pretrained ones.
+        new_head: Whether its last layer was initialized behind pretrained ones.
     """
 
     model: Any
@@ -66,7 +66,7 @@ def ctc_from_pretrained(
     to match, and says so.
 
     Raises:
-        UserError: It cannot be had, hears another sample rate, or can write no transcript.
+        UserError: It cannot be had, takes another sample rate, or can write no transcript.
     """
     extractor = hub.feature_extractor(part, sample_rate)
     written = hub.load_config(part)
@@ -76,7 +76,7 @@ def ctc_from_pretrained(
         model = load_ctc_base(part, written, new_head=False)
         frames_per_second = frontend_for(extractor, model).output_length(sample_rate)
         better = "bpe" if frames_per_second < _LETTERS_PER_SECOND else "character"
-        Spelling(own, written.pad_token_id).say_what_is_missing(
+        Labeller(own, written.pad_token_id).say_what_is_missing(
             texts, instead=f"model.new_tokenizer={better}"
         )
         return CTCParts(model, extractor, own, revisions)
@@ -109,7 +109,7 @@ def load_ctc_base(part: PretrainedPart, config: Any, *, new_head: bool) -> Any:
     Args:
         part: Where the weights are.
         config: Its configuration, possibly with another vocabulary.
-        new_head: Whether the last layer may be missing in the file, and is drawn.
+        new_head: Whether the last layer may be missing in the file, and is initialized.
 
     Raises:
         UserError: Other weights than the head are missing.
@@ -138,7 +138,7 @@ def label_layers(model: Any) -> list[str]:
 def untie(model: Any) -> None:
     """Give the head weights of its own where it shares them with a layer in the middle.
 
-    Where it is trained whole beside LoRA, it leaves the frozen one behind, and must not be
+    Where it is trained in full beside LoRA, it leaves the frozen one behind, and must not be
     taken for the same when the model is saved.
     """
     from torch import nn

@@ -1,7 +1,7 @@
-"""CTC models drawn at random in the shape of any architecture of AutoModelForCTC.
+"""CTC models initialized at random in the shape of any architecture of AutoModelForCTC.
 
 Each function maps the sizes of ``model.encoder`` to one architecture's configuration; what
-they leave out is as that architecture's authors have it. Dropout of whole layers and masking
+they leave out is as that architecture's authors have it. Dropout of entire layers and masking
 inside the model are off: augmentation is the data's.
 """
 
@@ -135,17 +135,10 @@ def _lasr(_: str, sizes: EncoderConfig, head: dict[str, Any], rate: int) -> tupl
     from transformers import LasrCTCConfig, LasrEncoderConfig, LasrFeatureExtractor, LasrForCTC
 
     encoder = LasrEncoderConfig(
-        hidden_size=sizes.hidden_size,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        intermediate_size=sizes.feed_forward_size,
-        conv_kernel_size=sizes.conv_kernel_size,
+        **scratch.conformer_layers(sizes),
         subsampling_conv_channels=sizes.subsampling_channels,
         subsampling_conv_stride=math.isqrt(sizes.subsampling_factor),
-        num_mel_bins=sizes.mel_bins,
         dropout=sizes.dropout,
-        activation_dropout=sizes.dropout,
-        attention_dropout=sizes.dropout,
         layerdrop=0.0,
         # Google's 0.01 follows a model that starts from nothing hundreds of steps late.
         batch_norm_momentum=0.1,
@@ -167,15 +160,8 @@ def _granite(_: str, sizes: EncoderConfig, head: dict[str, Any], rate: int) -> t
     window = rate // 40
     encoder = GraniteSpeech5EncoderConfig(
         vocab_size=head["vocab_size"],
-        hidden_size=sizes.hidden_size,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        intermediate_size=sizes.feed_forward_size,
-        conv_kernel_size=sizes.conv_kernel_size,
-        num_mel_bins=sizes.mel_bins,
+        **scratch.conformer_layers(sizes),
         subsample_layers=list(range(int(math.log2(sizes.subsampling_factor)) - 1)),
-        activation_dropout=sizes.dropout,
-        attention_dropout=sizes.dropout,
     )
     extractor = GraniteSpeech5FeatureExtractor(
         num_mel_bins=sizes.mel_bins,

@@ -30,7 +30,7 @@ class WordNgrams:
     list of those that back off.
 
     Args:
-        model: With ``<unk>``, whose probability all strings share that are no word of it.
+        model: With ``<unk>``, whose probability all strings share that are not words of it.
 
     Raises:
         UserError: It has no ``<unk>``, no ``</s>`` or no word.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 _KNOWN_LENGTHS = 200_000  # of a frontend
-_PROBE_SECONDS = 60  # long enough that what a convolution eats at the edges is no frame in it
+_PROBE_SECONDS = 60  # what a convolution eats at the edges is then less than a frame
 # transformers' names for "feature frames to encoder frames"
 _LENGTH_METHODS = ("_get_subsampling_output_length", "_get_feat_extract_output_lengths")
 
@@ -75,7 +75,7 @@ class Frontend:
         """Features that ``samples`` samples become, by making them of silence."""
         return _length_by_trial(self, samples)
 
-    def heard(self, lengths: Sequence[int]) -> list[int]:
+    def encoded_lengths(self, lengths: Sequence[int]) -> list[int]:
         """Features of each row of a batch that the encoder does not take for padding."""
         return list(lengths)
 
@@ -196,7 +196,7 @@ class FilterbankFrontend(Frontend):
 
 
 class LasrFrontend(Frontend):
-    """Log-mel features over whole windows alone, not normalised."""
+    """Log-mel features over full windows alone, not normalised."""
 
     ctc_processor = "LasrProcessor"
 

@@ -1,40 +1,111 @@
-"""Granite Speech 5's features without torchaudio, which transformers' own extractor imports.
+"""Granite Speech's features without torchaudio, which transformers' own extractors import.
 
-The same settings, files and numbers as ``GraniteSpeech5FeatureExtractor`` in transformers'
-feature_extraction_granite_speech5.py, whose spectrogram and deltas are those of torchaudio's
-``MelSpectrogram`` and ``compute_deltas``.
+The same settings, files and numbers as the classes of the same names in transformers, whose
+spectrogram and deltas are those of torchaudio's ``MelSpectrogram`` and ``compute_deltas``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from transformers import BatchFeature, SequenceFeatureExtractor
 
 from mynah.data.audio.mel import mel_filters
 
+if TYPE_CHECKING:
+    import torch
+
 _POWER_FLOOR = 1e-10  # of a mel bin, before the logarithm
 
 MODEL_TYPE = "granite_speech5_ctc"
 
 
-class GraniteSpeech5FeatureExtractor(SequenceFeatureExtractor):
-    """Log-mel features with their deltas, two frames stacked into one.
-
-    It has the name of transformers' class, which is what its configuration file says.
+class GraniteFeatureExtractor(SequenceFeatureExtractor):
+    """The log-mel spectrum that all Granite Speech models have in common.
 
     Args:
-        num_mel_bins: Mel filters.
+        feature_size: Numbers of a feature frame.
         sampling_rate: Hertz of the audio.
         n_fft: Samples of the Fourier transform.
         win_length: Samples of the Hann window.
         hop_length: Samples from one frame to the next.
+        padding_value: What the audio is padded with.
+    """
+
+    def __init__(
+        self,
+        feature_size: int,
+        sampling_rate: int = 16000,
+        n_fft: int = 512,
+        win_length: int = 400,
+        hop_length: int = 160,
+        padding_value: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            feature_size=feature_size,
+            sampling_rate=sampling_rate,
+            padding_value=padding_value,
+            **kwargs,
+        )
+        self.n_fft = n_fft
+        self.win_length = win_length
+        self.hop_length = hop_length
+
+    def log_mel(
+        self,
+        audio: np.ndarray,
+        *,
+        bins: int,
+        span: float,
+        least_samples: int = 0,
+        frames: int | None = None,
+    ) -> torch.Tensor:
+        """float32 [samples] to float32 [bins, frames].
+
+        Args:
+            audio: A clip.
+            bins: Mel filters.
+            span: How far below the clip's loudest bin the quietest may lie, in powers of ten.
+            least_samples: What a shorter clip is filled up to with silence.
+            frames: How many frames count; None: all that there are.
+        """
+        import torch
+
+        waveform = torch.from_numpy(np.array(audio, dtype=np.float32))
+        # Reflection needs more samples than it repeats.
+        missing = max(least_samples, self.n_fft // 2 + 1) - len(waveform)
+        with torch.no_grad():
+            if missing > 0:
+                waveform = torch.nn.functional.pad(waveform, (0, missing))
+            spectrum = torch.stft(
+                waveform,
+                self.n_fft,
+                self.hop_length,
+                self.win_length,
+                torch.hann_window(self.win_length),
+                return_complex=True,
+            )
+            power = spectrum[:, :frames].abs().square_()  # [fft/2 + 1, frames]
+            filters = mel_filters(bins, self.n_fft // 2 + 1, self.sampling_rate)
+            logmel = (torch.tensor(filters).T @ power).clamp_min_(_POWER_FLOOR).log10_()
+            return logmel.clamp_min_(logmel.max() - span).div_(4).add_(1)
+
+
+class GraniteSpeech5FeatureExtractor(GraniteFeatureExtractor):
+    """Log-mel features with their deltas, two frames stacked into one.
+
+    It has the name of transformers' class, which is what its configuration file says; after
+    its feature_extraction_granite_speech5.py.
+
+    Args:
+        num_mel_bins: Mel filters.
         delta_win_length: Frames that a delta looks at, odd.
         logmel_floor_db: How far below the clip's loudest bin the quietest may lie, in powers
             of ten (the name is transformers' own).
-        padding_value: What the audio is padded with.
+        kwargs: Of :class:`GraniteFeatureExtractor`.
     """
 
     model_input_names = ("input_features", "attention_mask")
@@ -44,26 +115,13 @@ class GraniteSpeech5FeatureExtractor(SequenceFeatureExtractor):
     def __init__(
         self,
         num_mel_bins: int = 80,
-        sampling_rate: int = 16000,
-        n_fft: int = 512,
-        win_length: int = 400,
-        hop_length: int = 160,
         delta_win_length: int = 3,
         logmel_floor_db: float = 8.0,
-        padding_value: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        kwargs.pop("feature_size", None)
-        super().__init__(
-            feature_size=num_mel_bins * self.delta_expansion * self.frame_stacking,
-            sampling_rate=sampling_rate,
-            padding_value=padding_value,
-            **kwargs,
-        )
+        kwargs["feature_size"] = num_mel_bins * self.delta_expansion * self.frame_stacking
+        super().__init__(**kwargs)
         self.num_mel_bins = num_mel_bins
-        self.n_fft = n_fft
-        self.win_length = win_length
-        self.hop_length = hop_length
         self.delta_win_length = delta_win_length
         self.logmel_floor_db = logmel_floor_db
 
@@ -78,26 +136,14 @@ class GraniteSpeech5FeatureExtractor(SequenceFeatureExtractor):
         count = self.frame_stacking * self.frames(len(audio))
         if not count:
             return np.zeros((0, self.feature_size), dtype=np.float32)
-        waveform = torch.from_numpy(np.asarray(audio, dtype=np.float32).copy())
-        # Enough for the last frame, and for the reflection at both ends.
-        missing = max((count - 1) * self.hop_length, self.n_fft // 2) + 1 - len(waveform)
         with torch.no_grad():
-            if missing > 0:
-                waveform = torch.nn.functional.pad(waveform, (0, missing))
-            spectrum = torch.stft(
-                waveform,
-                self.n_fft,
-                self.hop_length,
-                self.win_length,
-                torch.hann_window(self.win_length),
-                center=True,
-                pad_mode="reflect",
-                return_complex=True,
+            logmel = self.log_mel(
+                audio,
+                bins=self.num_mel_bins,
+                span=self.logmel_floor_db,
+                least_samples=(count - 1) * self.hop_length + 1,  # for the last frame
+                frames=count,
             )
-            power = spectrum[:, :count].abs().square_()  # [fft/2 + 1, frames]
-            filters = mel_filters(self.num_mel_bins, self.n_fft // 2 + 1, self.sampling_rate)
-            logmel = (torch.tensor(filters).T @ power).clamp_min_(_POWER_FLOOR).log10_()
-            logmel = logmel.clamp_min_(logmel.max() - self.logmel_floor_db).div_(4).add_(1)
             both = torch.cat((logmel, _deltas(logmel, self.delta_win_length)))
             return both.T.reshape(-1, self.feature_size).contiguous().numpy()
 

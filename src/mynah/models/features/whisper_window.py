@@ -38,11 +38,11 @@ class WhisperWindowFrontend(WhisperFrontend):
         padded = min(samples + self.extractor.n_fft, max(samples, self.extractor.n_samples))
         return super().feature_length(padded)
 
-    def heard(self, lengths: Sequence[int]) -> list[int]:
+    def encoded_lengths(self, lengths: Sequence[int]) -> list[int]:
         return [self.extractor.nb_max_frames] * len(lengths)
 
     def encoder_frames(self, lengths: Sequence[int]) -> torch.Tensor:
-        return super().encoder_frames(self.heard(lengths))
+        return super().encoder_frames(self.encoded_lengths(lengths))
 
     def pad(self, features: Sequence[np.ndarray], length: int) -> dict[str, torch.Tensor]:
         batch = super().pad(features, self.extractor.nb_max_frames)

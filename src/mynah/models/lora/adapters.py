@@ -238,13 +238,13 @@ def continue_adapter(model: Any, config: ModelConfig, directory: Path, *, adapts
         adapts: Whether the settings ask for an adapter.
     """
     if adapts:
-        say_going_on(model, config, directory)
+        say_continued(model, config, directory)
         return model
     console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
     return model.merge_and_unload().requires_grad_(True)
 
 
-def say_going_on(model: Any, config: ModelConfig, directory: Path) -> None:
+def say_continued(model: Any, config: ModelConfig, directory: Path) -> None:
     """Tell that the matrices of an adapter are trained on, and what of the settings is not used.
 
     Args:
@@ -264,7 +264,7 @@ def say_going_on(model: Any, config: ModelConfig, directory: Path) -> None:
     ]
     unused = f" {', '.join(other)} would need new ones and is not used." if other else ""
     console.notice(
-        f"Going on with the LoRA matrices in {directory}, of their own rank {lora.r} and alpha "
+        f"Continuing the LoRA matrices in {directory}, of their own rank {lora.r} and alpha "
         f"{lora.lora_alpha}.{unused}"
     )
 

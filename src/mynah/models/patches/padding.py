@@ -1,8 +1,8 @@
-"""Layers of transformers that hear padding as if it were speech, told where each clip ends.
+"""Layers of transformers that take padding for speech, given where each clip ends.
 
 A convolution that reaches over a clip's end sees zeros there where the clip is alone, and
 something else where it is padded for a longer neighbour; a norm over a clip's frames, or one
-that is trained on a batch's, takes padded frames into its statistics. Mended are the group norm
+that is trained on a batch's, takes padded frames into its statistics. Fixed are the group norm
 of wav2vec2 and its relatives, the conformer of wav2vec2, data2vec's positional convolutions,
 w2v-BERT's adapter, SEW, LASR and Granite Speech 5 (Parakeet: fastconformer.py), and of
 sequence-to-sequence models both Moonshines and Speech2Text. transformers' modules are kept,
@@ -78,16 +78,16 @@ class CausalConvolution(streaming.MoonshineStreamingCausalConv1d):
         return x * real[:, None], real
 
 
-_TOLD: dict[type[nn.Module], type[nn.Module]] = {
+_AWARE: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: PaddedConvolution,
     nn.GroupNorm: GroupNorm,
     nn.BatchNorm1d: BatchNorm,
 }
 
 
-def _tell(module: nn.Module, lengths: torch.Tensor | None) -> None:
+def _set_lengths(module: nn.Module, lengths: torch.Tensor | None) -> None:
     for part in module.modules():
-        if type(part) in _TOLD.values():
+        if type(part) in _AWARE.values():
             part.lengths = lengths  # type: ignore[assignment]
 
 
@@ -97,80 +97,84 @@ def _lengths(arguments: tuple[Any, ...], named: dict[str, Any]) -> torch.Tensor 
     return None if mask is None else mask.sum(-1)
 
 
-def _tell_all(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-    _tell(module, _lengths(arguments, named))
+def _set_all(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    _set_lengths(module, _lengths(arguments, named))
 
 
-def _tell_first_norm(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+def _set_first_norm(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
     """wav2vec2's only group norm follows its first convolution, over samples."""
     first = module.feature_extractor.conv_layers[0]
     lengths = _lengths(arguments, named)
     if lengths is not None:
         lengths = (lengths - first.conv.kernel_size[0]) // first.conv.stride[0] + 1
-    _tell(first, lengths)
+    _set_lengths(first, lengths)
 
 
-def _tell_adapter(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+def _set_adapter(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
     """Each layer of w2v-BERT's adapter has fewer frames than the one before."""
     lengths = _lengths(arguments, named)
     for layer in module.layers:
-        _tell(layer, lengths)
+        _set_lengths(layer, lengths)
         lengths = module._compute_sub_sample_lengths_from_attention_mask(lengths)
 
 
-def _tell_halved(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+def _set_halved(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
     """Each of Speech2Text's convolutions makes half as many frames."""
     lengths = _lengths(arguments, named)
     for layer in module.conv.conv_layers:
-        _tell(layer, lengths)
+        _set_lengths(layer, lengths)
         lengths = None if lengths is None else (lengths - 1) // 2 + 1
 
 
-def _tell_moonshine(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+def _set_moonshine(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """Its norm follows the first of three convolutions. Of its mask every 384th sample counts,
     which alone would be up to two frames more than the convolutions make of a clip."""
     lengths, stride = _lengths(arguments, named), 1
-    _tell(module.groupnorm, None)
+    _set_lengths(module.groupnorm, None)
     if lengths is None:
         return None
     for convolution in (module.conv1, module.conv2, module.conv3):
         stride *= convolution.stride[0]
         lengths = (lengths - convolution.kernel_size[0]) // convolution.stride[0] + 1
         if convolution is module.conv1:
-            _tell(module.groupnorm, lengths)
+            _set_lengths(module.groupnorm, lengths)
     samples = named["input_values"] if "input_values" in named else arguments[0]
     mask = _real((lengths - 1) * stride + 1, samples.shape[-1])
     return arguments[:1], named | {"attention_mask": mask}
 
 
-def _tell_subsampled(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+def _set_subsampled(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
     lengths = _lengths(arguments, named)
-    _tell(module, None if lengths is None else module._get_subsampling_output_length(lengths))
+    _set_lengths(
+        module, None if lengths is None else module._get_subsampling_output_length(lengths)
+    )
 
 
-def _tell_strided(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+def _set_strided(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
     lengths = _lengths(arguments, named)
-    _tell(module.norm, None if lengths is None else lengths // module.depthwise_conv.stride[0])
+    _set_lengths(
+        module.norm, None if lengths is None else lengths // module.depthwise_conv.stride[0]
+    )
 
 
 def _fold_whole_groups(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """SEW folds frames, leaves out what remains at the end of a clip, and unfolds them again.
 
-    Of a padded clip it would fold the remainder with padding. It is told of whole groups alone;
-    but for its positional convolution, which hears the remainder too.
+    Of a padded clip it would fold the remainder with padding. It is given full groups alone;
+    but for its positional convolution, which takes the remainder too.
     """
     lengths = _lengths(arguments, named)
     if lengths is None:
         return None
     hidden, frames = arguments[0], arguments[0].shape[1]
-    module.pos_conv_embed.heard = hidden * _real(lengths, frames)[..., None]
+    module.pos_conv_embed.remainder = hidden * _real(lengths, frames)[..., None]
     module.folded = lengths - lengths % module.config.squeeze_factor
     return arguments[:1], named | {"attention_mask": _real(module.folded, frames)}
 
 
-def _hear_remainder(module: Any, arguments: tuple[Any, ...]) -> Any:
-    heard, module.heard = module.heard, None
-    return arguments if heard is None else (heard.transpose(1, 2),)
+def _take_remainder(module: Any, arguments: tuple[Any, ...]) -> Any:
+    remainder, module.remainder = module.remainder, None
+    return arguments if remainder is None else (remainder.transpose(1, 2),)
 
 
 def _leave_remainder_out(module: Any, arguments: tuple[Any, ...], output: Any) -> Any:
@@ -184,27 +188,27 @@ def _leave_remainder_out(module: Any, arguments: tuple[Any, ...], output: Any) -
 def _install_folding(encoder: Any) -> None:
     if hasattr(encoder, "folded"):
         return
-    encoder.folded = encoder.pos_conv_embed.heard = None
+    encoder.folded = encoder.pos_conv_embed.remainder = None
     encoder.register_forward_pre_hook(_fold_whole_groups, with_kwargs=True)
-    encoder.pos_conv_embed.register_forward_pre_hook(_hear_remainder)
+    encoder.pos_conv_embed.register_forward_pre_hook(_take_remainder)
     encoder.register_forward_hook(_leave_remainder_out)
 
 
 _HUBERT_POSITIONS = ("pos_conv_embed.batch_norm", "pos_conv_embed.conv")
 
-# By the name of transformers' class: what tells it, and the endings of the paths that are told.
-_Teller = Callable[[Any, tuple[Any, ...], dict[str, Any]], None]
-_TELLERS: dict[str, tuple[_Teller, tuple[str, ...]]] = {
-    "Wav2Vec2ConformerEncoder": (_tell_all, (".depthwise_conv", ".batch_norm")),
-    "Data2VecAudioEncoder": (_tell_all, (".conv",)),
-    # Where a config asks for a batch norm before it (conv_pos_batch_norm); else neither is told.
-    "HubertEncoder": (_tell_all, _HUBERT_POSITIONS),
-    "HubertEncoderStableLayerNorm": (_tell_all, _HUBERT_POSITIONS),
-    "Wav2Vec2BertAdapter": (_tell_adapter, ("residual_conv", "self_attn_conv")),
-    "Speech2TextEncoder": (_tell_halved, ("conv_layers.0", "conv_layers.1")),
-    "MoonshineEncoder": (_tell_moonshine, ("groupnorm",)),
-    "LasrEncoder": (_tell_subsampled, (".conv.norm",)),
-    "GraniteSpeech5EncoderConvolutionModule": (_tell_strided, ("norm",)),
+# By the name of transformers' class: its hook, and the endings of the paths that get lengths.
+_Hook = Callable[[Any, tuple[Any, ...], dict[str, Any]], None]
+_HOOKS: dict[str, tuple[_Hook, tuple[str, ...]]] = {
+    "Wav2Vec2ConformerEncoder": (_set_all, (".depthwise_conv", ".batch_norm")),
+    "Data2VecAudioEncoder": (_set_all, (".conv",)),
+    # Where a config asks for a batch norm before it (conv_pos_batch_norm); else neither has it.
+    "HubertEncoder": (_set_all, _HUBERT_POSITIONS),
+    "HubertEncoderStableLayerNorm": (_set_all, _HUBERT_POSITIONS),
+    "Wav2Vec2BertAdapter": (_set_adapter, ("residual_conv", "self_attn_conv")),
+    "Speech2TextEncoder": (_set_halved, ("conv_layers.0", "conv_layers.1")),
+    "MoonshineEncoder": (_set_moonshine, ("groupnorm",)),
+    "LasrEncoder": (_set_subsampled, (".conv.norm",)),
+    "GraniteSpeech5EncoderConvolutionModule": (_set_strided, ("norm",)),
 }
 _FOLDING = ("SEWEncoder", "SEWDEncoder")
 _FIRST_NORM = "feature_extractor.conv_layers.0.layer_norm"
@@ -217,13 +221,13 @@ def install_padding(model: nn.Module) -> None:
             module.__class__ = CausalConvolution
         if type(module).__name__ in _FOLDING:
             _install_folding(module)
-        teller, endings = _TELLERS.get(type(module).__name__, (_tell_first_norm, ()))
-        told = [
+        hook, endings = _HOOKS.get(type(module).__name__, (_set_first_norm, ()))
+        aware = [
             part
             for path, part in module.named_modules()
-            if type(part) in _TOLD and (path.endswith(endings) if endings else path == _FIRST_NORM)
+            if type(part) in _AWARE and (path.endswith(endings) if endings else path == _FIRST_NORM)
         ]
-        for part in told:
-            part.__class__ = _TOLD[type(part)]
-        if told:
-            module.register_forward_pre_hook(teller, with_kwargs=True)
+        for part in aware:
+            part.__class__ = _AWARE[type(part)]
+        if aware:
+            module.register_forward_pre_hook(hook, with_kwargs=True)

@@ -81,16 +81,18 @@ class MaskedDecoder(whisper.WhisperDecoder):
             encoded = options["encoder_hidden_states"]
             # Of the queries the mask takes shape, dtype and device alone.
             queries = encoded.new_empty(*options["input_ids"].shape, 1)
-            options["heard"] = _attention_mask(self.config, queries, real, encoded)
+            options["encoder_mask"] = _attention_mask(self.config, queries, real, encoded)
         return super().forward(*inputs, **options)
 
 
 class MaskedDecoderLayer(whisper.WhisperDecoderLayer):
     """A layer of it: transformers' own takes a mask of the encoder, and is never given one."""
 
-    def forward(self, *inputs: Any, heard: torch.Tensor | None = None, **options: Any) -> Any:
-        if heard is not None:
-            options["encoder_attention_mask"] = heard
+    def forward(
+        self, *inputs: Any, encoder_mask: torch.Tensor | None = None, **options: Any
+    ) -> Any:
+        if encoder_mask is not None:
+            options["encoder_attention_mask"] = encoder_mask
         return super().forward(*inputs, **options)
 
 
@@ -103,9 +105,12 @@ def _attention_mask(
     """What the attention kernel in use takes as the mask of the encoder frames that are sound."""
     frames = encoder_frames(real.shape[1])
     lengths = encoder_frames(real.sum(-1))
-    heard = torch.arange(frames, device=real.device) < lengths[:, None]
+    encoder_mask = torch.arange(frames, device=real.device) < lengths[:, None]
     return create_bidirectional_mask(
-        config=config, inputs_embeds=queries, attention_mask=heard, encoder_hidden_states=encoded
+        config=config,
+        inputs_embeds=queries,
+        attention_mask=encoder_mask,
+        encoder_hidden_states=encoded,
     )
 
 

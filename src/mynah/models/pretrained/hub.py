@@ -319,7 +319,7 @@ def load_config(part: PretrainedPart) -> Any:
     """The configuration of a part, as transformers knows it.
 
     Raises:
-        UserError: It cannot be had, is no model, or asks for code of its own.
+        UserError: It cannot be had, is not a model, or asks for code of its own.
     """
     from transformers import CONFIG_MAPPING, AutoConfig
 

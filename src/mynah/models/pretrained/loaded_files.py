@@ -14,7 +14,7 @@ _ADAPTER = "adapter_model.safetensors"
 
 
 def small(there: Iterable[str], *, code: bool) -> list[str]:
-    """Those that are no weights.
+    """Those that are not weights.
 
     Args:
         there: Names of all files of a repository.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
@@ -89,3 +90,7 @@ class PretrainedPart(PretrainedName):
         if self.origin is not None:
             return self.origin
         return str(self.folder.resolve()) if self.is_folder else self.name
+
+
+NamedParts: TypeAlias = Mapping[str, PretrainedPart]
+"""Parts by the setting that names them, as ``pretrained``."""

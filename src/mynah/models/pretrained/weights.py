@@ -205,7 +205,7 @@ def take_over(model: Any, loaded: Any) -> None:
     """Give ``model`` the weights of a checkpoint of it.
 
     Of a model whose base is held in four bits only what is trained is taken: the base is the
-    same, and how it is packed is no matrix that could be copied.
+    same, and how it is packed is not a matrix that could be copied.
 
     Raises:
         RuntimeError: They are not the weights of ``model``.

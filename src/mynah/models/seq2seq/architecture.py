@@ -76,12 +76,7 @@ class WritesUsage(Protocol):
 
 
 def fixed_prompts(
-    model: PreTrainedModel,
-    processor: Any,
-    language: str | None,
-    task: str | None,
-    *,
-    timed: bool,
+    model: PreTrainedModel, processor: Any, language: str | None, task: str | None, *, timed: bool
 ) -> Prompts:
     """The start token alone."""
     return FixedPrompts(start_token(model), language, task)

@@ -1,7 +1,8 @@
 """Sequence-to-sequence recognizers: an encoder, and a decoder that writes token by token.
 
 Whisper (arXiv 2212.04356), Moonshine, Canary, Cohere-ASR, Speech2Text and transformers'
-SpeechEncoderDecoder. The decoder is told language and task; it learns the transcript and its end.
+SpeechEncoderDecoder. The decoder is conditioned on language and task; it learns the transcript and
+its end.
 """
 
 from __future__ import annotations
@@ -13,22 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.config.tuning import tuning_of_recognizer
-from mynah.models.family import Example, Family, LossSum
+from mynah.config.tuning import Tuning, tuning_of_recognizer
+from mynah.models.family import Example, LossSum
 from mynah.models.features.frontends import group_by_length
 from mynah.models.lora import adapters
-from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.parameters import evaluating, hold_frozen_norms
 from mynah.models.pretrained import hub, weights
-from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.part import NamedParts, PretrainedPart
+from mynah.models.recognizer import WritingRecognizer
 from mynah.models.seq2seq import generation, loading
 from mynah.models.seq2seq.clip_length import ClipLength, end_timestamp, most_tokens
 from mynah.models.seq2seq.loading import CLIP, Seq2SeqUsage
 from mynah.models.seq2seq.registry import SUPPORTED, UNSUPPORTED, architecture_of
 from mynah.models.seq2seq.word_alignment import WordAligner
 from mynah.models.text.generated import Generated
+from mynah.models.text.labeller import Labeller
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.pieces import Pieces
-from mynah.models.text.spelling import Spelling
 from mynah.models.text.token_loss import IGNORED, token_loss
 from mynah.models.text.tokenizers import text_of
 from mynah.models.transcript import Clip, Transcript, Word
@@ -39,10 +41,10 @@ if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
 
 _INPUTS = ("input_features", "input_values", "attention_mask", "real")
-_SHORTEST_SECONDS = 0.1  # less is no word, and too little for a spectrum
+_SHORTEST_SECONDS = 0.1  # too short for a word, and too little for a spectrum
 
 
-class Seq2Seq(Family):
+class Seq2Seq(WritingRecognizer):
     """A model of AutoModelForSpeechSeq2Seq, or that model with LoRA, with its processor.
 
     Args:
@@ -55,7 +57,7 @@ class Seq2Seq(Family):
     name = "seq2seq"
     supports = frozenset({"language", "task", "timestamps"})
     auto_classes = ("AutoModelForSpeechSeq2Seq",)
-    pretrained = True
+    usage: Seq2SeqUsage
 
     def __init__(
         self,
@@ -65,16 +67,12 @@ class Seq2Seq(Family):
         *,
         revisions: dict[str, str] | None = None,
     ) -> None:
+        super().__init__(model, processor, revisions=revisions)
         base = weights.own(model)
-        self.model = model
-        self.processor = processor
-        self.tokenizer = processor.tokenizer
-        self.kind: str = base.config.model_type
-        self._revisions = dict(revisions or {})
         self._positions = loading.target_positions(base.config)
         self._limit = loading.generation_limit(base)
         self._end = loading.end_token(base)
-        self._spelling = Spelling(self.tokenizer, self._end)
+        self._labeller = Labeller(self.tokenizer, self._end)
         architecture = architecture_of(self.kind)
         self._has_window = architecture.has_window
         self._detects_language = architecture.detects_language
@@ -122,12 +120,7 @@ class Seq2Seq(Family):
 
     @classmethod
     def build(
-        cls,
-        config: ModelConfig,
-        parts: Mapping[str, PretrainedPart],
-        *,
-        texts: Iterable[str],
-        sample_rate: int,
+        cls, config: ModelConfig, parts: NamedParts, *, texts: Iterable[str], sample_rate: int
     ) -> Seq2Seq:
         assert config.pretrained is not None
         part = parts["pretrained"]
@@ -135,7 +128,7 @@ class Seq2Seq(Family):
             family = cls._continued(config, part.folder, offline=part.offline)
         else:
             family = cls._from_pretrained(config, part, sample_rate)
-        family._spelling.say_what_is_missing(list(texts))
+        family._labeller.say_what_is_missing(list(texts))
         return family
 
     @classmethod
@@ -160,16 +153,12 @@ class Seq2Seq(Family):
             )
         return cls(model, processor, usage, revisions={part.name: commit})
 
-    @classmethod
-    def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Seq2Seq:
-        """From our own adapter: trained on as it is, or merged and then trained in full."""
-        family = cls.load(directory, offline=offline)
-        usage = loading.usage_of(config, family.usage)
-        learns = tuning_of_recognizer(config)
-        model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
-        if not learns.adapts:
-            loading.freeze_seq2seq(model, learns)
-        return cls(model, family.processor, usage, revisions=family.base_revisions())
+    def _freeze(self, model: Any, learns: Tuning) -> None:
+        loading.freeze_seq2seq(model, learns)
+
+    def _around(self, model: Any, config: ModelConfig) -> Seq2Seq:
+        usage = loading.usage_of(config, self.usage)
+        return Seq2Seq(model, self.processor, usage, revisions=self.base_revisions())
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> Seq2Seq:
@@ -187,24 +176,13 @@ class Seq2Seq(Family):
         model = adapters.load_lora(model, directory, trainable=True)
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
 
-    def save(self, directory: Path) -> None:
-        base = weights.own(self.model)
-        self.usage.record(base)
-        if adapters.is_adapted(self.model):
-            adapters.save_lora(self.model, directory)
-            base.config.save_pretrained(directory)
-            base.generation_config.save_pretrained(directory)
-        else:
-            weights.save_all(self.model, directory)
-        self.processor.save_pretrained(directory)
-
     def features(self, audio: np.ndarray) -> np.ndarray:
         silence = self._length.samples(len(audio)) - len(audio)
         return self.frontend.features(np.pad(audio, (0, silence)))
 
     def labels(self, text: str) -> list[int]:
         begun = f" {text.strip()}" if self._begins_with_space and text.strip() else text
-        ids = self._spelling.labels(begun)
+        ids = self._labeller.labels(begun)
         if self._first_time is not None:
             # When it ends is known where the audio is: in a batch.
             ids = [self._first_time, *ids, self._first_time]
@@ -214,8 +192,8 @@ class Seq2Seq(Family):
         return self.frontend.output_length(self._length.samples(samples))
 
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
-        if not self._can_hear(samples):
-            return f"it is shorter than {_SHORTEST_SECONDS:g} s, or than the encoder can hear"
+        if not self._can_encode(samples):
+            return f"it is shorter than {_SHORTEST_SECONDS:g} s, or than the encoder can take"
         window = self.window_samples
         if window is not None and samples > window:
             seconds = window / self.sample_rate
@@ -227,7 +205,7 @@ class Seq2Seq(Family):
             )
         return None
 
-    def _can_hear(self, samples: int) -> bool:
+    def _can_encode(self, samples: int) -> bool:
         return samples >= self.sample_rate * _SHORTEST_SECONDS and self.output_length(samples) > 0
 
     @property
@@ -288,7 +266,7 @@ class Seq2Seq(Family):
         if not self._detects_language:
             self._prompts.check(languages)
         audios = [clip.audio for clip in clips]
-        pieces = Pieces.of(audios, [self.window_samples] * len(audios), self._can_hear)
+        pieces = Pieces.of(audios, [self.window_samples] * len(audios), self._can_encode)
         features = [self.features(piece) for piece in pieces.audios]
         found: dict[int, Transcript] = {}
         lengths = [len(one) for one in features]
@@ -392,9 +370,3 @@ class Seq2Seq(Family):
                 generation_max_length=config.generation_max_length,
             )
         )
-
-    def parameter_table(self) -> list[tuple[str, int, int]]:
-        return parameter_table(self.model)
-
-    def base_revisions(self) -> dict[str, str]:
-        return dict(self._revisions)

@@ -37,8 +37,7 @@ def generate(
 ) -> list[Generated]:
     """What a model writes: the same for any batch of inputs of one length.
 
-    Beams and suppressed tokens are those of the checkpoint's generation config. Nothing is sampled
-    by chance and, with the prompt given, nothing is forced.
+    Beams and suppressed tokens are the checkpoint's. Beyond them nothing is forced or sampled.
 
     Args:
         model: A model of AutoModelForSpeechSeq2Seq, not wrapped.

@@ -88,9 +88,7 @@ def prompts_for(
     Args:
         model: The model, with its generation config.
         processor: Its processor, or what holds its ``tokenizer``.
-        language: ``model.language``.
-        task: ``model.task``.
-        timed: ``model.timestamps``.
+        language, task, timed: As :class:`~mynah.models.seq2seq.architecture.MakesPrompts` has them.
 
     Raises:
         UserError: The model does not support this language or task, or writes no timestamps.
@@ -114,7 +112,7 @@ def load_seq2seq(part: PretrainedPart, config: Any) -> Any:
         config: Its configuration.
 
     Raises:
-        UserError: It is not to be had, or its weights are not whole.
+        UserError: It is not to be had, or its weights are not intact.
     """
     from transformers import AutoModelForSpeechSeq2Seq
 

@@ -20,7 +20,7 @@ class Prompts(ABC):
         task: ``"transcribe"`` or ``"translate"``.
 
     Attributes:
-        languages: ISO 639-1 codes that the model knows; empty where it is told none.
+        languages: ISO 639-1 codes that the model knows; empty where it takes none.
         tasks: What it can be asked to do.
     """
 
@@ -52,7 +52,7 @@ class Prompts(ABC):
         return self.tokens(self.spoken(language))
 
     def spoken(self, language: str) -> str:
-        """The language that the decoder is told for a row of ``language``.
+        """The language that the decoder is conditioned on for a row of ``language``.
 
         Of a row whose language is not known it is the model's first: :meth:`check` refuses such
         rows before they count.
@@ -68,10 +68,10 @@ class Prompts(ABC):
         return not self.languages or self.language is not None or bool(self._code(language))
 
     def check(self, languages: Iterable[str]) -> None:
-        """Raise where a row of a corpus is in no language that the model can be told.
+        """Raise where a row of a corpus is in no language that the model supports.
 
         Raises:
-            UserError: With the setting that mends it.
+            UserError: With the setting that fixes it.
         """
         for language in sorted({one for one in languages if not self.knows(one)}):
             if language:

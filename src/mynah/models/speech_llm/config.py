@@ -32,7 +32,7 @@ class SpeechLLMConfig(PreTrainedConfig):
         ctc_labels: Labels of the CTC head, blank included; 0: there is none.
         ctc_head_weight: What the head's loss counts.
         generation_max_length: Most tokens of a transcript.
-        audio_window: ``"native"`` where a Whisper encoder hears every clip in its window.
+        audio_window: ``"native"`` where a Whisper encoder takes every clip in its window.
     """
 
     model_type = "mynah_speech_llm"

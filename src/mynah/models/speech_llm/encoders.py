@@ -27,8 +27,8 @@ _ALONE = (
     "parakeet_encoder",
     "lasr_encoder",
 )
-# Recognizers that are loaded whole, and the class that does it; their encoder is kept.
-_WHOLE = {
+# Recognizers that are loaded in full, and the class that does it; their encoder is kept.
+_IN_FULL = {
     "whisper": "WhisperForConditionalGeneration",
     "parakeet_ctc": "AutoModelForCTC",
     "lasr_ctc": "AutoModelForCTC",
@@ -36,9 +36,9 @@ _WHOLE = {
     "parakeet_rnnt": "AutoModelForRNNT",
     "canary": "AutoModelForSpeechSeq2Seq",
 }
-SPEECH_ENCODERS = (*_WHOLE, *_ALONE)
+SPEECH_ENCODERS = (*_IN_FULL, *_ALONE)
 _HEADS = ("lm_head.", "ctc_head.")
-# Weights of a whole recognizer, or of its pretraining, that its encoder alone does not have.
+# Weights of a complete recognizer, or of its pretraining, that its encoder alone does not have.
 _NOT_ENCODER = (
     *_HEADS, "decoder.", "proj_out.", "quantizer.", "project_", "ctc_proj.", "final_proj.",
     "label_embeddings_concat", "speaker_proj.", "layer_norm_for_extract.",
@@ -74,20 +74,20 @@ def load_encoder(part: PretrainedPart, config: Any) -> Any:
     """The pretrained encoder in fp32; the rest of its checkpoint is dropped.
 
     Args:
-        part: A whole recognizer or an encoder alone; a checkpoint of ours with LoRA too, whose
+        part: A complete recognizer or an encoder alone; a checkpoint of ours with LoRA too, whose
             matrices are merged into what they adapt.
         config: What :func:`encoder_config` made of its configuration.
 
     Raises:
-        UserError: It is not to be had, or its weights are not whole.
+        UserError: It is not to be had, or its weights are not intact.
     """
     import transformers
 
-    whole = hub.load_config(part)
+    written = hub.load_config(part)
     if part.is_folder and (part.folder / "adapter_config.json").exists():
-        return _ready(_merged(part, whole))
-    kind = _WHOLE.get(whole.model_type, "AutoModel")
-    if whole.model_type == "whisper" and "WhisperEncoder" in (whole.architectures or ()):
+        return _ready(_merged(part, written))
+    kind = _IN_FULL.get(written.model_type, "AutoModel")
+    if written.model_type == "whisper" and "WhisperEncoder" in (written.architectures or ()):
         from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
         return _ready(weights.load_weights(WhisperEncoder, part))
@@ -101,7 +101,7 @@ def _merged(part: PretrainedPart, config: Any) -> Any:
 
     directory = part.folder
     base = adapters.adapted_base(directory, offline=part.offline)
-    kind = getattr(transformers, _WHOLE.get(config.model_type, "AutoModelForCTC"))
+    kind = getattr(transformers, _IN_FULL.get(config.model_type, "AutoModelForCTC"))
     model = weights.load_weights(
         kind, base, config=config, initialized=_HEADS, dropped=_NOT_ENCODER
     )
@@ -110,7 +110,7 @@ def _merged(part: PretrainedPart, config: Any) -> Any:
 
 
 def _encoder_of(model: Any) -> Any:
-    """The encoder in a whole recognizer."""
+    """The encoder in a complete recognizer."""
     for holder in (model, getattr(model, "model", None)):
         if (found := getattr(holder, "encoder", None)) is not None:
             return found
@@ -156,13 +156,13 @@ def encode(
         encoder: What :func:`load_encoder` gave.
         features: Padded with zeros.
         lengths: Real features of each row, [batch].
-        mask: [batch, frames], for encoders that are told of padding; None for the others.
+        mask: [batch, frames], for encoders that are given the padding; None for the others.
     """
     if encoder.config.model_type == "whisper":
         frames = features.shape[1]
         real = torch.arange(frames, device=features.device) < lengths[:, None]
         padded = bool((lengths < frames).any())
-        heard = encoder(features.transpose(1, 2), real=real if padded else None)
-        return heard.last_hidden_state
+        encoded = encoder(features.transpose(1, 2), real=real if padded else None)
+        return encoded.last_hidden_state
     name = encoder.main_input_name
     return encoder(**{name: features}, attention_mask=mask).last_hidden_state

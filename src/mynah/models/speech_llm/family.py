@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.models.ctc.head import CTCHead, TwiceSpelled
+from mynah.models.ctc.head import CTCHead, TokensAndLabels
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.features.frontends import Frontend, frontend_for, group_by_length, length_function
 from mynah.models.features.whisper_window import WhisperWindowFrontend
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
-from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.part import NamedParts
 from mynah.models.speech_llm.config import DECODER, ENCODER
 from mynah.models.speech_llm.prompts import end_of_text, prompt_ids
 from mynah.models.text.pieces import Pieces
@@ -82,12 +82,7 @@ class SpeechLLMFamily(Family):
 
     @classmethod
     def build(
-        cls,
-        config: ModelConfig,
-        parts: Mapping[str, PretrainedPart],
-        *,
-        texts: Iterable[str],
-        sample_rate: int,
+        cls, config: ModelConfig, parts: NamedParts, *, texts: Iterable[str], sample_rate: int
     ) -> SpeechLLMFamily:
         from mynah.models.speech_llm import parts as speech_llm_parts
 
@@ -99,7 +94,7 @@ class SpeechLLMFamily(Family):
         family = cls._of(speech_llm_parts.continue_parts(family._parts(), config, texts))
         for adaptable in family._adaptable():
             if any(adaptable is one for one in held):
-                adapters.say_going_on(adaptable, config, part.folder)
+                adapters.say_continued(adaptable, config, part.folder)
         return family
 
     def _adaptable(self) -> tuple[Any, Any]:
@@ -123,8 +118,8 @@ class SpeechLLMFamily(Family):
         model = SpeechLLM.from_pretrained(directory, local_files_only=offline)
         extractor = AutoFeatureExtractor.from_pretrained(directory, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-        heard = model.config.ctc_labels
-        ctc = CTCHead.load(directory, model.config.ctc_head_weight) if heard else None
+        has_ctc = model.config.ctc_labels
+        ctc = CTCHead.load(directory, model.config.ctc_head_weight) if has_ctc else None
         return cls(model, extractor, tokenizer, ctc)
 
     def save(self, directory: Path) -> None:
@@ -157,7 +152,7 @@ class SpeechLLMFamily(Family):
 
     def labels(self, text: str) -> list[int]:
         ids = [*self._plain.ids(text), self._end]
-        return ids if self.ctc is None else TwiceSpelled(ids, self.ctc.labels(text))
+        return ids if self.ctc is None else TokensAndLabels(ids, self.ctc.labels(text))
 
     def output_length(self, samples: int) -> int:
         return self.frontend.output_length(self._samples(samples))
@@ -236,7 +231,9 @@ class SpeechLLMFamily(Family):
         padded = self.frontend.pad(features, max(lengths))
         batch = {
             "input_features": padded[self.frontend.input_name],
-            "feature_lengths": torch.tensor(self.frontend.heard(lengths), dtype=torch.long),
+            "feature_lengths": torch.tensor(
+                self.frontend.encoded_lengths(lengths), dtype=torch.long
+            ),
             "audio_frames": self.frontend.encoder_frames(lengths),
         }
         if "attention_mask" in padded:
@@ -257,8 +254,8 @@ class SpeechLLMFamily(Family):
         totals = losses.sum(1)
         if self.ctc is not None:
             # A mean over CTC's labels and a mean over tokens, each utterance as its tokens count.
-            heard = self.ctc.losses(output.ctc_logits, batch).to(losses)
-            totals = totals + self.ctc.weight * tokens * heard
+            of_labels = self.ctc.losses(output.ctc_logits, batch).to(losses)
+            totals = totals + self.ctc.weight * tokens * of_labels
         return LossSum(total=(totals * counts).sum(), count=(tokens * counts).sum())
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:

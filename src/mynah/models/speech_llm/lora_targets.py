@@ -30,14 +30,14 @@ def shared_out(
         return dict.fromkeys(candidates)
     found: dict[str, list[str]] = {part: [] for part in candidates}
     for target in targets:
-        told, path = target_of(target)
-        meant = [part for part in candidates if told in (None, part)]
+        part_name, path = target_of(target)
+        meant = [part for part in candidates if part_name in (None, part)]
         if not meant:
             raise UserError(
-                f"{target} is to be adapted, and the {told} is not: it is "
-                f"{getattr(learns, str(told))}.",
+                f"{target} is to be adapted, and the {part_name} is not: it is "
+                f"{getattr(learns, str(part_name))}.",
                 where="model.lora_target_modules",
-                fix=f"model.{told}_tuning=lora",
+                fix=f"model.{part_name}_tuning=lora",
             )
         everything = [one for part in meant for one in candidates[part]]
         named = set(adapters.matching([path], everything))

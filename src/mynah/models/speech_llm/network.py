@@ -87,7 +87,7 @@ class SpeechLLM(PreTrainedModel):
 
     Args:
         config: Sizes and origins.
-        encoder: The speech encoder, LoRA around it or not; drawn from its configuration where
+        encoder: The speech encoder, LoRA around it or not; initialized from its configuration where
             None.
         language_model: The causal language model; likewise.
     """
@@ -129,7 +129,7 @@ class SpeechLLM(PreTrainedModel):
                 part.eval()
         return self
 
-    def hear(
+    def encode(
         self,
         input_features: torch.Tensor,
         feature_lengths: torch.Tensor,
@@ -150,7 +150,7 @@ class SpeechLLM(PreTrainedModel):
         input_features_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Features [batch, frames, bins] to packed vectors of the language model [N, width]."""
-        hidden = self.hear(input_features, feature_lengths, input_features_mask)
+        hidden = self.encode(input_features, feature_lengths, input_features_mask)
         return self.projector(hidden, audio_frames)
 
     def embeddings(self, input_ids: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
@@ -178,10 +178,10 @@ class SpeechLLM(PreTrainedModel):
             feature_lengths: Real features of each row, [batch].
             audio_frames: Real encoder frames of each row, [batch].
             attention_mask: [batch, length], padding behind the text is 0.
-            input_features_mask: [batch, frames], for encoders that are told of padding.
+            input_features_mask: [batch, frames], for encoders that are given the padding.
             first_target: Position before which no logits are needed.
         """
-        hidden = self.hear(input_features, feature_lengths, input_features_mask)
+        hidden = self.encode(input_features, feature_lengths, input_features_mask)
         audio = self.projector(hidden, audio_frames)
         kept = input_ids.shape[1] - first_target
         logits = self.language_model(
@@ -313,7 +313,7 @@ def load_language_model(part: PretrainedPart) -> Any:
     """A causal language model in fp32.
 
     Raises:
-        UserError: It is not to be had, or its weights are not whole.
+        UserError: It is not to be had, or its weights are not intact.
     """
     return weights.load_weights(AutoModelForCausalLM, part)
 

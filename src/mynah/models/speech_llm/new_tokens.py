@@ -1,7 +1,7 @@
 """Tokens that a language model did not know: their rows alone are trained.
 
 The embedding and the head of the language model stay what they are, frozen or behind LoRA; the
-new tokens' rows are parameters beside them. No gradient of the whole vocabulary is made, and no
+new tokens' rows are parameters beside them. No gradient of the full vocabulary is made, and no
 weight decay touches a row that is not new.
 """
 
@@ -60,7 +60,7 @@ class NewTokens(nn.Module):
 
     @torch.no_grad()
     def settle(self, language_model: Any) -> None:
-        """Write the rows into the language model itself, which may then be trained as a whole."""
+        """Write the rows into the language model itself, which may then be trained in full."""
         self.remove(language_model)
         last = self.first + len(self)
         if last > language_model.get_input_embeddings().num_embeddings:
@@ -78,7 +78,7 @@ class _Beside(nn.Module):
     def __init__(self, base: nn.Module, tokens: NewTokens) -> None:
         super().__init__()
         self.base = base
-        self._held = (tokens,)  # a module in a tuple is no part of this one
+        self._held = (tokens,)  # a module in a tuple is not a part of this one
 
     @property
     def tokens(self) -> NewTokens:

@@ -72,7 +72,7 @@ def from_names(
     first = min(len(tokenizer), spoken.get_text_config().vocab_size)
     add_tokens(tokenizer, config.new_tokens)
     bases: dict[str, list[str]] = {}
-    encoder, heard, extractor = _encoder(
+    encoder, encoder_config, extractor = _encoder(
         config, named.get("encoder_model_name"), sample_rate, bases
     )
     language_model = network.load_language_model(decoding)
@@ -80,13 +80,13 @@ def from_names(
     bases[DECODER] = [decoding.lasting_name, hub.lasting_revision(decoding) or "local"]
     model = network.SpeechLLM(
         SpeechLLMConfig(
-            encoder_config=heard,
+            encoder_config=encoder_config,
             text_config=spoken,
             projector_stack=config.projector.stack,
             projector_hidden_size=config.projector.hidden_size,
             prompt=config.prompt or "Transcribe the speech.",
             bases=bases,
-            saved_parts=[] if _is_whole(bases.get(ENCODER)) else [ENCODER],
+            saved_parts=[] if _stays_in_place(bases.get(ENCODER)) else [ENCODER],
             first_new_token=first,
             new_tokens=max(0, len(tokenizer) - first),
             generation_max_length=config.generation_max_length,
@@ -146,17 +146,17 @@ def _encoder(
         encoder = encoders.initialize_encoder(sizes)
         scratch.spread_weights(encoder)
         return encoder, sizes, scratch.log_mel_extractor(config.encoder.mel_bins, sample_rate)
-    heard = encoders.encoder_config(hub.load_config(encoding), encoding)
+    written = encoders.encoder_config(hub.load_config(encoding), encoding)
     extractor = hub.feature_extractor(encoding, sample_rate)
     if tuning_of_parts(config).encoder == FULL:
         encoding = dataclasses.replace(encoding, quantization=None)  # it is trained
     bases[ENCODER] = [encoding.lasting_name, hub.lasting_revision(encoding) or "local"]
-    return encoders.load_encoder(encoding, heard), heard, extractor
+    return encoders.load_encoder(encoding, written), written, extractor
 
 
-def _is_whole(base: list[str] | None) -> bool:
-    """Whether a checkpoint may leave a part where it was loaded from: an encoder that was drawn is
-    nowhere, and one with LoRA matrices merged into it is nowhere as it is."""
+def _stays_in_place(base: list[str] | None) -> bool:
+    """Whether a checkpoint may leave a part where it was loaded from: one from scratch is
+    nowhere, and an encoder with LoRA matrices merged into it is nowhere as it is."""
     return base is not None and not (Path(base[0]) / "adapter_config.json").exists()
 
 
@@ -180,7 +180,7 @@ def retune(model: network.SpeechLLM, learns: Tuning, config: ModelConfig) -> Non
     """Let each part learn as ``learns`` says from here on; what it knows so far it keeps.
 
     Args:
-        model: Parts as they were loaded or drawn, adapted or not.
+        model: Parts as they were loaded or initialized, adapted or not.
         learns: How each is to learn.
         config: The LoRA settings.
 
@@ -189,7 +189,7 @@ def retune(model: network.SpeechLLM, learns: Tuning, config: ModelConfig) -> Non
     """
     own = weights.own(model.language_model)
     if model.new_tokens is not None:
-        model.new_tokens.remove(own)  # its layers are no targets
+        model.new_tokens.remove(own)  # its layers are not targets
     adapted = [name for name in _ADAPTABLE if getattr(learns, name) == LORA]
     candidates = {
         name: adapters.adaptable_modules(weights.own(getattr(model, _ADAPTABLE[name][0])))

@@ -1,1 +1,1 @@
-"""Transcripts as labels: tokenizers, spelling, long clips, losses over tokens."""
+"""Transcripts as labels: tokenizers, labels in one letter case, long clips, losses over tokens."""

@@ -29,7 +29,7 @@ class GreedyScores:
     """Log probabilities of what transformers' greedy generation takes, step by step.
 
     A logits processor that changes nothing: the last one, it sees the scores that the largest
-    is taken of. What generation would keep instead is the scores of the whole vocabulary.
+    is taken of. What generation would keep instead is the scores of the full vocabulary.
     """
 
     def __init__(self) -> None:

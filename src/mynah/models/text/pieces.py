@@ -19,7 +19,7 @@ class Pieces:
     Attributes:
         audios: The pieces, float32 [samples] each.
         owners: Which clip each is of.
-        clips: How many clips there are; of one that is too short to hear there is no piece.
+        clips: How many clips there are; of one that is too short to encode there is no piece.
     """
 
     audios: list[np.ndarray]
@@ -31,21 +31,21 @@ class Pieces:
         cls,
         audios: Sequence[np.ndarray],
         longest: Sequence[int | None],
-        hears: Callable[[int], bool] = bool,
+        takes: Callable[[int], bool] = bool,
     ) -> Pieces:
-        """Cut each clip at multiples of what is heard at once.
+        """Cut each clip at multiples of what is encoded at once.
 
         Args:
             audios: float32 [samples] each.
-            longest: Samples of each clip that are heard at once; None: all.
-            hears: Whether so many samples are heard at all; a piece that is not is left out.
+            longest: Samples of each clip that are encoded at once; None: all.
+            takes: Whether so many samples can be encoded; a piece that is not is left out.
         """
         pieces: list[np.ndarray] = []
         owners: list[int] = []
         for row, (audio, most) in enumerate(zip(audios, longest, strict=True)):
             step = most or max(len(audio), 1)
             for start in range(0, len(audio), step):
-                if hears(len(audio[start : start + step])):
+                if takes(len(audio[start : start + step])):
                     pieces.append(audio[start : start + step])
                     owners.append(row)
         return cls(pieces, owners, len(audios))

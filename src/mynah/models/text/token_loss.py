@@ -9,7 +9,7 @@ from mynah.models.family import LossSum
 if TYPE_CHECKING:
     import torch
 
-IGNORED = -100  # label of a position that is no target, as everywhere in transformers
+IGNORED = -100  # label of a position that is not a target, as everywhere in transformers
 
 
 def token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -110,7 +110,7 @@ def load_ctc_tokenizer(name: str, **options: Any) -> Any:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(name, **options)
-    # transformers reads the delimiter of words as one more special token, and goes on with "|".
+    # transformers reads the delimiter of words as one more special token, and continues with "|".
     read = tokenizer.init_kwargs.get("model_specific_special_tokens") or {}
     if delimiter := read.get("word_delimiter_token"):
         tokenizer._word_delimiter_token = str(delimiter)  # its own setter is never reached
@@ -142,7 +142,7 @@ def text_of(tokenizer: Any, labels: Sequence[int]) -> str:
 
 
 def _joins_neighbours(kind: type) -> bool:
-    """Whether a class of tokenizers takes equal neighbours for one label unless told otherwise.
+    """Whether a class of tokenizers takes equal neighbours for one label unless set otherwise.
 
     Those of CTC models do. Wav2Vec2CTCTokenizer drops special tokens first, the blank among
     them, which alone parts the two letters of a doubled one. Some of the others refuse an

@@ -149,7 +149,7 @@ class _Search:
 def _durations(
     scores: torch.Tensor, jumps: torch.Tensor, is_label: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Frames to go on by after each label or blank, and frames that it lasts, int64 [rows].
+    """Frames to advance by after each label or blank, and frames that it lasts, int64 [rows].
 
     Args:
         scores: Of each duration, [rows, durations]; none of an RNN-T.

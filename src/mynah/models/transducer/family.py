@@ -1,7 +1,7 @@
 """Transducers: an encoder, a network that predicts from the labels so far, and what joins them.
 
 RNN-T (Graves 2012, arXiv 1211.3711) says labels or a blank at each frame; TDT (Xu et al. 2023,
-arXiv 2304.06795) says with each how many frames to go on. From scratch the encoder is a
+arXiv 2304.06795) says with each how many frames to advance. From scratch the encoder is a
 FastConformer (arXiv 2305.05084) in transformers' own classes.
 """
 
@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mynah import console
-from mynah.config.tuning import FROZEN, tuning_of_recognizer
+from mynah.config.tuning import FROZEN, Tuning, tuning_of_recognizer
 from mynah.errors import UserError
-from mynah.models.family import Example, Family, LossSum
+from mynah.models.family import Example, LossSum
 from mynah.models.features.frontends import frontend_for, group_by_length
 from mynah.models.lora import adapters
-from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
+from mynah.models.parameters import evaluating, hold_frozen_norms
 from mynah.models.pretrained import hub, weights
-from mynah.models.pretrained.part import PretrainedPart
+from mynah.models.pretrained.part import NamedParts, PretrainedPart
+from mynah.models.recognizer import FrameRecognizer
+from mynah.models.text.labeller import Labeller
 from mynah.models.text.labels import padded_labels
-from mynah.models.text.spelling import Spelling
 from mynah.models.text.word_times import PathWriter
 from mynah.models.transcript import Clip, Transcript
 from mynah.models.transducer import loading
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 _INPUTS = ("input_features", "attention_mask", "decoder_input_ids", "prompt_ids")
 
 
-class Transducer(Family):
+class Transducer(FrameRecognizer):
     """A model of AutoModelForRNNT or AutoModelForTDT, or that model with LoRA.
 
     Args:
@@ -75,12 +74,12 @@ class Transducer(Family):
         self.blank: int = config.blank_token_id
         self.durations: tuple[int, ...] = tuple(getattr(config, "durations", ()))
         self._max_symbols: int = config.max_symbols_per_step
-        self._spelling = Spelling(self.tokenizer, self.blank, config.pad_token_id)
+        self._labeller = Labeller(self.tokenizer, self.blank, config.pad_token_id)
         self._writer = PathWriter(self.tokenizer, self.frontend, timed=bool(self.durations))
-        # Streaming encoders look as far ahead as they are told to.
+        # Streaming encoders look as far ahead as they are set to.
         lookahead = getattr(processor, "default_num_lookahead_tokens", None)
         self._options = {} if lookahead is None else {"num_lookahead_tokens": lookahead}
-        # Prompts of models that are told a language; without one they find out by themselves.
+        # Prompts of models that take a language; without one they find out by themselves.
         self._prompts: dict[str, int] = getattr(processor, "prompt_dictionary", {})
         self._any_language: int = getattr(config, "default_prompt_id", 0)
         self._language = ""  # of rows that have none
@@ -94,12 +93,7 @@ class Transducer(Family):
 
     @classmethod
     def build(
-        cls,
-        config: ModelConfig,
-        parts: Mapping[str, PretrainedPart],
-        *,
-        texts: Iterable[str],
-        sample_rate: int,
+        cls, config: ModelConfig, parts: NamedParts, *, texts: Iterable[str], sample_rate: int
     ) -> Transducer:
         texts = list(texts)
         if config.pretrained is None:
@@ -133,19 +127,16 @@ class Transducer(Family):
         else:
             loading.freeze_transducer(model, learns)
         family = cls(model, parts.processor, pretrained=True, revisions=parts.revisions)
-        family._spelling.say_what_is_missing(texts)
+        family._labeller.say_what_is_missing(texts)
         return family
 
-    @classmethod
-    def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Transducer:
-        """From our own adapter: trained on as it is, or merged and then trained in full."""
-        family = cls.load(directory, offline=offline)
-        learns = tuning_of_recognizer(config)
-        model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
-        if learns.adapts:
-            return family
+    def _freeze(self, model: Any, learns: Tuning) -> None:
         loading.freeze_transducer(model, learns)
-        return cls(model, family.processor, pretrained=True, revisions=family.base_revisions())
+
+    def _around(self, model: Any, config: ModelConfig) -> Transducer:
+        if model is self.model:
+            return self
+        return Transducer(model, self.processor, pretrained=True, revisions=self.base_revisions())
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> Transducer:
@@ -157,19 +148,6 @@ class Transducer(Family):
         model = adapters.load_lora(loading.load_transducer_base(base), directory, trainable=True)
         revisions = {base.name: hub.commit_of(base)}
         return cls(model, processor, pretrained=True, revisions=revisions)
-
-    def save(self, directory: Path) -> None:
-        weights.save_recognizer(self.model, directory)
-        self.processor.save_pretrained(directory)
-
-    def features(self, audio: np.ndarray) -> np.ndarray:
-        return self.frontend.features(audio)
-
-    def labels(self, text: str) -> list[int]:
-        return self._spelling.labels(text)
-
-    def output_length(self, samples: int) -> int:
-        return self.frontend.output_length(samples)
 
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
         return self._no_path(self.output_length(samples), len(labels))
@@ -188,8 +166,8 @@ class Transducer(Family):
 
         lengths = [len(example.features) for example in examples]
         frames = self.frontend.encoder_frames(lengths)
-        for example, heard in zip(examples, frames.tolist(), strict=True):
-            if reason := self._no_path(heard, len(example.labels)):
+        for example, length in zip(examples, frames.tolist(), strict=True):
+            if reason := self._no_path(length, len(example.labels)):
                 raise UserError(
                     f"A transducer cannot learn this utterance: {reason}.",
                     where=f"utterance {example.id}",
@@ -227,10 +205,7 @@ class Transducer(Family):
                 blank=self.blank,
                 durations=self.durations,
             )
-        weights = batch["weights"].to(losses)
-        # Where nobody speaks there is no label, and the blanks are learned from all the same.
-        labels = batch["label_lengths"].clamp(min=1).to(weights)
-        return LossSum(total=(losses * weights).sum(), count=(labels * weights).sum())
+        return self._loss_sum(losses, batch)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         import torch
@@ -310,12 +285,6 @@ class Transducer(Family):
 
         found = [self._any_language if one is None else self._prompts[one] for one in languages]
         return torch.tensor(found, dtype=torch.long)
-
-    def parameter_table(self) -> list[tuple[str, int, int]]:
-        return parameter_table(self.model)
-
-    def base_revisions(self) -> dict[str, str]:
-        return dict(self._revisions)
 
 
 @functools.lru_cache(maxsize=65536)

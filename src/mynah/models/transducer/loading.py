@@ -89,8 +89,8 @@ def transducer_from_pretrained(
     """Any checkpoint of AutoModelForRNNT or AutoModelForTDT, with its own tokenizer.
 
     Raises:
-        UserError: It is not to be had, hears another rate, has no tokenizer, or its weights
-            are not whole.
+        UserError: It is not to be had, takes another rate, has no tokenizer, or its weights
+            are not intact.
     """
     hub.feature_extractor(part, sample_rate)
     processor = load_processor(part)

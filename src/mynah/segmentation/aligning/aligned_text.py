@@ -48,17 +48,17 @@ def used_labels(word_labels: Sequence[WordLabels]) -> list[int]:
 
 
 def utterances(
-    transcript: WrittenTranscript, word_labels: Sequence[WordLabels], heard: Stretch, rules: Rules
+    transcript: WrittenTranscript, word_labels: Sequence[WordLabels], stretch: Stretch, rules: Rules
 ) -> list[CutUtterance]:
     """Align a transcript, cut it at pauses, and score what comes out; in order, all words.
 
     Args:
         transcript: The transcript of all that was said, and perhaps of more.
         word_labels: The word_labels of each of its words.
-        heard: The model's posteriors, with :func:`used_labels` as its columns.
+        stretch: The model's posteriors, with :func:`used_labels` as its columns.
         rules: What makes an utterance good.
     """
-    found = _AlignedText.align(transcript, word_labels, heard, rules)
+    found = _AlignedText.align(transcript, word_labels, stretch, rules)
     cuts = found.cuts()
     return [
         found.utterance(first, last, cuts)
@@ -67,10 +67,10 @@ def utterances(
 
 
 def scored(
-    transcript: WrittenTranscript, word_labels: Sequence[WordLabels], heard: Stretch, rules: Rules
+    transcript: WrittenTranscript, word_labels: Sequence[WordLabels], stretch: Stretch, rules: Rules
 ) -> CutUtterance:
     """The one utterance of a stretch whose beginning and end are known already."""
-    found = _AlignedText.align(transcript, word_labels, heard, rules)
+    found = _AlignedText.align(transcript, word_labels, stretch, rules)
     cuts: list[Cut | None] = [None] * (len(transcript.words) + 1)
     cuts[0], cuts[-1] = Cut(0.0, 0.0), Cut(found.seconds, found.seconds)
     return found.utterance(0, len(transcript.words), cuts)
@@ -83,18 +83,18 @@ class _AlignedText:
         self,
         transcript: WrittenTranscript,
         word_labels: Sequence[WordLabels],
-        heard: Stretch,
+        stretch: Stretch,
         alignment: Alignment,
         rules: Rules,
     ) -> None:
         self._transcript = transcript
-        self._heard = heard
+        self._stretch = stretch
         self._rules = rules
         self._word_labels = word_labels
         between = alignment.frames == BETWEEN_WORDS
-        self._silent = ~heard.passed_over
+        self._silent = ~stretch.passed_over
         self._scores = AgreementScores(
-            alignment.scores, between & heard.passed_over, heard.frame_seconds
+            alignment.scores, between & stretch.passed_over, stretch.frame_seconds
         )
         # Of each word its first frame and the one after its last; -1 where it was not recognized.
         self._starts = np.full(len(word_labels), -1, dtype=np.int64)
@@ -102,22 +102,22 @@ class _AlignedText:
         covered = [number for number, one in enumerate(word_labels) if one.is_covered]
         self._starts[covered] = alignment.word_starts
         self._ends[covered] = alignment.word_ends
-        self._unheard_before = np.concatenate([[0], np.cumsum(self._starts < 0)])
-        self.seconds = len(heard.scores) * heard.frame_seconds
+        self._missing_before = np.concatenate([[0], np.cumsum(self._starts < 0)])
+        self.seconds = len(stretch.scores) * stretch.frame_seconds
 
     @classmethod
     def align(
         cls,
         transcript: WrittenTranscript,
         word_labels: Sequence[WordLabels],
-        heard: Stretch,
+        stretch: Stretch,
         rules: Rules,
     ) -> _AlignedText:
         column = {label: number for number, label in enumerate(used_labels(word_labels))}
         words = [[column[one] for one in each.labels] for each in word_labels if each.is_covered]
-        alignment = align(heard.scores, words, skip_cost=rules.skip_cost)
+        alignment = align(stretch.scores, words, skip_cost=rules.skip_cost)
         assert alignment is not None  # words may be left out, so there always is a path
-        return cls(transcript, word_labels, heard, alignment, rules)
+        return cls(transcript, word_labels, stretch, alignment, rules)
 
     def cuts(self) -> list[Cut | None]:
         """Before each word, and after the last, where to cut, in seconds of the stretch."""
@@ -138,20 +138,20 @@ class _AlignedText:
         """
         is_first, is_last = before < 0, after == len(self._starts)
         start = 0 if is_first else int(self._ends[before])
-        end = len(self._heard.levels) if is_last else int(self._starts[after])
+        end = len(self._stretch.levels) if is_last else int(self._starts[after])
         found = pauses_between(
             start,
             end,
             silent=self._silent,
-            levels=self._heard.levels,
-            frame_seconds=self._heard.frame_seconds,
+            levels=self._stretch.levels,
+            frame_seconds=self._stretch.frame_seconds,
             rule=self._rules.pause,
         )
         if not found:
             if is_first and after == 0:
                 made[0] = Cut(0.0, self._at(max(0, end - self._padding)))
             if is_last and before == after - 1:
-                stop = min(len(self._heard.levels), start + self._padding)
+                stop = min(len(self._stretch.levels), start + self._padding)
                 made[-1] = Cut(self._at(stop), self.seconds)
             return
         if after > before + 1 and not self._stand_alone(before + 1, after, start, end):
@@ -159,7 +159,7 @@ class _AlignedText:
         left, right = self._left_and_right(found, start, end)
         ended = self._at(left.start + self._kept(left))
         begun = self._at(right.end - self._kept(right))
-        pause = sum(one.end - one.start for one in found) * self._heard.frame_seconds
+        pause = sum(one.end - one.start for one in found) * self._stretch.frame_seconds
         if after == before + 1:
             made[after] = Cut(ended, begun, pause, self._ends_sentence(before))
             return
@@ -192,14 +192,14 @@ class _AlignedText:
     @property
     def _padding(self) -> int:
         """In frames."""
-        return round(self._rules.pause.padding_seconds / self._heard.frame_seconds)
+        return round(self._rules.pause.padding_seconds / self._stretch.frame_seconds)
 
     def _kept(self, pause: Pause) -> float:
         """Frames of a pause that stay with the utterance beside it."""
         return min(self._padding, _length(pause) / 2)
 
     def _at(self, frame: float) -> float:
-        return frame * self._heard.frame_seconds
+        return frame * self._stretch.frame_seconds
 
     def _ends_sentence(self, word: int) -> bool:
         return word >= 0 and self._transcript.words[word].ends_sentence
@@ -208,7 +208,7 @@ class _AlignedText:
         """Whether the words of a range would be rejected for what is in them."""
 
         def bad(first: int, last: int) -> bool:
-            if self._unheard_before[last] > self._unheard_before[first]:
+            if self._missing_before[last] > self._missing_before[first]:
                 return True
             return self._score(cuts, first, last) < self._rules.least_score
 
@@ -218,8 +218,8 @@ class _AlignedText:
         begin, end = cuts[first], cuts[last]
         assert begin is not None
         assert end is not None
-        start = int(begin.start_after / self._heard.frame_seconds)
-        stop = min(len(self._heard.levels), round(end.end_before / self._heard.frame_seconds))
+        start = int(begin.start_after / self._stretch.frame_seconds)
+        stop = min(len(self._stretch.levels), round(end.end_before / self._stretch.frame_seconds))
         return self._scores.score(start, stop) if stop > start else 0.0
 
     def utterance(self, first: int, last: int, cuts: Sequence[Cut | None]) -> CutUtterance:
@@ -227,7 +227,7 @@ class _AlignedText:
         begin, end = cuts[first], cuts[last]
         assert begin is not None
         assert end is not None
-        origin = self._heard.start_seconds
+        origin = self._stretch.start_seconds
         made = CutUtterance(
             origin + begin.start_after,
             origin + max(begin.start_after, end.end_before),
@@ -242,9 +242,9 @@ class _AlignedText:
         uncovered = [n for n in range(first, last) if not self._word_labels[n].is_covered]
         if uncovered:
             return reasons.UNSPELLABLE, _listed([words[number].text for number in uncovered])
-        unheard = [n for n in range(first, last) if self._starts[n] < 0]
-        if unheard:
-            return reasons.NOT_HEARD, _listed([words[number].text for number in unheard])
+        missing = [n for n in range(first, last) if self._starts[n] < 0]
+        if missing:
+            return reasons.NOT_IN_AUDIO, _listed([words[number].text for number in missing])
         score = made.score or 0.0
         if score < rules.least_score:
             return reasons.LOW_SCORE, f"{score:.2f}, below {rules.least_score:g}"

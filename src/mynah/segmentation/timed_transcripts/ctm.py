@@ -8,13 +8,8 @@ evaluations.
 
 from __future__ import annotations
 
-from mynah.segmentation.timed_transcripts.entry import (
-    TimedEntry,
-    TimedTranscript,
-    channel_number,
-    malformed,
-    timed_seconds,
-)
+from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
+from mynah.segmentation.timed_transcripts.nist import channel_number, nist_fields, timed_seconds
 
 _NO_WORDS = frozenset({"<eps>", "<sil>", "sil", "<alt>", "<alt_begin>", "<alt_end>", "@"})
 _NO_WORD_TYPES = frozenset({"noise", "breath", "cough", "laugh", "lipsmack", "non-lex", "other"})
@@ -28,17 +23,8 @@ def parse(text: str, where: str) -> TimedTranscript:
     """
     entries = []
     alternative = 0  # 0: outside; 1: in the first; 2: in a later one
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.lstrip().startswith(";;"):
-            continue
-        fields = line.split()
-        if len(fields) < 5:
-            raise malformed(
-                f"A word has at least five fields, and this line has {len(fields)}.",
-                where,
-                number,
-                fix="recording channel start duration word",
-            )
+    layout = "recording channel start duration word"
+    for number, fields in nist_fields(text, where, unit="word", layout=layout):
         recording, channel, start_text, duration_text, word = fields[:5]
         mark = word.lower()
         if mark.startswith("<alt"):

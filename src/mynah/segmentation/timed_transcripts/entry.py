@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from mynah.errors import UserError
@@ -49,27 +48,3 @@ class TimedTranscript:
 def malformed(what: str, where: str, line: int, fix: str | None = None) -> UserError:
     """The error for a line that cannot be read."""
     return UserError(what, where=f"{where}, line {line}", fix=fix)
-
-
-def timed_seconds(text: str, where: str, line: int) -> float:
-    """A time as a number of seconds.
-
-    Raises:
-        UserError: It is none, or negative.
-    """
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not 0 <= found < math.inf:
-        raise malformed(f"{text[:40]!r} is not a time in seconds.", where, line)
-    return found
-
-
-def channel_number(text: str) -> int | None:
-    """A channel as STM and CTM name it: A, B or 1, 2."""
-    if text.isascii() and text.isdigit() and len(text) < 4:
-        return max(0, int(text) - 1)
-    if len(text) == 1 and "a" <= text.lower() <= "z":
-        return ord(text.lower()) - ord("a")
-    return None

@@ -9,13 +9,8 @@ from __future__ import annotations
 
 import re
 
-from mynah.segmentation.timed_transcripts.entry import (
-    TimedEntry,
-    TimedTranscript,
-    channel_number,
-    malformed,
-    timed_seconds,
-)
+from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
+from mynah.segmentation.timed_transcripts.nist import channel_number, nist_fields, timed_seconds
 
 _IGNORED = "ignore_time_segment_in_scoring"
 _NOT_SPEECH = "inter_segment_gap"
@@ -36,17 +31,8 @@ def parse(text: str, where: str) -> TimedTranscript:
         UserError: A line has too few fields, no times, or ends before it begins.
     """
     entries = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.lstrip().startswith(";;"):
-            continue
-        fields = line.split(maxsplit=5)
-        if len(fields) < 5:
-            raise malformed(
-                f"A segment has at least five fields, and this line has {len(fields)}.",
-                where,
-                number,
-                fix="recording channel speaker start end <labels> words",
-            )
+    layout = "recording channel speaker start end <labels> words"
+    for number, fields in nist_fields(text, where, unit="segment", layout=layout, most=6):
         recording, channel, speaker, start_text, end_text = fields[:5]
         words = fields[5] if len(fields) == 6 else ""
         start = timed_seconds(start_text, where, number)

@@ -43,5 +43,5 @@ def plain_cue(line: str) -> str:
 
 
 def _seconds(found: re.Match[str]) -> float:
-    hours, minutes, whole, fraction = found.groups()
-    return int(hours or 0) * 3600 + int(minutes) * 60 + int(whole) + float(f"0.{fraction or 0}")
+    hours, minutes, full, fraction = found.groups()
+    return int(hours or 0) * 3600 + int(minutes) * 60 + int(full) + float(f"0.{fraction or 0}")

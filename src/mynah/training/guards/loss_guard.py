@@ -99,7 +99,7 @@ class LossGuard:
         Args:
             step: The optimizer step.
             reason: From :meth:`judge`, or what else was wrong.
-            batches: What this rank put into it; those that are no worse than the others are
+            batches: What this rank put into it; those that are not worse than the others are
                 written down too.
             rank: Of this process.
 

@@ -71,7 +71,7 @@ class StopRequest:
     def evaluating(self) -> Iterator[None]:
         """Within the block the first request raises :class:`EvaluationStopped`.
 
-        Of several processes none may leave the others alone in what they tell each other: there
+        Of several processes none may leave the others alone in what they exchange: there
         it is raised only where the evaluation looks for it, between batches and between tokens.
         """
         self._evaluating = distributed.world_size() == 1

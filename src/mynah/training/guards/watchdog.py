@@ -29,7 +29,7 @@ class Watchdog:
         self._fail = fail
         self._since: float | None = None
         self._awaited: Callable[[], list[str]] = list
-        self._told = False
+        self._reported = False
         self._over = threading.Event()
 
     def watching(self) -> AbstractContextManager[None]:
@@ -43,7 +43,7 @@ class Watchdog:
         Args:
             awaited: Gives the utterances of the batch; called only where the wait is long.
         """
-        self._awaited, self._told, self._since = awaited, False, time.monotonic()
+        self._awaited, self._reported, self._since = awaited, False, time.monotonic()
         try:
             yield
         finally:
@@ -58,8 +58,8 @@ class Watchdog:
             if waited >= self._seconds:
                 self._fail(self._error(waited))
                 return
-            if waited >= self._seconds / 10 and not self._told:
-                self._told = True
+            if waited >= self._seconds / 10 and not self._reported:
+                self._reported = True
                 console.notice(f"Waiting for data since {duration(waited)}: {self._named()}")
 
     def _named(self) -> str:

@@ -121,17 +121,17 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         epoch, row, weight = position
         family, augmentation = self._family, self._augmentation
         audio = self.corpus.read_audio(row)
-        drawn = augmentation.draw(epoch=epoch, utterance_id=utterance.id)
-        heard = augmentation.waveform(audio, drawn)
-        reason = family.impossible(len(heard), labels)
-        if reason is not None and len(heard) < len(audio):
+        sampled = augmentation.draw(epoch=epoch, utterance_id=utterance.id)
+        altered = augmentation.waveform(audio, sampled)
+        reason = family.impossible(len(altered), labels)
+        if reason is not None and len(altered) < len(audio):
             # Played so fast, it has too few frames for its labels.
-            heard = augmentation.waveform(audio, drawn, same_length=True)
-            reason = family.impossible(len(heard), labels)
+            altered = augmentation.waveform(audio, sampled, same_length=True)
+            reason = family.impossible(len(altered), labels)
         if reason is not None:
             return LoadedRow(utterance.id, position, problem=reason)
-        features = family.features(heard)
-        seconds = len(heard) / self.corpus.sample_rate
+        features = family.features(altered)
+        seconds = len(altered) / self.corpus.sample_rate
         if family.feature_seconds is not None:
             features = augmentation.features(features, epoch=epoch, utterance_id=utterance.id)
         return LoadedRow(
@@ -153,8 +153,8 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         """Names and terms of a row, left out now and then: a function of (seed, epoch, id)."""
         if not utterance.context:
             return ""
-        drawn = draws.generator("context", self._seed, epoch, utterance.id).random()
-        return "" if drawn < self._context_dropout else utterance.context
+        sampled = draws.generator("context", self._seed, epoch, utterance.id).random()
+        return "" if sampled < self._context_dropout else utterance.context
 
     def collate(self, rows: Sequence[LoadedRow[Key]]) -> dict[str, Any]:
         """A batch: ``tensors`` for the family's loss, and what is said about it.

@@ -145,7 +145,7 @@ class StreamPlan:
         return dict(self._marks[0]) if self._marks else dict(self._start)
 
     def restore(self, states: Sequence[dict[str, Any]]) -> None:
-        """Go on from the states of all ranks that a checkpoint holds.
+        """Resume from the states of all ranks that a checkpoint holds.
 
         With another number of ranks the rows are dealt otherwise: the stream then begins its
         next pass, which is said.
@@ -157,7 +157,7 @@ class StreamPlan:
         self._start = {"batch": None, "mark": Mark(epoch).as_dict(), "left_out": {}}
         console.notice(
             f"The stream was dealt to {len(states)} process(es) and is now dealt to "
-            f"{self._world_size}: it goes on with pass {epoch + 1} from its beginning."
+            f"{self._world_size}: it continues with pass {epoch + 1} from its beginning."
         )
 
     def _state(self, batch: int, mark: Mark) -> dict[str, Any]:
@@ -180,8 +180,8 @@ class StreamPlan:
         for row in window.left_out:
             self.left_out_counts[row.reason] = self.left_out_counts.get(row.reason, 0) + 1
             known += 1
-            told = {"id": row.id, "reason": row.reason, "detail": row.detail}
-            lines.append(json.dumps(told, ensure_ascii=False) + "\n")
+            record = {"id": row.id, "reason": row.reason, "detail": row.detail}
+            lines.append(json.dumps(record, ensure_ascii=False) + "\n")
             if known <= _NAMED:
                 why = f"{row.reason}: {row.detail}" if row.detail else row.reason
                 console.notice(f"Utterance {row.id} is left out: {why}")

@@ -36,13 +36,13 @@ def mistakes(origins=None, **settings):
         ("room_distance_meters", [0.0, 1.0, 2.0], "[0.1,2]"),
     ],
 )
-def test_a_span_that_is_none_is_told_with_the_nearest_one(name, span, instead):
+def test_a_span_that_is_none_is_reported_with_the_nearest_one(name, span, instead):
     (mistake,) = mistakes(**{name: span})
     assert "[low, high]" in mistake.what
     assert mistake.fix == f"set data.augmentation.{name}={instead}"
 
 
-def test_a_folder_that_is_not_there_is_told_before_anything_is_done(tmp_path):
+def test_a_folder_that_is_not_there_is_reported_before_anything_is_done(tmp_path):
     for name in ("noise_folder", "room_folder"):
         (mistake,) = mistakes(**{name: str(tmp_path / "nowhere")})
         assert str(tmp_path / "nowhere") in mistake.what

@@ -45,9 +45,17 @@ RULES = [
     ({"training__eval_strategy": "no"}, "saved and measured", "load_best_model_at_end=false"),
     ({"training__save_strategy": "no"}, "saved and measured", "load_best_model_at_end=false"),
     ({"training__save_strategy": "epoch"}, "goes with measuring", "save_strategy=steps"),
-    ({"training__eval_steps": 30, "training__save_steps": 100}, "no multiple", "save_steps=90"),
-    ({"training__eval_steps": 300, "training__save_steps": 100}, "no multiple", "save_steps=300"),
-    ({"training__eval_steps": 0.1, "training__save_steps": 100}, "no multiple", "save_steps=0.1"),
+    ({"training__eval_steps": 30, "training__save_steps": 100}, "not a multiple", "save_steps=90"),
+    (
+        {"training__eval_steps": 300, "training__save_steps": 100},
+        "not a multiple",
+        "save_steps=300",
+    ),
+    (
+        {"training__eval_steps": 0.1, "training__save_steps": 100},
+        "not a multiple",
+        "save_steps=0.1",
+    ),
     (
         {
             "training__eval_strategy": "no",
@@ -63,7 +71,7 @@ RULES = [
     ({"training__num_train_epochs": 0.0}, "Nothing would be trained", "num_train_epochs=1"),
     ({"training__adam_beta2": 1.0}, "below 1", "adam_beta2=0.98"),
     ({"training__logging_steps": 2.5}, "whole number of steps", "logging_steps=2"),
-    ({"training__optim": "adamm"}, "no optimizer", "optim=adamw_torch"),
+    ({"training__optim": "adamm"}, "not an optimizer", "optim=adamw_torch"),
     ({"training__report_to": ["wundb"]}, "no tracker", "report_to=null"),
     ({"data__augmentation__noise_snr_db": [20.0]}, "[low, high]", "noise_snr_db=[20,20]"),
     ({"data__augmentation__noise_snr_db": [20.0, 5.0]}, "[low, high]", "noise_snr_db=[5,20]"),
@@ -94,7 +102,7 @@ RULES = [
         "resume_from_checkpoint=null",
     ),
     ({"training__learning_rate": 2.0}, "from 0 to 1, not 2", "learning_rate=1"),
-    ({"training__learning_rate": float("nan")}, "no number", "learning_rate=null"),
+    ({"training__learning_rate": float("nan")}, "not a number", "learning_rate=null"),
     ({"model__tokenizer": "bpee"}, "one of bpe, character", "tokenizer=bpe"),
     ({"training__fsdp": "full_shard"}, "cannot be honoured", "remove training.fsdp"),
     ({"training__push_to_hub": True}, "cannot be honoured", "remove training.push_to_hub"),
@@ -102,7 +110,7 @@ RULES = [
 
 
 @pytest.mark.parametrize(("settings", "what", "fix"), RULES, ids=[str(case[0]) for case in RULES])
-def test_settings_that_contradict_each_other_are_told_with_their_fix(settings, what, fix):
+def test_settings_that_contradict_each_other_are_reported_with_their_fix(settings, what, fix):
     problem = problems(**settings)
     assert len(problem.errors) == 1
     assert what in problem.errors[0].what
@@ -131,7 +139,7 @@ def test_what_goes_together_passes(settings):
     check(config_with(**settings))
 
 
-def test_several_contradictions_are_told_at_once():
+def test_several_contradictions_are_reported_at_once():
     problem = problems(training__bf16=True, training__fp16=True, model__encoder__heads=5)
     assert len(problem.errors) == 2
 

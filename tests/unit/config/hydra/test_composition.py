@@ -152,7 +152,7 @@ def test_numbers_keep_their_yaml_meaning():
     }
 
 
-def test_every_setting_has_an_origin_and_each_layer_is_told():
+def test_every_setting_has_an_origin_and_each_layer_is_named():
     origins = composed(None, "+experiments=test", "training.seed=1", "model.lora_r=8").origins
     assert set(origins) == set(all_settings())
     assert origins["training.seed"].layer == "command line"
@@ -181,7 +181,7 @@ def test_an_origin_names_the_very_line():
         (["training.learning_rate=null"], "follows from the model", 2e-3),
     ],
 )
-def test_a_value_that_nobody_gave_is_told_by_what_it_follows_from(overrides, name, rate):
+def test_a_value_that_nobody_gave_is_explained_by_what_it_follows_from(overrides, name, rate):
     found = composed(None, *overrides)
     assert found.config.training.learning_rate == rate
     assert found.origins["training.learning_rate"].detail.startswith(name)

@@ -24,7 +24,7 @@ def directory_of(overrides: list[str]) -> Path:
 
 
 def checkpoint(folder: Path, *settings: str) -> Path:
-    """What counts as a whole checkpoint to whoever loads no weights."""
+    """What counts as a complete checkpoint to whoever loads no weights."""
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(effective_yaml(compose(settings).config))
     write_sums(folder)
@@ -49,29 +49,29 @@ def test_a_directory_that_was_typed_is_taken_as_it_is():
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_a_resumed_run_goes_on_in_its_own_directory():
+def test_a_resumed_run_resumes_in_its_own_directory():
     run = Path("outputs/2026-01-01/00-00-00")
-    whole = checkpoint(run / "model" / "checkpoint-5")
+    full = checkpoint(run / "model" / "checkpoint-5")
     (run / "run.json").write_text("{}")
-    overrides = run_overrides(compose([f"resume_from_checkpoint={whole}"]))
+    overrides = run_overrides(compose([f"resume_from_checkpoint={full}"]))
     assert directory_of(overrides).resolve() == run.resolve()
     assert overrides[1].startswith("hydra.output_subdir=.hydra/resumed-")
 
 
-def test_a_checkpoint_that_is_missing_is_told_before_a_directory_is_claimed():
+def test_a_checkpoint_that_is_missing_is_reported_before_a_directory_is_claimed():
     with pytest.raises(UserError, match="no checkpoint"):
         run_overrides(compose(["eval_checkpoint=nowhere"]))
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_a_contradicted_checkpoint_is_told_before_a_directory_is_claimed():
+def test_a_contradicted_checkpoint_is_reported_before_a_directory_is_claimed():
     checkpoint(Path("checkpoint-5"), "model=small")
     run_overrides(compose(["model=small", "eval_checkpoint=checkpoint-5"]))
     with pytest.raises(UserError, match="contradict"):
         run_overrides(compose(["model.encoder.layers=9", "eval_checkpoint=checkpoint-5"]))
 
 
-def test_an_output_directory_of_another_run_is_told_before_a_directory_is_claimed():
+def test_an_output_directory_of_another_run_is_reported_before_a_directory_is_claimed():
     checkpoint(Path("mine/checkpoint-5"))
     with pytest.raises(UserError, match="holds another run"):
         run_overrides(compose(["training.output_dir=mine"]))

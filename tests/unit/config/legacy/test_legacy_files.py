@@ -1,4 +1,4 @@
-"""A legacy file is read whole, told about in its own terms, and means what its YAML means."""
+"""A legacy file is read in full, reported in its own terms, and means what its YAML means."""
 
 from __future__ import annotations
 
@@ -114,14 +114,14 @@ BROKEN = [
     ('{"bf16": True}', "true in JSON, not True"),
     ('{"max_steps": 5', "broken"),
     ("", "broken"),
-    ("[1, 2]", "no JSON object"),
-    ('{"learning_rate": NaN}', "NaN is no number"),
+    ("[1, 2]", "not a JSON object"),
+    ('{"learning_rate": NaN}', "NaN is not a number"),
     ('{"model": {"lora_r": 8}}', "flat"),
 ]
 
 
 @pytest.mark.parametrize(("text", "said"), BROKEN)
-def test_broken_files_are_told_about_in_a_sentence(tmp_path, text, said):
+def test_broken_files_are_reported_in_a_sentence(tmp_path, text, said):
     with pytest.raises(UserError) as caught:
         files.read_legacy(write(tmp_path, text))
     assert said in str(caught.value)
@@ -149,21 +149,21 @@ def test_all_unknown_keys_are_named_with_line_and_nearest_name(tmp_path):
     assert second.where.endswith("old.json:4") and '"lora_r"' in second.fix
 
 
-def test_a_wrong_type_is_told_with_the_files_line_and_a_json_line_to_write(tmp_path):
+def test_a_wrong_type_is_reported_with_the_files_line_and_a_json_line_to_write(tmp_path):
     with pytest.raises(ConfigErrors) as caught:
         files.read_legacy(write(tmp_path, {"seed": 1, "max_steps": "many"}))
     assert caught.value.errors[0].where.endswith("old.json:3")
     assert caught.value.errors[0].fix.startswith('write "max_steps": ')
 
 
-def test_settings_that_contradict_each_other_are_told_in_terms_of_the_file(tmp_path):
+def test_settings_that_contradict_each_other_are_reported_in_terms_of_the_file(tmp_path):
     path = write(tmp_path, {"seed": 1, "bf16": True, "fp16": True})
     read = files.read_legacy(path)
     with pytest.raises(ConfigErrors) as caught:
         compose(read.overrides)
-    told = read.in_terms_of_the_file(caught.value)
-    assert told.errors[0].where == f"{path}:4"
-    assert told.errors[0].fix == f'write "fp16": false in {path}'
+    reported = read.in_terms_of_the_file(caught.value)
+    assert reported.errors[0].where == f"{path}:4"
+    assert reported.errors[0].fix == f'write "fp16": false in {path}'
 
 
 def test_a_missing_file_names_those_beside_it(tmp_path):

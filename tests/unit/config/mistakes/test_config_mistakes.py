@@ -33,7 +33,7 @@ def mistakes_of(arguments: list[str]) -> list[ConfigError]:
     return examination.errors
 
 
-MENDED = [
+FIXED = [
     # as typed, the corrected arguments, a part of the message
     (
         "training.lerning_rate=3e-4",
@@ -84,23 +84,23 @@ MENDED = [
     ("data.train_splits=a,b", "'data.train_splits=[a,b]'", "brackets"),
     ("--learning_rate 3e-4", "training.learning_rate=3e-4", "settings are written key=value"),
     ("--learning-rate=3e-4", "training.learning_rate=3e-4", "settings are written key=value"),
-    ("--training.seed 7", "training.seed=7", "--training.seed is no flag"),
-    ("--model large", "model=large", "--model is no flag"),
-    ("--experiment test", "+experiments=test", "--experiment is no flag"),
-    ("--bf16", "training.bf16=true", "--bf16 is no flag"),
+    ("--training.seed 7", "training.seed=7", "--training.seed is not a flag"),
+    ("--model large", "model=large", "--model is not a flag"),
+    ("--experiment test", "+experiments=test", "--experiment is not a flag"),
+    ("--bf16", "training.bf16=true", "--bf16 is not a flag"),
     ("--cfg job -m training.seed=1,2", "--cfg job training.seed=1", "do not go together"),
     ("--resolve", "--cfg job --resolve", "goes with --cfg"),
 ]
 
 
-@pytest.mark.parametrize(("typed", "mended", "part"), MENDED, ids=[case[0] for case in MENDED])
-def test_a_mistake_is_answered_with_a_command_that_works(typed, mended, part):
+@pytest.mark.parametrize(("typed", "fixed", "part"), FIXED, ids=[case[0] for case in FIXED])
+def test_a_mistake_is_answered_with_a_command_that_works(typed, fixed, part):
     problem = answer(*shlex.split(typed))
     assert part in str(problem)
-    assert problem.command == f"mynah train {mended}".rstrip()
+    assert problem.command == f"mynah train {fixed}".rstrip()
     assert len(str(problem).splitlines()) <= 4
-    arguments = [a for a in shlex.split(mended) if a not in ("-m", "--cfg", "job", "--resolve")]
-    if not mended.startswith("-m"):
+    arguments = [a for a in shlex.split(fixed) if a not in ("-m", "--cfg", "job", "--resolve")]
+    if not fixed.startswith("-m"):
         assert mistakes_of(arguments) == []
 
 
@@ -111,7 +111,7 @@ def test_what_is_right_on_the_command_line_stays_in_the_corrected_command():
     )
 
 
-def test_all_mistakes_of_command_line_and_files_are_told_at_once(tmp_path):
+def test_all_mistakes_of_command_line_and_files_are_reported_at_once(tmp_path):
     experiment(tmp_path, "training:\n  max_stps: 3\nmodel:\n  vocab_size: many\n")
     problem = answer(
         "--config-dir", str(tmp_path), "+experiments=mine", "data.pth=x", "training.seed=a"
@@ -154,30 +154,30 @@ FILES = [
     ("defaults:\n  - tset\n", ["no experiment tset. Nearest: test", ":3"]),
     ("seed: 1\ntraining:\n  seed: 1\n  seed: 2\n", ["`training.seed` is written twice", ":5"]),
     ("training:\n  seed: 1\ntraining:\n  max_steps: 2\n", ["`training` is written twice", ":4"]),
-    ("training:\n\tseed: 1\n", ["no valid YAML", "no tabs", ":3"]),
-    ("training:\n  seed: 1\n max_steps: 2\n", ["no valid YAML", "indentation", ":4"]),
-    ("model:\n  prompt: Say: this\n", ["no valid YAML", "quote a text that holds `: `", ":3"]),
-    ("model:\n  lora_target_modules: [a, b\n", ["no valid YAML", "brackets"]),
+    ("training:\n\tseed: 1\n", ["not valid YAML", "no tabs", ":3"]),
+    ("training:\n  seed: 1\n max_steps: 2\n", ["not valid YAML", "indentation", ":4"]),
+    ("model:\n  prompt: Say: this\n", ["not valid YAML", "quote a text that holds `: `", ":3"]),
+    ("model:\n  lora_target_modules: [a, b\n", ["not valid YAML", "brackets"]),
     ("just words\n", ["no `key: value` lines", ":2"]),
 ]
 
 
 @pytest.mark.parametrize(("content", "parts"), FILES, ids=[repr(case[0]) for case in FILES])
-def test_a_mistake_in_a_file_is_told_with_its_line(tmp_path, content, parts):
+def test_a_mistake_in_a_file_is_reported_with_its_line(tmp_path, content, parts):
     path = experiment(tmp_path, content)
     found = "\n".join(messages(tmp_path, "+experiments=mine"))
     for part in parts:
         assert (f"{path.name}{part}" if part.startswith(":") else part) in found
 
 
-def test_an_experiment_without_its_package_line_is_told_to_add_it(tmp_path):
+def test_an_experiment_without_its_package_line_is_asked_to_add_it(tmp_path):
     experiment(tmp_path, "training:\n  seed: 1\n", header=False)
     (message,) = messages(tmp_path, "+experiments=mine")
     assert "lacks `# @package _global_`" in message
     assert "mine.yaml:1" in message
 
 
-def test_a_group_file_that_repeats_its_group_is_told_so(tmp_path):
+def test_a_group_file_that_repeats_its_group_is_reported(tmp_path):
     write(tmp_path, "model/mine", "model:\n  lora_r: 8\n")
     (message,) = messages(tmp_path, "model=mine")
     assert "one level too many" in message
@@ -199,7 +199,7 @@ def test_the_guides_experiment_with_a_typo_names_the_line(tmp_path):
     assert "mine.yaml:12" in message
 
 
-def test_an_unreadable_file_is_told(tmp_path):
+def test_an_unreadable_file_is_reported(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.yaml").write_bytes(b"prompt: \xff\xfe\n")
     (message,) = messages(tmp_path, "model=mine")
@@ -213,14 +213,14 @@ def test_a_missing_config_dir_is_answered_with_the_nearest(tmp_path):
     assert problem.command == f"mynah train --config-dir {tmp_path / 'configs'}"
 
 
-def test_a_reference_that_leads_nowhere_is_told_with_its_place(tmp_path):
+def test_a_reference_that_leads_nowhere_is_reported_with_its_place(tmp_path):
     experiment(tmp_path, "training:\n  max_steps: ${data.nothing}\n")
     (message,) = messages(tmp_path, "+experiments=mine")
     assert "training.max_steps" in message
     assert "mine.yaml:3" in message
 
 
-def test_a_mistake_in_hydras_own_settings_is_told_without_its_noise():
+def test_a_mistake_in_hydras_own_settings_is_reported_without_its_noise():
     problem = answer("hydra.foo=1")
     assert "hydra.foo" in str(problem)
     assert "full_key" not in str(problem)

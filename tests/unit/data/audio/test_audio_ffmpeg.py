@@ -52,8 +52,8 @@ def write(
 def as_wav(sound: np.ndarray, rate: int = RATE) -> np.ndarray:
     """What soundfile decodes of the same 16-bit samples."""
     held = io.BytesIO()
-    whole = np.round(sound * 32767).astype(np.int16)
-    soundfile.write(held, whole.T, rate, format="WAV", subtype="PCM_16")
+    full = np.round(sound * 32767).astype(np.int16)
+    soundfile.write(held, full.T, rate, format="WAV", subtype="PCM_16")
     return soundfile.read(io.BytesIO(held.getvalue()), dtype="float32", always_2d=True)[0].T
 
 
@@ -67,8 +67,8 @@ def test_a_lossless_track_is_what_soundfile_reads_of_the_same_samples(
     if form == "s16":
         with av.open(str(tmp_path / "a.mka"), "w") as container:
             stream = container.add_stream(codec, rate=RATE, layout="mono")
-            whole = np.round(sound * 32767).astype(np.int16)[None]
-            frame = av.AudioFrame.from_ndarray(whole, format="s16", layout="mono")
+            full = np.round(sound * 32767).astype(np.int16)[None]
+            frame = av.AudioFrame.from_ndarray(full, format="s16", layout="mono")
             frame.sample_rate, frame.pts = RATE, 0
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
@@ -135,18 +135,18 @@ def test_a_lossy_track_is_the_sound_that_was_written_but_for_the_codecs_delay(
 @pytest.mark.parametrize(
     ("suffix", "codec", "rate"), [("m4a", "aac", 44100), ("webm", "libopus", 48000)]
 )
-def test_a_piece_is_exactly_that_stretch_of_the_whole(tmp_path, suffix, codec, rate):
+def test_a_piece_is_exactly_that_stretch_of_the_recording(tmp_path, suffix, codec, rate):
     path = write(tmp_path / f"a.{suffix}", codec, sweep(9.0, rate=rate), rate=rate)
-    whole = files.read(path, rate)
+    full = files.read(path, rate)
     for start, seconds in [(0.5, 0.25), (6.0, 1.0), (0.0, 2.0), (8.5, None)]:
         piece = files.read(path, rate, offset_seconds=start, duration_seconds=seconds)
         first = round(start * rate)
         end = None if seconds is None else first + round(seconds * rate)
-        assert np.array_equal(piece, whole[first:end])
+        assert np.array_equal(piece, full[first:end])
     with pytest.raises(ValueError, match="begins at 30 s of a file of 9"):
         files.read(path, rate, offset_seconds=30.0)
-    assert files.inspect(path)[0] == len(whole) / rate
-    assert np.array_equal(files.read(path.read_bytes(), rate), whole)
+    assert files.inspect(path)[0] == len(full) / rate
+    assert np.array_equal(files.read(path.read_bytes(), rate), full)
 
 
 def two_tracks(folder: Path) -> Path:
@@ -233,7 +233,7 @@ def test_a_stream_of_unknown_size_is_not_taken_for_cut_short(tmp_path):
     assert files.inspect(path)[0] == pytest.approx(1.0, abs=0.03)
 
 
-def test_what_ffmpeg_cannot_decode_is_told(tmp_path):
+def test_what_ffmpeg_cannot_decode_is_reported(tmp_path):
     box = struct.pack(">I4s", 40, b"free") + bytes(32)
     for content in (M4A[:32], M4A[:32] + box):
         with pytest.raises(ValueError, match=r"FFmpeg cannot decode it: |there is no sound in it"):
@@ -254,7 +254,7 @@ def test_without_pyav_the_run_ends_with_the_extra_that_brings_it(tmp_path, monke
     assert "a.m4a" in caught.value.where
 
 
-def test_containers_are_told_by_their_first_bytes():
+def test_containers_are_recognized_by_their_first_bytes():
     assert containers.ffmpeg_demuxer(M4A) == "mov"
     assert containers.ffmpeg_demuxer(b"\x1a\x45\xdf\xa3" + bytes(20)) == "matroska"
     assert containers.ffmpeg_demuxer(b"\xff\xf1\x50\x80" + bytes(20)) == "aac"

@@ -13,22 +13,24 @@ from mynah.data.audio import files
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au"])
 def test_each_format_gives_the_sound_that_was_written(tmp_path, suffix):
     file = write_tone(tmp_path / f"a{suffix}", 1.0)
-    heard = files.read(file, 16000)
-    assert heard.dtype == np.float32 and heard.ndim == 1
-    assert len(heard) == pytest.approx(16000, abs=1600)
-    assert np.abs(np.fft.rfft(heard)).argmax() * 16000 / len(heard) == pytest.approx(440, abs=3)
+    recording = files.read(file, 16000)
+    assert recording.dtype == np.float32 and recording.ndim == 1
+    assert len(recording) == pytest.approx(16000, abs=1600)
+    assert np.abs(np.fft.rfft(recording)).argmax() * 16000 / len(recording) == pytest.approx(
+        440, abs=3
+    )
 
 
 def test_nist_sphere_files_of_an4_are_read():
     file = real_corpus("an4") / "wav" / "an4_clstk" / "fash" / "an251-fash-b.sph"
-    heard = files.read(file, 16000)
+    recording = files.read(file, 16000)
     header = file.read_bytes()[:1024].decode("latin-1")
     samples = int(header.split("sample_count -i ")[1].split()[0])
-    assert len(heard) == samples
+    assert len(recording) == samples
     # Sphere: a header of 1024 bytes, then 16-bit samples, here the big end or the little first
     order = ">i2" if "sample_byte_format -s2 10" in header else "<i2"
     raw = np.frombuffer(file.read_bytes()[1024:], dtype=order)[:samples] / 32768
-    assert np.allclose(heard, raw, atol=1e-4)
+    assert np.allclose(recording, raw, atol=1e-4)
 
 
 def test_bytes_and_a_path_give_the_same_samples(tmp_path):
@@ -38,9 +40,9 @@ def test_bytes_and_a_path_give_the_same_samples(tmp_path):
 
 def test_audio_is_resampled_to_the_rate_asked_for(tmp_path):
     file = write_tone(tmp_path / "a.wav", 1.0, rate=44100)
-    heard = files.read(file, 16000)
-    assert len(heard) == 16000
-    assert np.allclose(heard[500:-500], tone(1.0)[500:-500], atol=0.01)
+    recording = files.read(file, 16000)
+    assert len(recording) == 16000
+    assert np.allclose(recording[500:-500], tone(1.0)[500:-500], atol=0.01)
 
 
 def test_channels_are_mixed_or_one_of_them_chosen(tmp_path):
@@ -54,10 +56,10 @@ def test_channels_are_mixed_or_one_of_them_chosen(tmp_path):
 
 
 def test_a_part_of_a_file_is_cut_out_to_the_sample(tmp_path):
-    whole = np.random.default_rng(0).uniform(-0.5, 0.5, 16000).astype(np.float32)
-    soundfile.write(tmp_path / "a.wav", whole, 16000, subtype="FLOAT")
+    full = np.random.default_rng(0).uniform(-0.5, 0.5, 16000).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", full, 16000, subtype="FLOAT")
     part = files.read(tmp_path / "a.wav", 16000, offset_seconds=0.25, duration_seconds=0.5)
-    assert np.array_equal(part, whole[4000:12000])
+    assert np.array_equal(part, full[4000:12000])
     with pytest.raises(ValueError, match="begins at 2 s"):
         files.read(tmp_path / "a.wav", 16000, offset_seconds=2.0)
     with pytest.raises(ValueError, match="ends after"):
@@ -72,8 +74,8 @@ def test_inspecting_gives_the_length_and_a_digest_that_tells_sounds_apart(tmp_pa
     assert files.inspect(first)[1] != files.inspect(other)[1]
 
 
-def test_what_is_no_audio_says_why(tmp_path):
-    (tmp_path / "text.wav").write_text("this is no sound")
+def test_what_is_not_audio_says_why(tmp_path):
+    (tmp_path / "text.wav").write_text("this is not a sound")
     (tmp_path / "empty.wav").write_bytes(b"")
     soundfile.write(tmp_path / "silent.wav", np.zeros(0, np.float32), 16000)
     for name in ("text.wav", "empty.wav"):
@@ -92,7 +94,7 @@ def test_a_file_that_was_cut_short_is_found_out(tmp_path):
         files.read(held[: len(held) // 2], 16000)
 
 
-def test_samples_that_are_no_numbers_are_refused():
+def test_samples_that_are_not_numbers_are_refused():
     held = io.BytesIO()
     samples = np.array([0.0, np.nan, 0.1] * 100, dtype=np.float32)
     soundfile.write(held, samples, 16000, format="WAV", subtype="FLOAT")

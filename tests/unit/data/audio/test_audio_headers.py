@@ -1,5 +1,5 @@
 """Headers that tell the wrong length, or none: files from pipes, files of 64 bits, files that go
-on behind their end; and levels that are no sound."""
+on behind their end; and levels that are not sound."""
 
 import io
 import struct

@@ -28,20 +28,22 @@ def noisy(seconds, rate):
 
 @pytest.mark.parametrize(("name", "format", "subtype", "rate"), KINDS)
 @pytest.mark.parametrize("seconds", [3.0, 34.0])
-def test_a_piece_is_that_of_the_whole_to_the_sample(tmp_path, name, format, subtype, rate, seconds):
+def test_a_piece_is_that_of_the_full_file_to_the_sample(
+    tmp_path, name, format, subtype, rate, seconds
+):
     file = tmp_path / name
     soundfile.write(file, noisy(seconds, rate), rate, format=format, subtype=subtype)
-    whole = files.read(file, rate)
+    full = files.read(file, rate)
     generator = np.random.default_rng(1)
-    starts = [0, 1, 777, *generator.integers(0, len(whole), 8)]
-    starts += [len(whole) - left for left in (1, 10, 200, 1000, 5000, 40000)]
+    starts = [0, 1, 777, *generator.integers(0, len(full), 8)]
+    starts += [len(full) - left for left in (1, 10, 200, 1000, 5000, 40000)]
     for start in starts:
-        length = min(3000, len(whole) - start)
+        length = min(3000, len(full) - start)
         piece = files.read(file, rate, offset_seconds=start / rate, duration_seconds=length / rate)
         assert len(piece) == length
         # Opus settles for a while after a seek (RFC 7845, 4.6); a shift by one sample is far more.
         near = 2e-3 if subtype == "OPUS" else 1e-6
-        assert np.allclose(piece, whole[start : start + length], atol=near), start
+        assert np.allclose(piece, full[start : start + length], atol=near), start
 
 
 def test_a_piece_of_three_hours_takes_the_memory_of_the_piece(tmp_path):
@@ -56,7 +58,7 @@ def test_a_piece_of_three_hours_takes_the_memory_of_the_piece(tmp_path):
         assert files.probe(file) == files.AudioInfo(rate, 1, 3 * 3600.0)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
         assert files.inspect(file)[0] == 3 * 3600  # all of it is decoded, but never held
-        assert tracemalloc.get_traced_memory()[1] < 10 << 20  # whole it is 41 MiB
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20  # in full it is 41 MiB
     finally:
         tracemalloc.stop()
 
@@ -79,8 +81,8 @@ def test_a_recording_in_a_shard_is_read_in_its_place(tmp_path):
 def test_a_wrong_ending_does_not_matter(tmp_path, suffix, format):
     held = write_tone(tmp_path / f"right.{format}").read_bytes()
     (tmp_path / f"wrong{suffix}").write_bytes(held)
-    heard = files.read(tmp_path / f"wrong{suffix}", 16000)
-    assert np.array_equal(heard, files.read(tmp_path / f"right.{format}", 16000))
+    recording = files.read(tmp_path / f"wrong{suffix}", 16000)
+    assert np.array_equal(recording, files.read(tmp_path / f"right.{format}", 16000))
 
 
 @pytest.mark.parametrize(("name", "format", "subtype", "rate"), KINDS)
@@ -88,23 +90,23 @@ def test_a_wrong_ending_does_not_matter(tmp_path, suffix, format):
 def test_a_recording_that_was_cut_short_is_found_out(tmp_path, name, format, subtype, rate, share):
     held = io.BytesIO()
     soundfile.write(held, noisy(3.0, rate), rate, format=format, subtype=subtype)
-    whole = held.getvalue()
-    assert files.inspect(whole)[0] == pytest.approx(3.0, abs=0.1)
+    full = held.getvalue()
+    assert files.inspect(full)[0] == pytest.approx(3.0, abs=0.1)
     with pytest.raises(ValueError, match=r"cut short|lost sync"):
-        files.inspect(whole[: int(len(whole) * share)])
-    (tmp_path / "cut").write_bytes(whole[: int(len(whole) * share)])
+        files.inspect(full[: int(len(full) * share)])
+    (tmp_path / "cut").write_bytes(full[: int(len(full) * share)])
     with pytest.raises(ValueError):
         files.inspect(tmp_path / "cut")
 
 
 def test_a_sphere_file_that_was_cut_short_is_found_out():
-    whole = (real_corpus("an4") / "wav" / "an4_clstk" / "fash" / "an251-fash-b.sph").read_bytes()
-    assert files.inspect(whole)[0] > 0.5
+    full = (real_corpus("an4") / "wav" / "an4_clstk" / "fash" / "an251-fash-b.sph").read_bytes()
+    assert files.inspect(full)[0] > 0.5
     with pytest.raises(ValueError, match="cut short"):
-        files.inspect(whole[: len(whole) // 2])
+        files.inspect(full[: len(full) // 2])
 
 
-def test_a_wav_file_that_was_written_to_a_pipe_is_whole():
+def test_a_wav_file_that_was_written_to_a_pipe_is_intact():
     held = io.BytesIO()
     soundfile.write(held, tone(0.5), 16000, format="WAV", subtype="PCM_16")
     content = bytearray(held.getvalue())
@@ -124,7 +126,7 @@ def test_a_wav_file_that_was_written_to_a_pipe_is_whole():
         (np.random.default_rng(0).bytes(5000), r"\w"),
     ],
 )
-def test_what_is_no_audio_is_told_by_what_it_is(tmp_path, content, reason):
+def test_what_is_not_audio_is_named_by_what_it_is(tmp_path, content, reason):
     (tmp_path / "a.wav").write_bytes(content)
     for call in (files.inspect, files.probe, lambda file: files.read(file, 16000)):
         with pytest.raises(ValueError, match=reason):

@@ -27,7 +27,7 @@ def test_audio_is_found_in_every_folder_below_in_a_fixed_order(tmp_path):
 
 def test_what_cannot_be_used_is_named_with_its_reason(tmp_path, capsys):
     write_tone(tmp_path / "good.wav", 2.0)
-    (tmp_path / "text.wav").write_text("this is no audio\n" * 20)
+    (tmp_path / "text.wav").write_text("this is not audio\n" * 20)
     (tmp_path / "empty.flac").touch()
     soundfile.write(tmp_path / "silent.wav", np.zeros(40_000), 16000)
     cut = write_tone(tmp_path / "cut.wav", 2.0)
@@ -42,7 +42,7 @@ def test_what_cannot_be_used_is_named_with_its_reason(tmp_path, capsys):
     assert "silent" in dict(found.dropped)["silent.wav"]
 
 
-def test_silence_at_the_beginning_is_no_reason(tmp_path):
+def test_silence_at_the_beginning_is_not_a_reason(tmp_path):
     soundfile.write(tmp_path / "late.wav", np.concatenate([np.zeros(32_000), tone(0.5)]), 16000)
     assert opened(tmp_path).files == ("late.wav",)
 

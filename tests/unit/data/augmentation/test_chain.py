@@ -100,7 +100,7 @@ def test_turning_one_augmentation_on_leaves_the_draws_of_the_others(on, seed, ep
     workers=st.integers(1, 4),
     seed=st.integers(0, 2**31),
 )
-def test_draws_do_not_depend_on_what_was_drawn_before(order, workers, seed):
+def test_draws_do_not_depend_on_what_was_sampled_before(order, workers, seed):
     places = [{"epoch": epoch, "utterance_id": name} for epoch in (0, 1) for name in "abc"]
     straight = augmentation(seed=seed, **EVERYTHING)
     wanted = [straight.draw(**place) for place in places]
@@ -113,13 +113,13 @@ def test_an_augmentation_is_made_as_often_as_its_probability_says():
     names = ("speed_probability", "gain_probability", "noise_probability")
     shares = EVERYTHING | dict.fromkeys(names, 0.25) | {"room_probability": 0.25}
     one = augmentation(**shares | {"telephone_probability": 0.25})
-    drawn = [one.draw(epoch=0, utterance_id=str(number)) for number in range(2000)]
+    sampled = [one.draw(epoch=0, utterance_id=str(number)) for number in range(2000)]
     for name in SWITCHES:
-        made = sum(name in found for found in drawn) / len(drawn)
+        made = sum(name in found for found in sampled) / len(sampled)
         assert made == pytest.approx(0.25, abs=0.04), name
 
 
-def test_another_probability_changes_no_value_that_is_drawn():
+def test_another_probability_changes_no_value_that_is_sampled():
     often, seldom = (augmentation(gain_db=6.0, gain_probability=share) for share in (1.0, 0.3))
     for number in range(50):
         place = {"epoch": 0, "utterance_id": str(number)}
@@ -127,13 +127,13 @@ def test_another_probability_changes_no_value_that_is_drawn():
         assert found in (None, often.draw(**place)["gain"])
 
 
-def test_every_speed_factor_is_drawn_about_equally_often():
+def test_every_speed_factor_is_sampled_about_equally_often():
     one = augmentation(speed_factors=[0.9, 1.0, 1.1])
-    drawn = [one.draw(epoch=0, utterance_id=str(number))["speed"] for number in range(600)]
-    assert [150 < drawn.count(factor) < 250 for factor in (0.9, 1.0, 1.1)] == [True] * 3
+    sampled = [one.draw(epoch=0, utterance_id=str(number))["speed"] for number in range(600)]
+    assert [150 < sampled.count(factor) < 250 for factor in (0.9, 1.0, 1.1)] == [True] * 3
 
 
-def test_gain_is_drawn_from_all_of_its_range():
+def test_gain_is_sampled_from_all_of_its_range():
     one = augmentation(gain_db=6.0)
     audio = tone(0.1) * 0.1
     gains = [
@@ -146,14 +146,14 @@ def test_gain_is_drawn_from_all_of_its_range():
     assert -6.01 <= min(gains) < -5 and 5 < max(gains) <= 6.01
 
 
-def test_the_noise_has_the_ratio_that_was_drawn():
+def test_the_noise_has_the_ratio_that_was_sampled():
     audio = tone(2.0) * 0.2
     one = augmentation(noise_snr_db=[0.0, 30.0])
     for number in range(10):
-        drawn = one.draw(epoch=0, utterance_id=str(number))
-        added = one.waveform(audio, drawn) - audio
+        sampled = one.draw(epoch=0, utterance_id=str(number))
+        added = one.waveform(audio, sampled) - audio
         assert 20 * np.log10(level(audio) / level(added)) == pytest.approx(
-            drawn["noise"].snr_db, abs=0.01
+            sampled["noise"].snr_db, abs=0.01
         )
 
 
@@ -164,24 +164,24 @@ def test_the_noise_has_the_ratio_that_was_drawn():
     seed=st.integers(0, 1000),
     rate=st.sampled_from([4000, 8000, 11025, 16000, 44100]),
 )
-def test_whatever_is_drawn_stays_finite_and_within_full_scale(loudness, samples, seed, rate):
+def test_whatever_is_sampled_stays_finite_and_within_full_scale(loudness, samples, seed, rate):
     audio = np.random.default_rng(seed).standard_normal(samples).astype(np.float32)
     audio *= np.float32(loudness)
     one = augmentation(
         seed=seed, rate=rate, **EVERYTHING | {"gain_db": 60.0, "telephone_probability": 0.7}
     )
-    drawn = one.draw(epoch=0, utterance_id="a")
-    heard = one.waveform(audio, drawn)
-    assert heard.dtype == np.float32 and np.isfinite(heard).all()
-    assert np.abs(heard).max() <= 1.0 + 1e-6
-    assert len(heard) == round(samples / drawn.get("speed", 1.0))
+    sampled = one.draw(epoch=0, utterance_id="a")
+    recording = one.waveform(audio, sampled)
+    assert recording.dtype == np.float32 and np.isfinite(recording).all()
+    assert np.abs(recording).max() <= 1.0 + 1e-6
+    assert len(recording) == round(samples / sampled.get("speed", 1.0))
 
 
 def test_a_loud_sound_is_scaled_and_not_clipped():
     audio = tone(0.2)
-    heard = augmentation(gain_db=40.0).waveform(audio, {"gain": 30.0})
-    assert np.abs(heard).max() == pytest.approx(1.0)
-    assert np.allclose(heard / np.abs(heard).max(), audio / np.abs(audio).max(), atol=1e-5)
+    recording = augmentation(gain_db=40.0).waveform(audio, {"gain": 30.0})
+    assert np.abs(recording).max() == pytest.approx(1.0)
+    assert np.allclose(recording / np.abs(recording).max(), audio / np.abs(audio).max(), atol=1e-5)
 
 
 def test_recorded_noise_and_rooms_come_from_the_folders(tmp_path):
@@ -196,20 +196,20 @@ def test_recorded_noise_and_rooms_come_from_the_folders(tmp_path):
         noise_folder=str(tmp_path / "noise"),
         room_folder=str(tmp_path / "rooms"),
     )
-    drawn = [one.draw(epoch=0, utterance_id=str(number)) for number in range(40)]
-    described = [one.describe(found) for found in drawn]
+    sampled = [one.draw(epoch=0, utterance_id=str(number)) for number in range(40)]
+    described = [one.describe(found) for found in sampled]
     files = {piece["file"] for found in described for piece in found["noise"]["pieces"]}
     assert files == {"deep/hum.flac", "hiss.wav"}
     rooms = [found.get("room") for found in described]
     assert set(rooms) == {"hall.wav", None} and 10 < rooms.count("hall.wav") < 30
     number = rooms.index("hall.wav")
-    hertz = {0: 50, 1: 3000}[drawn[number]["noise"].pieces[0].file]
-    heard = one.waveform(tone(0.5, hertz=440), drawn[number])
-    spectrum = np.abs(np.fft.rfft(heard))
+    hertz = {0: 50, 1: 3000}[sampled[number]["noise"].pieces[0].file]
+    recording = one.waveform(tone(0.5, hertz=440), sampled[number])
+    spectrum = np.abs(np.fft.rfft(recording))
     assert set(np.argsort(spectrum)[-2:] * 2) == {440, hertz}
 
 
-def test_masks_are_drawn_apart_from_the_waveform():
+def test_masks_are_sampled_apart_from_the_waveform():
     features = np.random.default_rng(0).normal(size=(100, 80)).astype(np.float32)
     masks = SpecAugmentConfig(time_masks=2, frequency_masks=2)
     alone = augmentation(spec_augment=masks).features(features, **PLACE)
@@ -217,7 +217,7 @@ def test_masks_are_drawn_apart_from_the_waveform():
     assert np.array_equal(alone, beside) and not np.array_equal(alone, features)
 
 
-def test_what_was_drawn_can_be_written_down():
+def test_what_was_sampled_can_be_written_down():
     one = augmentation(**EVERYTHING | {"room_probability": 1.0})
     described = json.loads(json.dumps(one.describe(one.draw(**PLACE))))
     assert described["speed"] in EVERYTHING["speed_factors"]

@@ -1,4 +1,4 @@
-"""Noise, made or recorded: its colour, its level, and how a short recording goes on."""
+"""Noise, made or recorded: its colour, its level, and how a short recording is repeated."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_silence_stays_silence_and_silent_noise_adds_nothing():
     assert not mix_noise(nothing, audio, 10.0).any()
 
 
-def test_a_piece_is_cut_from_where_it_was_drawn(tmp_path):
+def test_a_piece_is_cut_from_where_it_was_sampled(tmp_path):
     written = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", written, RATE, subtype="FLOAT")
     for place in (0.0, 0.25, 0.9999):
@@ -67,28 +67,30 @@ def test_noise_of_any_format_and_rate_is_as_long_as_the_speech(tmp_path, name, r
 @given(length=st.integers(1, 500), start=st.integers(0, 1000), samples=st.integers(0, 2000))
 def test_a_short_recording_goes_round_without_end(length, start, samples):
     recording = np.arange(1, length + 1, dtype=np.float32)
-    heard = looped(recording, start, samples, sample_rate=100)  # fades over 5 samples
-    assert heard.shape == (samples,)
+    received = looped(recording, start, samples, sample_rate=100)  # fades over 5 samples
+    assert received.shape == (samples,)
     fade = min(5, length // 2)
     ring = length - fade
     places = (np.arange(samples) + start % ring) % ring
-    whole = places >= fade
-    assert np.array_equal(heard[whole], recording[places[whole]])
+    full = places >= fade
+    assert np.array_equal(received[full], recording[places[full]])
     if samples > ring:
-        assert np.array_equal(heard[ring:], heard[: samples - ring])
+        assert np.array_equal(received[ring:], received[: samples - ring])
 
 
-def test_no_click_is_heard_where_a_recording_begins_again():
+def test_there_is_no_click_where_a_recording_begins_again():
     recording = tone(0.5, hertz=441.7)  # its end does not meet its beginning
-    heard = looped(recording, 0, 4 * RATE, RATE)
-    assert np.abs(np.diff(heard)).max() < 1.5 * np.abs(np.diff(recording)).max()
+    received = looped(recording, 0, 4 * RATE, RATE)
+    assert np.abs(np.diff(received)).max() < 1.5 * np.abs(np.diff(recording)).max()
 
 
 def test_several_pieces_are_equally_loud(tmp_path):
     soundfile.write(tmp_path / "a.wav", tone(2.0, hertz=500) * 0.9, RATE)
     soundfile.write(tmp_path / "b.wav", tone(2.0, hertz=2000) * 0.01, RATE)
-    heard = recorded_noise(folder(tmp_path), (NoisePiece(0, 0.2), NoisePiece(1, 0.7)), RATE, RATE)
-    spectrum = np.abs(np.fft.rfft(heard))
+    received = recorded_noise(
+        folder(tmp_path), (NoisePiece(0, 0.2), NoisePiece(1, 0.7)), RATE, RATE
+    )
+    spectrum = np.abs(np.fft.rfft(received))
     assert spectrum[500] / spectrum[2000] == pytest.approx(1.0, abs=0.05)
 
 

@@ -57,9 +57,9 @@ def test_every_draw_and_what_it_makes_is_as_it_was(kind, tmp_path):
     features = np.arange(2000, dtype=np.float32).reshape(50, 40)
     for was in RECORDED[kind]:
         place = {"epoch": was["epoch"], "utterance_id": was["id"]}
-        drawn = one.draw(**place)
-        assert json.loads(json.dumps(one.describe(drawn))) == was["drawn"]
-        made = one.waveform(sine(0.5), drawn)
+        sampled = one.draw(**place)
+        assert json.loads(json.dumps(one.describe(sampled))) == was["drawn"]
+        made = one.waveform(sine(0.5), sampled)
         assert len(made) == was["samples"]
         np.testing.assert_allclose(made[1000::2000], was["some"], atol=2e-6)
         assert int((one.features(features, **place) != features).sum()) == was["masked"]

@@ -24,7 +24,7 @@ from mynah.data.augmentation.shoebox import (
 RATE = 16000
 
 
-def drawn(seed, rt60=(0.2, 0.6)):
+def sampled(seed, rt60=(0.2, 0.6)):
     return draw_shoebox(
         np.random.default_rng(seed),
         size_meters=[3.0, 10.0],
@@ -45,34 +45,34 @@ def test_a_room_is_a_convolution(samples, taps, direct, seed):
     audio = generator.standard_normal(samples).astype(np.float32)
     response = generator.standard_normal(taps).astype(np.float32)
     direct = min(direct, taps - 1)
-    heard = reverberate(audio, response, direct)
+    recording = reverberate(audio, response, direct)
     wanted = np.convolve(audio.astype(np.float64), response)[direct : direct + samples]
-    assert heard.shape == audio.shape and heard.dtype == np.float32
+    assert recording.shape == audio.shape and recording.dtype == np.float32
     if level(wanted) > 1e-6:
-        assert np.allclose(heard, wanted * level(audio) / level(wanted), atol=1e-4)
+        assert np.allclose(recording, wanted * level(audio) / level(wanted), atol=1e-4)
 
 
 def test_a_room_moves_speech_by_no_sample_and_leaves_its_level():
     click = np.zeros(8000, dtype=np.float32)
     click[2000] = 0.5
     for seed in range(5):
-        heard = reverberate(click, impulse_response(drawn(seed), RATE))
-        assert np.abs(heard[:2000]).max() < 1e-4 * np.abs(heard).max()
-        assert np.argmax(np.abs(heard)) == 2000
+        recording = reverberate(click, impulse_response(sampled(seed), RATE))
+        assert np.abs(recording[:2000]).max() < 1e-4 * np.abs(recording).max()
+        assert np.argmax(np.abs(recording)) == 2000
     speech = tone(0.5)
-    assert level(reverberate(speech, impulse_response(drawn(0), RATE))) == pytest.approx(
+    assert level(reverberate(speech, impulse_response(sampled(0), RATE))) == pytest.approx(
         level(speech), rel=1e-4
     )
 
 
 def test_silence_in_a_room_is_silence():
     silence = np.zeros(100, dtype=np.float32)
-    assert not reverberate(silence, impulse_response(drawn(0), RATE)).any()
+    assert not reverberate(silence, impulse_response(sampled(0), RATE)).any()
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_reverberation_time_is_the_one_drawn(seed):
-    room = drawn(seed)
+def test_the_reverberation_time_is_the_one_sampled(seed):
+    room = sampled(seed)
     response = impulse_response(room, RATE)
     # Schroeder's integration, written out here: the slope between -5 and -25 decibels.
     squares = response.astype(np.float64) ** 2
@@ -131,7 +131,7 @@ def test_speaker_and_microphone_stand_in_the_room(seed, low, more, distance):
         assert room.distance_meters == pytest.approx(distance)
 
 
-def test_a_measured_response_is_cut_where_nothing_is_heard():
+def test_a_measured_response_is_cut_where_nothing_is_audible():
     response = np.zeros(20_000, dtype=np.float32)
     response[300] = -1.0
     response[301:4000] = 0.1 * np.random.default_rng(0).standard_normal(3699)
@@ -153,7 +153,7 @@ def test_a_fast_length_is_the_next_product_of_small_primes():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_echoes_come_when_and_as_loud_as_pyroomacoustics_has_them(seed):
-    room = drawn(seed, rt60=(0.2, 0.3))
+    room = sampled(seed, rt60=(0.2, 0.3))
     reflected = math.exp(2 * _eyring(room))  # of a sound's energy, by each wall
     theirs = pyroomacoustics.ShoeBox(
         room.size, fs=RATE, materials=pyroomacoustics.Material(1 - reflected), max_order=1

@@ -17,7 +17,7 @@ def masked(config, frames=200, bins=80, seed=0):
     return changed
 
 
-def test_masks_are_no_wider_than_allowed_and_hold_the_mean():
+def test_masks_are_not_wider_than_allowed_and_hold_the_mean():
     config = SpecAugmentConfig(
         time_masks=1, time_mask_fraction=0.1, frequency_masks=1, frequency_mask_bins=10
     )

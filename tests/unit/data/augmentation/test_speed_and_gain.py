@@ -15,16 +15,16 @@ from mynah.data.augmentation.speed import change_speed
     factor=st.sampled_from([0.5, 0.87, 0.9, 0.95, 1.05, 1.1, 1.125, 1.25, 2.0]),
 )
 def test_the_length_is_that_of_the_factor_to_the_sample(samples, factor):
-    heard = change_speed(np.zeros(samples, dtype=np.float32), factor)
-    assert heard.dtype == np.float32
-    assert abs(len(heard) - samples / factor) <= 0.5 + 1e-9
+    audio = change_speed(np.zeros(samples, dtype=np.float32), factor)
+    assert audio.dtype == np.float32
+    assert abs(len(audio) - samples / factor) <= 0.5 + 1e-9
 
 
 @pytest.mark.parametrize("factor", [0.8, 0.9, 1.1, 1.25])
 def test_the_pitch_rises_by_the_factor(factor):
-    heard = change_speed(tone(1.0, hertz=400), factor)
-    spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
-    assert spectrum.argmax() * 16000 / len(heard) == pytest.approx(400 * factor, abs=2)
+    audio = change_speed(tone(1.0, hertz=400), factor)
+    spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio))))
+    assert spectrum.argmax() * 16000 / len(audio) == pytest.approx(400 * factor, abs=2)
 
 
 def test_decibels_are_decibels():
@@ -32,7 +32,7 @@ def test_decibels_are_decibels():
     assert 20 * np.log10(level(apply_gain(quiet, 6.0)) / level(quiet)) == pytest.approx(6.0)
 
 
-def test_what_exceeds_full_scale_is_scaled_as_a_whole_and_nothing_else_is():
+def test_what_exceeds_full_scale_is_scaled_in_full_and_nothing_else_is():
     loud = tone(0.1) * 5
     scaled = within_full_scale(loud)
     assert np.abs(scaled).max() == pytest.approx(1.0)

@@ -47,8 +47,8 @@ def test_what_lies_outside_the_band_is_gone(codec):
 def test_a_voice_is_not_moved_in_time(rate):
     audio = tone(0.5, rate=rate, hertz=700)
     audio[: rate // 4] *= 0.01
-    heard = telephone(audio, rate, "mu-law")
-    assert heard.shape == audio.shape and heard.dtype == np.float32
+    recording = telephone(audio, rate, "mu-law")
+    assert recording.shape == audio.shape and recording.dtype == np.float32
     inner = slice(rate // 20, -rate // 20)
-    assert np.corrcoef(heard[inner], audio[inner])[0, 1] > 0.99
-    assert level(heard) == pytest.approx(level(audio), rel=0.05)
+    assert np.corrcoef(recording[inner], audio[inner])[0, 1] > 0.99
+    assert level(recording) == pytest.approx(level(audio), rel=0.05)

@@ -46,7 +46,7 @@ def test_each_row_keeps_the_names_and_terms_of_its_column(tmp_path, header):
     assert corpus[row].context == "Bert, Bern"
 
 
-def test_a_context_that_is_no_text_is_an_error_that_names_the_line(tmp_path):
+def test_a_context_that_is_not_text_is_an_error_that_names_the_line(tmp_path):
     folder(tmp_path / "recordings")
     listing = tmp_path / "recordings" / "metadata.jsonl"
     listing.write_text(listing.read_text().replace('"Anna, Paris"', '{"name": "Anna"}'))
@@ -80,11 +80,11 @@ def test_contexts_are_left_out_at_the_chosen_rate_the_same_however_training_got_
         rows = TrainingRows(Listener(), corpus, augmentation, context_dropout=dropout, seed=seed)
         return [rows[(epoch, row, 1.0)].example.context for epoch in range(100) for row in range(3)]
 
-    whole, half, none = given(0.0), given(0.5), given(1.0)
-    assert whole == corpus.contexts[:] * 100 and none == [""] * 300
+    full, half, none = given(0.0), given(0.5), given(1.0)
+    assert full == corpus.contexts[:] * 100 and none == [""] * 300
     assert 70 < sum(map(bool, half)) < 130  # of 200 that have one
     assert half == given(0.5) != given(0.5, seed=4)
-    assert all(one in ("", kept) for one, kept in zip(half, whole, strict=True))
+    assert all(one in ("", kept) for one, kept in zip(half, full, strict=True))
 
 
 def test_a_stream_carries_contexts_too(tmp_path):

@@ -49,9 +49,9 @@ def test_recordings_that_are_there_twice_are_kept_and_said(tmp_path, capsys):
     recordings(tmp_path)
     config = settings(tmp_path, dataset_name="mine", eval_splits=[])
     data = prepare(config, working_directory=tmp_path)
-    told = " ".join(capsys.readouterr().out.split())
-    assert "2 recordings of train are there twice (1 with another transcript)" in told
-    assert "as again.wav, which is a.wav" in told
+    reported = " ".join(capsys.readouterr().out.split())
+    assert "2 recordings of train are there twice (1 with another transcript)" in reported
+    assert "as again.wav, which is a.wav" in reported
     assert len(data.train) == 4
     assert data.report["splits"]["train"]["duplicates"]["same_audio_and_text"] == 1
 
@@ -129,8 +129,8 @@ def told_of(tmp_path, capsys, **changed):
 
 def test_a_shared_speaker_is_warned_of(tmp_path, capsys):
     splits_that_share(tmp_path, speaker="ann")
-    data, told = told_of(tmp_path, capsys)
-    assert "note: Shared with training: 1 speaker of test (1 of 1 utterances; 'ann')" in told
+    data, reported = told_of(tmp_path, capsys)
+    assert "note: Shared with training: 1 speaker of test (1 of 1 utterances; 'ann')" in reported
     assert data.report["leaks"]["test"]["speakers"]["shared"] == 1
     assert "Shared" not in told_of(tmp_path, capsys, on_leak="ignore")[1]
     with pytest.raises(UserError, match="1 speaker of test"):
@@ -139,9 +139,9 @@ def test_a_shared_speaker_is_warned_of(tmp_path, capsys):
 
 def test_a_shared_sentence_is_one_calm_line(tmp_path, capsys):
     splits_that_share(tmp_path, sentence="One.")
-    _, told = told_of(tmp_path, capsys)
-    assert "Shared with training: 1 sentence of test (1 of 1 utterances; 'one')" in told
-    assert "note:" not in told
+    _, reported = told_of(tmp_path, capsys)
+    assert "Shared with training: 1 sentence of test (1 of 1 utterances; 'one')" in reported
+    assert "note:" not in reported
 
 
 def test_nothing_shared_is_not_talked_about(tmp_path, capsys):

@@ -76,8 +76,8 @@ def test_a_reason_names_the_figure_and_the_limit():
     config = DataConfig(max_characters_a_second=10, max_text_words=3, max_audio_seconds=None)
     measures = measures_of([(1.0, False, False, 3, False), (1.0, False, False, 9, False)])
     codes = reasons(measures, config, filtering=True)
-    told = [detail(int(codes[row]), row, measures, config, lambda row: "") for row in range(2)]
-    assert told == [
+    reported = [detail(int(codes[row]), row, measures, config, lambda row: "") for row in range(2)]
+    assert reported == [
         "15 characters in 1.00 s, above max_characters_a_second=10",
         "9 words, above max_text_words=3",
     ]

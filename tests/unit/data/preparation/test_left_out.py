@@ -28,7 +28,7 @@ def test_silence_with_a_transcript_is_left_out_and_silence_known_as_such_is_kept
     assert _reasons(tmp_path, listing) == {"mute.wav": "unreadable"}
 
 
-def test_the_faintest_sound_that_16_bits_hold_is_no_silence(tmp_path: Path):
+def test_the_faintest_sound_that_16_bits_hold_is_not_silence(tmp_path: Path):
     samples = np.zeros(16000, dtype=np.int16)
     samples[8000] = 1
     soundfile.write(tmp_path / "faint.wav", samples, 16000)

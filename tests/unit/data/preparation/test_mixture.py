@@ -25,11 +25,11 @@ HOURS = st.dictionaries(st.sampled_from("abcd"), st.floats(0.01, 1000), min_size
 def test_an_epoch_stays_as_long_as_everything_once(hours, temperature):
     share = shares(hours, dict.fromkeys(hours), temperature)
     each = repeats(hours, share)
-    drawn = {name: each[name] * length for name, length in hours.items()}
+    sampled = {name: each[name] * length for name, length in hours.items()}
     total = sum(hours.values())
     assert sum(share.values()) == pytest.approx(1)
-    assert sum(drawn.values()) == pytest.approx(total)
-    for name, length in drawn.items():
+    assert sum(sampled.values()) == pytest.approx(total)
+    for name, length in sampled.items():
         assert length / total == pytest.approx(share[name])
         wanted = hours[name] ** (1 / temperature)
         assert share[name] == pytest.approx(
@@ -79,12 +79,12 @@ def test_weights_become_repeats_and_stand_in_the_report(tmp_path):
     config.mixture["talks"]["weight"] = 3
     data = prepare(config, working_directory=tmp_path)
     corpus = data.train
-    drawn = corpus.repeats * corpus.durations
+    sampled = corpus.repeats * corpus.durations
     talks = np.asarray([source == "talks" for source in corpus.sources])
-    assert drawn[talks].sum() / drawn.sum() == pytest.approx(0.75)
-    assert drawn.sum() == pytest.approx(corpus.durations.sum())
-    told = data.report["mixture"]["sources"]
-    assert told["talks"]["share"] == 0.75 and told["talks"]["utterances"] == 4
+    assert sampled[talks].sum() / sampled.sum() == pytest.approx(0.75)
+    assert sampled.sum() == pytest.approx(corpus.durations.sum())
+    reported = data.report["mixture"]["sources"]
+    assert reported["talks"]["share"] == 0.75 and reported["talks"]["utterances"] == 4
     again = prepare(config, working_directory=tmp_path)
     assert np.array_equal(again.train.repeats, corpus.repeats)
     config.mixture["talks"]["weight"] = 4
@@ -99,9 +99,9 @@ def test_a_source_gives_no_more_than_its_limits(tmp_path):
     )
     config.mixture["talks"]["max_train_hours"] = 1.3 / 3600
     data = prepare(config, working_directory=tmp_path)
-    told = data.report["mixture"]["sources"]
-    assert told["calls"]["utterances"] == 5
-    assert 1 <= told["talks"]["utterances"] <= 2 and told["talks"]["hours"] <= 1.3 / 3600
+    reported = data.report["mixture"]["sources"]
+    assert reported["calls"]["utterances"] == 5
+    assert 1 <= reported["talks"]["utterances"] <= 2 and reported["talks"]["hours"] <= 1.3 / 3600
     assert data.report["splits"]["train"]["beyond_max_samples"] == 16 - len(data.train)
 
 
@@ -164,9 +164,9 @@ def test_a_mixture_is_prepared_by_the_command(tmp_path, monkeypatch, capsys):
             "data.mixture_temperature=1000",
         ]
     )  # fmt: skip
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     assert status == 0
-    assert "calls.held_out (evaluation)" in told and "50.0%" in told
+    assert "calls.held_out (evaluation)" in reported and "50.0%" in reported
 
 
 def test_a_corpus_of_a_mixture_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):

@@ -31,14 +31,14 @@ def test_only_a_row_that_is_not_marked_lacks_its_transcript(folder):
         assert account["dropped"] == {"no transcript": 1} and account["no_speech"] == 1
 
 
-def test_what_is_heard_where_nobody_speaks_counts_as_insertions():
-    def heard(reference, text):
+def test_what_is_recognized_where_nobody_speaks_counts_as_insertions():
+    def audio(reference, text):
         return Hypothesis(
             id=reference, reference=reference, text=text, duration_seconds=1.0, speaker=""
         )
 
     found = score(
-        [heard("one two", "one two"), heard("", "oh no"), heard("", "")],
+        [audio("one two", "one two"), audio("", "oh no"), audio("", "")],
         normalizer="none", bootstrap_samples=0, bootstrap_seed=0,
     )  # fmt: skip
     assert (found.edits.insertions, found.words, found["wer"].value) == (2, 2, 1.0)

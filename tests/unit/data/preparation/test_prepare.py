@@ -23,7 +23,7 @@ def prepared(tmp_path, rows=ROWS, **changed):
     return prepare(config, working_directory=tmp_path)
 
 
-def test_a_folder_without_splits_holds_out_whole_speakers(tmp_path, capsys):
+def test_a_folder_without_splits_holds_out_all_of_a_speaker(tmp_path, capsys):
     data = prepared(tmp_path, eval_fraction=0.2)
     held = data.evaluation["held_out"]
     assert len(data.train) + len(held) == 12 and len(held) >= 0.2 * 12
@@ -191,7 +191,7 @@ def test_a_fingerprint_is_of_the_content_and_not_of_the_place(tmp_path):
     assert third.train.fingerprint != first.train.fingerprint
 
 
-def test_a_full_disk_is_told_in_a_few_lines_with_a_way_out(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_in_a_few_lines_with_a_way_out(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 

@@ -96,7 +96,7 @@ def test_parts_to_measure_on_alone_are_for_an_evaluation(
         ("rirs_noises", standin_archives.rirs_noises(), "RIRS_NOISES/simulated_rirs"),
     ],
 )
-def test_the_next_command_hears_the_noises_and_rooms_that_were_downloaded(
+def test_the_next_command_uses_the_noises_and_rooms_that_were_downloaded(
     name: str, content: bytes, folder: str, stand_in, tmp_path: Path, capsys
 ):
     assert _download(name, tmp_path, stand_in(name, {"all": content})) == 0
@@ -169,11 +169,11 @@ def test_a_checksum_that_is_not_published_is_recorded_and_compared_afterwards(
 def test_a_damaged_archive_is_not_what_later_ones_are_compared_to(
     stand_in, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    whole = standin_archives.an4()
-    mirror = stand_in("an4", {"all": whole[:-100]})
+    full = standin_archives.an4()
+    mirror = stand_in("an4", {"all": full[:-100]})
     assert _download("an4", tmp_path, mirror) == 2
     assert "cannot be unpacked" in capsys.readouterr().err
-    server.put("/an4_sphere.tar.gz", whole)
+    server.put("/an4_sphere.tar.gz", full)
     assert _download("an4", tmp_path, mirror) == 0
 
 
@@ -188,7 +188,7 @@ def test_an_archive_that_leads_outside_is_refused(
     assert not (tmp_path / "deep/to/an4_sphere.tar.gz").exists()
 
 
-def test_ctrl_c_keeps_what_has_come_and_the_same_command_goes_on(
+def test_ctrl_c_keeps_what_has_come_and_the_same_command_resumes(
     mini: str, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
     def interrupt(response, sink, advance):
@@ -198,7 +198,7 @@ def test_ctrl_c_keeps_what_has_come_and_the_same_command_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(fetch, "_copy", interrupt)
         assert _download("mini_librispeech", tmp_path, mini, "--parts", "dev-clean-2") == 130
-    assert "the same command goes on" in capsys.readouterr().out
+    assert "the same command resumes" in capsys.readouterr().out
     assert _download("mini_librispeech", tmp_path, mini, "--parts", "dev-clean-2") == 0
     assert server.asked[-1][1] == "bytes=500-"
     assert (tmp_path / "LibriSpeech/dev-clean-2").is_dir()
@@ -301,7 +301,7 @@ def test_all_corpora_are_listed_with_size_and_licence(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("name", RECIPES.own)
-def test_every_recipe_is_whole(name: str):
+def test_every_recipe_is_complete(name: str):
     recipe = find_recipe(name)
     assert recipe.name == name
     for archive in recipe.archives:

@@ -28,21 +28,21 @@ def _fetch(target: Path, *urls: str, is_verified: bool = True, size: int | None 
     )
 
 
-def _assert_whole(target: Path) -> None:
+def _assert_complete(target: Path) -> None:
     assert target.read_bytes() == CONTENT
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 
-def test_a_download_that_is_cut_goes_on_from_there(server: Server, tmp_path: Path):
+def test_a_download_that_is_cut_resumes_from_there(server: Server, tmp_path: Path):
     server.put("/a.tar.gz", CONTENT, cuts=[300_000, 100_000])
     _fetch(tmp_path / "a.tar.gz", f"{server.address}/a.tar.gz")
-    _assert_whole(tmp_path / "a.tar.gz")
+    _assert_complete(tmp_path / "a.tar.gz")
     ranges = [wanted for _, wanted, _ in server.asked]
     assert ranges == [None, "bytes=300000-", "bytes=400000-"]
     assert server.asked[1][2] == '"one"'
 
 
-def test_a_later_command_goes_on_where_an_interrupted_one_stopped(
+def test_a_later_command_resumes_where_an_interrupted_one_stopped(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     server.put("/a", CONTENT)
@@ -61,21 +61,21 @@ def test_a_later_command_goes_on_where_an_interrupted_one_stopped(
             _fetch(tmp_path / "a", f"{server.address}/a", is_verified=False)
     assert (tmp_path / "a.part").stat().st_size == 200_000
     _fetch(tmp_path / "a", f"{server.address}/a", is_verified=False)
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
     assert server.asked[-1] == ("/a", "bytes=200000-", '"one"')
 
 
 def test_a_silent_server_is_not_waited_for_without_end(server: Server, tmp_path: Path):
     server.put("/a", CONTENT, cuts=[300_000], stalls=True)
     _fetch(tmp_path / "a", f"{server.address}/a")
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
     assert server.asked[1][1] == "bytes=300000-"
 
 
-def test_a_server_that_cannot_go_on_in_the_middle_begins_anew(server: Server, tmp_path: Path):
+def test_a_server_that_cannot_resume_in_the_middle_begins_again(server: Server, tmp_path: Path):
     server.put("/a", CONTENT, cuts=[300_000], resumes=False)
     _fetch(tmp_path / "a", f"{server.address}/a")
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
     assert len(server.asked) == 2
 
 
@@ -86,7 +86,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_the_start(
     fetching._write_note(tmp_path / "a.part", f"{server.address}/a", '"old"')
     server.put("/a", CONTENT)
     _fetch(tmp_path / "a", f"{server.address}/a", is_verified=False)
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
     assert server.asked == [("/a", "bytes=1000-", '"old"')]
     assert "starts again" in capsys.readouterr().out
 
@@ -95,7 +95,7 @@ def test_a_piece_of_unknown_origin_is_not_gone_on_with(server: Server, tmp_path:
     (tmp_path / "a.part").write_bytes(b"x" * 1000)
     server.put("/a", CONTENT, tag=None)
     _fetch(tmp_path / "a", f"{server.address}/a", is_verified=False)
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
     assert server.asked == [("/a", None, None)]
 
 
@@ -105,7 +105,7 @@ def test_pieces_that_do_not_fit_are_found_by_the_checksum_and_fetched_again(
     (tmp_path / "a.part").write_bytes(b"x" * 1000)
     server.put("/a", CONTENT, tag=None)
     _fetch(tmp_path / "a", f"{server.address}/a")
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
     assert [wanted for _, wanted, _ in server.asked] == ["bytes=1000-", None]
 
 
@@ -116,22 +116,22 @@ def test_a_piece_is_completed_from_another_mirror_where_the_checksum_is_known(
     server.put("/second", CONTENT, tag='"second"')
     gave = _fetch(tmp_path / "a", f"{server.address}/first", f"{server.address}/second")
     assert gave == f"{server.address}/second"
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
     assert server.asked[-1] == ("/second", "bytes=300000-", None)
 
 
-def test_all_that_is_left_out_of_a_whole_piece_is_its_name(server: Server, tmp_path: Path):
+def test_all_that_is_left_out_of_a_full_piece_is_its_name(server: Server, tmp_path: Path):
     (tmp_path / "a.part").write_bytes(CONTENT)
     server.put("/a", CONTENT)
     _fetch(tmp_path / "a", f"{server.address}/a")  # answered by 416: nothing is left
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
 
 
 def test_a_piece_longer_than_the_servers_file_is_thrown_away(server: Server, tmp_path: Path):
     (tmp_path / "a.part").write_bytes(CONTENT + b"more")
     server.put("/a", CONTENT)
     _fetch(tmp_path / "a", f"{server.address}/a")
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
     assert [wanted for _, wanted, _ in server.asked] == ["bytes=700004-", None]
 
 
@@ -153,13 +153,13 @@ def test_a_mirror_without_the_file_gives_way_to_the_next(
     server.put("/second", CONTENT)
     urls = [f"{server.address}/{name}" for name in ("first", "second")]
     assert _fetch(tmp_path / "a", *urls, size=len(CONTENT)) == urls[1]
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
 
 
 def test_a_dead_server_gives_way_to_the_next(server: Server, tmp_path: Path):
     server.put("/a", CONTENT)
     _fetch(tmp_path / "a", "http://127.0.0.1:9/a", f"{server.address}/a")
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
 
 
 def test_bytes_from_elsewhere_than_asked_are_refused(server: Server, tmp_path: Path):
@@ -186,7 +186,7 @@ def test_what_a_server_sends_on_to_is_fetched(server: Server, tmp_path: Path):
     server.put("/a", status=302, location=f"{server.address}/b")
     server.put("/b", CONTENT, cuts=[300_000])
     _fetch(tmp_path / "a", f"{server.address}/a")
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
     assert server.asked[-1][:2] == ("/b", "bytes=300000-")
 
 
@@ -214,7 +214,7 @@ def test_a_proxy_is_asked_where_one_is_set(
     server.put("/a", CONTENT)
     monkeypatch.setenv("http_proxy", server.address)
     _fetch(tmp_path / "a", "http://corpora.example/a")
-    _assert_whole(tmp_path / "a")
+    _assert_complete(tmp_path / "a")
     assert server.asked == [("http://corpora.example/a", None, None)]
 
 

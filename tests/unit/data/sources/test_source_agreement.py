@@ -1,4 +1,4 @@
-"""One corpus of real speech in every format: the same utterances are heard."""
+"""One corpus of real speech in every format: the same utterances are read."""
 
 import csv
 import tarfile

@@ -20,7 +20,7 @@ def call(tmp_path):
     return tmp_path / "mine"
 
 
-def heard(tmp_path, policy):
+def audio(tmp_path, policy):
     config = settings(
         tmp_path, dataset_name="mine", eval_splits=None, eval_fraction=0.0, channels=policy
     )
@@ -29,17 +29,17 @@ def heard(tmp_path, policy):
             enumerate(zip(train.ids, train.texts, strict=True))}  # fmt: skip
 
 
-def test_channels_are_mixed_or_the_first_is_heard(tmp_path, call):
+def test_channels_are_mixed_or_the_first_is_taken(tmp_path, call):
     write_lines(call / "metadata.csv", "file_name,text", "call.wav,hello hi", "mono.wav,x")
-    text, sound = heard(tmp_path, "mix")["call.wav"]
+    text, sound = audio(tmp_path, "mix")["call.wav"]
     assert text == "hello hi" and np.allclose(sound, (LEFT + RIGHT) / 2, atol=1e-3)
-    assert np.allclose(heard(tmp_path, "first")["call.wav"][1], LEFT, atol=1e-3)
+    assert np.allclose(audio(tmp_path, "first")["call.wav"][1], LEFT, atol=1e-3)
 
 
 def test_each_side_with_a_transcript_of_its_own_is_an_utterance(tmp_path, call):
     header = "file_name,text_0,text_1,speaker_0,speaker_1"
     write_lines(call / "metadata.csv", header, "call.wav,hello,hi,agent,ann")
-    found = heard(tmp_path, "split")
+    found = audio(tmp_path, "split")
     assert {name: text for name, (text, _) in found.items()} == {
         "call.wav-ch0": "hello", "call.wav-ch1": "hi",
     }  # fmt: skip
@@ -85,7 +85,7 @@ def test_recordings_without_words_are_split_too(tmp_path, call):
     ]  # fmt: skip
 
 
-def test_the_two_sides_of_a_call_are_no_duplicates(tmp_path, call):
+def test_the_two_sides_of_a_call_are_not_duplicates(tmp_path, call):
     write_lines(call / "metadata.csv", "file_name,channel,text", "call.wav,0,hi", "call.wav,1,hi")
     config = settings(
         tmp_path, dataset_name="mine", eval_splits=None, eval_fraction=0.0, on_duplicates="drop"

@@ -63,8 +63,8 @@ def test_a_command_is_refused_with_the_way_out_and_never_run(tmp_path, command, 
     write_directory(tmp_path / "mine", wav_scp=["a /a.wav", f"b {command}"], text=["a hello"])
     with pytest.raises(UserError, match="runs no command") as caught:
         rows_of(opened(tmp_path, "mine"))
-    told = str(caught.value)
-    assert "wav.scp, line 2" in told and "wav-copy scp:wav.scp" in told
+    reported = str(caught.value)
+    assert "wav.scp, line 2" in reported and "wav-copy scp:wav.scp" in reported
     if "/" in command:
         assert command.split()[-2] in caught.value.fix  # the file to name in its place
     assert not list(tmp_path.rglob("PWNED"))
@@ -82,10 +82,10 @@ def test_recordings_in_an_archive_are_read_in_their_places(tmp_path):
     (tmp_path / "wav.ark").write_bytes(archive)
     write_directory(tmp_path / "mine", wav_scp=lines, text=["a one", "b two"])
     for row in rows_of(opened(tmp_path, "mine")):
-        heard = audio_files.read(
+        recording = audio_files.read(
             row.path, 16000, byte_offset=row.byte_offset, byte_length=row.byte_length
         )
-        assert np.array_equal(heard, sounds[row.id])
+        assert np.array_equal(recording, sounds[row.id])
     config = settings(tmp_path, dataset_name="mine", eval_splits=None, eval_fraction=0.0)
     train = prepare(config, working_directory=tmp_path).train
     assert np.array_equal(train.read_audio(1), sounds["b"])

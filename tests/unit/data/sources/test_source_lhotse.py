@@ -42,8 +42,8 @@ def test_each_supervision_of_a_cut_is_an_utterance(tmp_path):
         said("before", -0.5, 1.0, "too"),
         start=1.0, seconds=2.5,
     )  # fmt: skip
-    whole = cut(recording(file), said("whole", 0, 4.0, "all of it"))
-    write_json_lines(tmp_path / "l" / "mine_cuts_train-clean-5.jsonl.gz", manifest, whole)
+    full = cut(recording(file), said("whole", 0, 4.0, "all of it"))
+    write_json_lines(tmp_path / "l" / "mine_cuts_train-clean-5.jsonl.gz", manifest, full)
     source = opened(tmp_path, "l")
     assert source.format == "lhotse" and source.splits() == ["train-clean-5"]
     rows = rows_of(source)
@@ -72,7 +72,7 @@ def test_recordings_and_supervisions_are_joined(tmp_path):
         rows_of(opened(tmp_path, "l"), "validation")
 
 
-def test_a_supervision_is_heard_on_its_channel(tmp_path):
+def test_a_supervision_is_read_on_its_channel(tmp_path):
     stereo = np.stack([tone(4.0, hertz=300), tone(4.0, hertz=600)], axis=1)
     soundfile.write(tmp_path / "call.wav", stereo, 16000)
     soundfile.write(tmp_path / "b.wav", stereo[:, 1], 16000)
@@ -167,13 +167,13 @@ def test_rows_are_the_utterances_that_lhotse_itself_cuts(tmp_path):
         ]
         assert len(rows) > 9 if name == "windows" else len(rows) == 9
         for row, (*_, theirs) in zip(rows, expected, strict=True):
-            ours = heard(row)
+            ours = received(row)
             assert abs(len(ours) - len(theirs)) <= 1  # the end falls between two samples
             shared = min(len(ours), len(theirs))
             assert np.array_equal(ours[:shared], theirs[:shared])
 
 
-def heard(row):
+def received(row):
     return files.read(
         row.path, 16000, offset_seconds=row.offset_seconds,
         duration_seconds=row.duration_seconds, channel=row.channel,

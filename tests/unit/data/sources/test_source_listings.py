@@ -22,7 +22,7 @@ def listing(tmp_path, content, name="metadata.csv"):
 # --- encodings ------------------------------------------------------------------------------
 
 
-def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_the_text(tmp_path):
+def test_a_byte_order_mark_and_windows_line_ends_are_not_part_of_the_text(tmp_path):
     listing(tmp_path, b"\xef\xbb\xbffile_name,text\r\na.wav,gr\xc3\xbc\xc3\x9fe\r\n")
     (row,) = rows_of(opened(tmp_path, "mine"))
     assert row.text == "grüße" and row.path.endswith("a.wav")
@@ -55,7 +55,7 @@ def test_a_gzipped_listing_that_is_cut_short_is_named(tmp_path):
 # --- fields ---------------------------------------------------------------------------------
 
 
-def test_a_quotation_mark_that_is_not_closed_is_told(tmp_path):
+def test_a_quotation_mark_that_is_not_closed_is_reported(tmp_path):
     listing(tmp_path, 'file_name,text\na.wav,"hello\n' + "b.wav,there and back again\n" * 10_000)
     with pytest.raises(UserError, match=r"opened there[\s\S]*not closed"):
         rows_of(opened(tmp_path, "mine"))
@@ -78,7 +78,7 @@ def test_columns_that_only_later_lines_have_are_used(tmp_path):
     assert (second.offset_seconds, second.duration_seconds, second.language) == (1.5, 0.5, "de")
 
 
-def test_ids_that_come_twice_are_told_apart(tmp_path):
+def test_ids_that_come_twice_are_kept_apart(tmp_path):
     write_tone(tmp_path / "mine" / "a.wav")
     write_tone(tmp_path / "mine" / "b.wav", 0.5)
     listing(tmp_path, "id,file_name,text\nx,a.wav,one\nx,b.wav,two\n")

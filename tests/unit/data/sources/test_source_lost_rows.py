@@ -78,7 +78,7 @@ def test_common_voices_tsv_files_are_literal_whatever_is_in_them(tmp_path):
 # --- cells that hold nothing ----------------------------------------------------------------
 
 
-def test_nan_and_null_are_no_transcript_and_the_word_nan_is_one(tmp_path):
+def test_nan_and_null_are_not_a_transcript_and_the_word_nan_is_one(tmp_path):
     lines = ['{"audio": "0.wav", "text": NaN}', '{"audio": "1.wav", "text": null}',
              '{"audio": "2.wav", "text": "hello", "speaker": NaN}']  # fmt: skip
     folder(tmp_path, *lines, name="metadata.jsonl")

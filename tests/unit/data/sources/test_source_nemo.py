@@ -69,10 +69,10 @@ def test_recordings_in_tar_files_are_read_in_their_places(tmp_path):
     write_json_lines(tmp_path / "tarred" / "tarred_audio_manifest.json", *lines)
     rows = rows_of(opened(tmp_path, "tarred"))
     assert len(rows) == 6 and rows[0].path.endswith("audio_0.tar")
-    heard = files.read(
+    recording = files.read(
         rows[4].path, 16000, byte_offset=rows[4].byte_offset, byte_length=rows[4].byte_length
     )
-    assert np.allclose(heard, tone(0.5, hertz=400), atol=1e-3)
+    assert np.allclose(recording, tone(0.5, hertz=400), atol=1e-3)
     config = settings(tmp_path, dataset_name="tarred", eval_splits=None, eval_fraction=0.0)
     train = prepare(config, working_directory=tmp_path).train
     assert train.durations.tolist() == [0.5, 0.5, 0.25] * 2

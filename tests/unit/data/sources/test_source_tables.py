@@ -40,9 +40,9 @@ def saved(tmp_path, count=3):
     return datasets.Dataset.from_dict(held).cast_column("audio", datasets.Audio(decode=False))
 
 
-def test_a_saved_dataset_dict_is_heard(tmp_path):
-    whole = saved(tmp_path, 5)
-    splits = {"train": whole.select(range(3)), "test": whole.select([4, 3])}
+def test_a_saved_dataset_dict_is_read(tmp_path):
+    full = saved(tmp_path, 5)
+    splits = {"train": full.select(range(3)), "test": full.select([4, 3])}
     datasets.DatasetDict(splits).save_to_disk(str(tmp_path / "mine"))
     source = opened(tmp_path, "mine")
     assert source.format == "disk" and source.splits() == ["train", "test"]
@@ -53,7 +53,7 @@ def test_a_saved_dataset_dict_is_heard(tmp_path):
     assert len(data.train) == 3
 
 
-def test_a_saved_dataset_alone_and_recordings_it_names_are_heard(tmp_path):
+def test_a_saved_dataset_alone_and_recordings_it_names_are_read(tmp_path):
     files = [write_tone(tmp_path / "wav" / f"{number}.wav") for number in range(2)]
     held = {"audio": [str(file) for file in files], "text": ["a", "b"]}
     dataset = datasets.Dataset.from_dict(held).cast_column("audio", datasets.Audio(decode=False))
@@ -179,10 +179,10 @@ def test_webdataset_shards_are_read_in_their_places(tmp_path):
         ("a/0", "zero", ""), ("a/1", "one", ""), ("2", "two", "ann"),
     ]  # fmt: skip
     for number, row in enumerate(rows):
-        heard = audio_files.read(
+        recording = audio_files.read(
             row.path, 16000, byte_offset=row.byte_offset, byte_length=row.byte_length
         )
-        assert np.allclose(heard, tone(0.5, hertz=300 + 50 * number), atol=1e-3)
+        assert np.allclose(recording, tone(0.5, hertz=300 + 50 * number), atol=1e-3)
     data = prepared(tmp_path, "shards")
     assert np.allclose(data.train.read_audio(2), tone(0.5, hertz=400), atol=1e-3)
 

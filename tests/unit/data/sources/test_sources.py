@@ -53,7 +53,7 @@ def test_a_listing_is_understood_by_its_usual_headers(tmp_path, name, content):
     assert row.path == str(tmp_path / "mine" / "a.wav") and row.duration_seconds is None
 
 
-def test_a_parquet_listing_with_embedded_audio_is_heard(tmp_path):
+def test_a_parquet_listing_with_embedded_audio_is_read(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet
 
@@ -157,7 +157,7 @@ def test_a_broken_line_of_a_manifest_is_named(tmp_path):
         opened(tmp_path, dataset_name="mine")
 
 
-def test_a_missing_an_empty_and_a_wordless_folder_are_told_apart(tmp_path):
+def test_a_missing_an_empty_and_a_wordless_folder_are_kept_apart(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "recordings").mkdir()
     write_tone(tmp_path / "wordless" / "a.wav")
@@ -236,7 +236,7 @@ def test_the_folder_above_or_the_tree_itself_can_be_given(tmp_path):
     assert "data.path=FOLDER" in str(caught.value)
 
 
-def test_the_real_sample_of_librispeech_is_heard(tmp_path):
+def test_the_real_sample_of_librispeech_is_read(tmp_path):
     path = real_corpus("librispeech_sample")
     config = settings(
         tmp_path, dataset_name="librispeech", path=str(path), train_splits=["train-clean-5"],

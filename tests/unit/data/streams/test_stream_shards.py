@@ -74,7 +74,7 @@ def test_transcripts_are_read_without_the_audio(corpus):
     assert list(opened(corpus, tokenizer_rows=5).texts) == TEXTS[:5]
 
 
-def test_splits_are_told_by_folders_and_by_names(tmp_path):
+def test_splits_are_recognized_by_folders_and_by_names(tmp_path):
     names = [
         "train/0001.tar", "train/0000.tar", "validation/0000.tar", "dev-00001-of-00002.parquet",
         "dev-00000-of-00002.parquet", "other/part_000.jsonl", ".hidden/train.tar",
@@ -103,11 +103,11 @@ def test_a_split_in_two_formats_is_refused(tmp_path):
 def test_a_shard_that_fails_twice_gives_each_row_once(tmp_path, monkeypatch, capsys):
     write_parquet(tmp_path / "train.parquet", IDS, TEXTS)
     reader = opened(tmp_path).reader
-    whole, calls = reader.read, []
+    full, calls = reader.read, []
 
     def failing(shard, start, *, audio):
         calls.append(start)
-        for place, row in enumerate(whole(shard, start, audio=audio), start):
+        for place, row in enumerate(full(shard, start, audio=audio), start):
             if len(calls) <= 2 and place == 10:
                 raise ConnectionError("the line is cut")
             yield row
@@ -132,11 +132,11 @@ def test_a_shard_that_is_cut_short_is_named_with_the_row_it_ends_at(tmp_path, na
     assert "resume_from_checkpoint=last" in caught.value.fix
 
 
-def test_a_tar_that_is_cut_between_two_members_is_no_whole_tar(tmp_path):
+def test_a_tar_that_is_cut_between_two_members_is_not_a_complete_tar(tmp_path):
     path = write_tar(tmp_path / "train.tar", IDS, TEXTS)
-    whole = path.read_bytes()
-    rest = whole.rstrip(b"\0")
-    path.write_bytes(whole[: -(-len(rest) // 512) * 512])
+    full = path.read_bytes()
+    rest = full.rstrip(b"\0")
+    path.write_bytes(full[: -(-len(rest) // 512) * 512])
     with pytest.raises(UserError, match="end mark is missing"):
         list(opened(tmp_path).reader.rows(0))
 
@@ -172,7 +172,7 @@ def test_a_missing_text_column_is_an_error_that_lists_the_columns(tmp_path, writ
     assert [row.text for row in mapped] == TEXTS
 
 
-def test_a_line_that_is_no_json_is_one_bad_row_and_the_first_one_an_error(tmp_path):
+def test_a_line_that_is_not_json_is_one_bad_row_and_the_first_one_an_error(tmp_path):
     path = write_manifest(tmp_path / "train.jsonl", IDS[:3], TEXTS[:3])
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], "{broken", lines[2], '["a list"]']))
@@ -185,9 +185,9 @@ def test_a_line_that_is_no_json_is_one_bad_row_and_the_first_one_an_error(tmp_pa
 
 
 def test_a_manifest_that_leads_out_of_its_folder_is_refused(tmp_path):
-    told = {"audio_filepath": "../../etc/passwd", "text": "a"}
+    reported = {"audio_filepath": "../../etc/passwd", "text": "a"}
     (tmp_path / "corpus").mkdir()
-    (tmp_path / "corpus" / "train.jsonl").write_text(json.dumps(told) + "\n")
+    (tmp_path / "corpus" / "train.jsonl").write_text(json.dumps(reported) + "\n")
     with pytest.raises(UserError, match="leads out of the corpus"):
         next(opened(tmp_path / "corpus").reader.rows(0))
 

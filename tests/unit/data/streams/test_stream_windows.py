@@ -60,10 +60,10 @@ def everything(sizes):
     return sorted(f"{shard}-{row}" for shard, size in enumerate(sizes) for row in range(size))
 
 
-sizes_drawn = st.lists(st.integers(0, 30), min_size=1, max_size=6).filter(lambda s: sum(s) >= 12)
+sampled_sizes = st.lists(st.integers(0, 30), min_size=1, max_size=6).filter(lambda s: sum(s) >= 12)
 
 
-@given(sizes_drawn, st.integers(1, 40), st.integers(0, 5))
+@given(sampled_sizes, st.integers(1, 40), st.integers(0, 5))
 @settings(max_examples=25, deadline=None)
 def test_every_pass_has_every_row_once(sizes, buffer, seed):
     made = windows(sizes, buffer=buffer, seed=seed)
@@ -73,7 +73,7 @@ def test_every_pass_has_every_row_once(sizes, buffer, seed):
 
 @given(st.lists(st.integers(4, 30), min_size=1, max_size=6), st.integers(1, 4), st.integers(1, 20))
 @settings(max_examples=25, deadline=None)
-def test_ranks_share_the_rows_of_a_pass_and_none_is_heard_twice(sizes, ranks, buffer):
+def test_ranks_share_the_rows_of_a_pass_and_none_is_read_twice(sizes, ranks, buffer):
     shares = [
         ids_of_pass(windows(sizes, buffer=buffer, rank=rank, world_size=ranks))
         for rank in range(ranks)
@@ -84,9 +84,9 @@ def test_ranks_share_the_rows_of_a_pass_and_none_is_heard_twice(sizes, ranks, bu
         assert sum(map(len, of_rank)) == len(set().union(*of_rank))
 
 
-@given(sizes_drawn, st.integers(1, 20), st.integers(1, 3), st.integers(0, 30))
+@given(sampled_sizes, st.integers(1, 20), st.integers(1, 3), st.integers(0, 30))
 @settings(max_examples=25, deadline=None)
-def test_a_stream_goes_on_from_any_window_as_if_it_had_never_stopped(sizes, buffer, ranks, at):
+def test_a_stream_resumes_from_any_window_as_if_it_had_never_stopped(sizes, buffer, ranks, at):
     rank = ranks - 1
     if min(sizes) < ranks:
         sizes = [size + ranks for size in sizes]
@@ -105,7 +105,7 @@ def test_the_order_of_shards_is_another_in_every_pass_and_for_every_seed():
     assert all(sorted(order) == list(range(8)) for order in orders)
 
 
-def test_going_on_reads_no_row_before_the_window():
+def test_resuming_reads_no_row_before_the_window():
     made = windows([50, 50], buffer=10)
     marks = [window.mark for window in islice(made.iterate(), 6)]
     reader = made._reader
@@ -257,14 +257,14 @@ def test_rows_left_out_are_counted_by_reason_named_and_listed(mixed, capsys):
     listed = mixed / "left_out.jsonl"
     plan = planned(mixed, left_out=listed, data=LIMITS)
     made = taken(plan, 50)
-    heard = {name for batch in made for _, name, _ in batch}
+    recording = {name for batch in made for _, name, _ in batch}
     assert plan.left_out_counts == {
         "unreadable": 2, "no transcript": 2, "too many words": 1, "too long": 1
     }  # fmt: skip
-    told = {row["id"]: row for row in map(json.loads, listed.read_text().splitlines())}
-    assert set(told) == {f"utterance-{number:04d}" for number in (3, 4, 9, 12, 20, 21)}
-    assert heard == {f"utterance-{number:04d}" for number in range(30)} - set(told)
-    assert "3.20 s, above max_audio_seconds=3.0" in told["utterance-0020"]["detail"]
+    reported = {row["id"]: row for row in map(json.loads, listed.read_text().splitlines())}
+    assert set(reported) == {f"utterance-{number:04d}" for number in (3, 4, 9, 12, 20, 21)}
+    assert recording == {f"utterance-{number:04d}" for number in range(30)} - set(reported)
+    assert "3.20 s, above max_audio_seconds=3.0" in reported["utterance-0020"]["detail"]
     said = capsys.readouterr().out
     assert said.count("is left out") == 5 and str(listed) in said
 
@@ -272,7 +272,7 @@ def test_rows_left_out_are_counted_by_reason_named_and_listed(mixed, capsys):
 def test_a_resumed_training_lists_no_row_twice(mixed):
     listed = mixed / "left_out.jsonl"
     taken(planned(mixed, left_out=listed, data=LIMITS), 50)
-    whole, straight = listed.read_text(), planned(mixed, left_out=listed, data=LIMITS)
+    full, straight = listed.read_text(), planned(mixed, left_out=listed, data=LIMITS)
     listed.unlink()
     batches = straight.batches()
     list(islice(batches, 14))
@@ -281,7 +281,7 @@ def test_a_resumed_training_lists_no_row_twice(mixed):
     resumed = planned(mixed, left_out=listed, data=LIMITS)
     resumed.restore([state])
     taken(resumed, 40, first=5)
-    assert listed.read_text() == whole
+    assert listed.read_text() == full
     assert sum(resumed.left_out_counts.values()) == 6
 
 
@@ -300,11 +300,11 @@ def test_a_resume_far_into_a_stream_decodes_and_reads_little(tmp_path):
     resumed.restore([state])
     opened_shards = []
     reader: Stream = resumed._windows._reader
-    whole = reader.read
+    full = reader.read
 
     def seen(shard, start, *, audio):
         opened_shards.append(shard)
-        return whole(shard, start, audio=audio)
+        return full(shard, start, audio=audio)
 
     reader.read = seen
     taken(resumed, 1, first=18)

@@ -48,8 +48,8 @@ def test_no_evaluation_sentence_fills_a_template_as_a_training_sentence_does(eva
 
 
 def test_please_around_a_sentence_does_not_make_it_another_one():
-    drawn = grammar.draw_sentences("train", 1500, seed=3)
-    polite = [s for s in drawn if s.text.startswith("please ") and s.topic != "mail"]
+    sampled = grammar.draw_sentences("train", 1500, seed=3)
+    polite = [s for s in sampled if s.text.startswith("please ") and s.topic != "mail"]
     assert polite
     for sentence in polite:
         assert sentence.key == " ".join(sorted(sentence.text.removeprefix("please ").split()))
@@ -60,14 +60,14 @@ def test_a_longer_draw_begins_with_the_shorter_one(train):
     assert grammar.draw_sentences("train", 50, seed=1) != train[:50]
 
 
-def test_every_topic_is_drawn(train):
+def test_every_topic_is_sampled(train):
     topics = {template.topic for template in grammar.load_grammar().templates}
     assert {sentence.topic for sentence in train} == topics
 
 
 def test_some_words_are_frequent_and_most_are_rare_as_in_speech():
-    drawn = grammar.draw_sentences("train", 4000, seed=0)
-    counts = Counter(word for sentence in drawn for word in sentence.text.split())
+    sampled = grammar.draw_sentences("train", 4000, seed=0)
+    counts = Counter(word for sentence in sampled for word in sentence.text.split())
     ranked = sorted(counts.values(), reverse=True)
     assert len(ranked) > 3000
     assert sum(ranked[: len(ranked) // 10]) > 0.6 * sum(ranked)
@@ -94,7 +94,7 @@ def test_every_word_list_entry_is_words(tmp_path):
         (1005, "one thousand and five"), (90210, "ninety thousand two hundred and ten"),
     ],
 )  # fmt: skip
-def test_numbers_are_spelled_out(number, words):
+def test_numbers_are_written_out(number, words):
     assert numerals.cardinal(number) == words
 
 
@@ -103,7 +103,7 @@ def test_numbers_are_spelled_out(number, words):
     [(1, "first"), (2, "second"), (12, "twelfth"), (20, "twentieth"), (31, "thirty first"),
      (8, "eighth"), (9, "ninth"), (14, "fourteenth")],
 )  # fmt: skip
-def test_ordinals_are_spelled_out(number, words):
+def test_ordinals_are_written_out(number, words):
     assert numerals.ordinal(number) == words
 
 

@@ -31,7 +31,7 @@ def test_evaluation_shares_no_voice_no_variant_and_not_every_accent_with_trainin
 
 
 @pytest.mark.parametrize("voice", [*espeak.TRAIN_VOICES, *espeak.EVALUATION_VOICES])
-def test_every_voice_is_there_and_speaks_like_no_other(voice):
+def test_every_voice_is_there_and_sounds_like_no_other(voice):
     speech = espeak.espeak().speak("hello my friend", voice, 170, 50)
     plain = espeak.espeak().speak("hello my friend", "en-us", 170, 50)
     assert 0.4 < len(speech) / espeak.espeak().sample_rate < 3
@@ -60,7 +60,7 @@ def test_rate_and_pitch_do_what_they_say():
     assert hertz(speech(160, 80)) > 1.2 * hertz(speech(160, 20))
 
 
-def test_a_recording_has_the_level_the_silence_and_the_noise_that_were_drawn():
+def test_a_recording_has_the_level_the_silence_and_the_noise_that_were_sampled():
     spoken = espeak.Spoken("x", "turn on the lights", "en-us+m1", 160, 50, None, 5)
     quiet = espeak.record_speech(spoken, 16000)
     noisy = espeak.record_speech(
@@ -104,7 +104,7 @@ def test_a_prepared_corpus_is_not_spoken_again(tmp_path, spoken_once, monkeypatc
     assert prepare(small(tmp_path), working_directory=tmp_path).report == spoken_once[1]
 
 
-def test_a_preparation_that_was_killed_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
+def test_a_preparation_that_was_killed_resumes_where_it_stopped(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(synthetic, "_SHARD_SENTENCES", 4)
     speak, spoken = synthetic._speak, []
 
@@ -182,7 +182,7 @@ def test_a_missing_espeak_library_says_what_to_install(tmp_path, monkeypatch):
     assert "pip install 'mynah-asr[speech]'" in str(caught.value)
 
 
-def test_a_speaking_process_that_fails_is_told_of_in_one_line(tmp_path, monkeypatch):
+def test_a_speaking_process_that_fails_is_reported_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(synthetic, "_environment", lambda: {"PATH": "", "PYTHONPATH": "/nowhere"})
     monkeypatch.setattr(synthetic.sys, "executable", sys.executable)
     plan = synthetic.plan("train", SynthesisConfig(train_sentences=1))

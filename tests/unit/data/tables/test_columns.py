@@ -12,19 +12,19 @@ TEXTS = ["", "é", "abc", "日本 words", "", "z"]
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
 @pytest.mark.parametrize("texts", [TEXTS, ["", ""], [*TEXTS, None]])
-def test_texts_are_those_of_arrow_in_whole_chunks_and_in_slices(kind, texts):
-    whole = pa.array(texts, kind)
-    chunks = pa.chunked_array([whole, whole[1:], whole[2:4], whole[len(texts) :]])
+def test_texts_are_those_of_arrow_in_full_chunks_and_in_slices(kind, texts):
+    full = pa.array(texts, kind)
+    chunks = pa.chunked_array([full, full[1:], full[2:4], full[len(texts) :]])
     column = StoredColumn(chunks)
     assert [column[row] for row in range(len(column))] == chunks.to_pylist()
 
 
 @pytest.mark.parametrize("content", [[None, None, None], [None, b"RIFF", b""]])
-def test_audio_is_that_of_arrow_in_whole_chunks_and_in_slices(content):
+def test_audio_is_that_of_arrow_in_full_chunks_and_in_slices(content):
     kind = pa.struct({"path": pa.string(), "bytes": pa.binary()})
     values = [{"path": f"{n}.wav", "bytes": held} for n, held in enumerate(content)]
     for rows in (values, [*values, None]):
-        whole = pa.array(rows, kind)
-        chunks = pa.chunked_array([whole, whole[1:], whole[2:]])
+        full = pa.array(rows, kind)
+        chunks = pa.chunked_array([full, full[1:], full[2:]])
         column = StoredColumn(chunks)
         assert [column[row] for row in range(len(column))] == chunks.to_pylist()

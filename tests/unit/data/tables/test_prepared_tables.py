@@ -69,7 +69,7 @@ SLOW = """
 """
 
 
-def test_a_preparation_that_was_killed_goes_on_where_it_stopped(tmp_path, folder, monkeypatch):
+def test_a_preparation_that_was_killed_resumes_where_it_stopped(tmp_path, folder, monkeypatch):
     code = textwrap.dedent(SLOW).format(
         helpers=str(Path(data_helpers.__file__).parent), root=str(tmp_path)
     )
@@ -157,7 +157,7 @@ def full_after(monkeypatch, writes):
 
 
 @pytest.mark.parametrize("writes", range(11))
-def test_a_full_disk_is_told_and_poisons_nothing(tmp_path, folder, monkeypatch, writes):
+def test_a_full_disk_is_reported_and_poisons_nothing(tmp_path, folder, monkeypatch, writes):
     monkeypatch.setattr(checking, "_SHARD_ROWS", 6)
     with monkeypatch.context() as full:
         full_after(full, writes)
@@ -207,11 +207,11 @@ def test_the_command_prepares_a_folder_and_shows_its_splits(tmp_path, folder, mo
     monkeypatch.setenv("MYNAH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(console.console(), "width", 200)  # a row of the table is one line
     status = main(["data", "prepare", "./recordings", "data.max_audio_seconds=1.05", "--to", "x"])
-    told = " ".join(capsys.readouterr().out.split())
+    reported = " ".join(capsys.readouterr().out.split())
     assert status == 0
-    assert "train (training)" in told and "held_out (evaluation)" in told
-    assert "1 unreadable" in told and "too long" in told
-    assert f"Prepared tables lie in {tmp_path / 'cache'}" in told
+    assert "train (training)" in reported and "held_out (evaluation)" in reported
+    assert "1 unreadable" in reported and "too long" in reported
+    assert f"Prepared tables lie in {tmp_path / 'cache'}" in reported
     assert json.loads((tmp_path / "x" / "data.json").read_text())["corpus"] == "recordings"
 
 

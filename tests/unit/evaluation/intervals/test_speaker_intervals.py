@@ -57,8 +57,8 @@ def bootstrap(errors, words, speaker, samples, seed):
     generator = np.random.default_rng(seed)
     rates = []
     for _ in range(samples):
-        drawn = generator.integers(0, len(names), size=len(names))
-        rates.append(sum(sums[i][0] for i in drawn) / sum(sums[i][1] for i in drawn))
+        sampled = generator.integers(0, len(names), size=len(names))
+        rates.append(sum(sums[i][0] for i in sampled) / sum(sums[i][1] for i in sampled))
     return tuple(np.percentile(rates, [2.5, 97.5]))
 
 
@@ -111,17 +111,17 @@ def test_over_utterances_it_would_be_far_too_narrow():
     inside = 0
     for _ in range(200):
         errors, words, _ = simulated(generator, 10)
-        drawn = generator.integers(0, len(errors), size=(200, len(errors)))
-        rates = errors[drawn].sum(axis=1) / words[drawn].sum(axis=1)
+        sampled = generator.integers(0, len(errors), size=(200, len(errors)))
+        rates = errors[sampled].sum(axis=1) / words[sampled].sum(axis=1)
         low, high = np.percentile(rates, [2.5, 97.5])
         inside += low <= 2 / 16 <= high
     assert inside / 200 < 0.7
 
 
 def hypotheses(speakers: list[str | None]) -> list[Hypothesis]:
-    heard = ["a b c d", "a b c x", "a b", "a b c d"]
+    recognized = ["a b c d", "a b c x", "a b", "a b c d"]
     return [
-        Hypothesis(f"u{row}", "a b c d", heard[row % 4], 1.0, speaker=speaker)
+        Hypothesis(f"u{row}", "a b c d", recognized[row % 4], 1.0, speaker=speaker)
         for row, speaker in enumerate(speakers)
     ]
 

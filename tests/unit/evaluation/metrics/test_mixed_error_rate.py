@@ -53,8 +53,8 @@ def test_a_set_is_without_spaces_where_most_of_its_characters_are():
 
 def test_mandarin_is_measured_by_mixed_error_rate_under_its_own_name():
     said = ["今天天气很好", "我想喝茶", "请说慢一点"]
-    heard = ["今天天汽很好", "我想喝茶", "请说慢点"]
-    scores = evaluation_of(FakeCorpus(said), heard).scores
+    recognized = ["今天天汽很好", "我想喝茶", "请说慢点"]
+    scores = evaluation_of(FakeCorpus(said), recognized).scores
     assert list(scores.measures) == ["mer", "cer"]
     assert scores.best == "mer"
     assert scores["mer"].value == 2 / 15  # a substitution and a deletion

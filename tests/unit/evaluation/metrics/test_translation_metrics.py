@@ -18,7 +18,7 @@ SAID = [
     "Would you like some tea?",
     "No.",
 ]
-HEARD = [
+RECOGNIZED = [
     "The cat is sitting on the mat, as cats do.",
     "It is raining in Berlin today",
     "would you like a cup of Tea?",
@@ -47,38 +47,42 @@ def corpus(seed: int) -> tuple[list[str], list[str]]:
         "«so»",
         "no",
     ]
-    said, heard = [], []
+    said, recognized = [], []
     for _ in range(30):
         one = generator.choices(words, k=generator.randint(0, 14))
         other = [w if generator.random() < 0.8 else generator.choice(words) for w in one]
         said.append(" ".join(one))
-        heard.append(" ".join(other[: generator.randint(0, len(other))] if one else ["cat"]))
-    return said, heard
+        recognized.append(" ".join(other[: generator.randint(0, len(other))] if one else ["cat"]))
+    return said, recognized
 
 
-def of_sums(metric, said, heard) -> float:
-    vectors = [metric.statistics(a, b) for a, b in zip(said, heard, strict=True)]
+def of_sums(metric, said, recognized) -> float:
+    vectors = [metric.statistics(a, b) for a, b in zip(said, recognized, strict=True)]
     return metric.value(np.sum(vectors, axis=0))
 
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("lowercase", [False, True])
 def test_a_corpus_has_sacrebleu_s_score(seed, lowercase):
-    said, heard = corpus(seed)
+    said, recognized = corpus(seed)
     bleu = Bleu(BleuOptions(lowercase=lowercase))
     chrf = Chrf(ChrfOptions(lowercase=lowercase))
-    theirs = sacrebleu.corpus_bleu(heard, [said], lowercase=lowercase).score
-    assert of_sums(bleu, said, heard) == theirs
+    theirs = sacrebleu.corpus_bleu(recognized, [said], lowercase=lowercase).score
+    assert of_sums(bleu, said, recognized) == theirs
     lower = (
-        [[t.lower() for t in heard], [[t.lower() for t in said]]] if lowercase else [heard, [said]]
+        [[t.lower() for t in recognized], [[t.lower() for t in said]]]
+        if lowercase
+        else [recognized, [said]]
     )
-    assert of_sums(chrf, said, heard) == pytest.approx(sacrebleu.corpus_chrf(*lower).score, 1e-13)
+    assert of_sums(chrf, said, recognized) == pytest.approx(
+        sacrebleu.corpus_chrf(*lower).score, 1e-13
+    )
 
 
 def test_a_tokenizer_of_sacrebleu_can_be_chosen():
-    said, heard = ["今天天气很好", "我想喝茶"], ["今天天汽很好", "我想喝水"]
-    theirs = sacrebleu.corpus_bleu(heard, [said], tokenize="zh").score
-    assert of_sums(Bleu(BleuOptions(tokenize="zh")), said, heard) == theirs > 0
+    said, recognized = ["今天天气很好", "我想喝茶"], ["今天天汽很好", "我想喝水"]
+    theirs = sacrebleu.corpus_bleu(recognized, [said], tokenize="zh").score
+    assert of_sums(Bleu(BleuOptions(tokenize="zh")), said, recognized) == theirs > 0
 
 
 def test_nothing_right_is_zero():
@@ -86,9 +90,11 @@ def test_nothing_right_is_zero():
 
 
 def test_translations_are_scored_as_written_and_more_is_better():
-    scores = evaluation_of(FakeCorpus(SAID), HEARD, metrics=["bleu", "chrf", "wer"]).scores
-    assert scores["bleu"].value == sacrebleu.corpus_bleu(HEARD, [SAID]).score
-    assert scores["chrf"].value == pytest.approx(sacrebleu.corpus_chrf(HEARD, [SAID]).score, 1e-13)
+    scores = evaluation_of(FakeCorpus(SAID), RECOGNIZED, metrics=["bleu", "chrf", "wer"]).scores
+    assert scores["bleu"].value == sacrebleu.corpus_bleu(RECOGNIZED, [SAID]).score
+    assert scores["chrf"].value == pytest.approx(
+        sacrebleu.corpus_chrf(RECOGNIZED, [SAID]).score, 1e-13
+    )
     assert scores["bleu"].metric.greater_is_better and not scores["wer"].metric.greater_is_better
     low, high = scores["bleu"].by_utterance.low, scores["bleu"].by_utterance.high
     assert 0 <= low < scores["bleu"].value < high <= 100

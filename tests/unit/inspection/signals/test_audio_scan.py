@@ -14,17 +14,17 @@ from mynah.inspection.signals.signal_facts import FACTS, measure
 
 
 class FakeCorpus:
-    """Recordings by number; ``heard`` lists which were decoded."""
+    """Recordings by number; ``read_rows`` lists which were decoded."""
 
     name, sample_rate = "train", RATE
 
     def __init__(self, seeds: list[int], broken: frozenset[int] = frozenset()) -> None:
         self.seeds, self.broken = seeds, broken
         self.digests = [f"content-{seed}" for seed in seeds]
-        self.heard: list[int] = []
+        self.read_rows: list[int] = []
 
     def read_as_recorded(self, row: int) -> tuple[np.ndarray, int]:
-        self.heard.append(row)
+        self.read_rows.append(row)
         if row in self.broken:
             raise UserError("it is cut off\n  where: there")
         return babble(0.2, self.seeds[row]), RATE
@@ -49,28 +49,28 @@ def test_a_second_scan_decodes_only_what_is_new_whatever_the_order(tmp_path):
     scan(FakeCorpus([1, 2, 3]), np.arange(3), cache=tmp_path, threads=2)
     corpus = FakeCorpus([3, 7, 1])
     found = scan(corpus, np.arange(3), cache=tmp_path, threads=2)
-    assert corpus.heard == [1]
+    assert corpus.read_rows == [1]
     assert found.measured == 1
     for position, seed in enumerate(corpus.seeds):
         assert facts_of(found, position) == pytest.approx(expected(seed))
 
 
-def test_an_interrupted_scan_goes_on_where_it_stopped(tmp_path, monkeypatch):
+def test_an_interrupted_scan_resumes_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(audio_scan, "_AT_ONCE", 4)
     corpus = FakeCorpus(list(range(10)))
-    whole = corpus.read_as_recorded
+    full = corpus.read_as_recorded
 
     def interrupted(row):
         if row == 6:
             raise KeyboardInterrupt
-        return whole(row)
+        return full(row)
 
     corpus.read_as_recorded = interrupted
     with pytest.raises(KeyboardInterrupt):
         scan(corpus, np.arange(10), cache=tmp_path, threads=1)
     again = FakeCorpus(list(range(10)))
     scan(again, np.arange(10), cache=tmp_path, threads=1)
-    assert again.heard == [4, 5, 6, 7, 8, 9]
+    assert again.read_rows == [4, 5, 6, 7, 8, 9]
 
 
 def test_a_recording_that_cannot_be_read_is_named_and_tried_again(tmp_path):
@@ -78,7 +78,7 @@ def test_a_recording_that_cannot_be_read_is_named_and_tried_again(tmp_path):
         corpus = FakeCorpus([1, 2], broken=frozenset({1}))
         found = scan(corpus, np.arange(2), cache=tmp_path, threads=2)
         assert found.errors == {1: "it is cut off"}
-        assert 1 in corpus.heard
+        assert 1 in corpus.read_rows
         assert np.isnan(found.facts["level_db"][1])
 
 
@@ -98,14 +98,14 @@ def test_a_damaged_cache_is_made_again(tmp_path, capsys):
     assert "measured again" in capsys.readouterr().out
 
 
-def test_a_cache_that_cannot_be_written_is_the_user_s_to_mend(tmp_path):
+def test_a_cache_that_cannot_be_written_is_the_users_to_fix(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(UserError, match="cannot be kept") as problem:
         scan(FakeCorpus([1]), np.arange(1), cache=tmp_path / "file", threads=1)
     assert "--no-audio" in problem.value.fix
 
 
-def test_a_sample_is_drawn_evenly_and_always_the_same():
+def test_a_sample_is_taken_evenly_and_always_the_same():
     rows = chosen_rows(10_000, 500)
     assert len(np.unique(rows)) == 500
     assert (np.diff(rows) > 0).all()

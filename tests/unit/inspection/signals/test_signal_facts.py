@@ -25,7 +25,7 @@ def test_the_level_of_a_sine_is_three_decibels_below_its_peak():
     assert facts.file_rate == RATE
 
 
-def test_an_offset_is_told_and_does_not_count_as_level():
+def test_an_offset_is_reported_and_does_not_count_as_level():
     facts = measure(sine(0.01) + np.float32(0.2), RATE)
     assert facts.dc_offset == pytest.approx(0.2, abs=1e-4)
     assert facts.level_db == pytest.approx(20 * np.log10(0.01 / np.sqrt(2)), abs=0.1)

@@ -24,16 +24,16 @@ from mynah.models.family import Example
 from mynah.models.pretrained import hub
 
 KINDS = ARCHITECTURES.own
-# Of each way to hear, one is in the fast tests throughout; all are in the long ones.
+# Of each kind of frontend, one is in the fast tests throughout; all are in the long ones.
 FAST = ("qwen3_asr", "granite_speech", "fun_asr_nano", "vibevoice_asr")
 SOME = [pytest.param(kind, marks=() if kind in FAST else pytest.mark.long) for kind in KINDS]
-TOLD = ("qwen3_asr", "voxtral", "fun_asr_nano")  # which language is spoken
+CONDITIONED = ("qwen3_asr", "voxtral", "fun_asr_nano")  # which language is spoken
 CLASSES = {
     "audioflamingo3": AutoModelForSeq2SeqLM,
     "qwen2_5_omni": Qwen2_5OmniThinkerForConditionalGeneration,
 }
 RATES = {"vibevoice_asr": 24000}
-# Encoders that are not told of padding, or are told too late.
+# Encoders that are not given the padding, or too late.
 BLIND = ("granite_speech", "granite_speech_plus", "phi4_multimodal")
 
 
@@ -58,7 +58,7 @@ def examples(family, clips, *, language="en", context="", weights=None):
 
 
 def still(family):
-    """Without what is drawn in training."""
+    """Without what is random in training."""
     for module in family.model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -90,7 +90,7 @@ def plain_model(kind, folder):
     )
 
 
-@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
+@pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
 @pytest.mark.parametrize("kind", SOME)
 def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, build, clips, tmp_path):
     family = still(build(kind, use_lora=lora))
@@ -113,10 +113,10 @@ def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, build, clips, tm
 @pytest.mark.parametrize("kind", KINDS)
 def test_inputs_and_transcripts_are_those_of_plain_transformers(kind, build, clips):
     family = build(kind)
-    told = "en" if kind in TOLD else ""
+    given = "en" if kind in CONDITIONED else ""
     for clip, context in zip(clips[:2], ("", "Anna, Paris"), strict=True):
-        expected = plain.inputs(kind, family.processor, clip, told, context)
-        prompt = family._requests.prompt(told, context, len(clip) / family.sample_rate)
+        expected = plain.inputs(kind, family.processor, clip, given, context)
+        prompt = family._requests.prompt(given, context, len(clip) / family.sample_rate)
         features = family.features(clip)
         tokens = family.output_length(len(clip))
         assert family._ids(prompt, tokens) == expected["input_ids"][0].tolist()
@@ -126,7 +126,7 @@ def test_inputs_and_transcripts_are_those_of_plain_transformers(kind, build, cli
                 tensor.double(), expected[name].double(), rtol=1e-5, atol=1e-5, msg=name
             )
         said = plain.generate(kind, family.model, family.processor, expected, 8)
-        assert transcribed(family, [clip], [told], [context]) == [said]
+        assert transcribed(family, [clip], [given], [context]) == [said]
 
 
 @pytest.mark.parametrize("kind", SOME)
@@ -164,10 +164,10 @@ def test_any_split_of_a_batch_has_the_same_gradient(kind, build, clips):
             module.eval()
     equal = [clip[: family.sample_rate * 5 // 4] for clip in [*clips[:2], *clips[3:]]]
     rows = examples(family, equal, weights=(1.0, 0.25, 0.0))
-    whole = gradients(family, [doubled(family.collate(rows))])
+    entire = gradients(family, [doubled(family.collate(rows))])
     parts = gradients(family, [doubled(family.collate([row])) for row in rows])
-    assert whole.keys() == parts.keys()
-    for name, gradient in whole.items():
+    assert entire.keys() == parts.keys()
+    for name, gradient in entire.items():
         torch.testing.assert_close(gradient, parts[name], rtol=1e-5, atol=1e-6, msg=name)
 
 
@@ -224,13 +224,13 @@ def test_plain_transformers_and_peft_load_what_was_saved_and_say_the_same(
     said = transcribed(family, clips[:1])
     merged = family.model.merge_and_unload()
     family.model = merged
-    family.save(tmp_path / "whole")
+    family.save(tmp_path / "full")
     assert transcribed(family, clips[:1]) == said
     written = peft.PeftConfig.from_pretrained(tmp_path / "adapter")
     base = plain_model(kind, written.base_model_name_or_path)
     adapted = peft.PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
     for model, folder in (
-        (plain_model(kind, tmp_path / "whole"), tmp_path / "whole"),
+        (plain_model(kind, tmp_path / "full"), tmp_path / "full"),
         (adapted.get_base_model(), tmp_path / "adapter"),
     ):
         processor = plain_processor(kind, folder)
@@ -271,13 +271,13 @@ def test_prompt_and_audio_are_given_and_the_end_is_learned(kind, build, clips):
 def test_names_and_terms_change_the_prompt_and_nothing_that_is_learned(kind, build, clips):
     family = build(kind)
     without = family.collate(examples(family, clips[:1]))
-    told = family.collate(examples(family, clips[:1], context="Anna, Paris"))
-    assert told["input_ids"].shape[1] > without["input_ids"].shape[1]
-    text = family.tokenizer.decode(told["input_ids"][0])
+    given = family.collate(examples(family, clips[:1], context="Anna, Paris"))
+    assert given["input_ids"].shape[1] > without["input_ids"].shape[1]
+    text = family.tokenizer.decode(given["input_ids"][0])
     assert "Anna, Paris" in text and "Paris" not in family.tokenizer.decode(without["input_ids"][0])
     for name in without.keys() - {"input_ids", "attention_mask", "labels"}:
-        assert torch.equal(without[name], told[name])
-    learned = [batch["labels"][batch["labels"] != -100].tolist() for batch in (without, told)]
+        assert torch.equal(without[name], given[name])
+    learned = [batch["labels"][batch["labels"] != -100].tolist() for batch in (without, given)]
     assert learned[0] == learned[1]
     contexts = ["Anna, Paris", "", "Anna, Paris", ""]
     together = transcribed(family, clips, [""] * 4, contexts)

@@ -24,11 +24,11 @@ def build(checkpoints):
 
 
 def plain(folder):
-    """The model as transformers loads it, and what makes it hear."""
+    """The model as transformers loads it, and what lets it take audio."""
     model = AutoModelForMultimodalLM.from_pretrained(folder, dtype=torch.float32)
     if (folder / "speech-lora").exists():
         options = {"subfolder": "speech-lora"}
-        model.load_adapter(str(folder), adapter_name="hears", adapter_kwargs=options)
+        model.load_adapter(str(folder), adapter_name="speech", adapter_kwargs=options)
     return model.eval()
 
 
@@ -57,7 +57,7 @@ def test_an_adapter_beside_the_weights_is_merged_into_them(kind, build, checkpoi
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_saved_whole_it_needs_no_adapter(kind, build, clips, tmp_path):
+def test_saved_in_full_it_needs_no_adapter(kind, build, clips, tmp_path):
     family = build(kind, use_lora=False)
     train(family, family.collate([Example("a", family.features(clips[0]), family.labels("so"))]))
     said = transcribed(family, clips)

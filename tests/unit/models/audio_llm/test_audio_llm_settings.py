@@ -1,4 +1,4 @@
-"""What a speech LLM is told, what it can hear, and what of it learns."""
+"""What a speech LLM is given, what it can encode, and what of it learns."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def build(checkpoints):
     return built
 
 
-def rows(family, clips, **told):
+def rows(family, clips, **given):
     return [
-        Example(str(row), family.features(clip), family.labels(text), **told)
+        Example(str(row), family.features(clip), family.labels(text), **given)
         for row, (clip, text) in enumerate(zip(clips, TEXTS, strict=False))
     ]
 
@@ -46,7 +46,7 @@ def asked(family, language="", context=""):
     return family.tokenizer.decode([*prompt.before, *prompt.after, *prompt.given])
 
 
-def test_each_row_is_told_its_own_language_in_training_and_in_decoding(build, clips):
+def test_each_row_is_given_its_own_language_in_training_and_in_decoding(build, clips):
     family = build()
     languages = ["en", "de-DE", "German", ""]
     batch = family.collate(
@@ -68,7 +68,7 @@ def test_each_row_is_told_its_own_language_in_training_and_in_decoding(build, cl
     assert together[1:3] == transcribed(build(language="de"), clips[1:3], ["en", ""])
 
 
-def test_a_language_without_a_name_is_not_told_and_said(build, capsys):
+def test_a_language_without_a_name_is_not_given_and_said(build, capsys):
     family = build()
     family.check_languages(["en", "", "eu", "cy"])
     assert "cy, eu" in capsys.readouterr().out
@@ -94,7 +94,7 @@ def test_a_language_without_a_name_is_not_told_and_said(build, capsys):
         ),
     ],
 )
-def test_what_a_model_cannot_be_told_is_an_error_before_weights_are_read(
+def test_what_a_model_does_not_support_is_an_error_before_weights_are_read(
     kind, settings, where, checkpoints
 ):
     config = tiny(pretrained=str(checkpoints(kind)), **settings)
@@ -138,7 +138,7 @@ def test_an_audio_token_among_the_names_is_an_error(build):
         asked(build(), context="Anna <|audio_pad|>")
 
 
-def test_clips_that_cannot_be_heard_or_held_are_not_learned(build, clips):
+def test_clips_that_cannot_be_encoded_or_held_are_not_learned(build, clips):
     family = build()
     assert family.impossible(len(clips[0]), family.labels("turn on")) is None
     assert "shorter" in family.impossible(300, [7])
@@ -150,7 +150,7 @@ def test_clips_that_cannot_be_heard_or_held_are_not_learned(build, clips):
     assert transcribed(family, [nothing, clips[0][:300]]) == ["", ""]
 
 
-def test_a_recording_that_is_too_long_is_heard_in_pieces(build, clips):
+def test_a_recording_that_is_too_long_is_encoded_in_pieces(build, clips):
     family = build()
     clip = np.concatenate(clips)
     prompt = family._requests.prompt("", "")
@@ -173,9 +173,9 @@ def test_the_end_of_a_turn_ends_a_transcript(build):
 
 
 def test_what_a_person_says_before_a_transcript_is_left_out(build):
-    heard = build("glmasr")._requests.transcript
-    assert heard('The spoken content of the audio is "call anna".') == "call anna"
-    assert heard("the content of the audio is loud.") == "the content of the audio is loud."
+    transcript = build("glmasr")._requests.transcript
+    assert transcript('The spoken content of the audio is "call anna".') == "call anna"
+    assert transcript("the content of the audio is loud.") == "the content of the audio is loud."
     qwen = build()._requests.transcript
     assert qwen("language English<asr_text>call anna") == "call anna"
 
@@ -226,7 +226,7 @@ def test_lora_targets_by_name_reach_the_language_model_alone(build):
         build(use_lora=True, lora_target_modules=["query"])
 
 
-def test_training_goes_on_from_an_adapter_of_our_own(build, clips, tmp_path):
+def test_training_continues_from_an_adapter_of_our_own(build, clips, tmp_path):
     first = build(use_lora=True)
     train(first, first.collate(rows(first, clips)), rate=1e-2)
     first.save(tmp_path)
@@ -259,13 +259,13 @@ def test_a_data_worker_needs_no_model(build, clips):
 SECONDS = (0.2, 1.0, 29.97, 29.981, 29.99, 30.0, 30.00625, 30.5, 60.0, 61.3)
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_windows_hold_what_whispers_extractor_makes_of_them(whole):
+@pytest.mark.parametrize("full", [False, True])
+def test_windows_hold_what_whispers_extractor_makes_of_them(full):
     extractor = WhisperFeatureExtractor(feature_size=80)
     sizes = SimpleNamespace(audio_config=SimpleNamespace(intermediate_size=4, hidden_size=1))
     frontend = (
         VoxtralFrontend(SimpleNamespace(feature_extractor=extractor), sizes)
-        if whole
+        if full
         else WindowFrontend(extractor, arithmetic=lambda one: one, mask="mask")
     )
     draw = np.random.default_rng(0)
@@ -274,7 +274,7 @@ def test_windows_hold_what_whispers_extractor_makes_of_them(whole):
         clip[: len(clip) // 2] *= 0.01  # windows of different loudness
         features = frontend.features(clip)
         assert len(features) == frontend.feature_length(len(clip))
-        if whole:
+        if full:
             expected = extractor(
                 clip, sampling_rate=16000, padding=True, truncation=False,
                 pad_to_multiple_of=480000, return_tensors="pt",
@@ -288,7 +288,7 @@ def test_windows_hold_what_whispers_extractor_makes_of_them(whole):
             mask, expected = expected.attention_mask, expected.input_features
         made = frontend.pad([features])
         torch.testing.assert_close(made["input_features"], expected, rtol=1e-4, atol=2e-5)
-        if whole:
+        if full:
             assert frontend.tokens(len(features)) == 375 * len(expected)
         else:
             assert torch.equal(made["mask"], mask.long())
@@ -337,7 +337,7 @@ def test_fun_asrs_features_are_kaldis_filterbank_stacked():
     assert extractor.features(np.zeros(399, np.float32)).shape == (0, 560)
 
 
-def test_a_forced_aligner_is_no_recognizer(checkpoints, tmp_path):
+def test_a_forced_aligner_is_not_a_recognizer(checkpoints, tmp_path):
     shutil.copytree(checkpoints("qwen3_asr"), tmp_path / "aligner")
     path = tmp_path / "aligner" / "config.json"
     written = json.loads(path.read_text())

@@ -152,9 +152,9 @@ def test_lora_keeps_no_more_than_is_reckoned_for_it():
         lora = LoraConfig(r=4, lora_dropout=0.05, target_modules="all-linear")
         return get_peft_model(_llama(layers), lora)
 
-    whole = _of(_entry("whisper_smollm2_1_7b").decoder).kept_values(_ONE_CLIP)
+    full = _of(_entry("whisper_smollm2_1_7b").decoder).kept_values(_ONE_CLIP)
     measured = _of_one_layer(adapted, run)
-    assert whole < measured <= footprint.ADAPTED_KEEPS * whole
+    assert full < measured <= footprint.ADAPTED_KEEPS * full
 
 
 def test_lora_matrices_are_as_many_as_peft_makes():

@@ -40,7 +40,7 @@ def every_transcript(log_probabilities, blank=0):
     return found
 
 
-def heard(text, confusions=None, frames_a_letter=2):
+def encoded(text, confusions=None, frames_a_letter=2):
     """Log probabilities of a text that is clearly said but for ``confusions``.
 
     Args:
@@ -77,7 +77,7 @@ def test_a_wide_beam_finds_the_likeliest_of_all_transcripts(seed, frames, labels
 
 
 def language_worth(labels, weight, word_bonus):
-    """Of a whole transcript, by its words alone."""
+    """Of a full transcript, by its words alone."""
     words = written(labels).split()
     history, worth = NGRAMS.start, 0.0
     for word in [*words, SENTENCE_END]:
@@ -123,19 +123,19 @@ def test_a_narrow_beam_is_the_same_where_the_model_is_asked_of_every_step(seed):
 
 def test_what_is_misheard_is_corrected_by_the_words_around_it():
     unclear = {3: {"u": 0.5, "a": 0.4}}
-    log_probabilities = heard("a cat sat", unclear)
+    log_probabilities = encoded("a cat sat", unclear)
     assert written(search(log_probabilities, blank=0, beam_size=8)) == "a cut sat"
     found = search(log_probabilities, blank=0, beam_size=8, scorer=scorer())
     assert written(found) == "a cat sat"
 
 
-def test_a_word_that_no_transcript_has_is_written_where_it_is_clearly_heard():
-    found = search(heard("a duet sat"), blank=0, beam_size=8, scorer=scorer())
+def test_a_word_that_no_transcript_has_is_written_where_it_is_clearly_said():
+    found = search(encoded("a duet sat"), blank=0, beam_size=8, scorer=scorer())
     assert written(found) == "a duet sat"
 
 
 def test_equal_letters_are_parted_by_a_blank_alone():
-    goose = heard("goose")
+    goose = encoded("goose")
     assert written(search(goose, blank=0, beam_size=8)) == "goose"
     without = np.delete(goose, [3], axis=0)  # the blank between the two
     assert written(search(without, blank=0, beam_size=8)) == "gose"
@@ -190,7 +190,7 @@ def test_a_saved_model_decodes_as_it_was_set(family, clips, tmp_path):
     assert transcribed(loaded, clips) != transcribed(family, clips)
 
 
-def test_a_model_without_a_language_model_cannot_be_told_to_use_one(tmp_path):
+def test_a_model_without_a_language_model_cannot_be_set_to_use_one(tmp_path):
     family = registry.build(tiny(), texts=TEXTS, sample_rate=16000, offline=True)
     family.save(tmp_path)
     with pytest.raises(UserError, match="without a language model"):

@@ -71,8 +71,8 @@ def test_on_a_gpu_of_apple_the_loss_is_computed_on_the_cpu_and_the_model_stays(f
     batch = family.collate(examples(family, clips))
     family.model.eval()
     logits = OnMPS(family.model(batch["input_features"], batch["attention_mask"]).logits)
-    heard = SimpleNamespace(logits=logits)  # a model that could not be moved: it is none
-    loss = family.loss(lambda **inputs: heard, batch)
+    encoded = SimpleNamespace(logits=logits)  # a model that could not be moved: it is none
+    loss = family.loss(lambda **inputs: encoded, batch)
     assert logits.moved_to == torch.device("cpu") == loss.total.device
     torch.testing.assert_close(loss.total, family.loss(family.model, batch).total)
     loss.total.backward()
@@ -101,10 +101,10 @@ def test_a_row_of_weight_zero_changes_nothing(family, clips):
 def test_the_gradient_does_not_depend_on_how_a_batch_is_split(family, clips):
     family.model.double().eval()
     rows = examples(family, clips)
-    whole = gradients(family, [doubled(family.collate(rows))])
+    full = gradients(family, [doubled(family.collate(rows))])
     parts = [[rows[0]], rows[1:3], [rows[3]]]
     split = gradients(family, [doubled(family.collate(part)) for part in parts])
-    for name, gradient in whole.items():
+    for name, gradient in full.items():
         torch.testing.assert_close(gradient, split[name], atol=1e-10, rtol=1e-8)
 
 
@@ -122,7 +122,7 @@ def test_decoding_leaves_the_model_in_training_mode_and_without_gradients(family
     assert all(parameter.grad is None for parameter in family.model.parameters())
 
 
-def test_a_clip_too_short_to_hear_has_an_empty_transcript(talkative, clips):
+def test_a_clip_too_short_to_encode_has_an_empty_transcript(talkative, clips):
     texts = transcribed(talkative, [clips[0][:10], clips[0], clips[0][:0]])
     assert texts[0] == texts[2] == "" and texts[1]
 
@@ -216,8 +216,8 @@ def test_the_table_of_parameters_counts_them_all(family):
     assert all(total == trained for _, total, trained in rows)
 
 
-def test_a_directory_that_is_no_checkpoint_is_refused(tmp_path):
-    with pytest.raises(UserError, match="no checkpoint"):
+def test_a_directory_that_is_not_a_checkpoint_is_refused(tmp_path):
+    with pytest.raises(UserError, match="not a checkpoint"):
         registry.load(tmp_path)
 
 

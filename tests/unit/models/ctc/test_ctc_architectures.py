@@ -48,11 +48,11 @@ def talk(family, clips):
     batch = family.frontend.pad([family.features(clips[0])], len(family.features(clips[0])))
     with torch.no_grad():
         head.weight.copy_(torch.randn(head.weight.shape, generator=torch.manual_seed(1)))
-        heard = family.model.eval()(**batch).logits[0]
+        encoded = family.model.eval()(**batch).logits[0]
         # Around what all frames have in common, which would else always be the same label.
-        head.bias.sub_(heard.mean(0))
+        head.bias.sub_(encoded.mean(0))
         for parameter in head.parameters():
-            parameter.mul_(3 / heard.std(0).mean())
+            parameter.mul_(3 / encoded.std(0).mean())
         head.bias[family.tokenizer.all_special_ids] = -1000.0
 
 
@@ -109,7 +109,7 @@ def test_plain_transformers_loads_a_checkpoint_and_says_the_same(kind, talking, 
 
 
 @pytest.mark.parametrize("kind", ONE_OF_EACH)
-def test_all_linear_layers_get_lora_but_the_head_which_is_trained_whole(kind, checkpoints, clips):
+def test_all_linear_layers_get_lora_but_the_head_which_is_trained_in_full(kind, checkpoints, clips):
     family = build(checkpoints(kind), use_lora=True, lora_target_modules=["all-linear"])
     before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
     rows = examples(family, clips, SHORT)
@@ -128,7 +128,7 @@ def test_all_linear_layers_get_lora_but_the_head_which_is_trained_whole(kind, ch
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_padding_changes_neither_the_loss_of_a_clip_nor_what_is_heard(kind, talking, clips):
+def test_padding_changes_neither_the_loss_of_a_clip_nor_what_is_recognized(kind, talking, clips):
     family, plain = talking(kind).family, talking(kind).plain
     family.model.eval()
     rows = examples(family, clips, SHORT)
@@ -170,7 +170,7 @@ def test_padding_is_not_part_of_what_a_batch_norm_is_trained_on(kind, checkpoint
 
 @pytest.mark.parametrize("samples", [0, 1, 100, 399, 400, 719, 720, 1000])
 @pytest.mark.parametrize("kind", ["granite5_ctc", "lasr_ctc", "sew_ctc", "w2v_bert_ctc"])
-def test_a_clip_too_short_to_hear_is_said_to_be_and_is_no_error(kind, samples, talking):
+def test_a_clip_too_short_to_encode_is_said_to_be_and_is_not_an_error(kind, samples, talking):
     family = talking(kind).family
     clip = np.zeros(samples, dtype=np.float32)
     assert isinstance(transcribed(family, [clip])[0], str)

@@ -30,7 +30,7 @@ def build(folder, texts=RUSSIAN, **settings):
     return registry.build(config, texts=texts, sample_rate=16000, offline=True)
 
 
-@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
+@pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_writes_the_corpus_learns_and_is_what_plain_transformers_loads(
     kind, lora, checkpoints, clips, said, tmp_path
@@ -45,7 +45,7 @@ def test_it_writes_the_corpus_learns_and_is_what_plain_transformers_loads(
     rows = examples(family, clips, ["один", "два", "три", "семь"])
     assert family.tokenizer.decode(rows[3].labels, group_tokens=False) == "семь"
     base = family.model.get_base_model() if lora else family.model
-    drawn = {
+    sampled = {
         name: parameter.clone()
         for path in loading.label_layers(base)
         for name, parameter in base.named_parameters()
@@ -53,8 +53,8 @@ def test_it_writes_the_corpus_learns_and_is_what_plain_transformers_loads(
     }
     losses = train(family, family.collate(rows), rate=1e-3)
     assert losses[-1] < losses[0]
-    assert drawn
-    for name, tensor in drawn.items():
+    assert sampled
+    for name, tensor in sampled.items():
         learned = dict(base.named_parameters())[name]
         assert learned.shape == tensor.shape and not torch.equal(learned, tensor), name
 
@@ -126,7 +126,7 @@ def test_a_rare_character_is_named_and_nothing_more(checkpoints, said):
     assert len(said) == 1 and said[0].endswith("É")
 
 
-def test_a_model_that_is_no_ctc_model_keeps_its_tokenizer(checkpoints):
+def test_a_model_that_is_not_a_ctc_model_keeps_its_tokenizer(checkpoints):
     with pytest.raises(UserError, match=r"does not support model\.new_tokenizer"):
         build(checkpoints("parakeet_tdt"), new_tokenizer="character")
 

@@ -29,7 +29,7 @@ def build(folder, **settings):
     return registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
 
 
-@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
+@pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
 @pytest.mark.parametrize("kind", WITHOUT_HEAD)
 def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, checkpoints, clips, tmp_path):
     family = build(checkpoints(kind), use_lora=lora)
@@ -43,7 +43,7 @@ def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, checkpoints, cli
     assert loaded.labels(TEXTS[0]) == family.labels(TEXTS[0])
     weights = loaded.model.state_dict()
     for name, tensor in family.model.state_dict().items():
-        # peft keeps the head as it was before training: drawn, never used, never saved.
+        # peft keeps the head as it was before training: random, never used, never saved.
         if "original_module" not in name:
             assert torch.equal(tensor, weights[name]), name
 
@@ -136,8 +136,8 @@ def test_weights_kept_in_half_precision_are_trained_and_saved_in_full(
     half.save_pretrained(tmp_path / "half")
     family = build(tmp_path / "half")
     assert {p.dtype for p in family.model.parameters()} == {torch.float32}
-    family.save(tmp_path / "whole")
-    again = AutoModelForCTC.from_pretrained(tmp_path / "whole")
+    family.save(tmp_path / "full")
+    again = AutoModelForCTC.from_pretrained(tmp_path / "full")
     assert {p.dtype for p in again.parameters()} == {torch.float32}
 
 
@@ -162,7 +162,7 @@ def test_the_letters_that_a_tokenizer_does_not_have_are_named(checkpoints, monke
     assert family.tokenizer.decode(family.labels("call 7 now"), group_tokens=False) == "CALL  NOW"
 
 
-def test_training_goes_on_from_an_adapter_of_ours(checkpoints, clips, tmp_path):
+def test_training_continues_from_an_adapter_of_ours(checkpoints, clips, tmp_path):
     first = build(checkpoints("hubert_ctc"), use_lora=True)
     train(first, first.collate(rows(first, clips)))
     first.save(tmp_path)

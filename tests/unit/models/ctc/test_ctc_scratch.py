@@ -1,4 +1,4 @@
-"""CTC models drawn at random in the shape of each architecture."""
+"""CTC models initialized at random in the shape of each architecture."""
 
 import dataclasses
 

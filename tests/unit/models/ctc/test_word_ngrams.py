@@ -29,7 +29,7 @@ def history_of(ngrams, words):
 
 
 def unknown_words(ngrams, history):
-    """Probability of all strings that are no word of the vocabulary.
+    """Probability of all strings that are not words of the vocabulary.
 
     What the history leaves to new words is read off the probability of one of them.
     """

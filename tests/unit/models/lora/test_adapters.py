@@ -1,4 +1,4 @@
-"""LoRA in every family: what it adapts, what a checkpoint knows of its base, and going on."""
+"""LoRA in every family: what it adapts, what a checkpoint knows of its base, and more training."""
 
 import dataclasses
 import shutil
@@ -142,20 +142,20 @@ def test_a_target_that_matches_nothing_is_refused_before_weights_are_read(
     assert target in caught.value.what and said in str(caught.value.fix)
 
 
-def test_a_head_as_a_target_is_said_to_be_trained_whole(checkpoints):
+def test_a_head_as_a_target_is_said_to_be_trained_in_full(checkpoints):
     with pytest.raises(UserError, match="lm_head is trained in full"):
         build("ctc", checkpoints, use_lora=True, lora_target_modules=["lm_head"])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_going_on_keeps_the_matrices_and_says_what_is_not_used(
+def test_more_training_keeps_the_matrices_and_says_what_is_not_used(
     family, checkpoints, clips, tmp_path, notices
 ):
     first = shifted(build(family, checkpoints, use_lora=True))
     first.save(tmp_path / "first")
     notices.clear()
-    told = {"language": "en"} if family == "seq2seq" else {}
-    config = tiny(pretrained=str(tmp_path / "first"), use_lora=True, lora_r=8, **told)
+    given = {"language": "en"} if family == "seq2seq" else {}
+    config = tiny(pretrained=str(tmp_path / "first"), use_lora=True, lora_r=8, **given)
     again = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
     assert any("rank 4" in one and "model.lora_r=8" in one for one in notices)
     assert transcribed(again, clips[:2]) == transcribed(first, clips[:2])
@@ -170,7 +170,7 @@ def test_going_on_keeps_the_matrices_and_says_what_is_not_used(
     )
 
 
-@pytest.mark.parametrize("lora", [False, True], ids=["whole", "lora"])
+@pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_a_checkpoint_takes_is_known_before(family, lora, checkpoints, tmp_path):
     made = build(family, checkpoints, use_lora=lora)
@@ -252,6 +252,6 @@ def test_the_digest_of_one_file_is_that_of_sha256sum(tmp_path):
 def test_a_rank_is_never_changed_silently(checkpoints, notices):
     made = build("ctc", checkpoints, use_lora=True)
     same = dataclasses.replace(ModelConfig(), lora_r=4, lora_alpha=8)
-    adapters.say_going_on(made.model, same, "there")
-    adapters.say_going_on(made.model, dataclasses.replace(same, lora_alpha=99), "there")
+    adapters.say_continued(made.model, same, "there")
+    adapters.say_continued(made.model, dataclasses.replace(same, lora_alpha=99), "there")
     assert "not used" not in notices[-2] and "model.lora_alpha=99" in notices[-1]

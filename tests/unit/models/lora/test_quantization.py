@@ -75,7 +75,7 @@ def test_what_cannot_be_is_said_at_once(settings, said, capsys, monkeypatch):
     assert said in answer(capsys, monkeypatch, *settings)
 
 
-def test_a_mac_is_told_that_it_cannot(capsys, monkeypatch):
+def test_a_mac_gets_an_error_that_it_cannot(capsys, monkeypatch):
     monkeypatch.setattr(precision.sys, "platform", "darwin")
     message = answer(capsys, monkeypatch, "model.pretrained=x", "model.use_lora=true")
     assert "this run is on a Mac" in message
@@ -96,7 +96,7 @@ def test_torch_is_not_imported_to_say_so():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_machine_without_a_gpu_is_told_before_anything_is_loaded(checkpoints, monkeypatch):
+def test_a_machine_without_a_gpu_is_reported_before_anything_is_loaded(checkpoints, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     config = tiny(**names("ctc", checkpoints), use_lora=True, quantization="4bit")
     with pytest.raises(UserError, match="need a CUDA GPU, and there is none"):
@@ -116,7 +116,7 @@ LOADERS = {
 
 
 def without_quantizer(monkeypatch, loaders):
-    """Let transformers load whole weights where it is asked for four bits; what was asked."""
+    """Let transformers load full weights where it is asked for four bits; what was asked."""
     asked = []
     for name in loaders:
         auto = getattr(transformers, name)
@@ -185,7 +185,7 @@ def test_an_adapter_remembers_that_its_base_was_quantized(
     assert asked[1] is None
 
 
-def test_without_a_gpu_a_quantized_base_is_loaded_whole_and_said(
+def test_without_a_gpu_a_quantized_base_is_loaded_in_full_and_said(
     checkpoints, monkeypatch, tmp_path
 ):
     said = []
@@ -199,7 +199,7 @@ def test_without_a_gpu_a_quantized_base_is_loaded_whole_and_said(
 
 
 class Linear4bit(torch.nn.Linear):
-    """Stands for bitsandbytes' layer, whose weights are no matrix."""
+    """Stands for bitsandbytes' layer, whose weights are not a matrix."""
 
 
 def test_a_checkpoint_gives_a_quantized_model_what_is_trained_and_no_more():
@@ -231,6 +231,6 @@ def test_bitsandbytes_quantizes_what_is_asked(family, checkpoints, has_gpu, tmp_
     loaded = registry.load(tmp_path)
     again = {n for n, m in loaded.model.named_modules() if isinstance(m, bnb.nn.Linear4bit)}
     assert again == quantized
-    whole = registry.load(tmp_path, as_trained=False)
-    assert not [m for m in whole.model.modules() if isinstance(m, bnb.nn.Linear4bit)]
-    whole.merge()
+    full = registry.load(tmp_path, as_trained=False)
+    assert not [m for m in full.model.modules() if isinstance(m, bnb.nn.Linear4bit)]
+    full.merge()

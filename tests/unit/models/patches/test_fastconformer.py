@@ -75,7 +75,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
     assert (dropped == 0).float().mean().item() == pytest.approx(0.1, abs=0.005)
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.005)
     rows = (dropped == 0).float().mean(0)
-    assert rows.min() > 0.05  # no column escapes: all bits of a word are drawn
+    assert rows.min() > 0.05  # no column escapes: all bits of a word are sampled
     assert rows.max() < 0.16
 
 

@@ -60,11 +60,9 @@ def test_a_frozen_base_is_held_in_less_and_adapted_in_float32(
 
 
 def test_what_is_held_in_less_computes_about_the_same(checkpoints, clips):
-    whole, held = (
-        build("seq2seq", checkpoints, use_lora=True, dtype=d) for d in (None, "bfloat16")
-    )
-    batch = batch_of(whole, clips)
-    ours, less = loss_of(whole, batch), loss_of(held, batch)
+    full, held = (build("seq2seq", checkpoints, use_lora=True, dtype=d) for d in (None, "bfloat16"))
+    batch = batch_of(full, clips)
+    ours, less = loss_of(full, batch), loss_of(held, batch)
     assert ours != less
     torch.testing.assert_close(less, ours, rtol=0.01, atol=0.0)
 
@@ -109,7 +107,7 @@ def test_an_error_within_leaves_no_autocast_behind(checkpoints):
     assert not torch.is_autocast_enabled("cpu")
 
 
-def test_going_on_in_float32_forgets_what_was_held_in_less(checkpoints, tmp_path):
+def test_more_training_in_float32_forgets_what_was_held_in_less(checkpoints, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     build("ctc", checkpoints, use_lora=True, dtype="bfloat16").save(first)
     assert json.loads((first / "config.json").read_text())["mynah_dtype"] == "bfloat16"

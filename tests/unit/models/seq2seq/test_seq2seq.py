@@ -26,14 +26,14 @@ KINDS = (
     "speech_encoder_decoder",
 )
 ARCHITECTURES = [kind for kind in KINDS if kind != "whisper_asr_english"]
-TOLD = ("whisper_asr", "canary", "cohere_asr")  # which language is spoken
+CONDITIONED = ("whisper_asr", "canary", "cohere_asr")  # which language is spoken
 
 
 @pytest.fixture
 def build(checkpoints):
     def built(kind, **settings):
         torch.manual_seed(0)
-        if kind in TOLD:
+        if kind in CONDITIONED:
             settings.setdefault("language", "en")
         config = tiny(pretrained=str(checkpoints(kind)), **settings)
         return registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
@@ -49,7 +49,7 @@ def prompt_of(family):
 
 
 def still(model):
-    """Without what is drawn in training."""
+    """Without what is random in training."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -94,10 +94,10 @@ def test_any_split_of_a_batch_has_the_same_gradient(kind, build, clips):
         Example(str(i), family.features(clip), family.labels(text), weight)
         for i, (clip, text, weight) in enumerate(zip(equal, TEXTS, (1.0, 0.25, 0.0), strict=False))
     ]
-    whole = gradients(family, [doubled(family.collate(rows))])
+    full = gradients(family, [doubled(family.collate(rows))])
     parts = gradients(family, [doubled(family.collate([row])) for row in rows])
-    assert whole.keys() == parts.keys()
-    for name, gradient in whole.items():
+    assert full.keys() == parts.keys()
+    for name, gradient in full.items():
         torch.testing.assert_close(gradient, parts[name], rtol=1e-7, atol=1e-9, msg=name)
 
 
@@ -140,7 +140,7 @@ def test_the_end_of_a_text_is_learned_and_what_is_before_it_is_given(kind, build
 
 
 @pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_a_clip_too_short_to_hear_is_silence_and_is_not_learned(kind, build, clips):
+def test_a_clip_too_short_to_encode_is_silence_and_is_not_learned(kind, build, clips):
     family = build(kind)
     nothing = np.zeros(0, np.float32)
     texts = transcribed(family, [nothing, clips[0], clips[0][:300]])
@@ -167,19 +167,19 @@ def test_prompts_are_those_that_the_models_authors_give(build):
     assert prompt_of(cohere) == cohere.processor.get_decoder_prompt_ids("en")
 
 
-def test_who_is_to_translate_is_told_to_write_english(build):
-    for kind, told in {
+def test_who_is_to_translate_is_prompted_to_write_english(build):
+    for kind, given in {
         "whisper_asr": ["<|de|>", "<|translate|>"],
         "canary": ["<|de|>", "<|en|>", "<|pnc|>"],  # spoken, to be written
     }.items():
         family = build(kind, language="de", task="translate")
         prompt = family.tokenizer.convert_ids_to_tokens(prompt_of(family))
         first = prompt.index("<|de|>")
-        assert prompt[first : first + len(told)] == told
+        assert prompt[first : first + len(given)] == given
 
 
-@pytest.mark.parametrize("kind", TOLD)
-def test_each_row_is_told_its_own_language(kind, build, clips):
+@pytest.mark.parametrize("kind", CONDITIONED)
+def test_each_row_is_given_its_own_language(kind, build, clips):
     family = build(kind, language=None)
     languages = ["en", "de", "fr-FR", "German"]
     rows = [
@@ -199,8 +199,8 @@ def test_each_row_is_told_its_own_language(kind, build, clips):
     assert [together[1], together[3]] == transcribed(single, [clips[1], clips[3]], ["en", ""])
 
 
-@pytest.mark.parametrize("kind", TOLD)
-def test_rows_in_no_language_that_the_model_can_be_told_are_an_error(kind, build):
+@pytest.mark.parametrize("kind", CONDITIONED)
+def test_rows_in_no_language_that_the_model_supports_are_an_error(kind, build):
     family = build(kind, language=None)
     family.check_languages(["en", "de"])
     with pytest.raises(UserError) as nothing:
@@ -223,7 +223,7 @@ def test_rows_in_no_language_that_the_model_can_be_told_are_an_error(kind, build
         ("canary", {"timestamps": True}, "model.timestamps"),
     ],
 )
-def test_what_a_model_cannot_be_told_is_an_error(kind, settings, said, build):
+def test_what_a_model_does_not_support_is_an_error(kind, settings, said, build):
     with pytest.raises(UserError) as error:
         build(kind, **settings)
     assert said in error.value.where
@@ -232,7 +232,7 @@ def test_what_a_model_cannot_be_told_is_an_error(kind, settings, said, build):
 @pytest.mark.parametrize(
     ("kind", "said"), [("dia", "synthesizes"), ("pop2piano", "piano"), ("vibevoice", "synthesizes")]
 )
-def test_what_transformers_lists_and_is_no_recognizer_says_what_it_is(kind, said, tmp_path):
+def test_what_transformers_lists_and_is_not_a_recognizer_says_what_it_is(kind, said, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
     with pytest.raises(UserError) as error:
         registry.check_model(tiny(pretrained=str(tmp_path)), sample_rate=16000, offline=True)
@@ -254,7 +254,7 @@ def test_lora_targets_by_path_reach_one_side_alone(build):
     assert adapted and all(".decoder." in name and "q_proj" in name for name in adapted)
 
 
-def test_training_goes_on_from_an_adapter_of_our_own(build, checkpoints, clips, tmp_path):
+def test_training_continues_from_an_adapter_of_our_own(build, checkpoints, clips, tmp_path):
     first = build("whisper_asr", use_lora=True)
     train(first, first.collate(examples(first, clips)), rate=1e-2)
     first.save(tmp_path)

@@ -69,7 +69,7 @@ def test_the_window_is_filled_as_the_extractor_fills_it(seconds, build, filling)
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-4)
 
 
-def test_untuned_weights_hear_their_window_and_write_what_transformers_writes(
+def test_untuned_weights_encode_their_window_and_write_what_transformers_writes(
     build, checkpoints, clips
 ):
     family = build()
@@ -186,9 +186,9 @@ def test_padding_of_a_batch_at_true_length_is_unseen(attention, build, clips):
     pair = [clips[2], np.tile(clips[0], 2)]  # 1.5 s and 3 s with the silence behind them
     rows = examples(family, pair)
     assert len(rows[0].features) != len(rows[1].features)
-    whole = gradients(family, [doubled(family.collate(rows))])
+    full = gradients(family, [doubled(family.collate(rows))])
     parts = gradients(family, [doubled(family.collate([row])) for row in rows])
-    for name, gradient in whole.items():
+    for name, gradient in full.items():
         torch.testing.assert_close(gradient, parts[name], rtol=1e-8, atol=1e-10, msg=name)
 
 
@@ -242,12 +242,12 @@ def test_timestamps_are_written_by_their_rules_and_left_out_of_the_text(
     assert plain.generation_config.language == "en"
 
 
-def test_a_language_that_nobody_says_is_heard_clip_by_clip(build, checkpoints, clips):
+def test_a_language_that_nobody_says_is_detected_clip_by_clip(build, checkpoints, clips):
     family = build(language=None)
     plain = WhisperForConditionalGeneration.from_pretrained(checkpoints("whisper_asr")).eval()
     features = family._audio([family.features(clip) for clip in clips])["input_features"]
-    heard = plain.detect_language(features)
-    names = [one[2:-2] for one in family.tokenizer.convert_ids_to_tokens(heard.tolist())]
+    encoded = plain.detect_language(features)
+    names = [one[2:-2] for one in family.tokenizer.convert_ids_to_tokens(encoded.tolist())]
     assert transcribed(family, clips) == transcribed(family, clips, names)
     mixed = transcribed(family, clips, ["", "de", "", "fr"])
     assert mixed == transcribed(family, clips, [names[0], "de", names[2], "fr"])

@@ -18,7 +18,9 @@ from mynah.models.text.token_loss import IGNORED
 
 
 @pytest.mark.parametrize("decoder", ["chat_lm", "base_lm"])
-def test_a_model_trained_whole_comes_back_without_its_bases(decoder, checkpoints, clips, tmp_path):
+def test_a_model_trained_in_full_comes_back_without_its_bases(
+    decoder, checkpoints, clips, tmp_path
+):
     family = build(checkpoints, decoder=decoder, encoder_tuning="full")
     losses = train(family, family.collate(examples(family, clips)))
     assert losses == sorted(losses, reverse=True)
@@ -65,11 +67,11 @@ def test_the_gradient_does_not_depend_on_how_a_batch_is_split(checkpoints, clips
     family = build(checkpoints, encoder_tuning="full")
     family.model.double().eval()
     rows = examples(family, clips)
-    whole = gradients(family, [doubled(family.collate(rows))])
+    full = gradients(family, [doubled(family.collate(rows))])
     parts = [[rows[0]], rows[1:3], [rows[3]]]
     split = gradients(family, [doubled(family.collate(part)) for part in parts])
-    assert whole.keys() == split.keys()
-    for name, gradient in whole.items():
+    assert full.keys() == split.keys()
+    for name, gradient in full.items():
         torch.testing.assert_close(gradient, split[name], atol=1e-10, rtol=1e-7)
 
 
@@ -128,7 +130,7 @@ def test_a_checkpoint_with_a_projector_weight_missing_is_refused(checkpoints, tm
         registry.load(tmp_path)
 
 
-def test_training_goes_on_from_a_checkpoint_of_ours(checkpoints, clips, tmp_path):
+def test_training_continues_from_a_checkpoint_of_ours(checkpoints, clips, tmp_path):
     first = build(checkpoints, use_lora=True)
     first.save(tmp_path)
     config = tiny(pretrained=str(tmp_path), use_lora=True)
@@ -138,7 +140,7 @@ def test_training_goes_on_from_a_checkpoint_of_ours(checkpoints, clips, tmp_path
     assert losses[-1] < losses[0]
 
 
-def test_whisper_hears_a_short_clip_the_same_beside_a_long_one(checkpoints):
+def test_whisper_encodes_a_short_clip_the_same_beside_a_long_one(checkpoints):
     encoder = build(checkpoints).model.encoder.double().eval()
     torch.manual_seed(0)
     features = torch.randn(2, 200, 80).double()
@@ -166,7 +168,7 @@ def test_silence_behind_a_clip_fills_its_half_second(checkpoints, clips):
     assert transcribed(family, [clips[0][:0]]) == [""]
 
 
-def test_a_whisper_may_hear_every_clip_in_its_window(checkpoints, clips, tmp_path):
+def test_a_whisper_may_encode_every_clip_in_its_window(checkpoints, clips, tmp_path):
     native = build(checkpoints, use_lora=True, audio_window="native")
     short = build(checkpoints, use_lora=True)
     assert native.output_length(16000) == 1500 and short.output_length(16000) == 50
@@ -178,13 +180,13 @@ def test_a_whisper_may_hear_every_clip_in_its_window(checkpoints, clips, tmp_pat
         ours = encoders.encode(
             native.model.encoder, batch["input_features"], batch["feature_lengths"], None
         )
-        whole = plain(theirs).last_hidden_state
-    torch.testing.assert_close(ours, whole, rtol=1e-4, atol=1e-4)
+        full = plain(theirs).last_hidden_state
+    torch.testing.assert_close(ours, full, rtol=1e-4, atol=1e-4)
     native.save(tmp_path)
     assert registry.load(tmp_path).output_length(16000) == 1500
 
 
-def test_what_a_model_is_never_told_is_refused(checkpoints):
+def test_what_a_model_is_never_given_is_refused(checkpoints):
     with pytest.raises(UserError, match=r"does not support model\.language"):
         registry.check_model(
             tiny(pretrained=str(checkpoints("hubert_ctc")), language="en"),

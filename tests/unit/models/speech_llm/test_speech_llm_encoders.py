@@ -1,4 +1,4 @@
-"""Any speech encoder before a language model, drawn ones and those of our own recognizers."""
+"""Any speech encoder before a language model, from scratch and those of our own recognizers."""
 
 import numpy as np
 import pytest
@@ -43,10 +43,10 @@ def test_an_encoder_puts_out_as_many_frames_as_the_length_function_says(encoder,
         features = family.features(draw.standard_normal(samples).astype(np.float32))
         batch = family._audio([features])
         with torch.no_grad():
-            heard = model.hear(
+            encoded = model.encode(
                 batch["input_features"], batch["feature_lengths"], batch.get("input_features_mask")
             )
-        assert heard.shape[1] == family.output_length(samples), samples
+        assert encoded.shape[1] == family.output_length(samples), samples
         assert batch["audio_frames"].tolist() == [family.output_length(samples)], samples
 
 
@@ -83,7 +83,9 @@ def test_convolutions_over_samples_stay_as_their_authors_leave_them(checkpoints,
     assert frozen and all(name.startswith("feature_extractor.") for name in frozen)
 
 
-@pytest.mark.parametrize("settings", [None, {}, {"use_lora": True}], ids=["drawn", "full", "lora"])
+@pytest.mark.parametrize(
+    "settings", [None, {}, {"use_lora": True}], ids=["scratch", "full", "lora"]
+)
 def test_a_recognizer_of_our_own_lends_its_encoder(settings, checkpoints, clips, tmp_path):
     torch.manual_seed(0)
     named = {} if settings is None else {"pretrained": str(checkpoints("wav2vec2_ctc"))}
@@ -98,15 +100,15 @@ def test_a_recognizer_of_our_own_lends_its_encoder(settings, checkpoints, clips,
     own = ctc.model.merge_and_unload() if settings and settings.get("use_lora") else ctc.model
     own = own.encoder if settings is None else own.wav2vec2
     with torch.no_grad():
-        heard = family.model.hear(
+        encoded = family.model.encode(
             batch["input_features"], batch["feature_lengths"], batch.get("input_features_mask")
         )
         mask = batch.get("input_features_mask")
         ours = own.eval()(batch["input_features"], attention_mask=mask).last_hidden_state
-    torch.testing.assert_close(heard, ours)
-    family.save(tmp_path / "whole")
-    bases.check_bases(tmp_path / "whole", offline=True)
-    assert transcribed(registry.load(tmp_path / "whole"), clips) == transcribed(family, clips)
+    torch.testing.assert_close(encoded, ours)
+    family.save(tmp_path / "full")
+    bases.check_bases(tmp_path / "full", offline=True)
+    assert transcribed(registry.load(tmp_path / "full"), clips) == transcribed(family, clips)
 
 
 def test_a_whisper_adapted_by_us_lends_its_encoder_too(checkpoints, clips, tmp_path):
@@ -120,13 +122,13 @@ def test_a_whisper_adapted_by_us_lends_its_encoder_too(checkpoints, clips, tmp_p
     most = family.frontend.max_features
     features = torch.randn(1, most, family.extractor.feature_size)
     with torch.no_grad():
-        heard = family.model.hear(features, torch.tensor([most]))
+        encoded = family.model.encode(features, torch.tensor([most]))
         own = whisper.model.merge_and_unload().get_encoder()
         ours = own(features.transpose(1, 2)).last_hidden_state
-    torch.testing.assert_close(heard, ours)
+    torch.testing.assert_close(encoded, ours)
 
 
-def test_a_full_window_is_heard_as_by_transformers_own_whisper(checkpoints):
+def test_a_full_window_is_encoded_as_by_transformers_own_whisper(checkpoints):
     family = build(checkpoints, decoder_tuning="frozen")
     kind = transformers.WhisperForConditionalGeneration
     plain = kind.from_pretrained(checkpoints("whisper")).model.encoder
@@ -137,7 +139,7 @@ def test_a_full_window_is_heard_as_by_transformers_own_whisper(checkpoints):
     batch = family._audio([family.features(sound)])
     torch.testing.assert_close(batch["input_features"].transpose(1, 2), theirs)
     with torch.no_grad():
-        ours = family.model.eval().hear(batch["input_features"], batch["feature_lengths"])
+        ours = family.model.eval().encode(batch["input_features"], batch["feature_lengths"])
         torch.testing.assert_close(ours, plain.eval()(theirs).last_hidden_state)
 
 
@@ -151,7 +153,7 @@ def test_a_saved_whisper_encoder_is_transformers_own(checkpoints, clips, tmp_pat
     assert not report["missing_keys"] and not report["unexpected_keys"]
 
 
-def test_what_is_no_speech_encoder_is_refused(checkpoints):
+def test_what_is_not_a_speech_encoder_is_refused(checkpoints):
     for kind in ("base_lm", "moonshine"):
         with pytest.raises(UserError, match="no speech encoder that is supported"):
             build(checkpoints, kind)

@@ -31,7 +31,7 @@ def trained(family):
         if one != ("frozen", "frozen", "frozen")
     ],
 )
-def test_each_part_learns_as_it_is_told_and_what_is_frozen_stays_bit_for_bit(
+def test_each_part_learns_as_the_settings_say_and_what_is_frozen_stays_bit_for_bit(
     encoder, projector, decoder, checkpoints, clips, tmp_path
 ):
     family = build(
@@ -44,10 +44,10 @@ def test_each_part_learns_as_it_is_told_and_what_is_frozen_stays_bit_for_bit(
     before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}
     train(family, family.collate(examples(family, clips)), steps=2)
     changed = {n for n, t in family.model.state_dict().items() if not torch.equal(t, before[n])}
-    told = {"encoder": encoder, "projector": projector, "language_model": decoder}
+    parts_of = {"encoder": encoder, "projector": projector, "language_model": decoder}
     wanted = {
         part + (" by LoRA" if how == "lora" else "")
-        for part, how in told.items()
+        for part, how in parts_of.items()
         if how != "frozen"
     }
     assert trained(family) == wanted
@@ -59,7 +59,7 @@ def test_each_part_learns_as_it_is_told_and_what_is_frozen_stays_bit_for_bit(
             for name, parameter in family.model.named_parameters()
             if parameter.requires_grad and name.split(".")[0] == part
         )
-        for part in told
+        for part in parts_of
     }
     assert {part: count for part, _, count in family.parameter_table()} == counted
     family.save(tmp_path)
@@ -70,7 +70,7 @@ def test_each_part_learns_as_it_is_told_and_what_is_frozen_stays_bit_for_bit(
         ("language_model", "lora"): "adapter",
         ("language_model", "full"): "language_model",
     }
-    assert folders == {names[one] for one in told.items() if one in names}
+    assert folders == {names[one] for one in parts_of.items() if one in names}
     loaded = registry.load(tmp_path)
     assert loaded.parameter_table() == family.parameter_table()
     for name, tensor in loaded.model.state_dict().items():
@@ -128,7 +128,7 @@ def test_a_target_that_names_nothing_is_answered_with_what_could(settings, messa
     assert message in str(caught.value)
 
 
-def test_a_training_goes_on_with_other_parts_from_what_it_knows(checkpoints, clips, tmp_path):
+def test_a_training_continues_with_other_parts_from_what_it_knows(checkpoints, clips, tmp_path):
     family = build(checkpoints, decoder_tuning="frozen", new_tokens=["<laughter>"])
     stages = [
         ({}, {"projector", "new_tokens"}),
@@ -155,7 +155,7 @@ def test_a_training_goes_on_with_other_parts_from_what_it_knows(checkpoints, cli
     assert transcribed(registry.load(tmp_path / "last"), clips) == before
 
 
-def test_a_training_in_which_nothing_would_learn_does_not_go_on(checkpoints, tmp_path):
+def test_a_training_in_which_nothing_would_learn_does_not_start(checkpoints, tmp_path):
     build(checkpoints, decoder_tuning="frozen").save(tmp_path)
     with pytest.raises(UserError, match="Nothing would be trained"):
         go_on(tmp_path, projector_tuning="frozen")
@@ -189,9 +189,9 @@ def test_a_ctc_head_adds_its_mean_to_that_of_the_language_model(checkpoints, cli
         extra = 0.0
         for row in rows:
             one = family.collate([row])
-            heard = model.hear(one["input_features"], one["feature_lengths"])
-            chances = model.ctc_head(heard).log_softmax(-1).transpose(0, 1)
-            labels = torch.tensor([row.labels.heard])
+            encoded = model.encode(one["input_features"], one["feature_lengths"])
+            chances = model.ctc_head(encoded).log_softmax(-1).transpose(0, 1)
+            labels = torch.tensor([row.labels.ctc])
             # torch's own mean is over the labels of an utterance.
             own = torch.nn.functional.ctc_loss(
                 chances, labels, (len(chances),), (labels.shape[1],), blank=family.ctc.blank
@@ -207,10 +207,10 @@ def test_the_gradient_of_both_losses_does_not_depend_on_how_a_batch_is_split(che
     family = build(checkpoints, encoder_tuning="full", ctc_head_weight=0.5)
     family.model.double().eval()
     rows = examples(family, clips)
-    whole = gradients(family, [doubled(family.collate(rows))])
+    full = gradients(family, [doubled(family.collate(rows))])
     split = gradients(family, [doubled(family.collate(part)) for part in (rows[:1], rows[1:])])
-    assert "ctc_head.weight" in whole
-    for name, gradient in whole.items():
+    assert "ctc_head.weight" in full
+    for name, gradient in full.items():
         torch.testing.assert_close(gradient, split[name], atol=1e-10, rtol=1e-7)
 
 
@@ -232,7 +232,7 @@ def test_a_ctc_head_comes_back_with_its_tokenizer(tokenizer, checkpoints, clips,
     train(family, batch)
     family.save(tmp_path)
     loaded = registry.load(tmp_path)
-    assert loaded.labels(TEXTS[0]).heard == family.labels(TEXTS[0]).heard
+    assert loaded.labels(TEXTS[0]).ctc == family.labels(TEXTS[0]).ctc
     with torch.no_grad():
         own = family.loss(family.model, batch)
         theirs = loaded.loss(loaded.model, batch)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from families import FAMILIES, build
 
+from mynah.models.text.labeller import Labeller
 from mynah.models.text.plain_text import PlainText
-from mynah.models.text.spelling import Spelling
 
 MARKS = ["<pad>", "<unk>", "<s>", "</s>", "<blank>", "<|0.00|>", "<|im_end|>", "<|endoftext|>"]
 
@@ -69,7 +69,7 @@ def capitals(tmp_path):
 
 
 def written(tokenizer, text):
-    return "".join(tokenizer.convert_ids_to_tokens(Spelling(tokenizer).labels(text)))
+    return "".join(tokenizer.convert_ids_to_tokens(Labeller(tokenizer).labels(text)))
 
 
 @pytest.mark.parametrize("typed", ["don’t", "donʼt", "don＇t", "don't"])
@@ -79,7 +79,7 @@ def test_a_typographic_apostrophe_is_learned_as_the_one_that_the_tokenizer_has(t
 
 def test_a_letter_that_two_capitals_stand_for_is_named(capitals, capsys):
     assert written(capitals, "Straße") == "STRASSE"
-    Spelling(capitals).say_what_is_missing(["die Straße"])
+    Labeller(capitals).say_what_is_missing(["die Straße"])
     assert "ß as SS" in " ".join(capsys.readouterr().out.split())
 
 

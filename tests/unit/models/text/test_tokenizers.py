@@ -6,7 +6,7 @@ from mynah.models.text.tokenizers import train_tokenizer
 
 
 @pytest.mark.parametrize("kind", ["bpe", "character"])
-def test_what_is_spelled_is_read_back(kind):
+def test_what_is_written_is_read_back(kind):
     tokenizer = train_tokenizer(TEXTS, kind=kind, vocab_size=48)
     for text in TEXTS:
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -118,11 +118,11 @@ def test_a_weight_counts_an_utterance_and_its_tokens_so_much(family, clips):
 def test_the_gradient_does_not_depend_on_how_a_batch_is_split(family, clips):
     family.model.double().eval()
     rows = examples(family, clips)
-    whole = gradients(family, [doubled(family.collate(rows))])
-    assert set(whole) == {name for name, _ in family.model.named_parameters()}
+    full = gradients(family, [doubled(family.collate(rows))])
+    assert set(full) == {name for name, _ in family.model.named_parameters()}
     for parts in ([rows[:1], rows[1:3], rows[3:]], [[one] for one in rows]):
         split = gradients(family, [doubled(family.collate(part)) for part in parts])
-        for name, gradient in whole.items():
+        for name, gradient in full.items():
             torch.testing.assert_close(gradient, split[name], atol=1e-10, rtol=1e-8)
 
 
@@ -174,7 +174,7 @@ def test_decoding_leaves_the_model_in_training_mode_and_without_gradients(family
     assert all(parameter.grad is None for parameter in family.model.parameters())
 
 
-def test_a_clip_too_short_to_hear_has_an_empty_transcript(talkative, clips):
+def test_a_clip_too_short_to_encode_has_an_empty_transcript(talkative, clips):
     texts = transcribed(talkative, [clips[0][:10], clips[0], clips[0][:0]])
     assert texts[0] == texts[2] == "" and texts[1]
 
@@ -184,9 +184,9 @@ def test_labels_at_one_frame_come_to_an_end(family, clips):
         family.model.joint.head.bias[family.blank] = -100.0
         if family.durations:
             family.model.joint.head.bias[-len(family.durations)] = 100.0
-    heard = [len(family.labels(text)) for text in transcribed(family, clips[:1])]
+    found_now = [len(family.labels(text)) for text in transcribed(family, clips[:1])]
     frames = family.output_length(len(clips[0]))
-    assert 0 < heard[0] <= family.model.config.max_symbols_per_step * frames
+    assert 0 < found_now[0] <= family.model.config.max_symbols_per_step * frames
 
 
 def test_any_number_of_labels_fits_into_a_frame_but_not_into_none(family, clips):

@@ -62,9 +62,9 @@ def test_the_gradient_does_not_depend_on_how_a_batch_is_split(kind, checkpoints,
     family = build(checkpoints(kind))
     family.model.double().eval()
     rows = examples(family, clips)
-    whole = gradients(family, [doubled(family.collate(rows))])
+    full = gradients(family, [doubled(family.collate(rows))])
     split = gradients(family, [doubled(family.collate(part)) for part in (rows[:1], rows[1:])])
-    for name, gradient in whole.items():
+    for name, gradient in full.items():
         torch.testing.assert_close(gradient, split[name], atol=1e-9, rtol=1e-7)
 
 
@@ -77,8 +77,8 @@ def test_lora_is_on_the_encoder_and_on_what_joins(kind, checkpoints):
     assert outside == {"encoder_projector", "decoder.decoder_projector"}
     assert {name.rsplit(".", 1)[-1] for name in names - outside} == ADAPTED
     trainable = {n for n, p in family.model.named_parameters() if p.requires_grad}
-    whole = {name for name in trainable if ".lora_" not in name}
-    assert whole and all("joint.head.modules_to_save" in name for name in whole)
+    full = {name for name in trainable if ".lora_" not in name}
+    assert full and all("joint.head.modules_to_save" in name for name in full)
 
 
 def test_named_targets_alone_get_lora(checkpoints):
@@ -95,7 +95,7 @@ def test_a_target_that_matches_nothing_is_an_error_that_lists_what_could(checkpo
     assert "decoder_projector" in str(caught.value)
 
 
-def test_training_goes_on_from_an_adapter_of_ours(talking, clips, tmp_path):
+def test_training_continues_from_an_adapter_of_ours(talking, clips, tmp_path):
     first = build(talking("parakeet_rnnt"), use_lora=True)
     train(first, first.collate(examples(first, clips)))
     first.save(tmp_path)
@@ -119,7 +119,7 @@ def test_a_frozen_encoder_stays_as_it_is_and_what_follows_learns(checkpoints, cl
     assert changed == {name for name in before if not name.startswith("encoder.")}
 
 
-def test_a_model_that_takes_a_language_is_told_each_rows_own(talking, clips):
+def test_a_model_that_takes_a_language_is_given_each_rows_own(talking, clips):
     family = build(talking("nemotron_multilingual"))
     rows = [dataclasses.replace(one, language="de") for one in examples(family, clips)]
     assert family.collate(rows)["prompt_ids"].tolist() == [1, 1, 1, 1]
@@ -137,7 +137,7 @@ def test_a_language_that_the_model_does_not_know_is_an_error(checkpoints):
     with pytest.raises(UserError, match="does not know fi") as caught:
         family.check_languages({"de", "fi"})
     assert "auto, de, en" in str(caught.value)
-    build(checkpoints("parakeet_rnnt")).check_languages({"fi"})  # is told none
+    build(checkpoints("parakeet_rnnt")).check_languages({"fi"})  # is given none
 
 
 def test_the_language_of_the_settings_is_that_of_rows_without_one(checkpoints, clips):
@@ -148,10 +148,10 @@ def test_the_language_of_the_settings_is_that_of_rows_without_one(checkpoints, c
         build(checkpoints("nemotron_multilingual"), language="fi")
 
 
-@pytest.mark.parametrize("told", [{"language": "de"}, {"task": "translate"}])
-def test_a_transducer_that_takes_no_language_or_task_is_told_none(told, checkpoints):
+@pytest.mark.parametrize("given", [{"language": "de"}, {"task": "translate"}])
+def test_a_transducer_that_takes_no_language_or_task_is_given_none(given, checkpoints):
     with pytest.raises(UserError, match="does not support model"):
-        build(checkpoints("parakeet_tdt"), **told)
+        build(checkpoints("parakeet_tdt"), **given)
 
 
 def test_a_checkpoint_without_a_tokenizer_is_refused(checkpoints, tmp_path):

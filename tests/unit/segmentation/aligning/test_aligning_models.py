@@ -77,7 +77,7 @@ def test_a_model_of_the_hub_accounts_for_every_word(kind, recording, tmp_path, m
 
 def test_windows_lose_no_frame_and_put_each_at_its_time(checkpoint, recording):
     family = find_aligner(str(checkpoint), Path.cwd()).load()
-    whole, windows = (
+    full, windows = (
         listen(
             Recording(recording),
             family,
@@ -88,12 +88,12 @@ def test_windows_lose_no_frame_and_put_each_at_its_time(checkpoint, recording):
         )
         for seconds in (100.0, 2.0)
     )
-    assert whole.frame_seconds == frame_samples(family.frontend) / 16000 == 0.04
-    assert len(whole.scores) == len(windows.scores) == len(windows.levels) == 7 * 25
-    np.testing.assert_allclose(whole.levels, windows.levels, atol=1e-3)
+    assert full.frame_seconds == frame_samples(family.frontend) / 16000 == 0.04
+    assert len(full.scores) == len(windows.scores) == len(windows.levels) == 7 * 25
+    np.testing.assert_allclose(full.levels, windows.levels, atol=1e-3)
 
 
-def test_a_stretch_is_heard_from_where_it_begins(checkpoint, recording):
+def test_a_stretch_is_read_from_where_it_begins(checkpoint, recording):
     family = find_aligner(str(checkpoint), Path.cwd()).load()
 
     def levels(**stretch):

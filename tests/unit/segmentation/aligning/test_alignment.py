@@ -85,14 +85,14 @@ def _best_monotone(scores: FrameScores, symbols: list[tuple[str | int, bool]]) -
     return best
 
 
-words_drawn = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=3), min_size=0, max_size=3)
+any_words = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=3), min_size=0, max_size=3)
 
 
 @settings(max_examples=70, deadline=None)
 @given(
     st.integers(0, 10**6),
     st.integers(1, 7),
-    words_drawn,
+    any_words,
     st.sampled_from([np.inf, 0.3, 2.0, 6.0]),
     st.sampled_from([1, 2, 3, 512]),
 )
@@ -121,7 +121,7 @@ def test_a_path_says_each_word_once_in_order_and_costs_what_it_says(
     found = align(scores, words, skip_cost=skip_cost, block=block)
     if found is None:
         return
-    spelled = list(itertools.chain.from_iterable(words))
+    written = list(itertools.chain.from_iterable(words))
     word_of = [number for number, word in enumerate(words) for _ in word]
     said = [label for label, _ in itertools.groupby(found.frames) if label >= 0]
     assert said == sorted(set(said))
@@ -134,7 +134,7 @@ def test_a_path_says_each_word_once_in_order_and_costs_what_it_says(
             assert BETWEEN_WORDS not in inside
     for before, after in itertools.pairwise(found.frames):
         if before >= 0 and after >= 0 and before != after:
-            assert spelled[before] != spelled[after], "a repeat needs a frame in between"
+            assert written[before] != written[after], "a repeat needs a frame in between"
         if before == BETWEEN_WORDS:
             assert after != INSIDE_WORD
     cost = sum(len(word) for word, out in zip(words, left_out, strict=True) if out)
@@ -166,7 +166,7 @@ def test_a_long_text_that_was_never_spoken_is_left_out_across_blocks():
     assert (found.word_starts[1:-1] == -1).all()
 
 
-def test_too_few_frames_for_the_words_is_no_path():
+def test_too_few_frames_for_the_words_is_not_a_path():
     assert align(drawn_scores(0, 3), [[0, 1], [2, 0]]) is None
     assert align(drawn_scores(0, 2), [[0, 0]]) is None
     assert align(drawn_scores(0, 3), [[0, 0]]) is not None

@@ -35,7 +35,7 @@ def test_orthogonalised_matrices_keep_their_singular_directions(shape):
     assert diagonal[large].min() > 0.5 and diagonal[large].max() < 1.3
 
 
-def test_the_small_square_gives_what_the_whole_matrices_give():
+def test_the_small_square_gives_what_the_full_matrices_give():
     matrices = torch.randn(2, 16, 64, generator=torch.Generator().manual_seed(1)).double()
     matrices /= matrices.norm(dim=(1, 2), keepdim=True)
     a, b, c = muon._COEFFICIENTS

@@ -47,7 +47,7 @@ def test_not_a_number_keeps_its_bits(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["AdamW", "SGD", "Adafactor", "RMSprop"])
-def test_an_optimizer_goes_on_exactly(tmp_path, kind):
+def test_an_optimizer_continues_exactly(tmp_path, kind):
     def made():
         torch.manual_seed(0)
         model = torch.nn.Linear(4, 3)
@@ -75,7 +75,7 @@ def test_an_optimizer_goes_on_exactly(tmp_path, kind):
         assert torch.equal(left, right)
 
 
-def test_every_generator_goes_on_where_it_was(tmp_path):
+def test_every_generator_continues_where_it_was(tmp_path):
     def draw():
         gauss = np.random.normal()  # leaves a second value cached in the generator
         return random.random(), gauss, np.random.normal(), torch.rand(3).tolist()

@@ -164,7 +164,7 @@ LISTED_BEFORE = yaml.safe_load((Path(__file__).parent / "settings_of_before.yaml
 
 
 @pytest.mark.parametrize("kind", LISTED_BEFORE)
-def test_a_checkpoint_of_a_version_before_goes_on(tmp_path, kind):
+def test_a_checkpoint_of_a_version_before_resumes(tmp_path, kind):
     """Its settings are those that were listed by hand; what it lacks stands in its config.yaml."""
     overrides, before = LISTED_BEFORE[kind]["overrides"], LISTED_BEFORE[kind]["settings"]
     config = compose([*overrides, "training.exploding_loss_factor=7"]).config

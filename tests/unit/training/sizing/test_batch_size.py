@@ -107,7 +107,7 @@ def test_on_a_gpu_out_of_memory_is_an_answer_and_a_tenth_is_left_free(gpu):
     assert len(gpu) > 1
 
 
-def test_another_error_on_a_gpu_is_no_answer(gpu):
+def test_another_error_on_a_gpu_is_not_an_answer(gpu):
     class Broken(FakeSteps):
         def run_worst(self, rows, *, spare_bytes):
             raise RuntimeError("CUDA error: device-side assert triggered")
@@ -162,10 +162,10 @@ def test_what_is_affordable_follows_the_line_through_two_steps():
 
 def test_the_bytes_kept_for_the_backward_pass_are_counted_without_the_weights():
     model = torch.nn.Linear(8, 16)
-    heard = torch.ones(4, 8)
+    recognized = torch.ones(4, 8)
 
     def step():
-        model(heard).relu().sum().backward()
+        model(recognized).relu().sum().backward()
 
     # The input for the weight's gradient, the output of ReLU for its own.
     assert kept_bytes(model, step) == 4 * (4 * 8 + 4 * 16)

@@ -160,7 +160,7 @@ def _check_mel_bins(checker: Checker) -> None:
         checker.wrong(
             "model.encoder.mel_bins",
             f"A FastConformer folds {factor} mel bins into one as it does frames, and "
-            f"{encoder.mel_bins} is no multiple of that.",
+            f"{encoder.mel_bins} is not a multiple of that.",
             f"model.encoder.mel_bins={-(-encoder.mel_bins // factor) * factor}",
         )
 

@@ -124,11 +124,11 @@ def tuning_notices(config: Config) -> Iterator[str]:
     elif model.use_lora and not tuning(model).adapts:
         yield "model.use_lora has no effect: model.*_tuning says otherwise of each part."
     parts = tuning(model) if named else Tuning(FULL, FULL, FULL)
-    whole = not model.decoder_model_name
+    complete = not model.decoder_model_name
     for part in PARTS:
         if getattr(config.training, f"{part}_learning_rate") is None:
             continue
         if getattr(parts, part) == FROZEN and not (part == "decoder" and model.new_tokens):
             yield f"training.{part}_learning_rate has no effect: that part is frozen."
-        elif part == "projector" and whole and not model.pretrained:
+        elif part == "projector" and complete and not model.pretrained:
             yield "training.projector_learning_rate has no effect: there is no projector."

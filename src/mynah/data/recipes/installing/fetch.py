@@ -89,7 +89,7 @@ def download(
     failures = []
     for url in urls:
         try:
-            _fetch_whole(url, part, size_bytes, is_verified, find_mistake, patience)
+            _fetch_all(url, part, size_bytes, is_verified, find_mistake, patience)
         except (_RefusedError, _CutError) as problem:
             failures.append(f"{url}: {problem}")
             if url != urls[-1]:
@@ -114,7 +114,7 @@ def download(
     )
 
 
-def _fetch_whole(
+def _fetch_all(
     url: str,
     part: Path,
     size_bytes: int | None,
@@ -210,7 +210,7 @@ def _receive(response: Any, url: str, part: Path, offset: int, size_bytes: int |
     start = offset if is_piece else 0
     _write_note(part, url, _validator(response.headers))
     if start:
-        say(f"Going on with {part.stem} at {start / _BYTES_PER_MB:,.1f} MB")
+        say(f"Resuming {part.stem} at {start / _BYTES_PER_MB:,.1f} MB")
     left = None if total is None else round((total - start) / _BYTES_PER_MB)
     with part.open("ab" if is_piece else "wb") as sink, progress(part.stem, left, "MB") as advance:
         _copy(response, sink, advance)

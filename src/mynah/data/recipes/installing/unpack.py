@@ -230,7 +230,7 @@ def _extract_zip(inside: _Inside) -> None:
 
 
 def _merge(source: Path, target: Path) -> None:
-    """Move what is below ``source`` below ``target``: whole folders where there are none yet."""
+    """Move what is below ``source`` below ``target``: entire folders where there are none yet."""
     for entry in source.iterdir():
         there = target / entry.name
         if entry.is_dir() and not entry.is_symlink() and there.is_dir():

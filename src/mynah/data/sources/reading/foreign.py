@@ -32,7 +32,7 @@ class ForeignSource(Source):
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> Source:
-        raise NotImplementedError  # it is made of one that is open
+        raise NotImplementedError  # it is built from one that is open
 
     def splits(self) -> list[str]:
         with self._blame():

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from mynah.errors import UserError
 
-_LONGEST_LINE = 64 << 20  # bytes; beyond that it is no listing but something binary
+_LONGEST_LINE = 64 << 20  # bytes; beyond that it is not a listing but something binary
 _JAPANESE = "\u3040-\u30ff\u4e00-\u9fff"
 _HIRAGANA = "[\u3040-\u309f]"  # which no sentence of Japanese is without
 # Encodings of old listings, and the letters that a text in each consists of: the first of which
@@ -49,7 +49,7 @@ def read_lines(path: Path, *, keep_ends: bool = False) -> Iterator[tuple[int, st
                 number += 1
                 if len(line) == _LONGEST_LINE:
                     raise UserError(
-                        f"Line {number} is longer than {_LONGEST_LINE >> 20} MiB: this is no "
+                        f"Line {number} is longer than {_LONGEST_LINE >> 20} MiB: it is not a "
                         "listing of recordings.",
                         where=str(path),
                     )
@@ -155,7 +155,7 @@ def as_object(value: Any, path: Path, number: int | None) -> dict[str, Any]:
     return value
 
 
-def read_whole(path: Path) -> str:
+def read_all(path: Path) -> str:
     """A small UTF-8 file.
 
     Raises:

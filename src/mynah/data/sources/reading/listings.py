@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mynah.data.sources.reading import metadata
-from mynah.data.sources.reading.source import WHOLE, usual_split
+from mynah.data.sources.reading.source import ONLY_SPLIT, usual_split
 
 _NAMES = ("metadata", "manifest", "transcripts", "validated")
 
@@ -57,7 +57,7 @@ def _of_named(named: Sequence[Path], by_split: Sequence[Path]) -> Listings:
     beside = [path for path in by_split if path.parent in {one.parent for one in first}]
     splits = _first_of_each(beside)
     everything = [*named, *beside]
-    if any(usual_split(path.stem) == WHOLE for path in splits):
+    if any(usual_split(path.stem) == ONLY_SPLIT for path in splits):
         kept = (*splits, *(path for path in first if path.parent not in {s.parent for s in splits}))
         return Listings(kept, _others(everything, kept))
     kept = (*splits, *first)

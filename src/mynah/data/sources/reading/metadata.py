@@ -13,9 +13,9 @@ from mynah.data.sources.reading.lines import (
     as_object,
     line_place,
     parse_json,
+    read_all,
     read_json_lines,
     read_lines,
-    read_whole,
 )
 from mynah.errors import UserError
 
@@ -83,7 +83,7 @@ def read_listing(path: Path, columns: dict[str, str], *, literal: bool = False) 
         found = {}
         for ours, theirs in names.items():
             value = row[theirs]
-            # NaN is what pandas writes into JSON for a cell that holds nothing; it is no time.
+            # NaN is what pandas writes into JSON for a cell that holds nothing; it is not a time.
             is_nothing = value is None or value == "" or (value != value and ours not in _TIMES)
             if not is_nothing:
                 found[ours] = value
@@ -151,9 +151,9 @@ def column_names(
 
 
 def _no_column(ours: str, what: str, path: Path | str, there: Sequence[str]) -> UserError:
-    told = ", ".join(name[:40] for name in there[:40])
+    names = ", ".join(name[:40] for name in there[:40])
     return UserError(
-        f"No column of the listing is known to hold {what}; it has: {told}.",
+        f"No column of the listing is known to hold {what}; it has: {names}.",
         where=str(path),
         fix=f"data.columns.{ours}=NAME_OF_THE_COLUMN",
     )
@@ -163,7 +163,7 @@ def holds_audio(path: Path) -> bool:
     """Whether a parquet file has recordings in itself, and not the names of their files.
 
     Raises:
-        UserError: It is no parquet file.
+        UserError: It is not a parquet file.
     """
     import pyarrow as pa
     import pyarrow.parquet
@@ -207,7 +207,7 @@ def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not one_list:
         yield from read_json_lines(path)
         return
-    for number, row in enumerate(parse_json(read_whole(path), path), 1):
+    for number, row in enumerate(parse_json(read_all(path), path), 1):
         yield number, as_object(row, path, number)
 
 

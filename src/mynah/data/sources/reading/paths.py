@@ -72,7 +72,7 @@ class AudioPaths:
             where: File and line, for the error.
 
         Raises:
-            UserError: It leads out of the corpus, or is no path at all.
+            UserError: It leads out of the corpus, or is not a path at all.
         """
         if not name.strip() or "\0" in name:
             raise UserError(f"{name!r} names no audio file.", where=where)

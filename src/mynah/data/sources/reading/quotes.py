@@ -109,9 +109,9 @@ def _names_audio(cell: str) -> bool:
     return PurePosixPath(cell.strip().strip('"')).suffix.lower() in AUDIO_SUFFIXES
 
 
-def _stray(path: str, number: int, told: str) -> UserError:
+def _stray(path: str, number: int, wrong: str) -> UserError:
     return UserError(
-        f"A quotation mark is opened on line {number} and {told}: the rows between would be lost.",
+        f"A quotation mark is opened on line {number} and {wrong}: the rows between would be lost.",
         where=line_place(path, number),
         fix='Close it, or write the field as "he said ""hello"" to me" (each mark inside doubled)',
     )

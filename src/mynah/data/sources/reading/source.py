@@ -227,7 +227,7 @@ class SplitFilesSource(RowSource):
     ) -> None:
         super().__init__(config, place, name=name, identity=identity)
         self._splits = splits
-        self.has_splits = set(splits) != {WHOLE}
+        self.has_splits = set(splits) != {ONLY_SPLIT}
 
     @abstractmethod
     def read(self, split: str, paths: Sequence[Path]) -> list[Row]:
@@ -244,7 +244,7 @@ class SplitFilesSource(RowSource):
         return self.read(part.key, self._splits[part.key])
 
 
-WHOLE = "train"  # the split of a corpus that has none
+ONLY_SPLIT = "train"  # the split of a corpus that has none
 
 # Other names that corpora use for the same split.
 _ALIASES = {

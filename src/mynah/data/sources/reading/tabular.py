@@ -195,19 +195,19 @@ def _rows(
         for cells in zip(*columns.values(), strict=True):
             row = dict(zip(columns, cells, strict=True))
             where = f"{corpus} {part.name}, row {len(rows)}"
-            told = {
+            texts = {
                 ours: values.text(row.get(ours), ours, where).strip()
                 for ours in ("id", "text", "speaker", "language")
             }
             channel = row.get("channel")
             rows.append(
                 Row(
-                    id=told["id"] or files[len(rows)] or f"{part.name}-{len(rows):07d}",
+                    id=texts["id"] or files[len(rows)] or f"{part.name}-{len(rows):07d}",
                     path=None,
-                    text=told["text"] or None,
+                    text=texts["text"] or None,
                     channel=first if channel is None else values.channel(channel, where),
-                    speaker=told["speaker"],
-                    language=told["language"],
+                    speaker=texts["speaker"],
+                    language=texts["language"],
                     context=values.terms(row.get("context"), "context", where),
                     source=part.key,
                     no_speech=values.truth(row.get("no_speech"), "no_speech", where),

@@ -6,22 +6,13 @@ from typing import TYPE_CHECKING
 
 from mynah.models.audio_llm.architecture import Architecture
 from mynah.models.audio_llm.requests import InstructionRequests
-from mynah.models.audio_llm.windows import WindowFrontend
+from mynah.models.audio_llm.windows import masked_windows
 from mynah.models.pretrained import weights
 
 if TYPE_CHECKING:
-    from transformers import AudioFlamingo3Processor, PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
     from mynah.models.pretrained.part import PretrainedPart
-
-
-def _frontend(processor: AudioFlamingo3Processor, config: PreTrainedConfig) -> WindowFrontend:
-    return WindowFrontend(
-        processor.feature_extractor,
-        arithmetic=processor._get_audio_token_length,
-        mask="input_features_mask",
-        max_seconds=processor.max_audio_len,
-    )
 
 
 def _model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrainedModel:
@@ -31,4 +22,4 @@ def _model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrainedModel:
     return model
 
 
-ARCHITECTURE = Architecture(_frontend, InstructionRequests, model=_model)
+ARCHITECTURE = Architecture(masked_windows, InstructionRequests, model=_model)

@@ -17,8 +17,7 @@ from transformers import (
 from mynah.data.audio.mel import mel_filters
 from mynah.models.audio_llm.architecture import Architecture, multimodal_model
 from mynah.models.audio_llm.frontend import AudioFrontend, clips_of, padded
-from mynah.models.audio_llm.prompts import Requests
-from mynah.models.audio_llm.requests import CLIP, terms_of, unframed
+from mynah.models.audio_llm.requests import ProcessorRequests, terms_of, unframed
 from mynah.models.pretrained import hub
 
 if TYPE_CHECKING:
@@ -81,10 +80,10 @@ class FunAsrNanoFeatureExtractor(SequenceFeatureExtractor):
         self.window = window
 
     def frames(self, samples: int) -> int:
-        """Stacked frames of a clip; a frame that is not whole is none."""
+        """Stacked frames of a clip; a frame that is not full is left out."""
         window, shift = self._window_and_shift
-        whole = 1 + (samples - window) // shift if samples >= window else 0
-        return -(-whole // self.stride_lfr)
+        full = 1 + (samples - window) // shift if samples >= window else 0
+        return -(-full // self.stride_lfr)
 
     @property
     def _window_and_shift(self) -> tuple[int, int]:
@@ -125,7 +124,7 @@ class FunAsrNanoFeatureExtractor(SequenceFeatureExtractor):
             return logmel
 
     def _stacked(self, frames: np.ndarray) -> np.ndarray:
-        """The first and the last frame are repeated, so that each stack is centred and whole."""
+        """The first and the last frame are repeated, so that each stack is centred and full."""
         size, stride = self.num_frames_lfr, self.stride_lfr
         count = -(-len(frames) // stride)
         before = (size - 1) // 2
@@ -191,27 +190,13 @@ class FunAsrFrontend(AudioFrontend):
         return {"input_features": filled, "input_features_mask": mask}
 
 
-class FunAsrRequests(Requests):
+class FunAsrRequests(ProcessorRequests["FunAsrNanoProcessor"]):
     """Languages by their Chinese names, context as a list of keywords."""
 
     languages = MappingProxyType({"zh": "chinese", "en": "english", "ja": "japanese"})
 
-    def __init__(
-        self, processor: FunAsrNanoProcessor, prompt: str | None, language: str | None
-    ) -> None:
-        self._processor = processor
-        super().__init__(processor, prompt, language)
-
     def text(self, language: str, context: str) -> str:
-        terms = terms_of(context)
-        text: str
-        (text,) = self._processor.apply_transcription_request(
-            [CLIP],
-            language=[language] if language else None,
-            keywords=[terms] if terms else None,
-            tokenize=False,
-        )
-        return text
+        return self._requested(language=language, keywords=terms_of(context))
 
     def transcript(self, written: str) -> str:
         return unframed(written.strip())

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from transformers import (
-    AutoTokenizer,
-    BatchFeature,
-    GraniteSpeechProcessor,
-    SequenceFeatureExtractor,
-)
+from transformers import AutoTokenizer, BatchFeature, GraniteSpeechProcessor
 
-from mynah.data.audio.mel import mel_filters
 from mynah.models.audio_llm.architecture import Architecture, Modules
 from mynah.models.audio_llm.frontend import AudioFrontend, clips_of, padded
 from mynah.models.audio_llm.requests import TemplateRequests
+from mynah.models.features.granite import GraniteFeatureExtractor
 from mynah.models.pretrained import hub
 
 if TYPE_CHECKING:
@@ -26,56 +22,42 @@ if TYPE_CHECKING:
 
     from mynah.models.pretrained.part import PretrainedPart
 
-_POWER_FLOOR = 1e-10  # of a mel bin, before the logarithm
-# What an empty frame is: log10 of that floor, or 8 below the loudest, then x / 4 + 1.
+_SPECTRUM = ("n_fft", "win_length", "hop_length")
+# What an empty frame is: log10 of the floor of a mel bin, or 8 below the loudest, then x / 4 + 1.
 _SILENCE = -10.0 / 4.0 + 1.0
 _RANGE = 8.0 / 4.0
 # ibm-granite/granite-speech-3.3-2b, its model card
 _INSTRUCTION = "can you transcribe the speech into a written format?"
 
 
-class GraniteSpeechFeatureExtractor(SequenceFeatureExtractor):
+class GraniteSpeechFeatureExtractor(GraniteFeatureExtractor):
     """Log-mel features, two frames stacked into one, without torchaudio.
 
     The same settings, files and numbers as transformers' own class, whose name it has: its
     processor works with it, and what is saved is loaded by plain transformers. After its
-    feature_extraction_granite_speech.py, whose spectrogram is torchaudio's
-    ``MelSpectrogram``.
+    feature_extraction_granite_speech.py.
 
     Args:
-        sampling_rate: Hertz of the audio.
-        n_fft: Samples of the Fourier transform.
-        win_length: Samples of the Hann window.
-        hop_length: Samples from one frame to the next.
         n_mels: Mel filters.
         projector_window_size: Feature frames that the projector turns into tokens at once.
         projector_downsample_rate: Feature frames for each of these tokens.
-        padding_value: What the audio is padded with.
+        kwargs: Of :class:`GraniteFeatureExtractor`.
     """
 
     model_input_names = ("input_features",)
 
     def __init__(
         self,
-        sampling_rate: int = 16000,
-        n_fft: int = 512,
-        win_length: int = 400,
-        hop_length: int = 160,
         n_mels: int = 80,
         projector_window_size: int = 15,
         projector_downsample_rate: int = 5,
-        padding_value: float = 0.0,
         **kwargs: Any,
     ) -> None:
         bins = kwargs.pop("feature_size", None) or n_mels
         # transformers keeps these under a name of their own in the files it writes.
         written = kwargs.pop("melspec_kwargs", None) or {}
-        super().__init__(
-            feature_size=bins, sampling_rate=sampling_rate, padding_value=padding_value, **kwargs
-        )
-        self.n_fft = written.get("n_fft", n_fft)
-        self.win_length = written.get("win_length", win_length)
-        self.hop_length = written.get("hop_length", hop_length)
+        kwargs |= {name: written[name] for name in _SPECTRUM if name in written}
+        super().__init__(feature_size=bins, **kwargs)
         self.n_mels = written.get("n_mels", bins)
         self.projector_window_size = projector_window_size
         self.projector_downsample_rate = projector_downsample_rate
@@ -92,29 +74,10 @@ class GraniteSpeechFeatureExtractor(SequenceFeatureExtractor):
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         """float32 [samples] to float32 [frames, 2 * n_mels]."""
-        import torch
-
-        waveform = torch.from_numpy(np.array(audio, dtype=np.float32))
-        # Reflection needs more samples than it repeats.
-        missing = self.n_fft // 2 + 1 - len(waveform)
-        count = 2 * self.frames(len(waveform))
-        with torch.no_grad():
-            if missing > 0:
-                waveform = torch.nn.functional.pad(waveform, (0, missing))
-            spectrum = torch.stft(
-                waveform,
-                self.n_fft,
-                self.hop_length,
-                self.win_length,
-                torch.hann_window(self.win_length),
-                return_complex=True,
-            )
-            power = spectrum.abs().square_()  # [fft/2 + 1, frames]
-            filters = mel_filters(self.n_mels, self.n_fft // 2 + 1, self.sampling_rate)
-            logmel = (torch.tensor(filters).T @ power).T.clamp_min_(_POWER_FLOOR).log10_()
-            logmel = logmel.clamp_min_(logmel.max() - 8.0).div_(4).add_(1)
-            stacked: np.ndarray = logmel[:count].reshape(-1, 2 * self.n_mels).contiguous().numpy()
-            return stacked
+        count = 2 * self.frames(len(audio))
+        logmel = self.log_mel(audio, bins=self.n_mels, span=4 * _RANGE).T
+        stacked: np.ndarray = logmel[:count].reshape(-1, 2 * self.n_mels).contiguous().numpy()
+        return stacked
 
     def __call__(self, audios: Any, device: str | None = "cpu") -> BatchFeature:
         """Features of clips, each of its own length and zeros behind it, as the processor asks.
@@ -190,15 +153,9 @@ def _processor(part: PretrainedPart) -> GraniteSpeechProcessor:
     return made
 
 
-def _requests(
-    processor: GraniteSpeechProcessor, prompt: str | None, language: str | None
-) -> TemplateRequests:
-    return TemplateRequests(processor, prompt, language, instruction=_INSTRUCTION, inline=True)
-
-
 ARCHITECTURE = Architecture(
     GraniteSpeechFrontend,
-    _requests,
+    functools.partial(TemplateRequests, instruction=_INSTRUCTION, inline=True),
     Modules(encoder=("model.encoder",), projector=("model.projector",)),
     processor=_processor,
 )

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mynah.models.audio_llm.architecture import Architecture
-from mynah.models.audio_llm.prompts import Requests
-from mynah.models.audio_llm.requests import CLIP, terms_of
+from mynah.models.audio_llm.requests import ProcessorRequests, terms_of
 from mynah.models.audio_llm.windows import WindowFrontend
 
 if TYPE_CHECKING:
@@ -27,25 +26,14 @@ def _frontend(
     return WindowFrontend(processor.feature_extractor, arithmetic=count, mask="input_features_mask")
 
 
-class MossRequests(Requests):
+class MossRequests(ProcessorRequests["MossTranscribeDiarizeProcessor"]):
     """Segments with their times and speakers; seconds are written between the audio's tokens.
 
     That one speaker begins at once is given in training; when it ends is not learned.
     """
 
-    def __init__(
-        self, processor: MossTranscribeDiarizeProcessor, prompt: str | None, language: str | None
-    ) -> None:
-        self._processor = processor
-        super().__init__(processor, prompt, language)
-
     def text(self, language: str, context: str) -> str:
-        terms = terms_of(context)
-        text: str
-        (text,) = self._processor.apply_transcription_request(
-            [CLIP], keywords=[terms] if terms else None, tokenize=False
-        )
-        return text
+        return self._requested(keywords=terms_of(context))
 
     def audio(self, tokens: int) -> list[int]:
         return self._ids(self._processor.replace_audio_token({"num_audio_tokens": [tokens]}, 0))

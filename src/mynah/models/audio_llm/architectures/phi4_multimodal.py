@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -82,15 +83,9 @@ def _model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrainedModel:
     return model
 
 
-def _requests(
-    processor: AudioHalf[Phi4MultimodalFeatureExtractor], prompt: str | None, language: str | None
-) -> TemplateRequests:
-    return TemplateRequests(processor, prompt, language, instruction=_INSTRUCTION, inline=True)
-
-
 ARCHITECTURE = Architecture(
     Phi4Frontend,
-    _requests,
+    functools.partial(TemplateRequests, instruction=_INSTRUCTION, inline=True),
     Modules(
         encoder=(f"{_AUDIO}.encoder",),
         projector=(f"{_AUDIO}.up_proj_for_speech", f"{_AUDIO}.down_proj_for_speech"),

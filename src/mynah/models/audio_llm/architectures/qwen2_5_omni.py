@@ -1,7 +1,8 @@
-"""Qwen2.5-Omni: the half of it that takes audio and writes, without what sees and speaks."""
+"""Qwen2.5-Omni: the half of it that takes audio and writes text, no vision, no speech."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -58,15 +59,9 @@ def _model(part: PretrainedPart, config: PreTrainedConfig) -> PreTrainedModel:
     return model
 
 
-def _requests(
-    processor: AudioHalf[WhisperFeatureExtractor], prompt: str | None, language: str | None
-) -> TemplateRequests:
-    return TemplateRequests(processor, prompt, language, instruction=_INSTRUCTION, inline=False)
-
-
 ARCHITECTURE = Architecture(
     PackedFrontend,
-    _requests,
+    functools.partial(TemplateRequests, instruction=_INSTRUCTION, inline=False),
     Modules(projector=(), idle=("model.visual", "model.audio_tower.audio_bos_eos_token")),
     processor=_processor,
     model=_model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from mynah.models.audio_llm.architecture import Architecture
@@ -23,10 +24,6 @@ def _frontend(processor: Qwen2AudioProcessor, config: PreTrainedConfig) -> Windo
     )
 
 
-def _requests(
-    processor: Qwen2AudioProcessor, prompt: str | None, language: str | None
-) -> TemplateRequests:
-    return TemplateRequests(processor, prompt, language, instruction=_INSTRUCTION, inline=False)
-
-
-ARCHITECTURE = Architecture(_frontend, _requests)
+ARCHITECTURE = Architecture(
+    _frontend, functools.partial(TemplateRequests, instruction=_INSTRUCTION, inline=False)
+)

@@ -11,8 +11,7 @@ from transformers.models.qwen3_asr.processing_qwen3_asr import LANGUAGE_CODE_TO_
 
 from mynah.models.audio_llm.architecture import Architecture
 from mynah.models.audio_llm.frontend import AudioFrontend, padded
-from mynah.models.audio_llm.prompts import Requests
-from mynah.models.audio_llm.requests import CLIP
+from mynah.models.audio_llm.requests import ProcessorRequests
 
 if TYPE_CHECKING:
     import torch
@@ -55,26 +54,13 @@ class ChunkedMelFrontend(AudioFrontend):
         return {"input_features": filled.transpose(1, 2), "input_features_mask": mask}
 
 
-class Qwen3AsrRequests(Requests):
+class Qwen3AsrRequests(ProcessorRequests["Qwen3ASRProcessor"]):
     """``language English<asr_text>`` begins the answer, context is the system's turn."""
 
     languages = MappingProxyType(LANGUAGE_CODE_TO_NAME)
 
-    def __init__(
-        self, processor: Qwen3ASRProcessor, prompt: str | None, language: str | None
-    ) -> None:
-        self._processor = processor
-        super().__init__(processor, prompt, language)
-
     def text(self, language: str, context: str) -> str:
-        text: str
-        (text,) = self._processor.apply_transcription_request(
-            [CLIP],
-            language=[language] if language else None,
-            prompt=[context] if context else None,
-            tokenize=False,
-        )
-        return text
+        return self._requested(language=language, prompt=context)
 
     def given(self, language: str, seconds: float) -> list[int]:
         # As its authors train on rows whose language is not known.

@@ -12,8 +12,7 @@ from transformers.utils import logging
 
 from mynah.models.audio_llm.architecture import Architecture, Modules
 from mynah.models.audio_llm.frontend import AudioFrontend, padded
-from mynah.models.audio_llm.prompts import Requests
-from mynah.models.audio_llm.requests import CLIP
+from mynah.models.audio_llm.requests import ProcessorRequests
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +53,7 @@ class VibeVoiceFrontend(AudioFrontend):
         return {"input_values": filled[:, None], "padding_mask": mask}
 
 
-class VibeVoiceRequests(Requests):
+class VibeVoiceRequests(ProcessorRequests["VibeVoiceAsrProcessor"]):
     """A list of segments in JSON, as in microsoft/VibeVoice, finetuning-asr/lora_finetune.py.
 
     Who speaks when is given in training, what is said is learned.
@@ -62,18 +61,8 @@ class VibeVoiceRequests(Requests):
 
     seconds_matter = True
 
-    def __init__(
-        self, processor: VibeVoiceAsrProcessor, prompt: str | None, language: str | None
-    ) -> None:
-        self._processor = processor
-        super().__init__(processor, prompt, language)
-
     def text(self, language: str, context: str) -> str:
-        text: str
-        (text,) = self._processor.apply_transcription_request(
-            [CLIP], prompt=[context] if context else None, tokenize=False
-        )
-        return text
+        return self._requested(prompt=context)
 
     def timed(self, text: str, seconds: float) -> str:
         return text.replace(self._processor.audio_duration_token, f"{seconds:.2f}")

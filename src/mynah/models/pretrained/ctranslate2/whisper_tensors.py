@@ -72,7 +72,7 @@ def whisper_tensors(file: ModelFile) -> tuple[WhisperSizes, dict[str, Variable]]
         file: A ``model.bin``.
 
     Raises:
-        ValueError: It is no Whisper, or quantized, or variables are missing, left over, or of
+        ValueError: It is not a Whisper, or quantized, or variables are missing, left over, or of
             another shape; the text ends a sentence that begins with the file's name.
     """
     if (file.spec, file.revision) != (SPEC, REVISION):

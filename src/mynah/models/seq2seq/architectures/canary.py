@@ -41,12 +41,7 @@ class CanaryPrompts(Prompts):
 
 
 def _prompts(
-    model: PreTrainedModel,
-    processor: Any,
-    language: str | None,
-    task: str | None,
-    *,
-    timed: bool,
+    model: PreTrainedModel, processor: Any, language: str | None, task: str | None, *, timed: bool
 ) -> Prompts:
     return CanaryPrompts(processor, language, task)
 

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class CohereFrontend(Frontend):
-    """Cohere's log-mel features of the whole clip: its extractor would cut a long one in pieces."""
+    """Cohere's log-mel features of a clip at once: its extractor would cut a long one in pieces."""
 
     def __init__(self, extractor: Any, frames: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        whole = copy.copy(extractor)
-        whole.max_audio_clip_s = math.inf
-        self._whole = whole
+        uncut = copy.copy(extractor)
+        uncut.max_audio_clip_s = math.inf
+        self._uncut = uncut
         super().__init__(extractor, frames)
         self.max_features = round(extractor.max_audio_clip_s / (self.feature_seconds or 1))
 
     def features(self, audio: np.ndarray) -> np.ndarray:
-        made = self._whole(
+        made = self._uncut(
             np.asarray(audio, dtype=np.float32),
             sampling_rate=self.sample_rate,
             return_tensors="np",
@@ -61,12 +61,7 @@ class CoherePrompts(Prompts):
 
 
 def _prompts(
-    model: PreTrainedModel,
-    processor: Any,
-    language: str | None,
-    task: str | None,
-    *,
-    timed: bool,
+    model: PreTrainedModel, processor: Any, language: str | None, task: str | None, *, timed: bool
 ) -> Prompts:
     return CoherePrompts(processor, language, task)
 

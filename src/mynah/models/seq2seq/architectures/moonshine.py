@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class MoonshineFrontend(WaveformFrontend):
-    """Samples as they are, with a mask: Moonshine is always told what is padding.
+    """Samples as they are, with a mask: Moonshine is always given what is padding.
 
     Args:
         extractor: A ``Wav2Vec2FeatureExtractor``.
         frames: Samples to encoder frames.
-        multiple: Samples of a frame of the streaming models, which take whole ones alone: the
+        multiple: Samples of a frame of the streaming models, which take full ones alone: the
             last is filled with silence.
         longest: Most samples that it takes, or None.
     """

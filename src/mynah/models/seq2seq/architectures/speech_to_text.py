@@ -43,12 +43,7 @@ class Speech2TextPrompts(Prompts):
 
 
 def _prompts(
-    model: PreTrainedModel,
-    processor: Any,
-    language: str | None,
-    task: str | None,
-    *,
-    timed: bool,
+    model: PreTrainedModel, processor: Any, language: str | None, task: str | None, *, timed: bool
 ) -> Prompts:
     return Speech2TextPrompts(start_token(model), processor.tokenizer, language, task)
 

@@ -45,17 +45,12 @@ class WhisperPrompts(Prompts):
             self._end = [vocabulary[f"<|{self.task}|>"], *self._end]
 
     def tokens(self, language: str) -> list[int]:
-        told = [self._language_tokens[language]] if self.languages else []
-        return [self._start, *told, *self._end]
+        language_ids = [self._language_tokens[language]] if self.languages else []
+        return [self._start, *language_ids, *self._end]
 
 
 def _prompts(
-    model: PreTrainedModel,
-    processor: Any,
-    language: str | None,
-    task: str | None,
-    *,
-    timed: bool,
+    model: PreTrainedModel, processor: Any, language: str | None, task: str | None, *, timed: bool
 ) -> Prompts:
     return WhisperPrompts(model, processor.tokenizer, language, task, timed=timed)
 
@@ -76,7 +71,7 @@ def _record(model: PreTrainedModel, *, language: str | None, task: str | None, t
             setattr(settings, name, value)
     if timed:
         settings.return_timestamps = True
-    # Otherwise it is made of the model's configuration again when it is loaded.
+    # Otherwise it is built from the model's configuration again when it is loaded.
     settings._from_model_config = False
 
 

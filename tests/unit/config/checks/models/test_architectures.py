@@ -26,7 +26,7 @@ def refusal(*arguments, origins=None, **settings):
     return error
 
 
-def test_every_ctc_class_of_transformers_can_be_drawn_and_the_setting_names_them_all():
+def test_every_ctc_class_of_transformers_can_be_initialized_and_the_setting_names_them_all():
     assert set(SIZED_ARCHITECTURES) == {FASTCONFORMER, *MODEL_FOR_CTC_MAPPING_NAMES}
     assert set(all_settings()["model.architecture"].choices) == set(SIZED_ARCHITECTURES)
 
@@ -48,7 +48,7 @@ def test_a_size_that_an_architecture_does_not_have_is_refused_with_the_reason(si
     assert said in str(error) and error.setting == f"model.encoder.{next(iter(sizes))}"
 
 
-def test_what_a_preset_says_of_another_architecture_is_no_mistake_and_what_is_typed_is():
+def test_what_a_preset_says_of_another_architecture_is_not_a_mistake_and_what_is_typed_is():
     name = "model.encoder.mel_bins"
     given = config(architecture="wavlm", sizes={"mel_bins": 40})
     check(given, {name: Origin("group", "model/small.yaml:9")})
@@ -115,7 +115,7 @@ def test_what_cannot_be_built_is_refused_with_what_can(settings, instead):
         setattr(given.model.encoder, name.rsplit(".", 1)[1], int(value))
     else:
         setattr(given.model, name.removeprefix("model."), None if value == "null" else value)
-    check(given)  # the fix mends it
+    check(given)  # the fix works
 
 
 def test_a_new_tokenizer_is_for_a_pretrained_model():

@@ -15,7 +15,7 @@ _NAMED = 40  # characters named in a message
 _MUCH = 0.02  # a share of all characters that a word error rate suffers from
 
 
-class Spelling:
+class Labeller:
     """Turns transcripts into labels.
 
     Args:
@@ -30,7 +30,7 @@ class Spelling:
         self._only_plain_apostrophes = "'" in vocabulary and "\u2019" not in vocabulary
         # Asked once: a tokenizer takes a while to say what its unknown token is.
         self._not_said = {tokenizer.unk_token_id, *special}
-        # Transcripts are spelled by the thousand a second: without what a call of
+        # Transcripts are tokenized by the thousand a second: without what a call of
         # transformers' class does beside it, that takes a third of the time.
         self._plain = PlainText(tokenizer)
         self._quick = getattr(tokenizer, "backend_tokenizer", None)
@@ -51,7 +51,7 @@ class Spelling:
         return text.upper() if self._letter_case == "upper" else lower(text)
 
     def labels(self, text: str) -> list[int]:
-        """Token ids of a text; what cannot be spelled is left out."""
+        """Token ids of a text; what cannot be written is left out."""
         return [one for one in self._ids(text) if one not in self._not_said]
 
     def _ids(self, text: str) -> list[int]:
@@ -62,13 +62,13 @@ class Spelling:
         return ids
 
     def missing(self, texts: Sequence[str]) -> tuple[list[str], float]:
-        """Characters of a corpus that cannot be spelled, and their share of all, spaces apart."""
+        """Characters of a corpus that cannot be written, and their share of all, spaces apart."""
         counts = Counter("".join(map(self.cased, texts)))
         counts = Counter({one: count for one, count in counts.items() if not one.isspace()})
-        unknown = sorted(one for one in counts if not self._spells(one))
+        unknown = sorted(one for one in counts if not self._writes(one))
         return unknown, sum(counts[one] for one in unknown) / max(1, counts.total())
 
-    def _spells(self, character: str) -> bool:
+    def _writes(self, character: str) -> bool:
         ids = self._ids(character)
         unknown = self._tokenizer.unk_token_id
         if unknown is not None and unknown in ids:
@@ -77,14 +77,14 @@ class Spelling:
         return bool(self._tokenizer.decode(self.labels(character)).strip())
 
     def say_what_is_missing(self, texts: Sequence[str], *, instead: str | None = None) -> None:
-        """Name the characters of a corpus that the tokenizer cannot spell.
+        """Name the characters of a corpus that the tokenizer cannot write.
 
         Args:
             texts: The transcripts.
             instead: A setting that gives the model another tokenizer, where there is one.
 
         Raises:
-            UserError: It can spell none of them.
+            UserError: It can write none of them.
         """
         self._say_what_grows(texts)
         unknown, share = self.missing(texts)
@@ -125,7 +125,7 @@ class Spelling:
 
 
 def _letter_case(tokenizer: Any) -> str | None:
-    """``"upper"`` or ``"lower"`` where the tokenizer spells in that case alone."""
+    """``"upper"`` or ``"lower"`` where the tokenizer writes in that case alone."""
     pieces = "".join(set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens))
     upper = any(letter.isupper() for letter in pieces)
     lower = any(letter.islower() for letter in pieces)

@@ -1,0 +1,128 @@
+"""What families of transformers' recognizers share, whose labels stand on frames or are written."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from mynah.config.tuning import Tuning, tuning_of_recognizer
+from mynah.models.family import Family, LossSum
+from mynah.models.lora import adapters
+from mynah.models.parameters import parameter_table
+from mynah.models.pretrained import weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from mynah.config.schema import ModelConfig
+    from mynah.models.features.frontends import Frontend
+    from mynah.models.pretrained.usage import RecordedUsage
+    from mynah.models.text.labeller import Labeller
+
+
+class Recognizer(Family):
+    """A model of transformers, or that model with LoRA, with its processor.
+
+    Attributes:
+        processor: Its processor.
+    """
+
+    processor: Any
+    _revisions: dict[str, str]
+
+    @classmethod
+    def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Self:
+        """From our own adapter: trained on as it is, or merged and then trained in full."""
+        family = cls.load(directory, offline=offline)
+        learns = family._learns(config)
+        model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
+        if not learns.adapts:
+            family._freeze(model, learns)
+        return family._around(model, config)
+
+    def _learns(self, config: ModelConfig) -> Tuning:
+        """What is done with each part of the model."""
+        return tuning_of_recognizer(config)
+
+    @abstractmethod
+    def _freeze(self, model: Any, learns: Tuning) -> None:
+        """Take out of training what of a model without an adapter does not learn."""
+
+    @abstractmethod
+    def _around(self, model: Any, config: ModelConfig) -> Self:
+        """The family around its own model, or that model with its adapter merged."""
+
+    def parameter_table(self) -> list[tuple[str, int, int]]:
+        return parameter_table(self.model)
+
+    def base_revisions(self) -> dict[str, str]:
+        return dict(self._revisions)
+
+
+class FrameRecognizer(Recognizer):
+    """One whose labels stand on the frames of its encoder: CTC, and transducers.
+
+    Attributes:
+        frontend: Makes the encoder's input.
+        blank: The label that stands for none.
+    """
+
+    frontend: Frontend
+    blank: int
+    _labeller: Labeller
+
+    def save(self, directory: Path) -> None:
+        weights.save_recognizer(self.model, directory)
+        self.processor.save_pretrained(directory)
+
+    def features(self, audio: np.ndarray) -> np.ndarray:
+        return self.frontend.features(audio)
+
+    def labels(self, text: str) -> list[int]:
+        return self._labeller.labels(text)
+
+    def output_length(self, samples: int) -> int:
+        return self.frontend.output_length(samples)
+
+    def _loss_sum(self, losses: torch.Tensor, batch: dict[str, torch.Tensor]) -> LossSum:
+        """The batch's loss from each utterance's own, [batch]."""
+        weights = batch["weights"].to(losses)
+        # Where nobody speaks there is no label, and the blanks are learned from all the same.
+        labels = batch["label_lengths"].clamp(min=1).to(weights)
+        return LossSum(total=(losses * weights).sum(), count=(labels * weights).sum())
+
+
+class WritingRecognizer(Recognizer):
+    """One whose decoder writes token by token, as its checkpoint records.
+
+    Args:
+        model: The model.
+        processor: Its processor.
+        revisions: Names of the pretrained parts with their commits.
+
+    Attributes:
+        kind: Its architecture, as transformers calls it.
+        usage: How it is used.
+    """
+
+    pretrained = True
+    usage: RecordedUsage
+
+    def __init__(
+        self, model: Any, processor: Any, *, revisions: dict[str, str] | None = None
+    ) -> None:
+        self.model = model
+        self.processor = processor
+        self.tokenizer = processor.tokenizer
+        self.kind: str = weights.own(model).config.model_type
+        self._revisions = dict(revisions or {})
+
+    def save(self, directory: Path) -> None:
+        base = weights.own(self.model)
+        self.usage.record(base)
+        weights.save_recognizer(self.model, directory)
+        if adapters.is_adapted(self.model):
+            base.generation_config.save_pretrained(directory)
+        self.processor.save_pretrained(directory)
