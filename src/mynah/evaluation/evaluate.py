@@ -141,7 +141,7 @@ def evaluate_split(
 
 
 def _check_weights(family: Family) -> None:
-    """Refuse to measure a model whose weights are no numbers: its texts would be empty.
+    """Refuse to measure a model whose weights are not numbers: its texts would be empty.
 
     Raises:
         UserError: One of them is NaN or infinite.

@@ -251,7 +251,7 @@ def test_a_table_that_was_copied_is_taken_as_it_is(tmp_path, folder, monkeypatch
     assert read == []
 
 
-def test_a_drive_that_fails_is_no_fault_of_a_recording(tmp_path, folder, monkeypatch):
+def test_a_drive_that_fails_is_not_a_fault_of_a_recording(tmp_path, folder, monkeypatch):
     look = checking.files.inspect
 
     def inspect(file, **part):
