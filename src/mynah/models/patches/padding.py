@@ -194,6 +194,11 @@ def _install_folding(encoder: Any) -> None:
     encoder.register_forward_hook(_leave_remainder_out)
 
 
+# Whose first convolution has a norm over the samples of a clip, where feat_extract_norm=group.
+_NORMED_FIRST = (
+    "HubertModel", "SEWDModel", "SEWModel", "UniSpeechModel",
+    "UniSpeechSatModel", "Wav2Vec2ConformerModel", "Wav2Vec2Model", "WavLMModel",
+)  # fmt: skip
 _HUBERT_POSITIONS = ("pos_conv_embed.batch_norm", "pos_conv_embed.conv")
 
 # By the name of transformers' class: its hook, and the endings of the paths that get lengths.
@@ -209,9 +214,11 @@ _HOOKS: dict[str, tuple[_Hook, tuple[str, ...]]] = {
     "MoonshineEncoder": (_set_moonshine, ("groupnorm",)),
     "LasrEncoder": (_set_subsampled, (".conv.norm",)),
     "GraniteSpeech5EncoderConvolutionModule": (_set_strided, ("norm",)),
+    **dict.fromkeys(
+        _NORMED_FIRST, (_set_first_norm, ("feature_extractor.conv_layers.0.layer_norm",))
+    ),
 }
 _FOLDING = ("SEWEncoder", "SEWDEncoder")
-_FIRST_NORM = "feature_extractor.conv_layers.0.layer_norm"
 
 
 def install_padding(model: nn.Module) -> None:
@@ -221,13 +228,22 @@ def install_padding(model: nn.Module) -> None:
             module.__class__ = CausalConvolution
         if type(module).__name__ in _FOLDING:
             _install_folding(module)
-        hook, endings = _HOOKS.get(type(module).__name__, (_set_first_norm, ()))
+        rule = _rule(module)
+        if rule is None:
+            continue
+        hook, endings = rule
         aware = [
             part
             for path, part in module.named_modules()
-            if type(part) in _AWARE and (path.endswith(endings) if endings else path == _FIRST_NORM)
+            if type(part) in _AWARE and path.endswith(endings)
         ]
         for part in aware:
             part.__class__ = _AWARE[type(part)]
         if aware:
             module.register_forward_pre_hook(hook, with_kwargs=True)
+
+
+def _rule(module: nn.Module) -> tuple[_Hook, tuple[str, ...]] | None:
+    """The rule of a module's class, or of the class that it inherits; None: it needs none."""
+    names = (kind.__name__ for kind in type(module).__mro__)
+    return next((_HOOKS[name] for name in names if name in _HOOKS), None)
