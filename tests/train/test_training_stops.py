@@ -12,9 +12,10 @@ import torch
 from training_fakes import TinyCorpus, TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
 from mynah.evaluation.decode import decode
+from mynah.stopping.polling import poll
 from mynah.training.guards import slurm
 from mynah.training.guards import time_limit as time_limits
-from mynah.training.guards.stops import StopRequest
+from mynah.training.guards.stops import EvaluationStopped, StopRequest
 from mynah.training.guards.time_limit import TimeLimit, time_limit
 
 
@@ -119,6 +120,18 @@ def test_an_evaluation_is_left_in_the_middle_of_a_batch(tmp_path, number):
     assert time.monotonic() - started < 30
     assert stopped.interrupted and stopped.stopped_by == signal.Signals(number).name
     assert stopped.steps == 2 and stopped.best_checkpoint == tmp_path / "checkpoint-2"
+
+
+def test_of_several_processes_an_evaluation_is_left_only_where_it_looks(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    stop, reached = StopRequest(), []
+    with stop.listening(), pytest.raises(EvaluationStopped), stop.evaluating():
+        poll()
+        os.kill(os.getpid(), signal.SIGTERM)
+        reached.append("what the processes tell each other")
+        poll()
+    assert reached == ["what the processes tell each other"]
+    poll()  # outside of an evaluation it asks nothing
 
 
 def test_a_time_limit_stops_in_time_with_a_checkpoint_and_the_rest_is_done_later(

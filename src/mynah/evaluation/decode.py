@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from mynah import console, distributed
-from mynah.errors import UserError
+from mynah.errors import UserError, fault_of_machine
 from mynah.models.transcript import Clip
 from mynah.stopping.polling import poll
 
@@ -94,6 +94,8 @@ def decode(
                 try:
                     audio = corpus.read_audio(row)
                 except Exception as error:
+                    if fault_of_machine(error) is not None:
+                        raise  # a drive that fails is no fault of the recording
                     results.fail(row, error)
                 else:
                     clips[row] = Clip(audio, languages[row], contexts[row])

@@ -23,6 +23,7 @@ from rich.text import Text
 from mynah import console
 from mynah.errors import UserError
 from mynah.files import display_path
+from mynah.stopping.signals import taken
 from mynah.sweeps.jobs import LOG, Outcome, SweepJob, read_job, write_job
 from mynah.sweeps.scores import read_score
 
@@ -239,14 +240,13 @@ def _stop(running: Sequence[_Running], interrupts: Sequence[int]) -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """Collects SIGINT, SIGTERM and SIGHUP while the jobs run, instead of dying of them."""
+    """Collects the signals that end a command while the jobs run, instead of dying of them."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
-    wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     before = {
-        number: signal.signal(number, lambda got, frame: received.append(got)) for number in wanted
+        number: signal.signal(number, lambda got, frame: received.append(got)) for number in taken()
     }
     try:
         yield received

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import random
 
@@ -51,6 +52,18 @@ def test_an_unreadable_row_stays_in_the_result_with_its_reason():
     assert [h.text for h in result] == [*WORDS[:4], "", *WORDS[5:]]
     assert result[4].error == "the file is cut off"
     assert [h.error for h in result if h.id != "utt-4"] == [None] * 9
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE])
+def test_a_drive_that_fails_ends_the_evaluation_and_counts_nothing_as_wrong(number):
+    corpus = FakeCorpus(WORDS)
+
+    def read_audio(row):
+        raise OSError(number, "broken", f"{row}.wav")
+
+    corpus.read_audio = read_audio
+    with pytest.raises(OSError, match="broken"):
+        decode(FakeFamily(WORDS), corpus, batch_seconds=100, progress=False)
 
 
 def test_an_utterance_that_breaks_its_batch_costs_only_itself():

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Sampler
 
 from mynah.data.augmentation import draws
 from mynah.data.positions import Batches, Key, Position
-from mynah.errors import UserError
+from mynah.errors import UserError, fault_of_machine
 from mynah.models.family import Example, token_weight
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         try:
             return self._loaded(position, utterance, labels)
         except _READ_ERRORS as error:
+            if fault_of_machine(error) is not None:
+                raise  # a drive that fails is no fault of the recording
             what = error.what if isinstance(error, UserError) else str(error)
             return LoadedRow(utterance.id, position, problem=what or type(error).__name__)
 
