@@ -43,12 +43,13 @@ _PLAIN_SECONDS = 10.0  # between two progress lines where the output is not a te
 
 
 class _Screen:
-    """Standard output, whose end is not that of the work: what nobody reads any more is dropped.
+    """Standard output or error, whose end is not that of the work: what nobody reads is dropped.
 
     A pipe may be closed (``| head -1``), a terminal gone, a file on a full disk.
     """
 
     def __init__(self) -> None:
+        self.is_error = False
         self._lost = False
 
     @property
@@ -66,7 +67,7 @@ class _Screen:
         self._try(lambda stream: stream.flush())
 
     def _try(self, action: Callable[[TextIO], object]) -> None:
-        stream = _standard_output()
+        stream = self._stream()
         if self._lost or stream is None:
             return
         try:
@@ -78,17 +79,18 @@ class _Screen:
             _LOG.warning("The screen cannot be written to any more (%s): this log goes on", problem)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(_standard_output(), name)
+        return getattr(self._stream(), name)
 
-
-def _standard_output() -> TextIO | None:
-    stream: TextIO | None = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
-    return stream
+    def _stream(self) -> TextIO | None:
+        standard = sys.stderr if self.is_error else sys.stdout
+        stream: TextIO | None = getattr(standard, "rich_proxied_file", standard)
+        return stream
 
 
 # Of several processes that train one model, the first prints.
+_screen = _Screen()
 _console = Console(
-    file=cast(TextIO, _Screen()),
+    file=cast(TextIO, _screen),
     highlight=False,
     soft_wrap=True,
     quiet=os.environ.get("RANK", "").strip("0 ").isdecimal(),
@@ -100,9 +102,9 @@ def hush(quiet: bool) -> None:
     _console.quiet = quiet
 
 
-def use_stderr() -> None:
+def use_stderr(wanted: bool = True) -> None:
     """Print to standard error from now on: standard output is for what a command makes."""
-    _console.stderr = True
+    _screen.is_error = wanted
 
 
 def console() -> Console:

@@ -41,17 +41,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RunResult:
+class Run:
     """What a run came to.
 
     Attributes:
         directory: The run's directory.
+        model: Where its model is: the best checkpoint of a training, or what was measured.
         evaluations: The final measurements by split name; empty where nothing was measured.
         report: The page, or None where nothing was measured.
         interrupted: Whether the user stopped it; a checkpoint was written then.
     """
 
     directory: Path
+    model: Path
     evaluations: dict[str, Evaluation]
     report: Path | None
     interrupted: bool = False
@@ -107,7 +109,7 @@ def run(
     origins: Mapping[str, Origin],
     run_directory: Path,
     working_directory: Path,
-) -> RunResult:
+) -> Run:
     """Train, or with ``eval_checkpoint`` measure.
 
     Args:
@@ -133,7 +135,7 @@ def run(
             raise
 
 
-def train(config: Config, place: RunPlace) -> RunResult:
+def train(config: Config, place: RunPlace) -> Run:
     """Corpus -> batches -> family -> training -> checkpoint -> evaluation -> report."""
     started = time.monotonic()
     resume = checkpoint_to_resume(config, place)
@@ -152,15 +154,15 @@ def train(config: Config, place: RunPlace) -> RunResult:
             record.status = "interrupted"
             place.say_what_was_replaced()
             say_how_to_go_on(config, outcome)
-            return RunResult(place.run, {}, None, interrupted=True)
+            return Run(place.run, place.output, {}, None, interrupted=True)
         best = best_of(outcome, family, planned.config)
         evaluations = measured(planned.config, best, rows.data.evaluation)
         report = reported(planned.config, place, rows.data, evaluations, best, outcome)
     say_what_is_next(place, report, seconds=time.monotonic() - started)
-    return RunResult(place.run, evaluations, report)
+    return Run(place.run, place.output, evaluations, report)
 
 
-def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> RunResult:
+def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> Run:
     """Checkpoint -> corpora -> evaluation -> report: with the model's own settings, and its own
     data unless another corpus is named."""
     checkpoint, settings = checkpoint_to_measure(config, origins, place)
@@ -193,7 +195,7 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> 
             decoding=family.describe_decoding(),
         )
     console.say(f"Report: {_displayed(report, place.working)}")
-    return RunResult(place.run, evaluations, report)
+    return Run(place.run, checkpoint, evaluations, report)
 
 
 def checkpoint_to_resume(config: Config, place: RunPlace) -> Path | None:

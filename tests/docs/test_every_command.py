@@ -17,7 +17,10 @@ from mynah.cli.main import COMMANDS
 from mynah.config.hydra.compose import compose
 from mynah.config.plugins.registry import _entry_points
 
-PARSED = ("data download", "data segment", "merge", "models", "config explain", "config diff")
+PARSED = (
+    "data download", "data segment", "merge", "models", "transcribe",
+    "config explain", "config diff",
+)  # fmt: skip
 WITH_SETTINGS = ("data prepare", "data inspect", "data augment", "prefetch")
 MODULES = {
     "data download": "mynah.cli.data.download",
@@ -27,6 +30,7 @@ MODULES = {
     "data augment": "mynah.cli.data.augment",
     "merge": "mynah.cli.merge",
     "models": "mynah.cli.models",
+    "transcribe": "mynah.cli.transcribe",
     "prefetch": "mynah.cli.prefetch",
     "config explain": "mynah.cli.config",
     "config diff": "mynah.cli.config",

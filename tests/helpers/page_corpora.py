@@ -68,6 +68,7 @@ def lay_out(folder: Path) -> Path:
     _tars(folder / "shards")
     _long_recordings(folder / "lectures")
     _long_recordings(folder / "subtitled", subtitles=True)
+    _write(folder / "call.wav", "abc cab", 2)
     _write(folder / "musan" / "noise" / "hum.wav", "mmm", 3)
     return folder
 

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     if "--hydra-help" in arguments:
         return command_line(job, arguments, "mynah train")
     try:
-        settings = _as_settings(arguments)
+        settings = as_settings(arguments)
     except UserError as problem:
         return exit_status(functools.partial(_fail, problem))
     return command_line(job, settings, "mynah train")
@@ -50,7 +50,7 @@ def _fail(problem: Exception) -> None:
     raise problem
 
 
-def _as_settings(arguments: Sequence[str]) -> list[str]:
+def as_settings(arguments: Sequence[str]) -> list[str]:
     """The arguments of a run, the plain ones as the settings that they stand for.
 
     Raises:

@@ -16,6 +16,8 @@ from mynah.errors import UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from mynah.run import Run
+
 
 def run_overrides(composed: Composed) -> list[str]:
     """Hydra's settings of one run: its own directory; none on the ranks behind the first.
@@ -124,30 +126,44 @@ def run_job(config: DictConfig) -> Any:
     from hydra.types import RunMode
 
     logging.raiseExceptions = False  # a log on a full disk is not a reason to print tracebacks
-    hydra = HydraConfig.get()
-    directories = [Path(s.path) for s in hydra.runtime.config_sources if s.schema == "file"]
-
-    def composed() -> Composed:
-        return compose(
-            list(hydra.overrides.task),
-            directories=directories,
-            config_name=str(hydra.job.config_name),
-        )
-
-    def action() -> Any:
-        origins = composed().origins
-        from mynah.run import run
-
-        return run(
-            to_config(config, origins),
-            origins=origins,
-            run_directory=Path(hydra.runtime.output_dir),
-            working_directory=Path(hydra.runtime.cwd),
-        )
-
-    if hydra.mode == RunMode.MULTIRUN:
-        return action()
-    status = exit_status(action, requeues=lambda: composed().config.training.requeue)
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return run_composed(config)
+    status = exit_status(
+        lambda: run_composed(config), requeues=lambda: _composed().config.training.requeue
+    )
     if status:
         raise SystemExit(status)
     return None
+
+
+def run_composed(config: DictConfig) -> Run:
+    """The run of the settings that Hydra composed, in the directory that it made.
+
+    Raises:
+        UserError: Anything that is the user's to fix.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
+    origins = _composed().origins
+    from mynah.run import run
+
+    return run(
+        to_config(config, origins),
+        origins=origins,
+        run_directory=Path(hydra.runtime.output_dir),
+        working_directory=Path(hydra.runtime.cwd),
+    )
+
+
+def _composed() -> Composed:
+    """What Hydra's run was composed of, composed again with where each setting comes from."""
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
+    directories = [Path(s.path) for s in hydra.runtime.config_sources if s.schema == "file"]
+    return compose(
+        list(hydra.overrides.task),
+        directories=directories,
+        config_name=str(hydra.job.config_name),
+    )

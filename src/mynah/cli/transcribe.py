@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     from mynah import console
 
-    parsed = _parser().parse_args(arguments)
+    parsed = _parser().parse_intermixed_args(arguments)
     console.use_stderr()
     return exit_status(lambda: _transcribe(parsed))
 

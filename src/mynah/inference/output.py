@@ -95,8 +95,8 @@ class File:
 class Folder:
     """A folder with the transcripts of each recording, and a journal of what was done.
 
-    A file is written under its name when it is complete, and noted in the journal after, so that a
-    command that is killed and typed again continues where it was.
+    What is begun is noted, and what is complete, so that a command that is killed and typed again
+    continues where it was.
 
     Args:
         path: The folder.
@@ -117,6 +117,7 @@ class Folder:
         self._formats = formats
         self._settings = json.dumps(settings, sort_keys=True)
         self._overwrite = overwrite
+        self._line_end = ""  # of a line that a kill cut
         self._noted = self._read()
 
     def check(self, sources: Sequence[Source]) -> None:
@@ -147,16 +148,21 @@ class Folder:
         )
 
     def add(self, source: Source, transcription: Transcription) -> None:
+        self._note(source, "")
         for format, path in zip(self._formats, self._files(source), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, format.write(transcription, source.name))
-        if source.path is None:
-            return
-        line = json.dumps({"name": source.name, "key": self._key(source)}, ensure_ascii=False)
+        if source.path is not None:
+            self._note(source, self._key(source))
+
+    def _note(self, source: Source, key: str) -> None:
+        """Add a line to the journal; the key is "" of what is begun."""
+        line = json.dumps({"name": source.name, "key": key}, ensure_ascii=False)
         with (self._path / JOURNAL).open("a", encoding="utf-8") as journal:
-            journal.write(line + "\n")
+            journal.write(f"{self._line_end}{line}\n")
             journal.flush()
             os.fsync(journal.fileno())
+        self._line_end = ""
 
     def _files(self, source: Source) -> list[Path]:
         return [self._path / f"{source.name}{one.suffix}" for one in self._formats]
@@ -172,10 +178,11 @@ class Folder:
         """Names with their keys; a last line that a kill cut is not an entry."""
         found = {}
         try:
-            lines = (self._path / JOURNAL).read_text(encoding="utf-8").splitlines()
+            text = (self._path / JOURNAL).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return {}
-        for line in lines:
+        self._line_end = "" if text.endswith("\n") or not text else "\n"
+        for line in text.splitlines():
             try:
                 entry = json.loads(line)
                 found[str(entry["name"])] = str(entry["key"])

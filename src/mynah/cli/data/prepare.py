@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mynah.cli.exit_status import exit_status
+
+if TYPE_CHECKING:
+    from mynah.data.preparation.prepare import PreparedData
 
 _COMMAND = "mynah data prepare"
 
@@ -41,22 +45,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _prepare(parsed: argparse.Namespace) -> None:
-    from mynah import console
+def prepared(settings: Sequence[str], command: str = _COMMAND) -> PreparedData:
+    """The corpora that settings name, decoded and filtered, or opened where that was done.
+
+    Args:
+        settings: A folder, and settings as ``mynah train`` takes them.
+        command: How it is typed, for messages.
+
+    Raises:
+        UserError: A mistake in the settings or in a corpus.
+    """
     from mynah.cli.settings import read_settings
     from mynah.config.checkpointed import with_absolute_paths
-    from mynah.data.preparation.account import table_of_splits
     from mynah.data.preparation.prepare import prepare
 
     here = Path.cwd()
-    config = with_absolute_paths(
-        read_settings(parsed.settings, _COMMAND, trains=False).config, here
-    )
-    data = prepare(config.data, offline=config.offline, working_directory=here)
+    config = with_absolute_paths(read_settings(settings, command, trains=False).config, here)
+    return prepare(config.data, offline=config.offline, working_directory=here)
+
+
+def _prepare(parsed: argparse.Namespace) -> None:
+    from mynah import console
+    from mynah.data.preparation.account import table_of_splits
+
+    data = prepared(parsed.settings)
     table_of_splits(data.report)
     console.say(f"Prepared tables lie in {data.cache}")
     if parsed.to is not None:
-        directory = here / Path(parsed.to).expanduser()
+        directory = Path.cwd() / Path(parsed.to).expanduser()
         directory.mkdir(parents=True, exist_ok=True)
         data.write(directory)
         console.say(f"The full account: {directory / 'data.json'}")

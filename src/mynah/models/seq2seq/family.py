@@ -221,11 +221,10 @@ class Seq2Seq(WritingRecognizer):
     def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         import torch
 
-        features = [example.features for example in examples]
         prompts = [self._prompts.ids(example.language) for example in examples]
         targets = [self._timed(example) for example in examples]
         return {
-            **self._audio(features, max(map(len, features))),
+            **self._audio([example.features for example in examples]),
             "decoder_input_ids": padded_labels(
                 [[*prompt, *ids[:-1]] for prompt, ids in zip(prompts, targets, strict=True)],
                 self._end,
@@ -241,9 +240,9 @@ class Seq2Seq(WritingRecognizer):
             ids[-2] = self._first_time + end_timestamp(example, self.feature_seconds)
         return ids
 
-    def _audio(self, features: Sequence[np.ndarray], length: int) -> dict[str, torch.Tensor]:
-        """What the encoder takes of a batch's features."""
-        batch = self.frontend.pad(features, length)
+    def _audio(self, features: Sequence[np.ndarray], length: int = 0) -> dict[str, torch.Tensor]:
+        """What the encoder takes of a batch's features, of ``length`` or as long as the longest."""
+        batch = self.frontend.pad(features, length or max(map(len, features)))
         if self._has_window:
             batch["input_features"] = batch["input_features"].transpose(1, 2)
             mask = batch.pop("attention_mask", None)
