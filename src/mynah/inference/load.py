@@ -54,6 +54,8 @@ def load(
     with network_only_if(not offline):
         if checkpoint is not None:
             family, config = _of_checkpoint(checkpoint, settings, offline=offline)
+        elif Path(plain).is_dir():
+            family, config = _of_folder(plain, settings, offline=offline)
         else:
             from mynah.models import registry
 
@@ -76,7 +78,7 @@ def load(
         family,
         name=str(model),
         language=language,
-        tuned=checkpoint is not None,
+        tuned=checkpoint is not None or (Path(plain) / "adapter_config.json").is_file(),
         batching=batching,
         aligner=beside,
     )
@@ -136,6 +138,23 @@ def _of_checkpoint(
     registry.check_checkpoint(checkpoint, offline=offline)
     family = registry.load(checkpoint, offline=offline, attention=config.attn_implementation)
     family.configure_decoding(config)
+    return family, config
+
+
+def _of_folder(
+    folder: str, settings: Sequence[str], *, offline: bool
+) -> tuple[Family, ModelConfig]:
+    """The model of a folder without the settings of a training: it decodes as it was saved."""
+    from mynah.models import registry
+    from mynah.models.pretrained import hub
+    from mynah.models.pretrained.part import PretrainedName
+
+    part = hub.resolve(PretrainedName(name=folder, offline=offline, setting=_SETTING))
+    registry.check_checkpoint(part.folder, offline=offline)
+    family = registry.load(part.folder, offline=offline)
+    config = _decoding(ModelConfig(), settings)
+    if settings:
+        family.configure_decoding(config)
     return family, config
 
 

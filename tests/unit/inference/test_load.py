@@ -1,0 +1,118 @@
+"""A recognizer from whatever a model can be: it transcribes as that model does."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import standins
+from families import FAMILIES, build, shifted
+
+import mynah
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.transcript import Clip
+
+PRETRAINED = ("hubert_ctc", "parakeet_tdt", "whisper_asr_english", "qwen3_asr")
+
+
+def texts(family, clips):
+    return [one.text for one in family.transcribe([Clip(clip) for clip in clips])]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_transcribes_from_its_own_folder(family, checkpoints, clips, tmp_path):
+    made = build(family, checkpoints)
+    made.save(tmp_path / "model")
+    recognizer = mynah.load(tmp_path / "model", offline=True)
+    found = list(recognizer.transcribe_many(clips))
+    assert [one.text for one in found] == texts(made, clips)
+    assert [one.error for one in found] == [None] * len(clips)
+    assert recognizer.family.name == family and not recognizer.family.model.training
+
+
+@pytest.mark.parametrize("kind", PRETRAINED)
+def test_a_hub_name_is_the_model_of_that_name(kind, checkpoints, clips, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    standins.install(tmp_path, f"someone/{kind.replace('_', '-')}", kind)
+    recognizer = mynah.load(f"someone/{kind.replace('_', '-')}", offline=True)
+    # Another way to the same weights: a folder, by the loader of checkpoints.
+    expected = texts(registry.load(checkpoints(kind), offline=True), clips)
+    assert [one.text for one in recognizer.transcribe_many(clips)] == expected
+
+
+@pytest.fixture
+def adapter(checkpoints, tmp_path):
+    """An adapter that changes what its base writes, and the folder of its base."""
+    base = shutil.copytree(checkpoints("whisper_asr"), tmp_path / "base")
+    made = shifted(build("seq2seq", lambda kind: base, use_lora=True), scale=0.5)
+    made.save(tmp_path / "adapter")
+    return made, tmp_path / "adapter", base
+
+
+def test_an_adapter_is_loaded_on_its_base(adapter, clips):
+    made, folder, base = adapter
+    found = [one.text for one in mynah.load(folder).transcribe_many(clips)]
+    assert found == texts(made, clips)
+    plain = mynah.load(base, settings=["model.language=en"])
+    assert found != [one.text for one in plain.transcribe_many(clips)]
+
+
+def test_an_adapter_whose_base_is_gone_names_it(adapter):
+    _, folder, base = adapter
+    shutil.rmtree(base)
+    with pytest.raises(UserError, match="not there") as refused:
+        mynah.load(folder)
+    assert str(base) in str(refused.value)
+
+
+def test_an_adapter_without_its_model_s_configuration_says_what_to_name(adapter):
+    _, folder, _ = adapter
+    (folder / "config.json").unlink()
+    with pytest.raises(UserError, match="adapter alone"):
+        mynah.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("chat_lm", "language model"),
+        ("wav2vec2_base", ""),
+    ],
+)
+def test_a_model_that_does_not_recognize_is_refused(name, said, checkpoints):
+    with pytest.raises(UserError) as refused:
+        mynah.load(checkpoints(name), offline=True)
+    assert said in str(refused.value)
+
+
+def test_a_name_that_is_nowhere_is_refused_at_once():
+    with pytest.raises(UserError):
+        mynah.load("someone/nothing", offline=True)
+    with pytest.raises(UserError, match="There is no checkpoint"):
+        mynah.load("./nothing/here")
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float64])
+def test_samples_of_any_type_and_rate_are_taken(dtype, checkpoints, clips):
+    recognizer = mynah.load(checkpoints("hubert_ctc"))
+    scale = 1 if dtype == np.float64 else np.iinfo(dtype).max
+    given = (clips[0] * scale).astype(dtype)
+    stereo = np.stack([given, given], axis=1)
+    expected = recognizer.transcribe(clips[0]).text
+    assert recognizer.transcribe(given).text == expected
+    assert recognizer.transcribe(stereo).text == expected
+    assert recognizer.transcribe(given, sample_rate=8000).duration_seconds == pytest.approx(
+        2 * len(given) / 16000
+    )
+
+
+@pytest.mark.parametrize(
+    "samples", [np.zeros(0), np.zeros((2, 2, 2)), np.array([0.0, np.nan, 1.0])]
+)
+def test_samples_that_are_none_are_refused(samples, checkpoints):
+    with pytest.raises(UserError, match="cannot be transcribed"):
+        mynah.load(checkpoints("hubert_ctc")).transcribe(samples)
