@@ -101,9 +101,14 @@ def check_launch() -> None:
     Raises:
         UserError: It is not.
     """
-    rank()
-    if world_size() > 1:
-        Ranks.of_environment()
+    try:
+        rank()
+        if world_size() > 1:
+            Ranks.of_environment()
+    except UserError as problem:
+        if not is_first_rank():  # which would leave the message to the first
+            problem.rank = rank()
+        raise
 
 
 def start(

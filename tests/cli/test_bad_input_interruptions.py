@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +86,32 @@ def go_on(folder: Path, place: str) -> None:
     assert f"Resuming from {newest.resolve()}" in done.stdout, done.stdout + done.stderr
     # In the run's own directory: assert_trained finds no other one.
     assert_trained(folder, done, utterances={"validation": 4}, settings={})
+
+
+@pytest.mark.trains("default")
+def test_an_evaluation_ends_within_seconds_of_a_signal(trained, tmp_path):
+    folder = clone(tmp_path / "clone")
+    command = f"mynah eval {trained}/outputs/model/checkpoint-2 data.max_eval_samples=200"
+    process = subprocess.Popen(
+        words(command), cwd=folder, env=environment(PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    printed = []
+    for line in process.stdout:
+        printed.append(line)
+        if "Measuring on" in line:
+            break
+    time.sleep(4)  # until the model is there, and at work
+    process.send_signal(signal.SIGTERM)
+    sent = time.monotonic()
+    rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert time.monotonic() - sent < 10
+    assert "The same command measures it from the beginning" in rest and "Traceback" not in errors
+    (directory,) = run_directories(folder)
+    assert json.loads((directory / "run.json").read_text())["status"] == "interrupted"
+    assert not (directory / "evaluation" / "results.json").exists()
 
 
 @pytest.mark.trains("default")

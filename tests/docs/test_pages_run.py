@@ -54,6 +54,7 @@ AFTER = {
 BENCHMARKS = {
     "benchmarks/gradient_splits.py": "--families 'ctc, FastConformer from scratch' --steps 2",
     "benchmarks/exact_resume.py": "--kills 1 --terms 1 --full-disks 1 --damaged 1",
+    "benchmarks/kills.py": "--preparation 1 --training 1 --evaluation 1 --report 1",
     "benchmarks/checkpoint_cost.py": "--steps 4 --every 2 --repeats 1",
     "benchmarks/resume_time.py": "--rows 2000 --step 10 --repeats 1",
     "benchmarks/memory_flat.py": "--rows 200",

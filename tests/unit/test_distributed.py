@@ -121,3 +121,12 @@ def test_several_processes_keep_torchs_warnings_to_themselves(monkeypatch, ranks
     distributed.quiet_torch()
     assert os.environ.get("TORCH_CPP_LOG_LEVEL") == found
     monkeypatch.setenv("TORCH_CPP_LOG_LEVEL", "")  # which is undone with the rest
+
+
+@pytest.mark.parametrize("rank", ["2", "7"])
+def test_an_impossible_rank_is_said_by_its_own_process(environment, capsys, rank):
+    environment(RANK=rank, WORLD_SIZE="2", MASTER_ADDR="localhost", MASTER_PORT="29500")
+    with pytest.raises(UserError) as caught:
+        distributed.check_launch()
+    show_error(caught.value)
+    assert f"RANK={rank} is not one of the 2 processes" in capsys.readouterr().err

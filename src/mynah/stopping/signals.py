@@ -41,10 +41,15 @@ class Interrupted(KeyboardInterrupt):
 class _Handler:
     """Raises :class:`Interrupted` for the first signal, and again for one that is impatience."""
 
+    holding: bool
+    held: Interrupted | None
+    first: float | None
+
     def __init__(self) -> None:
-        self.holding = True
-        self.held: Interrupted | None = None
-        self.first: float | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        self.holding, self.held, self.first = True, None, None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         stop = Interrupted(signal.Signals(number).name)
@@ -67,6 +72,7 @@ def take_over() -> None:
     For its first line: what a command needs takes its time to import. What a parent has silenced,
     as ``nohup`` does with SIGHUP, stays silent.
     """
+    _handler.begin()
     for number in taken():
         signal.signal(number, _handler)
 
