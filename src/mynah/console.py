@@ -39,6 +39,7 @@ _SHOWN = {
     # What turns the direction of all that follows it, so that a name reads as another one.
     **{code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
 }
+_LEAST_WIDTH = 10  # of a paragraph; a terminal that says it is narrower gets longer lines
 _PLAIN_SECONDS = 10.0  # between two progress lines where the output is not a terminal
 
 
@@ -94,6 +95,7 @@ _console = Console(
     highlight=False,
     soft_wrap=True,
     quiet=os.environ.get("RANK", "").strip("0 ").isdecimal(),
+    width=80 if os.environ.get("COLUMNS") == "0" else None,  # some shells' way to say: not known
 )
 
 
@@ -118,6 +120,24 @@ def visible(text: str) -> str:
     Bytes of a name that are not UTF-8 become escapes: no screen can be given them.
     """
     return text.translate(_SHOWN).encode("utf-8", "backslashreplace").decode()
+
+
+def fill(text: str, indent: str = "", *, most: int = 1000) -> list[str]:
+    """A paragraph as lines that the screen holds, broken between words alone.
+
+    Args:
+        text: The paragraph.
+        indent: Before each line; what is broken goes two further in, where it is not "".
+        most: The longest line, in characters.
+    """
+    return textwrap.wrap(
+        text,
+        max(min(_console.width, most), _LEAST_WIDTH),
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  " if indent else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def say(text: str = "") -> None:
@@ -196,14 +216,7 @@ def _print_as_list(cells: Sequence[Sequence[str]]) -> None:
             said = " ".join(f"{header}: {cell}".split() if header else cell.split())
             if not cell.strip():
                 continue
-            for line in textwrap.wrap(
-                said,
-                _console.width,
-                initial_indent=indent,
-                subsequent_indent=indent + "  ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            ):
+            for line in fill(said, indent):
                 _console.print(Text(line))
             indent = "  "
 

@@ -42,6 +42,15 @@ def test_the_table_has_a_line_for_each_entry_and_fits_the_terminal(columns):
             assert all(one.name in done.stdout for one in entry.checkpoints)
 
 
+@pytest.mark.parametrize("columns", ["1", "0"])
+def test_words_and_numbers_are_intact_however_narrow_the_terminal_says_it_is(columns):
+    done = _run(COLUMNS=columns)
+    assert done.returncode == 0, done.stderr
+    words = set(done.stdout.split())
+    assert words >= {entry.preset for entry in ENTRIES}
+    assert "Leaderboard" in words and ("licence:" in words or columns == "0")  # 0: not known
+
+
 def test_json_holds_every_field_of_every_entry(capsys):
     assert models.main(["--json"]) == 0
     found = {one["preset"]: one for one in json.loads(capsys.readouterr().out)}
@@ -108,6 +117,13 @@ _ONE_OF_EACH = {fit.way: fit for fit in ranked(ENTRIES, "cuda", 10 * _GIB)[0]}
 def test_what_is_proposed_for_a_device_composes(fit):
     arguments = [f"model={fit.entry.preset}", *fit.overrides.split()]
     assert isinstance(compose(arguments).config, Config)
+
+
+def test_on_a_cpu_no_model_of_hundreds_of_millions_of_parameters_is_the_advice():
+    fits, _ = ranked(ENTRIES, "cpu", 100 * _GIB)
+    assert fits[0].entry.parameters <= 100_000_000
+    sizes = [fit.entry.parameters > 100_000_000 for fit in fits]
+    assert sizes == sorted(sizes) and len(fits) == len(ENTRIES)
 
 
 def test_what_fits_this_machine_is_listed():

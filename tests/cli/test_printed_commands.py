@@ -15,17 +15,24 @@ from mynah.config.settings import all_settings
 from mynah.errors import ConfigErrors
 
 
-def _typed(arguments: list[str]) -> str | None:
-    """The command that is printed for these arguments; None where nothing is wrong."""
+def _mistake(arguments: list[str]) -> ConfigErrors | None:
+    """What `mynah train` answers to these arguments; None where nothing is wrong."""
     line = CommandLine(arguments, "mynah train")
-    flags, overrides = parse_flags(arguments)
     try:
+        flags, overrides = parse_flags(arguments)
         line._compose(flags, overrides)
     except ConfigErrors as problem:
-        command = problem.command
-        assert command is not None, str(problem)
-        return command
+        return problem if problem.command else line.with_command(problem.errors)
     return None
+
+
+def _typed(arguments: list[str]) -> str | None:
+    """The command that is printed for these arguments; None where nothing is wrong."""
+    problem = _mistake(arguments)
+    if problem is None:
+        return None
+    assert problem.command is not None, str(problem)
+    return problem.command
 
 
 def _wrong_values() -> list[str]:
@@ -72,6 +79,69 @@ MISTAKES = [
     "experiments=test",
     "+experiments=tset",
 ]  # fmt: skip
+
+
+# For each kind of setting: what is not of its type, or not in its range.
+NO_VALUES = ("nosuch", "[a,b]", "{a: b}", "true", "-7", "1.5", "0", "", "'it''s'", "nan", "null")
+_OF_OTHERS = {"data.augmentation.options", "evaluation.options"}  # names of plug-ins: no command
+
+
+def _one_of_each_kind() -> list[str]:
+    """A setting of each type, range and kind of choices."""
+    kinds = {}
+    for name, setting in all_settings().items():
+        known = {key: setting.metadata.get(key) for key in ("minimum", "maximum", "words")}
+        kind = (str(setting.type), bool(setting.choices), setting.default is None, str(known))
+        kinds.setdefault(kind, name)
+    return [name for name in kinds.values() if name not in _OF_OTHERS]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(all_settings().keys() - _OF_OTHERS))
+def test_whatever_is_typed_for_a_setting_the_printed_command_works(name):
+    for value in NO_VALUES:
+        command = _typed([f"{name}={value}"])
+        if command is not None:
+            assert _mistake(shlex.split(command)[2:]) is None, (value, command)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*_one_of_each_kind(), "training.eval_steps", "training.save_steps", "training.eval_strategy"],
+)
+def test_of_each_kind_of_setting_the_printed_command_works(name):
+    command = _typed([f"{name}='it''s'"])
+    assert command is not None and _mistake(shlex.split(command)[2:]) is None, command
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["training.save_steps=nan", "training.eval_steps=9"],
+        ["training.eval_strategy=never", "+experiments=tset"],
+        ["--learning-rate", "nan", "model=smal"],
+        ["training.max_steps=0", "training.num_train_epochs=0", "data.min_audio_seconds=1e30"],
+        [
+            "model=large",
+            "model.use_lora=maybe",
+            "training.save_strategy=best",
+            "data.train_split=x",
+        ],
+    ],
+)
+def test_of_several_mistakes_at_once_the_printed_command_works(arguments):
+    command = _typed(arguments)
+    assert command is not None and _mistake(shlex.split(command)[2:]) is None, command
+
+
+def test_a_mistake_of_a_file_leaves_the_command_line_s_correction(tmp_path, monkeypatch):
+    (tmp_path / "experiments").mkdir()
+    file = tmp_path / "experiments" / "mine.yaml"
+    file.write_text("# @package _global_\ntraining:\n  max_stebs: 3\n")
+    arguments = ["--config-dir", str(tmp_path), "+experiments=mine", "training.bf16=maybe"]
+    problem = _mistake(arguments)
+    assert problem is not None and len(problem.errors) == 2
+    assert shlex.split(str(problem.command))[2:] == [*arguments[:3], "training.bf16=false"]
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -18,8 +18,8 @@ from mynah.config.hydra.compose import compose
 from mynah.config.plugins.registry import _entry_points
 
 PARSED = (
-    "data download", "data segment", "merge", "models", "transcribe",
-    "config explain", "config diff",
+    "data download", "data segment", "merge", "models", "transcribe", "compare", "score",
+    "completion", "config explain", "config diff",
 )  # fmt: skip
 WITH_SETTINGS = ("data prepare", "data inspect", "data augment", "prefetch")
 MODULES = {
@@ -31,6 +31,9 @@ MODULES = {
     "merge": "mynah.cli.merge",
     "models": "mynah.cli.models",
     "transcribe": "mynah.cli.transcribe",
+    "compare": "mynah.cli.compare",
+    "score": "mynah.cli.score",
+    "completion": "mynah.cli.completion",
     "prefetch": "mynah.cli.prefetch",
     "config explain": "mynah.cli.config",
     "config diff": "mynah.cli.config",
@@ -92,7 +95,7 @@ def test_a_command_of_a_page_is_one_that_can_be_typed(command, tmp_path, monkeyp
     elif program in PARSED or program in WITH_SETTINGS:
         module = importlib.import_module(MODULES[program])
         action = [program.split()[1]] if program.startswith("config") else []
-        parser = module._parser()
+        parser = module.parser()
         parsed, rest = parser.parse_known_args([*action, *arguments])
         assert not [one for one in rest if one.startswith("-")], rest
         given = [*rest, *getattr(parsed, "overrides", []), *getattr(parsed, "settings", [])]

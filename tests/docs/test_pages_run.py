@@ -67,6 +67,22 @@ PARTS = {
 GUIDE = {tuple(shlex.split(one.command.replace("\\\n", " "))) for one in TRAININGS.values()}
 
 
+def write_transcripts(folder: Path) -> None:
+    """The files of docs/comparing.md."""
+    files = {
+        "ref.txt": "one two\nthree\n",
+        "hyp.txt": "one too\nthree\n",
+        "a.txt": "one too\nthree\n",
+        "b.txt": "one two\nfree\n",
+        "ref.trn": "one two (ann-1)\n",
+        "hyp.trn": "one too (ann-1)\n",
+        "ref.stm": "call 1 ann 0 2 one two\n",
+        "hyp.ctm": "call 1 0.1 0.5 one\ncall 1 1.0 0.5 too\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
 def typed(command: PageCommand) -> list[str]:
     """The command's words, a hatch script's own in its place."""
     if not command.text.startswith("hatch "):
@@ -147,6 +163,8 @@ def test_a_command_of_a_page_runs(command, workplace, monkeypatch):
     if command.text in AFTER and renamed:
         renamed = {"calls": "subtitled"}
     folder = workplace.folder(model, **renamed)
+    if command.program in ("compare", "score"):
+        write_transcripts(folder)
     if command.page == "plugins.md":
         plugin_packages.install_page(folder / "site", PLUGINS)
     if command.text in AFTER:

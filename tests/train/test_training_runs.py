@@ -185,9 +185,12 @@ def test_on_a_terminal_a_bar_is_shown_and_an_evaluation_may_show_its_own(tmp_pat
     assert "training" not in terminal.file.getvalue()
 
 
-def test_an_evaluation_before_the_first_step_is_logged(tmp_path):
+def test_an_evaluation_before_the_first_step_is_logged_and_has_its_line(tmp_path, capsys):
     _, result = tiny_train(tmp_path, tiny_config(max_steps=2, eval_on_start=True))
     assert [entry["step"] for entry in result.history if "eval_wer" in entry] == [0, 2]
+    measured = [line for line in capsys.readouterr().out.splitlines() if " WER " in line]
+    assert [line.partition(":")[0] for line in measured] == ["step 0", "step 2"]
+    assert "best" not in measured[0]
 
 
 def test_evaluations_before_the_delay_are_left_out(tmp_path):

@@ -60,17 +60,22 @@ def _program() -> str:
     return f"python {script}" if script.endswith(".py") else "mynah train"
 
 
+_CORRECTIONS = 5  # of a command, each of what the one before leads to
+
+
 class CommandLine:
     """Arguments as typed, and what they ask for.
 
     Args:
         arguments: Without the program's name.
         program: The command as it is typed, for messages.
+        trains: Whether a training is what the settings are for.
     """
 
-    def __init__(self, arguments: Sequence[str], program: str) -> None:
+    def __init__(self, arguments: Sequence[str], program: str, *, trains: bool = True) -> None:
         self.arguments = list(arguments)
         self.program = program
+        self._trains = trains
 
     def run(self, task: Callable[[], Any]) -> int | None:
         """Check everything, then let Hydra run ``task``, or show what is asked for.
@@ -187,16 +192,19 @@ class CommandLine:
 
     def _compose(self, flags: argparse.Namespace, overrides: Sequence[str]) -> Composed:
         """Compose and check; of a sweep, every value of every swept setting."""
+        try:
+            return self._composed(flags, overrides)
+        except ConfigErrors as problem:
+            raise self.with_command(problem.errors) from problem
+
+    def _composed(self, flags: argparse.Namespace, overrides: Sequence[str]) -> Composed:
         where: dict[str, Any] = {"directories": _directories(flags)}
         if flags.config_name:
             where["config_name"] = flags.config_name.removesuffix(".yaml")
-        try:
-            variants = self._variants(flags, overrides)
-            composed = compose(variants[0], **where)
-            for variant in variants[1:]:
-                compose(variant, **where)
-        except ConfigErrors as problem:
-            raise self.with_command(problem.errors) from problem
+        variants = self._variants(flags, overrides)
+        composed = compose(variants[0], trains=self._trains, **where)
+        for variant in variants[1:]:
+            compose(variant, trains=self._trains, **where)
         if len(variants) > 1 or variants[0] != list(overrides):
             return dataclasses.replace(composed, arguments=list(overrides))
         return composed
@@ -260,26 +268,30 @@ class CommandLine:
     # Messages
 
     def with_command(self, errors: Sequence[UserError]) -> ConfigErrors:
-        """The errors with the corrected command, where arguments are to blame or can fix them."""
-        tokens = list(self.arguments)
-        changed = False
-        for error in errors:
-            if not isinstance(error, ConfigError):
-                continue
-            if error.argument is not None:
-                tokens, did = _replace(tokens, _words(error.argument), _words(error.instead))
-                changed = changed or did
-            elif error.instead and error.setting:
-                tokens += _words(error.instead)
-                changed = True
-        unfixed = any(
-            isinstance(error, ConfigError)
-            and (error.where or "").startswith("command line")
-            and error.argument is None
-            for error in errors
-        )
-        command = self._command(tokens) if changed and not unfixed else None
-        return ConfigErrors(list(errors), command)
+        """The errors with the corrected command, where arguments are to blame or can fix them.
+
+        A command is printed that leads to no next mistake: what is wrong with the corrected one
+        is corrected in it as well. What a file has to fix is not the command's.
+        """
+        tokens = _corrected(self.arguments, errors)
+        known = {str(error) for error in errors}
+        for _ in range(_CORRECTIONS):
+            following = self._mistakes(tokens) if tokens is not None else []
+            if not following or {str(error) for error in following} <= known:
+                break
+            tokens = _corrected(tokens or [], following)
+        else:
+            tokens = None
+        return ConfigErrors(list(errors), self._command(tokens) if tokens is not None else None)
+
+    def _mistakes(self, tokens: Sequence[str]) -> list[UserError]:
+        """What is wrong with a command."""
+        try:
+            flags, overrides = parse_flags(tokens)
+            self._composed(flags, overrides)
+        except ConfigErrors as problem:
+            return problem.errors
+        return []
 
     def _command(self, tokens: Sequence[str]) -> str:
         return " ".join([self.program, *(_shell(token) for token in tokens)])
@@ -296,6 +308,24 @@ class CommandLine:
         if flags.multirun:
             given.append("--multirun")
         return given
+
+
+def _corrected(arguments: Sequence[str], errors: Sequence[UserError]) -> list[str] | None:
+    """The arguments without their mistakes; None where that is not known, or none is theirs."""
+    tokens = list(arguments)
+    changed = False
+    for error in errors:
+        if not isinstance(error, ConfigError):
+            continue
+        if error.argument is not None:
+            tokens, did = _replace(tokens, _words(error.argument), _words(error.instead))
+            changed = changed or did
+        elif error.instead and error.setting:
+            tokens += _words(error.instead)
+            changed = True
+        elif (error.where or "").startswith("command line"):
+            return None
+    return tokens if changed else None
 
 
 def _directories(flags: argparse.Namespace) -> list[Path]:

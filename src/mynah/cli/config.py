@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = parser().parse_args(arguments)
     directory = Path(parsed.config_dir) if parsed.config_dir else None
     if parsed.action == "explain":
         return exit_status(
@@ -42,11 +42,12 @@ def main(arguments: Sequence[str]) -> int:
     return exit_status(lambda: diff(parsed.first, parsed.second, config_dir=directory))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
         prog="mynah config", description="Explain a configuration, or compare two."
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = made.add_subparsers(dest="action", metavar="ACTION", required=True)
     explained = actions.add_parser(
         "explain", help="every effective value and the layer that set it"
     )
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("second", help="the same")
     for action in (explained, compared):
         action.add_argument("--config-dir", metavar="DIR", help="more groups and experiments")
-    return parser
+    return made
 
 
 def explain(

@@ -12,12 +12,15 @@ COMMANDS = {
     "train": Command("mynah.cli.train", "train, measure, write a report"),
     "eval": Command("mynah.cli.eval", "measure a checkpoint"),
     "transcribe": Command("mynah.cli.transcribe", "recordings to transcripts"),
+    "compare": Command("mynah.cli.compare", "which of several systems is better"),
+    "score": Command("mynah.cli.score", "error rates of any system's transcripts"),
     "merge": Command("mynah.cli.merge", "fold LoRA matrices into their base"),
     "models": Command("mynah.cli.models", "pretrained models, and which fit here"),
     "prefetch": Command("mynah.cli.prefetch", "download all that a run needs"),
     "data": Command("mynah.cli.data.main", "prepare, inspect, download, segment corpora"),
     "config": Command("mynah.cli.config", "explain or compare configurations"),
     "migrate": Command("mynah.cli.migrate", "a legacy JSON config as an experiment"),
+    "completion": Command("mynah.cli.completion", "complete commands on the shell's tab key"),
 }
 
 _HELP = f"""\

@@ -29,12 +29,13 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = parser().parse_args(arguments)
     return exit_status(lambda: merge(parsed.checkpoint, parsed.to, parsed.dtype, parsed.offline))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Fold a checkpoint's LoRA matrices into the weights that they adapt. The "
@@ -47,20 +48,20 @@ def _parser() -> argparse.ArgumentParser:
             "  mynah eval ./merged                              measure it\n"
         ),
     )
-    parser.add_argument("checkpoint", help="a checkpoint, or a run's directory")
-    parser.add_argument(
+    made.add_argument("checkpoint", help="a checkpoint, or a run's directory")
+    made.add_argument(
         "--to", required=True, metavar="DIR", help="the folder to write; it must not be there yet"
     )
-    parser.add_argument(
+    made.add_argument(
         "--dtype",
         choices=_DTYPES,
         default="float32",
         help="what the merged weights are stored in (default: float32, as they were trained)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--offline", action="store_true", help="use no weights that are not on this machine"
     )
-    return parser
+    return made
 
 
 def merge(checkpoint: str, to: str, dtype: str = "float32", offline: bool = False) -> Path:

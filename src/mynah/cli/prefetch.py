@@ -29,12 +29,13 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    parsed, settings = _parser().parse_known_args(arguments)
+    parsed, settings = parser().parse_known_args(arguments)
     return exit_status(lambda: _prefetch([*parsed.settings, *settings], parsed.dry_run))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
         prog=_COMMAND,
         description="Download the models and datasets that a run needs: weights as safetensors, "
         "configurations, processors, the splits' files. What is here is not fetched again; what "
@@ -50,9 +51,9 @@ def _parser() -> argparse.ArgumentParser:
             "\nHF_ENDPOINT names a mirror of the hub, HTTPS_PROXY a proxy, HF_TOKEN who you are"
         ),
     )
-    parser.add_argument("settings", nargs="*", help="as for mynah train: key=value, group=option")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be downloaded")
-    return parser
+    made.add_argument("settings", nargs="*", help="as for mynah train: key=value, group=option")
+    made.add_argument("--dry-run", action="store_true", help="say what would be downloaded")
+    return made
 
 
 def _prefetch(arguments: Sequence[str], dry_run: bool) -> None:

@@ -32,7 +32,9 @@ def read_settings(arguments: Sequence[str], command: str, *, trains: bool = True
     try:
         return compose(overrides, trains=trains)
     except ConfigErrors as problem:
-        raise CommandLine(overrides, command).with_command(problem.errors) from problem
+        raise CommandLine(overrides, command, trains=trains).with_command(
+            problem.errors
+        ) from problem
 
 
 def _is_path(text: str) -> bool:

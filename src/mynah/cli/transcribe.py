@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     from mynah import console
 
-    parsed = _parser().parse_intermixed_args(arguments)
+    parsed = parser().parse_intermixed_args(arguments)
     console.use_stderr()
     return exit_status(lambda: _transcribe(parsed))
 
@@ -69,14 +69,15 @@ def _is_setting(text: str) -> bool:
     return text.startswith("model.") and "=" in text and not Path(text).exists()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
         prog="mynah transcribe",
         description="Write what is said in recordings, by a model's own decoding.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
-    add = parser.add_argument
+    add = made.add_argument
     add(
         "sources",
         metavar="FILE|FOLDER|-",
@@ -108,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", metavar="NAME", help="as cpu or cuda:0; default: an accelerator")
     add("--overwrite", action="store_true", help="replace files that are there already")
     add("--offline", action="store_true", help="use nothing that is not on this machine")
-    return parser
+    return made
 
 
 def _formats(text: str) -> list[str]:

@@ -27,8 +27,8 @@ def derived() -> dict[str, str]:
 
 
 def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) -> Config:
-    """The settings with optimizer, learning rate and trackers filled in, so that what is
-    written to a run is what the run did.
+    """The settings with optimizer, learning rate, steps between checkpoints and trackers filled
+    in, so that what is written to a run is what the run did.
 
     Args:
         config: The settings.
@@ -42,12 +42,17 @@ def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) ->
     if rate is None:
         recommended = _recommended_learning_rate(config.model, origins or {})
         rate = learning_rate(config.model) if recommended is None else recommended
+    saved = training.save_steps
+    if saved is None:
+        saved = training.eval_steps or training.logging_steps
     trackers = training.report_to
     if trackers is None:
         trackers = ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
     return dataclasses.replace(
         config,
-        training=dataclasses.replace(training, optim=optim, learning_rate=rate, report_to=trackers),
+        training=dataclasses.replace(
+            training, optim=optim, learning_rate=rate, save_steps=saved, report_to=trackers
+        ),
     )
 
 

@@ -129,7 +129,7 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
         one_value = inner in (int, float, str) or setting.metadata.get("words")
         if one_value and isinstance(value, bool):
             return wrong
-        if inner is int and isinstance(value, float) and value != int(value):
+        if inner is int and isinstance(value, float) and not value.is_integer():
             return wrong
     try:
         OmegaConf.update(_scratch(), name, value, merge=False, force_add=inside)

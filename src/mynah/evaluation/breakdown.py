@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from mynah.evaluation.score import Measure, Scores, UtteranceScore, score_rows
 
 if TYPE_CHECKING:
-    from mynah.evaluation.decode import Hypothesis
     from mynah.evaluation.evaluate import Evaluation
+    from mynah.evaluation.hypothesis import Hypothesis
 
 _DURATION_BINS = 8
 _UTTERANCES_IN_A_BIN = 10

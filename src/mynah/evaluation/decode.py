@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from mynah import console, distributed
 from mynah.errors import UserError, fault_of_machine
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.models.transcript import Clip
 from mynah.stopping.polling import poll
 
@@ -21,27 +21,6 @@ if TYPE_CHECKING:
 
 _SEED = 0  # of whatever a model samples while decoding, as the dither of its features
 _NAMED_FAILURES = 3
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """What a model recognized in one utterance.
-
-    Attributes:
-        id: The utterance's id in its corpus.
-        reference: The transcript as the corpus has it, not normalised.
-        text: The hypothesis as the model wrote it; "" where ``error`` is set.
-        error: Why there is no hypothesis (unreadable audio, a decoding that failed), or None.
-        language: ISO 639-1 code of what is spoken, "" where it is not known.
-    """
-
-    id: str
-    reference: str
-    text: str
-    duration_seconds: float
-    speaker: str | None = None
-    error: str | None = None
-    language: str = ""
 
 
 def decode(

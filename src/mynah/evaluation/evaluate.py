@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.errors import UserError
-from mynah.evaluation.decode import Hypothesis, decode
+from mynah.evaluation.decode import decode
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.normalize import tears_words
 from mynah.evaluation.score import Measure, Scores, score

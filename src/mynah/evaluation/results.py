@@ -60,6 +60,7 @@ def utterance_records(evaluations: Mapping[str, Evaluation]) -> Iterator[dict[st
                 "split": name,
                 "id": row.id,
                 "speaker": hypothesis.speaker,
+                "language": hypothesis.language,
                 "duration_seconds": hypothesis.duration_seconds,
                 "reference": hypothesis.reference,
                 "hypothesis": hypothesis.text,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah import console, distributed
 from mynah.config.effective import effective_yaml
+from mynah.data.preparation.leaks import describe_leaks
 from mynah.evaluation import report
 from mynah.machine import versions
 
@@ -29,6 +30,15 @@ def measured_on(data: PreparedData) -> list[str]:
         lies = f" ({at})" if at != of else ""
         lines.append(f"{name} of {of}{lies}: {len(split):,} utterances, {split.hours:.2f} h")
     return lines
+
+
+def shared_with_training(data: PreparedData) -> str | None:
+    """What the splits share with training, in a sentence; None: nothing, or nothing was trained."""
+    found = data.report.get("leaks") or {}
+    phrases = [phrase for name, leak in found.items() for phrase in describe_leaks(name, leak)]
+    if not phrases:
+        return None
+    return f"Shared with training, and so easier than what is new: {'; '.join(phrases)}."
 
 
 def write_report(
@@ -58,6 +68,7 @@ def write_report(
         "selection": selection,
         "decoding": decoding,
         "measured_on": measured_on(data),
+        "shared": shared_with_training(data),
         "versions": versions(),
     }
     return report.write_evaluation(

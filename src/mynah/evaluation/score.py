@@ -25,7 +25,7 @@ from mynah.evaluation.metrics.metric import Metric, Vector
 from mynah.evaluation.normalize import get_normalizer
 
 if TYPE_CHECKING:
-    from mynah.evaluation.decode import Hypothesis
+    from mynah.evaluation.hypothesis import Hypothesis
 
 
 @dataclass(frozen=True)

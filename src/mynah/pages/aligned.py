@@ -29,9 +29,9 @@ def legend() -> Markup:
     return tag(
         "p",
         "Above what was said, below what was recognized: ",
-        tag("span", _column("substitute", "said", "heard"), " substituted, "),
-        tag("span", _column("delete", "said", ""), " deleted, "),
-        tag("span", _column("insert", "", "heard"), " inserted."),
+        tag("span", _column("substitute", "one", "another"), " substituted, "),
+        tag("span", _column("delete", "one", ""), " deleted, "),
+        tag("span", _column("insert", "", "another"), " inserted."),
         class_="aligned legend",
     )
 

@@ -9,6 +9,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     return text === "" || Number.isNaN(number) ? text.toLowerCase() : number;
   };
   [...table.tHead.rows[0].cells].forEach((heading, column) => {
+    if (!heading.textContent.trim()) return; // a button needs a name
     const button = document.createElement("button");
     button.type = "button";
     button.append(...heading.childNodes);

@@ -182,8 +182,8 @@ def _about(command: str, settings: str) -> Markup:
                 "settings gets the same.",
             ),
             tag("h3", "Command"),
-            tag("pre", command),
+            tag("pre", command, tabindex="0"),
             tag("h3", "Settings"),
-            tag("pre", settings),
+            tag("pre", settings, tabindex="0"),
         ]
     )

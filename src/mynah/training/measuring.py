@@ -122,8 +122,10 @@ class Measurer(Generic[Key]):
         trainer.control = trainer.callback_handler.on_evaluate(
             trainer.args, trainer.state, trainer.control, metrics
         )
-        if metrics and step:  # before the first step nothing has been learned
+        if metrics and step:
             self._take_score(metrics)
+        elif metrics and distributed.rank() == 0:  # nothing has been learned yet: never the best
+            say_scores(step, metrics, best=False)
         return metrics
 
     def _take_score(self, metrics: dict[str, float]) -> None:

@@ -1,8 +1,6 @@
 """``mynah data augment``: clips, pictures, what was sampled, and the page."""
 
 import json
-import re
-import shlex
 
 import numpy as np
 import pytest
@@ -73,7 +71,6 @@ def test_a_second_run_takes_the_place_of_the_first_and_of_nothing_else(corpus, t
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "No augmentation is on"),
         ((*ON, "--utterances", "0"), "--utterances is at least 1"),
         ((*ON, "--epoch", "-1"), "--epoch is at least 0"),
         (("data.augmentation.noise_folder=nowhere",), "There is no folder"),
@@ -96,10 +93,12 @@ def test_an_utterance_that_broke_is_passed_over_by_name(corpus, tmp_path, capsys
     assert len(reported) == 4
 
 
-def test_the_corrected_command_is_the_one_that_was_typed_and_makes_something(
-    corpus, tmp_path, capsys
-):
-    assert augment(corpus, "--to", "listen", "--utterances", "1") == 2
-    (fix,) = re.findall(r"fix: +mynah data augment (.*)", capsys.readouterr().err)
-    assert main.main(["data", "augment", *shlex.split(fix)]) == 0
-    assert len(list((tmp_path / "listen").glob("*.flac"))) == 2
+def test_without_a_further_word_an_example_is_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MYNAH_CACHE", str(tmp_path / "cache"))
+    assert main.main(["data", "augment", "--to", "heard"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No augmentation is on: this is an example, data.augmentation.room_" in said
+    made = json.loads((tmp_path / "heard" / "drawn.json").read_text())["utterances"]
+    assert len(made) == 6 and all(5 <= one["drawn"]["noise"]["snr_db"] <= 25 for one in made)
+    assert any("room" in one["drawn"] for one in made)

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile
+from browser import on_a_phone
 from inspected_corpora import dirty_rows, plain_rows, real_corpus, write_corpus
 
 from mynah.cli import main
@@ -98,6 +99,15 @@ def test_the_numbers_are_those_counted_one_by_one(dirty, inspected):
     by_speaker = {group["name"]: group for group in split["by"]["speaker"]}
     assert by_speaker["train-1"]["utterances"] == 13
     assert by_speaker["train-1"]["hours"] == pytest.approx(sum(seconds[1::4]) / 3600)
+
+
+def test_on_a_phone_the_page_does_not_scroll_sideways_and_its_buttons_have_names(
+    inspected, tmp_path
+):
+    (tmp_path / "page.html").write_text(inspected[1])
+    found = on_a_phone(tmp_path / "page.html")
+    assert found["width"] <= 360
+    assert found["buttons"] > 10 and found["nameless"] == 0
 
 
 def test_what_an_evaluation_split_shares_with_training_is_counted(inspected):
@@ -224,7 +234,7 @@ def test_a_checkpoint_s_model_names_the_transcript_that_is_not_what_was_said(tmp
         return [said[name] for name in corpus.ids]
 
     from mynah.evaluation import evaluate as evaluation
-    from mynah.evaluation.decode import Hypothesis
+    from mynah.evaluation.hypothesis import Hypothesis
 
     def decode(family, corpus, **settings):
         texts = knowing(corpus)

@@ -11,6 +11,7 @@ from config_files import experiment
 
 from mynah.cli import config as explaining
 from mynah.cli.exit_status import exit_status
+from mynah.cli.main import main
 from mynah.config.effective import effective_yaml, values
 from mynah.config.hydra.compose import compose, parse_overrides
 from mynah.config.mistakes.command_line import plain_value
@@ -97,6 +98,19 @@ def test_diff_takes_an_experiments_file(tmp_path, capsys):
     path = experiment(tmp_path, "defaults:\n  - override /model: small\ntraining:\n  seed: 9\n")
     explaining.diff(str(path), str(path))
     assert capsys.readouterr().out == "No setting differs.\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "steps"),
+    [
+        (["training.eval_steps=null"], "100"),  # training/default.yaml's logging_steps
+        (["training.eval_steps=50", "training.save_steps=null"], "50"),
+        (["training.eval_steps=null", "training.logging_steps=20"], "20"),
+    ],
+)
+def test_a_checkpoint_is_saved_for_every_measurement_where_steps_are_null(typed, steps, capsys):
+    assert main(["config", "explain", *typed, "--only", "training.save_steps"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[:2] == ["training.save_steps", steps]
 
 
 def test_diff_with_something_that_is_nowhere_names_the_experiments():

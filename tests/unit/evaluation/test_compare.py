@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from mynah.evaluation.compare import compare, difference_of
-from mynah.evaluation.decode import Hypothesis
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.bleu import Bleu
 from mynah.evaluation.metrics.word_error_rate import WordErrorRate
 from mynah.evaluation.score import score
@@ -221,3 +223,24 @@ def test_where_models_are_alike_one_comparison_in_twenty_is_significant(speakers
         before, after = generator.binomial(words, skill), generator.binomial(words, skill)
         wrong += difference(before, after, words, speakers, samples=50).p_value < 0.05
     assert 1 <= wrong <= 18  # 7.5 expected, with a standard deviation below 3
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("speakers", [4, 10, 30])
+def test_the_interval_holds_the_true_difference_as_often_as_it_says(speakers):
+    """Simulated corpora whose true difference is known: benchmarks/paired_tests.py."""
+    assert 0.90 <= simulation("paired_tests").coverage(speakers, 400) <= 0.97
+
+
+@pytest.mark.long
+def test_two_equal_systems_are_called_different_as_rarely_as_the_level_says():
+    assert 0.03 <= simulation("paired_tests").rejections(20, 1000) <= 0.07
+
+
+def simulation(name):
+    """A module of benchmarks/."""
+    file = Path(__file__).parents[3] / "benchmarks" / f"{name}.py"
+    specification = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module

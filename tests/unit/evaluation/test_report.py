@@ -12,10 +12,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile
+from browser import on_a_phone
 from evaluation_fakes import FakeCorpus, evaluation_of
 
 import mynah
-from mynah.evaluation import report
+from mynah.data.preparation.prepare import PreparedData
+from mynah.evaluation import report, run_report
 from mynah.pages.clips import ClipBudget, data_address
 
 SAID = ["Turn left.", "Set a timer!", "What time is it?", "Play the song"]
@@ -122,6 +124,35 @@ def test_the_page_shows_rates_intervals_counts_and_the_statement(tmp_path, evalu
     assert "Split: validation" in page.text and "Split: test" in page.text
     assert "mynah eval eval_checkpoint=model/checkpoint-7" in page.text
     assert "basic@2" in page.text
+
+
+def test_what_was_shared_with_training_stands_beside_the_rates(tmp_path, evaluation):
+    leak = {"utterances": 4, "recordings": {"shared": 0}, "sentences": {"shared": 0}}
+    leak["speakers"] = {"shared": 2, "utterances": 3, "examples": ["ann", "bob"]}
+    data = PreparedData(None, {}, {"leaks": {"validation": leak}}, {}, tmp_path)
+    shared = run_report.shared_with_training(data)
+    page = write(tmp_path, {"validation": evaluation}, about={**ABOUT, "shared": shared})
+    assert page.text.count("2 speakers of validation (3 of 4 utterances; 'ann', 'bob')") == 1
+    assert json.loads((tmp_path / "results.json").read_text())["about"]["shared"] == shared
+    leak["speakers"]["shared"] = 0
+    assert run_report.shared_with_training(data) is None
+
+
+def test_on_a_phone_the_page_does_not_scroll_sideways_and_its_buttons_have_names(
+    tmp_path, evaluation
+):
+    write(tmp_path, {"validation.clean": evaluation, "test": evaluation})
+    found = on_a_phone(tmp_path / "report.html")
+    assert found["width"] <= 360 and found["height"] > 2000
+    assert found["buttons"] > 4 and found["nameless"] == 0
+
+
+def test_a_page_with_fewer_players_than_utterances_says_why(tmp_path, corpus, evaluation):
+    page = write(tmp_path, {"validation": evaluation}, corpora={"validation": corpus}, worst=2)
+    assert "The first 2 have a player, so that the page stays small" in page.text
+    assert "evaluation.report_utterances" in page.text
+    page = write(tmp_path, {"validation": evaluation}, corpora={"validation": corpus}, worst=4)
+    assert "have a player" not in page.text
 
 
 def test_the_page_needs_nothing_from_anywhere(tmp_path, corpus, evaluation):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mynah.errors import UserError
-from mynah.evaluation.decode import Hypothesis
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.intervals.bootstrap import bootstrap
 from mynah.evaluation.metrics.edits import AlignedWord
 from mynah.evaluation.metrics.sentence_error_rate import SentenceErrorRate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 import shlex
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.cli.exit_status import exit_status
+from mynah.config.hydra.compose import compose
 from mynah.errors import UserError
 from mynah.files import display_path
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from mynah.preview.augmented import Augmented
 
 _COMMAND = "mynah data augment"
+# What is shown where no augmentation is on.
+_EXAMPLE = ("data.augmentation.room_probability=0.5", "data.augmentation.noise_snr_db=[5,25]")
+_SENTENCES = 40  # of the embedded corpus that are spoken, where nobody says how many
 _RECORD = "drawn.json"
 _PAGE = "index.html"
 
@@ -29,12 +34,13 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    parsed = _parser().parse_intermixed_args(arguments)  # settings may stand between flags
+    parsed = parser().parse_intermixed_args(arguments)  # settings may stand between flags
     return exit_status(lambda: _augment(parsed, arguments))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="What training makes of a few utterances: clips before and after, their "
@@ -42,37 +48,39 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
             "examples:\n"
+            "  mynah data augment --to heard                  an example, without further words\n"
             "  mynah data augment data=an4 data.path=an4/\n"
             "  mynah data augment recordings/ data.augmentation.room_probability=1\n"
             "  mynah data augment recordings/ 'data.augmentation.noise_snr_db=[5,20]' \\\n"
             "      data.augmentation.noise_folder=musan/noise --utterances 20 --to clip/\n"
         ),
     )
-    parser.add_argument(
+    made.add_argument(
         "settings", nargs="*", help="a corpus's folder, or settings as of mynah train"
     )
-    parser.add_argument(
+    made.add_argument(
         "--to",
         metavar="DIR",
         default="outputs/augmentation",
         help="where the page, clips and pictures go (default: outputs/augmentation)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--utterances", type=int, default=6, metavar="N", help="how many utterances (default: 6)"
     )
-    parser.add_argument(
+    made.add_argument(
         "--epoch",
         type=int,
         default=0,
         metavar="E",
         help="which pass over the data is sampled (default: 0)",
     )
-    return parser
+    return made
 
 
 def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from mynah.cli.settings import read_settings
     from mynah.config.checkpointed import with_absolute_paths
+    from mynah.config.schema import AugmentationConfig
 
     for flag, least in (("utterances", 1), ("epoch", 0)):
         if getattr(parsed, flag) < least:
@@ -80,13 +88,25 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
                 f"--{flag} is at least {least}.", where=f"--{flag} {getattr(parsed, flag)}"
             )
     here = Path.cwd()
-    config = with_absolute_paths(
-        read_settings(parsed.settings, _COMMAND, trains=False).config, here
-    )
+    composed = read_settings(parsed.settings, _COMMAND, trains=False)
+    config = with_absolute_paths(composed.config, here)
     target = _target(Path(parsed.to).expanduser().absolute())
-    _check_on(config, arguments)
 
     from mynah import console
+
+    if config.data.augmentation == AugmentationConfig():
+        config = _with_an_example(config)
+        console.notice(
+            f"No augmentation is on: this is an example, {' '.join(map(shlex.quote, _EXAMPLE))}"
+        )
+    if config.data.streaming:
+        raise UserError(
+            "Utterances are chosen from a table, and a stream has none.",
+            where="data.streaming=true",
+            fix="data.streaming=false",
+        )
+    if not composed.origins["data.synthesis.train_sentences"].typed:
+        config.data.synthesis.train_sentences = _SENTENCES
     from mynah.data.augmentation.chain import Augmentation
     from mynah.data.preparation.prepare import prepare
     from mynah.preview.augmented import augment_some
@@ -118,23 +138,10 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     console.say(f"Clips, pictures and what was sampled: {display_path(target)}")
 
 
-def _check_on(config: Config, arguments: Sequence[str]) -> None:
-    from mynah.config.schema import AugmentationConfig
-
-    if config.data.augmentation == AugmentationConfig():
-        asked = shlex.join([*_COMMAND.split(), *arguments])
-        raise UserError(
-            "No augmentation is on, so there is nothing to show.",
-            where="data.augmentation",
-            fix=f"{asked} data.augmentation.room_probability=0.5 "
-            "'data.augmentation.noise_snr_db=[5,25]'",
-        )
-    if config.data.streaming:
-        raise UserError(
-            "Utterances are chosen from a table, and a stream has none.",
-            where="data.streaming=true",
-            fix="data.streaming=false",
-        )
+def _with_an_example(config: Config) -> Config:
+    """The settings with the augmentation that ``_EXAMPLE`` says."""
+    example = compose(_EXAMPLE).config.data.augmentation
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, augmentation=example))
 
 
 def _target(folder: Path) -> Path:
@@ -166,7 +173,6 @@ def _write(
     about: dict[str, Any],
     name: str,
 ) -> None:
-    import dataclasses
     import json
     from datetime import UTC, datetime
 

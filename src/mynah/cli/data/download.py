@@ -20,12 +20,13 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = parser().parse_args(arguments)
     return exit_status(lambda: _list(parsed.corpus) if parsed.list else _download(parsed))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
         prog="mynah data download",
         description="Download a public corpus, check it and unpack it. What is there already is "
         "not fetched again; what was cut is resumed.",
@@ -38,24 +39,24 @@ def _parser() -> argparse.ArgumentParser:
             "\nproxies: HTTPS_PROXY, HTTP_PROXY, NO_PROXY"
         ),
     )
-    parser.add_argument("corpus", nargs="?", help="its name, as mini_librispeech")
-    parser.add_argument("--to", metavar="DIR", help="the folder it is put in")
-    parser.add_argument("--parts", metavar="A,B", help="parts of it (default: all)")
-    parser.add_argument("--list", action="store_true", help="list corpora, or one corpus's parts")
-    parser.add_argument(
+    made.add_argument("corpus", nargs="?", help="its name, as mini_librispeech")
+    made.add_argument("--to", metavar="DIR", help="the folder it is put in")
+    made.add_argument("--parts", metavar="A,B", help="parts of it (default: all)")
+    made.add_argument("--list", action="store_true", help="list corpora, or one corpus's parts")
+    made.add_argument(
         "--mirror",
         metavar="URL",
         default=os.environ.get(_MIRROR),
         help=f"a folder of a server that has the archives (default: ${_MIRROR}, or as published)",
     )
-    parser.add_argument("--keep-archives", action="store_true", help="keep what was unpacked")
-    parser.add_argument(
+    made.add_argument("--keep-archives", action="store_true", help="keep what was unpacked")
+    made.add_argument(
         "--offline",
         action="store_true",
         default=os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE,
         help="use archives that lie in DIR, never the network (default: $HF_HUB_OFFLINE)",
     )
-    return parser
+    return made
 
 
 def _download(parsed: argparse.Namespace) -> None:

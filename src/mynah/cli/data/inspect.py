@@ -30,12 +30,13 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    parsed = _parser().parse_intermixed_args(arguments)  # settings may stand between flags
+    parsed = parser().parse_intermixed_args(arguments)  # settings may stand between flags
     return exit_status(lambda: _inspect(parsed, arguments))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="What is in a corpus as a training would have it, and what looks wrong: "
@@ -49,29 +50,29 @@ def _parser() -> argparse.ArgumentParser:
             "  mynah data inspect recordings/ --with outputs/model\n"
         ),
     )
-    parser.add_argument(
+    made.add_argument(
         "settings", nargs="*", help="a corpus's folder, or settings as of mynah train"
     )
-    parser.add_argument(
+    made.add_argument(
         "--with",
         dest="checkpoint",
         metavar="CHECKPOINT",
         help="decode with this model, and list where it recognizes something else",
     )
-    parser.add_argument(
+    made.add_argument(
         "--to",
         metavar="FILE.html",
         help="the page (default: outputs/inspection/CORPUS/inspection.html)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--sample",
         type=int,
         metavar="N",
         help="listen to N rows of a split, sampled evenly, and decode those; what the tables "
         "tell is of all rows",
     )
-    parser.add_argument("--no-audio", action="store_true", help="do not listen to the audio")
-    return parser
+    made.add_argument("--no-audio", action="store_true", help="do not listen to the audio")
+    return made
 
 
 def _inspect(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:

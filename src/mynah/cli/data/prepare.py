@@ -21,12 +21,13 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    parsed = _parser().parse_intermixed_args(arguments)  # settings may stand between flags
+    parsed = parser().parse_intermixed_args(arguments)  # settings may stand between flags
     return exit_status(lambda: _prepare(parsed))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
         prog=_COMMAND,
         description="Decode every recording once, filter, count and list what is left out. A "
         "training does the same by itself; what is prepared here is only opened there.",
@@ -38,11 +39,11 @@ def _parser() -> argparse.ArgumentParser:
             "  mynah data prepare ./calls data.num_proc=16 data.on_error=fail --to account\n"
         ),
     )
-    parser.add_argument(
+    made.add_argument(
         "settings", nargs="*", help="a folder, and settings as mynah train takes them"
     )
-    parser.add_argument("--to", metavar="DIR", help="write data.json and the rows left out there")
-    return parser
+    made.add_argument("--to", metavar="DIR", help="write data.json and the rows left out there")
+    return made
 
 
 def prepared(settings: Sequence[str], command: str = _COMMAND) -> PreparedData:

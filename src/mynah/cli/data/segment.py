@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = parser().parse_args(arguments)
     return exit_status(lambda: _segment(parsed))
 
 
@@ -69,14 +69,15 @@ def _segment(parsed: argparse.Namespace) -> None:
     check_kept(found, request.to)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
         prog="mynah data segment",
         description="Cut long recordings with full transcripts into utterances to train on.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
-    add = parser.add_argument
+    add = made.add_argument
     add("source", metavar="AUDIO_OR_FOLDER", help="a recording, or a folder of recordings")
     add("--to", metavar="DIR", required=True, help="the folder to write")
     add(
@@ -120,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--write-audio", action="store_true", help="write each utterance as a FLAC file")
     add("--skip-missing", action="store_true", help="pass over recordings without transcript")
     add("--offline", action="store_true", help="use nothing that is not on this machine")
-    return parser
+    return made
 
 
 def _number(least: float, most: float) -> Callable[[str], float]:

@@ -48,7 +48,7 @@ def check_best_model(checker: Checker) -> None:
         )
     elif training.eval_strategy == "steps":
         measured = training.eval_steps or training.logging_steps
-        saved = training.save_steps
+        saved = training.save_steps or measured
         if (measured < 1) != (saved < 1) or not _is_multiple(saved, measured):
             nearest = (
                 max(round(saved / measured), 1) * measured if saved >= 1 <= measured else measured

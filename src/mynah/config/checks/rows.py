@@ -31,7 +31,9 @@ def check_rows(checker: Checker) -> None:
             "data.max_audio_seconds",
             f"No utterance is shorter than {typed(longest)} and longer than "
             f"{typed(data.min_audio_seconds)} seconds (data.min_audio_seconds).",
-            "data.max_audio_seconds=30.0",
+            "data.max_audio_seconds=30.0"
+            if data.min_audio_seconds < 30
+            else "data.min_audio_seconds=0.1",
         )
     if not data.train_splits and checker.config.eval_checkpoint is None:
         checker.wrong(

@@ -238,8 +238,12 @@ class TrainingConfig:
     save_strategy: str = setting(
         "steps", "When to save.", nature=Nature.RUN, choices=("no", "steps", "epoch", "best")
     )
-    save_steps: float = setting(
-        500, "Steps between two checkpoints.", nature=Nature.RUN, instead="", minimum=0.0
+    save_steps: float | None = setting(
+        500,
+        "Steps between two checkpoints; null: a checkpoint for every measurement.",
+        nature=Nature.RUN,
+        instead="",
+        minimum=0.0,
     )
     save_total_limit: int | None = setting(
         3, "Checkpoints kept; the best and the newest always are.", nature=Nature.RUN, minimum=1

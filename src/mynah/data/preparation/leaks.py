@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,17 +71,7 @@ def tell_leaks(name: str, found: dict[str, Any], policy: str) -> None:
     """
     if policy == "ignore":
         return
-    total = found["utterances"]
-    sentences = []
-    for what in ("recordings", "speakers", "sentences"):
-        shared = found[what]
-        if not shared["shared"]:
-            continue
-        examples = ", ".join(map(repr, shared["examples"]))
-        sentences.append(
-            f"{_several(shared['shared'], what)} of {name} "
-            f"({shared['utterances']:,} of {total:,} utterances; {examples})"
-        )
+    sentences = describe_leaks(name, found)
     if sentences and policy == "fail":
         raise UserError(
             f"Training and evaluation share {'; '.join(sentences)}.",
@@ -100,6 +90,27 @@ def tell_leaks(name: str, found: dict[str, Any], policy: str) -> None:
             f"Shared with training: {'; '.join(sentences)}: the error rate will look better "
             "than on what is new. data.on_leak=fail makes this an error."
         )
+
+
+def describe_leaks(name: str, found: Mapping[str, Any]) -> list[str]:
+    """What an evaluation split shares with training, in words, a phrase for each kind.
+
+    Args:
+        name: The evaluation split.
+        found: What :func:`find_leaks` gave.
+    """
+    total = found["utterances"]
+    phrases = []
+    for what in ("recordings", "speakers", "sentences"):
+        shared = found[what]
+        if not shared["shared"]:
+            continue
+        examples = ", ".join(map(repr, shared["examples"]))
+        phrases.append(
+            f"{_several(shared['shared'], what)} of {name} "
+            f"({shared['utterances']:,} of {total:,} utterances; {examples})"
+        )
+    return phrases
 
 
 def _several(count: int, what: str) -> str:

@@ -261,7 +261,12 @@ def _stretches(
 
 def _with_a_way_out(problem: UnknownSplitError, member: Member, setting: str) -> UnknownSplitError:
     problem.where = member.setting(setting)
-    if problem.there:
+    if setting == "eval_splits" and (path := _path_among(member.config.eval_splits or [])):
+        problem.fix = (
+            f"{path} is a corpus of its own: `mynah eval outputs/model {path}` measures on it, and "
+            "data.mixture trains on one corpus and measures on another"
+        )
+    elif problem.there:
         # What is trained on is the last thing to propose for measuring.
         trained = {text.partition("[")[0] for text in member.config.train_splits}
         unseen = [name for name in problem.there if name not in trained]
@@ -271,6 +276,11 @@ def _with_a_way_out(problem: UnknownSplitError, member: Member, setting: str) ->
             problem.fix += ", or hold out a part of the training data: "
             problem.fix += f"{member.setting(setting)}=null"
     return problem
+
+
+def _path_among(names: Sequence[str]) -> str | None:
+    """The first of some splits' names that is a folder or a file here."""
+    return next((name for name in names if Path(name).expanduser().exists()), None)
 
 
 def _held_out(member: Member, stretches: Sequence[Stretch], cache: Path) -> HeldOut:

@@ -87,7 +87,7 @@ def _split(
             tag("p", f"The worst {_SPEAKERS} of {len(speakers):,} speakers.", class_="quiet")
             if len(speakers) > len(shown)
             else None,
-            rates_table("speaker", shown) if shown else None,
+            rates_table("speaker", shown, of=evaluation.name) if shown else None,
             tag(
                 "div",
                 tag("div", tag("h3", "By duration"), over_time, _overall_note(evaluation))

@@ -23,6 +23,7 @@ def rates_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any
             tag("div", cards, class_="cards"),
             _statement(about.get("statement")),
             _statement(about.get("selection")),
+            _statement(about.get("shared")),
             rates_table(
                 "split", {name: found.scores for name, found in evaluations.items()}, evaluations
             ),
@@ -135,9 +136,20 @@ def _sentence(value: Any) -> str:
 
 
 def rates_table(
-    what: str, groups: Mapping[str, Scores], evaluations: Mapping[str, Evaluation] | None = None
+    what: str,
+    groups: Mapping[str, Scores],
+    evaluations: Mapping[str, Evaluation] | None = None,
+    *,
+    of: str = "",
 ) -> Markup:
-    """One row a group; the first metric's interval on a scale that all rows share."""
+    """One row a group; the first metric's interval on a scale that all rows share.
+
+    Args:
+        what: What a row is, as ``speaker``.
+        groups: The scores of each.
+        evaluations: By the same names, where a row is a split: its decoding is shown too.
+        of: What they are groups of, for who cannot see it: a split's name.
+    """
     metrics = {m.metric.name: m.metric for s in groups.values() for m in s.shown}
     first, *others = metrics.values()
     ends = [v for s in groups.values() for v in (s.first.value, s.first.high) if not math.isnan(v)]
@@ -152,7 +164,9 @@ def rates_table(
         if evaluations is not None:
             cells.append(_decoded(evaluations[name]))
         rows.append(tag("tr", tag("th", name or "(unknown)", scope="row"), cells))
-    return tables.plain(_heads(columns, metrics), rows, label=f"Error rates by {what}")
+    return tables.plain(
+        _heads(columns, metrics), rows, label=f"Error rates by {what}{of and f', {of}'}"
+    )
 
 
 def _heads(columns: Sequence[str], metrics: Mapping[str, Metric]) -> list[Markup]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.evaluation import breakdown
-from mynah.evaluation.decode import Hypothesis
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.score import UtteranceScore
 from mynah.pages.aligned import aligned, legend, spoken
 from mynah.pages.clips import ClipBudget, player
@@ -43,6 +43,11 @@ def utterances_section(
         said = f"The worst {len(listed):,} of {len(order):,}; all are in utterances.jsonl."
     else:
         said = f"All {len(order):,}, the worst first."
+    if 0 < len(players) < len(listed):
+        said += (
+            f" The first {len(players):,} have a player, so that the page stays small: "
+            "evaluation.report_utterances sets how many."
+        )
     return join(
         [
             tag("h3", "Utterances"),

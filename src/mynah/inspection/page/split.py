@@ -126,7 +126,7 @@ def _groups(what: str, groups: Sequence[BreakdownGroup], name: str) -> Markup:
         Heading(what, text=True),
         Heading("hours"),
         Heading("share"),
-        Heading(""),
+        Heading("bar"),
         Heading("utterances"),
         Heading("words"),
         Heading("chars/s", title="median of characters a second"),

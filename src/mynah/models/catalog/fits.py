@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mynah.models.catalog.entry import Entry
 
 _SPARE = 0.9  # of what is free; the rest is for what no arithmetic knows
+CPU_PARAMETERS = 100_000_000  # what a CPU trains in hours rather than days
 _HALF = 2  # bytes of a bfloat16
 
 
@@ -31,13 +33,16 @@ class Fit:
 def ranked(entries: Sequence[Entry], device: str, free_bytes: int) -> tuple[list[Fit], list[Fit]]:
     """What fits a device, the best known quality first, and what does not, in its cheapest way.
 
+    Memory is not all: on a CPU models of more than :data:`CPU_PARAMETERS` come after the others.
+
     Args:
         entries: Lines of the catalogue.
         device: ``"cuda"``, ``"mps"`` or ``"cpu"``.
         free_bytes: Its memory that is free.
     """
     fits, others = [], []
-    for entry in sorted(entries, key=_quality):
+    slow = CPU_PARAMETERS if device == "cpu" else math.inf
+    for entry in sorted(entries, key=lambda entry: (entry.parameters > slow, _quality(entry))):
         ways = _ways(entry, device)
         fitting = [way for way in ways if way.bytes <= _SPARE * free_bytes]
         if fitting:

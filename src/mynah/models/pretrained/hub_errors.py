@@ -31,6 +31,8 @@ def hub_refusal(part: PretrainedName, error: Exception) -> UserError:
             where=where,
             fix=f"{_did_you_mean(name)}A hub name looks like facebook/wav2vec2-base-960h.",
         )
+    if is_path(name):
+        return _no_folder(part)
     answered = _answered(error)
     if isinstance(answered, hub.GatedRepoError):
         return UserError(
@@ -71,6 +73,8 @@ def hub_refusal(part: PretrainedName, error: Exception) -> UserError:
 
 def not_here(part: PretrainedName) -> UserError:
     """What to say of a part that is not on this machine while the network cannot be used."""
+    if is_path(part.name):
+        return _no_folder(part)
     prefetch = f"hf download {part.name}"
     if part.revision:
         prefetch += f" --revision {part.revision}"
@@ -81,6 +85,20 @@ def not_here(part: PretrainedName) -> UserError:
         fix=f"{_did_you_mean(part.name)}{packages.advice(part.name)}Where there is a network, "
         f"`mynah prefetch` with the same settings, or `{prefetch}`; it is found afterwards. "
         "Without one, model=small needs no download.",
+    )
+
+
+def is_path(name: str) -> bool:
+    """Whether a name can only have meant a folder, as the one where a training writes its model."""
+    return name.startswith((".", "/", "~", "outputs/"))
+
+
+def _no_folder(part: PretrainedName) -> UserError:
+    return UserError(
+        f"There is no folder {part.name}.",
+        where=part.setting,
+        fix=_did_you_mean(part.name).strip()
+        or "a training writes its model: `mynah train`; outputs/model is the newest one's",
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from data_helpers import settings, write_tone
 
 from mynah.data.preparation.prepare import prepare
-from mynah.evaluation.decode import Hypothesis
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.score import score
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mynah.evaluation.decode import Hypothesis
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.intervals.speakers import speaker_intervals
 from mynah.evaluation.metrics.word_error_rate import WordErrorRate
 from mynah.evaluation.score import score

@@ -1,0 +1,1 @@
+"""Several systems on the same utterances: read, checked, compared, explained."""

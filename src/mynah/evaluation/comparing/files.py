@@ -1,0 +1,225 @@
+"""Files of transcripts that any toolkit writes: text, trn, jsonl, stm and ctm."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mynah.errors import UserError
+from mynah.evaluation.comparing.system import System
+from mynah.evaluation.hypothesis import Hypothesis
+from mynah.files import display_path
+from mynah.segmentation.timed_transcripts import read_text, read_timed
+from mynah.segmentation.timed_transcripts.entry import TimedEntry
+
+_TRN = re.compile(r"(.*)\(([^()\s]+)\)\s*")  # words (speaker_utterance): sctk's doc/infmts.htm
+_TIMED = (".stm", ".ctm")
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Transcripts:
+    """A file's transcripts.
+
+    Attributes:
+        name: The file, for messages.
+        lines: By id, or by the number of the line.
+        has_ids: Whether the file has ids.
+        timed: Its parts, where it is of times.
+        are_words: Whether each of those is a word.
+    """
+
+    name: str
+    lines: dict[str, str] = field(repr=False)
+    has_ids: bool = True
+    timed: list[TimedEntry] = field(default_factory=list, repr=False)
+    are_words: bool = False
+
+
+def there(here: Path, typed: str) -> Path:
+    """A file that was typed.
+
+    Raises:
+        UserError: It is not there.
+    """
+    path = here / Path(typed).expanduser()
+    if not path.is_file():
+        raise UserError(
+            f"There is no file {typed}.",
+            where=typed,
+            fix="name a file of transcripts: .txt, .trn, .jsonl, .stm or .ctm",
+        )
+    return path
+
+
+def read_transcripts(path: Path) -> Transcripts:
+    """A file of transcripts, in the format of its ending; any other is a transcript a line.
+
+    Raises:
+        UserError: It cannot be read, is empty, or has an id twice; the line is named.
+    """
+    suffix, name = path.suffix.lower(), display_path(path)
+    if suffix in _TIMED:
+        timed = read_timed(path)
+        entries = [one for one in timed.entries if not one.rejected]
+        return Transcripts(name, {}, timed=entries, are_words=timed.are_words)
+    found: dict[str, str] = {}
+    pairs = {".trn": _trn, ".jsonl": _jsonl}.get(suffix, _plain)(path)
+    for number, key, text in pairs:
+        if key in found:
+            raise UserError(f"The id {key!r} is there twice.", where=f"{name}, line {number}")
+        found[key] = text
+    if not found:
+        raise UserError("There is no transcript in it.", where=name)
+    return Transcripts(name, found, has_ids=suffix in (".trn", ".jsonl"))
+
+
+def joined(reference: Transcripts, hypothesis: Transcripts, name: str) -> System:
+    """A system's hypotheses with the references of another file.
+
+    Words of a CTM file belong to the segment of an STM file that their middle lies in; those
+    outside all segments are not scored, as sclite does not.
+
+    Raises:
+        UserError: The two are of different utterances; it says which.
+    """
+    if reference.timed:
+        return System(name, _by_time(reference, hypothesis, name))
+    if hypothesis.timed:
+        raise UserError(
+            "A CTM file is scored against an STM file.",
+            where=f"{reference.name}, {hypothesis.name}",
+            fix="give references with times: REF.stm",
+        )
+    has_ids = reference.has_ids and hypothesis.has_ids
+    references, texts = reference.lines, hypothesis.lines
+    if not has_ids:
+        numbered = [dict(enumerate(lines.values())) for lines in (references, texts)]
+        if len(numbered[0]) != len(numbered[1]):
+            raise UserError(
+                f"They have {len(numbered[0]):,} and {len(numbered[1]):,} lines.",
+                where=f"{reference.name}, {hypothesis.name}",
+                fix="lines are matched by their numbers: each file needs a line an utterance",
+            )
+        texts = dict(zip(references, texts.values(), strict=True))
+    missing = [key for key in references if key not in texts]
+    more = [key for key in texts if key not in references]
+    if missing or more:
+        some = ", ".join(map(repr, [*missing, *more][:_NAMED]))
+        raise UserError(
+            f"{len(missing):,} references have no hypothesis, {len(more):,} hypotheses have no "
+            f"reference, as {some}.",
+            where=f"{reference.name}, {hypothesis.name}",
+            fix="an utterance of which nothing was recognized is an empty hypothesis",
+        )
+    return System(
+        name,
+        [
+            Hypothesis(key, text, texts[key], 0.0, _speaker(key, reference.name))
+            for key, text in references.items()
+        ],
+        has_ids=has_ids,
+    )
+
+
+def _speaker(key: str, file: str) -> str | None:
+    """The speaker in an id of a TRN file, which sclite takes from before its last hyphen."""
+    if not file.lower().endswith(".trn"):
+        return None
+    name = re.split(r"[-_]", key, maxsplit=1)[0]
+    return name if name != key else None
+
+
+def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> list[Hypothesis]:
+    if not hypothesis.timed:
+        raise UserError(
+            "An STM file is scored with a CTM file, whose words have times.",
+            where=f"{reference.name}, {hypothesis.name}",
+            fix="give HYP.ctm, or references as text",
+        )
+    words: dict[tuple[str, int | None], list[TimedEntry]] = defaultdict(list)
+    for word in hypothesis.timed:
+        words[word.recording, word.channel].append(word)
+    known = {(one.recording, one.channel) for one in reference.timed}
+    strange = [key[0] for key in words if key not in known]
+    if strange:
+        raise UserError(
+            f"{strange[0]} is not a recording of {reference.name}.",
+            where=hypothesis.name,
+            fix="name recordings and channels alike in both files",
+        )
+    made = []
+    for number, one in enumerate(reference.timed, 1):
+        inside = [
+            word
+            for word in words[one.recording, one.channel]
+            if one.start_seconds <= (word.start_seconds + word.end_seconds) / 2 < one.end_seconds
+        ]
+        inside.sort(key=lambda word: word.start_seconds)
+        made.append(
+            Hypothesis(
+                f"{one.recording}-{number:04d}",
+                one.text,
+                " ".join(word.text for word in inside),
+                one.end_seconds - one.start_seconds,
+                one.speaker or None,
+            )
+        )
+    return made
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON Lines file, with their line numbers.
+
+    Raises:
+        UserError: A line is not one; it is named.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise UserError(
+                "This is not an object of JSON.", where=f"{display_path(path)}, line {number}"
+            )
+        yield number, found
+
+
+def _plain(path: Path) -> Iterator[tuple[int, str, str]]:
+    for number, line in enumerate(read_text(path).removesuffix("\n").split("\n"), 1):
+        yield number, str(number), line
+
+
+def _trn(path: Path) -> Iterator[tuple[int, str, str]]:
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip() or line.startswith(";;"):
+            continue
+        found = _TRN.fullmatch(line)
+        if found is None:
+            raise UserError(
+                "A line of a TRN file ends in the utterance's id in parentheses.",
+                where=f"{display_path(path)}, line {number}",
+                fix="one two three (speaker_0001)",
+            )
+        yield number, found[2], found[1].strip()
+
+
+def _jsonl(path: Path) -> Iterator[tuple[int, str, str]]:
+    for number, row in json_lines(path):
+        text = next((row[k] for k in ("hypothesis", "pred_text", "text") if k in row), None)
+        key = row.get("id") or row.get("audio_filepath")
+        if not isinstance(text, str) or not isinstance(key, str):
+            raise UserError(
+                "A line needs an id and a text.",
+                where=f"{display_path(path)}, line {number}",
+                fix='{"id": "a", "text": "one two"}',
+            )
+        yield number, key, text

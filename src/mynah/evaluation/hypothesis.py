@@ -1,0 +1,26 @@
+"""What a model recognized in one utterance, beside what was said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What a model recognized in one utterance.
+
+    Attributes:
+        id: The utterance's id in its corpus.
+        reference: The transcript as the corpus has it, not normalised.
+        text: The hypothesis as the model wrote it; "" where ``error`` is set.
+        error: Why there is no hypothesis (unreadable audio, a decoding that failed), or None.
+        language: ISO 639-1 code of what is spoken, "" where it is not known.
+    """
+
+    id: str
+    reference: str
+    text: str
+    duration_seconds: float
+    speaker: str | None = None
+    error: str | None = None
+    language: str = ""
