@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -131,6 +132,28 @@ def test_what_fits_this_machine_is_listed():
     assert done.returncode == 0, done.stderr
     assert "GiB of memory are free" in done.stdout
     assert "Next: mynah train model=" in done.stdout or "does not fit" in done.stdout
+
+
+# Their decoders cannot begin without a language (arXiv 2212.04356, figure 1; Canary's likewise).
+_CONDITIONED = {"whisper_small", "whisper_large_v3_turbo", "canary"}
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=[one.preset for one in ENTRIES])
+def test_the_command_that_is_proposed_gives_a_language_to_whom_needs_one(
+    entry, monkeypatch, capsys
+):
+    monkeypatch.setattr("mynah.training.sizing.memory.free_bytes", lambda device: 2**40)
+    monkeypatch.setattr("mynah.cli.models.ENTRIES", (entry,))
+    arguments = ["--for-device"]
+    if "de" in entry.languages:
+        arguments += ["--language", "de-AT"]
+    assert models.main(arguments) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("Next: ")]
+    words = shlex.split(line.removeprefix("Next: "))
+    assert words[:2] == ["mynah", "train"]
+    config = compose(words[2:]).config
+    given = ("de" if "de" in entry.languages else "en") if entry.preset in _CONDITIONED else None
+    assert config.model.language == given
 
 
 def test_each_preset_is_in_the_catalogue_as_it_is():

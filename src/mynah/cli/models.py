@@ -43,7 +43,8 @@ def parser() -> argparse.ArgumentParser:
             "  mynah models                          all of them\n"
             "  mynah models --language de            that know German, or learn any language\n"
             "  mynah models --for-device             what fits here, the best first\n"
-            "  mynah train model=whisper_small ...   train one"
+            "  mynah train model=whisper_small model.language=en data.dataset_name=./recordings\n"
+            "                                        train one"
         ),
     )
     made.add_argument("--family", metavar="NAME", help="of one family, as ctc")
@@ -56,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 def _show(parsed: argparse.Namespace) -> None:
     entries = _chosen(parsed.family, parsed.language)
     if parsed.for_device:
-        _show_fits(entries, as_json=parsed.json)
+        _show_fits(entries, parsed.language or "en", as_json=parsed.json)
     elif parsed.json:
         print(json.dumps([_described(entry) for entry in entries], indent=2))
     else:
@@ -144,7 +145,7 @@ def _show_table(entries: Sequence[Entry]) -> None:
         f"clips of {BATCH.seconds:g} s a step; in colour the way the preset takes. lang.: how many "
         "it knows. WER: mean of the Open ASR Leaderboard (English), untuned."
     )
-    say("Next: mynah models --for-device, or  mynah train model=whisper_small ...")
+    say("Next: mynah models --for-device")
 
 
 def _say_filled(text: str) -> None:
@@ -170,7 +171,7 @@ def _languages(entry: Entry) -> str:
     return str(len(entry.languages)) if entry.languages else "any"
 
 
-def _show_fits(entries: Sequence[Entry], *, as_json: bool) -> None:
+def _show_fits(entries: Sequence[Entry], language: str, *, as_json: bool) -> None:
     from mynah.config.schema import Config
     from mynah.console import print_table, say
     from mynah.machine import device_for
@@ -209,9 +210,15 @@ def _show_fits(entries: Sequence[Entry], *, as_json: bool) -> None:
         + (f" {_CPU_NOTE}" if device.type == "cpu" else "")
     )
     if fits:
-        best = fits[0]
-        command = f"mynah train model={best.entry.preset} {best.overrides}".rstrip()
-        say(f"Next: {command} data.dataset_name=./recordings")
+        say(f"Next: {_train_command(fits[0], language)}")
+
+
+def _train_command(fit: Fit, language: str) -> str:
+    """What trains a model on a folder of recordings, as one pastes it."""
+    words = ["mynah train", f"model={fit.entry.preset}"]
+    if fit.entry.takes_language:
+        words.append(f"model.language={language.lower().partition('-')[0]}")
+    return " ".join([*words, *fit.overrides.split(), "data.dataset_name=./recordings"])
 
 
 def _fits_described(

@@ -269,6 +269,14 @@ class Family(ABC):
         """
         return
 
+    def check_decoded_languages(self, languages: Iterable[str]) -> None:
+        """Likewise before a corpus is decoded; a family that detects a language asks for less.
+
+        Raises:
+            UserError: As :meth:`check_languages`.
+        """
+        self.check_languages(languages)
+
     def configure_decoding(self, config: ModelConfig) -> None:
         """Take the settings of decoding from ``config``; a family that has none takes nothing.
 

@@ -119,9 +119,13 @@ class WritingRecognizer(Recognizer):
         self.kind: str = weights.own(model).config.model_type
         self._revisions = dict(revisions or {})
 
+    def _record(self, base: Any) -> None:
+        """Write into the model's configurations how it is used."""
+        self.usage.record(base)
+
     def save(self, directory: Path) -> None:
         base = weights.own(self.model)
-        self.usage.record(base)
+        self._record(base)
         weights.save_recognizer(self.model, directory)
         if adapters.is_adapted(self.model):
             base.generation_config.save_pretrained(directory)

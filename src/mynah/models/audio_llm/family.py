@@ -23,6 +23,7 @@ from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import NamedParts, PretrainedPart
+from mynah.models.pretrained.usage import record_generation
 from mynah.models.recognizer import WritingRecognizer
 from mynah.models.text.generated import Generated, GreedyScores
 from mynah.models.text.pieces import Pieces
@@ -153,6 +154,11 @@ class AudioLLM(WritingRecognizer):
         model.generation_config = GenerationConfig.from_pretrained(directory, local_files_only=True)
         model = adapters.load_lora(model, directory, trainable=True)
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
+
+    def _record(self, base: Any) -> None:
+        super()._record(base)
+        most = self.usage.generation_max_length
+        record_generation(base.generation_config, beams=1, most_new_tokens=most)
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         return self.frontend.features(audio)

@@ -70,6 +70,11 @@ class Entry:
         )
 
     @property
+    def takes_language(self) -> bool:
+        """Whether its decoder has to be given the language of what is spoken."""
+        return self.family == "seq2seq" and len(self.languages) > 1
+
+    @property
     def disk_bytes(self) -> int:
         """Of the weights that are downloaded."""
         return sum(one.disk_bytes for one in self.checkpoints)

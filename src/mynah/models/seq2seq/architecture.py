@@ -10,6 +10,8 @@ from mynah.models.pretrained import hub
 from mynah.models.seq2seq.prompts import FixedPrompts, Prompts, start_token
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from transformers import PreTrainedModel, SequenceFeatureExtractor
 
     from mynah.models.pretrained.part import PretrainedPart
@@ -67,12 +69,10 @@ class LoadsProcessor(Protocol):
         """
 
 
-class WritesUsage(Protocol):
-    """Records how a model is used where plain transformers honours it."""
+class WritesFiles(Protocol):
+    """Writes files beside a model that its processor does not save, and other programs open."""
 
-    def __call__(
-        self, model: PreTrainedModel, *, language: str | None, task: str | None, timed: bool
-    ) -> None: ...
+    def __call__(self, processor: Any, directory: Path) -> None: ...
 
 
 def fixed_prompts(
@@ -119,7 +119,7 @@ class Seq2SeqArchitecture:
         detects_language: Whether it finds out a language that is not known, by its first token.
         begins_with_space: Whether a text is tokenized with a space before it.
         fixed: Modules of the encoder that are never trained, by their path in it.
-        record: Writes settings into the model's generation config, or None.
+        other_files: Writes what other programs open beside the weights, or None.
     """
 
     prompts: MakesPrompts = fixed_prompts
@@ -130,4 +130,4 @@ class Seq2SeqArchitecture:
     detects_language: bool = False
     begins_with_space: bool = False
     fixed: tuple[str, ...] = ()
-    record: WritesUsage | None = None
+    other_files: WritesFiles | None = None

@@ -176,6 +176,15 @@ class Seq2Seq(WritingRecognizer):
         model = adapters.load_lora(model, directory, trainable=True)
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
 
+    def _record(self, base: Any) -> None:
+        loading.record_use(base, self.usage, self._prompts)
+
+    def save(self, directory: Path) -> None:
+        super().save(directory)
+        write = architecture_of(self.kind).other_files
+        if write is not None and not adapters.is_adapted(self.model):
+            write(self.processor, directory)
+
     def features(self, audio: np.ndarray) -> np.ndarray:
         silence = self._length.samples(len(audio)) - len(audio)
         return self.frontend.features(np.pad(audio, (0, silence)))
@@ -217,6 +226,10 @@ class Seq2Seq(WritingRecognizer):
 
     def check_languages(self, languages: Iterable[str]) -> None:
         self._prompts.check(languages)
+
+    def check_decoded_languages(self, languages: Iterable[str]) -> None:
+        if not self._detects_language:
+            self.check_languages(languages)
 
     def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         import torch
@@ -355,7 +368,7 @@ class Seq2Seq(WritingRecognizer):
         return Transcript(text, tokens, generated.log_probability, language=language or None)
 
     def describe_decoding(self) -> str:
-        beams = weights.own(self.model).generation_config.num_beams or 1
+        beams = loading.beams_of(weights.own(self.model))
         found = "the likeliest token at each step" if beams == 1 else f"beam search of {beams}"
         length = f", {self._length.described}" if self._has_window else ""
         return f"generation by the decoder: {found}{length}"

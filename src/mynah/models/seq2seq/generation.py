@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mynah.models.seq2seq.loading import MOST_TOKENS, beams_of
 from mynah.models.text.generated import Generated, GreedyScores, until_end
 from mynah.stopping.polling import stopping_criteria
 
@@ -22,7 +23,6 @@ _PLAIN: dict[str, Any] = {
     "do_sample": False,
     "return_dict_in_generate": False,
 }
-_MOST_TOKENS = 448  # prompt and transcript, where no configuration has a limit
 
 
 def generate(
@@ -61,7 +61,7 @@ def generate(
     if first_time is not None:
         rules.append(_time_rules(model, first_time, length))
     scores = GreedyScores()
-    is_greedy = (model.generation_config.num_beams or 1) == 1
+    is_greedy = beams_of(model) == 1
     if is_greedy:
         rules.append(scores)
         limits = limits if most is None else [*limits, length + max(most)]
@@ -71,7 +71,7 @@ def generate(
         **inputs,
         **_PLAIN,
         "decoder_input_ids": torch.tensor(prompts, device=next(iter(inputs.values())).device),
-        "max_length": min((one for one in limits if one is not None), default=_MOST_TOKENS),
+        "max_length": min((one for one in limits if one is not None), default=MOST_TOKENS),
         "stopping_criteria": stopping_criteria(),
         "pad_token_id": end if pad is None else pad,
     }

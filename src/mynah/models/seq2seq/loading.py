@@ -10,7 +10,7 @@ from mynah.errors import UserError
 from mynah.models.lora import adapters
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
-from mynah.models.pretrained.usage import RecordedUsage
+from mynah.models.pretrained.usage import RecordedUsage, record_generation
 from mynah.models.seq2seq.registry import architecture_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NATIVE, CLIP = "native", "clip"
 _NO_LENGTH = (None, 20)  # transformers' max_length where nobody set one
+MOST_TOKENS = 448  # prompt and transcript, where no configuration has a limit
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,29 @@ class Seq2SeqUsage(RecordedUsage):
     task: str | None = None
     generation_max_length: int | None = None
 
-    def record(self, model: Any) -> None:
-        """Write it into a model's configurations; plain transformers honours what it knows."""
-        super().record(model)
-        if record := architecture_of(model.config.model_type).record:
-            record(model, language=self.language, task=self.task, timed=self.timestamps)
+
+def record_use(model: Any, usage: Seq2SeqUsage, prompts: Prompts) -> None:
+    """Write how a model is used into its configurations; plain transformers honours what it knows.
+
+    Args:
+        model: The model, not wrapped.
+        usage: What it was asked for.
+        prompts: What its decoder is conditioned on.
+    """
+    usage.record(model)
+    settings = model.generation_config
+    positions = target_positions(model.config)
+    settings.max_length = generation_limit(model) or positions or MOST_TOKENS
+    most = usage.generation_max_length
+    longest = min(settings.max_length, positions or settings.max_length)
+    if most is not None and len(prompts.ids("")) + most >= longest:
+        most = None  # max_length says it, with the prompt
+    record_generation(settings, beams=beams_of(model), most_new_tokens=most)
+    for name, value in prompts.recorded().items():
+        if value is not None:
+            setattr(settings, name, value)
+        elif hasattr(settings, name):
+            delattr(settings, name)
 
 
 def usage_of(config: ModelConfig, recorded: Seq2SeqUsage) -> Seq2SeqUsage:
@@ -210,6 +229,11 @@ def generation_limit(model: Any) -> int | None:
     """Most tokens that a transcript may have by the checkpoint's own generation config."""
     found = getattr(model.generation_config, "max_length", None)
     return None if found in _NO_LENGTH else int(found)
+
+
+def beams_of(model: Any) -> int:
+    """Hypotheses that its generation keeps at each step."""
+    return int(model.generation_config.num_beams or 1)
 
 
 def end_token(model: Any) -> int:

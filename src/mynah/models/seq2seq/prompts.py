@@ -47,6 +47,10 @@ class Prompts(ABC):
     def tokens(self, language: str) -> list[int]:
         """Token ids for a language that :attr:`languages` has; "" where it has none."""
 
+    def recorded(self) -> dict[str, Any]:
+        """What a generation config says of them to plain transformers; None: it says nothing."""
+        return {}
+
     def ids(self, language: str) -> list[int]:
         """Token ids for a row of this language; ``model.language`` comes before it."""
         return self.tokens(self.spoken(language))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.models.features.frontends import Frontend, frontend_for, length_function
@@ -40,13 +42,35 @@ class WhisperPrompts(Prompts):
         super().__init__(None if english and not known else language, task)
         self._language_tokens = {one: vocabulary[f"<|{one}|>"] for one in known}
         self._start: int = model.config.decoder_start_token_id
-        self._end = [] if timed else [vocabulary["<|notimestamps|>"]]
+        self._timed = timed
+        self._task_tokens: dict[str, int] = {}
+        self._no_times: int = vocabulary["<|notimestamps|>"]
+        self._end = [] if timed else [self._no_times]
         if known:
-            self._end = [vocabulary[f"<|{self.task}|>"], *self._end]
+            self._task_tokens = {one: vocabulary[f"<|{one}|>"] for one in self.tasks}
+            self._end = [self._task_tokens[self.task], *self._end]
 
     def tokens(self, language: str) -> list[int]:
         language_ids = [self._language_tokens[language]] if self.languages else []
         return [self._start, *language_ids, *self._end]
+
+    def recorded(self) -> dict[str, Any]:
+        """As ``WhisperGenerationMixin._retrieve_init_tokens`` of transformers makes a prompt.
+
+        Language and task of the base do not stay where the training had others. Without a
+        language it is detected. An English-only model must name neither.
+        """
+        languages = {f"<|{one}|>": token for one, token in self._language_tokens.items()}
+        return {
+            "is_multilingual": bool(self.languages),
+            "language": self.language,
+            "task": self.task if self.languages else None,
+            "lang_to_id": languages or None,
+            "task_to_id": self._task_tokens or None,
+            "no_timestamps_token_id": self._no_times,
+            "return_timestamps": self._timed,
+            "forced_decoder_ids": None,  # what names language and task in the oldest ones
+        }
 
 
 def _prompts(
@@ -64,15 +88,27 @@ def _frontend(
     return frontend_for(extractor, encoder)
 
 
-def _record(model: PreTrainedModel, *, language: str | None, task: str | None, timed: bool) -> None:
-    settings: Any = model.generation_config
-    for name, value in (("language", language), ("task", task)):
-        if value:
-            setattr(settings, name, value)
-    if timed:
-        settings.return_timestamps = True
-    # Otherwise it is built from the model's configuration again when it is loaded.
-    settings._from_model_config = False
+def _other_files(processor: Any, directory: Path) -> None:
+    """The files of OpenAI's repositories that transformers 5 no longer writes.
+
+    faster-whisper reads ``preprocessor_config.json``, convert-h5-to-ggml.py of whisper.cpp
+    ``vocab.json`` and ``added_tokens.json``, and tokenizers of older libraries ``vocab.json``
+    and ``merges.txt``.
+    """
+    processor.feature_extractor.save_pretrained(directory)
+    tokenizer = processor.tokenizer
+    tokenizer.save_vocabulary(str(directory))
+    vocabulary = directory / "vocab.json"
+    pieces: dict[str, int] = json.loads(vocabulary.read_text(encoding="utf-8"))
+    added = {token: n for token, n in tokenizer.get_added_vocab().items() if token not in pieces}
+    _write_by_number(vocabulary, pieces)
+    _write_by_number(directory / "added_tokens.json", added)
+
+
+def _write_by_number(path: Path, tokens: dict[str, int]) -> None:
+    """Tokens in the order of their ids: whisper.cpp numbers them by their places."""
+    ordered = dict(sorted(tokens.items(), key=lambda one: one[1]))
+    path.write_text(json.dumps(ordered, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 ARCHITECTURE = Seq2SeqArchitecture(
@@ -83,5 +119,5 @@ ARCHITECTURE = Seq2SeqArchitecture(
     detects_language=True,
     begins_with_space=True,  # openai/whisper, tokenizer.py and decoding.py
     fixed=("embed_positions",),  # sinusoids
-    record=_record,
+    other_files=_other_files,
 )
