@@ -184,6 +184,8 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> 
             console.say(f"Measuring on {line}")
         runs_directory.write_settings(place.run, settings)
         family = loaded(checkpoint, settings)
+        for split in data.evaluation.values():
+            family.check_decoded_languages(set(split.languages))
         evaluations = measured(settings, family, data.evaluation)
         report = write_report(
             settings,

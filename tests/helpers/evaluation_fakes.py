@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mynah.config.schema import Config
-from mynah.errors import UserError
+from mynah.data.audio.files import AudioError
 from mynah.evaluation.evaluate import Evaluation, evaluate_split
 from mynah.models.transcript import Clip, Transcript
 
@@ -39,7 +39,7 @@ class FakeCorpus:
 
     def read_audio(self, row: int) -> np.ndarray:
         if row in self.unreadable:
-            raise UserError("the file is cut off", where=self.ids[row])
+            raise AudioError("the file is cut off", where=self.ids[row])
         audio = np.zeros(int(self.durations[row] * self.sample_rate), dtype=np.float32)
         audio[0] = (row + 1) / 10000
         audio[1:] = 0.1 * np.sin(np.arange(1, len(audio)) * 0.2)

@@ -33,6 +33,26 @@ def test_no_data_worker_is_left_when_a_training_is_done_or_has_failed(tmp_path, 
     assert _workers() == before
 
 
+class WithoutPackage(TinyCorpus):
+    """A corpus one of whose recordings needs a package that is not installed."""
+
+    def read_audio(self, row):
+        if row == 3:
+            raise UserError("PyAV is not installed.", where="a.m4a", fix="pip install av")
+        return super().read_audio(row)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_the_user_has_to_fix_ends_a_training_and_is_no_row_left_out(workers, tmp_path):
+    config = tiny_config(max_steps=12, dataloader_num_workers=workers)
+    with pytest.raises(UserError) as caught:
+        tiny_train(tmp_path, config, corpus=WithoutPackage())
+    problem = caught.value
+    assert (problem.what, problem.where, problem.fix) == (
+        "PyAV is not installed.", "a.m4a", "pip install av",
+    )  # fmt: skip
+
+
 def test_a_training_ends_bit_for_bit_alike_with_and_without_workers(tmp_path):
     # Two batches a step and three steps an epoch, which end in the middle of the third.
     ends = []

@@ -16,8 +16,8 @@ from torch import nn
 
 from mynah import distributed
 from mynah.config.schema import Config
+from mynah.data.audio.files import AudioError
 from mynah.data.positions import NumberedBatches
-from mynah.errors import UserError
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.transcript import Clip, Transcript
 from mynah.training.trainer import train
@@ -163,7 +163,7 @@ class TinyCorpus:
 
     def read_audio(self, row: int) -> np.ndarray:
         if row in self.unreadable:
-            raise UserError("The recording cannot be read", where=self.ids[row])
+            raise AudioError("The recording cannot be read", where=self.ids[row])
         time = np.arange(RATE // 10) / RATE
         tones = [np.sin(2 * np.pi * 100 * (2 + LETTERS.index(c)) * time) for c in self.texts[row]]
         return np.concatenate(tones).astype(np.float32)

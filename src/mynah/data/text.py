@@ -96,6 +96,12 @@ class TextPolicy:
             made = characters.lower(made, language)
         return _SPACE.sub(" ", made).strip()
 
+    def is_annotations(self, text: str) -> bool:
+        """Whether a transcript is not empty, and consists of annotations alone."""
+        if not self.annotations or not text.strip():
+            return False
+        return not expression(self.annotations).sub(" ", unicodedata.normalize("NFC", text)).strip()
+
     @cached_property
     def _table(self) -> dict[str, str]:
         return {self._key(_bare(written)): instead for written, instead in self.substitutions}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from mynah import console, distributed
+from mynah.data.audio.files import AudioError
 from mynah.errors import UserError, fault_of_machine
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.models.transcript import Clip
@@ -54,7 +55,8 @@ def decode(
         fails has the text "" and an ``error``, and counts with all its words as wrong.
 
     Raises:
-        UserError: Not one utterance could be read.
+        UserError: Not one utterance could be read; or what is wrong is no row's but the settings'
+            or the machine's, as a package that is missing.
         Exception: Not one utterance could be decoded; the first failure is raised again.
     """
     results = _Results(corpus)
@@ -73,8 +75,7 @@ def decode(
                 try:
                     audio = corpus.read_audio(row)
                 except Exception as error:
-                    if fault_of_machine(error) is not None:
-                        raise  # a drive that fails is no fault of the recording
+                    _raise_what_is_no_row_s(error)
                     results.fail(row, error)
                 else:
                     clips[row] = Clip(audio, languages[row], contexts[row])
@@ -243,6 +244,7 @@ def _transcribe(family: Family, clips: dict[int, Clip], results: _Results) -> No
         if len(transcripts) != len(rows):
             raise RuntimeError(f"{len(rows)} utterances were given {len(transcripts)} hypotheses")
     except Exception as error:
+        _raise_what_is_no_row_s(error)
         if len(rows) == 1:
             results.fail(rows[0], error)
             return
@@ -251,6 +253,13 @@ def _transcribe(family: Family, clips: dict[int, Clip], results: _Results) -> No
         return
     for row, transcript in zip(rows, transcripts, strict=True):
         results.succeed(row, transcript.text)
+
+
+def _raise_what_is_no_row_s(error: Exception) -> None:
+    """Raise what the user has to fix, and what a drive that fails raises."""
+    mistake = isinstance(error, UserError) and not isinstance(error, AudioError)
+    if mistake or fault_of_machine(error) is not None:
+        raise error
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mynah import console, distributed
 from mynah.config.plugins.metrics import LOSS
+from mynah.data.audio.files import AudioError
 from mynah.errors import UserError
 from mynah.evaluation.decode import progress_of, rows_by_length, without_a_trace
 from mynah.evaluation.metrics.choice import make
@@ -94,8 +95,13 @@ def _add(
     for row in rows:
         try:
             example = _example(family, corpus, row, text)
+        except AudioError as error:
+            sums.problems[row] = error.what
+            continue
+        except UserError:
+            raise
         except Exception as error:
-            sums.problems[row] = error.what if isinstance(error, UserError) else str(error)
+            sums.problems[row] = str(error)
             continue
         if isinstance(example, str):
             sums.problems[row] = example

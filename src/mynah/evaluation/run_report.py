@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah import console, distributed
 from mynah.config.effective import effective_yaml
+from mynah.data.preparation.account import annotation_notes
 from mynah.data.preparation.leaks import describe_leaks
 from mynah.evaluation import report
 from mynah.machine import versions
@@ -69,6 +70,11 @@ def write_report(
         "decoding": decoding,
         "measured_on": measured_on(data),
         "shared": shared_with_training(data),
+        "annotations": [
+            note
+            for name, account in data.report["splits"].items()
+            for note in annotation_notes(name, account)
+        ],
         "versions": versions(),
     }
     return report.write_evaluation(

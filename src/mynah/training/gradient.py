@@ -119,6 +119,8 @@ class StepGradient(Generic[Key]):
             model: The family's, or a wrapper around it.
             inputs: What :meth:`TrainingRows.collate` made.
         """
+        if inputs["mistake"] is not None:
+            raise inputs["mistake"]
         if not self._batches:
             self._began = time.monotonic()
             self.statistics.keep()

@@ -56,6 +56,8 @@ def planned_batches(
     # Of a stream the first rows stand for all: what is checked and estimated is of them.
     first = rows.training.head(seed=config.training.seed)
     family.check_languages(set(first.languages))
+    for split in rows.data.evaluation.values():
+        family.check_decoded_languages(set(split.languages))
     judged = without_impossible(first, family, config.data, report=rows.data.report)
     save_account(run, rows.data)
     settings = with_batch_size(config, family, judged, resume=resume)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import json
 
 import pytest
 from data_helpers import settings, write_folder
 
 from mynah.config.hydra.compose import compose
+from mynah.config.schema import Config
 from mynah.data.annotations import found_in
 from mynah.data.preparation.prepare import prepare
 from mynah.data.text import TextPolicy
 from mynah.errors import ConfigErrors
+from mynah.evaluation.decode import Hypothesis
+from mynah.evaluation.evaluate import Evaluation
+from mynah.evaluation.run_report import write_report
+from mynah.evaluation.score import score
 
 ROWS = [
     ("a.wav", "so <unk> we went [laughter] home", "a"),
@@ -56,9 +62,54 @@ def test_training_and_references_lose_the_same_annotations(tmp_path):
     data = corpus(tmp_path, annotations=["usual"])
     assert list(data.train.texts) == ["so we went home", "plain words", "Good day"]
     (evaluated,) = data.evaluation.values()
-    assert list(evaluated.texts) == list(data.train.texts)
-    assert data.report["splits"]["train"]["dropped"] == {"no transcript": 1}
+    assert list(evaluated.texts) == [*data.train.texts, ""]
+    assert data.report["splits"]["train"]["dropped"] == {"annotations alone": 1}
     assert data.report["splits"]["train"]["annotations"] == {}
+
+
+def test_a_reference_that_is_annotations_alone_is_scored_as_empty_as_sclite_does(tmp_path, capsys):
+    data = corpus(tmp_path, annotations=["usual"])
+    account = data.report["splits"]["test"]
+    assert (account["kept"], account["dropped"], account["annotations_alone"]) == (4, {}, 1)
+    assert "1 references of test are annotations alone" in " ".join(capsys.readouterr().out.split())
+    (evaluated,) = data.evaluation.values()
+    said = ["so we went home", "plain words", "good day", "oh no"]
+    hypotheses = [
+        Hypothesis(id=i, reference=r, text=t, duration_seconds=1.0, speaker="")
+        for i, r, t in zip(evaluated.ids, evaluated.texts, said, strict=True)
+    ]
+    found = score(hypotheses, normalizer="basic", bootstrap_samples=0, bootstrap_seed=0)
+    # Two words where there are none, of eight in the references.
+    assert (found.edits.insertions, found.words, found["wer"].value) == (2, 8, 0.25)
+
+
+def test_a_transcript_of_punctuation_alone_is_not_an_annotation(tmp_path):
+    write_folder(tmp_path / "corpus" / "train", [("a.wav", "...", "a"), ("b.wav", "words", "b")])
+    config = settings(
+        tmp_path, dataset_name="corpus", eval_splits=[], strip_punctuation=True,
+        annotations=["usual"],
+    )  # fmt: skip
+    data = prepare(config, working_directory=tmp_path)
+    assert data.report["splits"]["train"]["dropped"] == {"no transcript": 1}
+
+
+@pytest.mark.parametrize("patterns", [(), ("usual",)])
+def test_the_page_of_a_report_counts_the_annotations(patterns, tmp_path):
+    data = corpus(tmp_path, annotations=list(patterns))
+    (split,) = data.evaluation.values()
+    evaluation = Evaluation.from_decoding(
+        split,
+        [Hypothesis(i, r, r, 1.0, "") for i, r in zip(split.ids, split.texts, strict=True)],
+        Config(),
+        seconds=1.0,
+    )
+    page = write_report(
+        Config(), tmp_path, {split.name: evaluation}, data,
+        history=[], checkpoint=None, decoding="greedy",
+    )  # fmt: skip
+    shown = " ".join(html.unescape(page.read_text(encoding="utf-8")).split())
+    assert ("scored as words in test: <unk> (1), [laughter] (1)" in shown) == (not patterns)
+    assert ("1 references of test are annotations alone" in shown) == bool(patterns)
 
 
 def test_annotations_that_stay_are_named_with_their_number(tmp_path, capsys):

@@ -85,6 +85,24 @@ def test_failures_are_named_to_the_user(capsys):
     assert "utt-2" in printed
 
 
+@pytest.mark.parametrize("where", ["reading", "decoding"])
+def test_what_the_user_has_to_fix_is_not_taken_for_a_failed_utterance(where):
+    def missing(row):
+        if row == 3:
+            raise UserError("PyAV is not installed.", where="a.m4a", fix="pip install av")
+
+    corpus = FakeCorpus(WORDS)
+    family = FakeFamily(WORDS)
+    if where == "reading":
+        read = corpus.read_audio
+        corpus.read_audio = lambda row: missing(row) or read(row)
+    else:
+        family.before = lambda rows: [missing(row) for row in rows]
+    with pytest.raises(UserError) as caught:
+        decode(family, corpus, batch_seconds=9, progress=False)
+    assert (caught.value.what, caught.value.fix) == ("PyAV is not installed.", "pip install av")
+
+
 def test_a_corpus_without_one_readable_utterance_is_an_error_not_a_score():
     corpus = FakeCorpus(WORDS, unreadable=set(range(10)))
     with pytest.raises(UserError, match="Not one of the 10 utterances"):

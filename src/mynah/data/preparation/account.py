@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mynah.console import notice, table
+from mynah.data.annotations import SIGNS, found_in
 from mynah.data.corpus import Corpus
 from mynah.data.preparation.filters import REASONS, TOO_LONG
+from mynah.data.text import TextPolicy
 from mynah.files import write_json
 
 LISTED_ROWS = 1000  # rows that data.json lists itself; a file beside it lists all of more
 _SHOWN_CHANGES = 5
+_ANNOTATIONS = 50  # of different kinds that data.json lists
 _NAMED = 5  # annotations that a notice names
 
 
@@ -41,6 +45,32 @@ def split_account(
         "no_speech": int(corpus.no_speech.sum()),
         "dropped": {REASONS[code]: int((codes == code).sum()) for code in there},
         "dropped_hours": round(float(seconds[codes != 0].sum()) / 3600, 4),
+    }
+
+
+def annotations_left(
+    corpus: Corpus, policy: TextPolicy | None, *, alone: np.ndarray
+) -> dict[str, Any]:
+    """What looks like an annotation in the transcripts of a finished corpus.
+
+    Args:
+        corpus: What stayed, transcripts as they are stored.
+        policy: What is taken out of them.
+        alone: bool [rows], whether nothing is left of a transcript then.
+
+    Returns:
+        ``annotations``: how often each stays, the most frequent first; ``annotations_alone``.
+    """
+    patterns = policy.annotations if policy is not None else ()
+    counts: Counter[str] = Counter()
+    for array in corpus.arrays("text"):
+        # Most corpora have none: found without looking at a row as Python sees it.
+        looked = array.filter(pc.match_substring_regex(array, SIGNS))
+        texts = (text for text in looked.to_pylist() if text)
+        counts += found_in(texts, without=patterns)
+    return {
+        "annotations": dict(counts.most_common(_ANNOTATIONS)),
+        "annotations_alone": int(alone.sum()),
     }
 
 
@@ -80,22 +110,29 @@ def tell(report: Mapping[str, Any]) -> None:
                 f"({duplicates['other_text']:,} with another transcript), as {example['id']}, "
                 f"which is {example['same_as']}. data.on_duplicates=drop leaves them out."
             )
-        _tell_annotations(name, account)
+        for note in annotation_notes(name, account):
+            notice(note)
         _tell_changes(name, account.get("text_changes"))
     _tell_mixture(report.get("mixture"))
 
 
-def _tell_annotations(name: str, account: Mapping[str, Any]) -> None:
-    found = account.get("annotations")
-    if not found:
-        return
-    named = ", ".join(f"{one} ({count:,})" for one, count in list(found.items())[:_NAMED])
-    more = f" and {len(found) - _NAMED:,} more kinds" if len(found) > _NAMED else ""
-    verb = "learned" if account["role"] == "training" else "scored"
-    notice(
-        f"What looks like an annotation is {verb} as words in {name}: {named}{more}. "
-        "data.annotations=[usual] takes it out, of training and evaluation alike."
-    )
+def annotation_notes(name: str, account: Mapping[str, Any]) -> list[str]:
+    """What is to be said of the annotations in a split's transcripts, a sentence or two each."""
+    notes = []
+    if found := account.get("annotations"):
+        named = ", ".join(f"{one} ({count:,})" for one, count in list(found.items())[:_NAMED])
+        more = f" and {len(found) - _NAMED:,} more kinds" if len(found) > _NAMED else ""
+        verb = "learned" if account["role"] == "training" else "scored"
+        notes.append(
+            f"What looks like an annotation is {verb} as words in {name}: {named}{more}. "
+            "data.annotations=[usual] takes it out, of training and evaluation alike."
+        )
+    if alone := account.get("annotations_alone"):
+        notes.append(
+            f"{alone:,} references of {name} are annotations alone: they are scored as empty, and "
+            "any word that is recognized there is an insertion."
+        )
+    return notes
 
 
 def _tell_changes(name: str, changes: dict[str, Any] | None) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import itertools
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,9 @@ import pyarrow.compute as pc
 
 from mynah.config.schema import DataConfig, Nature
 from mynah.config.settings import leaves
-from mynah.data.annotations import SIGNS, found_in
 from mynah.data.corpus import Corpus
 from mynah.data.preparation import filters, mixture
-from mynah.data.preparation.account import LISTED_ROWS, split_account
+from mynah.data.preparation.account import LISTED_ROWS, annotations_left, split_account
 from mynah.data.preparation.duplicates import digests, find_duplicates
 from mynah.data.preparation.filters import Measures
 from mynah.data.preparation.requests import (
@@ -46,7 +44,6 @@ from mynah.data.text import POLICY_VERSION, TextPolicy
 from mynah.errors import UserError
 
 _EXAMPLES = 5
-_ANNOTATIONS = 50  # of different kinds that data.json lists
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,7 @@ class _Texts:
 
     words: np.ndarray
     characters: np.ndarray
+    annotated: np.ndarray
     changes: dict[str, Any]
 
 
@@ -78,6 +76,7 @@ def chosen_corpus(
     made_of = {
         "settings": {name: getattr(config, name) for name in leaves(Nature.CHOOSES, "data")},
         "policy": None if seen is None else (POLICY_VERSION, *policy.named.values()),
+        **({"annotations alone": "kept to be scored"} if policy.annotations else {}),
         "role": request.name,
         "tables": [str(stretch.piece.table.directory.name) for stretch in stretches],
         "content": [stretch.piece.table.fingerprint for stretch in stretches],
@@ -147,7 +146,7 @@ def _choose(
     texts = _texts(corpus, policy)
     measures = _measures(corpus, texts, members_of(request)[numbers])
     filtering = request.training or config.filter_eval
-    codes = filters.reasons(measures, config, filtering=filtering)
+    codes = filters.reasons(measures, config, training=request.training, filtering=filtering)
     duplicates = None
     same_as: dict[int, int] = {}
     if request.training:
@@ -170,7 +169,7 @@ def _choose(
     account: dict[str, Any] = {"role": "training" if request.training else "evaluation"}
     account |= split_account(made, codes, measures.seconds, int(texts.words[kept].sum()))
     account["beyond_max_samples"] = beyond
-    account["annotations"] = _annotations(made, policy)
+    account |= annotations_left(made, policy, alone=texts.annotated[kept])
 
     def dropped() -> Iterator[dict[str, Any]]:
         return _dropped(corpus, codes, measures, config, same_as)
@@ -203,6 +202,7 @@ def _measures(corpus: Corpus, texts: _Texts, members: np.ndarray) -> Measures:
         characters=texts.characters,
         scripts=scripts,
         strange=_strange(corpus, scripts, members),
+        annotated=texts.annotated,
     )
 
 
@@ -226,6 +226,7 @@ def _candidates(
 
 
 def _texts(corpus: Corpus, policy: TextPolicy | None) -> _Texts:
+    annotated = np.zeros(len(corpus), dtype=bool)
     if policy is None or policy.is_plain:
         irregular = np.flatnonzero(~corpus.numbers("regular", missing=1).astype(bool))
         examples = [
@@ -241,6 +242,7 @@ def _texts(corpus: Corpus, policy: TextPolicy | None) -> _Texts:
         for row, (text, language) in enumerate(zip(corpus.texts, corpus.languages, strict=True)):
             made = policy.apply(text, language)
             words[row], characters[row] = made.count(" ") + bool(made), len(made)
+            annotated[row] = not made and policy.is_annotations(text)
             if made != text:
                 count += 1
                 example = _example(text, made)
@@ -248,19 +250,7 @@ def _texts(corpus: Corpus, policy: TextPolicy | None) -> _Texts:
                     examples.append(example)
         changes = {"policy": "set", "changed": count}
     changes |= {"of": len(corpus), "examples": examples}
-    return _Texts(words, characters, changes)
-
-
-def _annotations(corpus: Corpus, policy: TextPolicy | None) -> dict[str, int]:
-    """How often what looks like an annotation is left in transcripts, the most frequent first."""
-    patterns = policy.annotations if policy is not None else ()
-    counts: Counter[str] = Counter()
-    for array in corpus.arrays("text"):
-        # Most corpora have none: found without looking at a row as Python sees it.
-        looked = array.filter(pc.match_substring_regex(array, SIGNS))
-        texts = (text for text in looked.to_pylist() if text)
-        counts += found_in(texts, without=patterns)
-    return dict(counts.most_common(_ANNOTATIONS))
+    return _Texts(words, characters, annotated, changes)
 
 
 def _example(before: str, after: str) -> dict[str, str]:

@@ -15,10 +15,11 @@ REASONS = (
     "", "no transcript", "unreadable", "too short", "too long", "too many words",
     "too few characters a second", "too many characters a second", "duplicate",
     "same audio, another transcript", "transcript is not text", "transcript in another script",
+    "annotations alone",
 )  # fmt: skip
 (
     NO_TRANSCRIPT, UNREADABLE, TOO_SHORT, TOO_LONG, WORDS, SLOW, FAST, DUPLICATE, OTHER_TEXT,
-    NO_TEXT, OTHER_SCRIPT,
+    NO_TEXT, OTHER_SCRIPT, ANNOTATIONS,
 ) = range(1, len(REASONS))  # fmt: skip
 
 
@@ -35,6 +36,7 @@ class Measures:
         scripts: int8, which letters the transcripts as they were listed are written in
             (see ``mynah.data.scripts``).
         strange: bool, whether hardly any other transcript is in that script.
+        annotated: bool, whether nothing is left of a transcript once its annotations are out.
     """
 
     seconds: np.ndarray
@@ -44,6 +46,7 @@ class Measures:
     characters: np.ndarray
     scripts: np.ndarray
     strange: np.ndarray
+    annotated: np.ndarray
 
     @property
     def characters_a_second(self) -> np.ndarray:
@@ -52,17 +55,24 @@ class Measures:
         return rate
 
 
-def reasons(measures: Measures, config: DataConfig, *, filtering: bool) -> np.ndarray:
+def reasons(
+    measures: Measures, config: DataConfig, *, training: bool, filtering: bool
+) -> np.ndarray:
     """Why each row is left out: int8 [rows], positions in :data:`REASONS`; the first that holds.
 
     Args:
         measures: Of the rows.
         config: The limits.
+        training: Whether they are learned from. An evaluation keeps what is annotations alone:
+            any word that is recognized there is an insertion, as sclite scores it.
         filtering: Whether more is left out than rows without a transcript.
     """
     found = np.zeros(len(measures.seconds), dtype=np.int8)
-    spoken = ~measures.no_speech
-    rules = [(NO_TRANSCRIPT, (measures.characters == 0) & spoken)]
+    spoken = ~measures.no_speech & ~measures.annotated
+    rules = [
+        (ANNOTATIONS, measures.annotated & ~measures.no_speech & training),
+        (NO_TRANSCRIPT, (measures.characters == 0) & spoken),
+    ]
     if filtering:
         rate = measures.characters_a_second
         rules += [

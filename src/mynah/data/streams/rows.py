@@ -66,7 +66,9 @@ def usable(
         row = replace(row, channel=0)
     text = policy.apply(row.text or "", config.language or row.language)
     if not text and not row.no_speech:
-        return LeftOut(row.id, filters.REASONS[filters.NO_TRANSCRIPT])
+        alone = policy.is_annotations(row.text or "")
+        code = filters.ANNOTATIONS if alone else filters.NO_TRANSCRIPT
+        return LeftOut(row.id, filters.REASONS[code])
     try:
         duration = _duration(row)
     except (ValueError, OSError, TypeError) as problem:
@@ -79,8 +81,9 @@ def usable(
         characters=np.asarray([len(text)]),
         scripts=scripts_of(pa.array([row.text or ""])),
         strange=np.asarray([False]),  # of what is to come nothing is known
+        annotated=np.asarray([False]),
     )
-    code = int(filters.reasons(measures, config, filtering=True)[0])
+    code = int(filters.reasons(measures, config, training=True, filtering=True)[0])
     if code != filters.KEPT:
         return LeftOut(
             row.id, filters.REASONS[code], filters.detail(code, 0, measures, config, str)

@@ -71,6 +71,7 @@ def _measured(about: Mapping[str, Any]) -> list[Any]:
         [" · checkpoint ", tag("code", checkpoint)] if checkpoint else None,
         f" · decoding: {decoding}" if decoding else None,
         [[tag("br"), f"Measured on {line}"] for line in about.get("measured_on") or ()],
+        [[tag("br"), note] for note in about.get("annotations") or ()],
     ]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import numpy as np
 from torch.utils.data import Dataset, Sampler
 
+from mynah.data.audio.files import AudioError
 from mynah.data.augmentation import draws
 from mynah.data.positions import Batches, Key, Position
 from mynah.errors import UserError, fault_of_machine
@@ -25,21 +26,32 @@ if TYPE_CHECKING:
     from mynah.data.utterances import TrainingData
     from mynah.models.family import Family
 
-# What reading a file, or noise for it, can end in: our errors, the disk's, those of decoders.
-_READ_ERRORS = (UserError, OSError, EOFError, ValueError, RuntimeError)
+# What reading a file, or noise for it, can end in: errors of the disk, and of decoders.
+_READ_ERRORS = (OSError, EOFError, ValueError, RuntimeError)
 _KNOWN_ROWS = 1 << 14  # whose transcripts and labels a worker keeps: some 30 MB
 _STAND_IN_AMPLITUDE = 1e-3  # of the noise that stands in for a batch that cannot be read
 
 
 @dataclass(frozen=True)
 class LoadedRow(Generic[Key]):
-    """One row as a worker hands it over: an example, or why there is none."""
+    """One row as a worker hands it over: an example, or why there is none.
+
+    Attributes:
+        id: Of its utterance.
+        position: In the plan.
+        seconds: Of its audio.
+        example: What is learned.
+        problem: What is wrong with the row, which is then left out and counted.
+        mistake: What is wrong with the settings or the machine, as a package that is missing:
+            it ends the training.
+    """
 
     id: str
     position: Position[Key]
     seconds: float = 0.0
     example: Example | None = None
     problem: str | None = None
+    mistake: UserError | None = None
 
 
 class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
@@ -97,11 +109,14 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
     ) -> LoadedRow[Key]:
         try:
             return self._loaded(position, utterance, labels)
+        except AudioError as error:
+            return LoadedRow(utterance.id, position, problem=error.what)
+        except UserError as error:
+            return LoadedRow(utterance.id, position, mistake=error)
         except _READ_ERRORS as error:
             if fault_of_machine(error) is not None:
                 raise  # a drive that fails is no fault of the recording
-            what = error.what if isinstance(error, UserError) else str(error)
-            return LoadedRow(utterance.id, position, problem=what or type(error).__name__)
+            return LoadedRow(utterance.id, position, problem=str(error) or type(error).__name__)
 
     def _labelled(self, row: Key) -> tuple[Utterance, list[int]]:
         """The utterance and its labels; where rows are few, they are looked up once.
@@ -164,7 +179,7 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         Returns:
             ``tensors``; ``ids`` of the utterances in it and the ``positions`` of all its rows;
             ``seconds`` of audio before padding; ``skipped`` as (id, reason) of the rows that
-            are missing.
+            are missing; ``mistake``: what the user has to fix, or None.
         """
         examples = [row.example for row in rows if row.example is not None]
         return {
@@ -172,6 +187,7 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
             "ids": [example.id for example in examples],
             "positions": [row.position for row in rows],
             "seconds": sum(row.seconds for row in rows),
+            "mistake": next((row.mistake for row in rows if row.mistake is not None), None),
             "skipped": [(row.id, row.problem) for row in rows if row.problem is not None],
         }
 

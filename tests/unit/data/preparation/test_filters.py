@@ -21,6 +21,7 @@ def measures_of(rows):
         characters=words * 5,
         scripts=np.full(len(seconds), SCRIPTS.index("Latin"), dtype=np.int8),
         strange=strange.astype(bool),
+        annotated=np.zeros(len(seconds), dtype=bool),
     )
 
 
@@ -65,9 +66,9 @@ def test_every_row_is_left_out_for_the_first_reason_that_holds(
         min_characters_a_second=slowest, max_characters_a_second=fastest, on_other_script=script,
     )  # fmt: skip
     measures = measures_of(rows)
-    found = reasons(measures, config, filtering=True)
+    found = reasons(measures, config, training=True, filtering=True)
     assert [REASONS[code] for code in found] == [look(row, config) for row in rows]
-    evaluated = reasons(measures, config, filtering=False)
+    evaluated = reasons(measures, config, training=False, filtering=False)
     for code, row in zip(evaluated, rows, strict=True):
         assert (code == KEPT) == (look(row, config) != "no transcript")
 
@@ -75,7 +76,7 @@ def test_every_row_is_left_out_for_the_first_reason_that_holds(
 def test_a_reason_names_the_figure_and_the_limit():
     config = DataConfig(max_characters_a_second=10, max_text_words=3, max_audio_seconds=None)
     measures = measures_of([(1.0, False, False, 3, False), (1.0, False, False, 9, False)])
-    codes = reasons(measures, config, filtering=True)
+    codes = reasons(measures, config, training=True, filtering=True)
     reported = [detail(int(codes[row]), row, measures, config, lambda row: "") for row in range(2)]
     assert reported == [
         "15 characters in 1.00 s, above max_characters_a_second=10",
