@@ -42,7 +42,7 @@ class Kind:
 
 
 KINDS = {
-    "a rank that is no number": Kind(
+    "a rank that is not a number": Kind(
         ("RANK=abc is not a number",), variables=({"RANK": "abc"}, {}), more=("", None)
     ),
     "a rank beyond the last": Kind(
@@ -87,7 +87,7 @@ KINDS = {
         fault=(1, signal.SIGSTOP),
     ),
 }
-FAST = ("a rank that is no number", "no port")
+FAST = ("a rank that is not a number", "no port")
 
 
 def free_port() -> int:
