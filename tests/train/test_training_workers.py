@@ -43,7 +43,7 @@ class WithoutPackage(TinyCorpus):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_what_the_user_has_to_fix_ends_a_training_and_is_no_row_left_out(workers, tmp_path):
+def test_what_the_user_has_to_fix_ends_a_training_and_is_not_a_row_left_out(workers, tmp_path):
     config = tiny_config(max_steps=12, dataloader_num_workers=workers)
     with pytest.raises(UserError) as caught:
         tiny_train(tmp_path, config, corpus=WithoutPackage())

@@ -55,8 +55,8 @@ def decode(
         fails has the text "" and an ``error``, and counts with all its words as wrong.
 
     Raises:
-        UserError: Not one utterance could be read; or what is wrong is no row's but the settings'
-            or the machine's, as a package that is missing.
+        UserError: Not one utterance could be read; or what is wrong is not a row but the settings
+            or the machine, as a package that is missing.
         Exception: Not one utterance could be decoded; the first failure is raised again.
     """
     results = _Results(corpus)

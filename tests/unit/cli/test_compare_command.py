@@ -127,7 +127,7 @@ def test_what_accounts_for_a_difference_adds_up_to_it(place, capsys):
     assert "B gets less often wrong: " in capsys.readouterr().out
 
 
-def test_a_system_against_itself_is_no_difference_at_all(place, capsys):
+def test_a_system_against_itself_is_not_a_difference_at_all(place, capsys):
     write(place / "old", rows(0.2, 1))
     (pair,) = compared("old", "old")["pairs"]
     found = pair["differences"]["wer"]
@@ -174,7 +174,7 @@ def test_many_pairs_are_corrected_as_holm_does(place):
     assert holm([0.02, 0.01, math.nan, 0.5, 0.03])[3:] == pytest.approx([0.5, 0.06])
 
 
-def test_other_normalisers_and_another_order_are_no_obstacle(place):
+def test_other_normalisers_and_another_order_are_not_an_obstacle(place):
     old, new = rows(0.2, 1), rows(0.1, 2)
     write(place / "old", old)
     write(place / "new", new)

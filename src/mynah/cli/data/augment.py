@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
             "examples:\n"
-            "  mynah data augment --to heard                  an example, without further words\n"
+            "  mynah data augment --to preview                an example, without further words\n"
             "  mynah data augment data=an4 data.path=an4/\n"
             "  mynah data augment recordings/ data.augmentation.room_probability=1\n"
             "  mynah data augment recordings/ 'data.augmentation.noise_snr_db=[5,20]' \\\n"

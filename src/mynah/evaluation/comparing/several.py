@@ -13,7 +13,7 @@ from mynah.evaluation.metrics.metric import Metric
 from mynah.evaluation.score import Scores, UtteranceScore, score
 
 LEVEL = 0.05
-# With so many speakers even a difference that all of them share is no evidence at 5 %: exchanging
+# With so many speakers even a difference that all of them share is not evidence at 5 %: exchanging
 # each of 5 gives 2 of 32 results as extreme, 6.25 %.
 SPEAKERS_TO_REJECT = 6
 _DEFAULT_NORMALIZER = "basic"

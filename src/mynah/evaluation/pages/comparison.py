@@ -24,7 +24,7 @@ _ANCHOR = "compared"
 
 
 def comparison_page(compared: Compared, command: str) -> str:
-    """The whole page as text.
+    """The page as text.
 
     Args:
         compared: The systems.
@@ -170,12 +170,12 @@ def _utterances(compared: Compared) -> Markup:
     differing = [row for row, rows in enumerate(together) if _differ(rows)]
     order = sorted(differing, key=lambda row: (min(errors[row]) - max(errors[row]), row))
     listed = order[:_LISTED]
-    told = f"{len(differing):,} of {len(together):,} utterances in which they differ"
+    said = f"{len(differing):,} of {len(together):,} utterances in which they differ"
     if len(listed) < len(differing):
-        told += f"; the {len(listed):,} with the largest differences"
+        said += f"; the {len(listed):,} with the largest differences"
     return join(
         [
-            tag("p", f"{told}. j and k go to the next and the one before.", class_="quiet"),
+            tag("p", f"{said}. j and k go to the next and the one before.", class_="quiet"),
             legend(),
             _controls(),
             tag(

@@ -115,7 +115,7 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
             return LoadedRow(utterance.id, position, mistake=error)
         except _READ_ERRORS as error:
             if fault_of_machine(error) is not None:
-                raise  # a drive that fails is no fault of the recording
+                raise  # a drive that fails is not a fault of the recording
             return LoadedRow(utterance.id, position, problem=str(error) or type(error).__name__)
 
     def _labelled(self, row: Key) -> tuple[Utterance, list[int]]:

@@ -59,7 +59,8 @@ def accounted_for(folder: Path) -> str:
 
 def test_a_checkpoint_of_ours_accounts_for_every_word(checkpoint, recording, tmp_path):
     arguments = ["data", "segment", str(recording), "--model", str(checkpoint)]
-    assert main.main([*arguments, "--to", str(tmp_path / "to"), "--offline"]) == 0
+    # 2: of random weights every utterance may be rejected, and is listed all the same.
+    assert main.main([*arguments, "--to", str(tmp_path / "to"), "--offline"]) in (0, 2)
     assert accounted_for(tmp_path / "to") == recording.with_suffix(".txt").read_text()
 
 
@@ -71,7 +72,8 @@ def test_a_model_of_the_hub_accounts_for_every_word(kind, recording, tmp_path, m
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
     arguments = ["data", "segment", str(recording), "--model", f"someone/{kind}"]
-    assert main.main([*arguments, "--to", str(tmp_path / "to"), "--offline"]) == 0
+    # 2: of random weights every utterance may be rejected, and is listed all the same.
+    assert main.main([*arguments, "--to", str(tmp_path / "to"), "--offline"]) in (0, 2)
     assert accounted_for(tmp_path / "to") == recording.with_suffix(".txt").read_text()
 
 
