@@ -96,7 +96,7 @@ def describe_sampled(sampled: dict[str, Any]) -> list[str]:
 
 
 def _utterance(one: Augmented, sample_rate: int, budget: ClipBudget) -> Markup:
-    # Both are sampled to one scale, in time and in loudness.
+    # Both are shown to one scale, in time and in loudness.
     seconds = max(len(clip.audio) for clip in (one.before, one.after)) / sample_rate
     loudest = max(float(clip.decibels.max()) for clip in (one.before, one.after))
     shown = [

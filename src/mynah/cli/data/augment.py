@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
             "  mynah data augment data=an4 data.path=an4/\n"
             "  mynah data augment recordings/ data.augmentation.room_probability=1\n"
             "  mynah data augment recordings/ 'data.augmentation.noise_snr_db=[5,20]' \\\n"
-            "      data.augmentation.noise_folder=musan/noise --utterances 20 --to clip/\n"
+            "      data.augmentation.noise_folder=musan/noise --utterances 20 --to preview/\n"
         ),
     )
     made.add_argument(
