@@ -136,13 +136,13 @@ def _example(family: Family, corpus: Corpus, row: int, text: Callable[[str], str
 
 def _together(sums: _Sums) -> _Sums:
     """What all processes found."""
-    sums = _Sums()
+    found = _Sums()
     parts: list[_Sums] = distributed.gather(sums)
     for part in parts:
-        sums.totals += part.totals
-        sums.tokens += part.tokens
-        sums.problems |= part.problems
-    return sums
+        found.totals += part.totals
+        found.tokens += part.tokens
+        found.problems |= part.problems
+    return found
 
 
 def _measure(sums: _Sums, corpus: Corpus) -> Measure:

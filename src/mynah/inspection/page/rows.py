@@ -31,8 +31,8 @@ def suspicious_section(
     if not found:
         return None
     listed = _in_turn([suspicion.rows[:_LISTED].tolist() for suspicion in found])
-    listed = _in_turn([suspicion.rows[:_PLAYED].tolist() for suspicion in found])
-    clips = recordings(split.corpus, listed, budget, threads=threads)
+    played = _in_turn([suspicion.rows[:_PLAYED].tolist() for suspicion in found])
+    clips = recordings(split.corpus, played, budget, threads=threads)
     reasons = by_row(found)
     total = len(split.suspicious_rows)
     said = f"{total:,} of {len(split.rows):,} rows."
