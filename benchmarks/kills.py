@@ -172,6 +172,10 @@ class Bench:
     Args:
         folder: Where everything is written.
         seed: Of the moments.
+
+    Attributes:
+        cache: The prepared tables.
+        training: The training's command line.
     """
 
     def __init__(self, folder: Path, seed: int = 0) -> None:
@@ -179,19 +183,19 @@ class Bench:
         self._draw = random.Random(seed)
         self._number = 0
         straight = folder / "straight"
-        self._cache = straight / "cache"
-        self._train = ["train", "model=small", *ARGUMENTS]
-        trained = run(straight, self._cache, self._train)
+        self.cache = straight / "cache"
+        self.training = ["train", "model=small", *ARGUMENTS]
+        trained = run(straight, self.cache, self.training)
         if trained.status != 0:
             raise RuntimeError(trained.printed)
         self._model = (straight / "outputs" / "model").resolve()
         self._eval = ["eval", str(self._model)]
-        measured = run(folder / "measured", self._cache, self._eval)
+        measured = run(folder / "measured", self.cache, self._eval)
         if measured.status != 0:
             raise RuntimeError(measured.printed)
         self._seconds = {"train": trained.seconds, "eval": measured.seconds}
         self._expected = {
-            "train": _outcome(straight) | _tables(self._cache),
+            "train": _outcome(straight) | _tables(self.cache),
             "eval": _outcome(folder / "measured"),
         }
 
@@ -204,8 +208,8 @@ class Bench:
         of_training = phase in (PREPARATION, TRAINING) or self._number % 2 == 0
         command = "train" if of_training else "eval"
         folder = self._folder / f"try-{self._number}"
-        cache = folder / "cache" if phase == PREPARATION else self._cache
-        arguments = self._train if of_training else self._eval
+        cache = folder / "cache" if phase == PREPARATION else self.cache
+        arguments = self.training if of_training else self._eval
         length = self._seconds[command][phase]
         killed = run(folder, cache, arguments, (phase, lambda: self._draw.uniform(0, length)))
         if killed.status != -signal.SIGKILL:

@@ -21,7 +21,7 @@ ENDLESS = "training.max_steps=100000 training.eval_strategy=no training.save_str
 ENDLESS += " training.load_best_model_at_end=false training.logging_steps=1"
 END_SECONDS = 60
 IMPORT_SECONDS = 60  # imports, where the fault is there from the start
-START_SECONDS = 120  # until the first step, on a machine that is busy
+START_SECONDS = 300  # until the first steps, on a machine that is busy
 
 
 @dataclass(frozen=True)
