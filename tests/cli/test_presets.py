@@ -19,6 +19,7 @@ _KINDS = {
     "facebook/w2v-bert-2.0": "w2v_bert",
     "nvidia/parakeet-ctc-0.6b": "parakeet_ctc",
     "nvidia/parakeet-tdt-0.6b-v3": "parakeet_tdt",
+    "openai/whisper-tiny.en": "whisper_asr_english",
     "openai/whisper-small": "whisper_asr",
     "openai/whisper-large-v3-turbo": "whisper_asr",
     "nvidia/canary-1b-v2": "canary",

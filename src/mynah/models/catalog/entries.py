@@ -118,6 +118,23 @@ ENTRIES: tuple[Entry, ...] = (
         wer=6.32,
     ),
     Entry(
+        "whisper_tiny_en",
+        "seq2seq",
+        (Checkpoint("openai/whisper-tiny.en", 151_000_000, "MIT"),),
+        ("en",),
+        Stack(
+            8_208_384, 4, 384, keeps=17, frame_rate=50, window_seconds=30, front=120_000,
+            adaptable=6_912,
+        ),
+        Stack(
+            29_551_872, 4, 384, keeps=22, reads_text=True, attended_rate=50, window_seconds=30,
+            adaptable=9_984, vocabulary=51_864,
+        ),
+        wer=12.81,
+        adapts=True,
+        rank=8,
+    ),
+    Entry(
         "whisper_small",
         "seq2seq",
         (_SMALL,),
