@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mynah import console, distributed
 from mynah.checkpoints import find
-from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
+from mynah.config.checkpointed import with_absolute_paths
 from mynah.config.effective import effective_yaml
 from mynah.config.notices import notices
 from mynah.config.schema import Config
@@ -165,7 +165,10 @@ def train(config: Config, place: RunPlace) -> Run:
 def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> Run:
     """Checkpoint -> corpora -> evaluation -> report: with the model's own settings, and its own
     data unless another corpus is named."""
-    checkpoint, settings = checkpoint_to_measure(config, origins, place)
+    from mynah.evaluation.measured_model import measured_model
+
+    model = measured_model(config, origins, place.working)
+    settings = model.config
 
     from mynah.data.preparation.prepare import prepare
     from mynah.data.preparation.training_rows import save_account
@@ -183,7 +186,7 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> 
         for line in measured_on(data):
             console.say(f"Measuring on {line}")
         runs_directory.write_settings(place.run, settings)
-        family = loaded(checkpoint, settings)
+        family = model.load()
         for split in data.evaluation.values():
             family.check_decoded_languages(set(split.languages))
         evaluations = measured(settings, family, data.evaluation)
@@ -193,11 +196,11 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> 
             evaluations,
             data,
             history=[],
-            checkpoint=checkpoint,
+            checkpoint=model.place,
             decoding=family.describe_decoding(),
         )
     console.say(f"Report: {_displayed(report, place.working)}")
-    return Run(place.run, checkpoint, evaluations, report)
+    return Run(place.run, model.place, evaluations, report)
 
 
 def checkpoint_to_resume(config: Config, place: RunPlace) -> Path | None:
@@ -218,27 +221,6 @@ def checkpoint_to_resume(config: Config, place: RunPlace) -> Path | None:
         console.say(f"Resuming from {resume}")
     runs_directory.check_output_directory(place.output, resume=resume)
     return resume
-
-
-def checkpoint_to_measure(
-    config: Config, origins: Mapping[str, Origin], place: RunPlace
-) -> tuple[Path, Config]:
-    """The checkpoint, intact and with all that it builds on, and the settings to measure with."""
-    assert config.eval_checkpoint is not None
-    checkpoint = find.resolve_checkpoint(config.eval_checkpoint, place.working)
-
-    from mynah.checkpoints.commit import verify
-
-    verify(checkpoint)
-    measured_with = checkpoint_config(checkpoint, config, origins)
-    for text in measured_with.notices:
-        console.notice(text)
-    console.say(f"Evaluating {checkpoint}")
-
-    from mynah.models import registry
-
-    registry.check_checkpoint(checkpoint, offline=config.offline)
-    return checkpoint, measured_with.config
 
 
 def checked_model(config: Config) -> CheckedModel:
@@ -318,21 +300,9 @@ def best_of(outcome: TrainingResult, family: Family, config: Config) -> Family:
     """The model of the checkpoint to use; the model as it is where none was written."""
     if outcome.best_checkpoint is None:
         return family
+    from mynah.evaluation.measured_model import loaded
+
     return loaded(outcome.best_checkpoint, config)
-
-
-def loaded(checkpoint: Path, config: Config) -> Family:
-    """A checkpoint's model on its device, decoding as the settings say."""
-    from mynah.machine import device_for, use_threads
-    from mynah.models import registry
-
-    use_threads(config)
-    family = registry.load(
-        checkpoint, offline=config.offline, attention=config.model.attn_implementation
-    )
-    family.configure_decoding(config.model)
-    family.model.to(device_for(config))
-    return family
 
 
 def reported(

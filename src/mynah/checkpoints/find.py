@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from mynah.runs.directory import (
 )
 from mynah.runs.record import identity, read_record
 
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _NAMED = 5  # checkpoints that a message names at most
 
 
@@ -81,6 +83,38 @@ def resolve_checkpoint(
             working_directory,
         )
     raise _missing(f"{path} holds no checkpoint.", setting, asked, working_directory)
+
+
+def checkpoint_or_plain(
+    path: str, working_directory: Path, *, setting: str
+) -> tuple[Path | None, str]:
+    """The checkpoint that is meant, or None and the folder or hub name of a model as it is.
+
+    Args:
+        path: As typed, relative to ``working_directory`` where it is a path: a checkpoint, a
+            run's directory, a folder of transformers or of CTranslate2, or a name of the hub.
+        working_directory: Where the command was typed.
+        setting: What names it, for messages.
+
+    Raises:
+        UserError: It is neither.
+    """
+    asked = working_directory / Path(path).expanduser()
+    if not asked.exists() and _HUB_NAME.fullmatch(path) and not path.startswith("."):
+        if asked.parent.is_dir() or path.startswith("outputs/"):  # a checkpoint that is not there
+            return resolve_checkpoint(path, working_directory, setting=setting), path
+        return None, path
+    is_plain = (asked / "config.json").is_file() and not (asked / "config.yaml").is_file()
+    if is_plain and not complete_checkpoints(asked) and not is_complete(asked):
+        return None, str(asked)
+    if (asked / "adapter_config.json").is_file() and not (asked / "config.json").is_file():
+        raise UserError(
+            f"{path} is an adapter alone: it has no config.json of its model.",
+            where=f"{setting} {path}",
+            fix="Name a checkpoint that a training of Mynah wrote, or merge the adapter with peft "
+            "first (merge_and_unload) and name the folder that comes of it.",
+        )
+    return resolve_checkpoint(path, working_directory, setting=setting), path
 
 
 def resolve_resume(

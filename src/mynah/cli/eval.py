@@ -1,4 +1,4 @@
-"""``mynah eval CHECKPOINT [key=value ...]``: measure a checkpoint."""
+"""``mynah eval MODEL [key=value ...]``: measure a checkpoint, or any recognizer as it is."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _HELP = """\
-usage: mynah eval CHECKPOINT [CORPUS] [key=value ...]
+usage: mynah eval MODEL [CORPUS] [key=value ...]
 
 Measure a checkpoint: with its own model, tokenizer and text normaliser, and on the data that it
 was trained with unless others are named. Of a corpus that is named the test split is measured, or
-the validation split, or all of a corpus without splits.
+the validation split, or all of a corpus without splits. MODEL may also be a recognizer as it is: a
+folder of transformers or, of a Whisper, of CTranslate2, or a name of the Hugging Face hub.
 
 examples:
   mynah eval outputs/model                              the newest training run's model
   mynah eval outputs/model/checkpoint-1000              one of its checkpoints
   mynah eval outputs/model calls/                       on another corpus
+  mynah eval openai/whisper-tiny.en calls/              a model as it was published
   mynah eval outputs/model data.eval_splits=[test]      on another split
   mynah eval outputs/model model.language_model=none    decoded in another way
 
@@ -75,7 +77,7 @@ def as_settings(arguments: Sequence[str]) -> list[str]:
             fix="data.mixture names several corpora",
         )
     if len(plain) == 2:
-        corpus = there(settings[plain[1]], "mynah eval CHECKPOINT")
+        corpus = there(settings[plain[1]], "mynah eval MODEL")
         settings[plain[1]] = argument("data.dataset_name", corpus)
     return settings
 

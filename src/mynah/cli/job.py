@@ -87,13 +87,18 @@ def _check_places(composed: Composed, directory: Path | None) -> Path | None:
     """
     from mynah.checkpoints import find
     from mynah.checkpoints.commit import verify
-    from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
+    from mynah.config.checkpointed import checkpoint_config, plain_config, with_absolute_paths
     from mynah.runs import directory as runs_directory
 
     here = Path.cwd()
     config = with_absolute_paths(composed.config, here)
     if config.eval_checkpoint is not None:
-        checkpoint = find.resolve_checkpoint(config.eval_checkpoint, here)
+        checkpoint, plain = find.checkpoint_or_plain(
+            config.eval_checkpoint, here, setting="eval_checkpoint"
+        )
+        if checkpoint is None:
+            plain_config(plain, config, composed.origins)
+            return None
         verify(checkpoint)
         checkpoint_config(checkpoint, config, composed.origins)
         return None

@@ -133,12 +133,22 @@ def _of_checkpoint(
     config: Config, origins: Mapping[str, Origin]
 ) -> tuple[Config, list[PretrainedPart]]:
     """What measuring a checkpoint needs: its own settings, and the weights it builds on."""
-    from mynah.checkpoints.find import resolve_checkpoint
-    from mynah.config.checkpointed import checkpoint_config
+    from mynah.checkpoints.find import checkpoint_or_plain
+    from mynah.config.checkpointed import checkpoint_config, plain_config
+    from mynah.models import registry
     from mynah.models.pretrained import bases
+    from mynah.prefetching import models
 
     assert config.eval_checkpoint is not None
-    checkpoint = resolve_checkpoint(config.eval_checkpoint, Path.cwd())
+    checkpoint, plain = checkpoint_or_plain(
+        config.eval_checkpoint, Path.cwd(), setting="eval_checkpoint"
+    )
+    if checkpoint is None:
+        settings = plain_config(plain, config, origins)
+        checked = registry.check_model(
+            settings.model, sample_rate=settings.data.sample_rate, offline=config.offline
+        )
+        return settings, models.on_the_hub(checked.parts.values(), offline=config.offline)
     parts = bases.bases_of(checkpoint, offline=config.offline)
     settings = checkpoint_config(checkpoint, config, origins).config
     return settings, [part for part in parts if not part.is_folder]

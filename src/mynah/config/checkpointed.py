@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.config import one_corpus
 from mynah.config.recorded import read_recorded
-from mynah.config.schema import Config, ModelConfig, Nature
+from mynah.config.schema import Config, DataConfig, ModelConfig, Nature
 from mynah.config.settings import entry_names, leaves, names, value_of
 from mynah.errors import UserError
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mynah.config.origins import Origin
 
 CONFIG_FILE = "config.yaml"
+# What weights are and how they are used, beside decoding, where no checkpoint says it.
+_OF_WEIGHTS = frozenset(
+    {"audio_window", "audio_tail_seconds", "revision", "timestamps", "trust_remote_code"}
+)
 
 
 def runtime_settings() -> frozenset[str]:
@@ -122,6 +126,50 @@ def checkpoint_config(
         evaluation=_with_typed(saved.evaluation, config.evaluation, "evaluation", origins),
     )
     return MeasuringSettings(measured, notices)
+
+
+def plain_config(name: str, config: Config, origins: Mapping[str, Origin]) -> Config:
+    """The settings to measure a recognizer with that is no checkpoint of ours.
+
+    Args:
+        name: A hub name or a folder.
+        config: The settings as composed, paths absolute.
+        origins: The layer that set each of them.
+
+    Returns:
+        The model as it is, but for how it is run and decoded; of a corpus that is typed the test
+        split, or what it has for that; the rest as composed.
+
+    Raises:
+        UserError: A setting of training was typed, or one under which an untuned Whisper repeats
+            itself.
+    """
+    asked = {
+        setting.removeprefix("model."): value
+        for setting, _, value in _leaves("model", ModelConfig(), config.model)
+        if setting in origins and origins[setting].layer == "command line"
+    }
+    wrong = [leaf for leaf in asked if leaf not in runtime_settings() | _OF_WEIGHTS]
+    if wrong:
+        raise UserError(
+            f"{name} is measured as it is, and model.{wrong[0]} is a setting of training.",
+            where=f"command line: {origins[f'model.{wrong[0]}'].detail}",
+            fix=f"leave model.{wrong[0]} out",
+        )
+    if asked.get("audio_window") == "clip" and not asked.get("audio_tail_seconds"):
+        raise UserError(
+            "A Whisper that was not trained on clips as short as they are repeats itself on them.",
+            where="model.audio_window=clip",
+            fix="leave it out, or add model.audio_tail_seconds=5",
+        )
+    model = with_decoding(ModelConfig(pretrained=name), config.model, origins)
+    model = dataclasses.replace(
+        model, **{leaf: value for leaf, value in asked.items() if leaf in _OF_WEIGHTS}
+    )
+    data = one_corpus.beside_checkpoint(
+        config.data, DataConfig(), config.data, lambda setting: _is_typed(setting, origins)
+    )
+    return dataclasses.replace(config, model=model, data=data)
 
 
 def with_decoding(

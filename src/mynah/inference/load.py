@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.checkpoints import find
 from mynah.config.schema import Config, ModelConfig
-from mynah.errors import UserError
 from mynah.offline import network_only_if
-from mynah.runs.directory import complete_checkpoints, is_complete
 
 if TYPE_CHECKING:
     from mynah.inference.recognizer import Batching, Recognizer
     from mynah.models.family import Family
 
 BASE = "openai/whisper-tiny.en"  # what a machine without a training of its own transcribes with
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _SETTING = "--model"
 
 
@@ -50,7 +46,7 @@ def load(
         UserError: There is no such model, it is damaged, what it builds on is gone, or a setting
             does not fit it.
     """
-    checkpoint, plain = _found(model)
+    checkpoint, plain = find.checkpoint_or_plain(str(model), Path.cwd(), setting=_SETTING)
     with network_only_if(not offline):
         if checkpoint is not None:
             family, config = _of_checkpoint(checkpoint, settings, offline=offline)
@@ -88,31 +84,6 @@ def default_model(working_directory: Path) -> str:
     """What is transcribed with where no model is named: the newest training's, or the base."""
     newest = working_directory / "outputs" / "model"
     return "outputs/model" if newest.exists() else BASE
-
-
-def _found(model: str | Path) -> tuple[Path | None, str]:
-    """The checkpoint that is meant, or None and the folder or hub name of a model as it is.
-
-    Raises:
-        UserError: It is neither.
-    """
-    name = str(model)
-    asked = Path(name).expanduser()
-    if not asked.exists() and _HUB_NAME.fullmatch(name) and not name.startswith("."):
-        if asked.parent.is_dir():  # outputs/modle is a checkpoint that is not there
-            return find.resolve_checkpoint(name, Path.cwd(), setting=_SETTING), name
-        return None, name
-    is_plain = (asked / "config.json").is_file() and not (asked / "config.yaml").is_file()
-    if is_plain and not complete_checkpoints(asked) and not is_complete(asked):
-        return None, str(asked)
-    if (asked / "adapter_config.json").is_file() and not (asked / "config.json").is_file():
-        raise UserError(
-            f"{name} is an adapter alone: it has no config.json of its model.",
-            where=f"{_SETTING} {name}",
-            fix="Name a checkpoint that a training of Mynah wrote, or merge the adapter with peft "
-            "first (merge_and_unload) and name the folder that comes of it.",
-        )
-    return find.resolve_checkpoint(str(asked), Path.cwd(), setting=_SETTING), name
 
 
 def _of_checkpoint(

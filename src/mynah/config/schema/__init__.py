@@ -51,7 +51,8 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     eval_checkpoint: str | None = setting(
         None,
-        "Measure this checkpoint instead of training: a checkpoint or a run's directory.",
+        "Measure this model instead of training: a checkpoint, a run's directory, or a recognizer "
+        "as it is (a folder of transformers or CTranslate2, or a hub name).",
         nature=Nature.RUN,
     )
     resume_from_checkpoint: str | None = setting(

@@ -47,8 +47,8 @@ def generate(
         limits: Most tokens, prompt included, None where one is none.
         first_time: Whisper's ``<|0.00|>`` where timestamps are written; their rules then hold:
             they come in pairs and never go back.
-        most: Most tokens of each row's transcript, as its length allows; None: ``limits`` alone.
-            Beams are not bounded so: where they stop decides which of them is the best.
+        most: Most tokens of each row's transcript, as its length allows. Beams are not bounded so:
+            where they stop decides which of them is the best.
 
     Returns:
         What follows the prompt of each row, times among its tokens.
@@ -79,9 +79,13 @@ def generate(
     rows = found[:, length:].tolist()
     ends = _ends(model, end)
     if is_greedy:
-        bounds = most or [len(row) for row in rows]
-        return scores.generated([row[:one] for row, one in zip(rows, bounds, strict=True)], ends)
+        return scores.generated(_bounded(rows, most), ends)
     return [Generated(until_end(row, ends), None) for row in rows]
+
+
+def _bounded(rows: list[list[int]], most: Sequence[int] | None) -> list[list[int]]:
+    """Rows cut to what each may have, whatever else was in its batch."""
+    return rows if most is None else [row[:one] for row, one in zip(rows, most, strict=True)]
 
 
 def _time_rules(model: Any, first_time: int, length: int) -> LogitsProcessor:

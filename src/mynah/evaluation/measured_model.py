@@ -1,0 +1,129 @@
+"""What `eval_checkpoint` names, found: a checkpoint of ours, or a recognizer as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah import console
+from mynah.checkpoints import find
+from mynah.config.checkpointed import checkpoint_config, plain_config
+from mynah.config.schema import Config
+from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    from mynah.config.origins import Origin
+    from mynah.models.family import Family
+    from mynah.models.registry import CheckedModel
+
+_SETTING = "eval_checkpoint"
+
+
+@dataclass(frozen=True)
+class MeasuredModel:
+    """A model to measure, looked at and not loaded yet.
+
+    Attributes:
+        place: The checkpoint's directory; the folder or the hub's name of a recognizer as it is.
+        config: What to measure it with.
+        plain: The recognizer as it is; None of a checkpoint.
+    """
+
+    place: Path
+    config: Config
+    plain: CheckedModel | None = None
+
+    def load(self) -> Family:
+        """The model on its device, decoding as the settings say.
+
+        Raises:
+            UserError: It cannot be loaded.
+        """
+        if self.plain is None:
+            return loaded(self.place, self.config)
+        return on_device(self.plain.build([]), self.config)
+
+
+def measured_model(
+    config: Config, origins: Mapping[str, Origin], working_directory: Path
+) -> MeasuredModel:
+    """The model that ``eval_checkpoint`` names, intact and with all that it builds on.
+
+    Args:
+        config: The settings as composed, paths absolute.
+        origins: The layer that set each of them.
+        working_directory: Where the command was typed.
+
+    Raises:
+        UserError: There is none, it is damaged, or a setting does not fit it.
+    """
+    assert config.eval_checkpoint is not None
+    checkpoint, plain = find.checkpoint_or_plain(
+        config.eval_checkpoint, working_directory, setting=_SETTING
+    )
+    if checkpoint is None:
+        settings = plain_config(plain, config, origins)
+        console.say(f"Evaluating {plain} as it is")
+        return MeasuredModel(Path(plain), settings, _checked(settings))
+
+    from mynah.checkpoints.commit import verify
+
+    verify(checkpoint)
+    measured_with = checkpoint_config(checkpoint, config, origins)
+    for text in measured_with.notices:
+        console.notice(text)
+    console.say(f"Evaluating {checkpoint}")
+
+    from mynah.models import registry
+
+    registry.check_checkpoint(checkpoint, offline=config.offline)
+    return MeasuredModel(checkpoint, measured_with.config)
+
+
+def loaded(checkpoint: Path, config: Config) -> Family:
+    """A checkpoint's model on its device, decoding as the settings say."""
+    from mynah.models import registry
+
+    family = registry.load(
+        checkpoint, offline=config.offline, attention=config.model.attn_implementation
+    )
+    return on_device(family, config)
+
+
+def on_device(family: Family, config: Config) -> Family:
+    """A model on its device, decoding as the settings say."""
+    from mynah.machine import device_for, use_threads
+
+    use_threads(config)
+    family.configure_decoding(config.model)
+    family.model.to(device_for(config))
+    return family
+
+
+def _checked(config: Config) -> CheckedModel:
+    """A recognizer as it is, its small files looked at.
+
+    Raises:
+        UserError: It cannot be had, or is not a recognizer.
+    """
+    from mynah.models import registry
+    from mynah.models.ctc import loading
+
+    try:
+        checked = registry.check_model(
+            config.model, sample_rate=config.data.sample_rate, offline=config.offline
+        )
+    except UserError as problem:
+        if problem.where == "model.pretrained":
+            problem.where = _SETTING
+        raise
+    part = checked.parts["pretrained"]
+    if checked.family.name == "ctc" and not loading.recognizes(part):
+        raise UserError(
+            f"{part.name} was never trained to recognize: it has no CTC head or no tokenizer.",
+            where=_SETTING,
+            fix=f"mynah train model.pretrained={part.name} data.dataset_name=FOLDER",
+        )
+    return checked
