@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mynah.data.preparation.prepare import PreparedData
     from mynah.data.preparation.training_rows import PreparedRows
     from mynah.data.utterances import TrainingData
+    from mynah.evaluation.baseline.change import Changes
     from mynah.evaluation.evaluate import Evaluation
     from mynah.models.family import Family
     from mynah.models.registry import CheckedModel
@@ -141,14 +142,19 @@ def train(config: Config, place: RunPlace) -> Run:
     resume = checkpoint_to_resume(config, place)
 
     from mynah.data.preparation.training_rows import prepared_rows
+    from mynah.evaluation.baseline.before import base_before
+    from mynah.evaluation.baseline.change import base_and_tuned
+    from mynah.evaluation.baseline.guards import guard_corpora
     from mynah.evaluation.splits import measured
     from mynah.training.planning import planned_batches
 
     with RunRecord.of_run(place.run, config) as record:
         checked = checked_model(config)
+        guards = guard_corpora(config, place.working)
         rows = prepared_rows(config, place.run, place.working)
         family = initialized(checked, rows, config)
         planned = planned_batches(config, family, rows, place.run, resume)
+        before = base_before(planned.config, checked, family, rows.data, guards)
         outcome = trained(planned, family, rows, place, resume, started)
         if outcome.interrupted:
             record.status = "interrupted"
@@ -157,7 +163,8 @@ def train(config: Config, place: RunPlace) -> Run:
             return Run(place.run, place.output, {}, None, interrupted=True)
         best = best_of(outcome, family, planned.config)
         evaluations = measured(planned.config, best, rows.data.evaluation)
-        report = reported(planned.config, place, rows.data, evaluations, best, outcome)
+        changed = base_and_tuned(planned.config, before, evaluations, best)
+        report = reported(planned.config, place, rows.data, evaluations, best, outcome, changed)
     say_what_is_next(place, report, seconds=time.monotonic() - started)
     return Run(place.run, place.output, evaluations, report)
 
@@ -312,6 +319,7 @@ def reported(
     evaluations: dict[str, Evaluation],
     family: Family,
     outcome: TrainingResult,
+    changed: Changes | None,
 ) -> Path | None:
     """The report of a training; None where nothing was measured."""
     from mynah.evaluation.run_report import selection_note, write_report
@@ -325,6 +333,7 @@ def reported(
         checkpoint=outcome.best_checkpoint,
         decoding=family.describe_decoding(),
         selection=selection_note(config, outcome.history, evaluations),
+        changed=changed,
     )
 
 

@@ -18,8 +18,8 @@ from mynah.config.hydra.compose import compose
 from mynah.config.plugins.registry import _entry_points
 
 PARSED = (
-    "data download", "data segment", "merge", "models", "transcribe", "compare", "score",
-    "completion", "config explain", "config diff",
+    "data download", "data segment", "merge", "adapt-scale", "models", "transcribe",
+    "compare", "score", "completion", "config explain", "config diff",
 )  # fmt: skip
 WITH_SETTINGS = ("data prepare", "data inspect", "data augment", "prefetch")
 MODULES = {
@@ -29,6 +29,7 @@ MODULES = {
     "data inspect": "mynah.cli.data.inspect",
     "data augment": "mynah.cli.data.augment",
     "merge": "mynah.cli.merge",
+    "adapt-scale": "mynah.cli.adapt_scale",
     "models": "mynah.cli.models",
     "transcribe": "mynah.cli.transcribe",
     "compare": "mynah.cli.compare",

@@ -38,12 +38,14 @@ MODELS = {
     "data segment": "calls",
     "merge": "adapted",
     "transcribe": "calls",
+    "adapt-scale": "adapted",
 }
 NEEDS_A_MODEL = ("merge", "eval", "transcribe")
 DECODER = "mynah train model.pretrained=outputs/model/checkpoint-1000 model.decoder_tuning=lora"
 # Commands that need what another command of their page leaves.
 AFTER = {
     "mynah eval ./merged": "mynah merge outputs/model --to merged",
+    "mynah eval ./half": "mynah adapt-scale outputs/model --scale 0.5 --to half",
     "mynah train data.dataset_name=utterances data.eval_splits=null": (
         "mynah data segment calls/ --to utterances"  # by times: a random model aligns nothing
     ),
@@ -157,7 +159,7 @@ def test_a_command_of_a_page_runs(command, workplace, monkeypatch):
         model = "speech LLM"
     elif "encoder_model_name=outputs" in command.text:
         model = "calls"
-    elif command.text in AFTER and "merge" in command.text:
+    elif "--to" in AFTER.get(command.text, "") and "outputs/model" in AFTER[command.text]:
         model = "adapted"
     renamed = {"calls": "lectures"} if command.page == "segmentation.md" else {}
     if command.text in AFTER and renamed:

@@ -15,6 +15,7 @@ COMMANDS = {
     "compare": Command("mynah.cli.compare", "which of several systems is better"),
     "score": Command("mynah.cli.score", "error rates of any system's transcripts"),
     "merge": Command("mynah.cli.merge", "fold LoRA matrices into their base"),
+    "adapt-scale": Command("mynah.cli.adapt_scale", "let LoRA matrices count less, or more"),
     "models": Command("mynah.cli.models", "pretrained models, and which fit here"),
     "prefetch": Command("mynah.cli.prefetch", "download all that a run needs"),
     "data": Command("mynah.cli.data.main", "prepare, inspect, download, segment corpora"),

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mynah.cli.adapters import free_folder, intact_adapter, typed_folder
 from mynah.cli.exit_status import exit_status
-from mynah.errors import UserError
 from mynah.files import display_path
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def merge(checkpoint: str, to: str, dtype: str = "float32", offline: bool = Fals
         UserError: The folder is there already, the checkpoint is damaged or has nothing to
             merge, its base is not to be had, or the disk is full.
     """
-    target = _free(Path(to).expanduser())
-    source = _checkpoint(checkpoint)
+    target = free_folder(Path(to).expanduser(), "merged")
+    source = intact_adapter(checkpoint, _COMMAND, "merge")
 
     from mynah import console
     from mynah.checkpoints.commit import commit, megabytes, size_bytes
@@ -100,54 +100,8 @@ def merge(checkpoint: str, to: str, dtype: str = "float32", offline: bool = Fals
         (staging / _ABOUT).write_text(about, encoding="utf-8")
     console.say(f"Merged {display_path(source)} into {display_path(target)}")
     console.say(f"  {megabytes(size_bytes(target))}, {dtype}; its base is not needed any more")
-    console.say(f"Next: measure it with  mynah eval {_typed(target)}")
+    console.say(f"Next: measure it with  mynah eval {typed_folder(target)}")
     return target
-
-
-def _free(target: Path) -> Path:
-    """The folder to write, absolute.
-
-    Raises:
-        UserError: Something is there.
-    """
-    target = target.absolute()
-    empty = target.is_dir() and not target.is_symlink() and not any(target.iterdir())
-    if not empty and (target.exists() or target.is_symlink()):
-        raise UserError(
-            "There is something of that name already, and nothing is overwritten.",
-            where=f"--to {display_path(target)}",
-            fix=f"--to {display_path(target.with_name(f'{target.name}-merged'))}",
-        )
-    return target
-
-
-def _checkpoint(asked: str) -> Path:
-    """The checkpoint that is meant, intact.
-
-    Raises:
-        UserError: It is none, or damaged, or has nothing to merge.
-    """
-    from mynah.checkpoints.commit import verify
-    from mynah.checkpoints.find import resolve_checkpoint
-
-    try:
-        found = resolve_checkpoint(asked, Path.cwd())
-        verify(found)
-    except UserError as problem:
-        if problem.where == "eval_checkpoint":
-            problem.where = asked
-        if problem.fix:
-            problem.fix = problem.fix.replace("eval_checkpoint=", f"{_COMMAND} ")
-        raise
-    adapters = [found / "adapter_config.json", *found.glob("*adapter/adapter_config.json")]
-    if not any(file.is_file() for file in adapters):
-        raise UserError(
-            "There is nothing to merge: this checkpoint has no LoRA matrices, and holds its "
-            "weights itself.",
-            where=display_path(found),
-            fix=f"use it as it is: mynah eval {_typed(found)}",
-        )
-    return found
 
 
 def _store_in(family: Family, dtype: str) -> None:
@@ -178,9 +132,3 @@ def _about(source: Path, family: Family, dtype: str) -> dict[str, Any]:
         "parameters": [list(row) for row in family.parameter_table()],
         "merged": {"checkpoint": str(source), "dtype": dtype},
     }
-
-
-def _typed(path: Path) -> str:
-    """A folder as ``mynah eval`` takes it for one."""
-    shown = display_path(path)
-    return shown if "/" in shown else f"./{shown}"

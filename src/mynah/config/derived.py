@@ -15,6 +15,7 @@ from mynah.config.tuning import FROZEN, tuning
 _LEARNING_RATE_FROM_SCRATCH = 2e-3
 _LEARNING_RATE_OF_PARTS = 1e-4
 _LEARNING_RATE_OF_ALL = 3e-5
+_GUARDED_BASE = "openai/whisper-tiny.en"  # of model=default
 _RECOMMENDED = "model.recommended_learning_rate"
 _WAYS = ("model.use_lora", "model.encoder_tuning", "model.decoder_tuning")
 
@@ -27,8 +28,8 @@ def derived() -> dict[str, str]:
 
 
 def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) -> Config:
-    """The settings with optimizer, learning rate, steps between checkpoints and trackers filled
-    in, so that what is written to a run is what the run did.
+    """The settings with optimizer, learning rate, steps between checkpoints, trackers and guards
+    filled in, so that what is written to a run is what the run did.
 
     Args:
         config: The settings.
@@ -45,11 +46,15 @@ def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) ->
     saved = training.save_steps
     if saved is None:
         saved = training.eval_steps or training.logging_steps
+    guard = config.evaluation.guard
+    if guard is None:
+        guard = ["general"] if _has_default_guard(config.model) else []
     trackers = training.report_to
     if trackers is None:
         trackers = ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
     return dataclasses.replace(
         config,
+        evaluation=dataclasses.replace(config.evaluation, guard=guard),
         training=dataclasses.replace(
             training, optim=optim, learning_rate=rate, save_steps=saved, report_to=trackers
         ),
@@ -84,6 +89,13 @@ def _recommended_learning_rate(model: ModelConfig, origins: Mapping[str, Origin]
     if asked or all(origins.get(name, SCHEMA).layer in ("schema", "group") for name in _WAYS):
         return model.recommended_learning_rate
     return None
+
+
+def _has_default_guard(model: ModelConfig) -> bool:
+    """Whether general speech is measured before and after without being asked for: of the one
+    base that is known to need it, where speech can be synthesized."""
+    can_synthesize = importlib.util.find_spec("espeakng_loader") is not None
+    return model.pretrained == _GUARDED_BASE and can_synthesize
 
 
 def is_pretrained(model: ModelConfig) -> bool:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from mynah.data import characters
 from mynah.errors import UserError
+from mynah.evaluation import notation
+
+ONE_NOTATION = "one_notation"
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,21 @@ def _whisper(name: str) -> Normalizer:
     return Normalizer(name, installed, normalize)
 
 
+def _one_notation() -> Normalizer:
+    english = _whisper("whisper_english")
+
+    def normalize(text: str, language: str = "") -> str:
+        return notation.one_notation(text, english)
+
+    return Normalizer(ONE_NOTATION, f"{notation.VERSION}+whisper{english.version}", normalize)
+
+
 _BUILDERS: dict[str, Callable[[], Normalizer]] = {
     "none": lambda: Normalizer("none", "2", unchanged),
     "basic": lambda: Normalizer("basic", "2", basic),
     "whisper_basic": lambda: _whisper("whisper_basic"),
     "whisper_english": lambda: _whisper("whisper_english"),
+    ONE_NOTATION: _one_notation,
 }
 
 
@@ -125,7 +138,8 @@ def get_normalizer(name: str) -> Normalizer:
 
     ``none`` is NFC and single spaces; ``basic`` is :func:`basic`; ``whisper_basic`` and
     ``whisper_english`` are OpenAI Whisper's (arXiv 2212.04356, appendix C), in the version of
-    the installed whisper-normalizer, without what that adds to them.
+    the installed whisper-normalizer, without what that adds to them; ``one_notation`` is
+    :func:`mynah.evaluation.notation.one_notation`, for English.
 
     Raises:
         UserError: No normaliser has that name.

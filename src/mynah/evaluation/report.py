@@ -16,6 +16,7 @@ from mynah.files import write_text
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
+    from mynah.evaluation.baseline.change import Changes
 
 __all__ = ["Evaluation", "console_summary", "write_evaluation"]
 
@@ -28,6 +29,7 @@ def write_evaluation(
     about: Mapping[str, Any],
     corpora: Mapping[str, Corpus],
     worst: int = 50,
+    changed: Changes | None = None,
 ) -> Path:
     """Write the three files, each complete or not at all.
 
@@ -40,6 +42,7 @@ def write_evaluation(
             ``data``, ``model``, ``versions``; any other key is shown as it is.
         corpora: The corpora by the same names, for the recordings; one may be missing.
         worst: Utterances of each split that get a player, the worst first.
+        changed: What tuning changed, where the base was measured.
 
     Returns:
         The page, ``report.html``.
@@ -49,7 +52,9 @@ def write_evaluation(
     about = with_command(about)
     directory.mkdir(parents=True, exist_ok=True)
     created = datetime.now(UTC)
-    found = results.results(evaluations, history=history, about=about, created=created)
+    found = results.results(
+        evaluations, history=history, about=about, created=created, changed=changed
+    )
     write_text(directory / "results.json", [results.to_json(found, indent=2), "\n"])
     lines = (results.to_json(record) + "\n" for record in results.utterance_records(evaluations))
     write_text(directory / "utterances.jsonl", lines)
@@ -60,6 +65,7 @@ def write_evaluation(
         corpora=corpora,
         worst=worst,
         created=created,
+        changed=changed,
     )
     report = directory / "report.html"
     write_text(report, [text])

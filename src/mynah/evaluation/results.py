@@ -11,10 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation import breakdown
+from mynah.evaluation.baseline.record import changes_record
 from mynah.evaluation.intervals.interval import CONFIDENCE
 from mynah.machine import __version__
 
 if TYPE_CHECKING:
+    from mynah.evaluation.baseline.change import Changes
     from mynah.evaluation.evaluate import Evaluation
     from mynah.evaluation.score import Measure, UtteranceScore
 
@@ -38,6 +40,7 @@ def results(
     history: Sequence[Mapping[str, Any]],
     about: Mapping[str, Any],
     created: datetime,
+    changed: Changes | None = None,
 ) -> dict[str, Any]:
     """All numbers of a run's evaluations, and what one needs to know to believe them."""
     return {
@@ -45,6 +48,7 @@ def results(
         "created": created.isoformat(timespec="seconds"),
         "statement": about.get("statement"),
         "evaluations": {name: _numbers(found) for name, found in evaluations.items()},
+        "before_after": None if changed is None else changes_record(changed),
         "history": list(history),
         "versions": scoring_versions(),
         "about": dict(about),

@@ -11,11 +11,13 @@ from mynah.config.effective import effective_yaml
 from mynah.data.preparation.account import annotation_notes
 from mynah.data.preparation.leaks import describe_leaks
 from mynah.evaluation import report
+from mynah.evaluation.baseline.table import say_changes
 from mynah.machine import versions
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.preparation.prepare import PreparedData
+    from mynah.evaluation.baseline.change import Changes
     from mynah.evaluation.evaluate import Evaluation
 
 
@@ -52,12 +54,15 @@ def write_report(
     checkpoint: Path | None,
     decoding: str,
     selection: str | None = None,
+    changed: Changes | None = None,
 ) -> Path | None:
     """Print the error rates and write ``evaluation/``; None where nothing was measured, and on
     all processes but the first."""
     if not evaluations or distributed.rank() > 0:
         return None
     report.console_summary(evaluations)
+    if changed is not None:
+        say_changes(changed)
     if selection is not None:
         console.say(selection)
     console.say(f"Decoding: {decoding}")
@@ -84,6 +89,7 @@ def write_report(
         about=about,
         corpora=data.evaluation,
         worst=config.evaluation.report_utterances,
+        changed=changed,
     )
 
 

@@ -200,6 +200,15 @@ class Family(ABC):
     def load(cls, directory: Path, *, offline: bool = False) -> Self:
         """From a checkpoint that :meth:`save` wrote, strictly: no weight missing or left over."""
 
+    def untuned(self) -> Family | None:
+        """The recognizer that the pretrained weights are by themselves: the same model, used as
+        they were trained. Asked before the first step, when LoRA still changes nothing.
+
+        Returns:
+            None where there is none: the family is from scratch, or a part of it is.
+        """
+        return None
+
     @abstractmethod
     def save(self, directory: Path) -> None:
         """Weights (safetensors), configuration, processor: what plain transformers or peft load."""

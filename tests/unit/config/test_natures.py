@@ -131,6 +131,7 @@ def test_what_looks_at_all_rows_is_not_for_streams():
 
 def test_what_follows_where_it_is_null_says_from_what():
     assert derived() == {
+        "evaluation.guard": "follows from the model",
         "training.optim": "follows from the model",
         "training.learning_rate": "follows from the model",
         "training.report_to": "follows from what is installed",

@@ -16,9 +16,10 @@ class EvaluationConfig:
 
     normalizer: str = setting(
         "basic",
-        "Text normaliser applied to reference and hypothesis before scoring.",
+        "Text normaliser applied to reference and hypothesis before scoring; one_notation: English "
+        "numbers, letters one by one and British spelling are written one way.",
         nature=Nature.MEASURED,
-        choices=("none", "basic", "whisper_basic", "whisper_english"),
+        choices=("none", "basic", "whisper_basic", "whisper_english", "one_notation"),
     )
     metrics: list[str] | None = setting(
         None,
@@ -32,6 +33,24 @@ class EvaluationConfig:
         {},
         "Settings of metrics' own, by the metric's name, as {bleu: {tokenizer: zh}}.",
         nature=Nature.MEASURED,
+    )
+    baseline: str = setting(
+        "sample",
+        "Whether pretrained weights that are tuned are measured before, at their own native "
+        "window, and compared with the tuned model on the same utterances; sample: a fixed 120 of "
+        "each evaluation split; full: all of them; none: not.",
+        nature=Nature.MEASURED,
+        choices=("sample", "full", "none"),
+    )
+    guard: list[str] | None = setting(
+        None,
+        "Sets that a tuned model must not recognize worse than its base, measured before and "
+        "after; null: general for the base of model=default, else none; general: 60 general "
+        "sentences that espeak synthesizes without noise; anything "
+        "else as data.dataset_name, a split behind a colon, as librispeech:test-clean; of each "
+        "a fixed 120 utterances.",
+        nature=Nature.MEASURED,
+        derived="follows from the model",
     )
     bootstrap_samples: int = setting(
         1000,

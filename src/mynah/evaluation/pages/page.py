@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation import breakdown
 from mynah.evaluation.pages.about import about_section
+from mynah.evaluation.pages.before_after import before_after_section
 from mynah.evaluation.pages.durations import error_rate_over_duration
 from mynah.evaluation.pages.rates import rates_section, rates_table, show
 from mynah.evaluation.pages.training import training_section
@@ -18,6 +19,7 @@ from mynah.pages.markup import Markup, join, tag
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
+    from mynah.evaluation.baseline.change import Changes
     from mynah.evaluation.evaluate import Evaluation
 
 _CONFUSIONS = 15
@@ -32,10 +34,12 @@ def evaluation_page(
     corpora: Mapping[str, Corpus],
     worst: int,
     created: datetime,
+    changed: Changes | None = None,
 ) -> str:
     """The page as text; see :func:`mynah.evaluation.report.write_evaluation`."""
     sections: list[tuple[str, str, Markup | None]] = [
         (_title(evaluations), "rates", rates_section(evaluations, about)),
+        ("Before and after", "before_after", before_after_section(changed)),
         ("Training", "training", training_section(history, list(evaluations))),
     ]
     for number, (name, evaluation) in enumerate(evaluations.items()):

@@ -160,6 +160,9 @@ class AudioLLM(WritingRecognizer):
         most = self.usage.generation_max_length
         record_generation(base.generation_config, beams=1, most_new_tokens=most)
 
+    def untuned(self) -> AudioLLM:
+        return self
+
     def features(self, audio: np.ndarray) -> np.ndarray:
         return self.frontend.features(audio)
 

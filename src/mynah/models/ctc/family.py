@@ -81,6 +81,7 @@ class CTC(FrameRecognizer):
         self._revisions = dict(revisions or {})
         self._words: word_decoding.WordDecoding | None = None
         self._decodes_words = False
+        self._new_head = False
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_words": None, "_decodes_words": False}
@@ -138,9 +139,11 @@ class CTC(FrameRecognizer):
             )
         else:
             loading.freeze_ctc(model, learns)
-        return cls(
+        family = cls(
             model, parts.extractor, parts.tokenizer, pretrained=True, revisions=parts.revisions
         )
+        family._new_head = parts.new_head
+        return family
 
     @classmethod
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> CTC:
@@ -167,6 +170,15 @@ class CTC(FrameRecognizer):
         family._words = word_decoding.WordDecoding.load(directory, family.tokenizer)
         family._decodes_words = family._words is not None
         return family
+
+    def untuned(self) -> CTC | None:
+        if not self.pretrained or self._new_head:
+            return None
+        extractor = self.processor.feature_extractor
+        # Without the words of the corpus that it is going to be tuned on.
+        return type(self)(
+            self.model, extractor, self.tokenizer, pretrained=True, revisions=self._revisions
+        )
 
     def configure_decoding(self, config: ModelConfig) -> None:
         self._decodes_words = config.language_model == "words"

@@ -185,6 +185,10 @@ class Seq2Seq(WritingRecognizer):
         if write is not None and not adapters.is_adapted(self.model):
             write(self.processor, directory)
 
+    def untuned(self) -> Seq2Seq:
+        usage = self.usage.untuned(weights.own(self.model).config)
+        return type(self)(self.model, self.processor, usage, revisions=self._revisions)
+
     def features(self, audio: np.ndarray) -> np.ndarray:
         silence = self._length.samples(len(audio)) - len(audio)
         return self.frontend.features(np.pad(audio, (0, silence)))

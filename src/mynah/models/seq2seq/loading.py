@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.tuning import FROZEN, tuning_of_recognizer
@@ -42,6 +42,22 @@ class Seq2SeqUsage(RecordedUsage):
     language: str | None = None
     task: str | None = None
     generation_max_length: int | None = None
+
+    def untuned(self, config: Any) -> Seq2SeqUsage:
+        """This usage with the audio as weights take it by themselves.
+
+        Args:
+            config: The model's configuration, which records how they were trained where that was
+                not Whisper's native way.
+        """
+        own = Seq2SeqUsage.of(config)
+        return replace(
+            own,
+            timestamps=self.timestamps,
+            language=self.language,
+            task=self.task,
+            generation_max_length=self.generation_max_length,
+        )
 
 
 def record_use(model: Any, usage: Seq2SeqUsage, prompts: Prompts) -> None:

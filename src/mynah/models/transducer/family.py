@@ -149,6 +149,9 @@ class Transducer(FrameRecognizer):
         revisions = {base.name: hub.commit_of(base)}
         return cls(model, processor, pretrained=True, revisions=revisions)
 
+    def untuned(self) -> Transducer | None:
+        return self if self.pretrained else None
+
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
         return self._no_path(self.output_length(samples), len(labels))
 

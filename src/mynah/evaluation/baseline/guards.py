@@ -1,0 +1,75 @@
+"""Guards: sets that a tuned model must not recognize worse than its base (``evaluation.guard``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah.config.one_corpus import OWN_SPLIT
+from mynah.config.schema import DataConfig, SynthesisConfig
+from mynah.data.preparation.prepare import prepare
+from mynah.data.sources.reading.source import UnknownSplitError
+from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    from mynah.config.schema import Config
+    from mynah.data.corpus import Corpus
+
+GENERAL = "general"
+GENERAL_SENTENCES = 60
+GENERAL_NOTE = "espeak synthesizes it; recordings of people say more (evaluation.guard)"
+
+
+def guard_corpora(config: Config, working_directory: Path) -> dict[str, Corpus]:
+    """The sets of ``evaluation.guard`` by what they are called there; none where no pretrained
+    recognizer is tuned.
+
+    ``general`` is sentences of the embedded grammar without noise; anything else what
+    ``data.dataset_name`` takes, with a split behind a colon: the split for measuring where it has
+    none.
+
+    Raises:
+        UserError: One is not there, or lacks a split.
+    """
+    return {
+        name: _corpus(name, config, working_directory) for name in config.evaluation.guard or ()
+    }
+
+
+def _corpus(asked: str, config: Config, working_directory: Path) -> Corpus:
+    name, split = _name_and_split(asked, working_directory)
+    same = config.data
+    settings = DataConfig(
+        dataset_name=name,
+        eval_splits=[split],
+        sample_rate=same.sample_rate,
+        dataset_cache_dir=same.dataset_cache_dir,
+        num_proc=same.num_proc,
+    )
+    if asked == GENERAL:
+        settings.dataset_name, settings.eval_splits = "synthetic", ["validation"]
+        settings.synthesis = SynthesisConfig(eval_sentences=GENERAL_SENTENCES, noise_snr_db=[])
+    try:
+        data = prepare(
+            settings, offline=config.offline, working_directory=working_directory, train=False
+        )
+    except UnknownSplitError as problem:
+        likely = [f"evaluation.guard=[{name}:{one}]" for one in problem.there]
+        problem.where, problem.fix = f"evaluation.guard: {asked}", " or ".join(likely[:3]) or None
+        raise
+    except UserError as problem:
+        if problem.where:
+            problem.where = f"evaluation.guard: {asked}"
+        if problem.fix:
+            problem.fix = problem.fix.replace("data.dataset_name=", "evaluation.guard=")
+        raise
+    (corpus,) = data.evaluation.values()
+    return corpus
+
+
+def _name_and_split(asked: str, working_directory: Path) -> tuple[str, str]:
+    """``librispeech:test-clean`` in its two parts; a folder may have a colon in its name."""
+    name, colon, split = asked.rpartition(":")
+    if not colon or not split or not name or (working_directory / asked).exists():
+        return asked, OWN_SPLIT
+    return name, split
