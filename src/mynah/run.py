@@ -16,6 +16,7 @@ from mynah.checkpoints import find
 from mynah.config.checkpointed import with_absolute_paths
 from mynah.config.effective import effective_yaml
 from mynah.config.notices import notices
+from mynah.config.one_corpus import named_languages
 from mynah.config.schema import Config
 from mynah.files import display_path
 from mynah.machine import untested_versions
@@ -235,9 +236,8 @@ def checked_model(config: Config) -> CheckedModel:
     from mynah.models import registry
 
     registry.check_machine(config.model)
-    return registry.check_model(
-        config.model, sample_rate=config.data.sample_rate, offline=config.offline
-    )
+    rate, offline, named = config.data.sample_rate, config.offline, named_languages(config)
+    return registry.check_model(config.model, sample_rate=rate, offline=offline, languages=named)
 
 
 def initialized(checked: CheckedModel, rows: PreparedRows, config: Config) -> Family:

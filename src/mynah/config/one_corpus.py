@@ -68,6 +68,17 @@ def defaults_of(others: Mapping[str, Origin]) -> dict[str, Origin]:
     }  # fmt: skip
 
 
+def named_languages(config: Config) -> dict[str, str]:
+    """The languages that settings name, of the model and of what it is tuned on, by setting."""
+    named = {"model.language": config.model.language, "data.language": config.data.language}
+    named |= {
+        f"data.mixture.{name}.language": entry.get("language")
+        for name, entry in config.data.mixture.items()
+        if isinstance(entry, Mapping)
+    }
+    return {setting: language for setting, language in named.items() if language}
+
+
 def corpus_notice(origins: Mapping[str, Origin]) -> str | None:
     """What a person should know of settings that are not taken, in a sentence; None: nothing."""
     reset = {name: origin.instead_of for name, origin in origins.items() if origin.instead_of}

@@ -179,6 +179,19 @@ class Family(ABC):
         hub.feature_extractor(part, sample_rate)
 
     @classmethod
+    def check_named_languages(cls, part: PretrainedPart, named: Mapping[str, str]) -> None:
+        """Look at the languages that settings name, before anything is prepared.
+
+        Args:
+            part: What ``model.pretrained`` names.
+            named: Languages by the setting that names them.
+
+        Raises:
+            UserError: The model is known not to know one.
+        """
+        return
+
+    @classmethod
     @abstractmethod
     def build(
         cls, config: ModelConfig, parts: NamedParts, *, texts: Iterable[str], sample_rate: int

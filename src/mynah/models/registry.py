@@ -153,7 +153,13 @@ def family_name(part: PretrainedPart) -> str:
     return family_of(part).name
 
 
-def check_model(config: ModelConfig, *, sample_rate: int, offline: bool) -> CheckedModel:
+def check_model(
+    config: ModelConfig,
+    *,
+    sample_rate: int,
+    offline: bool,
+    languages: Mapping[str, str] | None = None,
+) -> CheckedModel:
     """Find what is wrong with the names in ``config`` before anything is prepared or loaded.
 
     Only small files are fetched: configurations, tokenizers, and those of the feature extractor.
@@ -162,6 +168,7 @@ def check_model(config: ModelConfig, *, sample_rate: int, offline: bool) -> Chec
         config: The ``model`` section.
         sample_rate: Hertz of the audio that the model is for.
         offline: Use nothing that is not on this machine.
+        languages: Of what it is to recognize, by the setting that names them.
 
     Raises:
         UserError: A name is unknown or out of reach, of an architecture that is not
@@ -189,6 +196,8 @@ def check_model(config: ModelConfig, *, sample_rate: int, offline: bool) -> Chec
             _check_part(config, family, setting, part, sample_rate)
     others = {setting: part for setting, part in parts.items() if setting not in ours}
     structure.check_structure(config, others)
+    if "pretrained" in parts:
+        family.check_named_languages(parts["pretrained"], languages or {})
     return CheckedModel(config, family, parts, sample_rate)
 
 

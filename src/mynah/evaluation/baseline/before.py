@@ -10,15 +10,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import mynah
 from mynah import console, distributed
 from mynah.config.schema import Nature
 from mynah.config.settings import leaves
 from mynah.evaluation.baseline.kept import Kept, Place
 from mynah.evaluation.baseline.sample import SAMPLED, fixed_sample
-from mynah.evaluation.decode import Hypothesis, decode
+from mynah.evaluation.decode import decode
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.score import score
+from mynah.machine import __version__
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -190,7 +191,7 @@ def _about(
         "bases": untuned.base_revisions(),
         "decoding": decoding,
         "settings": {name: getattr(config.model, name) for name in settings},
-        "versions": [mynah.__version__, version("transformers")],
+        "versions": [__version__, version("transformers")],
     }
 
 

@@ -11,7 +11,8 @@ from mynah.config.best_metric import asked_metrics
 from mynah.errors import UserError
 from mynah.evaluation.baseline.before import Before, MeasuredBase
 from mynah.evaluation.compare import Comparison, Difference, compare
-from mynah.evaluation.decode import Hypothesis, decode
+from mynah.evaluation.decode import decode
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.normalize import ONE_NOTATION
 from mynah.evaluation.notation import is_english

@@ -31,9 +31,8 @@ def guard_corpora(config: Config, working_directory: Path) -> dict[str, Corpus]:
     Raises:
         UserError: One is not there, or lacks a split.
     """
-    return {
-        name: _corpus(name, config, working_directory) for name in config.evaluation.guard or ()
-    }
+    asked = config.evaluation.guard if config.model.pretrained else None
+    return {name: _corpus(name, config, working_directory) for name in asked or ()}
 
 
 def _corpus(asked: str, config: Config, working_directory: Path) -> Corpus:

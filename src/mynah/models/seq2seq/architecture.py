@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -69,6 +70,21 @@ class LoadsProcessor(Protocol):
         """
 
 
+class ChecksLanguages(Protocol):
+    """Looks at the languages that settings name, before anything is prepared."""
+
+    def __call__(self, part: PretrainedPart, named: Mapping[str, str]) -> None:
+        """Raise where the model does not know one.
+
+        Args:
+            part: The model.
+            named: Languages by the setting that names them.
+
+        Raises:
+            UserError: It does not.
+        """
+
+
 class WritesFiles(Protocol):
     """Writes files beside a model that its processor does not save, and other programs open."""
 
@@ -120,6 +136,7 @@ class Seq2SeqArchitecture:
         begins_with_space: Whether a text is tokenized with a space before it.
         fixed: Modules of the encoder that are never trained, by their path in it.
         other_files: Writes what other programs open beside the weights, or None.
+        check_languages: Refuses languages that settings name and the model does not know, or None.
     """
 
     prompts: MakesPrompts = fixed_prompts
@@ -131,3 +148,4 @@ class Seq2SeqArchitecture:
     begins_with_space: bool = False
     fixed: tuple[str, ...] = ()
     other_files: WritesFiles | None = None
+    check_languages: ChecksLanguages | None = None

@@ -27,12 +27,10 @@ from mynah.models.seq2seq.clip_length import ClipLength, end_timestamp, most_tok
 from mynah.models.seq2seq.loading import CLIP, Seq2SeqUsage
 from mynah.models.seq2seq.registry import SUPPORTED, UNSUPPORTED, architecture_of
 from mynah.models.seq2seq.word_alignment import WordAligner
-from mynah.models.text.generated import Generated
 from mynah.models.text.labeller import Labeller
 from mynah.models.text.labels import padded_labels
 from mynah.models.text.pieces import Pieces
 from mynah.models.text.token_loss import IGNORED, token_loss
-from mynah.models.text.tokenizers import text_of
 from mynah.models.transcript import Clip, Transcript, Word
 
 if TYPE_CHECKING:
@@ -119,6 +117,12 @@ class Seq2Seq(WritingRecognizer):
         loading.check_seq2seq(config, part)
 
     @classmethod
+    def check_named_languages(cls, part: PretrainedPart, named: Mapping[str, str]) -> None:
+        check = architecture_of(hub.model_type(part)).check_languages
+        if check is not None:
+            check(part, named)
+
+    @classmethod
     def build(
         cls, config: ModelConfig, parts: NamedParts, *, texts: Iterable[str], sample_rate: int
     ) -> Seq2Seq:
@@ -128,7 +132,7 @@ class Seq2Seq(WritingRecognizer):
             family = cls._continued(config, part.folder, offline=part.offline)
         else:
             family = cls._from_pretrained(config, part, sample_rate)
-        family._labeller.say_what_is_missing(list(texts))
+        family._labeller.say_what_does_not_fit(list(texts))
         return family
 
     @classmethod
@@ -330,7 +334,9 @@ class Seq2Seq(WritingRecognizer):
             most=[most_tokens(one) for one in seconds] if self._has_window else None,
         )
         return [
-            self._transcript(row, self._prompts.spoken(language))
+            generation.transcript(
+                row, self.tokenizer, self._prompts.spoken(language), self._first_time
+            )
             for row, language in zip(rows, languages, strict=True)
         ]
 
@@ -362,14 +368,6 @@ class Seq2Seq(WritingRecognizer):
                 )
                 for clip, of_clip, one in zip(clips, features, transcripts, strict=True)
             ]
-
-    def _transcript(self, generated: Generated, language: str) -> Transcript:
-        """What is written of a clip, the decoder conditioned on ``language``, "" for none."""
-        tokens = generated.tokens
-        if self._first_time is not None:
-            tokens = tuple(one for one in tokens if one < self._first_time)
-        text = text_of(self.tokenizer, tokens)
-        return Transcript(text, tokens, generated.log_probability, language=language or None)
 
     def describe_decoding(self) -> str:
         beams = loading.beams_of(weights.own(self.model))

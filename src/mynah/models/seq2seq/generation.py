@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.models.seq2seq.loading import MOST_TOKENS, beams_of
 from mynah.models.text.generated import Generated, GreedyScores, until_end
+from mynah.models.text.tokenizers import text_of
+from mynah.models.transcript import Transcript
 from mynah.stopping.polling import stopping_criteria
 
 if TYPE_CHECKING:
@@ -129,3 +131,21 @@ def identify_languages(
     best = logits[:, tokens.to(logits.device)].argmax(-1).tolist()
     found = {row: prompts.languages[one] for row, one in zip(unknown, best, strict=True)}
     return [found.get(row, one) for row, one in enumerate(languages)]
+
+
+def transcript(
+    generated: Generated, tokenizer: Any, language: str, first_time: int | None
+) -> Transcript:
+    """What is written of a clip.
+
+    Args:
+        generated: The tokens.
+        tokenizer: Of the model.
+        language: What the decoder was conditioned on, "" for none.
+        first_time: The token from which on tokens are times; None: none are.
+    """
+    tokens = generated.tokens
+    if first_time is not None:
+        tokens = tuple(one for one in tokens if one < first_time)
+    text = text_of(tokenizer, tokens)
+    return Transcript(text, tokens, generated.log_probability, language=language or None)

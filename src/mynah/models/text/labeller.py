@@ -9,6 +9,7 @@ from typing import Any
 from mynah import console
 from mynah.data.characters import lower, plain_apostrophes
 from mynah.errors import UserError
+from mynah.models.text.long_labels import say_if_long
 from mynah.models.text.plain_text import PlainText
 
 _NAMED = 40  # characters named in a message
@@ -75,6 +76,12 @@ class Labeller:
             return False
         # Some tokenizers have no token for the unknown, or write it as a space.
         return bool(self._tokenizer.decode(self.labels(character)).strip())
+
+    def say_what_does_not_fit(self, texts: Sequence[str]) -> None:
+        """:meth:`say_what_is_missing`, and where texts become far longer than they should: of a
+        model that writes pieces of words."""
+        self.say_what_is_missing(texts)
+        say_if_long(self.labels, texts)
 
     def say_what_is_missing(self, texts: Sequence[str], *, instead: str | None = None) -> None:
         """Name the characters of a corpus that the tokenizer cannot write.

@@ -12,7 +12,7 @@ from mynah.evaluation.baseline.before import Before, MeasuredBase
 from mynah.evaluation.baseline.change import Changes, set_change
 from mynah.evaluation.baseline.record import changes_record
 from mynah.evaluation.baseline.table import change_rows, claim, say_changes
-from mynah.evaluation.decode import Hypothesis
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.pages.before_after import before_after_section
 
 REFERENCES = ["five one five", "the colour of R O B I N", "yes", "turn it off"]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.models.features.frontends import Frontend, frontend_for, length_function
 from mynah.models.features.whisper_window import WhisperWindowFrontend
 from mynah.models.seq2seq.architecture import Seq2SeqArchitecture
+from mynah.models.seq2seq.english_only import (
+    FIRST_MULTILINGUAL,
+    check_named_languages,
+    is_english,
+    knows_english_alone,
+)
 from mynah.models.seq2seq.prompts import TRANSCRIBE, TRANSLATE, Prompts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, SequenceFeatureExtractor
-
-
-_FIRST_MULTILINGUAL = 51865  # tokens; openai/whisper/model.py, is_multilingual
 
 
 class WhisperPrompts(Prompts):
@@ -33,12 +37,15 @@ class WhisperPrompts(Prompts):
         vocabulary = tokenizer.get_vocab()
         said = getattr(model.generation_config, "is_multilingual", None)
         if said is None:
-            said = model.config.vocab_size >= _FIRST_MULTILINGUAL
+            said = model.config.vocab_size >= FIRST_MULTILINGUAL
         known = [one for one in LANGUAGES if f"<|{one}|>" in vocabulary] if said else []
         self.languages = known
         if known:
             self.tasks = (TRANSCRIBE, TRANSLATE)
-        english = language is not None and language.lower() in ("en", "english")
+        english = language is not None and is_english(language)
+        self._name: str = model.name_or_path
+        if language is not None and not english and not known:
+            raise knows_english_alone(self._name, language, where=f"model.language={language}")
         super().__init__(None if english and not known else language, task)
         self._language_tokens = {one: vocabulary[f"<|{one}|>"] for one in known}
         self._start: int = model.config.decoder_start_token_id
@@ -49,6 +56,12 @@ class WhisperPrompts(Prompts):
         if known:
             self._task_tokens = {one: vocabulary[f"<|{one}|>"] for one in self.tasks}
             self._end = [self._task_tokens[self.task], *self._end]
+
+    def check(self, languages: Iterable[str]) -> None:
+        others = sorted(one for one in languages if one and not is_english(one))
+        if others and not self.languages:
+            raise knows_english_alone(self._name, others[0], where="data")
+        super().check(languages)
 
     def tokens(self, language: str) -> list[int]:
         language_ids = [self._language_tokens[language]] if self.languages else []
@@ -120,4 +133,5 @@ ARCHITECTURE = Seq2SeqArchitecture(
     begins_with_space=True,  # openai/whisper, tokenizer.py and decoding.py
     fixed=("embed_positions",),  # sinusoids
     other_files=_other_files,
+    check_languages=check_named_languages,
 )
