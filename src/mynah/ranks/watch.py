@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -56,8 +57,9 @@ class Watch:
         self._silent = dict.fromkeys(self._others, 0.0)
         self._said: set[int] = set()
         self._over = threading.Event()
-        self._lock = threading.Lock()
-        self._store: Store | None = None
+        self._found: dict[int, str] = {}
+        self._answers = 0
+        self._refused = False
         self._count = 0
 
     def start(self, store: Store) -> None:
@@ -67,7 +69,9 @@ class Watch:
             store: What they share.
         """
         store.set(f"pulse/{self._ranks.rank}", self._pulse())
-        threading.Thread(target=self._watch, daemon=True, name="ranks").start()
+        # Two: whoever asks a first process that was stopped gets no answer, not even an error.
+        for name, work in (("ranks", self._watch), ("pulse", self._exchange)):
+            threading.Thread(target=work, daemon=True, name=name).start()
 
     def finish(self, reason: str | None = None) -> None:
         """Say that this process ends, and look no more.
@@ -77,47 +81,62 @@ class Watch:
         """
         self._over.set()
         first = reason.splitlines()[0] if reason else ""
-        with self._lock, suppress(RuntimeError):
-            store = self._open()
+
+        def say() -> None:
+            store = connection(self._ranks, _ANSWER_SECONDS)
             store.set(f"pulse/{self._ranks.rank}", f"{_GONE}{first}" if reason else _DONE)
             # What they share ends with the first process: the others shall have seen how.
             for _ in range(10 if self._ranks.rank == 0 and not self._ranks.hosted else 0):
                 values = self._values(store).values()
                 if reason is None and all(value.startswith((_DONE, _GONE)) for value in values):
                     break
-                threading.Event().wait(0.2)
+                time.sleep(0.2)
+
+        _within(_ANSWER_SECONDS, say)
 
     def reasons(self) -> str:
         """What others have said of their end, as sentences; empty where nothing is known."""
-        with self._lock, suppress(RuntimeError):
-            found = self._values(self._open())
-            return " ".join(
-                f"Rank {rank}: {value.removeprefix(_GONE)}"
-                for rank, value in found.items()
-                if value.startswith(_GONE) and value != _GONE
-            )
-        return ""
+        found: dict[int, str] = {}
+        _within(
+            _ANSWER_SECONDS,
+            lambda: found.update(self._values(connection(self._ranks, _ANSWER_SECONDS))),
+        )
+        return " ".join(
+            f"Rank {rank}: {value.removeprefix(_GONE)}"
+            for rank, value in found.items()
+            if value.startswith(_GONE) and value != _GONE
+        )
+
+    def _exchange(self) -> None:
+        """Say again and again that this process lives, and read what the others have said."""
+        store: Store | None = None
+        while not self._over.is_set():
+            try:
+                store = store or connection(self._ranks, _ANSWER_SECONDS)
+                store.set(f"pulse/{self._ranks.rank}", self._pulse())
+                self._found = self._values(store)
+                self._refused = False
+            except RuntimeError as problem:
+                store = None
+                self._refused = "timeout" not in str(problem) and "timed out" not in str(problem)
+            else:
+                self._answers += 1
+            self._over.wait(_PULSE_SECONDS)
 
     def _watch(self) -> None:
+        answers = 0
         while not self._over.wait(_PULSE_SECONDS):
-            took = _PULSE_SECONDS
-            try:
-                with self._lock:
-                    store = self._open()
-                    store.set(f"pulse/{self._ranks.rank}", self._pulse())
-                    found = self._values(store)
-            except RuntimeError as problem:
-                self._store = None
-                refused = "timeout" not in str(problem) and "timed out" not in str(problem)
-                found = {0: _GONE} if refused and not self._ranks.hosted else {}
-                took += 0.0 if refused else _ANSWER_SECONDS
+            answered, answers = self._answers != answers, self._answers
+            found = dict(self._found)
+            if self._refused and not self._ranks.hosted:
+                found[0] = _GONE
             for rank in self._others:
                 value = found.get(rank, self._seen[rank])
                 if value != self._seen[rank] and not value.startswith(_GONE):
                     self._seen[rank], self._silent[rank] = value, 0.0
                     self._said.discard(rank)
-                elif value != _DONE:
-                    self._silent[rank] += took
+                elif value != _DONE and (answered or rank == 0 or self._ranks.hosted):
+                    self._silent[rank] += _PULSE_SECONDS
                 self._judge(rank, value)
 
     def _judge(self, rank: int, value: str) -> None:
@@ -164,11 +183,6 @@ class Watch:
         self._count += 1
         return f"{self._count} {os.getpid()} {_machine()}"
 
-    def _open(self) -> Store:
-        if self._store is None:
-            self._store = connection(self._ranks, _ANSWER_SECONDS)
-        return self._store
-
     def _values(self, store: Store) -> dict[int, str]:
         keys = [f"pulse/{rank}" for rank in self._others]
         there = [key for key in keys if store.check([key])]
@@ -177,6 +191,18 @@ class Watch:
             int(key.partition("/")[2]): value.decode()
             for key, value in zip(there, found, strict=True)
         }
+
+
+def _within(seconds: float, action: Callable[[], None]) -> None:
+    """Do what may never come back, or fail, and wait for it no longer than so."""
+
+    def work() -> None:
+        with suppress(RuntimeError):
+            action()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
 
 
 def _machine() -> str:

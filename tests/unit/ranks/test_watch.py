@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,19 @@ from torch.distributed import PrefixStore, TCPStore
 
 from mynah.ranks import watch as watches
 from mynah.ranks.environment import Ranks
+from mynah.ranks.meeting import connection
 from mynah.ranks.watch import Watch
+
+FIRST = """
+import sys, time
+from datetime import timedelta
+from torch.distributed import PrefixStore, TCPStore
+server = TCPStore("127.0.0.1", int(sys.argv[1]), 2, True, timedelta(seconds=5), False)
+print("there", flush=True)
+for count in range(10_000):
+    PrefixStore("mynah/0", server).set("pulse/0", f"{count} 1 elsewhere")
+    time.sleep(0.1)
+"""
 
 
 @pytest.fixture
@@ -88,3 +101,29 @@ def test_one_that_was_killed_on_this_machine_is_not_waited_for(meeting):
     process.stdin.close()
     wait_for(lambda: ended)
     assert "Rank 1 of this training ended: it was killed" in ended[0]
+
+
+def test_a_first_process_that_is_stopped_ends_the_others(monkeypatch, capsys):
+    """It holds what they share: nobody is answered any more, not even with an error."""
+    monkeypatch.setattr(watches, "_PULSE_SECONDS", 0.1)
+    monkeypatch.setattr(watches, "_SAID_SECONDS", 0.5)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    first = subprocess.Popen(
+        [sys.executable, "-c", FIRST, str(port)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert first.stdout.readline() == "there\n"
+        ended = []
+        second = Watch(Ranks(1, 2, "127.0.0.1", port), 2.0, lambda error: ended.append(str(error)))
+        second.start(connection(Ranks(1, 2, "127.0.0.1", port), 5.0))
+        time.sleep(3.0)
+        assert ended == []
+        first.send_signal(signal.SIGSTOP)
+        wait_for(lambda: ended)
+        assert "Rank 0 of this training has not answered for" in ended[0]
+        assert "rank 1: rank 0 does not answer since" in capsys.readouterr().err
+    finally:
+        first.kill()
+        first.wait()
