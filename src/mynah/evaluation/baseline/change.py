@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mynah.config.best_metric import asked_metrics
 from mynah.errors import UserError
 from mynah.evaluation.baseline.before import Before, MeasuredBase
-from mynah.evaluation.compare import Comparison, Difference, compare
+from mynah.evaluation.comparing.paired import Comparison, Difference, compare
 from mynah.evaluation.decode import decode
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.choice import Choice

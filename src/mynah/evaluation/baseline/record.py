@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mynah.evaluation.baseline.change import Changes, Rates, SetChange
-from mynah.evaluation.compare import Difference
+from mynah.evaluation.comparing.paired import Difference
 
 
 def changes_record(found: Changes) -> dict[str, Any]:

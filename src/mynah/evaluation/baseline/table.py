@@ -9,7 +9,7 @@ from pathlib import Path
 from mynah import console
 from mynah.evaluation.baseline.change import Changes, Rates, SetChange
 from mynah.evaluation.baseline.guards import GENERAL, GENERAL_NOTE
-from mynah.evaluation.compare import Difference
+from mynah.evaluation.comparing.paired import Difference
 from mynah.evaluation.intervals.interval import CONFIDENCE
 from mynah.evaluation.metrics.metric import Metric
 

@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 from mynah.evaluation import results
-from mynah.evaluation.compare import Difference
 from mynah.evaluation.comparing import accounts
+from mynah.evaluation.comparing.paired import Difference
 from mynah.evaluation.comparing.several import Compared, Pair, rows_of
 
 COMPARISON_FORMAT = 1

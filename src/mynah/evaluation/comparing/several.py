@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from mynah.evaluation.compare import Comparison, Difference, compare
+from mynah.evaluation.comparing.paired import Comparison, Difference, compare
 from mynah.evaluation.comparing.system import System, on_the_same
 from mynah.evaluation.metrics.metric import Metric
 from mynah.evaluation.score import Scores, UtteranceScore, score

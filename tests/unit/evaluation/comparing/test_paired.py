@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mynah.evaluation.compare import compare, difference_of
+from mynah.evaluation.comparing.paired import compare, difference_of
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.bleu import Bleu
 from mynah.evaluation.metrics.word_error_rate import WordErrorRate
