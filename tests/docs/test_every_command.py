@@ -19,7 +19,7 @@ from mynah.config.plugins.registry import _entry_points
 
 PARSED = (
     "data download", "data segment", "merge", "adapt-scale", "models", "transcribe",
-    "compare", "score", "completion", "config explain", "config diff",
+    "runs", "compare", "score", "completion", "config explain", "config diff",
 )  # fmt: skip
 WITH_SETTINGS = ("data prepare", "data inspect", "data augment", "prefetch")
 MODULES = {
@@ -34,6 +34,7 @@ MODULES = {
     "transcribe": "mynah.cli.transcribe",
     "compare": "mynah.cli.compare",
     "score": "mynah.cli.score",
+    "runs": "mynah.cli.runs",
     "completion": "mynah.cli.completion",
     "prefetch": "mynah.cli.prefetch",
     "config explain": "mynah.cli.config",

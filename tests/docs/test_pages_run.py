@@ -32,6 +32,7 @@ NOT_RUN = {
 }
 # Where a command starts from a model, which of conftest's.
 MODELS = {
+    "runs": "calls",
     "train": "embedded",
     "eval": "calls",
     "data inspect": "calls",
@@ -76,6 +77,7 @@ def write_transcripts(folder: Path) -> None:
         "hyp.txt": "one too\nthree\n",
         "a.txt": "one too\nthree\n",
         "b.txt": "one two\nfree\n",
+        "terms.txt": "two\n",
         "ref.trn": "one two (ann-1)\n",
         "hyp.trn": "one too (ann-1)\n",
         "ref.stm": "call 1 ann 0 2 one two\n",
@@ -154,6 +156,7 @@ RUN = [one for one in commands() if one.text not in NOT_RUN and not is_of_the_gu
 @pytest.mark.parametrize("command", [_marked(one) for one in RUN if one.program != "data download"])
 def test_a_command_of_a_page_runs(command, workplace, monkeypatch):
     outputs = "outputs/" in command.text or "resume_from" in command.text
+    outputs = outputs or command.program == "runs"
     model = MODELS[command.program] if outputs or command.program in NEEDS_A_MODEL else None
     if command.text.startswith(DECODER):
         model = "speech LLM"

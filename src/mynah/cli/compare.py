@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
         choices=_NORMALIZERS,
         help="the text normaliser (default: the first run's, else basic)",
     )
+    add("--terms", metavar="FILE", help="words that matter, one a line: names, codes, products")
     add(
         "--to",
         metavar="FILE.html",
@@ -82,6 +83,8 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from mynah.evaluation.comparing.terminal import show_comparison
     from mynah.evaluation.pages.comparison import comparison_page
     from mynah.evaluation.results import to_json
+    from mynah.evaluation.terms.counts import read_terms, score_terms
+    from mynah.evaluation.terms.shown import show_terms, terms_record
     from mynah.files import write_text
 
     here = Path.cwd()
@@ -93,11 +96,22 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         for typed in parsed.systems
     ]
     compared = compare_systems(systems, normalizer=parsed.normalizer)
+    terms = None
+    if parsed.terms is not None:
+        first = compared.scores[0]
+        name = first.normalizer.partition("@")[0]
+        listed = read_terms(files.there(here, parsed.terms), name, first.unit)
+        terms = [score_terms(scores, listed) for scores in compared.scores]
     show_comparison(compared)
+    if terms is not None:
+        show_terms(dict(zip(compared.labels, terms, strict=True)))
     command = shlex.join([*_COMMAND.split(), *arguments])
     page.parent.mkdir(parents=True, exist_ok=True)
     record = page.with_suffix(".json")
-    write_text(record, [to_json(comparison_record(compared, command), indent=2), "\n"])
+    numbers = comparison_record(compared, command)
+    if terms is not None:
+        numbers["terms"] = [terms_record(one) for one in terms]
+    write_text(record, [to_json(numbers, indent=2), "\n"])
     write_text(page, [comparison_page(compared, command)])
     console.say(f"Page: {display_path(page)}")
     console.say(f"Numbers: {display_path(record)}")

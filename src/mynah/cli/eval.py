@@ -91,4 +91,18 @@ def _is_path(arguments: Sequence[str], position: int) -> bool:
         return False
     if token.startswith(("-", "+")) or (token.startswith("~") and not token.startswith("~/")):
         return False
-    return "=" not in token or "/" in token.partition("=")[0] or Path(token).exists()
+    key, equals, _ = token.partition("=")
+    return not equals or "/" in key or Path(token).exists() or not _names_setting(key)
+
+
+def _names_setting(key: str) -> bool:
+    """Whether it is, or may have meant, a setting or a group; a path may hold a ``=`` too."""
+    import difflib
+
+    from mynah.config.hydra.config_files import ConfigFiles
+    from mynah.config.hydra.search_path import config_directories
+    from mynah.config.settings import find
+
+    groups = ConfigFiles(config_directories()).groups()
+    known = (*groups, "hydra", "eval_checkpoint", "resume_from_checkpoint", "offline")
+    return "." in key or find(key) is not None or bool(difflib.get_close_matches(key, known, n=1))

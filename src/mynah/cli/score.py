@@ -17,6 +17,7 @@ examples:
   mynah score ref.txt hyp.txt
   mynah score ref.trn hyp.trn --normalizer none
   mynah score ref.stm hyp.ctm --json
+  mynah score ref.txt hyp.txt --terms products.txt
 """
 
 
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         help="the text normaliser (default: %(default)s)",
     )
     add("--metrics", metavar="A,B", help="the metrics (default: wer,cer, or mer,cer)")
+    add("--terms", metavar="FILE", help="words that matter, one a line: names, codes, products")
     add("--json", action="store_true", help="all numbers, for programs")
     add("--confusions", type=int, default=10, metavar="N", help="how many are shown (default: 10)")
     return made
@@ -56,10 +58,13 @@ def parser() -> argparse.ArgumentParser:
 
 def _score(parsed: argparse.Namespace) -> None:
     from mynah.evaluation.comparing import files
+    from mynah.evaluation.comparing.record import oddities_record
     from mynah.evaluation.comparing.terminal import show_scores
     from mynah.evaluation.metrics.choice import Choice
     from mynah.evaluation.results import scoring_versions, to_json
     from mynah.evaluation.score import score
+    from mynah.evaluation.terms.counts import read_terms, score_terms
+    from mynah.evaluation.terms.shown import show_terms, terms_record
 
     here = Path.cwd()
     reference, hypothesis = (
@@ -76,8 +81,20 @@ def _score(parsed: argparse.Namespace) -> None:
         bootstrap_seed=0,
         choice=choice,
     )
+    terms = None
+    if parsed.terms is not None:
+        listed = read_terms(files.there(here, parsed.terms), parsed.normalizer, scores.unit)
+        terms = score_terms(scores, listed)
     if parsed.json:
-        found = {"normalizer": scores.normalizer, **scores.summary()}
+        found = {
+            "normalizer": scores.normalizer,
+            **scores.summary(),
+            "wrong_in_kind": oddities_record(scores.per_utterance),
+        }
+        if terms is not None:
+            found["terms"] = terms_record(terms)
         print(to_json(found | {"versions": scoring_versions()}, indent=2))
-    else:
-        show_scores(scores, system.name, parsed.confusions)
+        return
+    show_scores(scores, system.name, parsed.confusions)
+    if terms is not None:
+        show_terms({system.name: terms})

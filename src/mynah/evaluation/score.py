@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from mynah.errors import UserError
@@ -337,22 +338,12 @@ def score_rows(
 
     Where no reference has a word, error rates are NaN, or 0.0 without errors.
     """
-    measured = [(m, np.stack([row.statistics[m.name] for row in rows])) for m in metrics]
-    ends = bootstrap(measured, samples=bootstrap_samples, seed=bootstrap_seed)
-    method = f"percentile bootstrap over {len(rows)} utterances"
-    speakers = speaker_intervals(
-        measured, [row.speaker for row in rows], samples=bootstrap_samples, seed=bootstrap_seed
+    measures = measures_of(
+        [(m, np.stack([row.statistics[m.name] for row in rows])) for m in metrics],
+        [row.speaker for row in rows],
+        samples=bootstrap_samples,
+        seed=bootstrap_seed,
     )
-    measures = {}
-    for position, (metric, statistics) in enumerate(measured):
-        total = statistics.sum(axis=0)
-        measures[metric.name] = Measure(
-            metric=metric,
-            total=total,
-            value=metric.value(total),
-            by_utterance=Interval(*ends[position], method, len(rows)),
-            by_speaker=speakers[position] if speakers else None,
-        )
     counts = np.array([row.edits for row in rows], dtype=np.int64)
     return Scores(
         measures=measures,
@@ -368,6 +359,37 @@ def score_rows(
         bootstrap_seed=bootstrap_seed,
         per_utterance=list(rows),
     )
+
+
+def measures_of(
+    measured: Sequence[tuple[Metric, NDArray[np.float64]]],
+    speakers: Sequence[str],
+    *,
+    samples: int,
+    seed: int,
+) -> dict[str, Measure]:
+    """Metrics of the same utterances with their intervals, by name.
+
+    Args:
+        measured: Each metric with its statistics, float64 [utterances, k].
+        speakers: Who speaks in each utterance, "" where that is not known.
+        samples: Resamples for the intervals; 0: none.
+        seed: Seed of the resamples.
+    """
+    ends = bootstrap(measured, samples=samples, seed=seed)
+    by_speaker = speaker_intervals(measured, speakers, samples=samples, seed=seed)
+    method = f"percentile bootstrap over {len(speakers)} utterances"
+    measures = {}
+    for position, (metric, statistics) in enumerate(measured):
+        total = statistics.sum(axis=0)
+        measures[metric.name] = Measure(
+            metric=metric,
+            total=total,
+            value=metric.value(total),
+            by_utterance=Interval(*ends[position], method, len(speakers)),
+            by_speaker=by_speaker[position] if by_speaker else None,
+        )
+    return measures
 
 
 def without_interval(metric: Metric, total: Vector) -> Measure:

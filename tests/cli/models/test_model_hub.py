@@ -96,6 +96,15 @@ def test_a_network_that_is_dead_says_what_works_without(place, refused, monkeypa
     )
 
 
+def test_a_folder_that_is_not_there_is_not_taken_for_a_model_of_the_hub(place, refused):
+    message = refused(
+        "model.pretrained=outputs/model offline=true",
+        "There is no folder outputs/model.",
+        "a training writes its model: `mynah train`",
+    )
+    assert "hf download" not in message
+
+
 def test_offline_is_kept_to(place, hub_says, refused):
     hub_says(500)
     refused(

@@ -23,6 +23,17 @@ def test_a_mistyped_command_is_answered_with_the_nearest(typed, meant, capsys):
     assert f"fix: {meant}" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize("path", ["a=b", "runs/a=b"])
+def test_eval_takes_a_path_with_an_equals_sign_for_a_checkpoint(
+    path, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["eval", path]) == 2
+    assert f"There is no checkpoint {path}." in capsys.readouterr().err
+    assert main(["eval", "modle=small"]) == 2  # a group, mistyped
+    assert "Which checkpoint is to be measured?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [*COMMANDS, "data prepare", "data inspect"])
 def test_every_command_has_a_help_of_its_own(command, capsys):
     try:

@@ -13,7 +13,7 @@ import pytest
 from mynah.cli.main import COMMANDS, main
 
 LINES = [
-    ("mynah tra", ["train"]),
+    ("mynah trai", ["train"]),
     ("mynah data pre", ["prepare"]),
     ("mynah data segment x --to y --mo", ["--model"]),
     ("mynah train training.bf16=t", ["true"]),

@@ -81,6 +81,33 @@ def test_a_person_sees_rates_and_the_most_frequent_errors(place, capsys):
     assert "100.00 % of the utterances have an error" in said
 
 
+def test_hypotheses_that_are_wrong_in_kind_are_counted(place, capsys):
+    pairs = [
+        ("one two", ""),  # empty
+        ("", "thank you"),  # text in silence
+        ("one two", "one two two two two"),  # a loop
+        ("go go go go", "go go go go"),  # said so: not one
+        ("no no no", "no no no no no no"),  # more often than it was said
+        ("well well", "well well well"),  # three times: people do
+        ("a b", "c a b a b a b a b"),  # two words that repeat together
+        ("one two", "один два"),  # another script
+        ("one two", "один two three"),  # most letters are of the same one
+        ("1984", "один"),  # no letters to compare
+    ]
+    (place / "ref.txt").write_text("\n".join(said for said, _ in pairs) + "\n")
+    (place / "hyp.txt").write_text("\n".join(text for _, text in pairs) + "\n")
+    odd = scored(capsys, "ref.txt", "hyp.txt")["wrong_in_kind"]
+    assert {name: (one["count"], one["of"]) for name, one in odd.items()} == {
+        "empty": (1, 9),
+        "text in silence": (1, 1),
+        "looping": (3, 10),
+        "other script": (1, 7),
+    }
+    assert odd["looping"]["first"] == "3"
+    assert main(["score", "ref.txt", "hyp.txt"]) == 0
+    assert "3 looping (30.0%; 3)" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("files", "arguments", "said"),
     [

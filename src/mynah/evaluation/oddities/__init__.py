@@ -1,0 +1,1 @@
+"""Hypotheses that are wrong in kind, whatever their error rate."""

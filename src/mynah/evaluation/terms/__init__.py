@@ -1,0 +1,1 @@
+"""Words that matter: names, codes, numbers, and how well they are recognized."""

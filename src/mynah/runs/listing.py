@@ -1,0 +1,221 @@
+"""All runs below a folder: what each did, in what they differ, and how well they came out."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mynah.config.settings import all_settings
+from mynah.files import read_json
+from mynah.runs.record import RECORD, read_record
+
+_CONFIG = "config.yaml"
+_RESULTS = Path("evaluation", "results.json")
+# Where a run lies, and what it is called: no two runs agree in it.
+_OF_ONE_RUN = {"training.output_dir", "training.run_name", "training.logging_dir"}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One metric of one split of a run.
+
+    Attributes:
+        split: The split.
+        corpus: Its fingerprint: the same fingerprint, the same utterances.
+        label: The metric, as ``WER``.
+        value: Its value.
+        low: Of its 95 % interval; NaN where there is none.
+        high: The other end.
+        percent: Whether it is shown in per cent.
+        greater_is_better: Its direction.
+    """
+
+    split: str
+    corpus: str
+    label: str
+    value: float
+    low: float
+    high: float
+    percent: bool
+    greater_is_better: bool
+
+    @property
+    def shown(self) -> str:
+        """``7.41 [6.02, 8.93]``."""
+        factor = 100 if self.percent else 1
+        text = f"{factor * self.value:.2f}"
+        if math.isnan(self.low) or math.isnan(self.high):
+            return text
+        return f"{text} [{factor * self.low:.2f}, {factor * self.high:.2f}]"
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """One run.
+
+    Attributes:
+        directory: Its directory.
+        status: ``done``, ``interrupted``, ``failed``, ``running``, ``killed``, ``damaged``.
+        started: When it began, UTC; None: not known.
+        minutes: What it took; NaN where that is not known.
+        settings: Its effective settings by dotted name; empty where they cannot be read.
+        rates: What was measured, by split, each with its first metric.
+    """
+
+    directory: Path
+    status: str
+    started: datetime | None
+    minutes: float
+    settings: Mapping[str, Any] = field(repr=False)
+    rates: Sequence[Rate]
+
+    def rate(self, split: str | None = None) -> Rate | None:
+        """The first split's, or that of a split; None where it was not measured."""
+        return next((one for one in self.rates if split in (None, one.split)), None)
+
+
+def list_runs(folder: Path) -> list[ListedRun]:
+    """The runs below a folder, jobs of sweeps among them, the oldest first.
+
+    A run whose files cannot be read is one of them, and ``damaged``.
+    """
+    found = [_read(file.parent) for file in _records(folder)]
+    return sorted(found, key=lambda run: (run.started is None, str(run.started), run.directory))
+
+
+def _records(folder: Path) -> Iterator[Path]:
+    """Every ``run.json``; links are not followed, so that ``outputs/model`` is no second run."""
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        if RECORD in files:
+            folders.clear()  # what a run holds is its own
+            yield Path(place, RECORD)
+
+
+def _read(directory: Path) -> ListedRun:
+    record = read_record(directory)
+    started, finished = _time(record.get("started")), _time(record.get("finished"))
+    settings = _settings(directory / _CONFIG)
+    status = str(record.get("status") or "damaged")
+    if status == "running" and not _is_alive(record.get("process")):
+        status = "killed"
+    if status == "done" and settings is None:
+        status = "damaged"
+    took = (finished - started).total_seconds() / 60 if started and finished else math.nan
+    return ListedRun(directory, status, started, took, settings or {}, _rates(directory / _RESULTS))
+
+
+def _is_alive(process: object) -> bool:
+    """Whether a process of this number is there; what is on another machine counts as alive."""
+    if not isinstance(process, int) or process <= 0:
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _settings(file: Path) -> dict[str, Any] | None:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    return {
+        name: found for name in all_settings() if (found := _value(content, name)) is not _ABSENT
+    }
+
+
+_ABSENT = object()
+
+
+def _value(content: Any, name: str) -> Any:
+    for part in name.split("."):
+        if not isinstance(content, dict) or part not in content:
+            return _ABSENT
+        content = content[part]
+    return content
+
+
+def _rates(file: Path) -> list[Rate]:
+    evaluations = read_json(file).get("evaluations")
+    made = []
+    for split, found in (evaluations if isinstance(evaluations, dict) else {}).items():
+        metrics = found.get("metrics") if isinstance(found, dict) else None
+        first = next(iter(metrics.values()), None) if isinstance(metrics, dict) else None
+        if isinstance(first, dict) and isinstance(first.get("value"), int | float):
+            made.append(
+                Rate(
+                    str(split),
+                    str(found.get("corpus_fingerprint") or ""),
+                    str(first.get("label") or ""),
+                    float(first["value"]),
+                    _number(first.get("low")),
+                    _number(first.get("high")),
+                    bool(first.get("percent", True)),
+                    bool(first.get("greater_is_better", False)),
+                )
+            )
+    return made
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def differing(runs: Sequence[ListedRun]) -> list[str]:
+    """The settings in which runs differ, by dotted name; of one run none."""
+    known = [run.settings for run in runs if run.settings]
+    return [
+        name
+        for name in all_settings()
+        if name not in _OF_ONE_RUN and len({repr(one.get(name)) for one in known}) > 1
+    ]
+
+
+def best_first(
+    runs: Sequence[ListedRun], split: str | None = None
+) -> tuple[list[ListedRun], list[ListedRun]]:
+    """The runs that can be compared, the best first, and the others in their order.
+
+    Compared are those that measured the same metric on the same utterances as most did.
+    """
+
+    def of(run: ListedRun) -> tuple[str, str] | None:
+        rate = run.rate(split)
+        return None if rate is None or math.isnan(rate.value) else (rate.corpus, rate.label)
+
+    counts = Counter(kind for run in runs if (kind := of(run)) is not None)
+    if not counts:
+        return [], list(runs)
+    kind, _ = counts.most_common(1)[0]
+    alike = [run for run in runs if of(run) == kind]
+    return (
+        sorted(alike, key=lambda run: _loss(run.rate(split))),
+        [run for run in runs if of(run) != kind],
+    )
+
+
+def _loss(rate: Rate | None) -> float:
+    if rate is None:
+        return math.inf
+    return -rate.value if rate.greater_is_better else rate.value
