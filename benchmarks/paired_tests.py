@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
-from mynah.evaluation.compare import Difference, difference_of
+from mynah.evaluation.comparing.paired import Difference, difference_of
 from mynah.evaluation.metrics.word_error_rate import WordErrorRate
 
 _UTTERANCES = 25  # a speaker

@@ -31,12 +31,13 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.exit_status``).
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = parser().parse_args(arguments)
     return exit_status(lambda: adapt_scale(parsed.checkpoint, parsed.to, parsed.scale))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Write a checkpoint's adapter with its LoRA matrices counting SCALE times as "
@@ -51,12 +52,12 @@ def _parser() -> argparse.ArgumentParser:
             "  mynah eval ./half data.dataset_name=FOLDER                and on other speech\n"
         ),
     )
-    parser.add_argument("checkpoint", help="a checkpoint, or a run's directory")
-    parser.add_argument("--scale", required=True, type=float, help="above 0; 1 leaves it as it is")
-    parser.add_argument(
+    made.add_argument("checkpoint", help="a checkpoint, or a run's directory")
+    made.add_argument("--scale", required=True, type=float, help="above 0; 1 leaves it as it is")
+    made.add_argument(
         "--to", required=True, metavar="DIR", help="the folder to write; it must not be there yet"
     )
-    return parser
+    return made
 
 
 def adapt_scale(checkpoint: str, to: str, scale: float) -> Path:

@@ -239,7 +239,7 @@ def test_two_equal_systems_are_called_different_as_rarely_as_the_level_says():
 
 def simulation(name):
     """A module of benchmarks/."""
-    file = Path(__file__).parents[3] / "benchmarks" / f"{name}.py"
+    file = Path(__file__).parents[4] / "benchmarks" / f"{name}.py"
     specification = importlib.util.spec_from_file_location(name, file)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
