@@ -93,6 +93,11 @@ class Part:
         )
 
 
+def invents(family: Family) -> bool:
+    """Whether a model may write words without sound for them, as one that follows its text."""
+    return family.name not in _FOLLOW_FRAMES
+
+
 def decode(
     family: Family,
     parts: Sequence[Part],
@@ -152,7 +157,7 @@ def _guarded(
 ) -> tuple[Transcript, Guarded]:
     """The transcript without the loops of a decoder; of a clip up to the model's window it stays
     what an evaluation measures, and the loop is counted."""
-    if family.name in _FOLLOW_FRAMES or not loops.repeats(transcript.text):
+    if not invents(family) or not loops.repeats(transcript.text):
         return transcript, Guarded()
     if not is_piece:
         return transcript, Guarded(loops_left=1)

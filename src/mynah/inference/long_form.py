@@ -9,7 +9,7 @@ import numpy as np
 
 from mynah.inference.voice_activity import Detector
 
-_BLOCK_SECONDS = 240.0  # of a recording that are looked at together, at least
+_BLOCK_SECONDS = 60.0  # of a recording that are looked at together, at least
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class LongForm:
         self._cutting = cutting
         self._detector = detector
         self._frame = detector.frame_samples
-        self._block = round(max(_BLOCK_SECONDS, 4 * cutting.longest_seconds) * sample_rate)
+        self._block = round(max(_BLOCK_SECONDS, 2.5 * cutting.longest_seconds) * sample_rate)
 
     def pieces(self, blocks: Iterable[np.ndarray]) -> Iterator[Piece]:
         """The pieces that hold speech, in order.

@@ -22,7 +22,7 @@ from mynah.inference.long_form import Cutting, LongForm
 from mynah.inference.recording import OpenRecording
 from mynah.inference.sound import AudioInput, Sound, channels_of
 from mynah.inference.transcription import Guarded, Segment, Transcription
-from mynah.inference.voice_activity import detector
+from mynah.inference.voice_activity import detector, is_silent, nobody_speaks
 from mynah.models.transcript import Clip
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 # What is taken at once of a model that takes any length: nobody's training clips are longer.
 LONGEST_SECONDS = 40.0
-_SILENT_RANGE = 2.0**-16  # half of what the last of 16 bits stands for; full scale is 2
 _READ_AHEAD = 8  # recordings
 _READERS = 4
 _BATCHES_AT_ONCE = 2  # whose pieces are sorted by length together
@@ -272,12 +271,12 @@ class Recognizer:
         context: str,
     ) -> Iterator[Part]:
         """What is decoded of a recording: all of it, or pieces of what is too long."""
-        rate = self.sample_rate
+        rate, invents = self.sample_rate, decoding.invents(self.family)
         for sound, audio in sounds:
             if isinstance(audio, np.ndarray):
                 seconds = len(audio) / rate
                 recording.lasts(seconds)
-                if float(np.ptp(audio)) < _SILENT_RANGE:
+                if is_silent(audio) or (invents and nobody_speaks(audio, rate)):
                     recording.guard(Guarded(silent_seconds=seconds))
                     continue
                 yield Part(Clip(audio, language, context), rate, channel=sound.channel)

@@ -17,6 +17,8 @@ _SETTLING_FRAMES = 128
 _STRETCH_FRAMES = 512
 _SILERO_LOCK = threading.Lock()  # its memory is in the model
 _SPEECH, _NO_SPEECH = 0.5, 0.35  # Silero's own thresholds: speech begins, and ends
+_SILENT_RANGE = 2.0**-16  # half of what the last of 16 bits stands for; full scale is 2
+_SURELY_NO_SPEECH = 0.25  # of noise it is at most 0.1, of a clip with a word over 0.99
 _QUIETEST_DECIBELS = -70.0  # of full scale: a recorder's own noise is louder
 _BELOW_SPEECH_DECIBELS = 25.0  # what is so much softer than the loudest is not speech
 _ABOVE_NOISE_DECIBELS = 6.0
@@ -48,6 +50,26 @@ def detector(sample_rate: int) -> Detector:
     """The best one that is installed, for sound of ``sample_rate`` hertz from its beginning."""
     file = silero_file()
     return LevelDetector(sample_rate) if file is None else SileroDetector(sample_rate, file)
+
+
+def is_silent(audio: np.ndarray) -> bool:
+    """Whether float32 [samples] hold no sound, no fainter noise than 16 bits can."""
+    return float(np.ptp(audio)) < _SILENT_RANGE
+
+
+def nobody_speaks(audio: np.ndarray, sample_rate: int) -> bool:
+    """Whether a clip surely holds no speech, so that whatever a decoder writes of it is invented.
+
+    Args:
+        audio: float32 [samples].
+        sample_rate: Hertz.
+    """
+    file = silero_file()
+    if file is None:
+        return is_silent(audio)
+    silero = SileroDetector(sample_rate, file)
+    padded = np.pad(audio, (0, -len(audio) % silero.frame_samples))
+    return float(silero.feed(padded).max()) < _SURELY_NO_SPEECH
 
 
 @functools.cache
