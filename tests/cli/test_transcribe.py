@@ -258,3 +258,26 @@ def test_neither_help_nor_import_loads_what_is_heavy():
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
     )
     assert done.stdout.endswith("[]\n")
+
+
+def test_the_sound_of_a_video_is_transcribed_and_a_video_without_is_named(typed, found, tmp_path):
+    av = pytest.importorskip("av")
+    sound = soundfile.read(_file(tmp_path, 6), dtype="float32")[0]
+    for name, tracks in (("talk.mp4", 2), ("mute.mp4", 1)):
+        with av.open(str(tmp_path / name), "w") as container:
+            film = container.add_stream("mpeg4", rate=10)
+            film.width = film.height = 64
+            voice = container.add_stream("aac", rate=RATE, layout="mono") if tracks == 2 else None
+            for number in range(10):
+                picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), number, np.uint8))
+                container.mux(film.encode(picture))
+            container.mux(film.encode(None))
+            if voice is not None:
+                frame = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
+                frame.sample_rate, frame.pts = RATE, 0
+                container.mux(voice.encode(frame))
+                container.mux(voice.encode(None))
+    status, out, _ = typed(tmp_path / "talk.mp4", "--format", "json")
+    assert status == 0 and json.loads(out)["duration"] == pytest.approx(len(sound) / RATE, abs=0.2)
+    status, _, err = typed(tmp_path / "mute.mp4")
+    assert status == 2 and "no sound in it" in err

