@@ -92,6 +92,7 @@ def test_a_jobs_recorded_command_can_be_pasted(learning_rates):
     assert "max_steps: 2" in shown.stdout
 
 
+@pytest.mark.long  # six trainings
 def test_the_guides_grid_over_two_settings_runs_every_pair(tmp_path):
     """With an explicit output_dir, which the jobs must not share."""
     ended = sweep(

@@ -18,7 +18,8 @@ from mynah.config.hydra.compose import compose
 from mynah.config.plugins.registry import _entry_points
 
 PARSED = (
-    "data download", "data segment", "merge", "adapt-scale", "models", "transcribe",
+    "data download", "data segment", "export", "merge", "adapt-scale",
+    "models", "transcribe",
     "runs", "compare", "score", "completion", "config explain", "config diff",
 )  # fmt: skip
 WITH_SETTINGS = ("data prepare", "data inspect", "data augment", "prefetch")
@@ -28,6 +29,7 @@ MODULES = {
     "data prepare": "mynah.cli.data.prepare",
     "data inspect": "mynah.cli.data.inspect",
     "data augment": "mynah.cli.data.augment",
+    "export": "mynah.cli.export",
     "merge": "mynah.cli.merge",
     "adapt-scale": "mynah.cli.adapt_scale",
     "models": "mynah.cli.models",

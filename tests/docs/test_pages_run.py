@@ -28,6 +28,13 @@ NOT_RUN = {
         ),
         "aligns all of AN4's test set with a model that has learned",
     ),
+    **dict.fromkeys(
+        (
+            "mynah export outputs/model --to ctranslate2 --output exported",
+            "mynah export outputs/model --to ggml --output exported",
+        ),
+        "needs a Whisper of OpenAI's vocabulary: tests/real/test_export.py",
+    ),
     "srun --ntasks=4 mynah train +experiments=production": "needs a SLURM cluster",
 }
 # Where a command starts from a model, which of conftest's.
@@ -37,6 +44,7 @@ MODELS = {
     "eval": "calls",
     "data inspect": "calls",
     "data segment": "calls",
+    "export": "calls",
     "merge": "adapted",
     "transcribe": "calls",
     "adapt-scale": "adapted",

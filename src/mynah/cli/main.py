@@ -17,6 +17,7 @@ COMMANDS = {
     "score": Command("mynah.cli.score", "error rates of any system's transcripts"),
     "merge": Command("mynah.cli.merge", "fold LoRA matrices into their base"),
     "adapt-scale": Command("mynah.cli.adapt_scale", "let LoRA matrices count less, or more"),
+    "export": Command("mynah.cli.export", "write a model for other programs, with proof"),
     "models": Command("mynah.cli.models", "pretrained models, and which fit here"),
     "prefetch": Command("mynah.cli.prefetch", "download all that a run needs"),
     "data": Command("mynah.cli.data.main", "prepare, inspect, download, segment corpora"),

@@ -196,7 +196,7 @@ def test_what_a_whisper_must_not_write_counts_nothing(checkpoints, clips):
     rules = family.model.generation_config
     for clip, found in zip(clips, family.transcribe(clips_of(clips)), strict=True):
         ended = [] if len(found.tokens) == tiny().generation_max_length else [family._end]
-        prompt = family._prompts.ids("en")
+        prompt = family.prompts.ids("en")
         batch = family._audio([family.features(clip)])
         ids = torch.tensor([[*prompt, *found.tokens, *ended]])
         with torch.no_grad():

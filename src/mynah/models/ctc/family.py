@@ -322,6 +322,17 @@ class CTC(FrameRecognizer):
         paths = best_paths(logits, frames, blank=self.blank)
         return [self._writer.write(path) for path in paths]
 
+    def decode_greedily(self) -> None:
+        """Decode without word n-grams from now on."""
+        self._decodes_words = False
+
+    def written(self, logits: np.ndarray) -> str:
+        """The greedy transcript of one clip's logits, float32 [frames, labels]."""
+        import torch
+
+        (path,) = best_paths(torch.from_numpy(logits)[None], [len(logits)], blank=self.blank)
+        return self._writer.write(path).text
+
     def describe_decoding(self) -> str:
         if self._words is not None and self._decodes_words:
             return self._words.describe()

@@ -90,14 +90,14 @@ class Seq2Seq(WritingRecognizer):
             self.sample_rate,
             self.window_samples,
         )
-        self._prompts = loading.prompts_for(
+        self.prompts = loading.prompts_for(
             weights.own(self.model),
             self.processor,
             language=usage.language,
             task=usage.task,
             timed=usage.timestamps,
         )
-        self._prompt_length = len(self._prompts.ids(""))
+        self._prompt_length = len(self.prompts.ids(""))
         # <|0.00|> stands behind <|notimestamps|> in every Whisper.
         self._first_time: int | None = None
         if usage.timestamps:
@@ -181,7 +181,7 @@ class Seq2Seq(WritingRecognizer):
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
 
     def _record(self, base: Any) -> None:
-        loading.record_use(base, self.usage, self._prompts)
+        loading.record_use(base, self.usage, self.prompts)
 
     def save(self, directory: Path) -> None:
         super().save(directory)
@@ -233,7 +233,7 @@ class Seq2Seq(WritingRecognizer):
         return round(self.frontend.max_features * samples)
 
     def check_languages(self, languages: Iterable[str]) -> None:
-        self._prompts.check(languages)
+        self.prompts.check(languages)
 
     def check_decoded_languages(self, languages: Iterable[str]) -> None:
         if not self._detects_language:
@@ -242,7 +242,7 @@ class Seq2Seq(WritingRecognizer):
     def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         import torch
 
-        prompts = [self._prompts.ids(example.language) for example in examples]
+        prompts = [self.prompts.ids(example.language) for example in examples]
         targets = [self._timed(example) for example in examples]
         return {
             **self._audio([example.features for example in examples]),
@@ -284,7 +284,7 @@ class Seq2Seq(WritingRecognizer):
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         languages = [clip.language for clip in clips]
         if not self._detects_language:
-            self._prompts.check(languages)
+            self.prompts.check(languages)
         audios = [clip.audio for clip in clips]
         pieces = Pieces.of(audios, [self.window_samples] * len(audios), self._can_encode)
         features = [self.features(piece) for piece in pieces.audios]
@@ -318,12 +318,12 @@ class Seq2Seq(WritingRecognizer):
     ) -> list[Transcript]:
         """Transcripts of clips that are equally long once they are padded."""
         base, inputs = weights.own(self.model), self._inputs(features, length)
-        languages = generation.identify_languages(base, inputs, self._prompts, languages)
+        languages = generation.identify_languages(base, inputs, self.prompts, languages)
         most = self.usage.generation_max_length
         rows = generation.generate(
             base,
             inputs,
-            [self._prompts.ids(one) for one in languages],
+            [self.prompts.ids(one) for one in languages],
             end=self._end,
             limits=(
                 self._positions,
@@ -335,7 +335,7 @@ class Seq2Seq(WritingRecognizer):
         )
         return [
             generation.transcript(
-                row, self.tokenizer, self._prompts.spoken(language), self._first_time
+                row, self.tokenizer, self.prompts.spoken(language), self._first_time
             )
             for row, language in zip(rows, languages, strict=True)
         ]
@@ -362,7 +362,7 @@ class Seq2Seq(WritingRecognizer):
             return [
                 aligner.words(
                     self._inputs([of_clip], len(of_clip))["input_features"],
-                    self._prompts.ids(one.language or ""),
+                    self.prompts.ids(one.language or ""),
                     one,
                     len(clip.audio) / self.sample_rate,
                 )

@@ -1,0 +1,87 @@
+"""``mynah export MODEL --to LAYOUT``: a model for other programs, with proof."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from mynah.cli.exit_status import exit_status
+
+_COMMAND = "mynah export"
+_LAYOUTS = ("ctranslate2", "ggml", "onnx")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Export one model.
+
+    Returns:
+        The exit status (see ``mynah.cli.exit_status``).
+    """
+    parsed = parser().parse_intermixed_args(arguments)
+    return exit_status(lambda: _export(parsed))
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_COMMAND,
+        allow_abbrev=False,
+        description="Write a model in the layout of other programs, and prove that it says the "
+        "same there: the same features into both graphs, then recordings into the programs "
+        "themselves. What is worse is refused.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "examples:\n"
+            "  mynah export outputs/model --to ctranslate2 --output exported    faster-whisper\n"
+            "  mynah export outputs/model --to ggml --output exported           whisper.cpp\n"
+            "  mynah export outputs/model --to onnx --output exported           a CTC model\n"
+            "  mynah export outputs/model --to onnx --output exported calls/    proven on calls/\n"
+        ),
+    )
+    parser.add_argument("model", help="a checkpoint, or a run's directory")
+    parser.add_argument(
+        "settings",
+        nargs="*",
+        metavar="CORPUS | KEY=VALUE",
+        help="what it is proven on and measured with, as of mynah eval (default: its own)",
+    )
+    parser.add_argument("--to", required=True, choices=_LAYOUTS, help="the layout")
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="the folder to write; not there yet"
+    )
+    parser.add_argument(
+        "--dtype", help="what weights are stored in (ctranslate2: float32, float16, int8)"
+    )
+    parser.add_argument(
+        "--utterances", type=_count, default=100, help="how many it is proven on (default: 100)"
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 2:
+        raise argparse.ArgumentTypeError("at least 2 utterances are compared")
+    return count
+
+
+def _export(parsed: argparse.Namespace) -> None:
+    from mynah.cli.settings import read_settings
+    from mynah.config.values import argument
+
+    typed = [argument("eval_checkpoint", parsed.model), *parsed.settings]
+    composed = read_settings(typed, _COMMAND, trains=False)
+
+    from mynah.export.exporting import export, request_of, show
+    from mynah.export.targets import chosen
+
+    target = chosen(parsed.to)
+    request = request_of(
+        parsed.model,
+        parsed.output,
+        target,
+        parsed.dtype,
+        parsed.utterances,
+        composed.config,
+        composed.origins,
+    )
+    show(export(request, target), request.folder)

@@ -1,0 +1,200 @@
+"""A CTC recognizer as an ONNX graph, from what its feature extractor gives to logits.
+
+torch's dynamo exporter with eager attention: the older exporter says nothing and is off by 4 to 6
+in the logits, and with scaled-dot-product attention dynamo fails.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from mynah.errors import UserError
+from mynah.export.runtimes import Program, start
+from mynah.export.target import Said, Sample, Target, layouts_for
+
+if TYPE_CHECKING:
+    import torch
+
+    from mynah.models.ctc.family import CTC
+    from mynah.models.family import Family
+
+FILE = "model.onnx"
+BUILDER = Program("The ONNX exporter", "onnx_runtime", {"onnx": "onnx", "onnxscript": "onnxscript"})
+ONNXRUNTIME = Program("onnxruntime", "onnx_runtime", {"onnxruntime": "onnxruntime"})
+_MASK = "attention_mask"
+_TRACED_SECONDS = 3.1  # of the two clips that the graph is traced with
+
+_USAGE = """
+from itertools import groupby
+
+import onnxruntime
+import soundfile
+from transformers import AutoProcessor
+
+processor = AutoProcessor.from_pretrained(".")
+session = onnxruntime.InferenceSession("model.onnx")
+audio, rate = soundfile.read("call.wav", dtype="float32")
+inputs = processor.feature_extractor(audio, sampling_rate=rate, return_tensors="np")
+dtypes = {"tensor(int64)": "int64", "tensor(float)": "float32"}
+given = {one.name: inputs[one.name].astype(dtypes[one.type]) for one in session.get_inputs()}
+(logits,) = session.run(["logits"], given)
+blank = processor.tokenizer.pad_token_id
+labels = [label for label, _ in groupby(logits[0].argmax(-1)) if label != blank]
+print(processor.tokenizer.decode(labels, skip_special_tokens=True, group_tokens=False))
+"""
+
+
+class Onnx(Target):
+    """``model.onnx`` with its processor, greedy decoding left to who runs it."""
+
+    name: ClassVar[str] = "onnx"
+    about: ClassVar[str] = "CTC models for onnxruntime"
+    dtypes: ClassVar[tuple[str, ...]] = ("float32",)
+    exact: ClassVar[frozenset[str]] = frozenset({"float32"})
+    programs: ClassVar[tuple[Program, ...]] = (ONNXRUNTIME,)
+    usage: ClassVar[str] = _USAGE
+    builder: ClassVar[Program | None] = BUILDER
+
+    def check(self, family: Family) -> None:
+        if family.name != "ctc":
+            fitting = layouts_for(family)
+            raise UserError(
+                f"{self.name} holds CTC models, and this is a {family.model.config.model_type}.",
+                where=f"--to {self.name}",
+                fix=f"--to {fitting[0]}" if fitting else "mynah merge writes it for transformers",
+            )
+
+    def plain(self, family: Family) -> Family:
+        ctc = _of_ctc(family)
+        ctc.decode_greedily()
+        ctc.model.set_attn_implementation("eager")
+        return ctc
+
+    def write(self, family: Family, folder: Path, dtype: str) -> None:
+        ctc = _of_ctc(family)
+        _export(ctc, folder / FILE)
+        ctc.processor.save_pretrained(folder)
+
+    def graph(self, family: Family, folder: Path, samples: Sequence[Sample]) -> list[str] | None:
+        return self._run(_of_ctc(family), folder, samples).texts
+
+    def run(
+        self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
+        greedy: bool, dtype: str,
+    ) -> Said:  # fmt: skip
+        return self._run(_of_ctc(family), folder, samples)
+
+    def _run(self, family: CTC, folder: Path, samples: Sequence[Sample]) -> Said:
+        arrays: dict[str, np.ndarray] = {}
+        frames = []
+        for position, sample in enumerate(samples):
+            batch, length = _inputs(family, sample.audio)
+            frames.append(length)
+            arrays |= {f"{position} {name}": one.numpy() for name, one in batch.items()}
+        lines, logits = start(ONNXRUNTIME, folder / FILE, arrays=arrays, recordings=len(samples))
+        texts = [
+            family.written(logits[str(position)][: frames[position]])
+            for position in range(len(samples))
+        ]
+        return Said(texts, sum(line["seconds"] for line in lines))
+
+
+def _of_ctc(family: Family) -> CTC:
+    from mynah.models.ctc.family import CTC
+
+    assert isinstance(family, CTC)
+    return family
+
+
+def _inputs(family: CTC, audio: np.ndarray) -> tuple[dict[str, torch.Tensor], int]:
+    """What the model takes of one recording, and how many frames come of it."""
+    features = family.features(audio)
+    frames = int(family.frontend.encoder_frames([len(features)])[0])
+    return _batch(family, [features]), frames
+
+
+def _batch(family: CTC, features: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
+    """Tensors of clips; without a mask where the feature extractor gives none, not padded."""
+    import torch
+
+    extractor = family.processor.feature_extractor
+    if not getattr(extractor, "return_attention_mask", True):
+        return {extractor.model_input_names[0]: torch.from_numpy(np.stack(features))}
+    quantum = family.frontend.quantum
+    longest = -(-max(map(len, features)) // quantum) * quantum
+    batch = family.frontend.pad(features, longest)
+    return {name: one.to(torch.int64) if name == _MASK else one for name, one in batch.items()}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter says of packages that no recognizer needs."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _refusing(family: CTC) -> Iterator[None]:
+    """Say in a few lines that a model cannot be exported."""
+    import torch
+
+    try:
+        yield
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise UserError(
+            f"torch {torch.__version__} cannot write this {family.model.config.model_type} as an "
+            "ONNX graph.",
+            where=str(error).partition("\n")[0],
+            fix="use the model with transformers: mynah merge, or the checkpoint as it is",
+        ) from error
+
+
+def _export(family: CTC, path: Path) -> None:
+    import torch
+
+    class Logits(torch.nn.Module):
+        """The model as a graph takes it: tensors in, logits out."""
+
+        def __init__(self, model: Any, names: Sequence[str]) -> None:
+            super().__init__()
+            self.model, self.names = model, names
+
+        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+            given = dict(zip(self.names, tensors, strict=True))
+            if _MASK in given:
+                given[_MASK] = given[_MASK].bool()
+            found: torch.Tensor = self.model(**given).logits
+            return found
+
+    samples = round(_TRACED_SECONDS * family.sample_rate)
+    clip = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    batch = _batch(family, [family.features(clip)] * 2)
+    names = list(batch)
+    model = family.model.eval().cpu()
+    dimensions = tuple({0: "batch", 1: "time"} for _ in names)
+    with torch.no_grad(), _quiet(), _refusing(family):
+        torch.onnx.export(
+            Logits(model, names).eval(),
+            tuple(batch.values()),
+            str(path),
+            dynamo=True,
+            input_names=names,
+            output_names=["logits"],
+            dynamic_shapes=(dimensions,),
+            external_data=False,
+            verbose=False,
+        )

@@ -1,0 +1,67 @@
+"""What the layouts for Whisper share: who fits, and how their programs decode."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mynah.errors import UserError
+from mynah.export.target import Sample, layouts_for
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mynah.models.family import Family
+    from mynah.models.seq2seq.family import Seq2Seq
+
+
+def check_whisper(family: Family, target: str) -> None:
+    """Find a model that is not a Whisper.
+
+    Raises:
+        UserError: It is not one; the layouts that hold it are named.
+    """
+    kind = family.model.config.model_type
+    if kind != "whisper":
+        fitting = layouts_for(family)
+        raise UserError(
+            f"{target} holds Whisper models, and this is a {kind}.",
+            where=f"--to {target}",
+            fix=f"--to {fitting[0]}" if fitting else "mynah merge writes it for transformers",
+        )
+
+
+def greedy_in_window(family: Family) -> Seq2Seq:
+    """A Whisper as other programs run it: the likeliest token at each step, padded to 30 s."""
+    from mynah.models.seq2seq.family import Seq2Seq
+    from mynah.models.seq2seq.loading import NATIVE
+
+    assert isinstance(family, Seq2Seq)
+    usage = dataclasses.replace(family.usage, audio_window=NATIVE, timestamps=False)
+    family.model.generation_config.num_beams = 1
+    return Seq2Seq(family.model, family.processor, usage, revisions=family.base_revisions())
+
+
+def of_whisper(family: Family) -> Seq2Seq:
+    """A family that :func:`check_whisper` let pass."""
+    from mynah.models.seq2seq.family import Seq2Seq
+
+    assert isinstance(family, Seq2Seq)
+    return family
+
+
+def languages(family: Seq2Seq, samples: Sequence[Sample]) -> list[str]:
+    """What a program is told of each recording, "" where it is to find out itself."""
+    if not family.prompts.languages:
+        return ["en"] * len(samples)
+    return [sample.language or family.usage.language or "" for sample in samples]
+
+
+def window_features(family: Seq2Seq, audio: np.ndarray) -> np.ndarray:
+    """What the encoder takes of a recording: float32 [bins, frames] of a full window."""
+    window = family.frontend.max_features
+    assert window is not None
+    padded = family.frontend.pad([family.features(audio)], window)["input_features"]
+    found: np.ndarray = padded[0].numpy().T
+    return found

@@ -1,0 +1,77 @@
+"""`mynah export`, from a checkpoint to another program that says the same."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import forked_commands
+import page_corpora
+import pytest
+import soundfile
+import standins
+from workspaces import SHORT, assert_refused, clone, environment, run, run_directories
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A clone with a corpus, and a CTC model that was trained on it: its letters are random."""
+    folder = clone(tmp_path_factory.mktemp("export"))
+    page_corpora.lay_out(folder / "corpora")
+    standins.write(folder / "weights", "wav2vec2_ctc_layer_norm")
+    done = run(
+        folder,
+        "mynah train model.pretrained=weights data.dataset_name=corpora/recordings "
+        f"model.language_model=none training.learning_rate=1e-9 {SHORT}",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_a_ctc_model_is_exported_with_both_proofs_and_a_card_whose_code_runs(folder):
+    done = run(folder, "mynah export outputs/model --to onnx --output exported --utterances 4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 of 4 transcripts are equal" in done.stdout
+    proof = json.loads((folder / "exported" / "export.json").read_text())
+    assert proof["same_features"] == {"equal": 4, "utterances": 4}
+    assert [one["equal"] for one in proof["compared"]] == [4, 4]
+    assert "onnxruntime" in proof["versions"]
+
+    (directory,) = run_directories(folder)
+    rows = (directory / "evaluation" / "utterances.jsonl").read_text().splitlines()
+    measured = {row["id"]: row["hypothesis"] for row in map(json.loads, rows)}
+    (code,) = re.findall(r"```python\n(.*?)```", (folder / "exported" / "README.md").read_text(),
+                         re.DOTALL)  # fmt: skip
+    (folder / "exported" / "opened.py").write_text(code)
+    (name, expected), *_ = measured.items()
+    (found,) = (folder / "corpora" / "recordings").rglob(name)
+    audio, rate = soundfile.read(found)
+    assert rate == 16000
+    soundfile.write(folder / "exported" / "call.wav", audio, rate, subtype="FLOAT")
+    opened = forked_commands.run(["python", "opened.py"], folder / "exported", environment())
+    assert opened.returncode == 0, opened.stderr
+    assert opened.stdout.strip().splitlines()[-1] == expected != ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("outputs/model --to onnx --output corpora", "nothing is overwritten"),
+        ("outputs/model --to ctranslate2 --output there", "holds Whisper models"),
+        ("outputs/model --to onnx --output there --dtype int8", "stores float32, not int8"),
+        ("nowhere --to onnx --output there", "nowhere"),
+        ("outputs/model --to onnx --output there data.datset_name=x", "data.dataset_name"),
+    ],
+)
+def test_mistakes_are_named_and_nothing_is_written(folder, arguments, said):
+    assert_refused(run(folder, f"mynah export {arguments}"), said)
+    assert not (folder / "there").exists()
+
+
+def test_an_unknown_layout_names_those_that_there_are(folder):
+    done = run(folder, "mynah export outputs/model --to tflite --output there")
+    assert done.returncode == 2
+    assert "ctranslate2" in done.stderr

