@@ -70,12 +70,8 @@ KINDS = {
     "another number of steps": Kind(
         ("training.max_steps is 2 on rank 0 and 3 on rank 1",), more=("", "training.max_steps=3")
     ),
-    "the first is killed": Kind(
-        ("this one (rank 1) ends too",), (ENDLESS, ENDLESS), fault=(0, signal.SIGKILL)
-    ),
-    "the second is killed": Kind(
-        ("this one (rank 0) ends too",), (ENDLESS, ENDLESS), fault=(1, signal.SIGKILL)
-    ),
+    "the first is killed": Kind(("ends too",), (ENDLESS, ENDLESS), fault=(0, signal.SIGKILL)),
+    "the second is killed": Kind(("ends too",), (ENDLESS, ENDLESS), fault=(1, signal.SIGKILL)),
     "the first is stopped": Kind(
         ("rank 0 does not answer", "Rank 0 of this training has not answered"),
         (ENDLESS, ENDLESS),
