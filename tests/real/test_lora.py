@@ -22,6 +22,7 @@ from mynah.cli.main import main
 _STEPS = 4
 _COMMAND = (
     "train model=whisper_tiny_en data=small offline=true evaluation.bootstrap_samples=20 "
+    "evaluation.baseline=none evaluation.guard=[] "
     "data.synthesis.train_sentences=24 data.max_train_samples=16 data.max_eval_samples=2 "
     f"training.max_steps={_STEPS} training.save_steps=2 training.eval_strategy=no "
     "training.load_best_model_at_end=false training.batch_seconds=8 training.report_to=[] "
