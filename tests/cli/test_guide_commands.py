@@ -50,7 +50,7 @@ def test_an_experiment_beside_a_checkpoint_says_what_it_is_measured_on(trainings
 def test_cfg_job_shows_a_configuration_and_with_hydra_help_both(tmp_path):
     folder = clone(tmp_path / "clone")
     done = run(folder, "python src/train_hydra.py --cfg job")
-    assert yaml.safe_load(done.stdout)["training"]["max_steps"] > 0
+    assert yaml.safe_load(done.stdout)["training"]["eval_steps"] > 0
     done = run(folder, "python src/train_hydra.py --cfg job --hydra-help")
     assert done.returncode == 0
     assert "max_steps:" in done.stdout and "--multirun" in done.stdout

@@ -1,4 +1,8 @@
-"""Values that follow from other settings where nobody gave them."""
+"""Values that follow from other settings where nobody gave them.
+
+How long is trained on one's own corpus follows from its hours: that stays null here, and
+:mod:`mynah.training.settled` fills it in.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections.abc import Container, Mapping
 from functools import cache
 
 from mynah.config.origins import SCHEMA, Origin
-from mynah.config.schema import Config, ModelConfig, Nature
+from mynah.config.schema import Config, DataConfig, ModelConfig, Nature, TrainingConfig
 from mynah.config.settings import all_settings, leaves
 from mynah.config.tuning import FROZEN, tuning
 
@@ -16,6 +20,10 @@ _LEARNING_RATE_FROM_SCRATCH = 2e-3
 _LEARNING_RATE_OF_PARTS = 1e-4
 _LEARNING_RATE_OF_ALL = 3e-5
 _GUARDED_BASE = "openai/whisper-tiny.en"  # of model=default
+_STEPS_OF_EMBEDDED = 1400
+_MASKS = 2  # of SpecAugment, of each kind: as Park et al. 2019 have them for LibriSpeech
+# Corpora whose transcripts are written in one case throughout: it says nothing.
+_CAPITALS = frozenset({"synthetic", "librispeech", "openslr/librispeech_asr", "an4"})
 _RECOMMENDED = "model.recommended_learning_rate"
 _WAYS = ("model.use_lora", "model.encoder_tuning", "model.decoder_tuning")
 
@@ -28,14 +36,15 @@ def derived() -> dict[str, str]:
 
 
 def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) -> Config:
-    """The settings with optimizer, learning rate, steps between checkpoints, trackers and guards
-    filled in, so that what is written to a run is what the run did.
+    """The settings with what follows from others filled in, so that what is written to a run is
+    what the run did.
 
     Args:
         config: The settings.
         origins: The layer that set each of them, by dotted name.
     """
-    training = config.training
+    config = dataclasses.replace(config, data=_with_derived_data(config.data))
+    training = _with_derived_length(config, origins or {})
     optim = training.optim
     if optim is None:
         optim = "adamw_torch" if is_pretrained(config.model) else "muon"
@@ -58,6 +67,54 @@ def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) ->
         training=dataclasses.replace(
             training, optim=optim, learning_rate=rate, save_steps=saved, report_to=trackers
         ),
+    )
+
+
+def is_embedded(data: DataConfig) -> bool:
+    """Whether all that is learned from is the corpus that is synthesized here."""
+    return data.dataset_name == "synthetic" and data.path is None and not data.mixture
+
+
+def _is_path(data: DataConfig) -> bool:
+    """Whether the corpus is whatever lies at a path."""
+    return data.path is not None and data.dataset_name == "synthetic"
+
+
+def _with_derived_data(data: DataConfig) -> DataConfig:
+    case = data.text_case
+    if case is None:
+        named = {entry.get("dataset_name", "") for entry in data.mixture.values()}
+        named = named or {data.dataset_name if is_embedded(data) or not _is_path(data) else ""}
+        case = "lower" if named <= _CAPITALS or data.format in _CAPITALS else "keep"
+    masks, number = data.augmentation.spec_augment, 0 if is_embedded(data) else _MASKS
+    masks = dataclasses.replace(
+        masks,
+        time_masks=number if masks.time_masks is None else masks.time_masks,
+        frequency_masks=number if masks.frequency_masks is None else masks.frequency_masks,
+    )
+    augmentation = dataclasses.replace(data.augmentation, spec_augment=masks)
+    return dataclasses.replace(data, text_case=case, augmentation=augmentation)
+
+
+def _with_derived_length(config: Config, origins: Mapping[str, Origin]) -> TrainingConfig:
+    """How many steps, where that follows from no corpus: epochs that are typed, the embedded
+    corpus, and a stream, which does not say how long it is."""
+    training = config.training
+    if training.max_steps is not None:
+        return training
+    by_epochs = origins.get("training.num_train_epochs", SCHEMA).asked
+    if not by_epochs and (is_embedded(config.data) or config.data.streaming):
+        return dataclasses.replace(training, max_steps=_STEPS_OF_EMBEDDED)
+    # A group's interval is for its own number of steps.
+    of_group = [
+        origins.get(f"training.{name}", SCHEMA).layer == "group"
+        for name in ("eval_steps", "save_steps")
+    ]
+    return dataclasses.replace(
+        training,
+        max_steps=-1 if by_epochs else None,
+        eval_steps=0.5 if of_group[0] else training.eval_steps,
+        save_steps=0.5 if all(of_group) else training.save_steps,
     )
 
 

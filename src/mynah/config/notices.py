@@ -74,7 +74,7 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
     ):
         if asked(f"training.{seconds}") and getattr(training, size) not in (None, "auto"):
             yield f"training.{seconds} has no effect: training.{size} is set."
-    if 1 <= training.max_steps <= training.warmup_steps and config.eval_checkpoint is None:
+    if 1 <= (training.max_steps or 0) <= training.warmup_steps and config.eval_checkpoint is None:
         yield (
             f"training.warmup_steps={steps_text(training.warmup_steps)} is not shorter than "
             f"training.max_steps={training.max_steps}: the learning rate never reaches its peak."

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 RECORD = "run.json"
+# Of settings of data whose default has changed since: a run has the identity that it had.
+_DEFAULTS_OF_BEFORE = {"on_other_script": "drop"}
 _VERSIONED = ("mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets")
 
 
@@ -40,6 +42,10 @@ def identity(config: Config) -> dict[str, Any]:
     """
     # Only what differs from the defaults: a later version's new settings change nothing.
     data = _changed(config.data)
+    for name, default in _DEFAULTS_OF_BEFORE.items():
+        data[name] = getattr(config.data, name)
+        if data[name] == default:
+            del data[name]
     for name in deciding_only(Nature.RUN | Nature.MEASURED, "data"):
         data.pop(name.removeprefix("data."), None)
     model = _changed(config.model)

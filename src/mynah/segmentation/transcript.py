@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from mynah.segmentation.speaker_labels import blanked, labels_in
 
 # Signs that are read aloud, unlike punctuation.
 SPOKEN_SIGNS = frozenset("&%$€£¥+=@#°§")
@@ -30,12 +33,14 @@ class WrittenWord:
         end: Where it ends there.
         ends_sentence: Whether a sentence, or a line of a transcript without punctuation, ends
             after it.
+        speaker: Who says it, as the transcript's labels tell; "" where it has none.
     """
 
     text: str
     start: int
     end: int
     ends_sentence: bool = False
+    speaker: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,22 @@ class WrittenTranscript:
             return ""
         return " ".join(self.text[self.words[first].start : self.words[last - 1].end].split())
 
+    def speaker(self, first: int, last: int) -> str:
+        """Who says the words ``first`` to before ``last``; "" where that is not one speaker."""
+        names = {word.speaker for word in self.words[first:last]}
+        return names.pop() if len(names) == 1 else ""
+
 
 def read_transcript(text: str) -> WrittenTranscript:
     """Split a transcript into words.
 
-    Annotations in square or angle brackets are not words and are left out. Words are what
+    Annotations in square or angle brackets are not words and are left out, and so are labels of
+    speakers, which tell who says the words after them. Words are what
     spaces part; in scripts without spaces, characters. What has neither letter nor digit
     belongs to the word before it, or at the beginning to the one after.
     """
     plain, annotations = _ANNOTATION.subn(" ", unicodedata.normalize("NFC", text))
+    plain, labels = blanked(plain, labels_in([plain]))
     spans = _spans(plain)
     has_punctuation = any(_SENTENCE_END.search(plain[a:b]) for a, b in spans)
     words = []
@@ -74,7 +86,9 @@ def read_transcript(text: str) -> WrittenTranscript:
         following = spans[number + 1][0] if number + 1 < len(spans) else len(plain)
         lines = plain.count("\n", end, following)
         ends = bool(_SENTENCE_END.search(plain[start:end])) or lines > (1 if has_punctuation else 0)
-        words.append(WrittenWord(plain[start:end], start, end, ends))
+        said_by = bisect.bisect_right(labels, start, key=lambda label: label[0])
+        speaker = labels[said_by - 1][1] if said_by else ""
+        words.append(WrittenWord(plain[start:end], start, end, ends, speaker))
     return WrittenTranscript(plain, words, annotations)
 
 

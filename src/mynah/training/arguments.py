@@ -53,7 +53,7 @@ def steps_per_epoch(plan: Epoch, config: Config) -> int:
 
 def steps_total(plan: Epoch, config: Config) -> int:
     """Optimizer steps of the full training: ``max_steps``, or what the epochs come to."""
-    if config.training.max_steps > 0:
+    if config.training.max_steps is not None and config.training.max_steps > 0:
         return config.training.max_steps
     return max(1, math.ceil(config.training.num_train_epochs * steps_per_epoch(plan, config)))
 

@@ -11,6 +11,7 @@ from mynah.machine import describe_device
 from mynah.runs.directory import write_settings
 from mynah.runs.summary import Outlook, summarize
 from mynah.training.arguments import steps_total
+from mynah.training.settled import with_steps
 from mynah.training.sizing.batch_size import batch_plan, with_batch_size
 from mynah.training.sizing.estimate import estimate
 from mynah.training.sizing.feasible import without_impossible
@@ -62,6 +63,7 @@ def planned_batches(
     save_account(run, rows.data)
     settings = with_batch_size(config, family, judged, resume=resume)
     plan = batch_plan(judged, settings)
+    settings = with_steps(settings, plan, float(judged.durations.sum()) / 3600)
     write_settings(run, settings)
     cost = estimate(family, judged, plan, settings, directory=run)
     summarize(

@@ -182,7 +182,8 @@ def test_values_are_shown_as_they_are_typed():
 def test_types_are_described_in_words():
     settings = all_settings()
     words = {name: describe_type(settings[name].type) for name in settings}
-    assert words["training.max_steps"] == "a whole number"
+    assert words["training.max_steps"] == "a whole number or null"
+    assert words["training.seed"] == "a whole number"
     assert words["data.max_audio_seconds"] == "a number or null"
     assert words["training.report_to"] == "a list of texts, as [a, b] or null"
     assert words["data.columns"] == "pairs, as {name: value}"

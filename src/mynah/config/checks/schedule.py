@@ -16,7 +16,7 @@ def check_schedule(checker: Checker) -> None:
     training = checker.config.training
     if training.max_steps == 0:
         checker.wrong("training.max_steps", "Nothing would be trained.", "training.max_steps=-1")
-    if training.max_steps < 0 and training.num_train_epochs <= 0:
+    if training.max_steps in (None, -1) and training.num_train_epochs <= 0:
         checker.wrong(
             "training.num_train_epochs", "Nothing would be trained.", "training.num_train_epochs=1"
         )

@@ -80,7 +80,7 @@ def _check_what_is_known_before(checker: Checker) -> None:
 def _check_intervals(checker: Checker) -> None:
     """A stream does not know where it ends."""
     training = checker.config.training
-    if training.max_steps < 0:
+    if training.max_steps is None or training.max_steps < 0:
         checker.wrong(
             "training.max_steps",
             "A stream does not say how long it is: training.max_steps decides when to end.",

@@ -15,8 +15,13 @@ ROOM_PROBABILITY = 0.5  # where room_folder is set and room_probability is not
 class SpecAugmentConfig:
     """SpecAugment on log-mel features, Park et al. 2019, arXiv 1904.08779."""
 
-    time_masks: int = setting(
-        0, "Time masks an utterance; 0 turns them off.", nature=Nature.STEP, minimum=0
+    time_masks: int | None = setting(
+        0,
+        "Time masks an utterance; 0 turns them off; null: none for the embedded corpus, 2 for "
+        "others.",
+        nature=Nature.STEP,
+        minimum=0,
+        derived="follows from the corpus",
     )
     time_mask_fraction: float = setting(
         0.05,
@@ -25,8 +30,12 @@ class SpecAugmentConfig:
         minimum=0.0,
         maximum=1.0,
     )
-    frequency_masks: int = setting(
-        0, "Frequency masks an utterance; 0 turns them off.", nature=Nature.STEP, minimum=0
+    frequency_masks: int | None = setting(
+        0,
+        "Frequency masks an utterance; 0 turns them off; null: as time_masks.",
+        nature=Nature.STEP,
+        minimum=0,
+        derived="follows from the corpus",
     )
     frequency_mask_bins: int = setting(
         27, "Widest frequency mask.", nature=Nature.STEP, unit="mel bins", minimum=0

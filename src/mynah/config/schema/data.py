@@ -259,11 +259,11 @@ class DataConfig:
         choices=("keep", "drop", "fail"),
     )
     on_other_script: str = setting(
-        "drop",
+        "keep",
         "Training transcripts in a script that fewer than 1 in 100 of their source and language "
-        "are in, as Cyrillic among English: drop (listed) or keep.",
+        "are in, as Cyrillic among English: keep (said) or drop (listed).",
         nature=Nature.ROWS | Nature.CHOOSES,
-        choices=("drop", "keep"),
+        choices=("keep", "drop"),
     )
     on_leak: str = setting(
         "warn",
@@ -277,11 +277,13 @@ class DataConfig:
         "Apply the filters to evaluation splits too: the error rate is then of a smaller set.",
         nature=Nature.MEASURED | Nature.CHOOSES,
     )
-    text_case: str = setting(
+    text_case: str | None = setting(
         "keep",
-        "What becomes of the letters' case in training transcripts.",
+        "What becomes of the letters' case in training transcripts; null: lower for corpora that "
+        "are written in one case (synthetic, librispeech, an4), keep for others.",
         nature=Nature.ROWS,
         choices=("keep", "lower"),
+        derived="follows from the corpus",
     )
     strip_punctuation: bool = setting(
         False,

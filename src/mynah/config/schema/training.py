@@ -129,12 +129,14 @@ class TrainingConfig:
     gradient_accumulation_steps: int = setting(
         1, "Batches that make one optimizer step.", nature=Nature.STEP, minimum=1
     )
-    max_steps: int = setting(
+    max_steps: int | None = setting(
         -1,
-        "Optimizer steps; -1: num_train_epochs decides.",
+        "Optimizer steps; -1: num_train_epochs decides; null: 1,400 for the embedded corpus, for "
+        "others num_train_epochs, but 300 steps at least (1,400 from scratch) and 5,000 at most.",
         nature=Nature.LENGTH,
         unit="steps",
         minimum=-1,
+        derived="follows from the corpus and its hours",
     )
     num_train_epochs: float = setting(
         3.0,

@@ -7,6 +7,7 @@ containers themselves tell how long they are.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from typing import IO
@@ -41,6 +42,17 @@ def ffmpeg_demuxer(head: bytes) -> str | None:
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return "aac"
     return None
+
+
+def compressed(head: bytes) -> str | None:
+    """Why a NIST sphere file cannot be decoded, where its samples are compressed; else None."""
+    found = re.search(rb"sample_coding -s\d+ \S*embedded-([a-z]+)", head[:HEAD_BYTES])
+    if head[:7] != b"NIST_1A" or found is None:
+        return None
+    return (
+        f"its samples are compressed with {found[1].decode()}, which libsndfile cannot decode; "
+        "the LDC's sph2pipe writes them out: sph2pipe -f wav IN OUT"
+    )
 
 
 def no_audio(head: bytes) -> str | None:

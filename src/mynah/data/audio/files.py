@@ -250,7 +250,7 @@ def _opened(
                 head = content.read(containers.HEAD_BYTES)
             demuxer = containers.ffmpeg_demuxer(head)
             if demuxer is None:
-                reason = containers.no_audio(head)
+                reason = containers.no_audio(head) or containers.compressed(head)
                 if reason is not None:
                     raise ValueError(reason) from None
                 raise

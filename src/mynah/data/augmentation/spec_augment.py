@@ -26,11 +26,11 @@ def mask_features(
     masked = np.array(features, copy=True)
     frames, bins = masked.shape
     value = masked.mean() if masked.size else 0.0
-    for _ in range(config.frequency_masks):
+    for _ in range(config.frequency_masks or 0):
         width = int(generator.integers(min(config.frequency_mask_bins, bins) + 1))
         start = int(generator.integers(bins - width + 1))
         masked[:, start : start + width] = value
-    for _ in range(config.time_masks):
+    for _ in range(config.time_masks or 0):
         width = int(generator.integers(int(config.time_mask_fraction * frames) + 1))
         start = int(generator.integers(frames - width + 1))
         masked[start : start + width] = value

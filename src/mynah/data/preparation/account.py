@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from mynah.console import notice, table
 from mynah.data.annotations import SIGNS, found_in
 from mynah.data.corpus import Corpus
-from mynah.data.preparation.filters import REASONS, TOO_LONG
+from mynah.data.preparation.filters import REASONS, TOO_LONG, Measures
+from mynah.data.scripts import SCRIPTS
 from mynah.data.text import TextPolicy
 from mynah.files import write_json
 
@@ -74,6 +75,18 @@ def annotations_left(
     }
 
 
+def other_scripts(corpus: Corpus, kept: np.ndarray, measures: Measures) -> list[dict[str, str]]:
+    """The first of the rows that stay though hardly any other is in their script.
+
+    Args:
+        corpus: All candidates.
+        kept: Those that stay.
+        measures: Of each candidate.
+    """
+    strange = kept[measures.strange[kept]][:LISTED_ROWS]
+    return [{"id": corpus.ids[row], "script": SCRIPTS[measures.scripts[row]]} for row in strange]
+
+
 def count_known(corpus: Corpus, column: str) -> int:
     """How many different values a column of names has, "" not counted."""
     parts = [pc.unique(array) for array in corpus.arrays(column)]
@@ -109,6 +122,14 @@ def tell(report: Mapping[str, Any]) -> None:
                 f"{duplicates['kept']:,} recordings of {name} are there twice "
                 f"({duplicates['other_text']:,} with another transcript), as {example['id']}, "
                 f"which is {example['same_as']}. data.on_duplicates=drop leaves them out."
+            )
+        strange = account.get("other_script")
+        if strange:
+            more = "" if len(strange) < LISTED_ROWS else " or more"
+            notice(
+                f"{len(strange):,}{more} transcripts of {name} are in a script that hardly any "
+                f"other is in, and are learned from; the first is {strange[0]['id']} "
+                f"({strange[0]['script']}). data.on_other_script=drop leaves them out."
             )
         for note in annotation_notes(name, account):
             notice(note)

@@ -19,7 +19,12 @@ from mynah.config.schema import DataConfig, Nature
 from mynah.config.settings import leaves
 from mynah.data.corpus import Corpus
 from mynah.data.preparation import filters, mixture
-from mynah.data.preparation.account import LISTED_ROWS, annotations_left, split_account
+from mynah.data.preparation.account import (
+    LISTED_ROWS,
+    annotations_left,
+    other_scripts,
+    split_account,
+)
 from mynah.data.preparation.duplicates import digests, find_duplicates
 from mynah.data.preparation.filters import Measures
 from mynah.data.preparation.requests import (
@@ -176,8 +181,8 @@ def _choose(
 
     account |= _listed(dropped(), sum(account["dropped"].values()), request.name)
     if request.training:
-        account["duplicates"] = duplicates
-        account["text_changes"] = texts.changes
+        account |= {"duplicates": duplicates, "text_changes": texts.changes}
+        account["other_script"] = other_scripts(corpus, kept, measures)
         account["sources"] = account_of_members(
             request, numbers[kept], measures.seconds[kept], each
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from mynah.data.corpus import Corpus
 from mynah.data.tables.table import locked
 from mynah.files import write_json
 
+_MOST_HELD_OUT = 1 / 3  # of a corpus, unless a larger fraction is asked for
 # What keeps a speaker apart is the speaker; where none is known, a recording that was cut into
 # utterances; else the utterance is all there is.
 SPEAKER, RECORDING, UTTERANCE = "speaker", "recording", "utterance"
@@ -49,36 +50,64 @@ class HeldOut:
         return pa.array(sorted(self.names), type=pa.string())
 
 
-def hold_out(corpus: Corpus, *, fraction: float, file: Path, root: str = "") -> HeldOut:
+def hold_out(
+    corpus: Corpus, *, fraction: float, file: Path, root: str = "", lock: Path | None = None
+) -> HeldOut:
     """Choose all of a speaker, else of a recording, else utterances, and freeze the choice.
 
     The choice hangs on the names alone, and once made stays in ``file``: recordings that are
-    added later go to training, unless they are of a speaker who is held out.
+    added later go to training, unless they are of a speaker who is held out. Speakers of whom
+    each has much of the corpus are not held out: it is then recordings, or utterances.
 
     Args:
         corpus: All utterances, rows ascending.
         fraction: Share of the utterances to hold out, at least.
         file: Where the choice is kept.
         root: The corpus's folder.
+        lock: What a process takes while it chooses; None: ``file``.
     """
-    with locked(file):
+    with locked(lock or file):
         held = _read(file, root)
         if held is not None and held.rows(corpus).any():
             return held
-        by = _what_is_known(corpus)
-        names = pa.chunked_array(_groups(corpus, by, root), type=pa.string())
-        counts = dict(
-            zip(*(pc.value_counts(names).field(part).to_pylist() for part in (0, 1)), strict=True)
-        )
-        order = sorted(counts, key=lambda name: hashlib.blake2b(name.encode()).digest())
-        wanted, chosen, held_rows = fraction * len(corpus), [], 0
-        for name in order[:-1]:  # one is always left to learn from
-            if held_rows >= wanted:
+        for by in _what_is_known(corpus):
+            chosen = _chosen(corpus, by, root, fraction, last=by == UTTERANCE)
+            if chosen is not None:
                 break
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, {"by": by, "names": chosen}, indent=1)
+        return HeldOut(by, frozenset(chosen or ()), root, frozen=False)
+
+
+def _chosen(corpus: Corpus, by: str, root: str, fraction: float, *, last: bool) -> list[str] | None:
+    """Names of a share of the corpus; None where no choice of them is near it."""
+    names = pa.chunked_array(_groups(corpus, by, root), type=pa.string())
+    counts = dict(
+        zip(*(pc.value_counts(names).field(part).to_pylist() for part in (0, 1)), strict=True)
+    )
+    order = sorted(counts, key=lambda name: hashlib.blake2b(name.encode()).digest())
+    wanted = fraction * len(corpus)
+    most = max(_MOST_HELD_OUT, 2 * fraction) * len(corpus)
+    chosen, held_rows = _first_of(order, counts, wanted, len(corpus))
+    if held_rows <= most or last:
+        return chosen
+    fitting, held_rows = _first_of(order, counts, wanted, most)
+    return fitting if held_rows >= wanted / 2 else None
+
+
+def _first_of(
+    order: list[str], counts: Mapping[str, int], wanted: float, most: float
+) -> tuple[list[str], int]:
+    """Names in an order until there are rows enough, without those that make them too many."""
+    chosen: list[str] = []
+    held_rows = 0
+    for name in order[:-1]:  # one is always left to learn from
+        if held_rows >= wanted:
+            break
+        if held_rows + counts[name] <= most:
             chosen.append(name)
             held_rows += counts[name]
-        write_json(file, {"by": by, "names": sorted(chosen)}, indent=1)
-        return HeldOut(by, frozenset(chosen), root, frozen=False)
+    return sorted(chosen), held_rows
 
 
 def _read(file: Path, root: str) -> HeldOut | None:
@@ -91,15 +120,16 @@ def _read(file: Path, root: str) -> HeldOut | None:
         return None
 
 
-def _what_is_known(corpus: Corpus) -> str:
+def _what_is_known(corpus: Corpus) -> list[str]:
+    """What can be held out together, the best first."""
     speakers = pc.unique(pa.chunked_array(_groups(corpus, SPEAKER, ""), type=pa.string()))
     known = len(speakers.filter(pc.not_equal(speakers, "")))
-    if known == len(speakers) > 1:
-        return SPEAKER
     files = pa.chunked_array(_groups(corpus, RECORDING, ""), type=pa.string())
     # Of one long recording that was cut into utterances nothing could be held out in full.
-    rest = RECORDING if 1 < len(pc.unique(files)) < len(files) else UTTERANCE
-    return f"{SPEAKER} or {rest}" if known and len(speakers) > 1 else rest
+    rest = [RECORDING, UTTERANCE] if 1 < len(pc.unique(files)) < len(files) else [UTTERANCE]
+    if known == len(speakers) > 1:
+        return [SPEAKER, *rest]
+    return [f"{SPEAKER} or {rest[0]}", *rest] if known and len(speakers) > 1 else rest
 
 
 def _groups(corpus: Corpus, by: str, root: str) -> Iterator[pa.Array]:

@@ -17,9 +17,9 @@ from mynah.console import notice, say
 from mynah.data import splits
 from mynah.data.corpus import Corpus
 from mynah.data.pieces import Piece
-from mynah.data.preparation.account import LISTED_ROWS, tell, write_account
+from mynah.data.preparation.account import LISTED_ROWS, count_known, tell, write_account
 from mynah.data.preparation.candidates import chosen_corpus
-from mynah.data.preparation.held_out import HeldOut, hold_out
+from mynah.data.preparation.held_out import UTTERANCE, HeldOut, hold_out
 from mynah.data.preparation.leaks import known_leaks, tell_leaks
 from mynah.data.preparation.mixture import Member, entries, entry_config
 from mynah.data.preparation.own_split import with_own_split
@@ -86,7 +86,7 @@ def prepare(
     processes = config.num_proc or os.cpu_count() or 1
     place = Place.of(config, working_directory, processes=processes, offline=offline)
     members = _members(config, place)
-    requests = _requests(members, config, cache, train=train)
+    requests = _requests(members, config, cache, working_directory, train=train)
     report = _header(members)
     corpora: dict[str, Corpus] = {}
     dropped_files: dict[str, Path] = {}
@@ -165,7 +165,12 @@ def _joined_statements(statements: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _requests(
-    members: Sequence[Member], config: DataConfig, cache: Path, *, train: bool
+    members: Sequence[Member],
+    config: DataConfig,
+    cache: Path,
+    working_directory: Path,
+    *,
+    train: bool,
 ) -> list[Request]:
     """The corpora that are wanted: training first, then each evaluation split."""
     learned: list[tuple[Member, Stretch, HeldOut | None]] = []
@@ -177,7 +182,7 @@ def _requests(
         if wanted and (train or eval_splits is None):
             stretches = _stretches(member, wanted, "train_splits", training=train)
             if eval_splits is None and member.config.eval_fraction > 0:
-                held = _held_out(member, stretches, cache)
+                held = _held_out(member, stretches, cache, working_directory)
                 own = [member] * len(stretches)
                 measured.append(Request(member.called(HELD_OUT), False, stretches, own, held))
             learned += [(member, stretch, held) for stretch in stretches]
@@ -227,8 +232,8 @@ def _eval_splits(member: Member, *, train: bool) -> list[str] | None:
         )
     if config.eval_splits == ["validation"]:  # the default: the corpus has no splits at all
         notice(
-            f"{source.name} has no evaluation split: {config.eval_fraction:.0%} of it is held "
-            f"out ({member.setting('eval_splits')}=null, data.eval_fraction)"
+            f"{source.name} has no evaluation split: about {config.eval_fraction:.0%} of it is "
+            f"held out ({member.setting('eval_splits')}=null, data.eval_fraction)"
         )
         return None
     return config.eval_splits
@@ -283,11 +288,12 @@ def _path_among(names: Sequence[str]) -> str | None:
     return next((name for name in names if Path(name).expanduser().exists()), None)
 
 
-def _held_out(member: Member, stretches: Sequence[Stretch], cache: Path) -> HeldOut:
+def _held_out(
+    member: Member, stretches: Sequence[Stretch], cache: Path, working_directory: Path
+) -> HeldOut:
     config = member.config
-    about = f"{member.source.identity} {config.train_splits} {config.eval_fraction}"
-    name = hashlib.blake2b(about.encode(), digest_size=8).hexdigest()
-    file = cache / f"held-out-{name}.json"
+    about = f"{config.train_splits} {config.eval_fraction}"
+    file = _held_out_file(member.source.identity, about, working_directory)
     rows, _ = joined_rows(stretches)
     corpus = Corpus(
         [stretch.piece for stretch in stretches],
@@ -296,10 +302,39 @@ def _held_out(member: Member, stretches: Sequence[Stretch], cache: Path) -> Held
         rows=rows,
         fingerprint="none",
     )
-    held = hold_out(corpus, fraction=config.eval_fraction, file=file, root=member.source.identity)
+    held = hold_out(
+        corpus,
+        fraction=config.eval_fraction,
+        file=file,
+        root=member.source.identity,
+        lock=cache / f"held-out-{_digest(str(file))}",
+    )
     kept = "as in earlier runs" if held.frozen else "for this and later runs"
-    say(f"Held out for evaluation {kept}: {len(held.names):,} {held.by}s, kept in {file}")
+    count = int(held.rows(corpus).sum())
+    say(
+        f"Held out for evaluation {kept}: {len(held.names):,} {held.by}s, {count:,} of "
+        f"{len(corpus):,} utterances ({count / len(corpus):.0%}), kept in {file}"
+    )
+    if held.by == UTTERANCE and count_known(corpus, "speaker"):
+        notice(
+            "The corpus has too few speakers to hold one out: those who are measured are also "
+            "trained on, and the error rate says less of others."
+        )
     return held
+
+
+def _held_out_file(identity: str, about: str, working_directory: Path) -> Path:
+    """Where a choice is kept: in the corpus's folder, so that it goes where that goes; where
+    nothing can be written there, beside the runs."""
+    place = Path(identity)
+    folder = place if place.is_dir() else place.parent
+    if place.is_absolute() and folder.is_dir() and os.access(folder, os.W_OK):
+        return folder / f"held-out-{_digest(about)}.mynah"
+    return working_directory / "outputs" / f"held-out-{_digest(f'{identity} {about}')}.json"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _described(held: HeldOut) -> dict[str, Any]:

@@ -233,6 +233,7 @@ class _AlignedText:
             origin + max(begin.start_after, end.end_before),
             self._transcript.written(first, last),
             round(self._score(cuts, first, last), 3),
+            speaker=self._transcript.speaker(first, last),
         )
         rejected, detail = self._reason(first, last, made)
         return replace(made, rejected=rejected, detail=detail)

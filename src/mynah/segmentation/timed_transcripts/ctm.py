@@ -33,7 +33,7 @@ def parse(text: str, where: str) -> TimedTranscript:
         start = timed_seconds(start_text, where, number)
         duration = timed_seconds(duration_text, where, number)
         kind = fields[6].lower() if len(fields) > 6 else ""
-        if alternative == 2 or mark in _NO_WORDS or kind in _NO_WORD_TYPES:
+        if alternative == 2 or _is_no_word(mark) or kind in _NO_WORD_TYPES:
             continue
         speaker = fields[7] if len(fields) > 7 else ""
         entries.append(
@@ -42,3 +42,9 @@ def parse(text: str, where: str) -> TimedTranscript:
     if not entries:
         raise malformed("There is no word in it.", where, 1)
     return TimedTranscript(entries, are_words=True)
+
+
+def _is_no_word(mark: str) -> bool:
+    """Whether it is a noise, or a hesitation as NIST's scoring writes it: <noise>, (huh), %uh."""
+    brackets = mark[0] + mark[-1]
+    return mark in _NO_WORDS or mark[0] == "%" or brackets in ("()", "<>", "[]")

@@ -9,7 +9,8 @@ or more
 from __future__ import annotations
 
 from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
-from mynah.segmentation.timed_transcripts.subtitles import ARROW, plain_cue, times
+from mynah.segmentation.timed_transcripts.speakers import with_speakers
+from mynah.segmentation.timed_transcripts.subtitles import is_times, plain_cue, times
 
 
 def parse(text: str, where: str) -> TimedTranscript:
@@ -19,7 +20,7 @@ def parse(text: str, where: str) -> TimedTranscript:
         UserError: A line of times cannot be read, or there is none.
     """
     lines = text.split("\n")
-    marks = [number for number, line in enumerate(lines) if ARROW in line]
+    marks = [number for number, line in enumerate(lines) if is_times(line)]
     if not marks:
         raise malformed("There is no line of times in it.", where, 1)
     entries = []
@@ -28,10 +29,10 @@ def parse(text: str, where: str) -> TimedTranscript:
         said = lines[mark + 1 : following]
         if following < len(lines):
             said = _without_number(said)
-        words = " ".join(filter(None, map(plain_cue, said)))
+        words = "\n".join(filter(None, map(plain_cue, said)))
         if words:
             entries.append(TimedEntry(start, end, words))
-    return TimedTranscript(entries, run_on=True)
+    return with_speakers(TimedTranscript(entries, run_on=True))
 
 
 def _without_number(lines: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ _ALTERNATIVES = re.compile(r"\{\s*([^{}/]*)(?:/[^{}]*)?\}")  # { first / second 
 _OPTIONAL = re.compile(r"\(([^()]*)\)")  # may be left out, and is there
 _PRONUNCIATION = re.compile(r"\(\d+\)")  # word(2), as TED-LIUM marks a variant
 _UNKNOWN = re.compile(r"<unk>", re.IGNORECASE)
-_MARK = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
+_MARK = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|(?<!\S)%[^\W\d]\S*")  # %HESITATION, %uh
 
 
 def parse(text: str, where: str) -> TimedTranscript:
@@ -63,4 +63,4 @@ def _plain(words: str) -> str:
     words = _PRONUNCIATION.sub("", words)
     words = _ALTERNATIVES.sub(lambda found: " " + found[1].replace("@", "") + " ", words)
     words = _OPTIONAL.sub(r" \1 ", words)
-    return " ".join(_MARK.sub(" ", words).replace("%hesitation", " ").split())
+    return " ".join(_MARK.sub(" ", words).split())

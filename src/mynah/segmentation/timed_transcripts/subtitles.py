@@ -9,9 +9,16 @@ from mynah.segmentation.timed_transcripts.entry import malformed
 
 ARROW = "-->"
 _TIME = re.compile(r"(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2})(?:[.,](\d{1,9}))?")
+# Arrows that people and their editors write in place of the right one
+_ARROWS = re.compile(rf"^(\s*{_TIME.pattern}\s*)(?:-->|->|[–—]>|→)(\s*{_TIME.pattern})")
 _TAG = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 _SOUND = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|[♪♫#]+[^♪♫#]*[♪♫#]+|[♪♫]")
 _DASH = re.compile(r"^\s*[-‐–—]\s*")
+
+
+def is_times(line: str) -> bool:
+    """Whether a line is one of times: it has an arrow, or one of another kind between times."""
+    return ARROW in line or _ARROWS.match(line) is not None
 
 
 def times(line: str, where: str, number: int) -> tuple[float, float]:
@@ -20,6 +27,8 @@ def times(line: str, where: str, number: int) -> tuple[float, float]:
     Raises:
         UserError: They are not times, or the end comes before the start.
     """
+    if ARROW not in line and (other := _ARROWS.match(line)):
+        line = f"{other[1]}{ARROW}{line[other.end(1) :].lstrip('-–—>→')}"
     left, _, right = line.partition(ARROW)
     start = _TIME.fullmatch(left.strip())
     end = _TIME.match(right.strip())

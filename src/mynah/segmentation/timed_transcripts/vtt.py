@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
-from mynah.segmentation.timed_transcripts.subtitles import ARROW, plain_cue, times
+from mynah.segmentation.timed_transcripts.speakers import with_speakers
+from mynah.segmentation.timed_transcripts.subtitles import is_times, plain_cue, times
 
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _BLOCKS = ("NOTE", "STYLE", "REGION")
@@ -33,7 +34,7 @@ def parse(text: str, where: str) -> TimedTranscript:
     ended = 0.0
     found = False
     for first, block in _blocks(lines):
-        mark = next((i for i, line in enumerate(block) if ARROW in line), None)
+        mark = next((i for i, line in enumerate(block) if is_times(line)), None)
         if mark is None or mark > 1 or block[0].split(" ")[0] in _BLOCKS:
             continue
         found = True
@@ -48,17 +49,23 @@ def parse(text: str, where: str) -> TimedTranscript:
             before, ended = said, end
         if fresh:
             speaker = voice[1].strip() if voice else ""
-            entries.append(TimedEntry(start, end, " ".join(fresh), speaker=speaker))
+            entries.append(TimedEntry(start, end, "\n".join(fresh), speaker=speaker))
     if not found:
         raise malformed("There is no line of times in it.", where, 1)
-    return TimedTranscript(entries, run_on=True)
+    return with_speakers(TimedTranscript(entries, run_on=True))
 
 
 def _blocks(lines: list[str]) -> list[tuple[int, list[str]]]:
-    """What empty lines part, each with the number of its first line."""
+    """What empty lines part, each with the number of its first line. A second line of times
+    begins another cue without one (https://www.w3.org/TR/webvtt1/#collect-a-webvtt-block)."""
     blocks: list[tuple[int, list[str]]] = []
     current: list[str] = []
     for number, line in enumerate([*lines, ""], 1):
+        if is_times(line) and any(map(is_times, current)):
+            # The number of the cue that begins is no word of the one before it.
+            said = current[:-1] if current[-1].strip().isdigit() else current
+            blocks.append((number - len(current), said))
+            current = []
         if line.strip():
             current.append(line)
         elif current:

@@ -59,7 +59,7 @@ class StreamPlan:
         left_out: Path | None = None,
     ) -> None:
         training = config.training
-        self.batches_per_epoch = training.max_steps * training.gradient_accumulation_steps
+        self.batches_per_epoch = (training.max_steps or 0) * training.gradient_accumulation_steps
         self.passes: int = 0
         self.left_out_counts: dict[str, int] = {}
         self._windows = stream.windows(seed=training.seed, rank=rank, world_size=world_size)

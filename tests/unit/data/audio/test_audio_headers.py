@@ -182,3 +182,14 @@ def test_the_cases_of_the_field_are_two_seconds_or_refused_with_the_reason():
     for name in ("two.mp4", "two.webm"):
         with pytest.raises(ValueError, match=r"2 audio tracks.*data\.channels=first"):
             files.inspect(field_case("two_tracks") / name)
+
+
+@pytest.mark.parametrize("codec", ["shorten", "wavpack"])
+def test_a_compressed_sphere_file_names_the_compression_and_what_decodes_it(codec):
+    coding = f"pcm,embedded-{codec}-v2.00"
+    fields = (
+        f"channel_count -i 1\nsample_count -i 8000\nsample_rate -i {RATE}\nsample_n_bytes -i 2\n"
+    )
+    head = f"NIST_1A\n   1024\n{fields}sample_coding -s{len(coding)} {coding}\nend_head\n"
+    with pytest.raises(ValueError, match=rf"compressed with {codec}.*sph2pipe"):
+        files.inspect(head.encode().ljust(1024) + bytes(range(256)) * 30)

@@ -1,8 +1,13 @@
 """What is kept from training where a corpus has no evaluation split."""
 
+import os
+
+import pytest
+from data_helpers import settings, write_folder
 from stored_corpora import stored_corpus
 
 from mynah.data.preparation.held_out import hold_out
+from mynah.data.preparation.prepare import prepare
 
 
 def of_speakers(directory, speakers):
@@ -78,3 +83,51 @@ def test_where_only_some_speakers_are_known_none_of_those_is_on_both_sides(tmp_p
             if name
         ]
         assert len(set(known)) == len({name for name, _ in known})
+
+
+@pytest.mark.parametrize("speakers", [["ann", "ben"], ["ann"] * 9 + ["ben"]])
+def test_of_two_speakers_never_half_a_corpus_is_held_out(tmp_path, speakers):
+    corpus = of_speakers(tmp_path / "two", speakers * (40 // len(speakers)))
+    held = hold_out(corpus, fraction=0.1, file=tmp_path / "held.json")
+    inside = held.rows(corpus)
+    assert inside.sum() == 4
+    # Either the one with a tenth of it, or utterances of both.
+    small = speakers.count("ben") * 10 == len(speakers)
+    assert held.by == ("speaker" if small else "utterance")
+    assert held.names == ({"ben"} if small else held.names)
+
+
+def test_of_many_speakers_the_choice_is_as_ever(tmp_path):
+    corpus = of_speakers(tmp_path / "many", [f"s{number % 20}" for number in range(200)])
+    held = hold_out(corpus, fraction=0.1, file=tmp_path / "held.json")
+    # In the order of BLAKE2's digests of the names (b2sum), the first two.
+    assert held.by == "speaker" and len(held.names) == 2 and held.rows(corpus).sum() == 20
+
+
+def test_the_choice_lies_in_the_corpus_and_what_it_comes_to_is_said(tmp_path, capsys):
+    names = [(f"{speaker}/{n}.wav", "hello", speaker) for n in range(5) for speaker in "ab"]
+    root = write_folder(tmp_path / "mine", names)
+    config = settings(tmp_path, dataset_name=str(root), eval_splits=None)
+    data = prepare(config, working_directory=tmp_path, offline=True)
+    said = capsys.readouterr().out
+    assert len(data.evaluation["held_out"]) == 1 and len(data.train) == 9
+    assert "1 utterances, 1 of 10 utterances (10%)" in said
+    assert "too few speakers to hold one out" in said
+    (file,) = root.glob("held-out-*.mynah")
+    assert str(file) in said
+    moved = root.rename(tmp_path / "elsewhere")
+    config = settings(tmp_path, dataset_name=str(moved), eval_splits=None)
+    again = prepare(config, working_directory=tmp_path, offline=True)
+    assert "as in earlier runs" in capsys.readouterr().out
+    assert list(again.evaluation["held_out"].ids) == list(data.evaluation["held_out"].ids)
+
+
+def test_where_the_corpus_cannot_be_written_to_the_choice_lies_beside_the_runs(
+    tmp_path, monkeypatch
+):
+    root = write_folder(tmp_path / "mine", [(f"{n}.wav", "hello", f"s{n}") for n in range(10)])
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    config = settings(tmp_path, dataset_name=str(root), eval_splits=None)
+    prepare(config, working_directory=tmp_path, offline=True)
+    assert not list(root.glob("held-out-*"))
+    assert len(list((tmp_path / "outputs").glob("held-out-*.json"))) == 1

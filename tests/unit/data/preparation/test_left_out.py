@@ -46,12 +46,19 @@ def english(tmp_path: Path) -> list[str]:
     return ["file_name,text,language", *rows, "one.wav,красный,{language}"]
 
 
-def test_a_transcript_in_another_script_is_left_out(tmp_path: Path, english: list[str]):
+def test_a_transcript_in_another_script_is_kept_and_said_or_left_out(
+    tmp_path: Path, english: list[str], capsys: pytest.CaptureFixture[str]
+):
     english[-1] = english[-1].format(language="en")
-    assert list(_reasons(tmp_path, english).values()) == ["transcript in another script"]
-    assert not _reasons(tmp_path, english, on_other_script="keep")
+    dropped = _reasons(tmp_path, english, on_other_script="drop")
+    assert list(dropped.values()) == ["transcript in another script"]
+    assert "another script" not in capsys.readouterr().out.split("Left out of")[0]
+    assert not _reasons(tmp_path, english)
+    said = capsys.readouterr().out
+    assert "1 transcripts of train are in a script that hardly any other is in" in said
+    assert "one.wav#121 (Cyrillic). data.on_other_script=drop" in said
 
 
 def test_a_script_that_is_rare_because_its_language_is_stays(tmp_path: Path, english: list[str]):
     english[-1] = english[-1].format(language="ru")
-    assert not _reasons(tmp_path, english)
+    assert not _reasons(tmp_path, english, on_other_script="drop")

@@ -177,7 +177,16 @@ def test_a_checkpoint_of_a_version_before_resumes(tmp_path, kind):
         resume(checkpoint, other, streamed)
 
 
-STREAM = ("data.streaming=true", "data.dataset_name=a/b", "training.max_steps=50")
+# The last four differ from what a stream's corpus has by itself, and from the values below.
+STREAM = (
+    "data.streaming=true",
+    "data.dataset_name=a/b",
+    "training.max_steps=50",
+    "data.text_case=lower",
+    "data.on_other_script=drop",
+    "data.augmentation.spec_augment.time_masks=0",
+    "data.augmentation.spec_augment.frequency_masks=0",
+)
 
 
 @pytest.mark.parametrize(

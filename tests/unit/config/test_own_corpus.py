@@ -1,0 +1,51 @@
+"""The embedded corpus's defaults are not those of one's own: steps, letters' case and masks."""
+
+import pytest
+
+from mynah.config.hydra.compose import compose
+
+
+def lengths(*typed):
+    training = compose(list(typed)).config.training
+    return training.max_steps, training.eval_steps, training.save_steps
+
+
+def of_data(*typed):
+    data = compose(list(typed)).config.data
+    masks = data.augmentation.spec_augment
+    return data.text_case, masks.time_masks, masks.frequency_masks
+
+
+def test_the_embedded_corpus_has_the_numbers_it_was_sized_for():
+    assert lengths() == (1400, 700, 700)
+    assert of_data() == ("lower", 0, 0)
+    assert lengths("data=small") == (1400, 700, 700)
+    assert of_data("+experiments=test") == ("lower", 0, 0)
+
+
+def test_ones_own_corpus_has_its_case_and_masks_and_its_hours_say_how_long():
+    assert lengths("data.dataset_name=./mine") == (None, 0.5, 0.5)
+    assert of_data("data.dataset_name=./mine") == ("keep", 2, 2)
+    assert of_data("data.path=./mine") == ("keep", 2, 2)
+    assert of_data("data.mixture.a.dataset_name=./mine") == ("keep", 2, 2)
+
+
+@pytest.mark.parametrize("name", ["librispeech", "an4"])
+def test_corpora_in_capitals_are_lowered(name):
+    assert of_data(f"data.dataset_name={name}")[0] == "lower"
+
+
+def test_what_is_typed_wins():
+    own = "data.dataset_name=./mine"
+    assert lengths(own, "training.max_steps=20") == (20, 700, 700)
+    assert lengths(own, "training.eval_steps=9") == (None, 9, 9)
+    assert lengths(own, "training.num_train_epochs=5") == (-1, 0.5, 0.5)
+    assert lengths("training.num_train_epochs=5") == (-1, 0.5, 0.5)
+    assert lengths(own, "training=production")[0] == 50_000
+    assert of_data(own, "data.text_case=lower") == ("lower", 2, 2)
+    assert of_data(own, "data.augmentation.spec_augment.time_masks=0") == ("keep", 0, 2)
+    assert of_data("data.text_case=keep") == ("keep", 0, 0)
+
+
+def test_a_stream_which_does_not_say_how_long_it_is_has_the_groups_steps():
+    assert lengths("data.dataset_name=./mine", "data.streaming=true")[0] == 1400
