@@ -36,7 +36,7 @@ WORDS = {
 # What keeps its word: it is the field's, a quotation, or of another thing.
 KEPT = re.compile(
     r"whole (?:numbers?|words?|steps?|seconds?|minutes?|hours?)|as a whole"
-    r"|told apart|spelled (?:names|out)"  # letter by letter
+    r"|told apart|spelled (?:names|out|one by one)|(?:British|American) spelling"
     r"|(?:not|is|are|was|were|Both are|median) drawn\b"  # on a page
     r"|go(?:es)? on (?:behind|after) (?:the|their|its|a) \w+",  # of bytes in a file
     re.IGNORECASE,

@@ -129,7 +129,7 @@ def checkpoint_config(
 
 
 def plain_config(name: str, config: Config, origins: Mapping[str, Origin]) -> Config:
-    """The settings to measure a recognizer with that is no checkpoint of ours.
+    """The settings to measure a recognizer with that is not a checkpoint of ours.
 
     Args:
         name: A hub name or a folder.

@@ -52,7 +52,7 @@ def of_whisper(family: Family) -> Seq2Seq:
 
 
 def languages(family: Seq2Seq, samples: Sequence[Sample]) -> list[str]:
-    """What a program is told of each recording, "" where it is to find out itself."""
+    """The language a program is given for each recording, "" where it is to find out itself."""
     if not family.prompts.languages:
         return ["en"] * len(samples)
     return [sample.language or family.usage.language or "" for sample in samples]

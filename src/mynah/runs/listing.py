@@ -92,7 +92,7 @@ def list_runs(folder: Path) -> list[ListedRun]:
 
 
 def _records(folder: Path) -> Iterator[Path]:
-    """Every ``run.json``; links are not followed, so that ``outputs/model`` is no second run."""
+    """Every ``run.json``; links are not followed, so that ``outputs/model`` is not a second run."""
     for place, folders, files in os.walk(folder):
         folders.sort()
         if RECORD in files:

@@ -73,7 +73,7 @@ class SetChange:
 
     @property
     def fairest(self) -> Rates:
-        """What claims are made of: one notation where there is one."""
+        """What claims rest on: one notation where there is one."""
         return self.one_notation or self.as_scored
 
 

@@ -10,6 +10,7 @@ from mynah.evaluation.comparing.accounts import Share, WordShare
 from mynah.evaluation.comparing.several import Compared, Pair, rows_of
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.comparing.terminal import p_text, verdict
+from mynah.evaluation.pages.controls import utterance_controls
 from mynah.evaluation.pages.rates import rates_table
 from mynah.evaluation.score import Scores, UtteranceScore
 from mynah.pages.aligned import aligned, legend, spoken
@@ -21,6 +22,13 @@ _LISTED = 1000  # utterances on the page: those in which the systems differ most
 _WORDS = 200  # rows of a table of words
 _GROUPS = 200  # rows of a table of speakers
 _ANCHOR = "compared"
+_ORDERS = {
+    "edits": "largest difference",
+    "gain": "the last better",
+    "loss": "the first better",
+    "seconds": "longest",
+    "row": "order of the corpus",
+}
 
 
 def comparison_page(compared: Compared, command: str) -> str:
@@ -177,7 +185,13 @@ def _utterances(compared: Compared) -> Markup:
         [
             tag("p", f"{said}. j and k go to the next and the one before.", class_="quiet"),
             legend(),
-            _controls(),
+            utterance_controls(
+                _ANCHOR,
+                searched="speaker or id",
+                example="seven",
+                orders=_ORDERS,
+                only="other counts of errors",
+            ),
             tag(
                 "div",
                 [_utterance(compared, row) for row in listed],
@@ -190,34 +204,6 @@ def _utterances(compared: Compared) -> Markup:
 
 def _differ(rows: Sequence[UtteranceScore]) -> bool:
     return len({row.hypothesis for row in rows}) > 1
-
-
-def _controls() -> Markup:
-    options = [
-        ("edits", "largest difference"),
-        ("gain", "the last better"),
-        ("loss", "the first better"),
-        ("seconds", "longest"),
-        ("row", "order of the corpus"),
-    ]
-    return tag(
-        "form",
-        tag(
-            "label",
-            "Search text, speaker or id ",
-            tag("input", type="search", placeholder="seven", autocomplete="off"),
-        ),
-        tag(
-            "label",
-            "Sort by ",
-            tag("select", [tag("option", text, value=value) for value, text in options]),
-        ),
-        tag("label", tag("input", type="checkbox"), " only with other counts of errors"),
-        tag("output", "", aria_live="polite"),
-        class_="controls",
-        data_controls=_ANCHOR,
-        hidden=True,
-    )
 
 
 def _utterance(compared: Compared, row: int) -> Markup:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mynah import console
 from mynah.evaluation import breakdown
 from mynah.evaluation.hypothesis import Hypothesis
+from mynah.evaluation.pages.controls import utterance_controls
 from mynah.evaluation.score import UtteranceScore
 from mynah.pages.aligned import aligned, legend, spoken
 from mynah.pages.clips import ClipBudget, player
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
 
 _LISTED = 1000  # utterances of a split on the page; all of them are in utterances.jsonl
+_ORDERS = {
+    "edits": "most errors",
+    "rate": "highest error rate",
+    "seconds": "longest",
+    "row": "order of the corpus",
+}
 
 
 def utterances_section(
@@ -53,36 +60,15 @@ def utterances_section(
             tag("h3", "Utterances"),
             tag("p", said, class_="quiet"),
             legend(),
-            _controls(anchor),
+            utterance_controls(
+                anchor,
+                searched="speaker or error",
+                example="five → nine",
+                orders=_ORDERS,
+                only="errors",
+            ),
             tag("div", cards, class_="utterances", id=f"{anchor}-utterances"),
         ]
-    )
-
-
-def _controls(anchor: str) -> Markup:
-    options = [
-        ("edits", "most errors"),
-        ("rate", "highest error rate"),
-        ("seconds", "longest"),
-        ("row", "order of the corpus"),
-    ]
-    return tag(
-        "form",
-        tag(
-            "label",
-            "Search text, speaker or error ",
-            tag("input", type="search", placeholder="five → nine", autocomplete="off"),
-        ),
-        tag(
-            "label",
-            "Sort by ",
-            tag("select", [tag("option", text, value=value) for value, text in options]),
-        ),
-        tag("label", tag("input", type="checkbox"), " only with errors"),
-        tag("output", "", aria_live="polite"),
-        class_="controls",
-        data_controls=anchor,
-        hidden=True,
     )
 
 

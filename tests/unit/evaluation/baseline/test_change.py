@@ -73,7 +73,7 @@ def test_base_and_tuned_over_different_utterances_are_impossible():
         set_change(Config(), "dev", measured, other, guard=False)
 
 
-def test_times_better_is_claimed_of_one_notation_and_where_it_is_no_chance():
+def test_times_better_is_claimed_of_one_notation_and_where_it_is_not_chance():
     references = [f"word number {'abcdefghij'[row % 10]} here" for row in range(40)]
     wrong = [reference.replace("word", "bird") for reference in references]
     # 30 of 40 wrong before, 10 after: three times fewer.
@@ -85,7 +85,7 @@ def test_times_better_is_claimed_of_one_notation_and_where_it_is_no_chance():
     assert "may be chance" in few and "times" not in few
 
 
-def test_notation_alone_is_no_gain():
+def test_notation_alone_is_not_a_gain():
     found = changed(["5-1-5", "The color of ROBIN", "Yes.", "turn it off"], TUNED)
     assert found.as_scored.first.better
     assert found.one_notation.first.value == 0
