@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mynah.errors import UserError
-from mynah.evaluation.compare import Difference, compare
+from mynah.evaluation.comparing.paired import Difference, compare
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.score import Scores, score
 from mynah.export.target import Said, Sample
