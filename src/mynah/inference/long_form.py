@@ -20,6 +20,7 @@ class Cutting:
         longest_seconds: Longest piece: what the model takes at once.
         joined_seconds: Stretches of speech that follow on one another make one piece up to this
             length; 0: each stretch is a piece, as the clips of a training are.
+        longest_pause_seconds: Longest pause in a piece: in a longer one a decoder invents words.
         least_pause_seconds: A stretch ends where nobody speaks for so long.
         padding_seconds: What of the pause stays on each side of a piece, at most.
         overlap_seconds: What two pieces share where speech has to be cut without a pause.
@@ -27,6 +28,7 @@ class Cutting:
 
     longest_seconds: float
     joined_seconds: float = 0.0
+    longest_pause_seconds: float = 3.0
     least_pause_seconds: float = 0.4
     padding_seconds: float = 0.25
     overlap_seconds: float = 4.0
@@ -142,10 +144,13 @@ class LongForm:
         )
         longest = int(cutting.longest_seconds * self._rate) // self._frame
         joined = min(longest, self._frames(cutting.joined_seconds))
+        pause = self._frames(cutting.longest_pause_seconds)
         spans: list[_Span] = []
         for start, end in stretches:
-            if spans and not spans[-1].overlap and end - spans[-1].start <= joined:
-                spans[-1] = _Span(spans[-1].start, end)
+            before = spans[-1] if spans and not spans[-1].overlap else None
+            near = before is not None and start - before.end <= pause
+            if before is not None and near and end - before.start <= joined:
+                spans[-1] = _Span(before.start, end)
             elif end - start <= longest:
                 spans.append(_Span(start, end))
             else:

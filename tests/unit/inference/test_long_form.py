@@ -64,6 +64,16 @@ def test_a_tuned_model_is_given_clips_like_those_it_was_trained_on():
     assert all(seconds <= 0.9 * 9 + 0.1 for batch in untuned.heard for seconds in batch)
 
 
+def test_no_piece_holds_a_long_pause():
+    audio, words = speech("call anna", 2.0, "stop", 5.0, "next song", 1.0)
+    reader = ToneReader(20.0)
+    recognizer = Recognizer(reader, name="tones", tuned=False)
+    long = np.concatenate([audio, audio, audio])
+    assert len(audio) / RATE < 20 < len(long) / RATE
+    assert recognizer.transcribe(long).text.split() == 3 * [word for word, _ in words]
+    assert sum(map(len, reader.heard)) == 4  # the three pauses of 5 s part them
+
+
 def test_silence_is_not_decoded_and_counted():
     audio, _ = speech(2.0, "call anna", 30.0, "stop", 20.0, noise=1e-5)
     reader = ToneReader(5.0)
