@@ -153,7 +153,8 @@ def assert_done(folder: Path, command: PageCommand, output: str) -> None:
             assert (folder / "outputs" / "model" / "mynah.json").is_file()
     written = "--output" if command.program == "export" else "--to"
     if written in command.words:
-        assert any((folder / command.words[command.words.index(written) + 1]).iterdir())
+        place = folder / command.words[command.words.index(written) + 1]
+        assert place.is_file() or any(place.iterdir())
     assert output.strip() and "Traceback" not in output
 
 
