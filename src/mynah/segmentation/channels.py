@@ -16,7 +16,7 @@ _QUIET = 1e-5  # of full scale: nothing is said
 
 
 def channels_of_speakers(path: Path, parts: Sequence[tuple[float, float, str]]) -> dict[str, int]:
-    """The channel of a recording that each speaker is on, where that can be told: one channel is
+    """The channel of a recording that each speaker is on, where that can be known: one channel is
     louder by 6 dB while a speaker speaks, and not the same for all of them.
 
     Args:

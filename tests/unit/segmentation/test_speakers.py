@@ -39,7 +39,7 @@ def said(transcript):
     return [(entry.text, entry.speaker) for entry in transcript.entries]
 
 
-def test_labels_of_speakers_are_no_words_of_subtitles():
+def test_labels_of_speakers_are_not_words_of_subtitles():
     assert said(srt.parse(CALL, "x")) == [
         ("how may i help", "Agent"), ("my line is dead", "Customer"),
         ("and: nothing helps", "Customer"), ("i see", "Agent"),
@@ -59,7 +59,7 @@ def test_a_cue_of_two_speakers_has_none():
     assert said(srt.parse(text, "x")) == [("yes no", "")]
 
 
-def test_labels_of_a_plain_transcript_are_no_words_and_name_who_speaks():
+def test_labels_of_a_plain_transcript_are_not_words_and_name_who_speaks():
     read = read_transcript("Agent: how may i help?\nCustomer: it is: dead\nAgent: fine")
     assert [word.text for word in read.words] == [
         "how", "may", "i", "help?", "it", "is:", "dead", "fine",
@@ -115,12 +115,12 @@ def test_channels_that_are_equally_loud_stay_mixed(tmp_path):
 
 
 @pytest.mark.parametrize("mark", ["%HESITATION", "%hesitation", "%uh"])
-def test_hesitations_of_stm_are_no_words(mark):
+def test_hesitations_of_stm_are_not_words(mark):
     (entry,) = stm.parse(f"call 1 ann 0.0 2.0 <o> so {mark} 100% yes", "x").entries
     assert entry.text == "so 100% yes"
 
 
 @pytest.mark.parametrize("mark", ["(HUH)", "%UH", "<NOISE>"])
-def test_hesitations_of_ctm_are_no_words(mark):
+def test_hesitations_of_ctm_are_not_words(mark):
     lines = f"call 1 0.0 0.5 so\ncall 1 0.5 0.5 {mark}\ncall 1 1.0 0.5 yes\n"
     assert [entry.text for entry in ctm.parse(lines, "x").entries] == ["so", "yes"]

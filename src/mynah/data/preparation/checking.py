@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import hashlib
 import os
 import threading
@@ -194,7 +195,9 @@ def _checked(
             read=read,
         )
     except (ValueError, OSError) as problem:
-        fault = fault_of_machine(problem)
+        # A name that is too long for any file is the listing's, and no fault of the machine's.
+        is_named = getattr(problem, "errno", None) == errno.ENAMETOOLONG
+        fault = None if is_named else fault_of_machine(problem)
         if fault is not None:
             fault.where = fault.where or row.path or row.source
             raise fault from problem

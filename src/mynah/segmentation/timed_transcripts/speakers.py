@@ -11,7 +11,7 @@ from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscri
 def with_speakers(transcript: TimedTranscript) -> TimedTranscript:
     """A timed transcript whose labels are speakers, and no words.
 
-    A part without a label goes on with the speaker before it; one of several speakers has none.
+    A part without a label continues with the speaker before it; one of several speakers has none.
     """
     one_line = [replace(entry, text=" ".join(entry.text.split())) for entry in transcript.entries]
     if any(entry.speaker for entry in transcript.entries):

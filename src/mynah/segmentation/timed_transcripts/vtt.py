@@ -62,7 +62,7 @@ def _blocks(lines: list[str]) -> list[tuple[int, list[str]]]:
     current: list[str] = []
     for number, line in enumerate([*lines, ""], 1):
         if is_times(line) and any(map(is_times, current)):
-            # The number of the cue that begins is no word of the one before it.
+            # The number of the cue that begins is not a word of the one before it.
             said = current[:-1] if current[-1].strip().isdigit() else current
             blocks.append((number - len(current), said))
             current = []
