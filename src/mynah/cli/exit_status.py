@@ -72,7 +72,7 @@ def _interrupted(stop: KeyboardInterrupt, requeues: Callable[[], bool]) -> int:
 
 def show_error(problem: UserError) -> None:
     """Print a message on standard error and log it; what all ranks meet, only the first prints."""
-    _log(str(problem))
+    _log(visible(str(problem)))
     if not is_first_rank() and problem.rank is None:
         return
     text = visible(f"error: {problem}")
