@@ -28,6 +28,7 @@ _SAID_SECONDS = 20.0  # of silence
 _GRACE_SECONDS = 10.0  # for this process to notice by itself that another one has ended
 _ANSWER_SECONDS = 10.0  # of the store
 _GONE, _DONE = "gone ", "done"
+_FAREWELLS = 15  # looks of a first process, each 0.2 s: more than a pulse of the others
 _STATUS = 2  # exit status: not a mistake in Mynah
 
 
@@ -57,6 +58,7 @@ class Watch:
         self._silent = dict.fromkeys(self._others, 0.0)
         self._said: set[int] = set()
         self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
         self._found: dict[int, str] = {}
         self._answers = 0
         self._refused = False
@@ -71,7 +73,9 @@ class Watch:
         store.set(f"pulse/{self._ranks.rank}", self._pulse())
         # Two: whoever asks a first process that was stopped gets no answer, not even an error.
         for name, work in (("ranks", self._watch), ("pulse", self._exchange)):
-            threading.Thread(target=work, daemon=True, name=name).start()
+            thread = threading.Thread(target=work, daemon=True, name=name)
+            self._threads.append(thread)
+            thread.start()
 
     def finish(self, reason: str | None = None) -> None:
         """Say that this process ends, and look no more.
@@ -80,13 +84,17 @@ class Watch:
             reason: Why it ends early; None: its work is done.
         """
         self._over.set()
+        # One would write over what is said here, or, in torch's hands when the interpreter ends,
+        # take the process with it.
+        for thread in self._threads:
+            thread.join(_ANSWER_SECONDS)
         first = reason.splitlines()[0] if reason else ""
 
         def say() -> None:
             store = connection(self._ranks, _ANSWER_SECONDS)
             store.set(f"pulse/{self._ranks.rank}", f"{_GONE}{first}" if reason else _DONE)
             # What they share ends with the first process: the others shall have seen how.
-            for _ in range(10 if self._ranks.rank == 0 and not self._ranks.hosted else 0):
+            for _ in range(_FAREWELLS if self._ranks.rank == 0 and not self._ranks.hosted else 0):
                 values = self._values(store).values()
                 if reason is None and all(value.startswith((_DONE, _GONE)) for value in values):
                     break
@@ -128,7 +136,7 @@ class Watch:
         while not self._over.wait(_PULSE_SECONDS):
             answered, answers = self._answers != answers, self._answers
             found = dict(self._found)
-            if self._refused and not self._ranks.hosted:
+            if self._refused and not self._ranks.hosted and self._seen[0] != _DONE:
                 found[0] = _GONE
             for rank in self._others:
                 value = found.get(rank, self._seen[rank])

@@ -18,10 +18,15 @@ from mynah.ranks.meeting import connection
 from mynah.ranks.watch import Watch
 
 FIRST = """
-import sys, time
+import signal, sys, time
 from datetime import timedelta
 from torch.distributed import PrefixStore, TCPStore
 server = TCPStore("127.0.0.1", int(sys.argv[1]), 2, True, timedelta(seconds=5), False)
+def end(number, frame):
+    PrefixStore("mynah/0", server).set("pulse/0", "done")
+    time.sleep(1.0)
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
 print("there", flush=True)
 for count in range(10_000):
     PrefixStore("mynah/0", server).set("pulse/0", f"{count} 1 elsewhere")
@@ -46,7 +51,7 @@ def meeting(monkeypatch):
     pair = [Watch(one, 0.5, lambda error: ended.append(str(error))) for one in ranks]
     yield pair, PrefixStore("mynah/0", server), ended
     for one in pair:
-        one._over.set()
+        one.finish("the test is over")
 
 
 def wait_for(condition):
@@ -107,16 +112,17 @@ def test_a_first_process_that_is_stopped_ends_the_others(monkeypatch, capsys):
     """It holds what they share: nobody is answered any more, not even with an error."""
     monkeypatch.setattr(watches, "_PULSE_SECONDS", 0.1)
     monkeypatch.setattr(watches, "_SAID_SECONDS", 0.5)
+    monkeypatch.setattr(watches, "_ANSWER_SECONDS", 2.0)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     first = subprocess.Popen(
         [sys.executable, "-c", FIRST, str(port)], stdout=subprocess.PIPE, text=True
     )
+    ended: list[str] = []
+    second = Watch(Ranks(1, 2, "127.0.0.1", port), 2.0, lambda error: ended.append(str(error)))
     try:
         assert first.stdout.readline() == "there\n"
-        ended = []
-        second = Watch(Ranks(1, 2, "127.0.0.1", port), 2.0, lambda error: ended.append(str(error)))
         second.start(connection(Ranks(1, 2, "127.0.0.1", port), 5.0))
         time.sleep(3.0)
         assert ended == []
@@ -127,3 +133,27 @@ def test_a_first_process_that_is_stopped_ends_the_others(monkeypatch, capsys):
     finally:
         first.kill()
         first.wait()
+        second.finish()
+
+
+def test_a_first_process_that_is_done_and_gone_ends_nobody(monkeypatch):
+    monkeypatch.setattr(watches, "_PULSE_SECONDS", 0.05)
+    monkeypatch.setattr(watches, "_GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(watches, "_ANSWER_SECONDS", 2.0)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    first = subprocess.Popen(
+        [sys.executable, "-c", FIRST, str(port)], stdout=subprocess.PIPE, text=True
+    )
+    assert first.stdout.readline() == "there\n"
+    ended = []
+    place = Ranks(1, 2, "127.0.0.1", port)
+    second = Watch(place, 2.0, lambda error: ended.append(str(error)))
+    second.start(connection(place, 5.0))
+    wait_for(lambda: second._seen[0])
+    first.terminate()
+    first.wait()
+    time.sleep(1.0)
+    assert ended == []
+    second.finish()
