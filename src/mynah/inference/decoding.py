@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from mynah.models.family import Family
 
 _FOLLOW_FRAMES = ("ctc", "transducer")  # families that can say nothing without sound for it
+# People speak some 14 characters a second: a piece with far fewer is decoded again in halves, and
+# what is much longer then is taken: a decoder that stopped early left out the rest of its window.
+_FEW_CHARACTERS_A_SECOND = 9.0
+_STOPS_EARLY_SECONDS = 8.0  # of a piece in which there is something to leave out
+_MUCH_LONGER = 1.3
 _LEAST_HALF_SECONDS = 1.0  # of a piece that is decoded again in halves
 
 
@@ -157,8 +162,10 @@ def _guarded(
 ) -> tuple[Transcript, Guarded]:
     """The transcript without the loops of a decoder; of a clip up to the model's window it stays
     what an evaluation measures, and the loop is counted."""
-    if not invents(family) or not loops.repeats(transcript.text):
+    if not invents(family):
         return transcript, Guarded()
+    if not loops.repeats(transcript.text):
+        return _continued(family, clip, transcript) if is_piece else (transcript, Guarded())
     if not is_piece:
         return transcript, Guarded(loops_left=1)
     halves = _halves(clip, family.sample_rate)
@@ -166,6 +173,19 @@ def _guarded(
     if loops.repeats(again.text):
         again = Transcript(loops.cut_loops(again.text), language=again.language)
     return again, Guarded(loops_cut=1)
+
+
+def _continued(family: Family, clip: Clip, transcript: Transcript) -> tuple[Transcript, Guarded]:
+    """The transcript of a piece, decoded in halves where the decoder seems to have stopped."""
+    seconds = len(clip.audio) / family.sample_rate
+    few = len(transcript.text) < _FEW_CHARACTERS_A_SECOND * seconds
+    if not few or seconds < _STOPS_EARLY_SECONDS:
+        return transcript, Guarded()
+    again = joined(family.transcribe(_halves(clip, family.sample_rate)))
+    longer = len(again.text) > _MUCH_LONGER * len(transcript.text)
+    if not longer or loops.repeats(again.text):
+        return transcript, Guarded()
+    return again, Guarded(stops_continued=1)
 
 
 def _halves(clip: Clip, sample_rate: int) -> list[Clip]:

@@ -257,6 +257,8 @@ def _summary(count: int, seconds: float, elapsed: float, guarded: Guarded) -> It
     )
     if guarded.silent_seconds >= 1:
         yield f"{_duration(guarded.silent_seconds)} without speech were not decoded."
+    if guarded.stops_continued:
+        yield f"{guarded.stops_continued} pieces in which the model stopped early were continued."
     if guarded.loops_cut:
         yield f"{guarded.loops_cut} pieces in which the model repeated itself were decoded again."
 

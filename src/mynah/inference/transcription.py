@@ -54,17 +54,20 @@ class Guarded:
         loops_cut: Stretches in which the model repeated itself, decoded again or cut.
         loops_left: Clips up to the model's window whose text repeats itself: it is left as it
             is measured.
+        stops_continued: Pieces that the model stopped writing early, decoded again in halves.
     """
 
     silent_seconds: float = 0.0
     loops_cut: int = 0
     loops_left: int = 0
+    stops_continued: int = 0
 
     def __add__(self, other: Guarded) -> Guarded:
         return Guarded(
             self.silent_seconds + other.silent_seconds,
             self.loops_cut + other.loops_cut,
             self.loops_left + other.loops_left,
+            self.stops_continued + other.stops_continued,
         )
 
 

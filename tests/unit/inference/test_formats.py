@@ -130,7 +130,9 @@ def test_json_holds_everything():
         "word": "“Anna”", "start": 1.3, "end": 1.9, "confidence": 0.5
     }  # fmt: skip
     assert "words" not in read["segments"][1]
-    assert read["guarded"] == {"silent_seconds": 12.5, "loops_cut": 2, "loops_left": 0}
+    assert read["guarded"] == {
+        "silent_seconds": 12.5, "loops_cut": 2, "loops_left": 0, "stops_continued": 0
+    }  # fmt: skip
     assert [one["channel"] for one in json.loads(written(CALL, "json"))["segments"]] == [0, 1]
 
 

@@ -177,3 +177,22 @@ def test_a_loop_in_a_piece_is_decoded_again_and_in_a_clip_only_counted():
     clip = recognizer.transcribe(speech("call anna now please stop")[0])
     assert clip.text == "and then " * 20
     assert (clip.guarded.loops_cut, clip.guarded.loops_left) == (0, 1)
+
+
+def test_a_piece_that_a_decoder_stopped_writing_early_is_continued():
+    class Stopping(ToneReader):
+        """Writes the first word alone of whatever is longer than seven seconds."""
+
+        def transcribe(self, clips):
+            found = super().transcribe(clips)
+            return [
+                Transcript(one.text.split()[0]) if len(clip.audio) > 7 * RATE else one
+                for clip, one in zip(clips, found, strict=True)
+            ]
+
+    audio, words = speech(*["call anna now please stop", 0.7] * 12)
+    made = Recognizer(Stopping(12.0, name="seq2seq"), name="tones", tuned=False).transcribe(audio)
+    assert made.text.split() == [word for word, _ in words]
+    assert made.guarded.stops_continued > 2
+    frames = Recognizer(Stopping(12.0, name="ctc"), name="tones", tuned=False).transcribe(audio)
+    assert frames.guarded.stops_continued == 0  # what follows frames does not stop

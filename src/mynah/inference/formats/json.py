@@ -24,6 +24,7 @@ def as_json(transcription: Transcription, name: str) -> dict[str, Any]:
             "silent_seconds": round(guarded.silent_seconds, _DIGITS),
             "loops_cut": guarded.loops_cut,
             "loops_left": guarded.loops_left,
+            "stops_continued": guarded.stops_continued,
         },
     }
 
