@@ -30,6 +30,7 @@ class Hub:
         address: What ``HF_ENDPOINT`` is set to.
         cache: The folder whose repositories it gives.
         asked: (method, path) of every request.
+        received: Every request as it came: its line, its headers and its body.
         cuts: Bytes after which the next answers with a file end, by the file's name.
         gated: Repositories that are given to nobody.
     """
@@ -37,6 +38,7 @@ class Hub:
     address: str
     cache: Path
     asked: list[tuple[str, str]] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
     cuts: dict[str, int] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
 
@@ -92,6 +94,8 @@ def _answer(request: BaseHTTPRequestHandler, hub: Hub) -> None:
     path = unquote(urlsplit(request.path).path)
     hub.asked.append((request.command, path))
     body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+    held = body.decode(errors="replace")
+    hub.received.append(f"{unquote(request.requestline)}\n{request.headers}\n{held}")
     if match := _TREE.match(path):
         kind, name, revision, inside = match.groups()
         commit = _commit(request, hub, kind, name, revision)

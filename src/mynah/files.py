@@ -74,8 +74,10 @@ def write_json(path: Path, content: object, *, indent: int | None = None) -> Non
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty where there is no file or no object that can be read."""
     try:
+        if not path.is_file():
+            return {}  # reading a pipe would wait for ever
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -18,6 +18,7 @@ class Machine:
 
     def mynah(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         self.hub.asked.clear()
+        self.hub.received.clear()
         own = {
             "HF_HOME": str(self.root / "home"),
             "HF_HUB_CACHE": str(self.root / "home" / "hub"),

@@ -40,6 +40,7 @@ def test_a_checkpoint_holds_no_pickle_and_the_files_given(tmp_path):
         "json",
         "safetensors",
         "yaml",
+        "md",
         "SHA256SUMS",
     }
     assert (directory / "config.yaml").read_text() == "a: 1\n"

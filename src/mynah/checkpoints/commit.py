@@ -171,9 +171,13 @@ def find_damage(directory: Path) -> str | None:
 def _special_files(directory: Path) -> list[str]:
     """What a checkpoint never has and nobody should read: a pipe blocks, a device never ends,
     a link may lead anywhere."""
-    entries = (Path(folder) / name for folder, _, names in os.walk(directory) for name in names)
-    special = (path for path in entries if not stat.S_ISREG(path.lstat().st_mode))
-    return [path.relative_to(directory).as_posix() for path in special]
+    special = []
+    for place, folders, names in os.walk(directory):
+        for name in (*folders, *names):
+            mode = (path := Path(place, name)).lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                special.append(path.relative_to(directory).as_posix())
+    return special
 
 
 def intact_checkpoints(model_directory: Path) -> list[Path]:

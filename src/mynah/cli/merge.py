@@ -85,6 +85,7 @@ def merge(checkpoint: str, to: str, dtype: str = "float32", offline: bool = Fals
 
     from mynah import console
     from mynah.checkpoints.commit import commit, megabytes, size_bytes
+    from mynah.checkpoints.publishing import write_note
     from mynah.models import registry
 
     registry.check_checkpoint(source, offline=offline)
@@ -98,6 +99,7 @@ def merge(checkpoint: str, to: str, dtype: str = "float32", offline: bool = Fals
                 shutil.copyfile(source / name, staging / name)
         about = json.dumps(_about(source, family, dtype), indent=2, ensure_ascii=False) + "\n"
         (staging / _ABOUT).write_text(about, encoding="utf-8")
+        write_note(staging)
     console.say(f"Merged {display_path(source)} into {display_path(target)}")
     console.say(f"  {megabytes(size_bytes(target))}, {dtype}; its base is not needed any more")
     console.say(f"Next: measure it with  mynah eval {typed_folder(target)}")

@@ -119,6 +119,8 @@ def is_outside(name: str) -> bool:
 
 
 def _summed_files(directory: Path) -> list[str]:
+    if not (directory / SUMS).is_file():
+        return []  # nor is a pipe, on which reading would wait
     try:
         lines = (directory / SUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

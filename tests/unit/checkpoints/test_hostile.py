@@ -15,7 +15,9 @@ import pytest
 from families import build
 
 from mynah.checkpoints import commit
+from mynah.checkpoints.find import resolve_checkpoint
 from mynah.errors import UserError
+from mynah.files import read_json
 from mynah.models import registry
 from mynah.runs.directory import SUMS, is_complete
 
@@ -149,7 +151,31 @@ def test_a_list_of_sums_cannot_name_what_is_outside(name, tmp_path):
         commit.verify(folder)
 
 
-@pytest.mark.parametrize("kind", ["pipe", "link", "device"])
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_the_sums_is_waited_for_by_nobody(tmp_path):
+    folder = tmp_path / "checkpoint-1"
+    folder.mkdir()
+    os.mkfifo(folder / SUMS)
+    assert not is_complete(folder)
+    with pytest.raises(UserError):
+        resolve_checkpoint(str(folder), tmp_path)
+    with pytest.raises(UserError, match="not a file of its own"):
+        commit.verify(folder)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("shape", ["pipe", "deep", "list", "not utf-8"])
+def test_a_record_that_is_none_is_read_as_empty(shape, tmp_path):
+    path = tmp_path / "run.json"
+    if shape == "pipe":
+        os.mkfifo(path)
+    else:
+        content = SHAPES[shape]
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert read_json(path) == {}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "device", "link to a folder"])
 def test_a_pipe_a_link_or_a_device_in_a_checkpoint_is_not_read(kind, tmp_path):
     folder = tmp_path / "checkpoint-1"
     folder.mkdir()
@@ -157,6 +183,9 @@ def test_a_pipe_a_link_or_a_device_in_a_checkpoint_is_not_read(kind, tmp_path):
     path = folder / "config.json"
     if kind == "pipe":
         os.mkfifo(path)
+    elif kind == "link to a folder":
+        path.write_text("{}")
+        (folder / "encoder").symlink_to("..")
     elif kind == "link":
         path.symlink_to(tmp_path / "outside")
     else:

@@ -1,11 +1,15 @@
 """A merged Whisper is opened by the programs that open OpenAI's repositories."""
 
+import contextlib
+import io
 import json
+import re
 from pathlib import Path
 
 import ctranslate2
 import numpy as np
 import pytest
+import soundfile
 from families import build, shifted
 from standins import SENTENCES
 from tokenizers.implementations import ByteLevelBPETokenizer
@@ -97,3 +101,15 @@ def test_ctranslate2_converts_it_and_writes_the_same(merged, clips, tmp_path):
         )
         ids = found[0].sequences_ids[0]
         assert family.processor.tokenizer.decode(ids, skip_special_tokens=True).strip() == ours
+
+
+def test_the_page_s_way_to_use_a_merged_model_says_the_same(merged, clips, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
+    (code,) = [one for one in re.findall(r"```python\n(.*?)```", page, re.S) if '"merged"' in one]
+    (tmp_path / "merged").symlink_to(merged)
+    soundfile.write(tmp_path / "call.wav", clips[0], 16000, subtype="FLOAT")
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "docs/models.md", "exec"), {})
+    assert printed.getvalue().strip() == transcribed(registry.load(merged), clips[:1])[0]

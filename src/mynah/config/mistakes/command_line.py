@@ -13,6 +13,7 @@ from typing import Any
 from mynah.config import settings
 from mynah.config.hydra.config_files import EXPERIMENTS, GroupChoice
 from mynah.config.mistakes.files import FileExamination, gone_instead
+from mynah.config.mistakes.texts import changed_in_argument, quoted_numbers, takes_texts
 from mynah.config.values import typed as as_typed
 from mynah.config.values import value_mistake
 from mynah.errors import ConfigError
@@ -118,11 +119,16 @@ class Examination(FileExamination):
         if found is None:
             self.errors.append(self._unknown_argument(name, typed, value))
             return typed
+        key, _, written = typed.partition("=")
+        if takes_texts(found) and changed_in_argument(value, written):
+            # As typed: to Hydra, 007 is 7.
+            typed = f"{key}={quoted_numbers(written)}"
+            if isinstance(value, int | float):
+                value = written
         if name == found.name and isinstance(value, str) and settings.is_list_of_texts(found):
             # One name stands for a list of one, as data.eval_splits=test.
             self._value(name, [value], typed, name)
-            key, _, written = typed.partition("=")
-            return f"{key}=[{written}]"
+            return f"{key}=[{typed.partition('=')[2]}]"
         self._value(name, value, typed, name)
         if override.is_add() or (
             found.is_mapping and (name != found.name or isinstance(value, dict))

@@ -9,6 +9,7 @@ from typing import Any
 
 from mynah.config import settings
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles, GroupChoice
+from mynah.config.mistakes.texts import takes_texts
 from mynah.config.mistakes.yaml_file import YamlEntry, YamlFile
 from mynah.config.trainer_fields.disposition import GONE
 from mynah.config.values import shown, typed, value_mistake
@@ -174,6 +175,8 @@ class FileExamination:
                     self.errors.append(self._no_mapping(read, entry, name))
             elif found is None:
                 self.errors.append(self._unknown_in_file(read, entry, name, prefix))
+            elif entry.changed and takes_texts(found):
+                self.errors.append(_no_text(read, entry, name))
             elif mistake := value_mistake(found, name, entry.value):
                 fix = f"write  {entry.key}: {mistake.instead}" if mistake.instead else None
                 if mistake.name is not None:
@@ -238,6 +241,17 @@ class FileExamination:
             where=where,
             fix=f"write  {leaf}:{'' if entry.entries else ' ' + typed(entry.value)}{place}",
         )
+
+
+def _no_text(read: YamlFile, entry: YamlEntry, name: str) -> ConfigError:
+    first = entry.changed[0]
+    return ConfigError(
+        f"{name} takes text, and YAML reads {', '.join(entry.changed)} as numbers that are "
+        "written otherwise.",
+        where=read.at(entry.line),
+        fix=f"put quotes around each, as '{first}'",
+        setting=name,
+    )
 
 
 def gone_instead(name: str, value: Any) -> str | None:

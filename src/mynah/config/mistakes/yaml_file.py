@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from omegaconf._utils import get_yaml_loader
 
+from mynah.config.mistakes.texts import changed_in_yaml
 from mynah.errors import ConfigError
 from mynah.files import display_path
 
@@ -27,12 +28,14 @@ class YamlEntry:
         line: Its line, from 1.
         value: Its value; a mapping's as a dict.
         entries: The keys below it where the value is a mapping, else None.
+        changed: Numbers in it that would not be what is written if they were texts, as ``007``.
     """
 
     key: str
     line: int
     value: Any
     entries: list[YamlEntry] | None = None
+    changed: tuple[str, ...] = ()
 
     def leaves(self, prefix: str = "") -> Iterator[tuple[str, YamlEntry]]:
         """(dotted name, entry) of everything below that is not a mapping with content."""
@@ -138,12 +141,14 @@ class _Reader:
                 )
                 continue
             seen[key] = line
+            changed = tuple(changed_in_yaml(value_node, self.loader))
             if isinstance(value_node, yaml.MappingNode):
                 below = self.entries(value_node, f"{prefix}{key}.")
-                found.append(YamlEntry(key, line, {e.key: e.value for e in below}, below))
+                values = {entry.key: entry.value for entry in below}
+                found.append(YamlEntry(key, line, values, below, changed))
             else:
                 value = self.loader.construct_object(value_node, deep=True)
-                found.append(YamlEntry(key, line, value))
+                found.append(YamlEntry(key, line, value, changed=changed))
         return found
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from mynah import distributed
 from mynah.checkpoints import commit as checkpoints
+from mynah.checkpoints.publishing import write_note
 from mynah.data.positions import Key
 from mynah.errors import UserError, reading_checkpoint
 from mynah.machine import __version__, describe_machine
@@ -123,6 +124,7 @@ class Checkpointer(Generic[Key]):
             about = json.dumps(self._about(streams), indent=2, ensure_ascii=False) + "\n"
             for name, text in {**job.extra_files, ABOUT_NAME: about}.items():
                 (staging / name).write_text(text, encoding="utf-8")
+            write_note(staging)
         checkpoints.retain(
             job.output_directory,
             limit=job.config.training.save_total_limit,
