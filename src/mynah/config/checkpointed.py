@@ -117,6 +117,7 @@ def checkpoint_config(
     data = one_corpus.beside_checkpoint(
         data, saved.data, config.data, lambda name: _is_typed(name, origins)
     )
+    data = _without_the_writer_s_table(data, saved.data, notices, origins)
     # Where the writer of a checkpoint keeps a cache, or how many processes he has, is his alone.
     here = {leaf: getattr(config.data, leaf) for leaf in leaves(Nature.RUN, "data")}
     measured = dataclasses.replace(
@@ -170,6 +171,20 @@ def plain_config(name: str, config: Config, origins: Mapping[str, Origin]) -> Co
         config.data, DataConfig(), config.data, lambda setting: _is_typed(setting, origins)
     )
     return dataclasses.replace(config, model=model, data=data)
+
+
+def _without_the_writer_s_table(
+    data: DataConfig, saved: DataConfig, notices: list[str], origins: Mapping[str, Origin]
+) -> DataConfig:
+    """The data without a file that a checkpoint names: its path may lead to any file here."""
+    file = saved.text_substitutions_file
+    if not file or _is_typed("data.text_substitutions_file", origins):
+        return data
+    notices.append(
+        f"The table of substitutions {file} belongs to the checkpoint's writer and is not read; "
+        "data.text_substitutions_file=FILE names one of yours."
+    )
+    return dataclasses.replace(data, text_substitutions_file=None)
 
 
 def with_decoding(

@@ -93,11 +93,18 @@ def load_lora(model: Any, directory: Path, *, trainable: bool) -> Any:
     """Wrap ``model`` with the adapter in ``directory``, every weight accounted for.
 
     Raises:
-        UserError: The adapter's weights are not those its configuration asks for.
+        UserError: The adapter has no weights, or not those its configuration asks for.
     """
     from peft import PeftModel, get_peft_model_state_dict
     from safetensors import safe_open
 
+    if not (directory / _ADAPTER).is_file():
+        # peft would open a pickle in its place.
+        raise UserError(
+            f"The adapter has no {_ADAPTER}.",
+            where=str(directory),
+            fix="use another checkpoint, or copy this one again; weights in a pickle are not read",
+        )
     with hub.quiet():
         adapted = PeftModel.from_pretrained(model, str(directory), is_trainable=trainable)
     with safe_open(directory / _ADAPTER, framework="pt") as file:
