@@ -182,7 +182,9 @@ def reading_checkpoint(directory: Path) -> Iterator[None]:
     except UserError:
         raise
     except Exception as problem:
-        if fault_of_machine(problem) is not None:
+        # A name that no system takes was written by whoever made the checkpoint.
+        too_long = number_of_system(problem) == errno.ENAMETOOLONG
+        if fault_of_machine(problem) is not None and not too_long:
             raise
         lines = str(problem).strip().splitlines() or [""]
         raise UserError(
