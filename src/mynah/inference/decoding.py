@@ -181,7 +181,9 @@ def _continued(family: Family, clip: Clip, transcript: Transcript) -> tuple[Tran
     few = len(transcript.text) < _FEW_CHARACTERS_A_SECOND * seconds
     if not few or seconds < _STOPS_EARLY_SECONDS:
         return transcript, Guarded()
-    again = joined(family.transcribe(_halves(clip, family.sample_rate)))
+    halves = _halves(clip, family.sample_rate)
+    found = zip(halves, family.transcribe(halves), strict=True)
+    again = joined([_continued(family, half, one)[0] for half, one in found])
     longer = len(again.text) > _MUCH_LONGER * len(transcript.text)
     if not longer or loops.repeats(again.text):
         return transcript, Guarded()
