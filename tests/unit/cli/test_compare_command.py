@@ -224,6 +224,28 @@ def test_a_run_that_is_not_measured_yet_says_so(place, capsys):
     assert "There is no run and no file nowhere" in capsys.readouterr().err
 
 
+def test_a_checkpoint_stands_for_the_run_that_measured_it_and_no_other_does(
+    place, capsys, monkeypatch
+):
+    write(place / "run", rows(0.2, 1))
+    for name in ("checkpoint-2", "checkpoint-4"):
+        (place / "run" / "model" / name).mkdir(parents=True)
+    monkeypatch.setattr(
+        "mynah.evaluation.comparing.reading.resolve_checkpoint",
+        lambda typed, here: (here / typed).resolve(),
+    )
+    file = place / "run" / "evaluation" / "results.json"
+    results = json.loads(file.read_text())
+    results["about"] = {"checkpoint": str(place / "run" / "model" / "checkpoint-4")}
+    file.write_text(json.dumps(results))
+    (place / "newest").symlink_to("run/model")
+    compared("newest", "run/model/checkpoint-4")  # the top of the model is its best checkpoint
+    assert main(["compare", "newest", "run/model/checkpoint-2"]) == 2
+    said = capsys.readouterr().err
+    assert "run/model/checkpoint-2 was not measured" in said
+    assert "mynah eval run/model/checkpoint-2" in said
+
+
 def test_references_without_words_and_three_utterances_are_answered(place, capsys):
     few = rows(0.2, 1)[:3]
     write(place / "few", few)

@@ -64,14 +64,14 @@ def _measured(folder: Path, typed: str) -> Path:
         if (found / _UTTERANCES).is_file():
             about = read_json(found / "results.json").get("about") or {}
             measured = about.get("checkpoint")
-            if (
-                measured is None
-                or resolve_checkpoint(typed, Path.cwd()) == Path(measured).resolve()
-            ):
+            meant = resolve_checkpoint(typed, Path.cwd())
+            best = Path(str(measured)).resolve() if measured else None
+            # The model at the top of a run is its best checkpoint, and that is what was measured.
+            if best is None or meant in (best, best.parent):
                 return found / _UTTERANCES
             raise UserError(
                 f"{typed} was not measured: the evaluation of its run is of "
-                f"{display_path(Path(measured))}.",
+                f"{display_path(Path(str(measured)))}.",
                 where=typed,
                 fix=f"mynah eval {typed}  and compare the run that this makes",
             )
