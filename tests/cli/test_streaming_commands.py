@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 from workspaces import (
-    REPOSITORY,
     SMALL,
     assert_measured,
     assert_refused,
     assert_trained,
     clone,
-    environment,
     run,
 )
 
@@ -55,34 +50,6 @@ def test_a_streamed_training_runs_to_its_report(tmp_path):
     assert measured.returncode == 0, measured.stdout + measured.stderr
     again = max(folder.glob("outputs/*/*/run.json"), key=lambda path: path.stat().st_mtime)
     assert_measured(again.parent, {"dev": 4})
-
-
-def test_the_page_s_way_to_use_a_model_writes_what_was_measured(tmp_path):
-    folder = clone(tmp_path)
-    shards(folder / "corpus")
-    trained = run(
-        folder,
-        "mynah train data.dataset_name=corpus data.eval_splits=[dev] data.sample_rate=8000 "
-        "training.per_device_train_batch_size=8 model.encoder.layers=1 training.max_steps=120 "
-        "training.eval_steps=120 training.warmup_steps=5 evaluation.bootstrap_samples=50",
-    )
-    assert trained.returncode == 0, trained.stdout + trained.stderr
-    (directory,) = (path.parent for path in folder.glob("outputs/*/*/run.json"))
-    rows = (directory / "evaluation" / "utterances.jsonl").read_text().splitlines()
-    measured = {row["id"]: row["hypothesis"] for row in map(json.loads, rows)}
-    page = (REPOSITORY / "docs" / "own_recordings.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    written = {}
-    for name in measured:
-        shutil.copy(folder / "corpus" / "wavs" / f"{name}.wav", folder / "call.wav")
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=folder, env=environment(), text=True,
-            capture_output=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        written[name] = done.stdout.splitlines()[-1].strip() if done.stdout.strip() else ""
-    assert written == measured
-    assert any(measured.values())
 
 
 def test_an_evaluation_that_fails_says_so_in_its_record(tmp_path):
