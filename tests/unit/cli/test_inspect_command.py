@@ -188,6 +188,24 @@ def test_without_audio_nothing_is_decoded_and_the_page_says_so(clean, tmp_path, 
     assert "not listened to" in (tmp_path / "p.html").read_text()
 
 
+def test_forty_rows_of_a_kind_are_listed_and_twelve_of_them_played(tmp_path):
+    rows = plain_rows("train", 110)
+    for row in rows[:45]:
+        row["text"] = f"{row['text']} 42"  # digits, which the others write as words
+    corpus = write_corpus(tmp_path / "digits", rows)
+    settings = ["data.eval_splits=[]", f"data.dataset_cache_dir={tmp_path}/cache"]
+    page = tmp_path / "page.html"
+    assert main.main(["data", "inspect", str(corpus), *settings, "--to", str(page)]) == 0
+    listed = played = 0
+    digits = False
+    for name, attributes in Page(page.read_text()).elements:
+        if name == "article":
+            digits = "digits" in (attributes.get("data-kinds") or "").split()
+            listed += digits
+        played += digits and name == "audio"
+    assert (listed, played) == (40, 12)
+
+
 def test_a_sample_bounds_what_is_listened_to_and_not_what_is_counted(clean, tmp_path, capsys):
     assert main.main(["data", "inspect", *clean, "--sample", "4", "--to", "p.html"]) == 0
     split = json.loads((tmp_path / "p.json").read_text())["splits"]["train"]
