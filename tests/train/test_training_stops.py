@@ -98,8 +98,16 @@ def test_a_stopped_training_resumes_to_the_same_weights(tmp_path, number):
     assert all(torch.equal(value, weights(resumed)[n]) for n, value in weights(straight).items())
 
 
+@pytest.fixture
+def unsilenced():
+    """SIGHUP as a terminal gives it: under nohup it would stay silent."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_an_evaluation_is_left_in_the_middle_of_a_batch(tmp_path, number):
+def test_an_evaluation_is_left_in_the_middle_of_a_batch(tmp_path, number, unsilenced):
     def transcribe(clips):
         os.kill(os.getpid(), number)
         for _ in range(600):  # a model that writes without end
