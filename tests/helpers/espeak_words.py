@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 
@@ -30,8 +34,18 @@ class _Event(ctypes.Structure):
 def spoken(text: str, *, voice: str = "en-us", rate: int = 150) -> tuple[np.ndarray, int, list]:
     """A sentence: float32 [samples], their hertz, and when each of its words begins in seconds.
 
-    Runs in the one library of the process, whose callback is put back by the next use of Mynah's.
+    In a process of its own: the library waits for ever where one process uses it in two ways.
     """
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "spoken.npz"
+        subprocess.run(
+            [sys.executable, __file__, text, voice, str(rate), str(path)], check=True, timeout=60
+        )
+        with np.load(path) as held:
+            return held["audio"], int(held["hertz"]), held["words"].tolist()
+
+
+def _spoken(text: str, voice: str, rate: int) -> tuple[np.ndarray, int, list]:
     path, data = _locate()
     library = ctypes.CDLL(path)
     hertz = library.espeak_Initialize(_RETRIEVAL, 0, data.encode(), 0)
@@ -60,3 +74,8 @@ def spoken(text: str, *, voice: str = "en-us", rate: int = 150) -> tuple[np.ndar
     library.espeak_Synchronize()
     audio = np.frombuffer(b"".join(chunks), dtype=np.int16).astype(np.float32) / 32768
     return audio, hertz, [words[one] for one in sorted(words)]
+
+
+if __name__ == "__main__":
+    audio, hertz, words = _spoken(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    np.savez(sys.argv[4], audio=audio, hertz=hertz, words=words)
