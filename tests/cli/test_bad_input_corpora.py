@@ -31,7 +31,9 @@ from mynah.data.tables import shards as table_shards
 from mynah.errors import UserError
 from mynah.training.resuming.resume import read_about
 
-TRAIN = "mynah train data.dataset_name=./corpus data.eval_splits=[test]"
+TRAIN = (
+    "mynah train data.dataset_name=./corpus data.eval_splits=[test] data.on_other_script=drop"
+)
 SMALL = (
     "model=small model.encoder.layers=1 training.max_steps=6 training.eval_steps=6 "
     "training.per_device_train_batch_size=8 evaluation.bootstrap_samples=50"
@@ -125,7 +127,12 @@ def broken_later(trained) -> tuple[Path, list[str], list[str], str]:
 
 
 def _prepare(folder: Path, cache: Path, **settings):
-    config = DataConfig(dataset_name="corpus", eval_splits=["test"], dataset_cache_dir=str(cache))
+    config = DataConfig(
+        dataset_name="corpus",
+        eval_splits=["test"],
+        on_other_script="drop",
+        dataset_cache_dir=str(cache),
+    )
     for name, value in settings.items():
         setattr(config, name, value)
     return prepare(config, working_directory=folder)

@@ -136,7 +136,7 @@ BAD = [
     (["+experiments=tset"], "src/train_hydra.py +experiments=test"),
     (["training.max_steps=many"], "takes a whole number"),
     (["training.learning_rate=30"], "from 0 to 1, not 30"),
-    (["--learning_rate", "3"], "src/train_hydra.py training.learning_rate=3"),
+    (["--learning_rate", "3"], "src/train_hydra.py training.learning_rate=1"),
     (["--cfg", "job", "-m", "training.seed=1,2"], "do not go together"),
     (["--config-dir", "nowhere"], "There is no directory nowhere"),
     (["training.bf16=true", "training.fp16=true"], "exclude each other"),
