@@ -299,7 +299,17 @@ def evaluated(checkpoint: Path, place: Path, *more: str):
     return forked_commands.run(words, place, own, timeout=_SECONDS)
 
 
-@pytest.mark.parametrize("name", CASES)
+def _marked() -> list[object]:
+    """All cases; of each kind two are in the fast tests."""
+    seen: Counter[str] = Counter()
+    marked: list[object] = []
+    for name, (kind, _, _) in CASES.items():
+        seen[kind] += 1
+        marked.append(name if seen[kind] <= 2 else pytest.param(name, marks=pytest.mark.long))
+    return marked
+
+
+@pytest.mark.parametrize("name", _marked())
 def test_a_hostile_checkpoint_does_no_harm(name, saved, tmp_path):
     _, adapter, change = CASES[name]
     checkpoint = tmp_path / "given" / "checkpoint-2"
