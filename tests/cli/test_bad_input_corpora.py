@@ -31,9 +31,7 @@ from mynah.data.tables import shards as table_shards
 from mynah.errors import UserError
 from mynah.training.resuming.resume import read_about
 
-TRAIN = (
-    "mynah train data.dataset_name=./corpus data.eval_splits=[test] data.on_other_script=drop"
-)
+TRAIN = "mynah train data.dataset_name=./corpus data.eval_splits=[test] data.on_other_script=drop"
 SMALL = (
     "model=small model.encoder.layers=1 training.max_steps=6 training.eval_steps=6 "
     "training.per_device_train_batch_size=8 evaluation.bootstrap_samples=50"
