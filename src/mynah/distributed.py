@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -146,6 +147,7 @@ def start(
     )
     _watch = Watch(ranks, timeout_seconds)
     _watch.start(store)
+    atexit.register(_watch.stop)
 
 
 def agree(values: Mapping[str, Any]) -> None:

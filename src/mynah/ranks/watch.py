@@ -77,17 +77,19 @@ class Watch:
             self._threads.append(thread)
             thread.start()
 
+    def stop(self) -> None:
+        """Look no more: in torch's hands when the interpreter ends, a thread takes it along."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join(_ANSWER_SECONDS)
+
     def finish(self, reason: str | None = None) -> None:
         """Say that this process ends, and look no more.
 
         Args:
             reason: Why it ends early; None: its work is done.
         """
-        self._over.set()
-        # One would write over what is said here, or, in torch's hands when the interpreter ends,
-        # take the process with it.
-        for thread in self._threads:
-            thread.join(_ANSWER_SECONDS)
+        self.stop()  # else it would write over what is said here
         first = reason.splitlines()[0] if reason else ""
 
         def say() -> None:
