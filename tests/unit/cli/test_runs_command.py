@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mynah import console
 from mynah.cli.main import main
 
 
@@ -53,6 +54,7 @@ def write_run(
 @pytest.fixture
 def outputs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(console.console(), "_width", 120)  # whatever a test before left it at
     monkeypatch.setenv("COLUMNS", "200")
     return tmp_path / "outputs"
 
