@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from mynah.cli.commands import Command, listed, run_command
+from mynah.cli.exit_status import exit_status
 from mynah.stopping import signals
 
 COMMANDS = {
@@ -63,8 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signals.take_over()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("--help", "-h"):
-        print(_HELP)
-        return 0
+        return exit_status(lambda: print(_HELP, flush=True))
     if arguments[0] == "--version":
         from mynah.machine import __version__
 
