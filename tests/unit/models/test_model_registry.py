@@ -66,7 +66,7 @@ def test_a_name_out_of_reach_says_what_works_without_a_network(hub_cache):
     message = refusal(pretrained="facebook/wav2vec2-base-960h")
     assert "facebook/wav2vec2-base-960h is not on this machine" in message
     assert "hf download facebook/wav2vec2-base-960h" in message
-    assert "model=default and model=small" in message
+    assert "model=small needs no download" in message
 
 
 def test_a_name_that_cannot_be_one_is_said_to_be_none(hub_cache):

@@ -223,7 +223,7 @@ def test_a_beam_search_has_no_probability_of_one_path(checkpoints, clips):
 def test_the_language_is_that_of_the_clip_or_the_settings_or_is_identified(checkpoints, clips):
     families_own = families.build("seq2seq", checkpoints, language=None)
     named, identified = families_own.transcribe([Clip(clips[0], "de"), Clip(clips[0])])
-    assert named.language == "de" and identified.language in families_own._prompts.languages
+    assert named.language == "de" and identified.language in families_own.prompts.languages
     fixed = families.build("seq2seq", checkpoints, language="en")
     assert fixed.transcribe([Clip(clips[0], "de")])[0].language == "en"
     audio_llm = families.build("audio_llm", checkpoints)
