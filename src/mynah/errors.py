@@ -157,8 +157,10 @@ def fault_of_machine(problem: BaseException) -> UserError | None:
 
 
 def _chain(problem: BaseException | None) -> Iterator[BaseException]:
-    """An error and those that it came from, up to a user's mistake."""
-    while problem is not None and not isinstance(problem, UserError):
+    """An error and those that it came from, each once, up to a user's mistake."""
+    seen: set[int] = set()  # libraries raise errors again that then come from each other
+    while problem is not None and not isinstance(problem, UserError) and id(problem) not in seen:
+        seen.add(id(problem))
         yield problem
         problem = problem.__cause__ or problem.__context__
 
