@@ -63,7 +63,10 @@ def test_a_ctc_model_is_exported_with_both_proofs_and_a_card_whose_code_runs(fol
         ("outputs/model --to ctranslate2 --output there", "holds Whisper models"),
         ("outputs/model --to onnx --output there --dtype int8", "stores float32, not int8"),
         ("nowhere --to onnx --output there", "nowhere"),
-        ("outputs/model --to onnx --output there data.datset_name=x", "data.dataset_name"),
+        (
+            "outputs/model --to onnx --output there data.datset_name=x",
+            "mynah export outputs/model --to onnx --output there data.dataset_name=x",
+        ),
     ],
 )
 def test_mistakes_are_named_and_nothing_is_written(folder, arguments, said):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import shlex
 from collections.abc import Sequence
 
 from mynah.cli.exit_status import exit_status
@@ -66,10 +68,11 @@ def _count(text: str) -> int:
 
 def _export(parsed: argparse.Namespace) -> None:
     from mynah.cli.settings import read_settings
-    from mynah.config.values import argument
 
-    typed = [argument("eval_checkpoint", parsed.model), *parsed.settings]
-    composed = read_settings(typed, _COMMAND, trains=False)
+    typed = [_COMMAND, shlex.quote(parsed.model), "--to", parsed.to, "--output"]
+    command = " ".join([*typed, shlex.quote(parsed.output)])
+    composed = read_settings(parsed.settings, command, trains=False)
+    config = dataclasses.replace(composed.config, eval_checkpoint=parsed.model)
 
     from mynah.export.exporting import export, request_of, show
     from mynah.export.targets import chosen
@@ -81,7 +84,7 @@ def _export(parsed: argparse.Namespace) -> None:
         target,
         parsed.dtype,
         parsed.utterances,
-        composed.config,
+        config,
         composed.origins,
     )
     show(export(request, target), request.folder)
