@@ -33,7 +33,7 @@ NOT_RUN = {
             "mynah export outputs/model --to ctranslate2 --output exported",
             "mynah export outputs/model --to ggml --output exported",
         ),
-        "needs a Whisper of OpenAI's vocabulary: tests/real/test_export.py",
+        "needs a Whisper of OpenAI's vocabulary: tests/real/test_real_export.py",
     ),
     "srun --ntasks=4 mynah train +experiments=production": "needs a SLURM cluster",
 }

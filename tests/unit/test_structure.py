@@ -118,6 +118,12 @@ def test_no_folder_holds_more_than_a_stranger_can_look_through():
     assert list(full_folders(SOURCE)) == []
 
 
+def test_each_file_of_tests_has_a_name_of_its_own():
+    # Pytest imports them by their bare names: the second of a name is an error of the collection.
+    names = Counter(file.name for file in TESTS.rglob("*.py") if file.name != "conftest.py")
+    assert [name for name, times in names.items() if times > 1] == []
+
+
 @pytest.fixture
 def crooked(tmp_path):
     """A package with one of each fault."""
