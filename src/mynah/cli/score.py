@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 
 _COMMAND = "mynah score"
 _NORMALIZERS = ("none", "basic", "whisper_basic", "whisper_english")
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     """Score a file of hypotheses against a file of references.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     return exit_status(lambda: _score(parsed))
