@@ -51,14 +51,9 @@ def without_network(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def trainings(tmp_path_factory, data_cache, hub, request):
-    """The guide's trainings by name; those that a collected test names begin at once."""
-    runs = Trainings(tmp_path_factory.mktemp("trainings"), hub)
-    for item in request.session.items:
-        for name in (mark for one in item.iter_markers("trains") for mark in one.args):
-            runs.start(name)
-    yield runs
-    runs.close()
+def trainings(tmp_path_factory, data_cache, hub) -> Trainings:
+    """The guide's trainings by name."""
+    return Trainings(tmp_path_factory.mktemp("trainings"), hub)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +62,3 @@ def trained(trainings: Trainings) -> Path:
     folder, done = trainings["default"]
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "trains(name): needs a training of guide_commands.py")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -121,27 +120,18 @@ TRAININGS = {
 
 
 class Trainings:
-    """Runs each training once a session, two at a time, as soon as it is known to be wanted."""
+    """Runs each training once a session."""
 
     def __init__(self, root: Path, hub: dict[str, str]) -> None:
         self._root = root
         self._hub = hub
-        self._pool = ThreadPoolExecutor(max_workers=2)
-        self._started: dict[str, Future[tuple[Path, CompletedProcess[str]]]] = {}
-
-    def start(self, name: str) -> None:
-        """Begin a training of ``TRAININGS`` unless it has begun."""
-        if name not in self._started:
-            self._started[name] = self._pool.submit(self._run, name)
+        self._ended: dict[str, tuple[Path, CompletedProcess[str]]] = {}
 
     def __getitem__(self, name: str) -> tuple[Path, CompletedProcess[str]]:
         """The folder in which the command was typed, and the ended process."""
-        self.start(name)
-        return self._started[name].result()
-
-    def close(self) -> None:
-        """Wait for what has begun; begin no more."""
-        self._pool.shutdown(cancel_futures=True)
+        if name not in self._ended:
+            self._ended[name] = self._run(name)
+        return self._ended[name]
 
     def _run(self, name: str) -> tuple[Path, CompletedProcess[str]]:
         folder = clone(self._root / name)

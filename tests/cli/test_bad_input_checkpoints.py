@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from workspaces import SMALL, assert_refused, run, run_directories
 
-pytestmark = pytest.mark.trains("default")
 EVAL = "python src/train_hydra.py eval_checkpoint="
 RESUME = "python src/train_hydra.py resume_from_checkpoint="
 

@@ -88,7 +88,6 @@ def go_on(folder: Path, place: str) -> None:
     assert_trained(folder, done, utterances={"validation": 4}, settings={})
 
 
-@pytest.mark.trains("default")
 def test_an_evaluation_ends_within_seconds_of_a_signal(trained, tmp_path):
     folder = clone(tmp_path / "clone")
     command = f"mynah eval {trained}/outputs/model/checkpoint-2 data.max_eval_samples=200"
@@ -114,7 +113,6 @@ def test_an_evaluation_ends_within_seconds_of_a_signal(trained, tmp_path):
     assert not (directory / "evaluation" / "results.json").exists()
 
 
-@pytest.mark.trains("default")
 def test_two_runs_at_the_same_moment_get_two_directories_where_the_commands_were_typed(
     trained, tmp_path
 ):

@@ -15,7 +15,6 @@ def copy_of(folder, tmp_path):
     return shutil.copytree(folder, tmp_path / "clone", symlinks=True)
 
 
-@pytest.mark.trains("default")
 def test_a_checkpoint_is_measured_on_its_own_data_and_gives_the_same_rates(trained, tmp_path):
     folder = copy_of(trained, tmp_path)
     model = (folder / "outputs" / "model").resolve()
@@ -33,7 +32,6 @@ def test_a_checkpoint_is_measured_on_its_own_data_and_gives_the_same_rates(train
     assert not (second / "model").exists()
 
 
-@pytest.mark.trains("test")
 def test_an_experiment_beside_a_checkpoint_says_what_it_is_measured_on(trainings, tmp_path):
     trained, _ = trainings["test"]
     folder = copy_of(trained, tmp_path)

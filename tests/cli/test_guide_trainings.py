@@ -9,16 +9,13 @@ from guide_commands import TRAININGS
 from workspaces import assert_trained
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.trains(name)) for name in TRAININGS]
-)
+@pytest.mark.parametrize("name", TRAININGS)
 def test_the_guides_training_ends_in_a_complete_model_and_a_report(trainings, name):
     folder, done = trainings[name]
     training = TRAININGS[name]
     assert_trained(folder, done, utterances=training.utterances, settings=training.settings)
 
 
-@pytest.mark.trains("default")
 def test_a_person_sees_what_will_be_spent_what_came_out_and_what_to_type_next(trainings):
     folder, done = trainings["default"]
     for part in ("estimated time", "WER %", "reference:", "outputs/model -> outputs/"):
@@ -29,14 +26,12 @@ def test_a_person_sees_what_will_be_spent_what_came_out_and_what_to_type_next(tr
     assert (folder / following / "mynah.json").is_file()
 
 
-@pytest.mark.trains("several overrides")
 def test_lora_where_nothing_is_pretrained_is_a_notice_and_the_run_continues(trainings):
     _, done = trainings["several overrides"]
     assert done.returncode == 0
     assert "model.lora_r" in done.stdout + done.stderr
 
 
-@pytest.mark.trains("my_experiment")
 def test_the_guides_own_experiment_trains_where_it_says(trainings):
     folder, _ = trainings["my_experiment"]
     model = folder / "outputs" / "my_experiment"

@@ -85,7 +85,6 @@ def test_a_corpus_that_is_not_there_is_named_before_the_model_is_loaded(trained)
     assert_refused(run(trained, "mynah eval outputs/model missing.jsonl"), "missing.jsonl")
 
 
-@pytest.mark.trains("default")
 def test_the_guide_s_evaluation_with_an_experiment_of_another_model(trainings, tmp_path):
     """Word for word: the checkpoint is that of the default training, the experiment `test`."""
     folder, done = trainings["default"]

@@ -1,35 +1,49 @@
 """Commands as processes of their own that share what takes seconds to import.
 
-A first process imports torch, transformers and Mynah, and is forked for each command. It has the
-environment of its commands from its start, for libraries read theirs while they are imported. On
-macOS, where a process that has loaded the system's frameworks may not be forked, each command
-starts from nothing.
+A first process imports torch, transformers and Mynah, and is forked for each command. The child
+takes its command's environment over, and has the libraries that read theirs while they were
+imported read it again. On macOS, where a process that has loaded the system's frameworks may not
+be forked, each command starts from nothing.
 """
 
 from __future__ import annotations
 
 import atexit
+import gc
+import importlib
 import json
 import os
+import pkgutil
 import runpy
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-# A process that was forked for few commands makes room for the next environment's.
-MOST = 3
 PROGRAMS = {
     "mynah": [sys.executable, "-m", "mynah.cli"],
     "python": [sys.executable],
     "torchrun": [sys.executable, "-m", "torch.distributed.run"],
     "accelerate": [sys.executable, "-m", "accelerate.commands.accelerate_cli"],
 }
+# The variables that a forked child can take over; with others a command starts from nothing.
+LATE = ("HF_", "MYNAH_", "PYTHONPATH", "PYTEST_CURRENT_TEST", "COMP_")
+# The modules that read such variables while they are imported.
+READ_EARLY = ("huggingface_hub.constants", "datasets.config")
+# What most commands import sooner or later, beside all of Mynah.
+SHARED = (
+    "datasets", "hydra.core.plugins", "jiwer", "peft", "safetensors.torch", "scipy.signal",
+    "soundfile", "torch._dynamo", "torch.distributed", "torch.utils.tensorboard",
+    "transformers.models.parakeet.modeling_parakeet",
+    "transformers.models.whisper.modeling_whisper", "transformers.trainer",
+)  # fmt: skip
 
 
 def run(
@@ -37,34 +51,32 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command line to its end, ``mynah …`` or ``python FILE …`` in a forked process.
 
-    Other programs start from nothing, as does the first command of an environment.
+    Other programs start from nothing, as does a command whose environment a process has to have
+    from its start.
     """
     for name in ("mynah", "python"):
         if words[: len(PROGRAMS[name])] == PROGRAMS[name]:
             words = [name, *words[len(PROGRAMS[name]) :]]
             break
-    place = frozenset(environment.items())
-    _asked[place] += 1
     forkable = sys.platform != "darwin" and (
         words[0] == "mynah" or (words[0] == "python" and words[1].endswith(".py"))
     )
-    if not forkable or (place not in _forkers and _asked[place] < 2):
-        return subprocess.run(
-            [*PROGRAMS.get(words[0], words[:1]), *words[1:]],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-    if place not in _forkers:
-        if len(_forkers) == MOST:
-            _forkers.pop(min(_forkers, key=lambda kept: _asked[kept])).close()
-        _forkers[place] = _Forker(environment)
-    return _forkers[place].run(words, folder, timeout)
+    with _one_at_a_time:
+        if forkable and not _forkers:
+            _forkers.append(_Forker(environment))
+        if forkable and _forkers[0].may_run(environment):
+            return _forkers[0].run(words, folder, environment, timeout)
+    return subprocess.run(
+        [*PROGRAMS.get(words[0], words[:1]), *words[1:]],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -92,13 +104,14 @@ class Commands:
 
 
 class _Forker:
-    """The first process of an environment.
+    """The process that is forked for each command.
 
     Args:
-        environment: Its own, and that of each command.
+        environment: Its own, and that of the first command.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
         self._logs = Path(tempfile.mkdtemp(prefix="commands-"))
         self._process = subprocess.Popen(
             [sys.executable, __file__],
@@ -108,11 +121,28 @@ class _Forker:
             text=True,
         )
 
-    def run(self, words: list[str], folder: Path, timeout: int) -> subprocess.CompletedProcess[str]:
+    def may_run(self, environment: Mapping[str, str]) -> bool:
+        """Whether a child can take an environment over."""
+        differing = dict(environment.items() ^ self._environment.items())
+        if not all(name.startswith(LATE) for name in differing):
+            return False
+        own = [Path(folder).resolve() for folder in _search_path(self._environment)]
+        others = [
+            folder
+            for folder in map(Path, _search_path(environment))
+            if folder.resolve() not in own and folder.is_dir()
+        ]
+        # What hides a module has to be found before that is loaded.
+        return not any(path.stem in sys.modules for folder in others for path in folder.iterdir())
+
+    def run(
+        self, words: list[str], folder: Path, environment: Mapping[str, str], timeout: int
+    ) -> subprocess.CompletedProcess[str]:
         requests, answers = self._process.stdin, self._process.stdout
         assert requests is not None and answers is not None
         request = {"folder": str(folder), "words": words, "logs": str(self._logs)}
-        print(json.dumps(request | {"timeout": timeout}), file=requests, flush=True)
+        request |= {"environment": dict(environment), "timeout": timeout}
+        print(json.dumps(request), file=requests, flush=True)
         status = int(answers.readline())
         if status == -signal.SIGALRM:
             raise subprocess.TimeoutExpired(words, timeout)
@@ -124,29 +154,63 @@ class _Forker:
         shutil.rmtree(self._logs, ignore_errors=True)
 
 
-_forkers: dict[frozenset[tuple[str, str]], _Forker] = {}
-_asked: Counter[frozenset[tuple[str, str]]] = Counter()
+_one_at_a_time = threading.Lock()
+_forkers: list[_Forker] = []
 
 
 @atexit.register
 def _close() -> None:
-    for forker in _forkers.values():
+    for forker in _forkers:
         forker.close()
 
 
+def _search_path(environment: Mapping[str, str]) -> list[str]:
+    named = environment.get("PYTHONPATH", "").split(os.pathsep)
+    return [str(Path(folder).absolute()) for folder in named if folder]
+
+
 def _serve(requests: IO[str]) -> None:
-    import peft
-    import torch
-    import transformers
+    import mynah
 
-    import mynah.run
-
-    assert peft and torch and transformers and mynah.run
+    own = [one.name for one in pkgutil.walk_packages(mynah.__path__, "mynah.")]
+    for name in [*SHARED, *own]:
+        if not name.endswith("__main__"):
+            with suppress(ImportError):  # an extra that is not installed
+                importlib.import_module(name)
+    sys.modules["hydra.core.plugins"].Plugins.instance()
+    gc.freeze()  # a child that collects garbage would copy what it shares
     for line in requests:
         child = os.fork()
         if child == 0:
             os._exit(_run(json.loads(line)))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _take_over(environment: Mapping[str, str]) -> None:
+    """Change the environment, and what was read of it while modules were imported."""
+    inherited = _search_path(os.environ)
+    kept = [folder for folder in sys.path[1:] if folder not in inherited]
+    sys.path[1:] = [*_search_path(environment), *kept]
+    os.environ.clear()
+    os.environ.update(environment)
+    changed = {}
+    for module in map(sys.modules.__getitem__, READ_EARLY):
+        before = dict(vars(module))
+        importlib.reload(module)
+        changed |= {
+            name: (before[name], value)
+            for name, value in vars(module).items()
+            if name.isupper() and name in before and before[name] != value
+        }
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith(("huggingface_hub", "transformers", "peft")):
+            for name in changed.keys() & vars(module).keys():
+                before, now = changed[name]
+                if vars(module)[name] == before:
+                    setattr(module, name, now)
+    from huggingface_hub import constants, hf_api
+
+    hf_api.api.endpoint = constants.ENDPOINT
 
 
 def _run(request: dict[str, Any]) -> int:
@@ -160,6 +224,7 @@ def _run(request: dict[str, Any]) -> int:
         os.dup2(log, number)
         os.close(log)
     os.chdir(request["folder"])
+    _take_over(request["environment"])
     program, *rest = request["words"]
     status: object
     try:
