@@ -14,54 +14,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mynah.machine import __version__
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
     from mynah.evaluation.evaluate import Evaluation
-    from mynah.inference.recognizer import Recognizer
+    from mynah.inference.load import load
     from mynah.run import Run
 
 __all__ = ["__version__", "evaluate", "load", "prepare", "train"]
 
 
-def load(
-    model: str | Path,
-    *,
-    settings: Sequence[str] = (),
-    revision: str | None = None,
-    offline: bool = False,
-    device: str | None = None,
-    aligner: str | Path | None = None,
-) -> Recognizer:
-    """A recognizer that decodes as its error rate was measured.
+def __getattr__(name: str) -> Any:
+    """``load``, imported when it is first asked for."""
+    if name == "load":
+        from mynah.inference.load import load
 
-    Args:
-        model: A checkpoint or a run of Mynah, adapters among them; a folder of transformers; or
-            a name of the Hugging Face hub.
-        settings: Settings of decoding as ``mynah eval`` takes them, as
-            ``model.language_model=none`` or ``model.language=de``.
-        revision: Branch, tag or commit of a hub model.
-        offline: Load nothing that is not on this machine.
-        device: As torch names it, ``cpu`` or ``cuda:0``; None: an accelerator where there is one.
-        aligner: A CTC model that times the words of a model that does not, named likewise.
-
-    Raises:
-        UserError: There is no such model, it is damaged, what it builds on is gone, or a setting
-            does not fit it.
-    """
-    from mynah.inference.load import load
-
-    return load(
-        model,
-        settings=settings,
-        revision=revision,
-        offline=offline,
-        device=device,
-        aligner=aligner,
-    )
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def train(settings: Sequence[str] = ()) -> Run:

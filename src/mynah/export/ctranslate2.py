@@ -13,8 +13,8 @@ from mynah.export.target import Said, Sample, Target
 from mynah.export.whisper import (
     check_whisper,
     greedy_in_window,
-    languages,
     of_whisper,
+    run_whisper,
     window_features,
 )
 from mynah.models.text.tokenizers import text_of
@@ -89,14 +89,11 @@ class CTranslate2(Target):
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
         greedy: bool, dtype: str,
     ) -> Said:  # fmt: skip
-        whisper = of_whisper(family)
-        lines, _ = start(
+        return run_whisper(
             program,
+            of_whisper(family),
             folder,
-            audios=[sample.audio for sample in samples],
-            languages=languages(whisper, samples),
-            task=whisper.usage.task or "transcribe",
+            samples,
             greedy=greedy,
             compute_type=_COMPUTES[dtype],
         )
-        return Said([line["text"] for line in lines], sum(line["seconds"] for line in lines))

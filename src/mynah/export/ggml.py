@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 import numpy as np
 
 from mynah.errors import UserError
-from mynah.export.runtimes import Program, start
+from mynah.export.runtimes import Program
 from mynah.export.target import Said, Sample, Target
-from mynah.export.whisper import check_whisper, greedy_in_window, languages, of_whisper
+from mynah.export.whisper import check_whisper, greedy_in_window, of_whisper, run_whisper
 
 if TYPE_CHECKING:
     from mynah.models.family import Family
@@ -96,16 +96,7 @@ class Ggml(Target):
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
         greedy: bool, dtype: str,
     ) -> Said:  # fmt: skip
-        whisper = of_whisper(family)
-        lines, _ = start(
-            program,
-            folder / FILE,
-            audios=[sample.audio for sample in samples],
-            languages=languages(whisper, samples),
-            task=whisper.usage.task or "transcribe",
-            greedy=greedy,
-        )
-        return Said([line["text"] for line in lines], sum(line["seconds"] for line in lines))
+        return run_whisper(program, of_whisper(family), folder / FILE, samples, greedy=greedy)
 
 
 def openai_name(name: str) -> str:

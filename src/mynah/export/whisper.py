@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mynah.errors import UserError
-from mynah.export.target import Sample, layouts_for
+from mynah.export.runtimes import Program, start
+from mynah.export.target import Said, Sample, layouts_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,3 +67,26 @@ def window_features(family: Seq2Seq, audio: np.ndarray) -> np.ndarray:
     padded = family.frontend.pad([family.features(audio)], window)["input_features"]
     found: np.ndarray = padded[0].numpy().T
     return found
+
+
+def run_whisper(
+    program: Program, family: Seq2Seq, target: Path, samples: Sequence[Sample], **more: Any
+) -> Said:
+    """What a program of Whisper's makes of recordings, each in its language.
+
+    Args:
+        program: It.
+        family: The model that was written.
+        target: What the program loads.
+        samples: The recordings.
+        more: What else the program is given.
+    """
+    lines, _ = start(
+        program,
+        target,
+        audios=[sample.audio for sample in samples],
+        languages=languages(family, samples),
+        task=family.usage.task or "transcribe",
+        **more,
+    )
+    return Said([line["text"] for line in lines], sum(line["seconds"] for line in lines))

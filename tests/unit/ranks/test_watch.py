@@ -54,6 +54,20 @@ def meeting(monkeypatch):
         one.finish("the test is over")
 
 
+@pytest.fixture
+def first_elsewhere(monkeypatch):
+    """A first rank in a process of its own, and where the second of the two meets it."""
+    monkeypatch.setattr(watches, "_ANSWER_SECONDS", 2.0)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [sys.executable, "-c", FIRST, str(port)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "there\n"
+        yield process, Ranks(1, 2, "127.0.0.1", port)
+        process.kill()
+
+
 def wait_for(condition):
     end = time.monotonic() + 20
     while not condition():
@@ -108,22 +122,15 @@ def test_one_that_was_killed_on_this_machine_is_not_waited_for(meeting):
     assert "Rank 1 of this training ended: it was killed" in ended[0]
 
 
-def test_a_first_process_that_is_stopped_ends_the_others(monkeypatch, capsys):
+def test_a_first_process_that_is_stopped_ends_the_others(first_elsewhere, monkeypatch, capsys):
     """It holds what they share: nobody is answered any more, not even with an error."""
     monkeypatch.setattr(watches, "_PULSE_SECONDS", 0.1)
     monkeypatch.setattr(watches, "_SAID_SECONDS", 0.5)
-    monkeypatch.setattr(watches, "_ANSWER_SECONDS", 2.0)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    first = subprocess.Popen(
-        [sys.executable, "-c", FIRST, str(port)], stdout=subprocess.PIPE, text=True
-    )
+    first, place = first_elsewhere
     ended: list[str] = []
-    second = Watch(Ranks(1, 2, "127.0.0.1", port), 2.0, lambda error: ended.append(str(error)))
+    second = Watch(place, 2.0, lambda error: ended.append(str(error)))
     try:
-        assert first.stdout.readline() == "there\n"
-        second.start(connection(Ranks(1, 2, "127.0.0.1", port), 5.0))
+        second.start(connection(place, 5.0))
         time.sleep(3.0)
         assert ended == []
         first.send_signal(signal.SIGSTOP)
@@ -136,19 +143,11 @@ def test_a_first_process_that_is_stopped_ends_the_others(monkeypatch, capsys):
         second.finish()
 
 
-def test_a_first_process_that_is_done_and_gone_ends_nobody(monkeypatch):
+def test_a_first_process_that_is_done_and_gone_ends_nobody(first_elsewhere, monkeypatch):
     monkeypatch.setattr(watches, "_PULSE_SECONDS", 0.05)
     monkeypatch.setattr(watches, "_GRACE_SECONDS", 0.2)
-    monkeypatch.setattr(watches, "_ANSWER_SECONDS", 2.0)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    first = subprocess.Popen(
-        [sys.executable, "-c", FIRST, str(port)], stdout=subprocess.PIPE, text=True
-    )
-    assert first.stdout.readline() == "there\n"
+    first, place = first_elsewhere
     ended = []
-    place = Ranks(1, 2, "127.0.0.1", port)
     second = Watch(place, 2.0, lambda error: ended.append(str(error)))
     second.start(connection(place, 5.0))
     wait_for(lambda: second._seen[0])

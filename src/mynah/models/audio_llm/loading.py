@@ -10,7 +10,7 @@ from mynah.models.audio_llm.architecture import Architecture
 from mynah.models.audio_llm.processor import Processor
 from mynah.models.audio_llm.registry import ARCHITECTURES
 from mynah.models.audio_llm.tuning import tuning_of
-from mynah.models.pretrained import hub, weight_files
+from mynah.models.pretrained import hub, hub_errors, weight_files
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.pretrained.usage import RecordedUsage
 
@@ -92,11 +92,7 @@ def audio_llm_processor(architecture: Architecture[Processor], part: PretrainedP
             fix="Name a recognizer with its tokenizer and preprocessor_config.json.",
         ) from None
     if getattr(found, "tokenizer", None) is None:
-        raise UserError(
-            f"{part.name} has no tokenizer.",
-            where=part.setting,
-            fix="Name a recognizer with its tokenizer.json.",
-        )
+        raise hub_errors.no_tokenizer(part.name, part.setting)
     return found
 
 

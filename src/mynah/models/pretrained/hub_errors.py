@@ -141,3 +141,12 @@ def _did_you_mean(name: str) -> str:
         known += [str(folder) for folder in parent.iterdir() if folder.is_dir()]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
     return f"Did you mean {near[0]}? " if near and near[0] != name else ""
+
+
+def no_tokenizer(name: str, setting: str) -> UserError:
+    """The error of a recognizer that came without one."""
+    return UserError(
+        f"{name} has no tokenizer.",
+        where=setting,
+        fix="Name a recognizer with its tokenizer.json.",
+    )

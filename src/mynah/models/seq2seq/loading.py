@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mynah.config.tuning import FROZEN, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.lora import adapters
-from mynah.models.pretrained import hub, weights
+from mynah.models.pretrained import hub, hub_errors, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.pretrained.usage import RecordedUsage, record_generation
 from mynah.models.seq2seq.registry import architecture_of
@@ -170,11 +170,7 @@ def load_processor(part: PretrainedPart, kind: str) -> Any:
     tokenizer = getattr(found, "tokenizer", None)
     # Where there are no files of one, transformers makes a tokenizer without any pieces.
     if tokenizer is None or not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
-        raise UserError(
-            f"{part.name} has no tokenizer.",
-            where=part.setting,
-            fix="Name a recognizer with its tokenizer.json.",
-        )
+        raise hub_errors.no_tokenizer(part.name, part.setting)
     return found
 
 
