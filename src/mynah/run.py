@@ -147,8 +147,10 @@ def train(config: Config, place: RunPlace) -> Run:
     from mynah.evaluation.baseline.change import base_and_tuned
     from mynah.evaluation.baseline.guards import guard_corpora
     from mynah.evaluation.splits import measured
+    from mynah.evaluation.terms.listed import check_terms
     from mynah.training.planning import planned_batches
 
+    check_terms(config)
     with RunRecord.of_run(place.run, config) as record:
         checked = checked_model(config)
         guards = guard_corpora(config, place.working)
@@ -183,7 +185,9 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> 
     from mynah.data.preparation.training_rows import save_account
     from mynah.evaluation.run_report import measured_on, write_report
     from mynah.evaluation.splits import measured
+    from mynah.evaluation.terms.listed import check_terms
 
+    check_terms(settings)
     with RunRecord.of_run(place.run, settings):
         data = prepare(
             settings.data,

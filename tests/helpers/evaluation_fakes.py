@@ -20,6 +20,7 @@ class FakeCorpus:
     texts: list[str]
     durations: np.ndarray = None
     speakers: list[str] = None
+    columns: list[str] = None
     name: str = "validation"
     sample_rate: int = 16000
     fingerprint: str = "f00d"
@@ -33,6 +34,10 @@ class FakeCorpus:
         self.ids = [f"utt-{row}" for row in range(len(self.texts))]
         self.languages = ["en"] * len(self.texts)
         self.contexts = [""] * len(self.texts)
+        self.columns = self.columns or [""] * len(self.texts)
+        self.sources = [""] * len(self.texts)
+        self.channels = np.full(len(self.texts), -1, dtype=np.int32)
+        self.digests = [""] * len(self.texts)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -44,6 +49,9 @@ class FakeCorpus:
         audio[0] = (row + 1) / 10000
         audio[1:] = 0.1 * np.sin(np.arange(1, len(audio)) * 0.2)
         return audio
+
+    def read_as_recorded(self, row: int) -> tuple[np.ndarray, int]:
+        return self.read_audio(row), self.sample_rate
 
     def audio_file(self, row: int) -> Path | None:
         return None

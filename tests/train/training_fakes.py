@@ -146,6 +146,8 @@ class TinyCorpus:
         self.ids = [f"utterance-{row:03d}" for row in range(rows)]
         self.durations = np.array([0.1 * len(text) for text in self.texts])
         self.speakers = self.languages = self.contexts = [""] * rows
+        self.sources = self.columns = self.digests = [""] * rows
+        self.channels = np.full(rows, -1, dtype=np.int32)
 
     def __len__(self) -> int:
         return len(self.ids)

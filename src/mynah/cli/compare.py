@@ -83,7 +83,7 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from mynah.evaluation.comparing.terminal import show_comparison
     from mynah.evaluation.pages.comparison import comparison_page
     from mynah.evaluation.results import to_json
-    from mynah.evaluation.terms.counts import read_terms, score_terms
+    from mynah.evaluation.terms.counts import none_is_said, read_terms, score_terms
     from mynah.evaluation.terms.shown import show_terms, terms_record
     from mynah.files import write_text
 
@@ -102,6 +102,8 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         name = first.normalizer.partition("@")[0]
         listed = read_terms(files.there(here, parsed.terms), name, first.unit)
         terms = [score_terms(scores, listed) for scores in compared.scores]
+        if not terms[0].said:
+            raise none_is_said(terms[0], "--terms")
     show_comparison(compared)
     if terms is not None:
         show_terms(dict(zip(compared.labels, terms, strict=True)))

@@ -1,23 +1,30 @@
-"""``mynah score REF HYP``: error rates of any system's transcripts, from two files."""
+"""``mynah score REF HYP``: error rates of any system's transcripts, and where errors are."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mynah.cli.shared.exit_status import exit_status
 
+if TYPE_CHECKING:
+    from mynah.evaluation.comparing.system import System
+
 _COMMAND = "mynah score"
+_DEFAULT_NORMALIZER = "basic"
 _NORMALIZERS = ("none", "basic", "whisper_basic", "whisper_english")
 _EPILOG = """\
-Files: text with a transcript a line, .trn, .jsonl with id and text, or .stm with .ctm.
+Files: text with a transcript a line, .trn, .jsonl with id and text, or .stm with .ctm; a manifest
+of the Open ASR Leaderboard (.jsonl with text and pred_text) or a run has both texts.
 
 examples:
   mynah score ref.txt hyp.txt
   mynah score ref.trn hyp.trn --normalizer none
   mynah score ref.stm hyp.ctm --json
-  mynah score ref.txt hyp.txt --terms products.txt
+  mynah score ref.txt hyp.txt --terms products.txt --vocabulary train.txt
+  mynah score outputs/2026-11-22/14-03-11 --write sclite
 """
 
 
@@ -41,60 +48,78 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     add = made.add_argument
-    add("reference", metavar="REF", help="the references")
-    add("hypothesis", metavar="HYP", help="the hypotheses")
+    add("reference", metavar="REF", help="the references; or a run, or a manifest with both texts")
+    add("hypothesis", metavar="HYP", nargs="?", help="the hypotheses")
+    add("--split", metavar="NAME", help="the split, where a run has several")
     add(
         "--normalizer",
         choices=_NORMALIZERS,
-        default="basic",
-        help="the text normaliser (default: %(default)s)",
+        help=f"the text normaliser (default: the run's, else {_DEFAULT_NORMALIZER})",
     )
     add("--metrics", metavar="A,B", help="the metrics (default: wer,cer, or mer,cer)")
     add("--terms", metavar="FILE", help="words that matter, one a line: names, codes, products")
+    add("--vocabulary", metavar="FILE", help="text of the training: words it never had, apart")
+    add("--write", metavar="FOLDER", help="write sclite's trn, stm and ctm, and a manifest")
     add("--json", action="store_true", help="all numbers, for programs")
     add("--confusions", type=int, default=10, metavar="N", help="how many are shown (default: 10)")
     return made
 
 
 def _score(parsed: argparse.Namespace) -> None:
+    from mynah import console
     from mynah.evaluation.comparing import files
-    from mynah.evaluation.comparing.record import oddities_record
     from mynah.evaluation.comparing.terminal import show_scores
+    from mynah.evaluation.comparing.written import write_system
+    from mynah.evaluation.findings.findings import findings, findings_record
+    from mynah.evaluation.findings.shown import show_findings
+    from mynah.evaluation.findings.vocabulary import read_words
     from mynah.evaluation.metrics.choice import Choice
     from mynah.evaluation.results import scoring_versions, to_json
     from mynah.evaluation.score import score
-    from mynah.evaluation.terms.counts import read_terms, score_terms
-    from mynah.evaluation.terms.shown import show_terms, terms_record
+    from mynah.evaluation.terms.counts import none_is_said, read_terms
+    from mynah.files import display_path
 
     here = Path.cwd()
-    reference, hypothesis = (
-        files.read_transcripts(files.there(here, typed))
-        for typed in (parsed.reference, parsed.hypothesis)
-    )
-    system = files.joined(reference, hypothesis, parsed.hypothesis)
+    system = _system(parsed, here)
     choice = Choice(tuple(parsed.metrics.split(",")) if parsed.metrics else None)
     choice.check()
+    normalizer = parsed.normalizer or system.normalizer or _DEFAULT_NORMALIZER
     scores = score(
         system.hypotheses,
-        normalizer=parsed.normalizer,
+        normalizer=normalizer,
         bootstrap_samples=1000,
         bootstrap_seed=0,
         choice=choice,
     )
-    terms = None
+    terms = words = None
     if parsed.terms is not None:
-        listed = read_terms(files.there(here, parsed.terms), parsed.normalizer, scores.unit)
-        terms = score_terms(scores, listed)
+        terms = read_terms(files.there(here, parsed.terms), normalizer, scores.unit)
+    if parsed.vocabulary is not None:
+        words = read_words(files.there(here, parsed.vocabulary))
+    found = findings(system.hypotheses, scores, trained_on=words, terms=terms)
+    if found.terms is not None and not found.terms.said:
+        raise none_is_said(found.terms, "--terms")
     if parsed.json:
-        found = {
-            "normalizer": scores.normalizer,
-            **scores.summary(),
-            "wrong_in_kind": oddities_record(scores.per_utterance),
-        }
-        if terms is not None:
-            found["terms"] = terms_record(terms)
-        print(to_json(found | {"versions": scoring_versions()}, indent=2))
-        return
-    show_scores(scores, system.name, parsed.confusions)
-    if terms is not None:
-        show_terms({system.name: terms})
+        numbers = {"normalizer": scores.normalizer, **scores.summary(), **findings_record(found)}
+        print(to_json(numbers | {"versions": scoring_versions()}, indent=2))
+    else:
+        show_scores(scores, system.name, parsed.confusions)
+        show_findings({system.name: found})
+    if parsed.write is not None:
+        written = write_system(here / Path(parsed.write).expanduser(), system, normalizer)
+        if not parsed.json:
+            console.say(f"Written: {', '.join(display_path(file) for file in written)}")
+
+
+def _system(parsed: argparse.Namespace, here: Path) -> System:
+    """What is scored: two files joined, or a run or manifest that has both texts."""
+    from mynah.evaluation.comparing import files
+    from mynah.evaluation.comparing.reading import read_system
+
+    if parsed.hypothesis is None:
+        return read_system(parsed.reference, here, split=parsed.split)
+    reference, hypothesis = (
+        files.read_transcripts(files.there(here, typed))
+        for typed in (parsed.reference, parsed.hypothesis)
+    )
+    return files.joined(reference, hypothesis, parsed.hypothesis)

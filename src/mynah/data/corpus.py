@@ -16,6 +16,7 @@ from mynah.data import characters
 from mynah.data.audio import files
 from mynah.data.audio.files import AudioError
 from mynah.data.pieces import Piece, fingerprint_of
+from mynah.data.tables import beside
 from mynah.data.tables.columns import Column, StoredColumn, numbers
 from mynah.data.tables.table import Table
 
@@ -140,6 +141,11 @@ class Corpus:
     def sources(self) -> Column:
         """Where utterances come from."""
         return self._texts_of("source", lambda piece, held: piece.source or held)
+
+    @cached_property
+    def columns(self) -> Column:
+        """What else the corpus says of utterances: objects of JSON, "" where that is nothing."""
+        return self._texts_of(beside.NAME, lambda piece, held: held)
 
     @cached_property
     def digests(self) -> Column:
@@ -304,8 +310,13 @@ class Corpus:
 
     def _column(self, name: str) -> StoredColumn:
         if name not in self._stored:
-            self._stored[name] = StoredColumn(self._table.column(name))
+            self._stored[name] = StoredColumn(self._held_column(name))
         return self._stored[name]
+
+    def _held_column(self, name: str) -> pa.ChunkedArray:
+        if name == beside.NAME and name not in self._table.column_names:
+            return pa.chunked_array([pa.nulls(self._table.num_rows, pa.string())])
+        return self._table.column(name)
 
     @cached_property
     def _cased_by_language(self) -> bool:

@@ -27,6 +27,8 @@ class Row:
         overshoot_seconds: By how much it may be listed as longer than its recording is; it then
             ends with that.
         fault: Why it cannot be used, where its listing shows that; "" where it does not.
+        columns: What else the corpus says of it, as its speaker's gender: an object of JSON,
+            text by the column's name; "" where that is nothing.
         no_speech: Whether it is known to hold no speech: its transcript is then empty, and it
             is an example to learn from.
     """
@@ -47,3 +49,4 @@ class Row:
     context: str = ""
     overshoot_seconds: float = 0.1
     fault: str = ""
+    columns: str = ""

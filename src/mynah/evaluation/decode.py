@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -218,7 +219,7 @@ class _Results:
     def in_row_order(self) -> list[Hypothesis]:
         corpus = self._corpus
         texts, ids, speakers = corpus.texts, corpus.ids, corpus.speakers
-        languages = corpus.languages
+        languages, columns = corpus.languages, columns_of(corpus)
         durations = corpus.durations
         return [
             Hypothesis(
@@ -229,9 +230,26 @@ class _Results:
                 speaker=speakers[row] or None,
                 error=_reason(self._failures[row]) if row in self._failures else None,
                 language=languages[row],
+                columns=columns[row],
             )
             for row in range(len(corpus))
         ]
+
+
+def columns_of(corpus: Corpus) -> list[dict[str, str]]:
+    """What a corpus says of each utterance beside its speaker and language: its own columns, where
+    it comes from, and the channel that it is on."""
+    found: list[dict[str, str]] = []
+    channels = corpus.channels
+    for row, (source, held) in enumerate(zip(corpus.sources, corpus.columns, strict=True)):
+        own = json.loads(held) if held else {}
+        channel = int(channels[row])
+        found.append(
+            ({"source": source} if source else {})
+            | ({"channel": str(channel)} if channel >= 0 else {})
+            | own
+        )
+    return found
 
 
 def _transcribe(family: Family, clips: dict[int, Clip], results: _Results) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class Hypothesis:
         text: The hypothesis as the model wrote it; "" where ``error`` is set.
         error: Why there is no hypothesis (unreadable audio, a decoding that failed), or None.
         language: ISO 639-1 code of what is spoken, "" where it is not known.
+        columns: What else the corpus says of the utterance, by the column's name.
+        measured: What its recording measures, as ``level_db`` (see ``data/signals``).
     """
 
     id: str
@@ -24,3 +27,5 @@ class Hypothesis:
     speaker: str | None = None
     error: str | None = None
     language: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation import results
 from mynah.evaluation.evaluate import Evaluation
+from mynah.evaluation.findings.findings import Findings, findings
 from mynah.evaluation.pages.page import evaluation_page
 from mynah.evaluation.summary import console_summary
 from mynah.files import write_text
@@ -30,6 +31,7 @@ def write_evaluation(
     corpora: Mapping[str, Corpus],
     worst: int = 50,
     changed: Changes | None = None,
+    found: Mapping[str, Findings] | None = None,
 ) -> Path:
     """Write the three files, each complete or not at all.
 
@@ -43,6 +45,8 @@ def write_evaluation(
         corpora: The corpora by the same names, for the recordings; one may be missing.
         worst: Utterances of each split that get a player, the worst first.
         changed: What tuning changed, where the base was measured.
+        found: What else is found in each; None: it is looked for, without a training's words and
+            without terms.
 
     Returns:
         The page, ``report.html``.
@@ -52,14 +56,17 @@ def write_evaluation(
     about = with_command(about)
     directory.mkdir(parents=True, exist_ok=True)
     created = datetime.now(UTC)
-    found = results.results(
-        evaluations, history=history, about=about, created=created, changed=changed
+    if found is None:
+        found = {name: findings(one.hypotheses, one.scores) for name, one in evaluations.items()}
+    content = results.results(
+        evaluations, found, history=history, about=about, created=created, changed=changed
     )
-    write_text(directory / "results.json", [results.to_json(found, indent=2), "\n"])
+    write_text(directory / "results.json", [results.to_json(content, indent=2), "\n"])
     lines = (results.to_json(record) + "\n" for record in results.utterance_records(evaluations))
     write_text(directory / "utterances.jsonl", lines)
     text = evaluation_page(
         evaluations,
+        found,
         history=history,
         about=about,
         corpora=corpora,

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation import breakdown
 from mynah.evaluation.baseline.record import changes_record
+from mynah.evaluation.findings.findings import findings_record
 from mynah.evaluation.intervals.interval import CONFIDENCE
 from mynah.machine import __version__
 
 if TYPE_CHECKING:
     from mynah.evaluation.baseline.change import Changes
     from mynah.evaluation.evaluate import Evaluation
+    from mynah.evaluation.findings.findings import Findings
     from mynah.evaluation.score import Measure, UtteranceScore
 
-RESULTS_FORMAT = 1  # of both files; raised when a field changes its meaning
+RESULTS_FORMAT = 2  # of both files; raised when a field changes its meaning
 _PACKAGES = (
     "torch",
     "transformers",
@@ -36,18 +38,22 @@ _CONFUSIONS = 100
 
 def results(
     evaluations: Mapping[str, Evaluation],
+    found: Mapping[str, Findings],
     *,
     history: Sequence[Mapping[str, Any]],
     about: Mapping[str, Any],
     created: datetime,
     changed: Changes | None = None,
 ) -> dict[str, Any]:
-    """All numbers of a run's evaluations, and what one needs to know to believe them."""
+    """All numbers of a run's evaluations, and what one needs to know to believe them.
+
+    ``schemas/results-2.json`` says what is in them.
+    """
     return {
         "format": RESULTS_FORMAT,
         "created": created.isoformat(timespec="seconds"),
         "statement": about.get("statement"),
-        "evaluations": {name: _numbers(found) for name, found in evaluations.items()},
+        "evaluations": {name: _numbers(one, found[name]) for name, one in evaluations.items()},
         "before_after": None if changed is None else changes_record(changed),
         "history": list(history),
         "versions": scoring_versions(),
@@ -66,6 +72,8 @@ def utterance_records(evaluations: Mapping[str, Evaluation]) -> Iterator[dict[st
                 "speaker": hypothesis.speaker,
                 "language": hypothesis.language,
                 "duration_seconds": hypothesis.duration_seconds,
+                "columns": dict(hypothesis.columns),
+                "measured": dict(hypothesis.measured),
                 "reference": hypothesis.reference,
                 "hypothesis": hypothesis.text,
                 "reference_normalized": row.reference,
@@ -97,12 +105,12 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     )
 
 
-def _numbers(evaluation: Evaluation) -> dict[str, Any]:
+def _numbers(evaluation: Evaluation, found: Findings) -> dict[str, Any]:
     scores = evaluation.scores
-    found = breakdown.confusions(scores.per_utterance, _CONFUSIONS)
+    confused = breakdown.confusions(scores.per_utterance, _CONFUSIONS)
     return {
         **scores.summary(),
-        "metrics": {name: _measure(found) for name, found in scores.measures.items()},
+        "metrics": {name: _measure(one) for name, one in scores.measures.items()},
         "best_metric": scores.best,
         "errors_in": scores.unit.name,
         "normalizer": scores.normalizer,
@@ -116,18 +124,11 @@ def _numbers(evaluation: Evaluation) -> dict[str, Any]:
         "audio_seconds": evaluation.audio_seconds,
         "decoding_seconds": evaluation.seconds,
         "audio_seconds_per_second": evaluation.speed,
-        "speakers": {
-            speaker or "(unknown)": part.summary()
-            for speaker, part in breakdown.by_speaker(evaluation).items()
-        },
-        "durations": [
-            {"from_seconds": part.low, "to_seconds": part.high, **part.scores.summary()}
-            for part in breakdown.by_duration(evaluation)
-        ],
+        **findings_record(found),
         "confusions": {
-            "substitutions": found.substitutions,
-            "deletions": found.deletions,
-            "insertions": found.insertions,
+            "substitutions": confused.substitutions,
+            "deletions": confused.deletions,
+            "insertions": confused.insertions,
         },
         "failures": [
             {"id": hypothesis.id, "error": hypothesis.error}

@@ -12,6 +12,16 @@ from mynah.data.preparation.account import annotation_notes
 from mynah.data.preparation.leaks import describe_leaks
 from mynah.evaluation import report
 from mynah.evaluation.baseline.table import say_changes
+from mynah.evaluation.findings.findings import Findings, findings
+from mynah.evaluation.findings.shown import show_findings
+from mynah.evaluation.findings.vocabulary import (
+    TRAINING_WORDS,
+    words_of,
+    words_trained_on,
+    write_words,
+)
+from mynah.evaluation.groups.signals import with_signals
+from mynah.evaluation.terms.counts import read_terms
 from mynah.machine import versions
 
 if TYPE_CHECKING:
@@ -60,7 +70,13 @@ def write_report(
     all processes but the first."""
     if not evaluations or distributed.rank() > 0:
         return None
+    evaluations = {
+        name: with_signals(one, data.evaluation[name], data.cache)
+        for name, one in evaluations.items()
+    }
+    found = found_in(config, directory, evaluations, data, checkpoint)
     report.console_summary(evaluations)
+    show_findings(found)
     if changed is not None:
         say_changes(changed)
     if selection is not None:
@@ -90,7 +106,31 @@ def write_report(
         corpora=data.evaluation,
         worst=config.evaluation.report_utterances,
         changed=changed,
+        found=found,
     )
+
+
+def found_in(
+    config: Config,
+    directory: Path,
+    evaluations: Mapping[str, Evaluation],
+    data: PreparedData,
+    checkpoint: Path | None,
+) -> dict[str, Findings]:
+    """What is found in each split beside its rates. The words of a training's transcripts are
+    kept beside its results, for evaluations of its checkpoints."""
+    trained_on = words_trained_on(checkpoint)
+    if data.train is not None:
+        trained_on = words_of(data.train.arrays("text"))
+        write_words(directory / "evaluation" / TRAINING_WORDS, trained_on)
+    found = {}
+    for name, one in evaluations.items():
+        terms = None
+        if config.evaluation.terms is not None:
+            file = Path(config.evaluation.terms)
+            terms = read_terms(file, config.evaluation.normalizer, one.scores.unit)
+        found[name] = findings(one.hypotheses, one.scores, trained_on=trained_on, terms=terms)
+    return found
 
 
 def selection_note(

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mynah.data.signals import audio_scan
+from mynah.data.signals.audio_scan import AudioScan
 from mynah.errors import UserError
 from mynah.inspection import breakdown
 from mynah.inspection.disagreement import Disagreement, disagreement
 from mynah.inspection.histogram import Histogram, histogram
 from mynah.inspection.rows import Rows, gather_rows
 from mynah.inspection.shared import Shared, shared
-from mynah.inspection.signals import audio_scan
-from mynah.inspection.signals.audio_scan import AudioScan
 from mynah.inspection.suspicions import Suspicion, suspicions
 from mynah.inspection.words.vocabulary import OutOfVocabulary, Vocabulary, out_of_vocabulary
 

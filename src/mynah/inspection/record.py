@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from mynah.data.signals.audio_scan import AudioScan
 from mynah.evaluation.results import scoring_versions
 from mynah.inspection.disagreement import Disagreement
 from mynah.inspection.inspect import Inspection, SplitInspection
-from mynah.inspection.signals.audio_scan import AudioScan
 from mynah.inspection.suspicions import Suspicion
 from mynah.inspection.words.vocabulary import NORMALIZER
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mynah.data.signals.audio_scan import AudioScan
 from mynah.inspection.robust import robust_z_within
 from mynah.inspection.rows import BLOCK_ROWS, Rows
-from mynah.inspection.signals.audio_scan import AudioScan
 from mynah.inspection.words.text_counts import having_any, numbers_in, symbols_in, text_array
 from mynah.inspection.words.writing_systems import foreign_letters
 

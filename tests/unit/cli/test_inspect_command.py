@@ -182,7 +182,7 @@ def test_without_audio_nothing_is_decoded_and_the_page_says_so(clean, tmp_path, 
     def never(*arguments, **named):
         raise AssertionError("listened")
 
-    monkeypatch.setattr("mynah.inspection.signals.audio_scan.scan", never)
+    monkeypatch.setattr("mynah.data.signals.audio_scan.scan", never)
     assert main.main(["data", "inspect", *clean, "--no-audio", "--to", "p.html"]) == 0
     assert json.loads((tmp_path / "p.json").read_text())["splits"]["train"]["audio"] is None
     assert "not listened to" in (tmp_path / "p.html").read_text()

@@ -14,37 +14,15 @@ SAID = ["one two", "three four", "five six", "seven eight"]
 RECOGNIZED = ["one two", "three five", "five six", "eight nine ten"]
 
 
-def test_speakers_come_worst_first_and_their_counts_add_up_to_the_split():
-    evaluation = evaluation_of(FakeCorpus(SAID, speakers=["ann", "bob", "ann", "bob"]), RECOGNIZED)
-    found = breakdown.by_speaker(evaluation)
-    assert list(found) == ["bob", "ann"]
-    assert found["bob"]["wer"].value == 4 / 4
-    assert found["ann"]["wer"].value == 0.0
-    for name in ("words", "substitutions", "deletions", "insertions", "utterances", "characters"):
-        assert sum(s.summary()[name] for s in found.values()) == evaluation.scores.summary()[name]
-
-
-def test_no_speaker_table_where_no_speaker_is_known():
-    corpus = FakeCorpus(SAID)
-    corpus.speakers = [None] * 4
-    assert breakdown.by_speaker(evaluation_of(corpus, RECOGNIZED)) == {}
-
-
-def test_utterances_without_a_speaker_stand_together():
-    corpus = FakeCorpus(SAID)
-    corpus.speakers = ["ann", None, "ann", None]
-    assert set(breakdown.by_speaker(evaluation_of(corpus, RECOGNIZED))) == {"ann", ""}
-
-
 def test_bins_of_duration_hold_every_utterance_once_and_never_split_a_duration():
     durations = np.round(np.random.default_rng(0).uniform(1, 4, size=85), 1)
     corpus = FakeCorpus(["a b"] * 85, durations=durations)
     bins = breakdown.by_duration(evaluation_of(corpus, ["a c"] * 85))
     assert len(bins) == 8
-    assert sum(part.scores.utterances for part in bins) == 85
+    assert sum(part.rate.utterances for part in bins) == 85
     assert all(a.high < b.low for a, b in itertools.pairwise(bins))
     assert (bins[0].low, bins[-1].high) == (durations.min(), durations.max())
-    assert min(part.scores.utterances for part in bins) >= 5
+    assert min(part.rate.utterances for part in bins) >= 5
 
 
 @pytest.mark.parametrize(("count", "bins"), [(1, 1), (19, 1), (20, 2), (1000, 8)])

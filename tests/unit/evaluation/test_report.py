@@ -90,7 +90,9 @@ def test_results_hold_every_number_and_what_is_needed_to_believe_it(tmp_path):
     assert numbers["corpus_fingerprint"] == "f00d"
     assert numbers["bootstrap"]["samples"] == 50
     assert numbers["bootstrap"]["confidence"] == 0.95
-    assert numbers["speakers"]["s0"]["words"] == 6
+    assert numbers["speakers"] == 2
+    speakers = {one["name"]: one for one in numbers["groups"]["speaker"]["groups"]}
+    assert speakers["s0"]["words"] == 6 and speakers["s0"]["small"]
     assert numbers["confusions"]["substitutions"] == [["a", "the", 1]]
     assert found["statement"] == "All voices are new."
     assert found["versions"]["mynah"] == mynah.__version__

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from inspected_corpora import sentence
 
+from mynah.data.signals.audio_scan import AudioScan
+from mynah.data.signals.signal_facts import FACTS
 from mynah.inspection.rows import gather_rows
-from mynah.inspection.signals.audio_scan import AudioScan
-from mynah.inspection.signals.signal_facts import FACTS
 from mynah.inspection.suspicions import by_row, suspicions
 
 

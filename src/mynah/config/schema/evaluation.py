@@ -52,6 +52,12 @@ class EvaluationConfig:
         nature=Nature.MEASURED,
         derived="follows from the model",
     )
+    terms: str | None = setting(
+        None,
+        "File of words that matter, as names, codes and products, one a line: they get a recall, a "
+        "precision and an error rate of their own.",
+        nature=Nature.MEASURED | Nature.PATH,
+    )
     bootstrap_samples: int = setting(
         1000,
         "Resamples of the utterances for the 95 % interval; 0: no interval.",

@@ -17,6 +17,7 @@ from mynah.console import Advance, progress
 from mynah.data.audio import files
 from mynah.data.row import Row
 from mynah.data.tables import table
+from mynah.data.tables.beside import columns_beside
 from mynah.errors import UserError, fault_of_machine
 
 _SHARD_ROWS = 500  # at least; what a killed preparation loses
@@ -84,7 +85,15 @@ def checked_table(
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    return table.open_or_make(directory, shards, make, lambda: {"rows": len(rows)})
+    return _with_columns(table.open_or_make(directory, shards, make, lambda: _about(rows)), rows)
+
+
+def _about(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"rows": len(rows)}
+
+
+def _with_columns(made: table.Table, rows: Sequence[Row]) -> table.Table:
+    return replace(made, columns=columns_beside(made.directory, [row.columns for row in rows]))
 
 
 class _Over(Exception):  # noqa: N818 - it is not an error

@@ -1,5 +1,6 @@
 """Kaldi's data directories: ``wav.scp``, ``text``, ``utt2spk``, and where they are there
-``segments``, ``utt2lang`` and ``reco2file_and_channel`` (https://kaldi-asr.org/doc/data_prep.html).
+``segments``, ``utt2lang``, ``spk2gender`` and ``reco2file_and_channel``
+(https://kaldi-asr.org/doc/data_prep.html).
 
 The directory itself, or one that holds one for each split (``data/train``, ``data/dev``)::
 
@@ -22,6 +23,7 @@ from mynah.config.schema import DataConfig
 from mynah.data.audio import files
 from mynah.data.row import Row
 from mynah.data.sources.reading import values
+from mynah.data.sources.reading.extras import as_columns
 from mynah.data.sources.reading.lines import line_place as line_place
 from mynah.data.sources.reading.lines import read_lines
 from mynah.data.sources.reading.paths import AudioPaths
@@ -80,6 +82,7 @@ class KaldiSource(SplitFilesSource):
         texts = _table(folder / "text")
         speakers = _table(folder / "utt2spk")
         languages = _table(folder / "utt2lang")
+        genders = _table(folder / "spk2gender")
         channels = _channels(folder / "reco2file_and_channel")
         if (folder / "segments").is_file():
             rows = list(_segments(folder, recordings, channels))
@@ -103,6 +106,7 @@ class KaldiSource(SplitFilesSource):
                 speaker=speakers.get(row.id, ""),
                 language=languages.get(row.id, ""),
                 source=split,
+                columns=as_columns({"gender": genders.get(speakers.get(row.id, row.id))}),
             )
             for row in rows
         ]

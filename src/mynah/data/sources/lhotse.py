@@ -19,6 +19,7 @@ from typing import Any
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.reading import values
+from mynah.data.sources.reading.extras import as_columns
 from mynah.data.sources.reading.lines import line_place as line_place
 from mynah.data.sources.reading.lines import read_json_lines
 from mynah.data.sources.reading.paths import AudioPaths
@@ -213,9 +214,16 @@ def _rows(piece: _Piece, finder: AudioPaths, source: str, sample_rate: int) -> l
                     context=values.terms(_custom(said).get("context"), "context", where),
                     source=source,
                     fault=fault,
+                    columns=as_columns(_others(said)),
                 )
             )
     return rows
+
+
+def _others(said: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a supervision beside what is read: lhotse's gender, and its custom fields."""
+    held = {name: value for name, value in _custom(said).items() if name != "context"}
+    return {"gender": said.get("gender"), **held}
 
 
 def _custom(said: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
+from mynah.data.sources.reading.extras import as_columns
 from mynah.data.sources.reading.lines import line_place as line_place
 from mynah.data.sources.reading.lines import read_lines
 from mynah.data.sources.reading.paths import AudioPaths
@@ -84,6 +85,7 @@ class LibriSpeechSource(RowSource):
 
     def rows(self, part: Part) -> list[Row]:
         rows = []
+        genders = _genders(self._root / "SPEAKERS.TXT")
         finder = AudioPaths(self._root, self._config, self._place)
         for listing in sorted((self._root / part.key).glob("*/*/*.trans.txt")):
             for number, line in read_lines(listing):
@@ -98,9 +100,22 @@ class LibriSpeechSource(RowSource):
                             speaker=listing.parent.parent.name,
                             language="en",
                             source=part.key,
+                            columns=as_columns({"gender": genders.get(listing.parent.parent.name)}),
                         )
                     )
         return rows
+
+
+def _genders(path: Path) -> dict[str, str]:
+    """F or M of each speaker: ``14   | F | train-clean-360 | 25.03 | Kristin LeMoine``."""
+    if not path.is_file():
+        return {}
+    found = {}
+    for _, line in read_lines(path):
+        fields = [field.strip() for field in line.split("|")]
+        if len(fields) > 2 and not line.startswith(";") and fields[1] in ("F", "M"):
+            found[fields[0]] = fields[1]
+    return found
 
 
 def subsets_of(root: Path) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.kaldi import keyed_lines
+from mynah.data.sources.reading.extras import as_columns
 from mynah.data.sources.reading.lines import as_object, parse_json, read_all
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import Place, SplitFilesSource
@@ -62,6 +63,7 @@ class SpeechOcean762Source(SplitFilesSource):
         texts = {name: rest for name, (_, rest) in keyed_lines(folder / "text").items()}
         speakers = {name: rest for name, (_, rest) in keyed_lines(folder / "utt2spk").items()}
         scores = _scores(root / _SCORES) if not texts else {}
+        of_speakers = {name: keyed_lines(folder / f"spk2{name}") for name in ("gender", "age")}
         rows = []
         for name, (number, rest) in keyed_lines(folder / "wav.scp").items():
             where = f"{folder / 'wav.scp'}, line {number}"
@@ -74,6 +76,13 @@ class SpeechOcean762Source(SplitFilesSource):
                     speaker=speakers.get(name, ""),
                     language="en",
                     source=f"speechocean762 {split}",
+                    columns=as_columns(
+                        {
+                            what: found[speakers[name]][1]
+                            for what, found in of_speakers.items()
+                            if speakers.get(name) in found
+                        }
+                    ),
                 )
             )
         return rows

@@ -18,6 +18,7 @@ from mynah.config.schema import DataConfig
 from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
 from mynah.data.sources.reading import metadata
+from mynah.data.sources.reading.extras import as_columns
 from mynah.data.sources.reading.lines import as_object, parse_json
 from mynah.data.sources.reading.listed import rows_of
 from mynah.data.sources.reading.source import ONLY_SPLIT, Place, SplitFilesSource
@@ -80,6 +81,8 @@ class WebDatasetSource(SplitFilesSource):
                 for ours, theirs in names.items()
                 if held[theirs] not in (None, "")
             }
+            if others := as_columns(held, metadata.other_columns(list(held), names)):
+                listed[metadata.OTHERS] = others
         for ending in _TEXTS:
             if ending in parts:
                 listed["text"] = _text(path, parts[ending])

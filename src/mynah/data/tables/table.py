@@ -21,6 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from mynah.console import notice, say
+from mynah.data.tables import beside
 from mynah.data.tables.shards import (
     FORMAT_VERSION,
     content_fingerprint,
@@ -54,6 +55,7 @@ class Table:
         fingerprint: Of the content of its rows, in their order; not of where they lie.
         audio: A datasets.Dataset with the column ``audio`` of the same rows, where the
             recordings lie elsewhere; None: in the table's own column.
+        columns: The file of what else the corpus says of the same rows; None: nothing.
     """
 
     directory: Path
@@ -61,14 +63,18 @@ class Table:
     about: dict[str, Any]
     fingerprint: str = ""
     audio: Any = None
+    columns: Path | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "arrow"}
 
     @cached_property
     def arrow(self) -> pa.Table:
-        """All rows, memory-mapped, with the columns of ``TABLE_SCHEMA``."""
+        """All rows, memory-mapped, with the columns of ``TABLE_SCHEMA``, and ``columns`` where
+        there are more."""
         rows = pa.concat_tables([map_shard(path) for path in self.shards])
+        if self.columns is not None:
+            rows = rows.append_column(beside.NAME, map_shard(self.columns).column(beside.NAME))
         if self.audio is None:
             return rows
         recordings = self.audio.data.table.column("audio")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mynah.data.sources.reading.extras import as_columns
 from mynah.errors import UserError
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.hypothesis import Hypothesis
@@ -32,6 +33,7 @@ class Transcripts:
         has_ids: Whether the file has ids.
         timed: Its parts, where it is of times.
         are_words: Whether each of those is a word.
+        rows: By id, what else a line says of its utterance; of JSON Lines alone.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Transcripts:
     has_ids: bool = True
     timed: list[TimedEntry] = field(default_factory=list, repr=False)
     are_words: bool = False
+    rows: dict[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
 
 def there(here: Path, typed: str) -> Path:
@@ -69,14 +72,17 @@ def read_transcripts(path: Path) -> Transcripts:
         entries = [one for one in timed.entries if not one.rejected]
         return Transcripts(name, {}, timed=entries, are_words=timed.are_words)
     found: dict[str, str] = {}
+    rows: dict[str, Mapping[str, Any]] = {}
     pairs = {".trn": _trn, ".jsonl": _jsonl}.get(suffix, _plain)(path)
-    for number, key, text in pairs:
+    for number, key, text, row in pairs:
         if key in found:
             raise UserError(f"The id {key!r} is there twice.", where=f"{name}, line {number}")
         found[key] = text
+        if row is not None:
+            rows[key] = row
     if not found:
         raise UserError("There is no transcript in it.", where=name)
-    return Transcripts(name, found, has_ids=suffix in (".trn", ".jsonl"))
+    return Transcripts(name, found, has_ids=suffix in (".trn", ".jsonl"), rows=rows)
 
 
 def joined(reference: Transcripts, hypothesis: Transcripts, name: str) -> System:
@@ -120,10 +126,47 @@ def joined(reference: Transcripts, hypothesis: Transcripts, name: str) -> System
     return System(
         name,
         [
-            Hypothesis(key, text, texts[key], 0.0, _speaker(key, reference.name))
+            described(key, text, texts[key], reference.rows[key])
+            if key in reference.rows
+            else Hypothesis(key, text, texts[key], 0.0, _speaker(key, reference.name))
             for key, text in references.items()
         ],
         has_ids=has_ids,
+    )
+
+
+# Of a line that says what was said and recognized, the names that are read.
+_READ = frozenset(
+    {
+        "id", "audio_filepath", "text", "pred_text", "hypothesis", "reference", "duration",
+        "duration_seconds", "speaker", "language", "split", "error", "columns", "measured",
+        "alignment", "reference_normalized", "hypothesis_normalized",
+    }
+)  # fmt: skip
+
+
+def described(key: str, reference: str, text: str, row: Mapping[str, Any]) -> Hypothesis:
+    """An utterance with what a line of JSON says of it: speaker, language, duration, and every
+    other column, as Mynah's ``utterances.jsonl`` or a manifest of NeMo has them."""
+    columns, measured = row.get("columns"), row.get("measured")
+    if not isinstance(columns, dict):
+        others = as_columns(row, [name for name in row if name not in _READ])
+        columns = json.loads(others) if others else {}
+    seconds = row.get("duration_seconds", row.get("duration"))
+    return Hypothesis(
+        id=key,
+        reference=reference,
+        text=text,
+        duration_seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        speaker=str(row.get("speaker") or "") or None,
+        error=row.get("error"),
+        language=str(row.get("language") or ""),
+        columns={str(name): str(value) for name, value in columns.items()},
+        measured={
+            str(name): float(value)
+            for name, value in (measured.items() if isinstance(measured, dict) else ())
+            if isinstance(value, int | float)
+        },
     )
 
 
@@ -193,12 +236,15 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, found
 
 
-def _plain(path: Path) -> Iterator[tuple[int, str, str]]:
+_Line = tuple[int, str, str, Mapping[str, Any] | None]  # number, id, text, and what else it says
+
+
+def _plain(path: Path) -> Iterator[_Line]:
     for number, line in enumerate(read_text(path).removesuffix("\n").split("\n"), 1):
-        yield number, str(number), line
+        yield number, str(number), line, None
 
 
-def _trn(path: Path) -> Iterator[tuple[int, str, str]]:
+def _trn(path: Path) -> Iterator[_Line]:
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip() or line.startswith(";;"):
             continue
@@ -209,10 +255,10 @@ def _trn(path: Path) -> Iterator[tuple[int, str, str]]:
                 where=f"{display_path(path)}, line {number}",
                 fix="one two three (speaker_0001)",
             )
-        yield number, found[2], found[1].strip()
+        yield number, found[2], found[1].strip(), None
 
 
-def _jsonl(path: Path) -> Iterator[tuple[int, str, str]]:
+def _jsonl(path: Path) -> Iterator[_Line]:
     for number, row in json_lines(path):
         text = next((row[k] for k in ("hypothesis", "pred_text", "text") if k in row), None)
         key = row.get("id") or row.get("audio_filepath")
@@ -222,4 +268,4 @@ def _jsonl(path: Path) -> Iterator[tuple[int, str, str]]:
                 where=f"{display_path(path)}, line {number}",
                 fix='{"id": "a", "text": "one two"}',
             )
-        yield number, key, text
+        yield number, key, text, row

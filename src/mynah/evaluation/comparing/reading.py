@@ -127,16 +127,5 @@ def _hypothesis(row: Mapping[str, Any], number: int, where: str) -> Hypothesis:
             where=where,
             fix='{"id": "a", "reference": "one two", "hypothesis": "one too"}',
         )
-    return Hypothesis(
-        id=str(row.get("id") or row.get("audio_filepath") or number),
-        reference=reference,
-        text=text,
-        duration_seconds=_seconds(row.get("duration_seconds", row.get("duration"))),
-        speaker=str(row.get("speaker") or "") or None,
-        error=row.get("error"),
-        language=str(row.get("language") or ""),
-    )
-
-
-def _seconds(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    key = str(row.get("id") or row.get("audio_filepath") or number)
+    return files.described(key, reference, text, row)

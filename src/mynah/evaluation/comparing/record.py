@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 from mynah.evaluation import results
 from mynah.evaluation.comparing import accounts
 from mynah.evaluation.comparing.paired import Difference
 from mynah.evaluation.comparing.several import Compared, Pair, rows_of
+from mynah.evaluation.findings.findings import oddities_record
 from mynah.evaluation.oddities.rates import oddities
-from mynah.evaluation.score import UtteranceScore
 
 COMPARISON_FORMAT = 1
 
@@ -27,7 +26,7 @@ def comparison_record(compared: Compared, command: str) -> dict[str, Any]:
                 "label": label,
                 "name": system.name,
                 **scores.summary(),
-                "wrong_in_kind": oddities_record(scores.per_utterance),
+                "wrong_in_kind": oddities_record(oddities(scores.per_utterance)),
             }
             for label, system, scores in zip(
                 compared.labels, compared.systems, compared.scores, strict=True
@@ -36,13 +35,6 @@ def comparison_record(compared: Compared, command: str) -> dict[str, Any]:
         "oracle": compared.oracle,
         "pairs": [_pair(compared, pair) for pair in compared.pairs],
         "versions": results.scoring_versions(),
-    }
-
-
-def oddities_record(rows: Sequence[UtteranceScore]) -> dict[str, dict[str, Any]]:
-    """How many hypotheses are wrong in kind, by kind."""
-    return {
-        one.name: {"count": one.count, "of": one.of, "first": one.first} for one in oddities(rows)
     }
 
 

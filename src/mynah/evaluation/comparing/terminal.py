@@ -8,7 +8,6 @@ from mynah import console
 from mynah.evaluation import breakdown
 from mynah.evaluation.comparing import accounts
 from mynah.evaluation.comparing.several import LEVEL, SPEAKERS_TO_REJECT, Compared, Pair, rows_of
-from mynah.evaluation.oddities.rates import oddities
 from mynah.evaluation.score import Scores
 from mynah.evaluation.summary import interval_note, with_interval
 
@@ -62,10 +61,6 @@ def show_scores(scores: Scores, name: str, confusions: int) -> None:
     )
     console.say(interval_note(scores))
     console.say(f"{100 * scores.sentence_error_rate:.2f} % of the utterances have an error.")
-    odd = [one for one in oddities(scores.per_utterance) if one.count]
-    if odd:
-        named = (f"{one.count:,} {one.name} ({one.rate:.1%}; {one.first})" for one in odd)
-        console.say(f"Wrong in kind: {', '.join(named)}")
     found = breakdown.confusions(scores.per_utterance, confusions)
     for what, pairs in (
         ("Substitutions", [(f"{a} → {b}", n) for a, b, n in found.substitutions]),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from mynah.evaluation.breakdown import DurationBin
+from mynah.evaluation.intervals.groups import GroupValue
 from mynah.evaluation.score import Measure
 from mynah.pages import axes
 from mynah.pages.markup import Markup, tag
@@ -18,11 +19,11 @@ def error_rate_over_duration(bins: Sequence[DurationBin], overall: Measure) -> M
         bins: Utterances of similar length with their scores.
         overall: The metric of all of them.
     """
-    if len(bins) < 2 or overall.metric.name not in bins[0].scores.measures:
+    if len(bins) < 2 or overall.metric.name not in bins[0].rate.values:
         return None
     metric = overall.metric
     show = axes.show_percent if metric.percent else axes.show_number
-    measures = [part.scores[metric.name] for part in bins]
+    measures = [part.rate.values[metric.name] for part in bins]
     ends = [overall.value, *(end for m in measures for end in (m.value, m.high))]
     frame = axes.Frame(0.0, bins[-1].high, max(end for end in ends if not math.isnan(end)))
     drawn = [_overall(frame, overall, show(overall.value))]
@@ -54,14 +55,14 @@ def _overall(frame: axes.Frame, overall: Measure, shown: str) -> Markup:
     )
 
 
-def _bin(frame: axes.Frame, part: DurationBin, measure: Measure, shown: str) -> list[Markup]:
+def _bin(frame: axes.Frame, part: DurationBin, measure: GroupValue, shown: str) -> list[Markup]:
     """A bin: its interval, its width, and its value."""
     middle, height = frame.x((part.low + part.high) / 2), frame.y(measure.value)
     drawn = []
     if not math.isnan(measure.low):
         low, high = frame.y(measure.low), frame.y(measure.high)
         drawn.append(tag("line", class_="whisker s0", x1=middle, x2=middle, y1=low, y2=high))
-    title = f"{part.low:.1f} to {part.high:.1f} s, {part.scores.utterances:,} utterances: {shown}"
+    title = f"{part.low:.1f} to {part.high:.1f} s, {part.rate.utterances:,} utterances: {shown}"
     return [
         *drawn,
         tag(

@@ -10,7 +10,9 @@ from mynah.evaluation import breakdown
 from mynah.evaluation.pages.about import about_section
 from mynah.evaluation.pages.before_after import before_after_section
 from mynah.evaluation.pages.durations import error_rate_over_duration
-from mynah.evaluation.pages.rates import rates_section, rates_table, show
+from mynah.evaluation.pages.findings import findings_section
+from mynah.evaluation.pages.groups import groups_section
+from mynah.evaluation.pages.rates import rates_section, show
 from mynah.evaluation.pages.training import training_section
 from mynah.evaluation.pages.utterances import utterances_section
 from mynah.pages.clips import MAX_BYTES, ClipBudget
@@ -21,13 +23,14 @@ if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
     from mynah.evaluation.baseline.change import Changes
     from mynah.evaluation.evaluate import Evaluation
+    from mynah.evaluation.findings.findings import Findings
 
 _CONFUSIONS = 15
-_SPEAKERS = 200
 
 
 def evaluation_page(
     evaluations: Mapping[str, Evaluation],
+    found: Mapping[str, Findings],
     *,
     history: Sequence[Mapping[str, Any]],
     about: Mapping[str, Any],
@@ -45,8 +48,9 @@ def evaluation_page(
     for number, (name, evaluation) in enumerate(evaluations.items()):
         title = "Where the errors are" if len(evaluations) == 1 else f"Split: {name}"
         budget = ClipBudget(MAX_BYTES // len(evaluations))
-        errors = _split(evaluation, f"split{number}", corpora.get(name), worst, budget)
-        sections.append((title, f"split{number}", errors))
+        anchor = f"split{number}"
+        errors = _split(evaluation, found[name], anchor, corpora.get(name), worst, budget)
+        sections.append((title, anchor, errors))
     sections.append(("About this report", "about", about_section(evaluations, about)))
     headline = "; ".join(
         f"{name} {found.scores.first.metric.label} {show(found.scores.first)}"
@@ -80,19 +84,18 @@ def _measured(about: Mapping[str, Any]) -> list[Any]:
 
 
 def _split(
-    evaluation: Evaluation, anchor: str, corpus: Corpus | None, worst: int, budget: ClipBudget
+    evaluation: Evaluation,
+    found: Findings,
+    anchor: str,
+    corpus: Corpus | None,
+    worst: int,
+    budget: ClipBudget,
 ) -> Markup:
-    speakers = breakdown.by_speaker(evaluation)
-    shown = dict(list(speakers.items())[:_SPEAKERS])
     bins = breakdown.by_duration(evaluation)
     over_time = error_rate_over_duration(bins, evaluation.scores.first)
     return join(
         [
-            tag("h3", "By speaker, the worst first") if shown else None,
-            tag("p", f"The worst {_SPEAKERS} of {len(speakers):,} speakers.", class_="quiet")
-            if len(speakers) > len(shown)
-            else None,
-            rates_table("speaker", shown, of=evaluation.name) if shown else None,
+            groups_section(found.groups, of=evaluation.name),
             tag(
                 "div",
                 tag("div", tag("h3", "By duration"), over_time, _overall_note(evaluation))
@@ -101,6 +104,7 @@ def _split(
                 tag("div", tag("h3", "Most frequent errors"), _confusions(evaluation, anchor)),
                 class_="columns",
             ),
+            findings_section(found, of=evaluation.name),
             utterances_section(evaluation, anchor, corpus, worst, budget),
         ]
     )

@@ -109,6 +109,11 @@ class TermScores:
     terms: Sequence[TermCount]
 
     @property
+    def said(self) -> int:
+        """How often any of them is in the references."""
+        return sum(one.said for one in self.terms)
+
+    @property
     def never_said(self) -> list[str]:
         """Terms that are in no reference."""
         return [one.term for one in self.terms if not one.said]
@@ -159,20 +164,12 @@ def score_terms(scores: Scores, terms: Sequence[Term]) -> TermScores:
         scores: Of the set.
         terms: See :func:`read_terms`.
 
-    Raises:
-        UserError: No term is in any reference.
+    Where no term is in any reference, recall and error rate are not defined.
     """
     counts = {term: Counter[str]() for term in terms}
     longest = max(map(len, terms))
     vectors = [_count(row, counts, longest) for row in scores.per_utterance]
     statistics = np.array(vectors, dtype=np.float64)
-    if not statistics[:, 1].any():
-        named = ", ".join(repr(" ".join(term)) for term in terms[:_NAMED])
-        raise UserError(
-            f"None of the {len(terms):,} terms is in any reference, as {named}.",
-            where="--terms",
-            fix="look at how the references write them; names are compared as normalised",
-        )
     measures = measures_of(
         [(metric, statistics) for metric in METRICS],
         [row.speaker for row in scores.per_utterance],
@@ -234,3 +231,13 @@ def _steps_of_reference(alignment: Sequence[AlignedWord]) -> list[tuple[int, Ali
     return [
         (position, step) for position, step in enumerate(alignment) if step.operation != "insert"
     ]
+
+
+def none_is_said(found: TermScores, where: str) -> UserError:
+    """What to say where no term is in any reference."""
+    named = ", ".join(repr(one.term) for one in found.terms[:_NAMED])
+    return UserError(
+        f"None of the {len(found.terms):,} terms is in any reference, as {named}.",
+        where=where,
+        fix="look at how the references write them; names are compared as normalised",
+    )

@@ -16,7 +16,7 @@ _WORST = 8
 def show_terms(by_system: Mapping[str, TermScores]) -> None:
     """Print recall, precision and error rate of each system, and the terms missed most often."""
     first = next(iter(by_system.values()))
-    said = sum(one.said for one in first.terms)
+    said = first.said
     console.table(
         f"{len(first.terms):,} terms, said {said:,} times, 95 % intervals",
         ["system", *(metric.column for metric in METRICS)],

@@ -8,6 +8,7 @@ from typing import Any
 from mynah.data.row import Row
 from mynah.data.sources.reading import values
 from mynah.data.sources.reading.channels import split_row
+from mynah.data.sources.reading.metadata import OTHERS
 from mynah.errors import UserError
 
 
@@ -59,6 +60,7 @@ def rows_of(
         context=values.terms(listed.get("context"), "context", where),
         source=source,
         no_speech=values.truth(listed.get("no_speech"), "no_speech", where),
+        columns=listed.get(OTHERS, ""),
     )
     texts = _by_channel(listed, where)
     if texts is not None:

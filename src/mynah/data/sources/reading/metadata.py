@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.data.sources.reading import quotes
+from mynah.data.sources.reading.extras import as_columns
 from mynah.data.sources.reading.lines import (
     as_object,
     line_place,
@@ -52,12 +53,17 @@ HEADERS = {
     "shard": ("shard_id",),
 }  # fmt: skip
 
+# Under which the columns are listed that are none of these, see ``extras.as_columns``.
+OTHERS = "columns"
+_KNOWN = frozenset(header for headers in HEADERS.values() for header in headers)
 _TIMES = ("offset_seconds", "end_seconds", "duration_seconds")
 Listed = tuple[int, dict[str, Any]]  # number of the line or row, values by our names
 
 
 def read_listing(path: Path, columns: dict[str, str], *, literal: bool = False) -> Iterator[Listed]:
     """The rows of a listing under our names of the columns; what is absent or empty is left out.
+
+    What stands in other columns is one text under :data:`OTHERS`.
 
     Args:
         path: A csv, tsv, jsonl, json (lines or one list) or parquet file.
@@ -87,7 +93,20 @@ def read_listing(path: Path, columns: dict[str, str], *, literal: bool = False) 
             is_nothing = value is None or value == "" or (value != value and ours not in _TIMES)
             if not is_nothing:
                 found[ours] = value
+        if others := as_columns(row, other_columns(there, names)):
+            found[OTHERS] = others
         yield number, found
+
+
+def other_columns(there: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    """The columns that are none of ours, nor go by another of its names.
+
+    Args:
+        there: The headers of a listing.
+        names: Our name of each column that is read to the listing's own.
+    """
+    read = set(names.values())
+    return [name for name in there if name not in read and name.strip().lower() not in _KNOWN]
 
 
 def check_columns(columns: Mapping[str, str]) -> None:

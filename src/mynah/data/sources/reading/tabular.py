@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.reading import values
-from mynah.data.sources.reading.metadata import HEADERS, check_columns
+from mynah.data.sources.reading.extras import as_columns
+from mynah.data.sources.reading.metadata import HEADERS, check_columns, other_columns
 from mynah.data.sources.reading.silence import mark_no_speech
 from mynah.data.sources.reading.source import Part, Place
 from mynah.errors import UserError
@@ -186,13 +187,17 @@ def _rows(
     wanted = ("id", "text", "speaker", "language", "context", "no_speech", "channel")
     held = {ours: names[ours] for ours in wanted if ours in names and names[ours] != names["audio"]}
     kinds = {ours: dataset.features[name] for ours, name in held.items()}
-    others = dataset.select_columns(list(held.values()))
+    more = [
+        name for name in other_columns(dataset.column_names, names) if _is_scalar(dataset, name)
+    ]
+    read = dataset.select_columns(list(dict.fromkeys([*held.values(), *more])))
     rows: list[Row] = []
     files = _file_names(dataset, names["audio"])
     first = 0 if config.channels == "first" else None
-    for batch in others.iter(_BATCH_ROWS):
+    for batch in read.iter(_BATCH_ROWS):
         columns = {ours: _named(batch[name], kinds[ours]) for ours, name in held.items()}
-        for cells in zip(*columns.values(), strict=True):
+        others = [(name, _named(batch[name], dataset.features[name])) for name in more]
+        for number, cells in enumerate(zip(*columns.values(), strict=True)):
             row = dict(zip(columns, cells, strict=True))
             where = f"{corpus} {part.name}, row {len(rows)}"
             texts = {
@@ -211,9 +216,22 @@ def _rows(
                     context=values.terms(row.get("context"), "context", where),
                     source=part.key,
                     no_speech=values.truth(row.get("no_speech"), "no_speech", where),
+                    columns=as_columns({name: column[number] for name, column in others}),
                 )
             )
     return rows
+
+
+def _is_scalar(dataset: datasets.Dataset, name: str) -> bool:
+    """Whether a column holds texts, numbers, truth values or names of classes."""
+    import datasets
+
+    kind = dataset.features[name]
+    if isinstance(kind, datasets.ClassLabel):
+        return True
+    return isinstance(kind, datasets.Value) and kind.dtype.startswith(
+        ("string", "large_string", "int", "uint", "float", "bool")
+    )
 
 
 def _file_names(dataset: datasets.Dataset, audio: str) -> Sequence[str | None]:

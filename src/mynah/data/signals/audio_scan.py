@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mynah.console import progress
-from mynah.inspection.signals.scan_cache import ScanCache
-from mynah.inspection.signals.signal_facts import FACTS, SignalFacts, measure
+from mynah.data.signals.scan_cache import ScanCache
+from mynah.data.signals.signal_facts import FACTS, SignalFacts, measure
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 
 from mynah.console import notice
+from mynah.data.signals.signal_facts import FACTS, SignalFacts
 from mynah.errors import UserError
-from mynah.inspection.signals.signal_facts import FACTS, SignalFacts
 
 SCAN_VERSION = 1  # of how recordings are measured: another begins a new file
 _ASKED_AT_ONCE = 500

@@ -10,7 +10,7 @@ import soundfile
 import soxr
 from inspected_corpora import RATE, babble, real_corpus
 
-from mynah.inspection.signals.signal_facts import NO_SOUND_DB, clipped_share, measure
+from mynah.data.signals.signal_facts import NO_SOUND_DB, clipped_share, measure
 
 
 def sine(amplitude: float, hertz: float = 200.0, seconds: float = 1.0) -> np.ndarray:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from inspected_corpora import RATE, babble
 
+from mynah.data.signals import audio_scan
+from mynah.data.signals.audio_scan import chosen_rows, scan
+from mynah.data.signals.scan_cache import ScanCache
+from mynah.data.signals.signal_facts import FACTS, measure
 from mynah.errors import UserError
-from mynah.inspection.signals import audio_scan
-from mynah.inspection.signals.audio_scan import chosen_rows, scan
-from mynah.inspection.signals.scan_cache import ScanCache
-from mynah.inspection.signals.signal_facts import FACTS, measure
 
 
 class FakeCorpus:

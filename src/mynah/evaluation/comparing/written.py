@@ -1,0 +1,100 @@
+"""A system's utterances in the files of others: sclite's, and the Open ASR Leaderboard's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mynah.evaluation.comparing.system import System
+from mynah.evaluation.hypothesis import Hypothesis
+from mynah.evaluation.normalize import get_normalizer
+from mynah.files import write_text
+
+_NO_SPEAKER = "unknown"
+
+
+def write_system(folder: Path, system: System, normalizer: str) -> list[Path]:
+    """Write ``ref.trn`` and ``hyp.trn``, ``ref.stm`` and ``hyp.ctm`` where all durations are
+    known, and ``manifest.jsonl``.
+
+    sclite's files (SCTK's ``doc/infmts.htm``) hold the texts as the normaliser leaves them, since
+    sclite has none; the leaderboard's manifest (``normalizer/eval_utils.py`` of
+    ``huggingface/open_asr_leaderboard``) holds them as they were written. The words of the CTM
+    file are spread evenly over their utterance, which a hypothesis has no times inside of: each
+    is scored in its own segment of the STM file.
+
+    Args:
+        folder: Made where it is missing; files in it are replaced.
+        system: What is written.
+        normalizer: Name of the text normaliser.
+
+    Returns:
+        The files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    normalize = get_normalizer(normalizer)
+    utterances = system.hypotheses
+    references = [normalize(one.reference, one.language) for one in utterances]
+    texts = [normalize(one.text, one.language) for one in utterances]
+    ids = _ids(utterances)
+    files = {
+        "ref.trn": (f"{text} ({key})\n" for text, key in zip(references, ids, strict=True)),
+        "hyp.trn": (f"{text} ({key})\n" for text, key in zip(texts, ids, strict=True)),
+        "manifest.jsonl": _manifest(utterances),
+    }
+    if all(one.duration_seconds > 0 for one in utterances):
+        files |= {
+            "ref.stm": _stm(utterances, references, ids),
+            "hyp.ctm": _ctm(utterances, texts, ids),
+        }
+    for name, lines in files.items():
+        write_text(folder / name, lines)
+    return [folder / name for name in files]
+
+
+def _ids(utterances: Sequence[Hypothesis]) -> list[str]:
+    """Ids as sclite takes them: a speaker, a hyphen, and letters that need no quotes; unique."""
+    found: list[str] = []
+    seen: set[str] = set()
+    for number, one in enumerate(utterances):
+        speaker = _plain(one.speaker or _NO_SPEAKER).replace("-", "_")
+        key = f"{speaker}-{_plain(one.id)}"
+        key = key if key not in seen else f"{key}_{number}"
+        seen.add(key)
+        found.append(key)
+    return found
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s()]+", "_", text)
+
+
+def _stm(
+    utterances: Sequence[Hypothesis], texts: Sequence[str], ids: Sequence[str]
+) -> Iterator[str]:
+    for one, text, key in zip(utterances, texts, ids, strict=True):
+        speaker = _plain(one.speaker or _NO_SPEAKER)
+        yield f"{key} 1 {speaker} 0.000 {one.duration_seconds:.3f} {text}".rstrip() + "\n"
+
+
+def _ctm(
+    utterances: Sequence[Hypothesis], texts: Sequence[str], ids: Sequence[str]
+) -> Iterator[str]:
+    for one, text, key in sorted(zip(utterances, texts, ids, strict=True), key=lambda row: row[2]):
+        words = text.split()
+        each = one.duration_seconds / max(len(words), 1)
+        for number, word in enumerate(words):
+            yield f"{key} 1 {number * each:.3f} {each:.3f} {word}\n"
+
+
+def _manifest(utterances: Sequence[Hypothesis]) -> Iterator[str]:
+    for one in utterances:
+        row = {
+            "audio_filepath": one.id,
+            "duration": one.duration_seconds or None,
+            "text": one.reference,
+            "pred_text": one.text,
+        }
+        yield json.dumps(row, ensure_ascii=False) + "\n"

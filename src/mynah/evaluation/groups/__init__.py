@@ -1,0 +1,1 @@
+"""Error rates by anything that is known of utterances."""
