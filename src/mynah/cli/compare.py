@@ -53,6 +53,14 @@ def parser() -> argparse.ArgumentParser:
         help="the text normaliser (default: the first run's, else basic)",
     )
     add("--terms", metavar="FILE", help="words that matter, one a line: names, codes, products")
+    add("--audio", metavar="FOLDER", help="recordings for the page, named as the utterances")
+    add(
+        "--players",
+        type=int,
+        default=50,
+        metavar="N",
+        help="how many utterances get a player (default: %(default)s)",
+    )
     add(
         "--to",
         metavar="FILE.html",
@@ -79,6 +87,7 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from mynah.evaluation.comparing import files
     from mynah.evaluation.comparing.reading import read_system
     from mynah.evaluation.comparing.record import comparison_record
+    from mynah.evaluation.comparing.recordings import find_recordings
     from mynah.evaluation.comparing.several import compare_systems
     from mynah.evaluation.comparing.terminal import show_comparison
     from mynah.evaluation.pages.comparison import comparison_page
@@ -95,6 +104,8 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         read_system(typed, here, split=parsed.split, reference=reference)
         for typed in parsed.systems
     ]
+    folder = here / Path(parsed.audio).expanduser() if parsed.audio else None
+    recordings = find_recordings(systems, folder)
     compared = compare_systems(systems, normalizer=parsed.normalizer)
     terms = None
     if parsed.terms is not None:
@@ -114,6 +125,6 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     if terms is not None:
         numbers["terms"] = [terms_record(one) for one in terms]
     write_text(record, [to_json(numbers, indent=2), "\n"])
-    write_text(page, [comparison_page(compared, command)])
+    write_text(page, [comparison_page(compared, command, recordings, parsed.players)])
     console.say(f"Page: {display_path(page)}")
     console.say(f"Numbers: {display_path(record)}")

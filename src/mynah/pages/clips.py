@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,8 +44,30 @@ class ClipBudget:
 
 def player(corpus: Corpus, row: int, budget: ClipBudget) -> Markup:
     """A player with a row's recording inside, or why there is none."""
+    return _player(lambda: budget.clip(corpus, row), corpus.ids[row])
+
+
+def file_player(file: Path, name: str, budget: ClipBudget) -> Markup:
+    """The same with a recording that is a file.
+
+    Args:
+        file: The recording.
+        name: What it is a recording of, for who cannot see the page.
+        budget: Of the page.
+    """
+    from mynah.data.audio import files
+
+    return _player(lambda: budget.spend(data_address(files.read(file, CLIP_RATE), CLIP_RATE)), name)
+
+
+def address_player(address: str, name: str, budget: ClipBudget) -> Markup:
+    """The same with a recording that is a ``data:`` address already."""
+    return _player(lambda: budget.spend(address), name)
+
+
+def _player(clip: Callable[[], str | None], name: str) -> Markup:
     try:
-        address = budget.clip(corpus, row)
+        address = clip()
     except Exception as error:
         return tag("span", f"no recording: {error}".splitlines()[0], class_="quiet")
     if address is None:
@@ -53,7 +77,7 @@ def player(corpus: Corpus, row: int, budget: ClipBudget) -> Markup:
         controls=True,
         preload="none",
         src=address,
-        aria_label=f"Recording of {corpus.ids[row]}",
+        aria_label=f"Recording of {name}",
     )
 
 

@@ -1,16 +1,26 @@
-"""What accounts for the difference of two systems: words, speakers, durations, languages."""
+"""What accounts for the difference of two systems: words, and groups of anything that is known."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mynah.evaluation.hypothesis import Hypothesis
-from mynah.evaluation.score import UtteranceScore
+import numpy as np
+from numpy.typing import NDArray
 
-_DURATION_EDGES = (2.0, 5.0, 10.0, 20.0)  # seconds
-FEW_WORDS = 100  # a group with fewer says little by itself
+from mynah.evaluation.comparing.paired import Gain
+from mynah.evaluation.groups.rates import FEW_WORDS
+from mynah.evaluation.groups.ways import Way, ways
+from mynah.evaluation.hypothesis import Hypothesis
+from mynah.evaluation.intervals.groups import (
+    GroupValue,
+    group_intervals,
+    speaker_codes,
+    units_of,
+)
+from mynah.evaluation.intervals.interval import FEWEST_SPEAKERS
+from mynah.evaluation.score import UtteranceScore
 
 
 @dataclass(frozen=True)
@@ -18,12 +28,15 @@ class Share:
     """A group of utterances and what it adds to the difference.
 
     Attributes:
-        name: Its speaker, language or durations.
+        name: Its speaker, its value of a column, its range of a measurement.
         utterances: How many.
         words: Of their references.
         before: Errors of the first system.
         after: Errors of the second.
         points: What it adds to the difference of the error rates; all groups' add up to it.
+        change: The difference of the group's own error rates, with its paired 95 % interval.
+        over: What that interval is over, as ``"12 speakers"``.
+        small: Whether it has so few words or speakers that its own rate says little.
     """
 
     name: str
@@ -32,11 +45,9 @@ class Share:
     before: int
     after: int
     points: float
-
-    @property
-    def small(self) -> bool:
-        """Whether it has so few words that its own rate says little."""
-        return self.words < FEW_WORDS
+    change: GroupValue
+    over: str
+    small: bool
 
 
 @dataclass(frozen=True)
@@ -58,47 +69,55 @@ def shares(
     before: Sequence[UtteranceScore],
     after: Sequence[UtteranceScore],
 ) -> dict[str, list[Share]]:
-    """By ``speaker``, ``language`` and ``seconds``: what each group adds to the difference.
+    """By everything that is known of the utterances: what each group adds to the difference, by
+    the name of the way.
 
-    Groups stand in the order of how much they add, either way. What is the same for all
-    utterances, or not known of any, is left out.
+    Groups stand in the order of how much they add, either way; ranges of a measurement in
+    ascending order. What is the same for all utterances, or not known of any, is left out.
+
+    Args:
+        hypotheses: Of either system: their columns and measurements are looked at.
+        before: The first system's utterances.
+        after: The second's, in the same order.
     """
-    ways: dict[str, Callable[[Hypothesis], str]] = {
-        "speaker": lambda one: one.speaker or "",
-        "language": lambda one: one.language,
-        "seconds": lambda one: _duration(one.duration_seconds),
+    edits = [np.array([row.edits for row in rows], dtype=np.float64) for rows in (before, after)]
+    speakers = speaker_codes([row.speaker for row in before])
+    return {
+        way.name: _shares(way, edits, speakers, Gain(before[0].unit))
+        for way in ways(hypotheses, [row.words for row in before]).ways
     }
-    found = {}
-    for what, group_of in ways.items():
-        groups: dict[str, list[int]] = {}
-        for row, hypothesis in enumerate(hypotheses):
-            groups.setdefault(group_of(hypothesis), []).append(row)
-        if len(groups) > 1:
-            found[what] = _shares(groups, before, after)
-    return found
 
 
 def _shares(
-    groups: Mapping[str, Sequence[int]],
-    before: Sequence[UtteranceScore],
-    after: Sequence[UtteranceScore],
+    way: Way, edits: Sequence[NDArray[np.float64]], speakers: NDArray[np.int64], gain: Gain
 ) -> list[Share]:
-    total = max(sum(row.words for row in before), 1)
-    made = []
-    for name, rows in groups.items():
-        old, new = (sum(side[row].errors for row in rows) for side in (before, after))
-        words = sum(before[row].words for row in rows)
-        made.append(Share(name, len(rows), words, old, new, (new - old) / total))
-    return sorted(made, key=lambda one: (-abs(one.points), one.name))
-
-
-def _duration(seconds: float) -> str:
-    if not seconds:
-        return ""
-    edges = [0.0, *_DURATION_EDGES]
-    low = max(edge for edge in edges if edge <= seconds)
-    above = [edge for edge in edges if edge > seconds]
-    return f"{low:g} to {above[0]:g} s" if above else f"{low:g} s and more"
+    count = len(way.labels)
+    units = units_of(way.codes, count, speakers)
+    changes = group_intervals(gain, np.concatenate(edits, axis=1), units)
+    words, old, new = (
+        np.bincount(way.codes, weights=column, minlength=count).astype(np.int64)
+        for column in (
+            edits[0][:, :3].sum(axis=1), edits[0][:, 1:].sum(axis=1), edits[1][:, 1:].sum(axis=1),
+        )
+    )  # fmt: skip
+    total = max(int(words.sum()), 1)
+    sizes = np.bincount(way.codes, minlength=count)
+    made = [
+        Share(
+            name=label,
+            utterances=int(sizes[number]),
+            words=int(words[number]),
+            before=int(old[number]),
+            after=int(new[number]),
+            points=int(new[number] - old[number]) / total,
+            change=changes.of(number),
+            over=f"{units.counts[number]:,} "
+            + ("speakers" if units.are_speakers[number] else "utterances"),
+            small=bool(words[number] < FEW_WORDS or units.counts[number] < FEWEST_SPEAKERS),
+        )
+        for number, label in enumerate(way.labels)
+    ]
+    return made if way.ranges else sorted(made, key=lambda one: (-abs(one.points), one.name))
 
 
 def words(

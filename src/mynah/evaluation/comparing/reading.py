@@ -113,7 +113,7 @@ def _recorded(path: Path, typed: str, split: str | None) -> System:
     results = read_json(path.with_name("results.json")).get("evaluations") or {}
     recorded = (results.get(chosen) or {}).get("normalizer")
     name = str(recorded).partition("@")[0] if recorded else None
-    return System(typed, by_split[chosen], name)
+    return System(typed, by_split[chosen], name, report=path.with_name("report.html"))
 
 
 def _hypothesis(row: Mapping[str, Any], number: int, where: str) -> Hypothesis:

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mynah.errors import UserError
 from mynah.evaluation.hypothesis import Hypothesis
@@ -23,12 +24,14 @@ class System:
         hypotheses: With the texts as they were written, not normalised; their ids are unique.
         normalizer: Name of the normaliser that it was scored with; None: not known.
         has_ids: Whether utterances have ids; else they are numbered by their lines.
+        report: The page of its evaluation, where there may be one.
     """
 
     name: str
     hypotheses: Sequence[Hypothesis] = field(repr=False)
     normalizer: str | None = None
     has_ids: bool = True
+    report: Path | None = None
 
 
 def on_the_same(systems: Sequence[System], normalizer: str) -> list[System]:
@@ -78,7 +81,8 @@ def _like(first: System, other: System, normalizer: str) -> System:
         made.append(
             dataclasses.replace(
                 its, reference=one.reference, speaker=one.speaker, language=one.language,
-                duration_seconds=one.duration_seconds,
+                duration_seconds=one.duration_seconds, columns=one.columns,
+                measured=one.measured,
             )
         )  # fmt: skip
     if differing:

@@ -8,6 +8,7 @@ from mynah import console
 from mynah.evaluation import breakdown
 from mynah.evaluation.comparing import accounts
 from mynah.evaluation.comparing.several import LEVEL, SPEAKERS_TO_REJECT, Compared, Pair, rows_of
+from mynah.evaluation.groups.ways import titled
 from mynah.evaluation.score import Scores
 from mynah.evaluation.summary import interval_note, with_interval
 
@@ -41,6 +42,7 @@ def show_comparison(compared: Compared) -> None:
     for pair in compared.pairs:
         console.say(verdict(compared, pair))
     if len(compared.pairs) == _PAIRS_EXPLAINED:
+        _show_groups(compared, compared.pairs[0])
         _show_words(compared, compared.pairs[0])
     unit = metrics[0]
     console.say(
@@ -112,6 +114,31 @@ def verdict(compared: Compared, pair: Pair) -> str:
     if pair.significant:
         return f"{better} is better than {worse}: more than chance ({found.test})."
     return f"{better} has the better rate than {worse}, which may be chance ({found.test})."
+
+
+def _show_groups(compared: Compared, pair: Pair) -> None:
+    """The group of each way that adds most to the difference."""
+    before, after = rows_of(compared, pair.before), rows_of(compared, pair.after)
+    rows = []
+    for name, groups in accounts.shares(compared.systems[0].hypotheses, before, after).items():
+        first = max(groups, key=lambda one: abs(one.points))
+        if first.before != first.after:
+            low, high = first.change.low, first.change.high
+            ends = "–" if math.isnan(low) else f"[{100 * low:+.2f}, {100 * high:+.2f}]"
+            mark = " *" if first.small else ""
+            own = f"{100 * first.change.value:+.2f} {ends}"
+            rows.append([titled(name), f"{first.name}{mark}", f"{100 * first.points:+.2f}", own])
+    if rows:
+        console.table(
+            f"What accounts for {_name(compared, pair)}: the group of each kind that adds most; "
+            "* says little: few words or speakers",
+            ["by", "group", "points", "its own difference"],
+            rows,
+        )
+
+
+def _name(compared: Compared, pair: Pair) -> str:
+    return f"{compared.labels[pair.after]} - {compared.labels[pair.before]}"
 
 
 def _show_words(compared: Compared, pair: Pair) -> None:

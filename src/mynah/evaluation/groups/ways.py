@@ -76,6 +76,11 @@ class Ways:
     not_groups: Sequence[str]
 
 
+def titled(name: str) -> str:
+    """The title of a way by its name."""
+    return next((one.title for one in MEASUREMENTS if one.name == name), name)
+
+
 def ways(hypotheses: Sequence[Hypothesis], words: Sequence[int]) -> Ways:
     """What utterances can be divided by: speaker, language, each column of the corpus, and each
     measurement. What is the same for all, or known of none, is left out.

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from mynah.evaluation.comparing import accounts
 from mynah.evaluation.comparing.accounts import Share, WordShare
+from mynah.evaluation.comparing.recordings import Recordings
 from mynah.evaluation.comparing.several import Compared, Pair, rows_of
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.comparing.terminal import p_text, verdict
+from mynah.evaluation.groups.ways import titled
 from mynah.evaluation.pages.controls import utterance_controls
 from mynah.evaluation.pages.rates import rates_table
 from mynah.evaluation.score import Scores, UtteranceScore
 from mynah.pages.aligned import aligned, legend, spoken
+from mynah.pages.clips import ClipBudget, address_player, file_player
 from mynah.pages.document import Section, document, resource
 from mynah.pages.markup import Markup, join, tag
 from mynah.pages.tables import Cell, Heading, sortable
@@ -31,12 +35,19 @@ _ORDERS = {
 }
 
 
-def comparison_page(compared: Compared, command: str) -> str:
+def comparison_page(
+    compared: Compared,
+    command: str,
+    recordings: Recordings | None = None,
+    players: int = 50,
+) -> str:
     """The page as text.
 
     Args:
         compared: The systems.
         command: That made it.
+        recordings: Of utterances, where they were found.
+        players: How many utterances get one, those that differ most first.
     """
     names = {f"{label}: {system.name}": scores for label, system, scores in _systems(compared)}
     sections = [
@@ -49,7 +60,9 @@ def comparison_page(compared: Compared, command: str) -> str:
             title += f": {_name(compared, pair)}"
         sections.append(Section(title, f"accounts{number}", _accounts(compared, pair)))
     sections += [
-        Section("Side by side", "utterances", _utterances(compared)),
+        Section(
+            "Side by side", "utterances", _utterances(compared, recordings or Recordings(), players)
+        ),
         Section("About this page", "about", _about(compared, command)),
     ]
     return document(
@@ -104,6 +117,10 @@ def _pairs(compared: Compared) -> Markup:
     return join([tag("ul", said, class_="statement"), sortable(headings, rows, label="pairs")])
 
 
+def _points(value: float) -> str:
+    return "–" if math.isnan(value) else f"{100 * value:+.2f}"
+
+
 def _number(value: float) -> float | str:
     return value if value == value else ""
 
@@ -111,9 +128,15 @@ def _number(value: float) -> float | str:
 def _accounts(compared: Compared, pair: Pair) -> Markup:
     before, after = rows_of(compared, pair.before), rows_of(compared, pair.after)
     name = _name(compared, pair)
-    parts: list[Markup] = []
+    parts: list[Markup] = [
+        tag(
+            "p",
+            "* marks a group of few words or speakers, whose own difference says little.",
+            class_="quiet",
+        )
+    ]
     for what, groups in accounts.shares(compared.systems[0].hypotheses, before, after).items():
-        parts += [tag("h3", f"By {what}"), _shares(compared, pair, what, groups, name)]
+        parts += [tag("h4", f"By {titled(what)}"), _shares(compared, pair, what, groups, name)]
     better, worse = accounts.words(before, after)
     last = compared.labels[pair.after]
     for found, which in ((better, "less"), (worse, "more")):
@@ -123,28 +146,39 @@ def _accounts(compared: Compared, pair: Pair) -> Markup:
             if found
             else tag("p", "None.", class_="quiet")
         )
-    return join(parts)
+    return tag("div", parts, class_="groups")
 
 
 def _shares(
     compared: Compared, pair: Pair, what: str, groups: Sequence[Share], name: str
 ) -> Markup:
     headings = [
-        Heading(what, text=True),
+        Heading(titled(what), text=True),
         Heading("points", title="what it adds to the difference; all add up to it"),
+        Heading("its own", title="difference of the group's own error rates, in points"),
+        Heading("95 % interval", title="paired, of the group's own difference"),
         Heading(f"errors {compared.labels[pair.before]}"),
         Heading(f"errors {compared.labels[pair.after]}"),
         Heading("words"),
         Heading("utterances"),
+        Heading("over", title="what the interval is over"),
     ]
     rows = [
         [
-            f"{one.name or '(unknown)'}{' (few words)' if one.small else ''}",
+            f"{one.name} *" if one.small else one.name,
             Cell(f"{100 * one.points:+.2f}", one.points),
+            Cell(_points(one.change.value), _number(one.change.value)),
+            Cell(
+                "–"
+                if math.isnan(one.change.low)
+                else f"{_points(one.change.low)} to {_points(one.change.high)}",
+                _number(one.change.low),
+            ),
             Cell(f"{one.before:,}", one.before),
             Cell(f"{one.after:,}", one.after),
             Cell(f"{one.words:,}", one.words),
             Cell(f"{one.utterances:,}", one.utterances),
+            one.over,
         ]
         for one in groups[:_GROUPS]
     ]
@@ -172,7 +206,7 @@ def _words(compared: Compared, pair: Pair, found: Sequence[WordShare], label: st
     return sortable(headings, rows, label=label, searched=len(rows) > 20)
 
 
-def _utterances(compared: Compared) -> Markup:
+def _utterances(compared: Compared, recordings: Recordings, players: int) -> Markup:
     together = list(zip(*(scores.per_utterance for scores in compared.scores), strict=True))
     errors = [[row.errors for row in rows] for rows in together]
     differing = [row for row, rows in enumerate(together) if _differ(rows)]
@@ -181,9 +215,15 @@ def _utterances(compared: Compared) -> Markup:
     said = f"{len(differing):,} of {len(together):,} utterances in which they differ"
     if len(listed) < len(differing):
         said += f"; the {len(listed):,} with the largest differences"
+    clips = _players(compared, listed, recordings, players)
     return join(
         [
-            tag("p", f"{said}. j and k go to the next and the one before.", class_="quiet"),
+            tag(
+                "p",
+                f"{said}. j and k go to the next and the one before, p plays it. "
+                f"{_said_of_players(len(clips), len(listed), bool(recordings))}",
+                class_="quiet",
+            ),
             legend(),
             utterance_controls(
                 _ANCHOR,
@@ -194,7 +234,7 @@ def _utterances(compared: Compared) -> Markup:
             ),
             tag(
                 "div",
-                [_utterance(compared, row) for row in listed],
+                [_utterance(compared, row, clips.get(row)) for row in listed],
                 class_="utterances",
                 id=f"{_ANCHOR}-utterances",
             ),
@@ -206,7 +246,35 @@ def _differ(rows: Sequence[UtteranceScore]) -> bool:
     return len({row.hypothesis for row in rows}) > 1
 
 
-def _utterance(compared: Compared, row: int) -> Markup:
+def _players(
+    compared: Compared, rows: Sequence[int], recordings: Recordings, most: int
+) -> dict[int, Markup]:
+    """A player for each of the first rows whose recording was found."""
+    found: dict[int, Markup] = {}
+    budget = ClipBudget()
+    for row in rows:
+        if len(found) == most:
+            break
+        name = compared.systems[0].hypotheses[row].id
+        if name in recordings.files:
+            found[row] = file_player(recordings.files[name], name, budget)
+        elif name in recordings.addresses:
+            found[row] = address_player(recordings.addresses[name], name, budget)
+    return found
+
+
+def _said_of_players(players: int, listed: int, found_any: bool) -> str:
+    if not found_any:
+        return "No recordings were found: --audio FOLDER names where they lie."
+    if players == listed:
+        return ""
+    return (
+        f"{players:,} have a player: recordings of the runs' worst utterances, or of --audio "
+        "FOLDER, at most as many as --players sets, so that the page stays small."
+    )
+
+
+def _utterance(compared: Compared, row: int, recording: Markup | None) -> Markup:
     hypothesis = compared.systems[0].hypotheses[row]
     rows = [scores.per_utterance[row] for scores in compared.scores]
     errors = [one.errors for one in rows]
@@ -223,7 +291,11 @@ def _utterance(compared: Compared, row: int) -> Markup:
         ]
     return tag(
         "article",
-        tag("header", tag("span", " · ".join(fact for fact in facts if fact), class_="quiet")),
+        tag(
+            "header",
+            tag("span", " · ".join(fact for fact in facts if fact), class_="quiet"),
+            recording,
+        ),
         made,
         class_="utterance",
         tabindex="-1",
