@@ -15,8 +15,8 @@ from mynah import console, distributed
 from mynah.checkpoints import find
 from mynah.config.checkpointed import with_absolute_paths
 from mynah.config.effective import effective_yaml
+from mynah.config.naming.one_corpus import named_languages
 from mynah.config.notices import notices
-from mynah.config.one_corpus import named_languages
 from mynah.config.schema import Config
 from mynah.files import display_path
 from mynah.machine import untested_versions
@@ -146,6 +146,7 @@ def train(config: Config, place: RunPlace) -> Run:
     from mynah.evaluation.baseline.before import base_before
     from mynah.evaluation.baseline.change import base_and_tuned
     from mynah.evaluation.baseline.guards import guard_corpora
+    from mynah.evaluation.baseline.replay import with_replay
     from mynah.evaluation.splits import measured
     from mynah.evaluation.terms.listed import check_terms
     from mynah.training.planning import planned_batches
@@ -156,6 +157,7 @@ def train(config: Config, place: RunPlace) -> Run:
         guards = guard_corpora(config, place.working)
         rows = prepared_rows(config, place.run, place.working)
         family = initialized(checked, rows, config)
+        rows = with_replay(config, checked, family, rows, place.working)
         planned = planned_batches(config, family, rows, place.run, resume)
         before = base_before(planned.config, checked, family, rows.data, guards)
         outcome = trained(planned, family, rows, place, resume, started)
@@ -166,7 +168,6 @@ def train(config: Config, place: RunPlace) -> Run:
             return Run(place.run, place.output, {}, None, interrupted=True)
         best = best_of(outcome, family, planned.config)
         evaluations = measured(planned.config, best, rows.data.evaluation)
-        keep_confidences(planned.config, best, outcome, place, rows.data, evaluations)
         changed = base_and_tuned(planned.config, before, evaluations, best)
         report = reported(planned.config, place, rows.data, evaluations, best, outcome, changed)
     say_what_is_next(place, report, seconds=time.monotonic() - started)
@@ -315,29 +316,6 @@ def best_of(outcome: TrainingResult, family: Family, config: Config) -> Family:
     from mynah.evaluation.measured_model import loaded
 
     return loaded(outcome.best_checkpoint, config)
-
-
-def keep_confidences(
-    config: Config,
-    family: Family,
-    outcome: TrainingResult,
-    place: RunPlace,
-    data: PreparedData,
-    evaluations: Mapping[str, Evaluation],
-) -> None:
-    """Fit the confidences of words on the first split, and keep them with the model."""
-    if outcome.best_checkpoint is None or not evaluations:
-        return
-    from mynah.inference.confidence.fitting import store_calibration
-
-    name, evaluation = next(iter(evaluations.items()))
-    store_calibration(
-        family,
-        data.evaluation[name],
-        evaluation.hypotheses,
-        config.evaluation.normalizer,
-        [outcome.best_checkpoint, place.output],
-    )
 
 
 def reported(

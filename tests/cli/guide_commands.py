@@ -7,7 +7,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-from workspaces import SHORT, SMALL, clone, run, shipped
+from workspaces import BASE, SHORT, SMALL, clone, run, shipped
 
 # The real arrangement, on a hub and a LibriSpeech that stand in for the real ones.
 LARGE = f"{SHORT} model.generation_max_length=16 training.dataloader_num_workers=0"
@@ -54,6 +54,11 @@ class Training:
 TRAININGS = {
     "default": Training(
         "python src/train_hydra.py",
+        BASE,
+        settings={"data.dataset_name": "synthetic", "model.pretrained": "openai/whisper-tiny.en"},
+    ),
+    "small": Training(
+        "python src/train_hydra.py",
         settings={"data.dataset_name": "synthetic", "model.encoder.layers": 1},
     ),
     "test": Training(
@@ -65,11 +70,10 @@ TRAININGS = {
     ),
     "mac_minimal": Training(
         "python src/train_hydra.py +experiments=mac_minimal",
-        LARGE,
-        {"validation": 4},
-        {
-            "model.encoder_model_name": "openai/whisper-base",
-            "training.gradient_accumulation_steps": 8,
+        BASE,
+        settings={
+            "model.pretrained": "openai/whisper-tiny.en",
+            "training.per_device_train_batch_size": 8,
         },
     ),
     "production": Training(
@@ -87,6 +91,7 @@ TRAININGS = {
     model.lora_r=16 \\
     training.per_device_train_batch_size=4 \\
     training.max_steps=5000""",
+        BASE,
         settings={"model.lora_r": 16, "training.per_device_train_batch_size": 4},
     ),
     "other groups": Training(

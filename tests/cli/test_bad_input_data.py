@@ -39,14 +39,14 @@ def test_recordings_without_transcripts_are_answered_with_how_to_write_them(fold
 @pytest.mark.parametrize(
     ("command", "said", "works"),
     [
-        ("python src/train_hydra.py data=full", "openslr/librispeech_asr", "default"),
-        ("python src/train_hydra.py model=large", "openai/whisper-small", "model=small"),
+        ("mynah train data=full model=small", "openslr/librispeech_asr", "default"),
+        ("mynah train model=large", "openai/whisper-small", "model=small"),
     ],
 )
 def test_a_hub_name_without_a_network_says_what_works_offline(
     folder, empty_hub, command, said, works
 ):
-    done = run(folder, command, SMALL, **empty_hub)
+    done = run(folder, command, SHORT, **empty_hub)
     assert_refused(done, said, works)
     assert "Retrying" not in done.stdout + done.stderr
 

@@ -17,7 +17,7 @@ def test_the_guides_training_ends_in_a_complete_model_and_a_report(trainings, na
 
 
 def test_a_person_sees_what_will_be_spent_what_came_out_and_what_to_type_next(trainings):
-    folder, done = trainings["default"]
+    folder, done = trainings["small"]
     for part in ("estimated time", "WER %", "reference:", "outputs/model -> outputs/"):
         assert part in done.stdout
     (report,) = re.findall(r"Report: (\S+)", done.stdout)

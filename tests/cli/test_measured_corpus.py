@@ -87,7 +87,7 @@ def test_a_corpus_that_is_not_there_is_named_before_the_model_is_loaded(trained)
 
 def test_the_guide_s_evaluation_with_an_experiment_of_another_model(trainings, tmp_path):
     """Word for word: the checkpoint is that of the default training, the experiment `test`."""
-    folder, done = trainings["default"]
+    folder, done = trainings["small"]
     assert done.returncode == 0, done.stdout + done.stderr
     folder = shutil.copytree(folder, tmp_path / "clone", symlinks=True)
     shutil.copytree(folder / "outputs" / "model" / "checkpoint-2", folder / "checkpoint-100")

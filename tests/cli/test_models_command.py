@@ -21,7 +21,12 @@ from mynah.models.catalog.entries import ENTRIES
 from mynah.models.catalog.fits import ranked
 
 _GIB = 2**30
-_OWN = {"default", "large", "small"}  # presets that name nothing of the catalogue, or repeat it
+_OWN = {
+    "default",
+    "fastconformer",
+    "large",
+    "small",
+}  # presets that name nothing of the catalogue, or repeat it
 
 
 def _run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

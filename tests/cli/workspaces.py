@@ -22,7 +22,9 @@ SHORT = (
     "data.max_train_samples=16 data.max_eval_samples=4 evaluation.bootstrap_samples=50"
 )
 # The same with the embedded corpus and a model from scratch.
-SMALL = f"{SHORT} model.encoder.layers=1 data.synthesis.train_sentences=24"
+SMALL = f"model=small {SHORT} model.encoder.layers=1 data.synthesis.train_sentences=24"
+# The same with the default model, real weights; no sentence is measured but the corpus's own.
+BASE = f"{SHORT} data.synthesis.train_sentences=24 evaluation.guard=[]"
 
 
 def clone(folder: Path) -> Path:

@@ -20,7 +20,7 @@ from workspaces import SHORT, SMALL, clone, environment
 # The trained models that commands start from, each with the command that makes it.
 TRAINED = {
     "embedded": f"mynah train {SMALL}",
-    "calls": f"mynah train data.dataset_name=./calls {SHORT} model.encoder.layers=1",
+    "calls": f"mynah train model=small data.dataset_name=./calls {SHORT} model.encoder.layers=1",
     "adapted": "mynah train model.pretrained=openai/whisper-small model.language=en "
     f"model.use_lora=true data.dataset_name=./recordings {SHORT} model.generation_max_length=16",
     "speech LLM": "mynah train model.encoder_model_name=openai/whisper-small "

@@ -134,6 +134,8 @@ def shortened(folder: Path, command: PageCommand, monkeypatch: pytest.MonkeyPatc
         words.append("data.synthesis.train_sentences=24")
     if config.model.pretrained or config.model.decoder_model_name:
         words.append("model.generation_max_length=16")
+    if config.evaluation.guard == ["general"]:
+        words.append("evaluation.guard=[]")
     if not (config.model.pretrained or config.model.encoder_model_name):
         words.append("model.encoder.layers=1")
     words.append("training.dataloader_num_workers=0")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah.config import one_corpus
+from mynah.config.naming import one_corpus
 from mynah.config.recorded import read_recorded
 from mynah.config.schema import Config, DataConfig, ModelConfig, Nature
-from mynah.config.settings import entry_names, leaves, names, value_of
+from mynah.config.settings import entry_names, leaves, names, value_of, with_value
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def with_absolute_paths(config: Config, working_directory: Path) -> Config:
             continue
         path = working_directory / Path(value).expanduser()
         if name in paths or path.is_dir():
-            config = _with(config, name.split("."), str(path.resolve()))
+            config = with_value(config, name, str(path.resolve()))
     mixture = _absolute_mixture(config.data.mixture, working_directory)
-    absolute: Config = _with(config, ["data", "mixture"], mixture)
+    absolute: Config = with_value(config, "data.mixture", mixture)
     return absolute
 
 
@@ -61,13 +61,6 @@ def _absolute_mixture(mixture: dict[str, Any], working_directory: Path) -> dict[
                     changed[leaf] = str(path.resolve())
         absolute[name] = changed
     return absolute
-
-
-def _with(section: Any, parts: list[str], value: Any) -> Any:
-    """A copy of ``section`` in which the setting at a dotted name has another value."""
-    first, *rest = parts
-    changed = _with(getattr(section, first), rest, value) if rest else value
-    return dataclasses.replace(section, **{first: changed})
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ _LEARNING_RATE_OF_PARTS = 1e-4
 _LEARNING_RATE_OF_ALL = 3e-5
 _GUARDED_BASE = "openai/whisper-tiny.en"  # of model=default
 _STEPS_OF_EMBEDDED = 1400
+_STEPS_OF_ADAPTED = 120  # of a full recognizer with LoRA on the embedded corpus
 _MASKS = 2  # of SpecAugment, of each kind: as Park et al. 2019 have them for LibriSpeech
 # Corpora whose transcripts are written in one case throughout: it says nothing.
 _CAPITALS = frozenset({"synthetic", "librispeech", "openslr/librispeech_asr", "an4"})
@@ -102,9 +103,11 @@ def _with_derived_length(config: Config, origins: Mapping[str, Origin]) -> Train
     training = config.training
     if training.max_steps is not None:
         return training
-    by_epochs = origins.get("training.num_train_epochs", SCHEMA).asked
-    if not by_epochs and (is_embedded(config.data) or config.data.streaming):
-        return dataclasses.replace(training, max_steps=_STEPS_OF_EMBEDDED)
+    steps = -1 if origins.get("training.num_train_epochs", SCHEMA).asked else None
+    if steps is None and (is_embedded(config.data) or config.data.streaming):
+        if config.data.streaming or not (config.model.pretrained and config.model.use_lora):
+            return dataclasses.replace(training, max_steps=_STEPS_OF_EMBEDDED)
+        steps = _STEPS_OF_ADAPTED
     # A group's interval is for its own number of steps.
     of_group = [
         origins.get(f"training.{name}", SCHEMA).layer == "group"
@@ -112,7 +115,7 @@ def _with_derived_length(config: Config, origins: Mapping[str, Origin]) -> Train
     ]
     return dataclasses.replace(
         training,
-        max_steps=-1 if by_epochs else None,
+        max_steps=steps,
         eval_steps=0.5 if of_group[0] else training.eval_steps,
         save_steps=0.5 if all(of_group) else training.save_steps,
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from mynah.config import one_corpus
 from mynah.config.checks.augmentation import augmentation_notices
 from mynah.config.checks.best_model import steps_text
 from mynah.config.checks.mixture import mixture_notices
 from mynah.config.checks.models.names import family_named, words_unused
 from mynah.config.checks.models.precision import precision_notices
 from mynah.config.checks.models.tuning import tuning_notices
+from mynah.config.naming import one_corpus
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config, Nature
 from mynah.config.settings import in_section, names
@@ -35,7 +35,7 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
 
     if said := one_corpus.corpus_notice(origins):
         yield said
-    model, training, data = config.model, config.training, config.data
+    model, training = config.model, config.training
     named = model.pretrained or model.encoder_model_name or model.decoder_model_name
     lora = [name for name in names(Nature.LORA) if asked(name)]
     if config.eval_checkpoint is None:
@@ -57,14 +57,7 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
                 "model.language_model=words has no effect: it joins CTC models alone in "
                 f"decoding, and this model is a {family_named(config)}."
             )
-    if model.audio_tail_seconds and asked("model.audio_tail_seconds"):
-        if model.audio_window == "native":
-            yield "model.audio_tail_seconds has no effect: every clip is padded to 30 s anyway."
-        elif not model.pretrained:
-            yield "model.audio_tail_seconds has no effect: it is of a Whisper in model.pretrained."
-    synthesis = [name for name in in_section("data.synthesis") if asked(name)]
-    if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
-        yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."
+    yield from _idle_notices(config, asked)
     yield from precision_notices(config)
     yield from augmentation_notices(config, asked)
     yield from mixture_notices(config, asked)
@@ -87,6 +80,21 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
             and getattr(training, name) != defaults[name].default
         ):
             yield f"training.{name} has {disposition.reason}."
+
+
+def _idle_notices(config: Config, asked: Callable[[str], bool]) -> Iterator[str]:
+    """Settings of audio that another one leaves without effect."""
+    model, data = config.model, config.data
+    if model.audio_tail_seconds and asked("model.audio_tail_seconds"):
+        if model.audio_window == "native":
+            yield "model.audio_tail_seconds has no effect: every clip is padded to 30 s anyway."
+        elif not model.pretrained:
+            yield "model.audio_tail_seconds has no effect: it is of a Whisper in model.pretrained."
+    if data.replay and not model.pretrained:
+        yield "data.replay has no effect: model.pretrained names no recognizer that knows more."
+    synthesis = [name for name in in_section("data.synthesis") if asked(name)]
+    if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
+        yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."
 
 
 def _several(names: list[str]) -> str:

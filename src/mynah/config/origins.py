@@ -18,8 +18,8 @@ class Origin:
         chosen: For a group's file: whether the group was chosen on the command line or by
             an experiment, rather than by config.yaml.
         place: File and line as a person would type it; empty on the command line.
-        instead_of: Where a value was set that is not taken, the default being taken instead:
-            it is said of another corpus; empty: nowhere.
+        instead_of: What set a value that is not taken, the default being taken instead: it is
+            said of another corpus or model.
         same_as: The lower layer that set the same value, where one did.
     """
 
@@ -27,7 +27,7 @@ class Origin:
     detail: str = ""
     chosen: bool = False
     place: str = ""
-    instead_of: str = ""
+    instead_of: Origin | None = None
     same_as: Origin | None = None
 
     @property

@@ -165,6 +165,13 @@ def entry_names(mapping: str, nature: Nature) -> tuple[str, ...]:
     return tuple(name for name, setting in record.items() if nature in setting.nature)
 
 
+def with_value(section: Any, name: str, value: object) -> Any:
+    """A copy of a dataclass in which the setting at a dotted name has another value."""
+    first, _, rest = name.partition(".")
+    changed = with_value(getattr(section, first), rest, value) if rest else value
+    return dataclasses.replace(section, **{first: changed})
+
+
 def value_of(config: Config, name: str) -> Any:
     """The value of a setting by its dotted name."""
     found: Any = config

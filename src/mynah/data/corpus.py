@@ -268,6 +268,38 @@ class Corpus:
         found = numbers(self._table.column(column), missing)
         return found if self._rows is None else found[self._rows]
 
+    def with_texts(self, texts: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The rows as they are stored, but for their transcripts, for a table of their own.
+
+        Args:
+            texts: One a row.
+        """
+        stored = self._table if self._rows is None else self._table.take(pa.array(self._rows))
+        at = stored.column_names.index("text")
+        yield from stored.set_column(at, "text", pa.array(texts, pa.string())).to_batches()
+
+    def joined(self, other: Piece, share: float) -> Corpus:
+        """These rows and those of another table behind them, in an epoch of as many hours.
+
+        Args:
+            other: All of its rows are taken.
+            share: Of the epoch's audio that is the other's.
+        """
+        rows = np.arange(len(self)) if self._rows is None else self._rows
+        start = self._table.num_rows
+        more = np.arange(start, start + len(other.table))
+        hours = float(numbers(other.table.arrow.column("duration_seconds")).sum()) / 3600
+        of_own = np.ones(len(self)) if self.repeats is None else self.repeats
+        total = self.hours + hours
+        each = np.full(len(other.table), share * total / hours)
+        return Corpus(
+            [*self._pieces, other],
+            name=self.name,
+            sample_rate=self.sample_rate,
+            rows=np.concatenate([rows, more]).astype(_index_type(start + len(other.table))),
+            repeats=np.concatenate([of_own * (1 - share) * total / self.hours, each]),
+        )
+
     def select(self, rows: Sequence[int] | np.ndarray) -> Corpus:
         """Some rows, in the order given."""
         chosen = np.asarray(rows, dtype=np.int64).reshape(-1)

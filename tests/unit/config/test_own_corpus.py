@@ -17,10 +17,17 @@ def of_data(*typed):
 
 
 def test_the_embedded_corpus_has_the_numbers_it_was_sized_for():
-    assert lengths() == (1400, 700, 700)
+    assert lengths("model=small") == (1400, 700, 700)
+    assert lengths("model=fastconformer", "data=general") == (1400, 700, 700)
+    assert lengths("model=large", "data=small") == (1400, 700, 700)
     assert of_data() == ("lower", 0, 0)
-    assert lengths("data=small") == (1400, 700, 700)
     assert of_data("+experiments=test") == ("lower", 0, 0)
+
+
+def test_a_full_recognizer_with_lora_has_learned_the_embedded_corpus_long_before():
+    assert lengths() == lengths("data=small") == (120, 0.5, 0.5)
+    assert lengths("training.eval_steps=40") == (120, 40, 40)
+    assert lengths("model.use_lora=false") == (1400, 700, 700)
 
 
 def test_ones_own_corpus_has_its_case_and_masks_and_its_hours_say_how_long():

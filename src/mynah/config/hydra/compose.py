@@ -11,12 +11,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mynah.config import one_corpus
 from mynah.config.checks import check
 from mynah.config.derived import derived, with_derived, with_derived_origins
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
 from mynah.config.hydra.search_path import config_directories, install_file_source
 from mynah.config.mistakes.command_line import Examination
+from mynah.config.naming import one_corpus, one_model
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config, Nature
 from mynah.config.settings import all_sections, all_settings, find, without_none
@@ -104,10 +104,12 @@ def compose(
     if examination.errors:
         raise ConfigErrors(examination.errors)
     origins = _origins(layers, files, examination, arguments, overrides)
-    others = one_corpus.of_other_corpora(to_config(composed, origins), origins)
-    for name in others:
+    read = to_config(composed, origins)
+    corpora = one_corpus.of_other_corpora(read, origins)
+    models = one_model.of_default_model(read, origins)
+    for name in (*corpora, *models):
         OmegaConf.update(composed, name, all_settings()[name].default, merge=False)
-    origins |= one_corpus.defaults_of(others)
+    origins |= one_corpus.defaults_of(corpora) | one_corpus.defaults_of(models, "model")
     config = to_config(composed, origins)
     check.check(config, origins, trains=trains)
     nulls = [name for name in derived() if OmegaConf.select(composed, name) is None]

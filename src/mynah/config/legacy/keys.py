@@ -110,14 +110,19 @@ def nearest_key(key: str) -> list[str]:
 
 
 def names_pretrained(content: Content) -> bool:
-    """Whether the file names a pretrained part, so that nothing is built from scratch."""
+    """Whether the file names what is pretrained, so that no encoder is built from scratch."""
+    return _names_parts(content) or bool(content.get("model.pretrained"))
+
+
+def _names_parts(content: Content) -> bool:
     return bool(content.get("decoder_model_name") or content.get("encoder_model_name"))
 
 
 def base_groups(content: Content) -> dict[str, str]:
     """The groups that say what the file does not.
 
-    A language model is trained behind the encoder of ``model=large``; LibriSpeech has
+    A language model is trained behind the encoder of ``model=large``, a full recognizer as
+    ``model=default`` is, and what names no model is built from scratch; LibriSpeech has
     ``data=full``; half precision means a GPU, so ``training=production``.
     """
     pretrained = names_pretrained(content)
@@ -127,8 +132,8 @@ def base_groups(content: Content) -> dict[str, str]:
     librispeech = "librispeech" in name or (not name and bool(splits))
     training = "default" if not pretrained else "production" if half else "mac"
     return {
-        "model": "large" if pretrained else "default",
-        "data": "full" if librispeech else "default",
+        "model": "large" if _names_parts(content) else "default" if pretrained else "fastconformer",
+        "data": "full" if librispeech else "general",
         "training": training,
     }
 

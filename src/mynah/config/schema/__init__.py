@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mynah.config.schema.augmentation import AugmentationConfig, SpecAugmentConfig
-from mynah.config.schema.data import DataConfig, MixtureEntry, SynthesisConfig
+from mynah.config.schema.data import DataConfig, MixtureEntry
 from mynah.config.schema.evaluation import EvaluationConfig
 from mynah.config.schema.model import (
     EncoderConfig,
@@ -21,6 +21,7 @@ from mynah.config.schema.model import (
 )
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
+from mynah.config.schema.synthesis import SynthesisConfig
 from mynah.config.schema.training import TrainingConfig
 
 __all__ = [

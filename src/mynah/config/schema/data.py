@@ -9,45 +9,7 @@ from mynah.config.plugins.formats import format_choices
 from mynah.config.schema.augmentation import AugmentationConfig
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import section, setting
-
-
-@dataclass
-class SynthesisConfig:
-    """The embedded corpus: sentences from a grammar, spoken by espeak-ng."""
-
-    train_sentences: int = setting(
-        6000,
-        "Training sentences to draw and speak.",
-        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
-        unit="sentences",
-        minimum=1,
-    )
-    eval_sentences: int = setting(
-        480,
-        "Evaluation sentences, by voices and with fillings that training never has.",
-        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
-        unit="sentences",
-        minimum=1,
-    )
-    seed: int = setting(
-        0,
-        "Seed of the sentences, voices, rates, pitches and noise.",
-        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
-        minimum=0,
-        maximum=2**32 - 1,
-    )
-    language: str = setting(
-        "en",
-        "Language spoken; the embedded grammar is English.",
-        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
-        choices=("en",),
-    )
-    noise_snr_db: list[float] = setting(
-        [20.0, 40.0],
-        "Noise mixed into the recordings, at a ratio sampled from [low, high]; empty: none.",
-        nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
-        unit="decibels",
-    )
+from mynah.config.schema.synthesis import SynthesisConfig
 
 
 @dataclass
@@ -186,6 +148,22 @@ class DataConfig:
         nature=Nature.ROWS | Nature.CORPUS | Nature.CHOOSES,
         minimum=1.0,
         maximum=1000.0,
+    )
+    replay: float = setting(
+        0.0,
+        "Share of the training audio that is general speech, with what the base recognizes in it, "
+        "at its own native window, for transcripts: so that a pretrained recognizer keeps what it "
+        "knows; 0: none.",
+        nature=Nature.ROWS | Nature.TABLE,
+        minimum=0.0,
+        maximum=0.9,
+    )
+    replay_from: str = setting(
+        "general",
+        "Where that speech is from; general: sentences that espeak synthesizes without noise; "
+        "anything else as data.dataset_name, a split behind a colon; of it 200 pieces of 10 "
+        "seconds at most.",
+        nature=Nature.ROWS,
     )
     train_splits: list[str] = setting(
         ["train"],

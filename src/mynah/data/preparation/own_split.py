@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mynah.config.one_corpus import OWN_SPLIT
+from mynah.config.naming.one_corpus import OWN_SPLIT
 from mynah.data.sources.reading.source import Source, meant_splits
 
 _LIKELIEST = ("test", "validation")

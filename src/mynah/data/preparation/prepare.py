@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mynah.config.one_corpus import OWN_SPLIT
+from mynah.config.naming.one_corpus import OWN_SPLIT
 from mynah.config.schema import DataConfig
 from mynah.console import notice, say
 from mynah.data import splits

@@ -24,6 +24,7 @@ import numpy as np
 
 from mynah.config.schema import DataConfig, SynthesisConfig
 from mynah.console import progress
+from mynah.data.augmentation.telephone import CODECS
 from mynah.data.sources.reading.source import Part, Place, Source
 from mynah.data.synthetic import espeak, grammar
 from mynah.data.tables import table as tables
@@ -79,6 +80,7 @@ class SyntheticSource(Source):
             "sample_rate": self._sample_rate,
             "spoken": [
                 (one.id, one.text, one.voice, one.rate, one.pitch, one.snr_db, one.seed)
+                + ((one.codec,) if one.codec else ())
                 for one in spoken
             ],
         }
@@ -97,11 +99,12 @@ class SyntheticSource(Source):
 
     def statement(self) -> dict[str, Any]:
         """What the evaluation part shares with the training part, counted."""
+        seed, domain = self._config.seed, self._config.domain
         train = grammar.draw_sentences(
-            grammar.TRAIN, self._config.train_sentences, seed=self._config.seed
+            grammar.TRAIN, self._config.train_sentences, seed=seed, domain=domain
         )
         evaluation = grammar.draw_sentences(
-            grammar.EVALUATION, self._config.eval_sentences, seed=self._config.seed
+            grammar.EVALUATION, self._config.eval_sentences, seed=seed, domain=domain
         )
         train_words = {word for sentence in train for word in sentence.text.split()}
         words = [word for sentence in evaluation for word in sentence.text.split()]
@@ -121,7 +124,7 @@ class SyntheticSource(Source):
             "train_sentences": len(train),
             "train_word_types": len(train_words),
             "train_voices": len(espeak.TRAIN_VOICES),
-            "reachable_word_types": len(grammar.load_grammar().vocabulary()),
+            "reachable_word_types": len(grammar.load_grammar(self._config.domain).vocabulary()),
             "share_of_words_never_in_training": round(new_words, 4),
             "share_of_word_types_never_in_training": round(new_types, 4),
         }
@@ -139,8 +142,9 @@ def plan(split: str, config: SynthesisConfig) -> list[espeak.Spoken]:
     """What is said and how: a pure function of the split and the settings."""
     evaluation = split == grammar.EVALUATION
     count = config.eval_sentences if evaluation else config.train_sentences
-    sentences = grammar.draw_sentences(split, count, seed=config.seed)
+    sentences = grammar.draw_sentences(split, count, seed=config.seed, domain=config.domain)
     voices = _VOICES[split]
+    codecs = CODECS if config.channel == "telephone" else (None,)
     generator = np.random.default_rng([config.seed, int(evaluation), 1])
     spoken = []
     for position, sentence in enumerate(sentences):
@@ -159,6 +163,7 @@ def plan(split: str, config: SynthesisConfig) -> list[espeak.Spoken]:
                 pitch=pitch,
                 snr_db=_between(config.noise_snr_db, ratio),
                 seed=seed,
+                codec=codecs[seed % len(codecs)],
             )
         )
     return spoken

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mynah.data.augmentation.noise import noise
+from mynah.data.augmentation.telephone import telephone
 from mynah.errors import UserError
 
 # Accent, then variant (a different vocal tract). Evaluation shares no variant with training,
@@ -52,6 +53,7 @@ class Spoken:
         pitch: 0 to 100.
         snr_db: Speech over noise, decibels; None: no noise.
         seed: Of the noise, the level and the silences.
+        codec: Of the telephone that carries it, one of ``telephone.CODECS``; None: none does.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Spoken:
     pitch: int
     snr_db: float | None
     seed: int
+    codec: str | None = None
 
 
 class Espeak:
@@ -159,7 +162,8 @@ def record_speech(spoken: Spoken, sample_rate: int) -> np.ndarray:
         colour = generator.uniform(0.0, 1.0)  # 0 white, 1 pink
         audio += noise(len(audio), colour, generator) * level * 10 ** (-spoken.snr_db / 20)
     peak = float(np.max(np.abs(audio), initial=0.0))
-    return audio / (peak / 0.99) if peak > 0.99 else audio
+    audio = audio / (peak / 0.99) if peak > 0.99 else audio
+    return audio if spoken.codec is None else telephone(audio, sample_rate, spoken.codec)
 
 
 def to_flac(audio: np.ndarray, sample_rate: int) -> bytes:

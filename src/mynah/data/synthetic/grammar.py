@@ -20,10 +20,15 @@ from mynah.data.synthetic import inflection, numerals
 from mynah.errors import UserError
 
 TRAIN, EVALUATION = "train", "validation"
-_LISTS = (
-    "common.txt", "people.txt", "places.txt", "things.txt", "food.txt",
-    "verbs.txt", "qualities.txt", "technical.txt",
-)  # fmt: skip
+GENERAL = "general"
+# Of each domain its word lists, and last its templates.
+_FILES = {
+    GENERAL: (
+        "common.txt", "people.txt", "places.txt", "things.txt", "food.txt",
+        "verbs.txt", "qualities.txt", "technical.txt", "templates.txt",
+    ),
+    "heating": ("heating.txt", "heating_templates.txt"),
+}  # fmt: skip
 _FORMS = {
     "plural": inflection.plural,
     "present": inflection.present,
@@ -68,7 +73,7 @@ class Sentence:
     Attributes:
         text: Lower-case words and apostrophes.
         topic: The topic of its template, as ``"weather"``.
-        template: The template's position in ``words/templates.txt``.
+        template: The template's position in the domain's file of templates.
         key: The words that fill the template, sorted: what decides between training and
             evaluation. Polite words around the sentence are not a part of it.
     """
@@ -113,18 +118,19 @@ class Grammar:
 
 
 @functools.cache
-def load_grammar() -> Grammar:
-    """The embedded grammar, read from the package's word lists."""
+def load_grammar(domain: str = GENERAL) -> Grammar:
+    """The embedded grammar of a domain, read from the package's word lists."""
     folder = resources.files("mynah.data.synthetic").joinpath("words")
     digest = hashlib.blake2b(digest_size=8)
     words: dict[str, tuple[str, ...]] = {}
-    for name in _LISTS:
+    *lists, sentences = _FILES[domain]
+    for name in lists:
         text = folder.joinpath(name).read_text(encoding="utf-8")
         digest.update(text.encode())
         for slot, body in _sections(text):
             entries = [entry.strip() for entry in " ".join(body).split(",")]
             words[slot] = tuple(sorted({entry for entry in entries if entry}, key=_rank))
-    text = folder.joinpath("templates.txt").read_text(encoding="utf-8")
+    text = folder.joinpath(sentences).read_text(encoding="utf-8")
     digest.update(text.encode())
     templates: list[_Template] = []
     weights: list[float] = []
@@ -139,7 +145,7 @@ def load_grammar() -> Grammar:
     return Grammar(words, tuple(templates), shares, digest.hexdigest())
 
 
-def draw_sentences(split: str, count: int, *, seed: int) -> list[Sentence]:
+def draw_sentences(split: str, count: int, *, seed: int, domain: str = GENERAL) -> list[Sentence]:
     """``count`` different sentences of a split: a pure function of its arguments.
 
     The first sentences of a longer draw are those of a shorter one. Both splits draw words
@@ -149,12 +155,13 @@ def draw_sentences(split: str, count: int, *, seed: int) -> list[Sentence]:
         split: ``"train"`` or ``"validation"``.
         count: How many sentences.
         seed: Any other seed gives other sentences.
+        domain: What they are about, as ``data.synthesis.domain``.
 
     Raises:
         UserError: The grammar does not hold that many different sentences.
     """
     generator = np.random.default_rng([seed, [TRAIN, EVALUATION].index(split)])
-    drawer = _Drawer(load_grammar(), generator)
+    drawer = _Drawer(load_grammar(domain), generator)
     sampled: list[Sentence] = []
     seen: set[str] = set()
     while len(sampled) < count:

@@ -127,7 +127,7 @@ def measured_before(
         return None
     whole = config.evaluation.baseline == FULL
     decoding = untuned.describe_decoding()
-    place = Place(cache, _about(config, untuned, weights, decoding))
+    place = Place(cache, about_base(config, untuned, weights, decoding))
     sets = [(name, corpus, False) for name, corpus in splits.items()]
     sets += [(name, corpus, True) for name, corpus in guards.items()]
     found: dict[bool, dict[str, MeasuredBase]] = {False: {}, True: {}}
@@ -140,7 +140,7 @@ def measured_before(
         _say_what_is_few(name, corpus)
         what = f"{len(part):,} of {len(corpus):,}" if len(part) < len(corpus) else f"{len(part):,}"
         console.say(f"{'Guard ' if guard else ''}{name}: {what} utterances")
-        kept, is_earlier = _measured(config, untuned, part, name, place)
+        kept, is_earlier = recognized(config, untuned, part, name, place)
         cost = f"{kept.seconds:.0f} s" + (" in an earlier run, kept" if is_earlier else "")
         console.say(f"  {_rate(config, kept.hypotheses)} ({cost})")
         found[guard][name] = MeasuredBase(
@@ -149,7 +149,7 @@ def measured_before(
     return Before(weights.name, decoding, found[False], found[True])
 
 
-def _measured(
+def recognized(
     config: Config, untuned: Family, corpus: Corpus, name: str, place: Place
 ) -> tuple[Kept, bool]:
     """What was kept of a corpus, or what is decoded now, and whether it was kept."""
@@ -163,7 +163,7 @@ def _measured(
             corpus,
             batch_seconds=config.training.eval_batch_seconds,
             batch_size=config.training.per_device_eval_batch_size,
-            description=f"measuring the base on {name}",
+            description=f"decoding {name} with the base",
         )
         kept = Kept(hypotheses, time.perf_counter() - started)
         if distributed.rank() == 0:
@@ -181,7 +181,7 @@ def _alone(place: Place, corpus: Corpus) -> Iterator[None]:
         yield
 
 
-def _about(
+def about_base(
     config: Config, untuned: Family, weights: BaseWeights, decoding: str
 ) -> dict[str, object]:
     """All that decides what a base writes, beside the utterances."""

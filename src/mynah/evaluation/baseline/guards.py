@@ -1,11 +1,11 @@
-"""Guards: sets that a tuned model must not recognize worse than its base (``evaluation.guard``)."""
+"""Sets of general speech: guards, which a tuned model must not recognize worse than its base."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.config.one_corpus import OWN_SPLIT
+from mynah.config.naming.one_corpus import OWN_SPLIT
 from mynah.config.schema import DataConfig, SynthesisConfig
 from mynah.data.preparation.prepare import prepare
 from mynah.data.sources.reading.source import UnknownSplitError
@@ -32,11 +32,38 @@ def guard_corpora(config: Config, working_directory: Path) -> dict[str, Corpus]:
         UserError: One is not there, or lacks a split.
     """
     asked = config.evaluation.guard if config.model.pretrained else None
-    return {name: _corpus(name, config, working_directory) for name in asked or ()}
+    return {
+        name: general_speech(name, config, working_directory, setting="evaluation.guard")
+        for name in asked or ()
+    }
 
 
-def _corpus(asked: str, config: Config, working_directory: Path) -> Corpus:
-    name, split = _name_and_split(asked, working_directory)
+def general_speech(
+    asked: str,
+    config: Config,
+    working_directory: Path,
+    *,
+    setting: str,
+    general: tuple[str, SynthesisConfig] = (
+        "validation",
+        SynthesisConfig(eval_sentences=GENERAL_SENTENCES, noise_snr_db=[]),
+    ),
+    likeliest: str = OWN_SPLIT,
+) -> Corpus:
+    """A set that a setting names: ``general``, or what ``data.dataset_name`` takes.
+
+    Args:
+        asked: Its name, with a split behind a colon or without.
+        config: The settings of the run.
+        working_directory: What relative paths are relative to.
+        setting: The setting's dotted name, for messages.
+        general: The split and the sentences of ``general``.
+        likeliest: The split where none is named.
+
+    Raises:
+        UserError: It is not there, or lacks the split.
+    """
+    name, split = _name_and_split(asked, working_directory, likeliest)
     same = config.data
     settings = DataConfig(
         dataset_name=name,
@@ -46,29 +73,30 @@ def _corpus(asked: str, config: Config, working_directory: Path) -> Corpus:
         num_proc=same.num_proc,
     )
     if asked == GENERAL:
-        settings.dataset_name, settings.eval_splits = "synthetic", ["validation"]
-        settings.synthesis = SynthesisConfig(eval_sentences=GENERAL_SENTENCES, noise_snr_db=[])
+        settings.dataset_name, settings.eval_splits = "synthetic", [general[0]]
+        settings.synthesis = general[1]
     try:
         data = prepare(
             settings, offline=config.offline, working_directory=working_directory, train=False
         )
     except UnknownSplitError as problem:
-        likely = [f"evaluation.guard=[{name}:{one}]" for one in problem.there]
-        problem.where, problem.fix = f"evaluation.guard: {asked}", " or ".join(likely[:3]) or None
+        around = ("[", "]") if setting == "evaluation.guard" else ("", "")
+        likely = [f"{setting}={around[0]}{name}:{one}{around[1]}" for one in problem.there]
+        problem.where, problem.fix = f"{setting}: {asked}", " or ".join(likely[:3]) or None
         raise
     except UserError as problem:
         if problem.where:
-            problem.where = f"evaluation.guard: {asked}"
+            problem.where = f"{setting}: {asked}"
         if problem.fix:
-            problem.fix = problem.fix.replace("data.dataset_name=", "evaluation.guard=")
+            problem.fix = problem.fix.replace("data.dataset_name=", f"{setting}=")
         raise
     (corpus,) = data.evaluation.values()
     return corpus
 
 
-def _name_and_split(asked: str, working_directory: Path) -> tuple[str, str]:
+def _name_and_split(asked: str, working_directory: Path, likeliest: str) -> tuple[str, str]:
     """``librispeech:test-clean`` in its two parts; a folder may have a colon in its name."""
     name, colon, split = asked.rpartition(":")
     if not colon or not split or not name or (working_directory / asked).exists():
-        return asked, OWN_SPLIT
+        return asked, likeliest
     return name, split

@@ -20,10 +20,10 @@ from mynah.config.settings import all_settings
 from mynah.errors import ConfigErrors
 
 PRESETS = sorted(path.stem for path in (shipped_configs() / "model").glob("*.yaml"))
-OWN = ("default", "large", "small")  # whose settings are Mynah's own
+OWN = ("default", "fastconformer", "large", "small")  # whose settings are Mynah's own
 GROUPS = {
     "model": PRESETS,
-    "data": ["an4", "default", "full", "small"],
+    "data": ["an4", "default", "full", "general", "small"],
     "training": ["default", "mac", "production"],
 }
 
@@ -122,7 +122,9 @@ def test_keys_inside_an_upstream_mapping_need_no_plus():
 
 
 def test_a_dict_sets_several_settings_at_once():
-    config = composed(None, "model.encoder={hidden_size: 64, heads: 2}").config
+    config = composed(
+        None, "model=fastconformer", "model.encoder={hidden_size: 64, heads: 2}"
+    ).config
     assert (config.model.encoder.hidden_size, config.model.encoder.heads) == (64, 2)
     assert config.model.encoder.layers == 5
 
@@ -173,12 +175,13 @@ def test_an_origin_names_the_very_line():
 @pytest.mark.parametrize(
     ("overrides", "name", "rate"),
     [
-        ([], "follows from the model", 2e-3),
-        (["training=mac"], "follows from the model", 2e-3),
+        ([], "model.recommended_learning_rate, configs/hydra/model/default", 1e-3),
+        (["model=small"], "follows from the model", 2e-3),
+        (["model=small", "training=mac"], "follows from the model", 2e-3),
         (["model=whisper_small"], "model.recommended_learning_rate, configs/hydra/model/", 1e-5),
         (["model=whisper_small", "model.use_lora=true"], "follows from the model", 1e-4),
         (["training.learning_rate=1e-3"], "training.learning_rate=1e-3", 1e-3),
-        (["training.learning_rate=null"], "follows from the model", 2e-3),
+        (["model=small", "training.learning_rate=null"], "follows from the model", 2e-3),
     ],
 )
 def test_a_value_that_nobody_gave_is_explained_by_what_it_follows_from(overrides, name, rate):
@@ -188,7 +191,7 @@ def test_a_value_that_nobody_gave_is_explained_by_what_it_follows_from(overrides
 
 
 def test_a_group_counts_as_typed_only_where_a_person_chose_it():
-    default = composed(None).origins["model.encoder.layers"]
+    default = composed(None).origins["model.lora_r"]
     by_line = composed(None, "model=small").origins["model.encoder.layers"]
     by_experiment = composed(None, "+experiments=test").origins["model.encoder.layers"]
     assert [o.typed for o in (default, by_line, by_experiment)] == [False, True, True]

@@ -288,12 +288,12 @@ def test_an_unknown_key_is_none_and_the_nearest_is_found(typed, meant):
 @pytest.mark.parametrize(
     ("content", "groups"),
     [
-        ({}, ("default", "default", "default")),
-        ({"decoder_model_name": "x"}, ("large", "default", "mac")),
-        ({"decoder_model_name": "x", "bf16": True}, ("large", "default", "production")),
-        ({"dataset_name": "librispeech_asr"}, ("default", "full", "default")),
-        ({"train_split": "train.100[:5]"}, ("default", "full", "default")),
-        ({"dataset_name": "mine", "train_split": "a"}, ("default", "default", "default")),
+        ({}, ("fastconformer", "general", "default")),
+        ({"decoder_model_name": "x"}, ("large", "general", "mac")),
+        ({"decoder_model_name": "x", "bf16": True}, ("large", "general", "production")),
+        ({"dataset_name": "librispeech_asr"}, ("fastconformer", "full", "default")),
+        ({"train_split": "train.100[:5]"}, ("fastconformer", "full", "default")),
+        ({"dataset_name": "mine", "train_split": "a"}, ("fastconformer", "general", "default")),
     ],
 )
 def test_the_groups_follow_from_what_the_file_names(content, groups):

@@ -47,6 +47,19 @@ def test_no_evaluation_sentence_fills_a_template_as_a_training_sentence_does(eva
     assert not [s for s in evaluation if tuple(sorted(s.text.split())) in words]
 
 
+def test_the_trade_s_calls_are_as_strict_and_of_words_of_its_own():
+    trained = grammar.draw_sentences("train", 2000, seed=0, domain="heating")
+    measured = grammar.draw_sentences("validation", 240, seed=0, domain="heating")
+    for sentence in trained + measured:
+        assert re.fullmatch(r"[a-z]+( [a-z]+){1,11}", sentence.text), sentence.text
+    words = {tuple(sorted(sentence.text.split())) for sentence in trained}
+    assert not [s for s in measured if tuple(sorted(s.text.split())) in words]
+    types = {word for sentence in measured for word in sentence.text.split()}
+    assert len(types) >= 300
+    general = grammar.load_grammar().vocabulary()
+    assert len(types - general) >= 150  # names and jargon
+
+
 def test_please_around_a_sentence_does_not_make_it_another_one():
     sampled = grammar.draw_sentences("train", 1500, seed=3)
     polite = [s for s in sampled if s.text.startswith("please ") and s.topic != "mail"]

@@ -1,5 +1,6 @@
 """The embedded corpus: its voices, its sound, its cache, and its statement about itself."""
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -198,3 +199,19 @@ def test_the_speaking_process_imports_neither_torch_nor_datasets():
         "sys.exit(bool({'torch', 'datasets', 'transformers'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_telephone_leaves_300_to_3400_hertz_and_a_g711_codec_of_each_kind():
+    config = SynthesisConfig(domain="heating", channel="telephone", train_sentences=40)
+    plan = synthetic.plan("train", config)
+    assert {one.codec for one in plan} == {"mu-law", "a-law"}
+    wide = synthetic.plan("train", SynthesisConfig(domain="heating", train_sentences=40))
+    assert [dataclasses.replace(one, codec=None) for one in plan] == wide
+    for one, rest in ((plan[0], wide[0]), (plan[1], wide[1])):
+        heard, spoken = (espeak.record_speech(kind, 16000) for kind in (one, rest))
+        power = np.abs(np.fft.rfft(heard, 16000)) ** 2  # a bin is a hertz
+        assert power[3600:].sum() + power[:200].sum() < 0.01 * power.sum()
+        above = np.abs(np.fft.rfft(spoken, 16000)) ** 2
+        assert above[3600:].sum() > 10 * power[3600:].sum()
+        # espeak itself says the same sentence a little longer or shorter the next time
+        assert len(heard) == pytest.approx(len(spoken), rel=0.01)

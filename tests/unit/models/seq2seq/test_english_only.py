@@ -8,7 +8,7 @@ import shutil
 import pytest
 from tiny_models import TEXTS, tiny
 
-from mynah.config.one_corpus import named_languages
+from mynah.config.naming.one_corpus import named_languages
 from mynah.config.schema import Config
 from mynah.errors import UserError
 from mynah.models import registry

@@ -46,7 +46,7 @@ def resume(checkpoint: Path, config: Config, streamed: bool = False) -> int:
 
 @pytest.fixture
 def config() -> Config:
-    return compose([]).config
+    return compose(["model=fastconformer", "data=general"]).config
 
 
 # logging, save_*, trackers, data workers, guards, time limits, decoding; device, threads
@@ -167,7 +167,8 @@ LISTED_BEFORE = yaml.safe_load((Path(__file__).parent / "settings_of_before.yaml
 def test_a_checkpoint_of_a_version_before_resumes(tmp_path, kind):
     """Its settings are those that were listed by hand; what it lacks stands in its config.yaml."""
     overrides, before = LISTED_BEFORE[kind]["overrides"], LISTED_BEFORE[kind]["settings"]
-    config = compose([*overrides, "training.exploding_loss_factor=7"]).config
+    base = ("model=fastconformer", "data=general")
+    config = compose([*base, *overrides, "training.exploding_loss_factor=7"]).config
     streamed = config.data.streaming
     checkpoint = checkpoint_of(tmp_path, config, before)
     assert "training.exploding_loss_factor" not in before

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config, DataConfig, Nature
-from mynah.config.settings import all_settings, leaves, names, value_of
+from mynah.config.settings import all_settings, leaves, names, value_of, with_value
 
 # What is measured on where a corpus is named and none of its splits: the one that it has for that.
 OWN_SPLIT = "auto"
@@ -43,29 +43,33 @@ def of_other_corpora(config: Config, origins: Mapping[str, Origin]) -> dict[str,
 
 
 def with_defaults(config: Config, origins: Mapping[str, Origin]) -> Config:
-    """The settings with defaults in place of what is said of another corpus.
+    """The settings with defaults in place of what is said of another corpus or model.
 
     Args:
         config: The settings as composed.
         origins: Where ``instead_of`` stands, the default is taken.
     """
-    defaults = {
-        name.removeprefix("data."): all_settings()[name].default
-        for name, origin in origins.items()
-        if origin.instead_of
-    }
-    if not defaults:
-        return config
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, **defaults))
+    for name, origin in origins.items():
+        if origin.instead_of:
+            config = with_value(config, name, all_settings()[name].default)
+    return config
 
 
-def defaults_of(others: Mapping[str, Origin]) -> dict[str, Origin]:
-    """The origins of settings whose default is taken in place of another corpus's value."""
+def defaults_of(others: Mapping[str, Origin], noun: str = "corpus") -> dict[str, Origin]:
+    """The origins of settings whose default is taken in place of another corpus's value.
+
+    Args:
+        others: Where each value that is not taken was set.
+        noun: What that is said of, ``corpus`` or ``model``.
+    """
     return {
-        name: Origin("schema", f"schema default: {origin.detail} is said of another corpus",
-                     instead_of=origin.detail)
+        name: Origin(
+            "schema",
+            f"schema default: {origin.detail} is said of another {noun}",
+            instead_of=origin,
+        )
         for name, origin in others.items()
-    }  # fmt: skip
+    }
 
 
 def named_languages(config: Config) -> dict[str, str]:
@@ -80,8 +84,15 @@ def named_languages(config: Config) -> dict[str, str]:
 
 
 def corpus_notice(origins: Mapping[str, Origin]) -> str | None:
-    """What a person should know of settings that are not taken, in a sentence; None: nothing."""
-    reset = {name: origin.instead_of for name, origin in origins.items() if origin.instead_of}
+    """What a person should know of settings that are not taken, in a sentence; None: nothing.
+
+    What a group says that nobody chose, the default corpus's own, goes without saying.
+    """
+    reset = {
+        name: origin.instead_of.detail
+        for name, origin in origins.items()
+        if name.startswith("data.") and origin.instead_of and origin.instead_of.typed
+    }
     if not reset:
         return None
     places = ", ".join(dict.fromkeys(place.partition(":")[0] for place in reset.values()))

@@ -1,1 +1,0 @@
-"""What the commands share: from what is typed to a run, and how each ends."""

@@ -1,0 +1,120 @@
+"""General speech that a training replays, with what the base recognizes in it for transcripts.
+
+Tuning on one domain takes a recognizer away from all others. What it says of other speech today is
+known without a person's transcripts: the base says it, at its own native window. Learned beside
+the domain, it is kept (rehearsal of Robins 1995, with the base as its own teacher: Li and Hoiem
+2016, arXiv 1606.09282).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mynah import console
+from mynah.config.schema import SynthesisConfig
+from mynah.data.pieces import Piece
+from mynah.data.tables import table as tables
+from mynah.data.tables.shards import write_shard
+from mynah.errors import UserError
+from mynah.evaluation.baseline.before import BaseWeights, about_base, recognized
+from mynah.evaluation.baseline.guards import general_speech
+from mynah.evaluation.baseline.kept import Place
+from mynah.evaluation.baseline.sample import fixed_sample
+from mynah.models.pretrained import hub
+
+if TYPE_CHECKING:
+    from mynah.config.schema import Config
+    from mynah.data.corpus import Corpus
+    from mynah.data.preparation.training_rows import PreparedRows
+    from mynah.models.family import Family
+    from mynah.models.registry import CheckedModel
+
+PIECES = 200
+LONGEST_SECONDS = 10.0
+_SETTING = "data.replay_from"
+
+
+def with_replay(
+    config: Config,
+    checked: CheckedModel,
+    family: Family,
+    rows: PreparedRows,
+    working_directory: Path,
+) -> PreparedRows:
+    """The rows to learn from with replayed ones among them, as ``data.replay`` asks.
+
+    Args:
+        config: The settings.
+        checked: The model that is tuned.
+        family: It, before its first step.
+        rows: What there is to learn from.
+        working_directory: What relative paths are relative to.
+
+    Raises:
+        UserError: The speech to replay is not there, or the base recognizes nothing in it.
+    """
+    part, untuned = checked.parts.get("pretrained"), family.untuned()
+    if not config.data.replay or part is None or untuned is None or rows.data.train is None:
+        return rows
+    pieces = _pieces(config, working_directory)
+    weights = BaseWeights(part.name, hub.commit_of(part))
+    about = about_base(config, untuned, weights, untuned.describe_decoding())
+    place = Place(rows.data.cache, about)
+    named = config.data.replay_from
+    console.say(f"Replaying {len(pieces):,} pieces of {named}, transcribed by {part.name}")
+    kept, _ = recognized(config, untuned, pieces, named, place)
+    texts = [hypothesis.text.strip() for hypothesis in kept.hypotheses]
+    there = np.flatnonzero([bool(text) for text in texts])
+    if not len(there):
+        raise UserError(
+            f"{part.name} recognizes nothing in {config.data.replay_from}.",
+            where=_SETTING,
+            fix="name other speech, or data.replay=0",
+        )
+    table = _table(pieces.select(there), [texts[row] for row in there], rows.data.cache)
+    train = rows.data.train.joined(Piece(table, prefix="replay/"), config.data.replay)
+    rows.data.report["replay"] = {
+        "from": config.data.replay_from,
+        "pieces": len(table),
+        "share": config.data.replay,
+        "base": part.name,
+        "fingerprint": table.fingerprint,
+    }
+    rows.data.report["fingerprints"]["train"] = train.fingerprint
+    return dataclasses.replace(rows, data=dataclasses.replace(rows.data, train=train))
+
+
+def _pieces(config: Config, working_directory: Path) -> Corpus:
+    """A fixed part of the speech to replay, short pieces alone."""
+    speech = general_speech(
+        config.data.replay_from,
+        config,
+        working_directory,
+        setting=_SETTING,
+        general=("train", SynthesisConfig(train_sentences=PIECES, noise_snr_db=[])),
+        likeliest="train",
+    )
+    short = speech.select(np.flatnonzero(speech.durations <= LONGEST_SECONDS))
+    if not len(short):
+        raise UserError(
+            f"{config.data.replay_from} has no piece of {LONGEST_SECONDS:g} s or less.",
+            where=_SETTING,
+            fix="name speech in short pieces; `mynah data segment` cuts long recordings",
+        )
+    return fixed_sample(short, PIECES)
+
+
+def _table(pieces: Corpus, texts: list[str], cache: Path) -> tables.Table:
+    digest = hashlib.blake2b(pieces.fingerprint.encode(), digest_size=8)
+    digest.update("\n".join(texts).encode())
+
+    def make(staging: Path, missing: list[int]) -> None:
+        write_shard(tables.shard(staging, 0), pieces.with_texts(texts))
+
+    directory = cache / f"replay-{digest.hexdigest()}"
+    return tables.open_or_make(directory, 1, make, lambda: {"source": "replay"})

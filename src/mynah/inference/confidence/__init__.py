@@ -1,1 +1,0 @@
-"""How likely each word is right."""

@@ -1,0 +1,117 @@
+"""Replay: what the base says of other speech is learned beside the domain, at a share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from data_helpers import settings, write_folder
+
+from mynah.config.schema import Config
+from mynah.data.augmentation.chain import Augmentation
+from mynah.data.preparation.prepare import prepare
+from mynah.data.preparation.training_rows import PreparedRows
+from mynah.errors import UserError
+from mynah.evaluation.baseline import replay
+from mynah.models.transcript import Transcript
+from mynah.training.sizing.batch_size import batch_plan
+
+DOMAIN = [(f"d{row}.wav", f"calls {row}", "ann") for row in range(12)]
+OTHER = [(f"o{row}.wav", "never learned", "ben") for row in range(8)]
+
+
+@dataclass
+class Base:
+    """Says of each clip how many tenths of a second it has; of one it says nothing."""
+
+    silent: int = 0
+    asked: list[float] = field(default_factory=list)
+    sample_rate = 16000
+    model = torch.nn.Linear(1, 1)
+
+    def untuned(self):
+        return self
+
+    def describe_decoding(self):
+        return "greedy"
+
+    def base_revisions(self):
+        return {}
+
+    def transcribe(self, clips):
+        tenths = [round(len(clip.audio) / 1600) for clip in clips]
+        self.asked += tenths
+        return [Transcript("" if one == self.silent else f" Of {one}.") for one in tenths]
+
+
+@pytest.fixture
+def prepared(tmp_path, monkeypatch):
+    """A run's rows with some of another folder replayed, and what was decoded for it."""
+    monkeypatch.setattr(replay.hub, "commit_of", lambda part: "sha256:1")
+    write_folder(tmp_path / "calls", DOMAIN)
+    write_folder(tmp_path / "other", OTHER)
+
+    def rows(share=0.25, base=None, **changed):
+        config = Config()
+        config.data = settings(
+            tmp_path, dataset_name=str(tmp_path / "calls"), eval_splits=[], replay=share,
+            replay_from=str(tmp_path / "other"), **changed,
+        )  # fmt: skip
+        data = prepare(config.data, working_directory=tmp_path)
+        given = PreparedRows(data, None, Augmentation.open(config.data.augmentation,
+                                                           sample_rate=16000, seed=0))  # fmt: skip
+        base = base or Base()
+        checked = SimpleNamespace(parts={"pretrained": SimpleNamespace(name="base")})
+        return config, replay.with_replay(config, checked, base, given, tmp_path), base
+
+    return rows
+
+
+def test_what_the_base_says_is_learned_as_it_is_beside_the_transcripts(prepared):
+    _, rows, _ = prepared()
+    train = rows.data.train
+    assert train.texts[:12] == [text for _, text, _ in DOMAIN]
+    assert sorted(train.texts[12:]) == sorted(f"Of {5 + row}." for row in range(8))
+    assert len(train.read_audio(12)) == round(train.durations[12] * 16000)
+    assert all(one.startswith("replay/") for one in train.ids[12:])
+    assert rows.data.report["replay"]["pieces"] == 8
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
+def test_an_epoch_s_audio_is_replayed_in_the_share_asked_for(prepared, share):
+    config, rows, _ = prepared(share)
+    train = rows.data.train
+    config.training.batch_seconds = 4.0
+    plan = batch_plan(train, config)
+    seen = np.zeros(len(train))
+    for epoch in range(40):
+        for number in range(plan.batches_per_epoch):
+            for row, weight in plan.batch(epoch, number):
+                seen[row] += weight * train.durations[row]
+    assert seen[12:].sum() / seen.sum() == pytest.approx(share, abs=0.03)
+
+
+def test_the_base_is_asked_once(prepared):
+    assert len(prepared()[2].asked) == 8
+    assert prepared(0.5)[2].asked == []
+
+
+def test_another_share_is_another_corpus_and_none_is_the_corpus_itself(prepared):
+    prints = [prepared(share)[1].data.report["fingerprints"]["train"] for share in (0.1, 0.2)]
+    _, rows, base = prepared(0.0)
+    assert base.asked == [] and "replay" not in rows.data.report and len(rows.data.train) == 12
+    assert len({*prints, rows.data.report["fingerprints"]["train"]}) == 3
+
+
+def test_pieces_in_which_the_base_recognizes_nothing_are_left_out(prepared):
+    _, rows, _ = prepared(base=Base(silent=7))
+    assert len(rows.data.train) == 12 + 7 and "" not in rows.data.train.texts
+
+
+def test_long_recordings_are_no_pieces_to_replay(prepared, monkeypatch):
+    monkeypatch.setattr(replay, "LONGEST_SECONDS", 0.4)
+    with pytest.raises(UserError, match=r"no piece of 0\.4 s"):
+        prepared()
