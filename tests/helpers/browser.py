@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-_PHONE = 360  # CSS pixels, the width of most phones
+PHONE = 360  # CSS pixels, the width of most phones
 # The page in a frame of a phone's width, so that its own media queries hold, and what is in it.
 _FRAME = """<!doctype html><iframe id="f" style="width:{width}px;height:740px;border:0"
 src="{page}"></iframe><pre id="out"></pre><script>
@@ -27,17 +27,23 @@ document.getElementById("f").addEventListener("load", (event) => {{
 </script>"""
 
 
+def program() -> str:
+    """The path of Chromium or its relatives; the test is skipped where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    browser = next(filter(None, map(shutil.which, names)), None)
+    if browser is None:
+        pytest.skip("needs Chromium")
+    return browser
+
+
 def on_a_phone(page: Path) -> dict[str, int]:
     """Width and height of a page's content in CSS pixels, its buttons, and those without a name.
 
     The test is skipped where there is no Chromium.
     """
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    browser = next(filter(None, map(shutil.which, names)), None)
-    if browser is None:
-        pytest.skip("needs Chromium")
+    browser = program()
     frame = page.with_name("phone.html")
-    frame.write_text(_FRAME.format(width=_PHONE, page=page.name), encoding="utf-8")
+    frame.write_text(_FRAME.format(width=PHONE, page=page.name), encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
     flags += [f"--user-data-dir={page.parent / 'profile'}", "--virtual-time-budget=5000"]
     done = subprocess.run(

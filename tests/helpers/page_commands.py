@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _SHELL = ("bash", "sh", "shell", "console", "")
 _PROGRAMS = ("mynah", "python", "hatch", "torchrun", "accelerate", "srun", "pip", "bash", "sbatch")
@@ -25,7 +25,7 @@ class PageCommand:
     """One command of a page.
 
     Attributes:
-        page: The page's name.
+        page: The page's name; of one in a folder of docs/ with the folder, as ``how_to/mac.md``.
         text: The command as it is printed, its comment and its line ends removed.
     """
 
@@ -74,6 +74,12 @@ class PageCommand:
         return first, rest
 
 
+def name_of(page: Path) -> str:
+    """``README.md``, ``export.md``, ``how_to/mac.md``."""
+    docs = REPOSITORY / "docs"
+    return page.relative_to(docs if docs in page.parents else REPOSITORY).as_posix()
+
+
 def commands() -> list[PageCommand]:
     """All commands of README.md and docs/, each once a page."""
     found = {}
@@ -85,7 +91,7 @@ def commands() -> list[PageCommand]:
                 for part in _without_comment(line).removeprefix("$ ").split(" && "):
                     words = part.split()
                     if words and words[0] in _PROGRAMS and "…" not in part:
-                        command = PageCommand(page.name, part.strip())
+                        command = PageCommand(name_of(page), part.strip())
                         found[command] = None
     return list(found)
 

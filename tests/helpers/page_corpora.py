@@ -33,8 +33,10 @@ MODELS = {
     "mistralai/Voxtral-Mini-3B-2507": "voxtral",
     "nvidia/parakeet-rnnt-0.6b": "parakeet_rnnt",
     "nvidia/parakeet-tdt-0.6b-v3": "parakeet_tdt",
+    "openai/whisper-base": "whisper_asr",
     "openai/whisper-large-v3-turbo": "whisper_asr",
     "openai/whisper-small": "whisper_asr",
+    "openai/whisper-tiny.en": "whisper_asr",
 }
 TEXTS = (*standins_lm.SENTENCES, "one two three", "good morning to you", "turn the light on")
 UKRAINIAN = (

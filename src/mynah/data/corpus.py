@@ -43,7 +43,7 @@ class Corpus:
 
     Attributes:
         name: The split's name.
-        sample_rate: Hertz of what :meth:`read_audio` gives.
+        sample_rate: Hertz of what ``read_audio`` gives.
         fingerprint: Of the content: ids, transcripts and audio, in their order; not of where
             it lies.
         repeats: float64 [rows], how often a row is sampled in an epoch on average; None: once.
@@ -194,7 +194,7 @@ class Corpus:
         )
 
     def read_audio(self, row: int) -> np.ndarray:
-        """The utterance: mono float32 [samples] at :attr:`sample_rate`.
+        """The utterance: mono float32 [samples] at ``sample_rate``.
 
         Raises:
             AudioError: It cannot be read.

@@ -60,7 +60,7 @@ class Evaluation:
         name: str | None = None,
         loss: Measure | None = None,
     ) -> Evaluation:
-        """Score what :func:`decode` returned for ``corpus``, as ``config.evaluation`` says.
+        """Score what ``decode`` returned for ``corpus``, as ``config.evaluation`` says.
 
         Args:
             corpus: What was decoded.
@@ -72,7 +72,7 @@ class Evaluation:
 
         Raises:
             ValueError: The hypotheses are not those of the corpus, one a row.
-            UserError: No error rate can be given, see :func:`score`.
+            UserError: No error rate can be given, see ``score``.
         """
         if [h.id for h in hypotheses] != list(corpus.ids):
             raise ValueError(f"The hypotheses are not those of {corpus.name!r}, one a row")
@@ -117,8 +117,8 @@ def evaluate_split(
         progress: Whether to show progress.
 
     Raises:
-        UserError: The model's weights are not finite; or see :func:`decode`, :func:`score` and
-            :func:`evaluation_loss`.
+        UserError: The model's weights are not finite; or see ``decode``, ``score`` and
+            ``evaluation_loss``.
     """
     choice = Choice.of(config)
     choice.check()

@@ -50,7 +50,7 @@ class Batching:
 
 
 class Recognizer:
-    """A loaded model that transcribes; :func:`mynah.load` makes one.
+    """A loaded model that transcribes; ``mynah.load`` makes one.
 
     May be used from several threads: they take turns.
 
@@ -116,7 +116,7 @@ class Recognizer:
         Args:
             audio: A path, the bytes of an audio file, or samples: floats of full scale 1 or
                 integers, [samples] or [samples, channels].
-            sample_rate: Hertz of samples; None: :attr:`sample_rate`. A file says its own.
+            sample_rate: Hertz of samples; None: ``sample_rate``. A file says its own.
             language: ISO 639-1 code of what is spoken; None: that of the model's settings.
             context: Names and terms that may be said, parted by commas; models that take none
                 make the same of any.
@@ -156,8 +156,7 @@ class Recognizer:
         cannot be read or decoded has an ``error`` and costs only itself.
 
         Args:
-            audios: As :meth:`transcribe` takes them.
-            sample_rate, language, context, channels, words: As :meth:`transcribe`.
+            audios: As ``transcribe`` takes them; so are the others.
 
         Raises:
             UserError: The model does not know the language.
@@ -202,7 +201,7 @@ class Recognizer:
         """The segments of one recording, each as soon as it is decoded.
 
         Args:
-            audio, sample_rate, language, context, words: As :meth:`transcribe`.
+            audio: As ``transcribe`` takes it; so are the others, but for:
             channel: Which channel is meant; None: the mean of all.
 
         Raises:

@@ -1,0 +1,1 @@
+"""A corpus format and a metric for Mynah."""
