@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mynah.cli.entry
 import mynah.cli.main
+import mynah.cli.shared.entry
 import mynah.data.preparation.prepare
 import mynah.data.preparation.training_rows
 import mynah.evaluation.run_report

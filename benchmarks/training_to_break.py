@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-import mynah.cli.entry
 import mynah.cli.main
+import mynah.cli.shared.entry
 import mynah.evaluation.evaluate
 import mynah.evaluation.report
 import mynah.models.ctc.family

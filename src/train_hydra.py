@@ -21,8 +21,8 @@ if __name__ == "__main__":
 import hydra
 from omegaconf import DictConfig
 
-from mynah.cli.command_line import command_line
-from mynah.cli.job import run_job
+from mynah.cli.shared.command_line import command_line
+from mynah.cli.shared.job import run_job
 from mynah.config.hydra.compose import CONFIG_NAME, VERSION_BASE
 from mynah.config.hydra.search_path import shipped_configs
 

@@ -48,7 +48,7 @@ def train(settings: Sequence[str] = ()) -> Run:
     Raises:
         UserError: Anything that is the user's to fix, before anything expensive begins.
     """
-    from mynah.cli.in_process import run_in_process
+    from mynah.cli.shared.in_process import run_in_process
 
     return run_in_process(settings, "mynah train")
 
@@ -70,7 +70,7 @@ def evaluate(
     Raises:
         UserError: Anything that is the user's to fix, before anything expensive begins.
     """
-    from mynah.cli.in_process import evaluate_in_process
+    from mynah.cli.shared.in_process import evaluate_in_process
     from mynah.config.values import argument
 
     named: list[str] = []

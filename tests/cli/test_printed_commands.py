@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mynah.cli.command_line import CommandLine
-from mynah.cli.settings import read_settings
+from mynah.cli.shared.command_line import CommandLine
+from mynah.cli.shared.settings import read_settings
 from mynah.config.hydra.compose import compose
 from mynah.config.hydra.flags import parse_flags
 from mynah.config.settings import all_settings

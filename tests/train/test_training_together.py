@@ -22,7 +22,7 @@ from training_fakes import *
 from mynah import distributed
 from mynah.evaluation.decode import decode
 from mynah.errors import UserError
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 
 class LengthFamily(TinyFamily):
     '''Writes how long a clip is, and how long the longest of its batch.'''

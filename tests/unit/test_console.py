@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from mynah import console
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 from mynah.console import visible
 from mynah.errors import UserError
 

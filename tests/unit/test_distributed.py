@@ -7,7 +7,7 @@ import os
 import pytest
 
 from mynah import distributed
-from mynah.cli.exit_status import show_error
+from mynah.cli.shared.exit_status import show_error
 from mynah.errors import UserError
 
 LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")

@@ -1,1 +1,1 @@
-"""The command line: one file a command, and one table of commands."""
+"""The command line: one table of commands, one file a command, and what they share."""

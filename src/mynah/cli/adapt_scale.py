@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mynah.cli.adapters import adapter_configs, free_folder, intact_adapter, typed_folder
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.adapters import adapter_configs, free_folder, intact_adapter, typed_folder
+from mynah.cli.shared.exit_status import exit_status
 from mynah.errors import UserError
 from mynah.files import display_path, read_json
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     """Scale one checkpoint's adapter.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     return exit_status(lambda: adapt_scale(parsed.checkpoint, parsed.to, parsed.scale))

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 from mynah.errors import UserError
 from mynah.files import display_path
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     """Compare what several systems recognized in the same utterances.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     return exit_status(lambda: _compare(parsed, arguments))

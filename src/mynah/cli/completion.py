@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 
 _SHELLS = ("bash", "zsh", "fish")
 _WORDS = "words"  # what the shells call, with what is typed so far
@@ -62,10 +62,10 @@ def main(arguments: Sequence[str]) -> int:
     """Print a shell's script, or the words that may follow what is typed.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     if arguments[:1] == [_WORDS]:
-        from mynah.cli.words import candidates
+        from mynah.cli.shared.words import candidates
 
         return exit_status(lambda: print("\n".join(candidates(list(arguments[1:])))))
     parsed = parser().parse_args(arguments)

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.command_line import CommandLine
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.command_line import CommandLine
+from mynah.cli.shared.exit_status import exit_status
 from mynah.config.effective import values
 from mynah.config.hydra.compose import Composed, compose, prepare_hydra
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run ``explain`` or ``diff``.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     directory = Path(parsed.config_dir) if parsed.config_dir else None

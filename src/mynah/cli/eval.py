@@ -29,11 +29,11 @@ def main(arguments: Sequence[str]) -> int:
     """Measure the checkpoint that the first plain argument names.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
-    from mynah.cli.command_line import command_line
-    from mynah.cli.entry import job
-    from mynah.cli.exit_status import exit_status
+    from mynah.cli.shared.command_line import command_line
+    from mynah.cli.shared.entry import job
+    from mynah.cli.shared.exit_status import exit_status
     from mynah.errors import UserError
 
     if any(token in ("--help", "-h") for token in arguments):
@@ -58,7 +58,7 @@ def as_settings(arguments: Sequence[str]) -> list[str]:
     Raises:
         UserError: There is no plain argument, there are too many, or the corpus is not there.
     """
-    from mynah.cli.settings import there
+    from mynah.cli.shared.settings import there
     from mynah.config.values import argument
     from mynah.errors import UserError
 

@@ -7,7 +7,7 @@ import dataclasses
 import shlex
 from collections.abc import Sequence
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 
 _COMMAND = "mynah export"
 _LAYOUTS = ("ctranslate2", "ggml", "onnx")
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     """Export one model.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_intermixed_args(arguments)
     return exit_status(lambda: _export(parsed))
@@ -67,7 +67,7 @@ def _count(text: str) -> int:
 
 
 def _export(parsed: argparse.Namespace) -> None:
-    from mynah.cli.settings import read_settings
+    from mynah.cli.shared.settings import read_settings
 
     typed = [_COMMAND, shlex.quote(parsed.model), "--to", parsed.to, "--output"]
     command = " ".join([*typed, shlex.quote(parsed.output)])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.command_line import command_line
-from mynah.cli.entry import job
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.command_line import command_line
+from mynah.cli.shared.entry import job
+from mynah.cli.shared.exit_status import exit_status
 from mynah.config.hydra.compose import compose
 from mynah.config.legacy.files import read_legacy, report
 from mynah.config.values import argument

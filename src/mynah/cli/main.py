@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from mynah.cli.commands import Command, listed, run_command
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.commands import Command, listed, run_command
+from mynah.cli.shared.exit_status import exit_status
 from mynah.stopping import signals
 
 COMMANDS = {
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after ``mynah``; None: those of this process.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     if argv is None:  # this process is the command's own
         signals.take_over()

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah.cli.adapters import free_folder, intact_adapter, typed_folder
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.adapters import free_folder, intact_adapter, typed_folder
+from mynah.cli.shared.exit_status import exit_status
 from mynah.files import display_path
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     """Merge one checkpoint.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     return exit_status(lambda: merge(parsed.checkpoint, parsed.to, parsed.dtype, parsed.offline))

@@ -23,9 +23,9 @@ def main(arguments: Sequence[str]) -> int:
     """Write the experiment.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
-    from mynah.cli.exit_status import exit_status
+    from mynah.cli.shared.exit_status import exit_status
     from mynah.config.legacy import migrate
 
     if any(token in ("--help", "-h") for token in arguments):

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 from mynah.errors import UserError
 from mynah.models.catalog.entries import ENTRIES
 from mynah.models.catalog.entry import BATCH, Entry
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the catalogue, or what of it fits here.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     return exit_status(lambda: _show(parsed))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     """Download what a configuration names.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed, settings = parser().parse_known_args(arguments)
     return exit_status(lambda: _prefetch([*parsed.settings, *settings], parsed.dry_run))
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _prefetch(arguments: Sequence[str], dry_run: bool) -> None:
-    from mynah.cli.settings import read_settings
+    from mynah.cli.shared.settings import read_settings
     from mynah.config.checkpointed import with_absolute_paths
     from mynah.console import say
     from mynah.offline import network_only_if

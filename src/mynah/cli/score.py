@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 
 if TYPE_CHECKING:
     from mynah.evaluation.comparing.system import System
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     """Score a file of hypotheses against a file of references.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     return exit_status(lambda: _score(parsed))

@@ -9,9 +9,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run a training or a sweep, by Hydra's grammar.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
-    from mynah.cli.command_line import command_line
-    from mynah.cli.entry import job
+    from mynah.cli.shared.command_line import command_line
+    from mynah.cli.shared.entry import job
 
     return command_line(job, arguments, "mynah train")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.exit_status import OURS, exit_status
+from mynah.cli.shared.exit_status import OURS, exit_status
 
 _FORMATS = ("txt", "json", "srt", "vtt", "ctm", "textgrid", "tsv")
 _EPILOG = """\
@@ -28,8 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``): 1 where a part of the recordings could
-        not be transcribed.
+        The exit status (see ``mynah.cli.shared.exit_status``): 1 where a part of the recordings
+        could not be transcribed.
     """
     from mynah import console
 

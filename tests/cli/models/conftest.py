@@ -13,7 +13,7 @@ import standins
 import yaml
 
 import mynah.run
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 from mynah.config.hydra.compose import compose
 from mynah.models.pretrained import hub
 

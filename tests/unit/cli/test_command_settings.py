@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mynah.cli.settings import read_settings
+from mynah.cli.shared.settings import read_settings
 from mynah.errors import UserError
 
 

@@ -10,8 +10,8 @@ import yaml
 from config_files import experiment
 
 from mynah.cli import config as explaining
-from mynah.cli.exit_status import exit_status
 from mynah.cli.main import main
+from mynah.cli.shared.exit_status import exit_status
 from mynah.config.effective import effective_yaml, values
 from mynah.config.hydra.compose import compose, parse_overrides
 from mynah.config.mistakes.command_line import plain_value

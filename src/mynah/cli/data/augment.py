@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 from mynah.config.hydra.compose import compose
 from mynah.errors import UserError
 from mynah.files import display_path
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     """Augment a few utterances as a training would; write clips, spectrograms and a page.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_intermixed_args(arguments)  # settings may stand between flags
     return exit_status(lambda: _augment(parsed, arguments))
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
-    from mynah.cli.settings import read_settings
+    from mynah.cli.shared.settings import read_settings
     from mynah.config.checkpointed import with_absolute_paths
     from mynah.config.schema import AugmentationConfig
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 from mynah.errors import UserError
 
 _MIRROR = "MYNAH_DOWNLOAD_MIRROR"
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     """Download a corpus, or list what can be downloaded.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     return exit_status(lambda: _list(parsed.corpus) if parsed.list else _download(parsed))

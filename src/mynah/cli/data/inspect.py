@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 from mynah.errors import UserError
 from mynah.files import display_path
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     """Look at a corpus: a table here, a page and its numbers as files.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_intermixed_args(arguments)  # settings may stand between flags
     return exit_status(lambda: _inspect(parsed, arguments))
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _inspect(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
-    from mynah.cli.settings import read_settings
+    from mynah.cli.shared.settings import read_settings
 
     if parsed.sample is not None and parsed.sample < 1:
         raise UserError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mynah.cli.commands import Command, listed, run_command
+from mynah.cli.shared.commands import Command, listed, run_command
 
 ACTIONS = {
     "prepare": Command("mynah.cli.data.prepare", "decode, filter and count a corpus"),
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one action; without one, or with ``--help``, list them.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     if not arguments or arguments[0] in ("--help", "-h"):
         print(f"usage: mynah data ACTION ...\n\nactions:\n{listed(ACTIONS)}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 
 if TYPE_CHECKING:
     from mynah.data.preparation.prepare import PreparedData
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prepare the corpora that the settings name, and show what became of them.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_intermixed_args(arguments)  # settings may stand between flags
     return exit_status(lambda: _prepare(parsed))
@@ -56,7 +56,7 @@ def prepared(settings: Sequence[str], command: str = _COMMAND) -> PreparedData:
     Raises:
         UserError: A mistake in the settings or in a corpus.
     """
-    from mynah.cli.settings import read_settings
+    from mynah.cli.shared.settings import read_settings
     from mynah.config.checkpointed import with_absolute_paths
     from mynah.data.preparation.prepare import prepare
 

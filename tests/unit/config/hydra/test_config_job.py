@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mynah.checkpoints.commit import write_sums
-from mynah.cli.job import run_overrides
+from mynah.cli.shared.job import run_overrides
 from mynah.config.effective import effective_yaml
 from mynah.config.hydra.compose import compose
 from mynah.errors import UserError

@@ -14,7 +14,7 @@ import standin_archives
 from archive_server import Server
 
 from mynah.cli.main import main
-from mynah.cli.settings import read_settings
+from mynah.cli.shared.settings import read_settings
 from mynah.data.preparation.prepare import prepare
 from mynah.data.recipes import RECIPES, find_recipe
 from mynah.data.recipes.installing import fetch, install

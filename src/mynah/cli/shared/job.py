@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 from mynah.config.hydra.compose import Composed, compose, to_config
 from mynah.config.values import argument
 from mynah.distributed import is_first_rank

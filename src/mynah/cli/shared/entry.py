@@ -7,7 +7,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
-from mynah.cli.job import run_job
+from mynah.cli.shared.job import run_job
 from mynah.config.hydra.compose import CONFIG_NAME, VERSION_BASE
 from mynah.config.hydra.search_path import shipped_configs
 

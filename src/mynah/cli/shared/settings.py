@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.command_line import CommandLine
+from mynah.cli.shared.command_line import CommandLine
 from mynah.config.hydra.compose import Composed, compose
 from mynah.config.values import argument
 from mynah.errors import ConfigErrors, UserError

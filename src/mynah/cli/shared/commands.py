@@ -35,9 +35,9 @@ def run_command(
         what: What one of them is called in messages.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
-    from mynah.cli.exit_status import exit_status
+    from mynah.cli.shared.exit_status import exit_status
 
     name, *rest = arguments
     if name not in commands:

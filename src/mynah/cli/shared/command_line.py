@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from mynah import console, distributed
-from mynah.cli.exit_status import exit_status
-from mynah.cli.job import check_names, run_overrides
+from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.job import check_names, run_overrides
 from mynah.config import settings
 from mynah.config.hydra.compose import Composed, compose, from_hydra, parse_overrides, prepare_hydra
 from mynah.config.hydra.flags import parse_flags
@@ -40,7 +40,7 @@ def command_line(
         program: The command as it is typed, for messages; None: this process's.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     line = CommandLine(arguments, program or _program())

@@ -6,7 +6,7 @@ import importlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from mynah.cli.commands import Command
+from mynah.cli.shared.commands import Command
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
 from mynah.config.hydra.search_path import config_directories
 from mynah.config.settings import Setting, all_sections, all_settings, without_none

@@ -27,8 +27,8 @@ def run_in_process(arguments: Sequence[str], program: str) -> Run:
     """
     import hydra
 
-    from mynah.cli.command_line import CommandLine
-    from mynah.cli.job import run_composed
+    from mynah.cli.shared.command_line import CommandLine
+    from mynah.cli.shared.job import run_composed
     from mynah.config.hydra.compose import CONFIG_NAME, VERSION_BASE
     from mynah.config.hydra.search_path import shipped_configs
 
