@@ -1,7 +1,9 @@
-"""What all tests share: the stand-ins of this folder, and clips to encode."""
+"""What all tests share: stand-ins, clips to encode, and a time after which none begins."""
 
 import os
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,45 @@ sys.path[:0] = [
     str(Path(__file__).resolve().parent),
     str(Path(__file__).resolve().parent / "helpers"),
 ]
+
+_TOO_LATE = "its turn did not come within --minutes"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--minutes", type=float, help="begin no test later than this, and name the files left out"
+    )
+
+
+def pytest_configure(config):
+    minutes = config.getoption("--minutes")
+    given = {} if minutes is None else {"last_start": time.time() + 60 * minutes}
+    config.last_start = getattr(config, "workerinput", given).get("last_start", float("inf"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["last_start"] = node.config.last_start  # one moment for all workers
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if time.time() > item.config.last_start:
+        pytest.skip(_TOO_LATE)
+
+
+def pytest_terminal_summary(terminalreporter):
+    late = Counter(
+        report.nodeid.partition("::")[0]
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and _TOO_LATE in report.longrepr[2]
+    )
+    if late:
+        terminalreporter.section(
+            f"{late.total()} of the tests did not come to their turn", yellow=True
+        )
+    for file, number in late.items():
+        terminalreporter.write_line(f"{number:4} of {file}")
 
 
 @pytest.fixture(scope="session")
