@@ -168,6 +168,7 @@ def train(config: Config, place: RunPlace) -> Run:
             return Run(place.run, place.output, {}, None, interrupted=True)
         best = best_of(outcome, family, planned.config)
         evaluations = measured(planned.config, best, rows.data.evaluation)
+        keep_confidences(planned.config, best, outcome, place, rows.data, evaluations)
         changed = base_and_tuned(planned.config, before, evaluations, best)
         report = reported(planned.config, place, rows.data, evaluations, best, outcome, changed)
     say_what_is_next(place, report, seconds=time.monotonic() - started)
@@ -316,6 +317,29 @@ def best_of(outcome: TrainingResult, family: Family, config: Config) -> Family:
     from mynah.evaluation.measured_model import loaded
 
     return loaded(outcome.best_checkpoint, config)
+
+
+def keep_confidences(
+    config: Config,
+    family: Family,
+    outcome: TrainingResult,
+    place: RunPlace,
+    data: PreparedData,
+    evaluations: Mapping[str, Evaluation],
+) -> None:
+    """Fit the confidences of words on the first split, and keep them with the model."""
+    if outcome.best_checkpoint is None or not evaluations:
+        return
+    from mynah.inference.confidence.fitting import store_calibration
+
+    name, evaluation = next(iter(evaluations.items()))
+    store_calibration(
+        family,
+        data.evaluation[name],
+        evaluation.hypotheses,
+        config.evaluation.normalizer,
+        [outcome.best_checkpoint, place.output],
+    )
 
 
 def reported(

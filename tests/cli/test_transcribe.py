@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from shard_files import RATE, encoded, write_manifest
 
 from mynah import console
+from mynah.checkpoints.commit import find_damage
 from mynah.cli.main import main
 from mynah.inference.output import JOURNAL, Folder
 
@@ -30,7 +31,7 @@ from mynah.errors import UserError
 assert "torch" not in sys.modules
 run = mynah.train(["data.dataset_name=calls", "data.path=calls", "data.eval_splits=[dev]",
     "data.sample_rate=8000", "training.per_device_train_batch_size=4", *{SMALL.split()!r},
-    "training.max_steps=150", "training.eval_steps=150"])
+    "training.max_steps=150", "training.eval_steps=150", "data.max_eval_samples=40"])
 evaluation = mynah.evaluate(run.model, "calls/test.jsonl")
 corpus = mynah.prepare("calls/test.jsonl", ["data.sample_rate=8000", "data.eval_splits=[train]"])
 recognizer = mynah.load(run.model)
@@ -54,7 +55,7 @@ open("found.json", "w").write(json.dumps(found))
 def workspace(tmp_path_factory):
     """A folder with a model that Python trained, and ``found.json``: what its functions gave."""
     folder = clone(tmp_path_factory.mktemp("transcribe"))
-    for split, rows in (("train", TEXTS * 3), ("dev", TEXTS[:4]), ("test", TEXTS)):
+    for split, rows in (("train", TEXTS * 3), ("dev", TEXTS * 5), ("test", TEXTS)):
         ids = [f"{split}{number}" for number in range(len(rows))]
         write_manifest(folder / "calls" / f"{split}.jsonl", ids, rows)
     (folder / "session.py").write_text(SCRIPT)
@@ -111,6 +112,17 @@ def test_the_transcripts_of_files_are_those_that_were_measured(typed, found):
     written = {Path(one["name"]).stem: one["text"] for one in map(json.loads, out.splitlines())}
     assert written == found["measured"] and len(written) == 8
     assert len(set(written.values())) > 4  # a model that learned something
+
+
+def test_words_have_the_confidences_that_were_fitted_on_the_evaluation_split(typed, workspace):
+    stored = json.loads((workspace / "outputs" / "model" / "confidence.json").read_text())
+    checkpoints = list((workspace / "outputs" / "model").glob("checkpoint-*/confidence.json"))
+    assert [json.loads(one.read_text()) for one in checkpoints] == [stored]
+    assert stored["words"] >= 1 and stored["temperature"] > 0
+    assert find_damage(workspace / "outputs" / "model") is None
+    _, out, _ = typed("recordings/test0.flac", "--format", "json", "--words")
+    (segment,) = json.loads(out)["segments"]
+    assert segment["words"] and all(0 <= one["confidence"] <= 1 for one in segment["words"])
 
 
 def test_a_setting_of_decoding_is_taken_as_eval_takes_it(typed):

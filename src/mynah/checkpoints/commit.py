@@ -109,6 +109,33 @@ def write_sums(directory: Path) -> None:
     (directory / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
+def add_file(directory: Path, name: str, content: str) -> None:
+    """Add a file to a committed checkpoint, or replace it: intact at any moment.
+
+    Args:
+        directory: The checkpoint, or a published model.
+        name: The file's, at its top.
+        content: Its text.
+
+    Raises:
+        UserError: The disk is full, or the place cannot be written.
+    """
+    try:
+        kept = [
+            line
+            for line in (directory / SUMS).read_text(encoding="utf-8").splitlines(keepends=True)
+            if line.partition("  ")[2].rstrip("\n") != name
+        ]
+        files.write_text(directory / SUMS, kept)  # before the file is another one
+        files.write_text(directory / name, content)
+        line = f"{files.sha256(directory / name)}  {name}\n"
+        files.write_text(directory / SUMS, sorted([*kept, line], key=lambda one: one[66:]))
+    except OSError as error:
+        if _is_full_disk(error):
+            raise _full_disk_error(directory, len(content)) from error
+        raise fault_of_machine(error) or error from error
+
+
 def verify(directory: Path) -> None:
     """Check a checkpoint (or a published model) against its sums.
 

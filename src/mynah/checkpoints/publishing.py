@@ -16,7 +16,7 @@ README = "README.md"
 _FOLDERS = ("encoder", "language_model", "adapter", "encoder_adapter")
 # What transformers, peft and tokenizers load; weights in one file or in numbered ones.
 _PUBLIC = re.compile(
-    r"(config|generation_config|processor_config|preprocessor_config|adapter_config"
+    r"(config|confidence|generation_config|processor_config|preprocessor_config|adapter_config"
     r"|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|normalizer"
     r"|feature_extractor_config|chat_template)\.json"
     r"|(vocab|merges)\.txt|chat_template\.jinja"

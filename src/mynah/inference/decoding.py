@@ -14,6 +14,7 @@ from mynah.inference.transcription import Guarded, Segment, TimedWord
 from mynah.models.transcript import Clip, Transcript, joined
 
 if TYPE_CHECKING:
+    from mynah.inference.confidence.calibration import Calibration
     from mynah.models.ctc.family import CTC
     from mynah.models.family import Family
 
@@ -111,6 +112,7 @@ def decode(
     batch_size: int,
     words: bool,
     aligner: CTC | None = None,
+    calibration: Calibration | None = None,
 ) -> None:
     """Decode parts, those of similar length together; a failure costs only the part it is in.
 
@@ -121,6 +123,7 @@ def decode(
         batch_size: Parts in a batch, at most.
         words: Whether words get their times.
         aligner: A CTC model that times the words of a model that does not.
+        calibration: What makes confidences of the model's probabilities of words.
     """
     if not parts:
         return
@@ -129,10 +132,16 @@ def decode(
         for rows in batches:
             for first in range(0, len(rows), batch_size):
                 batch = [parts[row] for row in rows[first : first + batch_size]]
-                _batch(family, batch, words, aligner)
+                _batch(family, batch, words, aligner, calibration)
 
 
-def _batch(family: Family, parts: Sequence[Part], words: bool, aligner: CTC | None) -> None:
+def _batch(
+    family: Family,
+    parts: Sequence[Part],
+    words: bool,
+    aligner: CTC | None,
+    calibration: Calibration | None,
+) -> None:
     clips = [part.clip for part in parts if part.clip is not None]
     try:
         transcripts = family.transcribe(clips)
@@ -145,13 +154,13 @@ def _batch(family: Family, parts: Sequence[Part], words: bool, aligner: CTC | No
         kept = [transcript for transcript, _ in settled]
         timed: Sequence[tuple[TimedWord, ...] | None] = [None] * len(clips)
         if words:
-            timed = word_times.timed(family, clips, kept, aligner)
+            timed = word_times.timed(family, clips, kept, aligner, calibration)
     except Exception as problem:
         if len(parts) == 1:
             parts[0].fail(problem)
             return
         for part in parts:
-            _batch(family, [part], words, aligner)
+            _batch(family, [part], words, aligner, calibration)
         return
     for part, (transcript, guarded), found in zip(parts, settled, timed, strict=True):
         part.settle(transcript, found, guarded)

@@ -14,6 +14,7 @@ from mynah.errors import UserError
 from mynah.offline import network_only_if
 
 if TYPE_CHECKING:
+    from mynah.inference.confidence.calibration import Calibration
     from mynah.inference.recognizer import Batching, Recognizer
     from mynah.models.family import Family
 
@@ -73,7 +74,16 @@ def load(
         tuned=checkpoint is not None or (Path(plain) / "adapter_config.json").is_file(),
         batching=batching,
         aligner=beside,
+        calibration=_calibration(checkpoint, plain),
     )
+
+
+def _calibration(checkpoint: Path | None, plain: str) -> Calibration | None:
+    from mynah.inference.confidence.calibration import UNTUNED, read_calibration
+
+    if checkpoint is not None:
+        return read_calibration(checkpoint)
+    return UNTUNED.get(plain) or read_calibration(Path(plain))
 
 
 def default_model(working_directory: Path) -> str:

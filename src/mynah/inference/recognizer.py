@@ -26,6 +26,7 @@ from mynah.inference.voice_activity import detector, is_silent, nobody_speaks
 from mynah.models.transcript import Clip
 
 if TYPE_CHECKING:
+    from mynah.inference.confidence.calibration import Calibration
     from mynah.models.ctc.family import CTC
     from mynah.models.family import Family
 
@@ -61,6 +62,8 @@ class Recognizer:
         tuned: Whether it was trained here, on clips of single utterances.
         batching: How much is decoded at once.
         aligner: A CTC model that times the words of a model that does not.
+        calibration: What makes confidences of the model's probabilities of words; None: words
+            have no confidence.
 
     Attributes:
         family: The model.
@@ -76,12 +79,14 @@ class Recognizer:
         tuned: bool = True,
         batching: Batching | None = None,
         aligner: CTC | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.family = family
         self.name = name
         self._language = language
         self._batching = batching or Batching()
         self._aligner = aligner
+        self._calibration = calibration
         longest = self.window_seconds
         self._cutting = Cutting(longest, joined_seconds=0.0 if tuned else 0.9 * longest)
         self._lock = threading.Lock()
@@ -302,4 +307,5 @@ class Recognizer:
                 batch_size=self._batching.size,
                 words=words,
                 aligner=self._aligner,
+                calibration=self._calibration,
             )

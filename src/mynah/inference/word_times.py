@@ -15,12 +15,13 @@ import numpy as np
 
 from mynah.inference.transcription import TimedWord
 from mynah.models.features.frontends import frame_samples
-from mynah.models.transcript import Clip, Transcript
+from mynah.models.transcript import Clip, Transcript, Word
 from mynah.segmentation.aligning.aligned_text import used_labels
 from mynah.segmentation.aligning.alignment import FrameScores, align
 from mynah.segmentation.aligning.labels import WordTokenizer
 
 if TYPE_CHECKING:
+    from mynah.inference.confidence.calibration import Calibration
     from mynah.models.ctc.family import CTC
     from mynah.models.family import Family
 
@@ -33,6 +34,7 @@ def timed(
     clips: Sequence[Clip],
     transcripts: Sequence[Transcript],
     aligner: CTC | None = None,
+    calibration: Calibration | None = None,
 ) -> list[tuple[TimedWord, ...] | None]:
     """The words of each clip with their times from its start.
 
@@ -41,26 +43,49 @@ def timed(
         clips: No longer than its window.
         transcripts: What it wrote of them.
         aligner: A CTC model for what the family does not tell.
+        calibration: What makes confidences of the model's probabilities.
 
     Returns:
         None for a clip where neither tells.
     """
     found: list[tuple[TimedWord, ...] | None] = []
     for clip, one, words in zip(
-        clips, transcripts, family.word_times(clips, transcripts), strict=True
+        clips, transcripts, scored(family, clips, transcripts), strict=True
     ):
         if words is None:
-            beside = _ctc(family) or aligner
-            found.append(None if beside is None else aligned(beside, clip.audio, one.text))
+            beside = None if aligner is None else aligned(aligner, clip.audio, one.text)
+            found.append(None if beside is None else tuple(_timed(word, None) for word in beside))
             continue
-        made = tuple(TimedWord(word.text, word.start_seconds, word.end_seconds) for word in words)
+        made = tuple(_timed(word, calibration) for word in words)
         if family.name == "seq2seq":  # attention does not see where sound begins
             made = tuple(_trimmed(word, clip.audio, family.sample_rate) for word in made)
         found.append(made)
     return found
 
 
-def aligned(family: CTC, audio: np.ndarray, text: str) -> tuple[TimedWord, ...] | None:
+def scored(
+    family: Family, clips: Sequence[Clip], transcripts: Sequence[Transcript]
+) -> list[tuple[Word, ...] | None]:
+    """The words of each clip as the model itself tells when they are spoken, and how likely.
+
+    Args:
+        family: The model that wrote the transcripts.
+        clips: No longer than its window.
+        transcripts: What it wrote of them.
+
+    Returns:
+        None for a clip whose words it does not tell.
+    """
+    ctc = _ctc(family)
+    return [
+        words if words is not None or ctc is None else aligned(ctc, clip.audio, one.text)
+        for clip, one, words in zip(
+            clips, transcripts, family.word_times(clips, transcripts), strict=True
+        )
+    ]
+
+
+def aligned(family: CTC, audio: np.ndarray, text: str) -> tuple[Word, ...] | None:
     """The words of a text by the posteriors of a CTC model; None where they do not fit in.
 
     Args:
@@ -86,17 +111,30 @@ def aligned(family: CTC, audio: np.ndarray, text: str) -> tuple[TimedWord, ...] 
     if path is None:
         return None
     seconds = frame_samples(family.frontend) / family.sample_rate
-    made: list[TimedWord] = []
+    made: list[Word] = []
     reached = 0.0
     places = {row: place for place, row in enumerate(spoken)}
     for row, word in enumerate(words):
         if row not in places:  # nothing that the model has a label for
-            made.append(TimedWord(word, reached, reached))
+            made.append(Word(word, reached, reached))
             continue
-        start = float(path.word_starts[places[row]]) * seconds
-        reached = float(path.word_ends[places[row]]) * seconds
-        made.append(TimedWord(word, start, reached))
+        first, behind = (int(ends[places[row]]) for ends in (path.word_starts, path.word_ends))
+        reached = behind * seconds
+        said = path.frames[first:behind], path.scores[first:behind]
+        made.append(Word(word, first * seconds, reached, _of_labels(*said)))
     return tuple(made)
+
+
+def _of_labels(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Log probability of a word's labels: each at its likeliest frame, as in greedy decoding."""
+    return sum(float(scores[labels == label].max()) for label in np.unique(labels) if label >= 0)
+
+
+def _timed(word: Word, calibration: Calibration | None) -> TimedWord:
+    likely = None
+    if calibration is not None and word.log_probability is not None:
+        likely = calibration.confidence(word.log_probability)
+    return TimedWord(word.text, word.start_seconds, word.end_seconds, likely)
 
 
 def shifted(words: Sequence[TimedWord], seconds: float) -> Iterator[TimedWord]:

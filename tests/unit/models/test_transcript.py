@@ -75,7 +75,9 @@ def test_words_of_pieces_begin_at_the_piece_that_opens_them():
     pieces = tokenizer.convert_ids_to_tokens(tokens)
     second = next(i for i, piece in enumerate(pieces) if i and piece.startswith("▁a"))
     spans = tuple((10 * i, 10 * i + 4) for i in range(len(tokens)))
-    words = timed_words("call anna", Path(tokens, spans, 0.0), pieces_of(tokenizer), 0.08)
+    words = timed_words(
+        "call anna", Path(tokens, spans, 0.0, (-0.5,) * len(tokens)), pieces_of(tokenizer), 0.08
+    )
     first = 1 if pieces[0] == "▁" else 0  # a piece that is a space alone is of no word
     assert [one.text for one in words] == ["call", "anna"]
     assert words[0].start_seconds == pytest.approx(10 * first * 0.08)
@@ -84,7 +86,7 @@ def test_words_of_pieces_begin_at_the_piece_that_opens_them():
 
 
 def test_there_are_no_word_times_where_the_pieces_are_not_the_text():
-    path = Path((1, 2), ((0, 1), (1, 2)), 0.0)
+    path = Path((1, 2), ((0, 1), (1, 2)), 0.0, (0.0, 0.0))
     assert timed_words("é", path, {1: "Ã", 2: "©"}, 1.0) is None
 
 

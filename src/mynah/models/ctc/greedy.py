@@ -24,17 +24,18 @@ def best_paths(logits: torch.Tensor, frames: Sequence[int], *, blank: int) -> li
     best = logits.argmax(-1).cpu().tolist()
     scores = largest_log_probability(logits).cpu().double().tolist()
     return [
-        _path(row[:length], sum(steps[:length]), blank)
+        _path(row[:length], steps[:length], blank)
         for row, steps, length in zip(best, scores, frames, strict=True)
     ]
 
 
-def _path(labels: Sequence[int], log_probability: float, blank: int) -> Path:
-    tokens, spans, start = [], [], 0
+def _path(labels: Sequence[int], steps: Sequence[float], blank: int) -> Path:
+    tokens, spans, scores, start = [], [], [], 0
     for label, run in itertools.groupby(labels):
         behind = start + len(list(run))
         if label != blank:
             tokens.append(label)
             spans.append((start, behind))
+            scores.append(max(steps[start:behind]))
         start = behind
-    return Path(tuple(tokens), tuple(spans), log_probability)
+    return Path(tuple(tokens), tuple(spans), sum(steps), tuple(scores))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mynah.models.features.frontends import Frontend, frame_samples
@@ -19,11 +19,14 @@ class Path:
         tokens: Token ids in order, without blanks.
         spans: Of each token the first of its frames, and the one behind its last.
         log_probability: Natural logarithm of the probability of all steps, blanks among them.
+        token_log_probabilities: The same of each token: of its likeliest frame, where it has
+            several.
     """
 
     tokens: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
     log_probability: float
+    token_log_probabilities: tuple[float, ...]
 
 
 class PathWriter:
@@ -71,22 +74,27 @@ def timed_words(
         None where the pieces do not add up to the words of the text, as those of a tokenizer of
         bytes, or one that puts punctuation together.
     """
-    found: list[tuple[str, int, int]] = []
+    found: list[Word] = []
     inside = False
-    for token, (first, behind) in zip(path.tokens, path.spans, strict=True):
+    steps = zip(path.tokens, path.spans, path.token_log_probabilities, strict=True)
+    for token, (first, behind), score in steps:
+        begun = False  # whether the token stands in this word already
         for character in pieces.get(token, ""):
             if character.isspace():
-                inside = False
+                inside = begun = False
             elif inside:
-                letters, start, _ = found[-1]
-                found[-1] = letters + character, start, behind
+                word = found[-1]
+                found[-1] = Word(
+                    word.text + character,
+                    word.start_seconds,
+                    behind * frame_seconds,
+                    (word.log_probability or 0.0) + (0.0 if begun else score),
+                )
+                begun = True
             else:
-                found.append((character, first, behind))
-                inside = True
+                found.append(Word(character, first * frame_seconds, behind * frame_seconds, score))
+                inside = begun = True
     written = text.split()
-    if [letters.lower() for letters, _, _ in found] != [word.lower() for word in written]:
+    if [word.text.lower() for word in found] != [word.lower() for word in written]:
         return None
-    return tuple(
-        Word(word, start * frame_seconds, end * frame_seconds)
-        for word, (_, start, end) in zip(written, found, strict=True)
-    )
+    return tuple(replace(word, text=shown) for word, shown in zip(found, written, strict=True))

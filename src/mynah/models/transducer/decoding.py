@@ -81,8 +81,9 @@ class _Search:
         batch, device = len(encoded), encoded.device
         self._model, self._encoded, self._blank, self._most = model, encoded, blank, most
         self._jumps = torch.tensor(list(durations), dtype=torch.long, device=device)
-        self._found: list[list[tuple[int, int, int]]] = [[] for _ in range(batch)]
+        self._found: list[list[tuple[int, int, int, float]]] = [[] for _ in range(batch)]
         self._total = torch.zeros(batch, device=device)
+        self._latest = torch.zeros(batch, device=device)  # log probability of the latest step
         self._symbols = torch.zeros(batch, dtype=torch.long, device=device)  # at this frame
         self._spans = torch.zeros((batch, 2), dtype=torch.long, device=device)  # latest label's
         self.frames = frames.to(device)
@@ -113,7 +114,8 @@ class _Search:
         """Read one label or blank off for each of some utterances: which are labels."""
         vocabulary = scores.shape[-1] - len(self._jumps)
         tokens = scores[:, :vocabulary].argmax(-1)
-        self._total[rows] += largest_log_probability(scores[:, :vocabulary])
+        self._latest[rows] = largest_log_probability(scores[:, :vocabulary])
+        self._total[rows] += self._latest[rows]
         if len(self._jumps):
             self._total[rows] += largest_log_probability(scores[:, vocabulary:])
         is_label = tokens != self._blank
@@ -131,16 +133,18 @@ class _Search:
     def emit(self, rows: torch.Tensor) -> None:
         """Keep the latest label of some utterances."""
         steps = torch.cat([rows[:, None], self.label[rows, None], self._spans[rows]], dim=1)
-        for row, token, first, behind in steps.tolist():
-            self._found[row].append((token, first, behind))
+        scores = self._latest[rows].tolist()
+        for (row, token, first, behind), score in zip(steps.tolist(), scores, strict=True):
+            self._found[row].append((token, first, behind, score))
 
     def paths(self, ends: Sequence[int]) -> list[Path]:
         """What was found of each utterance, none of it behind its last frame."""
         return [
             Path(
-                tuple(token for token, _, _ in labels),
-                tuple((first, min(behind, end)) for _, first, behind in labels),
+                tuple(token for token, _, _, _ in labels),
+                tuple((first, min(behind, end)) for _, first, behind, _ in labels),
                 score,
+                tuple(one for _, _, _, one in labels),
             )
             for labels, score, end in zip(self._found, self._total.tolist(), ends, strict=True)
         ]
