@@ -1,7 +1,8 @@
-"""A small server on loopback that answers as much of the Hugging Face hub's API as downloads need.
+"""A small server on loopback that answers as much of the Hugging Face hub's API as downloads and
+uploads need.
 
-It gives what lies in a folder that is laid out as the hub's cache (``standins.install``), and
-remembers what it was asked for.
+It gives what lies in a folder that is laid out as the hub's cache (``standins.install``), takes
+commits into it (``hub_uploads``), and remembers what it was asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+import hub_uploads
 
 _API = re.compile(r"^/api/(models|datasets)/([^/]+/[^/]+)(?:/(revision|paths-info)/(.+))?$")
 _TREE = re.compile(r"^/api/(models|datasets)/([^/]+/[^/]+)/tree/([^/]+)/?(.*)$")
@@ -33,6 +36,9 @@ class Hub:
         received: Every request as it came: its line, its headers and its body.
         cuts: Bytes after which the next answers with a file end, by the file's name.
         gated: Repositories that are given to nobody.
+        private: Repositories that were made private.
+        token: What uploads have to send.
+        objects: Large files that were sent, by their SHA-256.
     """
 
     address: str
@@ -41,6 +47,9 @@ class Hub:
     received: list[str] = field(default_factory=list)
     cuts: dict[str, int] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
+    private: set[str] = field(default_factory=set)
+    token: str = "hf_of_the_tests"
+    objects: dict[str, bytes] = field(default_factory=dict)
 
     def given(self) -> list[str]:
         """Names of the files whose content was asked for, in order."""
@@ -71,7 +80,7 @@ def serving(cache: Path) -> Iterator[Hub]:
         def do_GET(self) -> None:
             _answer(self, hub)
 
-        do_HEAD = do_POST = do_GET  # noqa: N815
+        do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None: ...
 
@@ -96,7 +105,9 @@ def _answer(request: BaseHTTPRequestHandler, hub: Hub) -> None:
     body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
     held = body.decode(errors="replace")
     hub.received.append(f"{unquote(request.requestline)}\n{request.headers}\n{held}")
-    if match := _TREE.match(path):
+    if (reply := hub_uploads.answer(request.command, path, request.headers, body, hub)) is not None:
+        _send(request, reply.status, reply.body, reply.headers)
+    elif match := _TREE.match(path):
         kind, name, revision, inside = match.groups()
         commit = _commit(request, hub, kind, name, revision)
         if commit is not None:
@@ -109,7 +120,15 @@ def _answer(request: BaseHTTPRequestHandler, hub: Hub) -> None:
         elif commit is not None:
             folder = hub.folder(kind, name, commit)
             files = [{"rfilename": one} for one in sorted(_names(folder))]
-            _send_json(request, {"id": name, "sha": commit, "siblings": files})
+            _send_json(
+                request,
+                {
+                    "id": name,
+                    "sha": commit,
+                    "siblings": files,
+                    "private": name in hub.private,
+                },
+            )
     elif match := _FILE.match(path):
         dataset, name, revision, file = match.groups()
         kind = "datasets" if dataset else "models"

@@ -19,7 +19,7 @@ from mynah.config.plugins.registry import _entry_points
 
 PARSED = (
     "data download", "data segment", "export", "merge", "adapt-scale",
-    "models", "transcribe",
+    "models", "transcribe", "serve",
     "runs", "compare", "score", "completion", "config explain", "config diff",
 )  # fmt: skip
 WITH_SETTINGS = ("data prepare", "data inspect", "data augment", "prefetch")
@@ -34,6 +34,7 @@ MODULES = {
     "adapt-scale": "mynah.cli.adapt_scale",
     "models": "mynah.cli.models",
     "transcribe": "mynah.cli.transcribe",
+    "serve": "mynah.cli.serve",
     "compare": "mynah.cli.compare",
     "score": "mynah.cli.score",
     "runs": "mynah.cli.runs",

@@ -53,6 +53,12 @@ def _is_public(path: PurePosixPath) -> bool:
     return inside and _PUBLIC.fullmatch(path.name) is not None
 
 
+def why_private(name: str) -> str:
+    """Why a file of a checkpoint is not published."""
+    known = (why for pattern, why in _PRIVATE if re.fullmatch(pattern, name))
+    return next(known, "not known to be a part of the model")
+
+
 def private_note(files: Iterable[str]) -> str:
     """The text of a checkpoint's README.md: what of it is private.
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "train": Command("mynah.cli.train", "train, measure, write a report"),
     "eval": Command("mynah.cli.eval", "measure a checkpoint"),
     "transcribe": Command("mynah.cli.transcribe", "recordings to transcripts"),
+    "serve": Command("mynah.cli.serve", "a model behind OpenAI's protocol of transcriptions"),
     "runs": Command("mynah.cli.runs", "all runs as a table, the best first"),
     "compare": Command("mynah.cli.compare", "which of several systems is better"),
     "score": Command("mynah.cli.score", "error rates of any system's transcripts"),
@@ -41,6 +42,7 @@ examples:
   mynah train training.learning_rate=1e-4      any setting
   mynah eval outputs/model                     measure the newest model
   mynah transcribe call.wav                    write what is said in a recording
+  mynah serve outputs/model                    answer programs that speak OpenAI's protocol
   mynah runs --best                            all runs, the best first
   mynah compare RUN ANOTHER                    is the difference chance?
   mynah config explain model=large             every value and who set it

@@ -96,6 +96,7 @@ class Part:
             words=None if words is None else tuple(word_times.shifted(words, start)),
             channel=self.channel,
             log_probability=self._transcript.log_probability,
+            tokens=self._transcript.tokens,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -202,12 +202,21 @@ class Recognizer:
         context: str = "",
         channel: int | None = None,
         words: bool = False,
-    ) -> Iterator[Segment]:
+        together_seconds: float = 0.0,
+        check: Callable[[float], None] | None = None,
+    ) -> Generator[Segment, None, Transcription]:
         """The segments of one recording, each as soon as it is decoded.
 
         Args:
             audio: As ``transcribe`` takes it; so are the others, but for:
             channel: Which channel is meant; None: the mean of all.
+            together_seconds: Pieces that are decoded in one batch have up to so much audio; 0:
+                each is decoded by itself.
+            check: Called with the seconds that are read so far, before more is read or decoded;
+                what it raises ends the work.
+
+        Returns:
+            The transcript, once all segments are given.
 
         Raises:
             UserError: It cannot be read, or the model does not know the language.
@@ -218,17 +227,27 @@ class Recognizer:
         sound = Sound(audio, sample_rate or self.sample_rate, channel)
         recording = OpenRecording(sound.source)
         shown = 0
+        waiting: list[Part] = []
         try:
             opened = sound.open(self.sample_rate, self._longest_samples)
+            if check is not None:
+                opened = _checked(opened, self.sample_rate, check)
             for part in self._parts(recording, [(sound, opened)], spoken, context):
                 recording.add(part)
-                self._decode([part], words=words)
+                waiting.append(part)
+                if sum(one.seconds for one in waiting) < together_seconds:
+                    continue
+                self._decode(waiting, words=words)
+                waiting.clear()
                 if recording.error is not None:
                     break
                 # The last may end where the next one begins inside it.
                 settled = recording.segments()[:-1]
                 yield from settled[shown:]
                 shown = max(shown, len(settled))
+                if check is not None:
+                    check(part.start_seconds)
+            self._decode(waiting, words=words)
         except (ValueError, OSError) as problem:
             recording.fail(problem)
         if recording.error is not None:
@@ -236,6 +255,7 @@ class Recognizer:
                 f"This cannot be transcribed: {recording.error}.", where=sound.source or None
             )
         yield from recording.segments()[shown:]
+        return recording.transcription()
 
     @property
     def _longest_samples(self) -> int:
@@ -309,3 +329,21 @@ class Recognizer:
                 aligner=self._aligner,
                 calibration=self._calibration,
             )
+
+
+def _checked(
+    audio: np.ndarray | Iterator[np.ndarray], sample_rate: int, check: Callable[[float], None]
+) -> np.ndarray | Iterator[np.ndarray]:
+    """The same sound; its length so far is looked at before it is used."""
+    if isinstance(audio, np.ndarray):
+        check(len(audio) / sample_rate)
+        return audio
+
+    def blocks() -> Iterator[np.ndarray]:
+        samples = 0
+        for block in audio:
+            samples += len(block)
+            check(samples / sample_rate)
+            yield block
+
+    return blocks()

@@ -101,12 +101,14 @@ def _parted(before: Segment, after: Segment, overlap_seconds: float) -> tuple[Se
             end_seconds=middle,
             text=" ".join(left[:kept]),
             words=None if before.words is None else before.words[:kept],
+            tokens=(),
         ),
         replace(
             after,
             start_seconds=middle,
             text=" ".join(right[first:]),
             words=None if after.words is None else after.words[first:],
+            tokens=(),
         ),
     )
 

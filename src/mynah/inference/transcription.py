@@ -35,6 +35,8 @@ class Segment:
         channel: The channel it is on, counted from 0; None: of all, mixed.
         log_probability: Natural logarithm of the probability of the decoding's steps; None
             where decoding does not follow one path.
+        tokens: Ids of the tokens that the text is decoded from; none where words were moved to
+            a neighbour that overlaps.
     """
 
     start_seconds: float
@@ -43,6 +45,7 @@ class Segment:
     words: tuple[TimedWord, ...] | None = None
     channel: int | None = None
     log_probability: float | None = None
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""A recognizer on the network: OpenAI's protocol of transcriptions, for many clients at once."""
