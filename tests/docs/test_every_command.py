@@ -19,7 +19,7 @@ from mynah.config.plugins.registry import _entry_points
 
 PARSED = (
     "data download", "data segment", "export", "merge", "adapt-scale",
-    "models", "transcribe", "serve",
+    "models", "transcribe", "serve", "publish", "record", "demo",
     "runs", "compare", "score", "completion", "config explain", "config diff",
 )  # fmt: skip
 WITH_SETTINGS = ("data prepare", "data inspect", "data augment", "prefetch")
@@ -35,6 +35,9 @@ MODULES = {
     "models": "mynah.cli.models",
     "transcribe": "mynah.cli.transcribe",
     "serve": "mynah.cli.serve",
+    "publish": "mynah.cli.publish",
+    "record": "mynah.cli.record",
+    "demo": "mynah.cli.demo",
     "compare": "mynah.cli.compare",
     "score": "mynah.cli.score",
     "runs": "mynah.cli.runs",

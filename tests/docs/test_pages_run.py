@@ -46,6 +46,9 @@ NOT_RUN = {
     'pip install "mynah-asr[base,transcribe]"': "is run by tests/docs/test_first_hour.py",
     'pip install "mynah-asr[base,speech,transcribe]"': "needs the package index",
 }
+# Commands that end when a person or a signal ends them, which have tests of their own: in
+# tests/cli, test_serve.py, test_demo.py and test_record.py.
+WAITING = ("serve", "demo", "record")
 # Where a command starts from a model, which of conftest's.
 MODELS = {
     "runs": "calls",
@@ -57,11 +60,16 @@ MODELS = {
     "merge": "adapted",
     "transcribe": "calls",
     "adapt-scale": "adapted",
+    "publish": "calls",
+    "benchmarks/serve_load.py": "calls",
 }
-NEEDS_A_MODEL = ("merge", "export", "eval", "transcribe")
+NEEDS_A_MODEL = ("merge", "export", "eval", "transcribe", "publish")
 DECODER = "mynah train model.pretrained=outputs/model/checkpoint-1000 model.decoder_tuning=lora"
 # Commands that need what another command of their page leaves.
 AFTER = {
+    "mynah publish merged anna/whisper-calls --license mit": (
+        "mynah merge outputs/model --to merged"
+    ),
     "mynah eval ./merged": "mynah merge outputs/model --to merged",
     "mynah eval ./half": "mynah adapt-scale outputs/model --scale 0.5 --to half",
     "mynah train data.dataset_name=utterances data.eval_splits=null": (
@@ -79,6 +87,9 @@ REFUSED = dict.fromkeys(
     ),
     "No utterance was kept",
 )
+REFUSED[
+    "mynah publish outputs/model anna/ctc-calls --license mit --results outputs/2026-11-28/10-15-00"
+] = "This run has no results"
 BENCHMARKS = {
     "benchmarks/gradient_splits.py": "--families 'ctc, FastConformer from scratch' --steps 2",
     "benchmarks/exact_resume.py": "--kills 1 --terms 1 --full-disks 1 --damaged 1",
@@ -86,6 +97,7 @@ BENCHMARKS = {
     "benchmarks/checkpoint_cost.py": "--steps 4 --every 2 --repeats 1",
     "benchmarks/resume_time.py": "--rows 2000 --step 10 --repeats 1",
     "benchmarks/memory_flat.py": "--rows 200",
+    "benchmarks/serve_load.py": "--requests 40 --clients 4",
 }
 PLUGINS = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
 PARTS = {
@@ -178,7 +190,11 @@ def _marked(command: PageCommand) -> object:
     return pytest.param(command, id=identity, marks=[pytest.mark.long] if is_long else [])
 
 
-RUN = [one for one in commands() if one.text not in NOT_RUN and not is_of_the_guide(one)]
+RUN = [
+    one
+    for one in commands()
+    if one.text not in NOT_RUN and one.program not in WAITING and not is_of_the_guide(one)
+]
 
 
 @pytest.mark.parametrize("command", [_marked(one) for one in RUN if one.program != "data download"])
@@ -209,6 +225,8 @@ def test_a_command_of_a_page_runs(command, workplace, monkeypatch):
         behind = shortened(folder, command, monkeypatch) if command.program == "train" else []
         if command.program == "legacy":
             behind = [*SHORT.split(), "model.encoder.layers=1", "data.synthesis.train_sentences=24"]
+    elif command.program == "publish":
+        behind = ["--dry-run"]  # the hub is that of tests/cli/test_publish.py
     elif command.program in BENCHMARKS:
         behind = shlex.split(BENCHMARKS[command.program])
     ended = workplace.run(folder, [*typed(command), *behind])
