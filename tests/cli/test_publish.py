@@ -236,7 +236,7 @@ def test_a_damaged_model_is_not_published(typed, run, hub, damage):
     assert "Traceback" not in err and (status == 0 or hub.asked == [])
 
 
-def test_who_may_not_write_is_told_so(typed, run, hub, monkeypatch):
+def test_who_may_not_write_is_refused(typed, run, hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_of_somebody")
     status, _, err = typed(run, NAME, "--yes")
     assert status == 2 and "401" in err and "hf auth login" in err

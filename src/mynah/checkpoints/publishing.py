@@ -74,7 +74,7 @@ def private_note(files: Iterable[str]) -> str:
         if found := [name for name in there if re.fullmatch(pattern, name)]:
             lines.append(f"- {', '.join(f'`{name}`' for name in found)}: {why}\n")
     public = ", ".join(f"`{name}`" for name in publishable(there))
-    lines.append(f"\nThe model itself is {public}.\n")
+    lines.append(f"\nThe model itself is {public}; `mynah publish` sends that alone.\n")
     return "".join(lines)
 
 

@@ -140,9 +140,7 @@ class Recognizer:
             words=words,
         )
         if found.error is not None:
-            raise UserError(
-                f"This cannot be transcribed: {found.error}.", where=found.source or None
-            )
+            raise _unreadable(found.error, found.source)
         return found
 
     def transcribe_many(
@@ -166,9 +164,7 @@ class Recognizer:
         Raises:
             UserError: The model does not know the language.
         """
-        spoken = self._language if language is None else language
-        if spoken:
-            self.family.check_languages({spoken})
+        spoken = self._spoken(language)
         rate = sample_rate or self.sample_rate
         group = _BATCHES_AT_ONCE * self._batching.seconds
         waiting: list[Part] = []
@@ -221,9 +217,7 @@ class Recognizer:
         Raises:
             UserError: It cannot be read, or the model does not know the language.
         """
-        spoken = self._language if language is None else language
-        if spoken:
-            self.family.check_languages({spoken})
+        spoken = self._spoken(language)
         sound = Sound(audio, sample_rate or self.sample_rate, channel)
         recording = OpenRecording(sound.source)
         shown = 0
@@ -251,11 +245,20 @@ class Recognizer:
         except (ValueError, OSError) as problem:
             recording.fail(problem)
         if recording.error is not None:
-            raise UserError(
-                f"This cannot be transcribed: {recording.error}.", where=sound.source or None
-            )
+            raise _unreadable(recording.error, sound.source)
         yield from recording.segments()[shown:]
         return recording.transcription()
+
+    def _spoken(self, language: str | None) -> str:
+        """What is spoken: what a call says, or else the model's settings.
+
+        Raises:
+            UserError: The model does not know it.
+        """
+        spoken = self._language if language is None else language
+        if spoken:
+            self.family.check_languages({spoken})
+        return spoken
 
     @property
     def _longest_samples(self) -> int:
@@ -329,6 +332,10 @@ class Recognizer:
                 aligner=self._aligner,
                 calibration=self._calibration,
             )
+
+
+def _unreadable(reason: str, source: str) -> UserError:
+    return UserError(f"This cannot be transcribed: {reason}.", where=source or None)
 
 
 def _checked(

@@ -1,4 +1,4 @@
-"""What a run knows of its model that may be told to everybody.
+"""What a run knows of its model that everybody may know.
 
 A corpus's name and place, its speakers and its texts are private. Public is what everybody can
 look up: names of the hub, of the recipes and of the embedded corpus; and numbers.

@@ -40,7 +40,7 @@ class Repository:
         name: ``owner/name``.
 
     Raises:
-        UserError: It is no such name, or nobody is logged in.
+        UserError: It is not a repository's name, or nobody is logged in.
     """
 
     def __init__(self, name: str) -> None:

@@ -93,7 +93,7 @@ def _one(session: Session, sentence: str, number: str) -> int:
     """Record one sentence.
 
     Returns:
-        How many sentences to go on by: 1, or -1 to the one before.
+        How far the next sentence is: 1, or -1 for the one before.
 
     Raises:
         EOFError: Whoever reads ends the session.
@@ -141,7 +141,8 @@ def _summarize(session: Session) -> None:
         console.say("Nothing was recorded.")
         return
     left = sum(session.folder.find(one) is None for one in session.sentences)
-    console.say(f"{rows} recordings in {session.folder.path}; {left} sentences are left.")
+    count = "1 sentence is" if left == 1 else f"{left} sentences are"
+    console.say(f"{rows} recordings in {session.folder.path}; {count} left.")
     if left:
         console.say("The same command resumes.")
     name = argument("data.dataset_name", str(session.folder.path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -38,6 +39,8 @@ def make_app(
         options: The server's limits and token.
         takes_context: Whether the model makes something of names and terms.
     """
+    # It writes what clients send it, where that is damaged, to the log.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     metrics = Metrics()
     scheduler = Scheduler(recognizer, options, metrics)
     transcriptions = Transcriptions(

@@ -209,7 +209,7 @@ class Scheduler:
 
 
 def _refusal(problem: Exception) -> Refused:
-    """What a client is told of a failure; the log has the rest."""
+    """What a client reads of a failure; the log has the rest."""
     if isinstance(problem, Refused):
         return problem
     if isinstance(problem, UserError):

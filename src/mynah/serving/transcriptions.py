@@ -162,7 +162,7 @@ def _length(audio: bytes) -> float | None:
     """Seconds of a recording; None where only decoding tells.
 
     Raises:
-        Refused: It is no audio.
+        Refused: It is not audio.
     """
     try:
         return files.probe(audio).duration_seconds

@@ -84,7 +84,7 @@ async def read_form(request: Request, options: ServingOptions, account: Account)
     """The fields of a ``multipart/form-data`` request.
 
     Raises:
-        Refused: It is no such form, too large, too slow, or there is no room for it.
+        Refused: It is not a form, too large, too slow, or there is no room for it.
         Gone: The client has left.
     """
     kind = request.headers.get("content-type", "")
