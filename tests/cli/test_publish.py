@@ -86,6 +86,8 @@ def hub(tmp_path_factory, monkeypatch):
     """An empty hub, at which whoever types is logged in."""
     with hub_server.serving(tmp_path_factory.mktemp("hub")) as found:
         monkeypatch.setattr(constants, "ENDPOINT", found.address)
+        files = f"{found.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", files)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setenv("HF_TOKEN", found.token)

@@ -25,7 +25,7 @@ from mynah.runs.record import read_record
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _RESULTS = Path("evaluation", "results.json")
 _PRIVATE_CORPUS = "a private corpus"
-_HIDDEN = "…"
+_HIDDEN = "_hidden_"  # what a shell need not quote, until it is shown as …
 
 
 @dataclass(frozen=True)
@@ -355,7 +355,7 @@ def _command(run: Path, corpus: str | None) -> str | None:
             continue
         hidden = _is_place(value) or (name == "data.dataset_name" and corpus == _PRIVATE_CORPUS)
         words.append(f"{name}{equals}{_HIDDEN if hidden else value}")
-    return shlex.join(["mynah", "train", *words]).replace(f"'{_HIDDEN}'", _HIDDEN)
+    return shlex.join(["mynah", "train", *words]).replace(_HIDDEN, "…")
 
 
 def _is_place(value: str) -> bool:
