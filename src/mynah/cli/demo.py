@@ -8,7 +8,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 
 _COMMAND = "mynah demo"
 _MOST_MODELS = 2
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     """Show the page until a signal comes.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     return exit_status(lambda: _demo(parsed))

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 
 _EPILOG = """\
 What goes is shown first and asked for: weights, configuration, tokenizer and a model card. Never
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     """Publish one model.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     return exit_status(lambda: _publish(parsed))

@@ -7,7 +7,7 @@ import getpass
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 
 _EPILOG = """\
 Each sentence is shown, recorded and measured: what is clipped, too quiet or too short is said
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     """Record until all sentences are, or whoever reads them ends it.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
     return exit_status(lambda: _record(parsed))

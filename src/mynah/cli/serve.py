@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from mynah.cli.exit_status import exit_status
+from mynah.cli.shared.exit_status import exit_status
 
 _COMMAND = "mynah serve"
 _MODULES = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     """Serve until a signal comes.
 
     Returns:
-        The exit status (see ``mynah.cli.exit_status``).
+        The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_intermixed_args(arguments)
     return exit_status(lambda: _serve(parsed))
