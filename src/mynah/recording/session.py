@@ -146,10 +146,7 @@ def _summarize(session: Session) -> None:
     if left:
         console.say("The same command resumes.")
     name = argument("data.dataset_name", str(session.folder.path))
-    console.say(
-        f"Next: train on them  mynah train model=whisper_tiny_en model.use_lora=true {name} "
-        "data.eval_splits=null"
-    )
+    console.say(f"Next: train on them  mynah train {name} data.eval_splits=null")
 
 
 def check_rate(rate: int) -> None:
