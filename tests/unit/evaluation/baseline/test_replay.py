@@ -111,7 +111,7 @@ def test_pieces_in_which_the_base_recognizes_nothing_are_left_out(prepared):
     assert len(rows.data.train) == 12 + 7 and "" not in rows.data.train.texts
 
 
-def test_long_recordings_are_no_pieces_to_replay(prepared, monkeypatch):
+def test_long_recordings_are_not_replayed(prepared, monkeypatch):
     monkeypatch.setattr(replay, "LONGEST_SECONDS", 0.4)
     with pytest.raises(UserError, match=r"no piece of 0\.4 s"):
         prepared()
