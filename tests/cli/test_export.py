@@ -56,6 +56,19 @@ def test_a_ctc_model_is_exported_with_both_proofs_and_a_card_whose_code_runs(fol
     assert opened.stdout.strip().splitlines()[-1] == expected != ""
 
 
+@pytest.mark.long
+def test_a_ctc_model_says_the_same_in_sherpa_onnx(folder):
+    pytest.importorskip("sherpa_onnx")
+    command = "mynah export outputs/model --to sherpa-onnx --output sherpa --utterances 4"
+    done = run(folder, command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 of 4 transcripts are equal" in done.stdout
+    written = {path.name for path in (folder / "sherpa").iterdir()}
+    assert written >= {"model.onnx", "tokens.txt", "README.md", "SHA256SUMS"}
+    proof = json.loads((folder / "sherpa" / "export.json").read_text())
+    assert [one["equal"] for one in proof["compared"]] == [4, 4]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

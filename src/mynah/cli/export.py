@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from mynah.cli.shared.exit_status import exit_status
 
 _COMMAND = "mynah export"
-_LAYOUTS = ("ctranslate2", "ggml", "onnx")
+_LAYOUTS = ("ctranslate2", "ggml", "onnx", "sherpa-onnx", "safetensors")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _COMMAND = "mynah merge"
 _DTYPES = ("float32", "bfloat16", "float16")
 # What a checkpoint holds beside its model, and a merged model needs to be measured.
-_KEPT = ("config.yaml",)
+_KEPT = ("config.yaml", "confidence.json")
 _ABOUT = "mynah.json"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -63,39 +63,33 @@ class Onnx(Target):
     builder: ClassVar[Program | None] = BUILDER
 
     def check(self, family: Family) -> None:
-        if family.name != "ctc":
-            fitting = layouts_for(family)
-            raise UserError(
-                f"{self.name} holds CTC models, and this is a {family.model.config.model_type}.",
-                where=f"--to {self.name}",
-                fix=f"--to {fitting[0]}" if fitting else "mynah merge writes it for transformers",
-            )
+        check_ctc(family, self.name)
 
     def plain(self, family: Family) -> Family:
-        ctc = _of_ctc(family)
+        ctc = of_ctc(family)
         ctc.decode_greedily()
         ctc.model.set_attn_implementation("eager")
         return ctc
 
     def write(self, family: Family, folder: Path, dtype: str) -> None:
-        ctc = _of_ctc(family)
+        ctc = of_ctc(family)
         _export(ctc, folder / FILE)
         ctc.processor.save_pretrained(folder)
 
     def graph(self, family: Family, folder: Path, samples: Sequence[Sample]) -> list[str] | None:
-        return self._run(_of_ctc(family), folder, samples).texts
+        return self._run(of_ctc(family), folder, samples).texts
 
     def run(
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
         greedy: bool, dtype: str,
     ) -> Said:  # fmt: skip
-        return self._run(_of_ctc(family), folder, samples)
+        return self._run(of_ctc(family), folder, samples)
 
     def _run(self, family: CTC, folder: Path, samples: Sequence[Sample]) -> Said:
         arrays: dict[str, np.ndarray] = {}
         frames = []
         for position, sample in enumerate(samples):
-            batch, length = _inputs(family, sample.audio)
+            batch, length = single_inputs(family, sample.audio)
             frames.append(length)
             arrays |= {f"{position} {name}": one.numpy() for name, one in batch.items()}
         lines, logits = start(ONNXRUNTIME, folder / FILE, arrays=arrays, recordings=len(samples))
@@ -106,14 +100,30 @@ class Onnx(Target):
         return Said(texts, sum(line["seconds"] for line in lines))
 
 
-def _of_ctc(family: Family) -> CTC:
+def check_ctc(family: Family, target: str) -> None:
+    """Find a model that is not a CTC model.
+
+    Raises:
+        UserError: It is not one; the layouts that hold it are named.
+    """
+    if family.name != "ctc":
+        fitting = layouts_for(family)
+        raise UserError(
+            f"{target} holds CTC models, and this is a {family.model.config.model_type}.",
+            where=f"--to {target}",
+            fix=f"--to {fitting[0]}" if fitting else "mynah merge writes it for transformers",
+        )
+
+
+def of_ctc(family: Family) -> CTC:
+    """A family that :func:`check_ctc` let pass."""
     from mynah.models.ctc.family import CTC
 
     assert isinstance(family, CTC)
     return family
 
 
-def _inputs(family: CTC, audio: np.ndarray) -> tuple[dict[str, torch.Tensor], int]:
+def single_inputs(family: CTC, audio: np.ndarray) -> tuple[dict[str, torch.Tensor], int]:
     """What the model takes of one recording, and how many frames come of it."""
     features = family.features(audio)
     frames = int(family.frontend.encoder_frames([len(features)])[0])
@@ -180,21 +190,64 @@ def _export(family: CTC, path: Path) -> None:
             found: torch.Tensor = self.model(**given).logits
             return found
 
-    samples = round(_TRACED_SECONDS * family.sample_rate)
-    clip = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
-    batch = _batch(family, [family.features(clip)] * 2)
+    batch = _batch(family, [family.features(traced_clip(family))] * 2)
     names = list(batch)
-    model = family.model.eval().cpu()
-    dimensions = tuple({0: "batch", 1: "time"} for _ in names)
+    write_graph(
+        family,
+        Logits(family.model.eval().cpu(), names),
+        batch,
+        [{0: "batch", 1: "time"} for _ in names],
+        path,
+    )
+
+
+def traced_clip(family: CTC) -> np.ndarray:
+    """float32 [samples] of noise that a graph is traced with."""
+    samples = round(_TRACED_SECONDS * family.sample_rate)
+    return np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+
+
+def write_graph(
+    family: CTC,
+    module: torch.nn.Module,
+    inputs: Mapping[str, torch.Tensor],
+    dimensions: Sequence[Mapping[int, str]],
+    path: Path,
+) -> None:
+    """Write a module as an ONNX graph whose output is ``logits``.
+
+    Args:
+        family: The model in it, for messages.
+        module: Takes the inputs in their order.
+        inputs: Tensors by name that it is traced with.
+        dimensions: Of each input the dimensions of any size, with their names.
+        path: The file to write.
+
+    Raises:
+        UserError: torch cannot.
+    """
+    import torch
+
+    class Called(torch.nn.Module):
+        """The module with its inputs in one list, whatever they are called in it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.module(*tensors)
+            return found
+
     with torch.no_grad(), _quiet(), _refusing(family):
         torch.onnx.export(
-            Logits(model, names).eval(),
-            tuple(batch.values()),
+            Called().eval(),
+            tuple(inputs.values()),
             str(path),
             dynamo=True,
-            input_names=names,
+            input_names=list(inputs),
             output_names=["logits"],
-            dynamic_shapes=(dimensions,),
+            dynamic_shapes=(tuple(dict(one) for one in dimensions),),
             external_data=False,
             verbose=False,
         )

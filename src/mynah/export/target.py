@@ -122,5 +122,5 @@ class Target(ABC):
 def layouts_for(family: Family) -> list[str]:
     """Names of the layouts that can hold a model, the likeliest first."""
     if family.model.config.model_type == "whisper":
-        return ["ctranslate2", "ggml"]
-    return ["onnx"] if family.name == "ctc" else []
+        return ["ctranslate2", "ggml", "safetensors"]
+    return ["onnx", "sherpa-onnx", "safetensors"] if family.name == "ctc" else []

@@ -8,11 +8,15 @@ from mynah.errors import UserError
 from mynah.export.ctranslate2 import CTranslate2
 from mynah.export.ggml import Ggml
 from mynah.export.onnx import Onnx
+from mynah.export.safetensors import Safetensors
+from mynah.export.sherpa_onnx import SherpaOnnx
 
 if TYPE_CHECKING:
     from mynah.export.target import Target
 
-TARGETS: dict[str, Target] = {one.name: one for one in (CTranslate2(), Ggml(), Onnx())}
+TARGETS: dict[str, Target] = {
+    one.name: one for one in (CTranslate2(), Ggml(), Onnx(), SherpaOnnx(), Safetensors())
+}
 
 
 def chosen(name: str) -> Target:
