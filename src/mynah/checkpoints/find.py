@@ -6,6 +6,7 @@ a damaged one is passed over. Nothing else here imports torch.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -24,8 +25,9 @@ from mynah.runs.directory import (
     is_complete,
     lost_files,
     model_directory_of,
-    modified,
     named_checkpoints,
+    recency,
+    run_directory_of,
     runs,
 )
 from mynah.runs.record import identity, read_record
@@ -164,13 +166,14 @@ def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -
         quiet: Whether nothing is said of damaged checkpoints that are passed over.
 
     Returns:
-        The newest intact checkpoint of the run with this identity that saved last.
+        The newest intact checkpoint of the run with this identity that began, or was resumed,
+        last.
 
     Raises:
         UserError: No such run, or none of them has an intact checkpoint.
     """
-    candidates: list[Path] = []
-    others: list[tuple[Path, dict[str, Any]]] = []
+    candidates: list[tuple[Path, Path]] = []
+    others: list[tuple[Path, Path, dict[str, Any]]] = []
     wanted = json.loads(json.dumps(identity))  # as it looks after a way through run.json
     for run in runs(outputs):
         kept = named_checkpoints(model_directory_of(run))
@@ -178,12 +181,13 @@ def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -
             continue
         written = read_record(run).get("identity")
         if written == wanted:
-            candidates += kept
+            candidates += [(run, path) for path in kept]
         elif isinstance(written, dict) and (
             complete := [path for path in kept if is_complete(path)]
         ):
-            others.append((complete[-1], written))
-    newest = _newest_intact(sorted(candidates, key=modified), quiet=quiet)
+            others.append((run, complete[-1], written))
+    candidates.sort(key=lambda found: recency(*found))
+    newest = _newest_intact([path for _, path in candidates], quiet=quiet)
     if newest is not None:
         return newest.resolve()
     if not others:
@@ -192,7 +196,7 @@ def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -
             where="resume_from_checkpoint=last",
             fix="leave resume_from_checkpoint away to start a new run",
         )
-    nearest, written = max(others, key=lambda other: modified(other[0]))
+    _, nearest, written = max(others, key=lambda other: recency(*other[:2]))
     keys = dict.fromkeys([*wanted, *written])
     differing = [key for key in keys if wanted.get(key) != written.get(key)]
     raise UserError(
@@ -222,11 +226,16 @@ def _nearby(asked: Path, working_directory: Path) -> list[Path]:
     holders = [asked.parent, asked, asked.parent / MODEL, working_directory, outputs / MODEL]
     holders += [model_directory_of(run) for run in runs(outputs)]
     holders += outputs.glob(f"*/*/{MODEL}")
+
+    @functools.cache
+    def owner_of(model: Path) -> Path | None:
+        return run_directory_of(model, outputs)
+
     found: dict[Path, Path] = {}  # the real place -> the shortest way to say it
     for holder in holders:
         for checkpoint in complete_checkpoints(holder):
             found.setdefault(checkpoint.resolve(), checkpoint)
-    newest = sorted(found, key=modified, reverse=True)
+    newest = sorted(found, key=lambda real: recency(owner_of(real.parent), real), reverse=True)
     return [found[real] for real in newest]
 
 

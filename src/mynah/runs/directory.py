@@ -30,6 +30,7 @@ SUMS = "SHA256SUMS"  # written last into a checkpoint: where it is, the checkpoi
 MODEL = "model"
 SWEEPS = "sweeps"
 
+_MOST_BYTES_OF_SUMS = 2**24  # a line a file
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 # What a training leaves at the top of its output directory.
 MODEL_FILES = (SUMS, "mynah.json", "config.json", "adapter_config.json", "model.safetensors")
@@ -122,6 +123,8 @@ def _summed_files(directory: Path) -> list[str]:
     if not (directory / SUMS).is_file():
         return []  # nor is a pipe, on which reading would wait
     try:
+        if (directory / SUMS).stat().st_size > _MOST_BYTES_OF_SUMS:
+            return []
         lines = (directory / SUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
@@ -174,7 +177,7 @@ def run_directory_of(checkpoint: Path, outputs: Path) -> Path | None:
     if model.name == MODEL and any((model.parent / name).exists() for name in (RECORD, ".hydra")):
         return model.parent
     owners = [run for run in runs(outputs) if model_directory_of(run).resolve() == model]
-    return max(owners, key=modified, default=None)
+    return max(owners, key=lambda run: recency(run, run), default=None)
 
 
 def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
@@ -229,7 +232,33 @@ def check_writable(directory: Path) -> None:
         ) from problem
 
 
-def modified(path: Path) -> float:
+def next_order(outputs: Path) -> int:
+    """The place of a run that begins now among all runs: counted, for clocks jump."""
+    return 1 + max(map(_order, runs(outputs)), default=0)
+
+
+def recency(run: Path | None, checkpoint: Path) -> tuple[int, float, int]:
+    """What sorts the checkpoints of several runs, the newest last.
+
+    Args:
+        run: The run that wrote it; None: it is not known.
+        checkpoint: One of its checkpoints, or its own directory.
+
+    Returns:
+        The run's order, and the step. By its file's time goes only one of a run that has no
+        order, as those of earlier versions, and it comes before the others.
+    """
+    order = 0 if run is None else _order(run)
+    step = CHECKPOINT.fullmatch(checkpoint.name)
+    return order, 0.0 if order else _modified(checkpoint), int(step.group(1)) if step else 0
+
+
+def _order(run: Path) -> int:
+    order = read_record(run).get("order")
+    return order if isinstance(order, int) else 0
+
+
+def _modified(path: Path) -> float:
     """When a checkpoint was committed, or a directory last changed, in seconds."""
     for candidate in (path / SUMS, path):
         with suppress(OSError):

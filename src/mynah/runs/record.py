@@ -81,8 +81,13 @@ class RunRecord:
     status: str | None = None
 
     @classmethod
-    def start(cls, directory: Path, config: Config) -> RunRecord:
+    def start(cls, directory: Path, config: Config, order: int | None = None) -> RunRecord:
         """Write that the run began: identity, output directory, seed, versions.
+
+        Args:
+            directory: The run's directory.
+            config: The settings.
+            order: Its place among the runs that began, or were resumed, beside it.
 
         In a distributed run only the first rank does.
 
@@ -101,6 +106,7 @@ class RunRecord:
             identity=identity(config),
             seed=config.training.seed,
             output_dir=str(output),
+            order=order,
             started=_now(),
             finished=None,
             process=os.getpid(),
@@ -110,12 +116,14 @@ class RunRecord:
 
     @classmethod
     @contextmanager
-    def of_run(cls, directory: Path, config: Config) -> Iterator[RunRecord]:
+    def of_run(
+        cls, directory: Path, config: Config, order: int | None = None
+    ) -> Iterator[RunRecord]:
         """:meth:`start`, and :meth:`finish` however the block ends.
 
         A block that ends without an error is ``done``, or what it set as :attr:`status`.
         """
-        record = cls.start(directory, config)
+        record = cls.start(directory, config, order)
         try:
             yield record
         except BaseException as error:

@@ -25,6 +25,7 @@ class Outlook:
         training: Training utterances; of a stream the first ones.
         streamed: Whether they are a stream's.
         evaluation: Utterances of each evaluation split.
+        tests: Of each that is measured once, at the end.
         steps: Optimizer steps.
         batches_per_epoch: Batches of an epoch, a rank.
         padding: Share of an epoch's padded audio that is padding, 0 to 1.
@@ -38,6 +39,7 @@ class Outlook:
     training: Utterances
     streamed: bool
     evaluation: Mapping[str, Utterances]
+    tests: Mapping[str, Utterances]
     steps: int
     batches_per_epoch: int
     padding: float
@@ -62,6 +64,7 @@ def summarize(outlook: Outlook) -> None:
         *([] if trainable == total else _parts(outlook.parameters)),
         ["training", training],
         *([f"evaluation: {name}", _extent(split)] for name, split in outlook.evaluation.items()),
+        *([f"at the end: {name}", _extent(split)] for name, split in outlook.tests.items()),
         ["steps", f"{outlook.steps:,} {batches}{outlook.padding:.1%} padding"],
         ["device", outlook.device],
         ["estimated time", f"{minutes:.1f} minutes of training"],
