@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 _ENDING = "writing"
+_MOST_BYTES_OF_JSON = 2**29
 _STAGED_NAME = re.compile(rf"\..+\.\d+-\d+\.{_ENDING}")
 
 
@@ -74,7 +75,7 @@ def write_json(path: Path, content: object, *, indent: int | None = None) -> Non
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty where there is no file or no object that can be read."""
     try:
-        if not path.is_file():
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES_OF_JSON:
             return {}  # reading a pipe would wait for ever
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from mynah import files
 from mynah.errors import UserError, fault_of_machine, number_of_system
+from mynah.models.pretrained.file_sizes import oversized
 from mynah.runs.directory import CHECKPOINT, SUMS, is_outside, named_checkpoints
 
 PREFIX = "checkpoint-"
@@ -163,6 +164,8 @@ def find_damage(directory: Path) -> str | None:
         return "there is no such directory"
     if special := _special_files(directory):
         return f"{', '.join(special)} is not a file of its own (a link, a pipe or a device)"
+    if impossible := oversized(directory):
+        return impossible
     sums_path = directory / SUMS
     try:
         sums_text = sums_path.read_text(encoding="utf-8")

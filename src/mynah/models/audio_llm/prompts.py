@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mynah import console
 from mynah.errors import UserError
+from mynah.models.patches.chat_templates import try_templates
 
 if TYPE_CHECKING:
     from mynah.models.audio_llm.processor import Processor
@@ -61,6 +62,7 @@ class Requests(ABC):
     seconds_matter = False
 
     def __init__(self, processor: Processor, prompt: str | None, language: str | None) -> None:
+        try_templates()
         self.tokenizer = processor.tokenizer
         self._audio_token = processor.audio_token
         self._audio_id = cast(int, self.tokenizer.convert_tokens_to_ids(self._audio_token))

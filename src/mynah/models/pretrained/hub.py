@@ -16,6 +16,7 @@ from mynah.errors import UserError
 from mynah.models.pretrained import hub_errors, loaded_files, packages, weight_files
 from mynah.models.pretrained.ctranslate2.converted import converted, is_ctranslate2
 from mynah.models.pretrained.extractor_fit import check_fit
+from mynah.models.pretrained.file_sizes import oversized
 from mynah.models.pretrained.part import PretrainedName, PretrainedPart
 
 _AT_ONCE = 8  # files that are downloaded at a time
@@ -45,6 +46,8 @@ def resolve(asked: PretrainedName) -> PretrainedPart:
     held = {one.name: getattr(asked, one.name) for one in dataclasses.fields(PretrainedName)}
     if asked.is_folder:
         folder = Path(asked.name)
+        if folder.is_dir() and (problem := oversized(folder)):
+            raise weight_files.not_intact(PretrainedPart(**held, folder=folder), problem)
         if not is_ctranslate2(folder):
             return PretrainedPart(**held, folder=folder)
         made = converted(folder, setting=asked.setting)

@@ -86,6 +86,8 @@ def damage(path: Path) -> str | None:
     wanted = _HEADER_LENGTH_BYTES + length + max(ends, default=0)
     if size < wanted:
         return f"is cut short: it has {size:,} of {wanted:,} bytes"
+    if size > wanted:
+        return f"has {size - wanted:,} bytes behind its last weight"
     return None
 
 

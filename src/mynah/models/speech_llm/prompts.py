@@ -7,6 +7,7 @@ from typing import Any
 
 from mynah import console
 from mynah.errors import UserError
+from mynah.models.patches.chat_templates import try_templates
 from mynah.models.pretrained import hub
 from mynah.models.pretrained.part import PretrainedPart
 
@@ -62,6 +63,7 @@ def end_of_text(tokenizer: Any) -> int | None:
     """The token that ends a transcript: of an assistant's turn, or of any text; None: there is
     none."""
     if tokenizer.chat_template:
+        try_templates()
         chat = tokenizer.apply_chat_template(
             [{"role": "user", "content": _PLACE}, {"role": "assistant", "content": _SAID}],
             tokenize=False,
@@ -81,6 +83,7 @@ def prompt_ids(tokenizer: Any, prompt: str) -> tuple[list[int], list[int]]:
     gets the audio, the instruction on a line of its own, and the transcript on the next.
     """
     if tokenizer.chat_template:
+        try_templates()
         chat = tokenizer.apply_chat_template(
             [{"role": "user", "content": _PLACE + prompt}],
             tokenize=False,

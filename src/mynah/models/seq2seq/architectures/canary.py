@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mynah.models.patches.chat_templates import try_templates
 from mynah.models.seq2seq.architecture import Seq2SeqArchitecture
 from mynah.models.seq2seq.prompts import TRANSCRIBE, TRANSLATE, Prompts
 
@@ -21,6 +22,7 @@ class CanaryPrompts(Prompts):
     def __init__(self, processor: Any, language: str | None, task: str | None) -> None:
         from transformers.models.canary.processing_canary import LANGUAGE_CODE_TO_NAME
 
+        try_templates()
         vocabulary = processor.tokenizer.get_vocab()
         self.languages = [one for one in LANGUAGE_CODE_TO_NAME if f"<|{one}|>" in vocabulary]
         super().__init__(language, task)
