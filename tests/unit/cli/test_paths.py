@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 
 import pytest
@@ -36,11 +35,10 @@ def test_a_path_of_4000_letters_is_one_short_message(tmp_path, monkeypatch, caps
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.parametrize("name", [b"a${b}c", b"caf\xe9"])
 def test_a_folder_that_no_run_can_be_in_is_said_before_one_is_claimed(
-    tmp_path, monkeypatch, capsys, name
+    tmp_path, monkeypatch, capsys
 ):
-    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     folder.mkdir()
     monkeypatch.chdir(folder)
     assert main(["train", "model=small"]) == 2
@@ -50,10 +48,22 @@ def test_a_folder_that_no_run_can_be_in_is_said_before_one_is_claimed(
     assert list(folder.iterdir()) == []
 
 
-def test_a_reference_that_was_meant_as_a_name_says_how_to_write_it(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("written", ["./co${u}r", "./co${training.seed}r", "./co${oc.env:HOME}r"])
+def test_a_folder_that_is_there_is_meant_by_its_name(tmp_path, monkeypatch, written):
     monkeypatch.chdir(tmp_path)
-    write_folder(tmp_path / "co${u}r", [("a.wav", "one two", "s1")])
-    assert main(["train", "data.dataset_name=./co${u}r"]) == 2
-    said = capsys.readouterr().err
-    typed = shlex.split(said.partition("with a backslash: ")[2])[0]
-    assert compose([typed]).config.data.dataset_name == "./co${u}r"
+    write_folder(tmp_path / written, [("a.wav", "one two", "s1")])
+    for setting in ("data.dataset_name", "data.path"):
+        data = compose([f"{setting}={written}"]).config.data
+        assert written in (data.dataset_name, data.path)
+
+
+def test_what_is_not_there_is_a_reference_where_it_can_be_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MYNAH_PLACE", "there")
+    for written, meant in (
+        ("training.output_dir=./o${training.seed}", "./o42"),
+        ("training.output_dir=./o${oc.env:MYNAH_PLACE}", "./othere"),
+        ("training.output_dir=./o${none}", "./o${none}"),
+        (r"training.output_dir=./o\${training.seed}", "./o${training.seed}"),
+    ):
+        assert compose([written]).config.training.output_dir == meant

@@ -23,6 +23,7 @@ from mynah.cli.shared.job import check_names, run_overrides
 from mynah.config import settings
 from mynah.config.hydra.compose import Composed, compose, from_hydra, parse_overrides, prepare_hydra
 from mynah.config.hydra.flags import parse_flags
+from mynah.config.hydra.literal_paths import literal_places
 from mynah.config.hydra.search_path import config_directories, install_search_path
 from mynah.config.hydra.shown import help_text, hydra_help_text, job_yaml
 from mynah.distributed import is_first_rank
@@ -128,7 +129,8 @@ class CommandLine:
         sys.argv = [typed[0], *arguments]
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
         try:
-            task()
+            with literal_places():
+                task()
         except SystemExit as leaving:
             return leaving.code if isinstance(leaving.code, int) else None
         except (HydraException, OmegaConfBaseException) as problem:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.cli.shared.exit_status import exit_status
 from mynah.config.hydra.compose import Composed, compose, to_config
+from mynah.config.hydra.literal_paths import literal
 from mynah.config.values import argument
 from mynah.distributed import is_first_rank
 from mynah.errors import UserError
@@ -45,11 +46,12 @@ def run_overrides(composed: Composed) -> list[str]:
     if resumed is not None:
         now = datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
         return [
-            argument("hydra.run.dir", str(resumed)),
+            argument("hydra.run.dir", literal(str(resumed))),
             f"hydra.output_subdir=.hydra/resumed-{now}",
         ]
     wanted = Path(str(composed.hydra.run.dir))
-    return [argument("hydra.run.dir", str(runs_directory.claim(wanted.parent, wanted.name)))]
+    claimed = runs_directory.claim(wanted.parent, wanted.name)
+    return [argument("hydra.run.dir", literal(str(claimed)))]
 
 
 def check_names(output: str | None) -> None:
@@ -59,15 +61,9 @@ def check_names(output: str | None) -> None:
         output: ``training.output_dir``.
 
     Raises:
-        UserError: Hydra would take a part for a reference, or it cannot be written as text.
+        UserError: It cannot be written as text.
     """
     for path, what in ((str(Path.cwd()), "this folder"), (output or "", "training.output_dir")):
-        if what == "this folder" and "${" in path:
-            raise UserError(
-                "The path of this folder contains ${, which Hydra takes for a reference.",
-                where=path,
-                fix="rename the folder, or type the command in another one",
-            )
         try:
             path.encode()
         except UnicodeEncodeError:

@@ -12,11 +12,15 @@ from typing import Any
 
 from mynah.config import settings
 from mynah.config.hydra.config_files import EXPERIMENTS, GroupChoice
+from mynah.config.hydra.literal_paths import is_literal, literal
 from mynah.config.mistakes.files import FileExamination, gone_instead
 from mynah.config.mistakes.texts import changed_in_argument, quoted_numbers, takes_texts
+from mynah.config.schema import Nature
+from mynah.config.values import is_reference, quote, value_mistake
 from mynah.config.values import typed as as_typed
-from mynah.config.values import value_mistake
 from mynah.errors import ConfigError
+
+_CHECKPOINTS = ("eval_checkpoint", "resume_from_checkpoint")
 
 
 class Examination(FileExamination):
@@ -120,6 +124,8 @@ class Examination(FileExamination):
             self.errors.append(self._unknown_argument(name, typed, value))
             return typed
         key, _, written = typed.partition("=")
+        if is_reference(value) and _is_place(found) and is_literal(value):
+            value, typed = literal(value), f"{key}={quote(literal(value))}"
         if takes_texts(found) and changed_in_argument(value, written):
             # As typed: to Hydra, 007 is 7.
             typed = f"{key}={quoted_numbers(written)}"
@@ -224,3 +230,8 @@ def plain_value(override: Any) -> Any:
         return value
 
     return plain(override.value())
+
+
+def _is_place(found: settings.Setting) -> bool:
+    """Whether a setting names a file or a folder."""
+    return bool(found.nature & (Nature.PATH | Nature.NAME)) or found.name in _CHECKPOINTS
