@@ -12,7 +12,7 @@ from typing import Any
 
 from mynah.errors import UserError
 from mynah.ranks.agreement import check_agreement
-from mynah.ranks.environment import Ranks, number
+from mynah.ranks.environment import SILENCE_SECONDS, Ranks, number
 from mynah.ranks.meeting import meet
 from mynah.ranks.watch import Watch
 
@@ -113,13 +113,14 @@ def check_launch() -> None:
 
 
 def start(
-    *, on_cpu: bool, timeout_seconds: float = 300.0, collective_seconds: float = 1800.0
+    *, on_cpu: bool, timeout_seconds: float | None = None, collective_seconds: float = 1800.0
 ) -> None:
     """Let the processes find each other; alone, or where they have already, nothing happens.
 
     Args:
         on_cpu: Whether the model is trained on the CPU (gloo) rather than on GPUs (NCCL).
-        timeout_seconds: The longest wait for the others, and the longest silence of one later.
+        timeout_seconds: The longest wait for the others, and the longest silence of one later;
+            None: as :class:`Ranks` has it.
         collective_seconds: The longest that one exchange between them may take.
 
     Raises:
@@ -137,7 +138,7 @@ def start(
         torch.cuda.set_device(number("LOCAL_RANK", 0))
     global _watch
     ranks = Ranks.of_environment()
-    store = meet(ranks, timeout_seconds)
+    store = meet(ranks, timeout_seconds or ranks.patience_seconds)
     dist.init_process_group(
         "gloo" if on_cpu else "nccl",
         store=PrefixStore("group", store),
@@ -145,7 +146,7 @@ def start(
         world_size=ranks.size,
         timeout=timedelta(seconds=collective_seconds),
     )
-    _watch = Watch(ranks, timeout_seconds)
+    _watch = Watch(ranks, timeout_seconds or SILENCE_SECONDS)
     _watch.start(store)
     atexit.register(_watch.stop)
 

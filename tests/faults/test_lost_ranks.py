@@ -16,7 +16,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 from workspaces import SMALL, clone, environment, words
 
-COMMAND = f"mynah train model=small training.ranks_timeout_seconds=30 {SMALL}"
+COMMAND = f"mynah train model=small {SMALL}"
 ENDLESS = "training.max_steps=100000 training.eval_strategy=no training.save_strategy=no"
 ENDLESS += " training.load_best_model_at_end=false training.logging_steps=1"
 END_SECONDS = 60
@@ -52,10 +52,10 @@ KINDS = {
         ("MASTER_PORT of a training",), variables=({"MASTER_PORT": ""}, {}), more=("", None)
     ),
     "the second never comes": Kind(
-        ("waiting for 1 of 2 processes at 127.0.0.1:", "Waited 30 s"), more=("", None)
+        ("waiting for 1 of 2 processes at 127.0.0.1:", "Waited 45 s"), more=("", None)
     ),
     "the first never comes": Kind(
-        ("waiting for rank 0 at 127.0.0.1:", "Waited 30 s"), more=(None, "")
+        ("waiting for rank 0 at 127.0.0.1:", "Waited 45 s"), more=(None, "")
     ),
     "a wrong address": Kind(
         ("no.such.host.invalid:",), variables=({}, {"MASTER_ADDR": "no.such.host.invalid"})

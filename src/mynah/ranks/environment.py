@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from mynah.errors import UserError
 
+# A thread of each process says that it lives, however slow its work is: who is silent is gone.
+SILENCE_SECONDS = 45.0
+_LAUNCHED_SECONDS = 300.0
 _LAUNCH = "start the processes with torchrun, srun or accelerate launch, which set it"
 
 
@@ -37,6 +40,7 @@ class Ranks:
         port: Where it waits for the others.
         restart: How often the launcher has started them again.
         hosted: Whether the launcher itself waits there, as torchrun does.
+        launched: Whether a launcher has started all of them, and sees to it that they run.
     """
 
     rank: int
@@ -45,11 +49,18 @@ class Ranks:
     port: int
     restart: int = 0
     hosted: bool = False
+    launched: bool = False
 
     @property
     def place(self) -> str:
         """Where they meet, as HOST:PORT."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def patience_seconds(self) -> float:
+        """The longest wait for the others at the start. What a launcher has started comes, late
+        from a slow disk; of one that was to be started by hand nobody knows."""
+        return _LAUNCHED_SECONDS if self.launched or self.hosted else SILENCE_SECONDS
 
     @classmethod
     def of_environment(cls) -> Ranks:
@@ -81,4 +92,5 @@ class Ranks:
             number("MASTER_PORT", 0),
             number("TORCHELASTIC_RESTART_COUNT", 0),
             hosted,
+            launched="TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ,
         )

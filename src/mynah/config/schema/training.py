@@ -74,10 +74,11 @@ class TrainingConfig:
         unit="seconds",
         minimum=0.0,
     )
-    ranks_timeout_seconds: float = setting(
-        300.0,
+    ranks_timeout_seconds: float | None = setting(
+        None,
         "Of several processes: the longest wait for the others at the start, and the longest that "
-        "one may not answer before the training ends; said after 20 seconds.",
+        "one may not answer, however slow it is at its work, before the training ends; said after "
+        "20 seconds. null: 45, and 300 at the start where torchrun or srun started them.",
         nature=Nature.GUARD,
         unit="seconds",
         minimum=1.0,
@@ -133,7 +134,7 @@ class TrainingConfig:
         -1,
         "Optimizer steps; -1: num_train_epochs decides; null: 1,400 for the embedded corpus (120 "
         "of a full recognizer with LoRA), for others num_train_epochs, but 300 steps at least "
-        "(1,400 from scratch) and 5,000 at most.",
+        "(1,400 from scratch) and 5,000 at most; for a stream, whose hours nobody knows, 5,000.",
         nature=Nature.LENGTH,
         unit="steps",
         minimum=-1,
