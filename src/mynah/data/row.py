@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+OUTSIDE = "it reaches"  # what a fault begins with where words of a row are not in its piece
+
 
 @dataclass(frozen=True)
 class Row:

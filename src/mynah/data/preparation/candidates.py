@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from mynah.data.preparation.selection import (
     within_limits,
     write_view,
 )
+from mynah.data.row import OUTSIDE
 from mynah.data.scripts import strangers
 from mynah.data.tables.table import locked
 from mynah.data.text import POLICY_VERSION, TextPolicy
@@ -201,13 +202,14 @@ def _measures(corpus: Corpus, texts: _Texts, members: np.ndarray) -> Measures:
     scripts = corpus.numbers("script").astype(np.int8)
     return Measures(
         seconds=corpus.durations,
-        unreadable=_is_there(corpus, "error"),
+        unreadable=_is_so(corpus, "error", pc.is_valid),
         no_speech=corpus.no_speech,
         words=texts.words,
         characters=texts.characters,
         scripts=scripts,
         strange=_strange(corpus, scripts, members),
         annotated=texts.annotated,
+        outside=_is_so(corpus, "error", _is_outside),
     )
 
 
@@ -262,10 +264,14 @@ def _example(before: str, after: str) -> dict[str, str]:
     return {"before": before, "after": after}
 
 
-def _is_there(corpus: Corpus, column: str) -> np.ndarray:
-    """bool [rows], whether a value is there; rows ascending."""
-    found = [pc.is_valid(array).to_numpy(zero_copy_only=False) for array in corpus.arrays(column)]
-    return np.concatenate(found) if found else np.empty(0, dtype=bool)
+def _is_so(corpus: Corpus, column: str, test: Callable[[pa.Array], pa.Array]) -> np.ndarray:
+    """bool [rows], whether a value is so; rows ascending."""
+    found = [test(array).to_numpy(zero_copy_only=False) for array in corpus.arrays(column)]
+    return np.concatenate(found).astype(bool) if found else np.empty(0, dtype=bool)
+
+
+def _is_outside(errors: pa.Array) -> pa.Array:
+    return pc.fill_null(pc.starts_with(errors, OUTSIDE), False)
 
 
 def _strange(corpus: Corpus, scripts: np.ndarray, members: np.ndarray) -> np.ndarray:

@@ -15,11 +15,11 @@ REASONS = (
     "", "no transcript", "unreadable", "too short", "too long", "too many words",
     "too few characters a second", "too many characters a second", "duplicate",
     "same audio, another transcript", "transcript is not text", "transcript in another script",
-    "annotations alone",
+    "annotations alone", "words outside its audio",
 )  # fmt: skip
 (
     NO_TRANSCRIPT, UNREADABLE, TOO_SHORT, TOO_LONG, WORDS, SLOW, FAST, DUPLICATE, OTHER_TEXT,
-    NO_TEXT, OTHER_SCRIPT, ANNOTATIONS,
+    NO_TEXT, OTHER_SCRIPT, ANNOTATIONS, OUTSIDE,
 ) = range(1, len(REASONS))  # fmt: skip
 
 
@@ -37,6 +37,8 @@ class Measures:
             (see ``mynah.data.scripts``).
         strange: bool, whether hardly any other transcript is in that script.
         annotated: bool, whether nothing is left of a transcript once its annotations are out.
+        outside: bool, whether words of it are not in its piece of the recording, as its listing
+            shows; None: of no row.
     """
 
     seconds: np.ndarray
@@ -47,6 +49,7 @@ class Measures:
     scripts: np.ndarray
     strange: np.ndarray
     annotated: np.ndarray
+    outside: np.ndarray | None = None
 
     @property
     def characters_a_second(self) -> np.ndarray:
@@ -64,7 +67,8 @@ def reasons(
         measures: Of the rows.
         config: The limits.
         training: Whether they are learned from. An evaluation keeps what is annotations alone:
-            any word that is recognized there is an insertion, as sclite scores it.
+            any word that is recognized there is an insertion, as sclite scores it; it leaves out
+            what would count as not recognized though nobody could recognize it.
         filtering: Whether more is left out than rows without a transcript.
     """
     found = np.zeros(len(measures.seconds), dtype=np.int8)
@@ -73,6 +77,8 @@ def reasons(
         (ANNOTATIONS, measures.annotated & ~measures.no_speech & training),
         (NO_TRANSCRIPT, (measures.characters == 0) & spoken),
     ]
+    if measures.outside is not None and not training:  # its transcript is not that of its audio
+        rules.append((OUTSIDE, measures.outside))
     if filtering:
         rate = measures.characters_a_second
         rules += [
@@ -103,7 +109,7 @@ def detail(
         error: Why the audio of a row cannot be read.
     """
     seconds = f"{measures.seconds[row]:.2f} s"
-    if code == UNREADABLE:
+    if code in (UNREADABLE, OUTSIDE):
         return error(row)
     if code == TOO_SHORT:
         return f"{seconds}, below min_audio_seconds={config.min_audio_seconds}"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.config.schema import DataConfig
-from mynah.data.row import Row
+from mynah.data.row import OUTSIDE, Row
 from mynah.data.sources.reading import values
 from mynah.data.sources.reading.extras import as_columns
 from mynah.data.sources.reading.lines import line_place as line_place
@@ -191,7 +191,7 @@ def _rows(piece: _Piece, finder: AudioPaths, source: str, sample_rate: int) -> l
             over, end = max(ended - end, -begun, 0.0), min(end, ended)
         fault = ""
         if over > _OUTSIDE_SECONDS:
-            fault = f"it reaches {over:.2f} s out of its cut {piece.id}, and so do its words"
+            fault = f"{OUTSIDE} {over:.2f} s out of its cut {piece.id}, and so do its words"
         if fault and not end > start:
             start, end = 0.0, piece.duration_seconds  # of no use, as the fault tells
         length = values.piece(start, end, where)

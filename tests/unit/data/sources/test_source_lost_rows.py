@@ -269,6 +269,22 @@ def test_what_reaches_out_of_a_cut_is_left_out_with_the_reason(tmp_path):
     ]  # fmt: skip
 
 
+def test_an_evaluation_leaves_it_out_and_does_not_count_it_as_not_recognized(tmp_path, capsys):
+    write_tone(tmp_path / "l" / "long.wav", 11.0)
+    for split in ("train", "dev"):
+        cut = lhotse_cut([(0.5, 2.0), (2.0, 4.0)])
+        write_json_lines(tmp_path / "l" / f"cuts_{split}.jsonl", cut)
+    config = settings(tmp_path, dataset_name=str(tmp_path / "l"))
+    prepared = prepare(config, working_directory=tmp_path, offline=True, train=False)
+    assert prepared.evaluation["validation"].ids == ["s0"]
+    account = prepared.report["splits"]["validation"]
+    assert account["unreadable"] == 0 and account["dropped"] == {"words outside its audio": 1}
+    assert [row["id"] for row in account["dropped_rows"]] == ["s1"]
+    assert "Left out of validation: 1 words outside its audio" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
 @pytest.mark.parametrize(("rate", "refused"), [(8000, True), (16000, False), (44100, False)])
 def test_lhotses_resampling_is_refused_where_it_takes_from_the_band(tmp_path, rate, refused):
     # What lhotse writes: {"name", "kwargs"} of each transform (lhotse/augmentation/transform.py).
