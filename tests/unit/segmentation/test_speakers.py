@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 from data_helpers import tone
+from tone_speech import RATE, say
 
 from mynah.cli import main
+from mynah.segmentation.segment import SegmentationRequest, segment
 from mynah.segmentation.timed_transcripts import ctm, srt, stm, vtt
 from mynah.segmentation.transcript import read_transcript
 
@@ -89,6 +91,24 @@ def test_a_cue_of_vtt_without_an_empty_line_before_it_is_a_cue():
     ]
 
 
+def test_voices_of_vtt_are_who_speaks_and_two_in_one_cue_are_nobody():
+    cues = [
+        "<v Ann>how may i help</v>",
+        "<v.loud.first Ann Lee>i said\nhow may i help",
+        "<v Ben &amp; Co>my line is dead",
+        "<v Ann>yes\n<v Ben>no",
+        "<v Ann>so\n<v Ann>goodbye",
+        "<i>nobody</i> says this",
+    ]
+    times = (f"00:0{number}.000 --> 00:0{number}.900" for number in range(len(cues)))
+    text = "\n\n".join(["WEBVTT", *map("\n".join, zip(times, cues, strict=True))])
+    assert said(vtt.parse(text, "x")) == [
+        ("how may i help", "Ann"), ("i said how may i help", "Ann Lee"),
+        ("my line is dead", "Ben & Co"), ("yes no", ""), ("so goodbye", "Ann"),
+        ("nobody says this", ""),
+    ]  # fmt: skip
+
+
 def call(tmp_path, left, right):
     """A call of 13 s: who speaks at 1, 4, 7 and 10 s is Ann, Ben, Ben, Ann."""
     sound = np.zeros((13 * 16000, 2), np.float32)
@@ -112,6 +132,33 @@ def test_each_speaker_of_a_stereo_call_is_read_from_the_channel_that_is_louder(t
 
 def test_channels_that_are_equally_loud_stay_mixed(tmp_path):
     assert {channel for _, channel in call(tmp_path, (0.5, 0.5), (0.5, 0.4))} == {None}
+
+
+@pytest.mark.parametrize(
+    ("quieter", "channels"), [(0.1, [1, 0, 0, 1]), (0.9, [None] * 4)], ids=["apart", "alike"]
+)
+def test_a_plain_transcript_of_a_stereo_call_is_read_from_each_speaker_s_channel(
+    tmp_path, tones, quieter, channels
+):
+    turns = [
+        ("Ann", "alpha bravo"),
+        ("Ben", "charlie"),
+        ("Ben", "delta echo"),
+        ("Ann", "golf hotel india"),
+    ]
+    silence = np.zeros((RATE, 2), np.float32)
+    pieces = [silence]
+    for name, text in turns:
+        sound, mine = say(text), 1 if name == "Ann" else 0
+        levels = [quieter, quieter]
+        levels[mine] = 1.0
+        pieces += [sound[:, None] * np.array(levels, np.float32), silence]
+    soundfile.write(tmp_path / "call.wav", np.concatenate(pieces), RATE)
+    (tmp_path / "call.txt").write_text("\n".join(f"{name}: {text}." for name, text in turns))
+    request = SegmentationRequest(tmp_path / "call.wav", tmp_path / "to", model="tones")
+    ((_, found),) = segment(request, tmp_path)
+    assert [(one.speaker, one.text) for one in found] == [(n, f"{text}.") for n, text in turns]
+    assert [one.channel for one in found] == channels
 
 
 @pytest.mark.parametrize("mark", ["%HESITATION", "%hesitation", "%uh"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
 from mynah.segmentation.timed_transcripts.speakers import with_speakers
@@ -40,7 +41,7 @@ def parse(text: str, where: str) -> TimedTranscript:
         found = True
         start, end = times(block[mark], where, first + mark)
         cue = block[mark + 1 :]
-        voice = _VOICE.search(" ".join(cue))
+        voices = {unescape(one).strip() for one in _VOICE.findall(" ".join(cue))}
         said = [line for line in map(plain_cue, cue) if line]
         fresh = said
         if said and before and said[0] == before[-1] and start - ended < _ROLLING_SECONDS:
@@ -48,7 +49,7 @@ def parse(text: str, where: str) -> TimedTranscript:
         if said:
             before, ended = said, end
         if fresh:
-            speaker = voice[1].strip() if voice else ""
+            speaker = voices.pop() if len(voices) == 1 else ""
             entries.append(TimedEntry(start, end, "\n".join(fresh), speaker=speaker))
     if not found:
         raise malformed("There is no line of times in it.", where, 1)
