@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,15 +59,20 @@ def as_settings(arguments: Sequence[str]) -> list[str]:
     Raises:
         UserError: There is no plain argument, there are too many, or the corpus is not there.
     """
-    from mynah.cli.shared.settings import there
+    from mynah.cli.shared.settings import read_settings, there
     from mynah.config.values import argument
     from mynah.errors import UserError
 
     plain = [i for i in range(len(arguments)) if _is_path(arguments, i)]
     if not plain:
+        # What else is wrong with them is said first: a setting may have been meant otherwise.
+        typed = [one for one in arguments if "=" in one and not one.startswith("-")]
+        newest = argument("eval_checkpoint", "outputs/model")
+        read_settings([newest, *typed], "mynah train", trains=False)
         raise UserError(
             "Which checkpoint is to be measured?",
-            fix="mynah eval outputs/model  measures the newest training run's",
+            fix=f"mynah eval {shlex.join(['outputs/model', *typed])}  measures the newest "
+            "training run's",
         )
     settings = list(arguments)
     settings[plain[0]] = argument("eval_checkpoint", settings[plain[0]])

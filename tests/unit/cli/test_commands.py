@@ -31,7 +31,13 @@ def test_eval_takes_a_path_with_an_equals_sign_for_a_checkpoint(
     assert main(["eval", path]) == 2
     assert f"There is no checkpoint {path}." in capsys.readouterr().err
     assert main(["eval", "modle=small"]) == 2  # a group, mistyped
-    assert "Which checkpoint is to be measured?" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "There is no group or setting modle. Nearest: model." in said
+    assert "model=small" in said.partition("run: ")[2]
+    assert main(["eval", "model=small"]) == 2
+    said = capsys.readouterr().err
+    assert "Which checkpoint is to be measured?" in said
+    assert "mynah eval outputs/model model=small" in said
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "data prepare", "data inspect"])
