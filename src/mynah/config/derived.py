@@ -22,6 +22,7 @@ _LEARNING_RATE_OF_ALL = 3e-5
 _GUARDED_BASE = "openai/whisper-tiny.en"  # of model=default
 _STEPS_OF_EMBEDDED = 1400
 _STEPS_OF_ADAPTED = 120  # of a full recognizer with LoRA on the embedded corpus
+STEPS_OF_STREAM = 5000  # the most that one's own corpus gets by its hours: of a stream none knows
 _MASKS = 2  # of SpecAugment, of each kind: as Park et al. 2019 have them for LibriSpeech
 # Corpora whose transcripts are written in one case throughout: it says nothing.
 _CAPITALS = frozenset({"synthetic", "librispeech", "openslr/librispeech_asr", "an4"})
@@ -104,8 +105,10 @@ def _with_derived_length(config: Config, origins: Mapping[str, Origin]) -> Train
     if training.max_steps is not None:
         return training
     steps = -1 if origins.get("training.num_train_epochs", SCHEMA).asked else None
-    if steps is None and (is_embedded(config.data) or config.data.streaming):
-        if config.data.streaming or not (config.model.pretrained and config.model.use_lora):
+    if steps is None and config.data.streaming:
+        return dataclasses.replace(training, max_steps=STEPS_OF_STREAM)
+    if steps is None and is_embedded(config.data):
+        if not (config.model.pretrained and config.model.use_lora):
             return dataclasses.replace(training, max_steps=_STEPS_OF_EMBEDDED)
         steps = _STEPS_OF_ADAPTED
     # A group's interval is for its own number of steps.

@@ -36,6 +36,8 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
     if said := one_corpus.corpus_notice(origins):
         yield said
     model, training = config.model, config.training
+    if config.data.streaming and config.eval_checkpoint is None:
+        yield from _length_of_a_stream(training.max_steps, origins)
     named = model.pretrained or model.encoder_model_name or model.decoder_model_name
     lora = [name for name in names(Nature.LORA) if asked(name)]
     if config.eval_checkpoint is None:
@@ -95,6 +97,15 @@ def _idle_notices(config: Config, asked: Callable[[str], bool]) -> Iterator[str]
     synthesis = [name for name in in_section("data.synthesis") if asked(name)]
     if synthesis and data.dataset_name != "synthetic" and data.format != "synthetic":
         yield f"{_several(synthesis)} no effect: data.dataset_name is {data.dataset_name}."
+
+
+def _length_of_a_stream(steps: int | None, origins: Mapping[str, Origin]) -> Iterator[str]:
+    """That nobody said how long is trained on what does not say how long it is."""
+    if origins.get("training.max_steps", SCHEMA).layer == "schema":
+        yield (
+            f"A stream does not say how many hours it has: {steps or 0:,} steps are trained "
+            "(training.max_steps=N decides otherwise)."
+        )
 
 
 def _several(names: list[str]) -> str:

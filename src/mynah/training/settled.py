@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from mynah.config.derived import is_pretrained
+from mynah.config.derived import STEPS_OF_STREAM, is_pretrained
 from mynah.console import say
 from mynah.training.arguments import steps_total
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mynah.data.positions import Epoch
 FEWEST_STEPS = 300  # weights that are pretrained have adapted by then
 FEWEST_STEPS_FROM_SCRATCH = 1400
-MOST_STEPS = 5000  # more is for who asks for it
+MOST_STEPS = STEPS_OF_STREAM  # more is for who asks for it
 
 
 def with_steps(config: Config, plan: Epoch, hours: float) -> Config:

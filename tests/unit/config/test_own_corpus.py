@@ -3,6 +3,7 @@
 import pytest
 
 from mynah.config.hydra.compose import compose
+from mynah.config.notices import notices
 
 
 def lengths(*typed):
@@ -54,5 +55,12 @@ def test_what_is_typed_wins():
     assert of_data("data.text_case=keep") == ("keep", 0, 0)
 
 
-def test_a_stream_which_does_not_say_how_long_it_is_has_the_groups_steps():
-    assert lengths("data.dataset_name=./mine", "data.streaming=true")[0] == 1400
+def test_a_stream_which_does_not_say_how_long_it_is_has_the_most_steps_and_that_is_said():
+    stream = ("data.dataset_name=./mine", "data.streaming=true")
+    assert lengths(*stream)[0] == 5000
+    made = compose(list(stream))
+    (said,) = [one for one in notices(made.config, made.origins) if "stream" in one]
+    assert "5,000 steps" in said and "training.max_steps=N" in said
+    made = compose([*stream, "training.max_steps=7"])
+    assert made.config.training.max_steps == 7
+    assert not [one for one in notices(made.config, made.origins) if "stream" in one]
