@@ -152,7 +152,8 @@ def train(config: Config, place: RunPlace) -> Run:
     from mynah.training.planning import planned_batches
 
     check_terms(config)
-    with RunRecord.of_run(place.run, config) as record:
+    order = runs_directory.next_order(place.working / "outputs")
+    with RunRecord.of_run(place.run, config, order) as record:
         checked = checked_model(config)
         guards = guard_corpora(config, place.working)
         rows = prepared_rows(config, place.run, place.working)
@@ -167,7 +168,7 @@ def train(config: Config, place: RunPlace) -> Run:
             say_how_to_go_on(config, outcome)
             return Run(place.run, place.output, {}, None, interrupted=True)
         best = best_of(outcome, family, planned.config)
-        evaluations = measured(planned.config, best, rows.data.evaluation)
+        evaluations = measured(planned.config, best, rows.data.measured)
         keep_confidences(planned.config, best, outcome, place, rows.data, evaluations)
         changed = base_and_tuned(planned.config, before, evaluations, best)
         report = reported(planned.config, place, rows.data, evaluations, best, outcome, changed)

@@ -21,7 +21,7 @@ LEGACY = {
     "eval_steps": 1,
     "save_steps": 1,
     "max_steps": 2,
-    "eval_splits": ["validation", "test"],
+    "eval_splits": ["validation"],
 }
 SHRINK = SMALL.replace("training.eval_steps=2", "").replace("training.save_steps=2", "")
 
@@ -65,8 +65,18 @@ def test_a_test_split_is_measured_at_the_end_too(trained):
     assert list(results["evaluations"]) == ["validation", "test"]
     lines = (directory / "evaluation" / "utterances.jsonl").read_text().splitlines()
     assert {json.loads(line)["split"] for line in lines} == {"validation", "test"}
+    assert results["evaluations"]["test"]["utterances"] == 4
+    assert results["about"]["measured_once"] == ["test"]
     table = printed[printed.index("with 95 % intervals") :]
     assert "validation" in table and "test" in table
+    assert "at the end: test" in printed[: printed.index("with 95 % intervals")]
+
+
+def test_a_test_split_has_no_part_in_what_is_measured_while_training(trained):
+    directory, _ = trained
+    state = json.loads((directory / "model" / "checkpoint-2" / "trainer_state.json").read_text())
+    keys = {key for entry in state["log_history"] for key in entry}
+    assert "eval_wer" in keys and not [key for key in keys if "test" in key]
 
 
 def test_the_split_that_chose_the_checkpoint_is_named_on_the_screen_and_on_the_page(trained):

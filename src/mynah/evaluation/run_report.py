@@ -35,7 +35,7 @@ def measured_on(data: PreparedData) -> list[str]:
     """What is measured on, a line a split: its name, its corpus, where that lies, how much."""
     corpus, place = data.report["corpus"], data.report["identity"]
     lines = []
-    for name, split in data.evaluation.items():
+    for name, split in data.measured.items():
         of = corpus
         if isinstance(place, dict):  # a mixture's splits are called CORPUS.SPLIT
             of = max((member for member in place if name.startswith(f"{member}.")), key=len)
@@ -90,6 +90,7 @@ def write_report(
         "selection": selection,
         "decoding": decoding,
         "measured_on": measured_on(data),
+        "measured_once": list(data.tests),
         "shared": shared_with_training(data),
         "annotations": [
             note
@@ -103,7 +104,7 @@ def write_report(
         evaluations,
         history=history,
         about=about,
-        corpora=data.evaluation,
+        corpora=data.measured,
         worst=config.evaluation.report_utterances,
         changed=changed,
         found=found,
@@ -158,4 +159,4 @@ def selection_note(
     )
     if others:
         return f"{note} {', '.join(others)} chose nothing."
-    return f"{note} One that chooses nothing would not: name it too in data.eval_splits."
+    return f"{note} One that chooses nothing would not: name it in data.test_splits."

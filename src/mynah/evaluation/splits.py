@@ -42,7 +42,7 @@ def periodic_evaluation(
 def measured(
     config: Config, family: Family, corpora: Mapping[str, Corpus]
 ) -> dict[str, Evaluation]:
-    """The final, full measurement of every evaluation split."""
+    """The final, full measurement of every evaluation split, and of those measured once."""
     return {
         name: evaluate_split(family, corpus, config, name=name) for name, corpus in corpora.items()
     }

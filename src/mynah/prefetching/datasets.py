@@ -9,7 +9,7 @@ from pathlib import Path
 from mynah.config.schema import DataConfig
 from mynah.data import splits
 from mynah.data.preparation.mixture import entries, entry_config
-from mynah.data.preparation.own_split import with_own_split
+from mynah.data.preparation.own_split import test_splits_of, with_own_split
 from mynah.data.sources import find_format, open_source
 from mynah.data.sources.hub import HubSource
 from mynah.data.sources.reading.source import Part, Place
@@ -109,7 +109,11 @@ def _files(config: DataConfig, source: HubSource, *, train: bool) -> list[str]:
     found = list(source.card())
     measured = with_own_split(config.eval_splits or [], source, train=train)
     learned = config.train_splits if train or config.eval_splits is None else []
-    for specification in [*learned, *(measured or [])]:
+    tested: list[str] = []
+    if train:
+        chosen_by = learned if measured is None else measured
+        tested = test_splits_of(config.test_splits, source, learned=learned, measured=chosen_by)
+    for specification in [*learned, *(measured or []), *tested]:
         for wanted_slice in splits.parse_split(specification):
             for part in source.parts(wanted_slice.name):
                 found += _leading(source, part, wanted_slice.first_rows)

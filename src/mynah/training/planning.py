@@ -57,7 +57,7 @@ def planned_batches(
     # Of a stream the first rows stand for all: what is checked and estimated is of them.
     first = rows.training.head(seed=config.training.seed)
     family.check_languages(set(first.languages))
-    for split in rows.data.evaluation.values():
+    for split in rows.data.measured.values():
         family.check_decoded_languages(set(split.languages))
     judged = without_impossible(first, family, config.data, report=rows.data.report)
     save_account(run, rows.data)
@@ -73,6 +73,7 @@ def planned_batches(
             training=judged,
             streamed=settings.data.streaming,
             evaluation=rows.data.evaluation,
+            tests=rows.data.tests,
             steps=steps_total(plan, settings),
             batches_per_epoch=plan.batches_per_epoch,
             padding=plan.padding_fraction(0),

@@ -55,6 +55,6 @@ def check_plan(planned: PlannedBatches, rows: PreparedRows) -> None:
     values["steps"] = steps_total(planned.plan, config)
     values["batches an epoch"] = planned.plan.batches_per_epoch
     values["training data (fingerprint)"] = rows.training.fingerprint
-    for name, corpus in rows.data.evaluation.items():
+    for name, corpus in rows.data.measured.items():
         values[f"evaluation data {name} (fingerprint)"] = corpus.fingerprint
     distributed.agree(values)

@@ -62,7 +62,7 @@ def prepared(settings: Sequence[str], command: str = _COMMAND) -> PreparedData:
 
     here = Path.cwd()
     config = with_absolute_paths(read_settings(settings, command, trains=False).config, here)
-    return prepare(config.data, offline=config.offline, working_directory=here)
+    return prepare(config.data, offline=config.offline, working_directory=here, tests=True)
 
 
 def _prepare(parsed: argparse.Namespace) -> None:

@@ -49,6 +49,11 @@ class MixtureEntry:
         "Its splits to measure on; []: none; null: a part of it is held out.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
     )
+    test_splits: list[str] = setting(
+        ["auto"],
+        "Its splits to measure once, at the end of a training, as data.test_splits.",
+        nature=Nature.MEASURED | Nature.CORPUS,
+    )
     language: str | None = setting(
         None, "Language of its transcripts; null: as its rows say.", nature=Nature.ROWS
     )
@@ -175,6 +180,13 @@ class DataConfig:
         "Splits to measure on; [auto]: the one that the corpus has for it, or all of a corpus "
         "without splits. null: a part of the training splits is held out by speaker.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
+    )
+    test_splits: list[str] = setting(
+        ["auto"],
+        "Splits to measure once, at the end of a training, with the weights that eval_splits "
+        "chose; [auto]: the corpus's test split, where it has one that is not used otherwise. "
+        "[]: none.",
+        nature=Nature.MEASURED | Nature.CORPUS,
     )
     eval_fraction: float = setting(
         0.1,

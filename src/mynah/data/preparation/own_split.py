@@ -1,11 +1,13 @@
-"""Which split of a corpus is measured where nobody said it: ``data.eval_splits=[auto]``."""
+"""Which splits of a corpus are measured where nobody said it: ``data.eval_splits=[auto]``, and
+``data.test_splits=[auto]``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from mynah.config.naming.one_corpus import OWN_SPLIT
-from mynah.data.sources.reading.source import Source, meant_splits
+from mynah.data import splits
+from mynah.data.sources.reading.source import Part, Source, UnknownSplitError, meant_splits
 
 _LIKELIEST = ("test", "validation")
 
@@ -39,3 +41,44 @@ def with_own_split(eval_splits: Sequence[str], source: Source, *, train: bool) -
     if len(there) == 1 and not train:
         return there
     raise source.unknown_split(_LIKELIEST[0])
+
+
+def test_splits_of(
+    asked: Sequence[str], source: Source, *, learned: Sequence[str], measured: Sequence[str]
+) -> list[str]:
+    """The splits to measure once, at the end: the corpus's test split in the place of `auto`.
+
+    Args:
+        asked: ``data.test_splits``.
+        source: The corpus.
+        learned: The splits that are trained on.
+        measured: Those that are measured while it trains: they may choose the checkpoint.
+
+    Returns:
+        The splits; none in the place of `auto` where the corpus has no test split, where rows of
+        it are used otherwise, where it is not on this machine, and where nothing is measured.
+    """
+    if list(asked) != [OWN_SPLIT]:
+        return [name for name in asked if name not in measured]
+    if not source.has_splits or not measured:
+        return []
+    try:
+        tests = source.parts("test")
+    except UnknownSplitError:
+        return []
+    used = {part.key for name in (*learned, *measured) for part in _parts(source, name)}
+    if used & {part.key for part in tests} or not all(map(source.is_here, tests)):
+        return []
+    return ["test"]
+
+
+def _parts(source: Source, specification: str) -> list[Part]:
+    """What a setting's split consists of; nothing where it is not there."""
+    try:
+        return [
+            part
+            for wanted in splits.parse_split(specification)
+            for part in source.parts(wanted.name)
+        ]
+    except UnknownSplitError:
+        return []

@@ -22,7 +22,7 @@ from mynah.data.preparation.candidates import chosen_corpus
 from mynah.data.preparation.held_out import UTTERANCE, HeldOut, hold_out
 from mynah.data.preparation.leaks import known_leaks, tell_leaks
 from mynah.data.preparation.mixture import Member, entries, entry_config
-from mynah.data.preparation.own_split import with_own_split
+from mynah.data.preparation.own_split import test_splits_of, with_own_split
 from mynah.data.preparation.requests import Request
 from mynah.data.preparation.selection import Stretch, joined_rows
 from mynah.data.sources import open_source
@@ -45,6 +45,7 @@ class PreparedData:
         report: What is written to data.json.
         dropped_files: For each split the file that lists every row left out of it.
         cache: Where the prepared tables lie.
+        tests: Corpora that are measured once, at the end of a training.
     """
 
     train: Corpus | None
@@ -52,6 +53,12 @@ class PreparedData:
     report: dict[str, Any] = field(default_factory=dict)
     dropped_files: dict[str, Path] = field(default_factory=dict)
     cache: Path = Path()
+    tests: dict[str, Corpus] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> dict[str, Corpus]:
+        """All that is measured at the end of a training, what chooses its checkpoint first."""
+        return self.evaluation | self.tests
 
     def write(self, directory: Path) -> None:
         """Write ``data.json``, and the rows left out where they are too many for it."""
@@ -64,6 +71,7 @@ def prepare(
     offline: bool = False,
     working_directory: Path,
     train: bool = True,
+    tests: bool = False,
 ) -> PreparedData:
     """Find the corpora, decode each recording once, and account for each row.
 
@@ -77,6 +85,7 @@ def prepare(
         offline: Never use the network.
         working_directory: What relative paths are relative to.
         train: Whether the training splits are prepared too.
+        tests: Whether what is measured at the end of a training is.
 
     Raises:
         UserError: A corpus is not there, has no transcripts, or lacks a split.
@@ -86,7 +95,7 @@ def prepare(
     processes = config.num_proc or os.cpu_count() or 1
     place = Place.of(config, working_directory, processes=processes, offline=offline)
     members = _members(config, place)
-    requests = _requests(members, config, cache, working_directory, train=train)
+    requests = _requests(members, cache, working_directory, train=train, tests=tests)
     report = _header(members)
     corpora: dict[str, Corpus] = {}
     dropped_files: dict[str, Path] = {}
@@ -112,7 +121,8 @@ def prepare(
         for name, corpus in corpora.items():
             report["leaks"][name] = known_leaks(train_corpus, corpus, cache)
             tell_leaks(name, report["leaks"][name], config.on_leak)
-    return PreparedData(train_corpus, corpora, report, dropped_files, cache)
+    once = {request.name: corpora.pop(request.name) for request in requests if request.once}
+    return PreparedData(train_corpus, corpora, report, dropped_files, cache, once)
 
 
 def _members(config: DataConfig, place: Place) -> list[Member]:
@@ -165,18 +175,14 @@ def _joined_statements(statements: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _requests(
-    members: Sequence[Member],
-    config: DataConfig,
-    cache: Path,
-    working_directory: Path,
-    *,
-    train: bool,
+    members: Sequence[Member], cache: Path, working_directory: Path, *, train: bool, tests: bool
 ) -> list[Request]:
-    """The corpora that are wanted: training first, then each evaluation split."""
+    """The corpora that are wanted: training first, then each evaluation split, then tests."""
     learned: list[tuple[Member, Stretch, HeldOut | None]] = []
     measured: list[Request] = []
+    tested: list[Request] = []
     for member in members:
-        eval_splits = _eval_splits(member, train=train)
+        eval_splits = _eval_splits(member, train=train or tests)
         held = None
         wanted = member.config.train_splits
         if wanted and (train or eval_splits is None):
@@ -190,11 +196,23 @@ def _requests(
             raise UserError("data.train_splits names no split.", where="data.train_splits")
         for stretch in _stretches(member, eval_splits or [], "eval_splits", training=False):
             measured.append(Request(member.called(stretch.name), False, [stretch], [member]))
+        for stretch in _tests(member, eval_splits) if tests else []:
+            name = member.called(stretch.name)
+            tested.append(Request(name, False, [stretch], [member], once=True))
     if not train:
-        return measured
+        return [*measured, *tested]
     if not learned:
         raise UserError("Nothing is left to train on.", where="data.mixture", fix=None)
-    return [_training_request(learned), *measured]
+    return [_training_request(learned), *measured, *tested]
+
+
+def _tests(member: Member, eval_splits: Sequence[str] | None) -> list[Stretch]:
+    """The rows of each part that is measured once, at the end of a training."""
+    asked, learned = member.config.test_splits, member.config.train_splits
+    # Where a part is held out, that is measured, of the splits that are trained on.
+    measured = learned if eval_splits is None else eval_splits
+    names = test_splits_of(asked, member.source, learned=learned, measured=measured)
+    return _stretches(member, names, "test_splits", training=False)
 
 
 def _training_request(learned: Sequence[tuple[Member, Stretch, HeldOut | None]]) -> Request:
@@ -213,16 +231,9 @@ def _without(stretch: Stretch, held: HeldOut) -> Stretch:
 def _eval_splits(member: Member, *, train: bool) -> list[str] | None:
     """Evaluation splits, None where a part of the training splits is to be held out."""
     config, source = member.config, member.source
-    if config.eval_splits is None:
-        return None
-    if config.eval_splits == [OWN_SPLIT]:
-        try:
-            return with_own_split(config.eval_splits, source, train=train)
-        except UnknownSplitError as problem:
-            raise _with_a_way_out(problem, member, "eval_splits") from None
-    if source.has_splits:
+    if not config.eval_splits:
         return config.eval_splits
-    if config.streaming:
+    if config.streaming and not source.has_splits:
         raise UserError(
             f"{source.name} has no evaluation split, and nothing can be held out of a stream.",
             where="data.eval_splits",
@@ -230,6 +241,13 @@ def _eval_splits(member: Member, *, train: bool) -> list[str] | None:
             "validation/0000.tar), or measure nothing: data.eval_splits=[] "
             "training.eval_strategy=no training.load_best_model_at_end=false",
         )
+    if config.eval_splits == [OWN_SPLIT]:
+        try:
+            return with_own_split(config.eval_splits, source, train=train)
+        except UnknownSplitError as problem:
+            raise _with_a_way_out(problem, member, "eval_splits") from None
+    if source.has_splits:
+        return config.eval_splits
     if config.eval_splits == ["validation"]:  # the default: the corpus has no splits at all
         notice(
             f"{source.name} has no evaluation split: about {config.eval_fraction:.0%} of it is "

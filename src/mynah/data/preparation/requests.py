@@ -25,6 +25,7 @@ class Request:
         stretches: The rows it consists of.
         members: The source that each stretch is of, beside ``stretches``.
         held: Only what is held out is meant; None: all rows.
+        once: Whether it is measured once, at the end of a training.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Request:
     stretches: Sequence[Stretch]
     members: Sequence[Member]
     held: HeldOut | None = None
+    once: bool = False
 
 
 def distinct_members(request: Request) -> list[Member]:

@@ -58,6 +58,7 @@ def prepared_rows(config: Config, run: Path, working_directory: Path) -> Prepare
         offline=config.offline,
         working_directory=working_directory,
         train=not config.data.streaming,
+        tests=True,
     )
     stream = None
     if config.data.streaming:

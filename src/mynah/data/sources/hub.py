@@ -114,6 +114,10 @@ class HubSource(Source):
             raise self.unknown_split(split)
         return found
 
+    def is_here(self, part: Part) -> bool:
+        folder = self.snapshot
+        return folder is None or all((folder / name).is_file() for name in self.files(part))
+
     def table(self, part: Part, first_rows: int | None = None) -> Table:
         config, _, split = part.key.partition("/")
         paths = self._files.fetch(self._layout[config][split], first_rows)

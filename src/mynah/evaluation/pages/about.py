@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _LONGEST_LIST = 20  # items of a list shown; the rest is in the files beside the page
 _SHOWN_ABOVE = frozenset(
     {"statement", "selection", "shared", "command", "versions", "config", "decoding", "measured_on"}
-    | {"annotations"}
+    | {"measured_once", "annotations"}
 )
 
 

@@ -145,6 +145,10 @@ class Source(ABC):
     def table(self, part: Part, first_rows: int | None = None) -> Table:
         """The prepared table of a part; a source may leave out rows after ``first_rows``."""
 
+    def is_here(self, part: Part) -> bool:
+        """Whether a part can be had now: on this machine, or over the network where it may be."""
+        return True
+
     def statement(self) -> dict[str, Any]:
         """What is known of how training and evaluation differ: ``text`` for people, counts."""
         return {}
