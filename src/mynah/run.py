@@ -215,7 +215,8 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> 
             checkpoint=model.place,
             decoding=family.describe_decoding(),
         )
-    console.say(f"Report: {_displayed(report, place.working)}")
+    if report is not None:
+        console.say(f"Report: {display_path(report, place.working)}")
     return Run(place.run, model.place, evaluations, report)
 
 
@@ -328,16 +329,17 @@ def keep_confidences(
     data: PreparedData,
     evaluations: Mapping[str, Evaluation],
 ) -> None:
-    """Fit the confidences of words on the first split, and keep them with the model."""
-    if outcome.best_checkpoint is None or not evaluations:
+    """Fit the confidences of words on the first split, and keep them with the model; on none
+    that is measured once, which is to decide nothing."""
+    if outcome.best_checkpoint is None or not data.evaluation:
         return
     from mynah.inference.confidence.fitting import store_calibration
 
-    name, evaluation = next(iter(evaluations.items()))
+    name, corpus = next(iter(data.evaluation.items()))
     store_calibration(
         family,
-        data.evaluation[name],
-        evaluation.hypotheses,
+        corpus,
+        evaluations[name].hypotheses,
         config.evaluation.normalizer,
         [outcome.best_checkpoint, place.output],
     )
@@ -393,11 +395,7 @@ def say_what_is_next(place: RunPlace, report: Path | None, *, seconds: float) ->
     place.say_what_was_replaced()
     if report is None:
         return
-    shown = _displayed(report, place.working)
+    shown = display_path(report, place.working)
     console.say(f"Done in {seconds / 60:.1f} minutes. Report: {shown}")
     model = display_path(place.output, place.working)
     console.say(f"Next: measure it again with  {eval_command(model)}")
-
-
-def _displayed(report: Path | None, working_directory: Path) -> str:
-    return "none" if report is None else display_path(report, working_directory)

@@ -71,7 +71,7 @@ def write_report(
     if not evaluations or distributed.rank() > 0:
         return None
     evaluations = {
-        name: with_signals(one, data.evaluation[name], data.cache)
+        name: with_signals(one, data.measured[name], data.cache)
         for name, one in evaluations.items()
     }
     found = found_in(config, directory, evaluations, data, checkpoint)
