@@ -329,8 +329,7 @@ def keep_confidences(
     data: PreparedData,
     evaluations: Mapping[str, Evaluation],
 ) -> None:
-    """Fit the confidences of words on the first split, and keep them with the model; on none
-    that is measured once, which is to decide nothing."""
+    """Fit the confidences of words on the split that chose the model, and keep them with it."""
     if outcome.best_checkpoint is None or not data.evaluation:
         return
     from mynah.inference.confidence.fitting import store_calibration
