@@ -15,13 +15,13 @@ def folder(tmp_path):
 
 def test_a_data_folder_that_is_missing_is_answered_with_the_folders_beside_it(folder):
     (folder / "recordings").mkdir()
-    done = run(folder, "python src/train_hydra.py data.dataset_name=./recording", SHORT)
+    done = run(folder, "mynah train model=small data.dataset_name=./recording", SHORT)
     assert_refused(done, "There is no folder", "recordings")
 
 
 def test_an_empty_data_folder_is_answered_with_what_belongs_into_it(folder):
     (folder / "recordings").mkdir()
-    done = run(folder, "python src/train_hydra.py data.dataset_name=./recordings", SHORT)
+    done = run(folder, "mynah train model=small data.dataset_name=./recordings", SHORT)
     assert_refused(done, "is empty", "metadata.csv")
     assert list((folder / "recordings").iterdir()) == []
 
@@ -32,7 +32,7 @@ def test_recordings_without_transcripts_are_answered_with_how_to_write_them(fold
 
     (folder / "recordings").mkdir()
     soundfile.write(folder / "recordings" / "one.wav", tone("one", 1.0, 0), 16000)
-    done = run(folder, "python src/train_hydra.py data.dataset_name=./recordings", SHORT)
+    done = run(folder, "mynah train model=small data.dataset_name=./recordings", SHORT)
     assert_refused(done, "no transcripts", "metadata.csv")
 
 
@@ -93,7 +93,7 @@ def test_a_training_that_could_use_no_utterance_is_an_error_and_saves_no_model(f
         before = path.stat()
         path.write_bytes(bytes(before.st_size))
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    done = run(folder, f"python src/train_hydra.py {data}", SHORT, **cache)
+    done = run(folder, f"mynah train model=small {data}", SHORT, **cache)
     assert_refused(done, "Nothing was learned: all 2 steps", "no utterance could be read", ".wav")
     assert "Done" not in done.stdout
     assert "best so far" not in done.stdout

@@ -36,7 +36,7 @@ def test_a_streamed_training_runs_to_its_report(tmp_path):
     folder = clone(tmp_path)
     shards(folder / "corpus")
     command = (
-        f"mynah train data.dataset_name=corpus data.eval_splits=[dev] {STREAMED} "
+        f"mynah train model=small data.dataset_name=corpus data.eval_splits=[dev] {STREAMED} "
         "training.per_device_train_batch_size=4 training.max_steps=2 training.eval_steps=2 "
         "model.encoder.layers=1 evaluation.bootstrap_samples=50"
     )
