@@ -39,7 +39,8 @@ def hypotheses(directory):
 def test_an_audio_llm_from_outside_is_trained_and_measured(folder, lora):
     installed = plugin_packages.install(folder / "site", "lyre", LYRE, ENTRY)
     path = {"PYTHONPATH": f"{installed['PYTHONPATH']}:{folder / 'src'}"}
-    command = f"mynah train model.pretrained=weights model.use_lora={lora} {SMALL}"
+    short = f"{SMALL} model.generation_max_length=8"
+    command = f"mynah train model.pretrained=weights model.use_lora={lora} {short}"
     done = run(folder, command, **path)
     settings = {"model.use_lora": lora == "true"}
     directory = assert_trained(folder, done, utterances={"validation": 4}, settings=settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,8 +24,7 @@ SHRINK = [
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    environment = dict(os.environ, OMP_NUM_THREADS="1", COLUMNS="200")
-    return forked_commands.run([sys.executable, *arguments], folder, environment)
+    return forked_commands.run([sys.executable, *arguments], folder, forked_commands.environment())
 
 
 def legacy(folder: Path, *arguments: str) -> subprocess.CompletedProcess:

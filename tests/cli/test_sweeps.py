@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,9 +25,8 @@ SHRINK = [
 
 
 def sweep(folder: Path, *arguments: str, command: list[str] | None = None):
-    environment = dict(os.environ, OMP_NUM_THREADS="1", COLUMNS="200")
     words = [sys.executable, *(command or [str(SCRIPT)]), *arguments]
-    return forked_commands.run(words, folder, environment)
+    return forked_commands.run(words, folder, forked_commands.environment())
 
 
 def table(folder: Path) -> list[dict[str, str]]:

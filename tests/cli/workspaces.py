@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 
 import forked_commands
 import yaml
+from forked_commands import environment
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -48,12 +48,6 @@ def words(command: str, suffix: str = "") -> list[str]:
     first, *rest = shlex.split(command.replace("\\\n", " "))
     python = {"python": [sys.executable], "mynah": [sys.executable, "-m", "mynah.cli"]}
     return [*python[first], *rest, *shlex.split(suffix)]
-
-
-def environment(**more: str) -> dict[str, str]:
-    """One thread a process, wide tables, and whatever is given; hatch is not to be noticed."""
-    inherited = {name: value for name, value in os.environ.items() if "HATCH" not in name}
-    return inherited | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | more
 
 
 def run(

@@ -17,11 +17,13 @@ import pkgutil
 import runpy
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +36,10 @@ PROGRAMS = {
     "accelerate": [sys.executable, "-m", "accelerate.commands.accelerate_cli"],
 }
 # The variables that a forked child can take over; with others a command starts from nothing.
-LATE = ("HF_", "MYNAH_", "PYTHONPATH", "PYTEST_CURRENT_TEST", "COMP_")
+LATE = (
+    "COMP_", "HF_", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_", "MYNAH_", "PYTEST_CURRENT_TEST",
+    "PYTHONPATH", "RANK", "WORLD_SIZE",
+)  # fmt: skip
 # The modules that read such variables while they are imported.
 READ_EARLY = ("huggingface_hub.constants", "datasets.config")
 # What most commands import sooner or later, beside all of Mynah.
@@ -44,6 +49,12 @@ SHARED = (
     "transformers.models.parakeet.modeling_parakeet",
     "transformers.models.whisper.modeling_whisper", "transformers.trainer",
 )  # fmt: skip
+
+
+def environment(**more: str) -> dict[str, str]:
+    """One thread a process, wide tables, and whatever is given; hatch is not to be noticed."""
+    inherited = {name: value for name, value in os.environ.items() if "HATCH" not in name}
+    return inherited | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | more
 
 
 def run(
@@ -58,14 +69,10 @@ def run(
         if words[: len(PROGRAMS[name])] == PROGRAMS[name]:
             words = [name, *words[len(PROGRAMS[name]) :]]
             break
-    forkable = sys.platform != "darwin" and (
-        words[0] == "mynah" or (words[0] == "python" and words[1].endswith(".py"))
-    )
-    with _one_at_a_time:
-        if forkable and not _forkers:
-            _forkers.append(_Forker(environment))
-        if forkable and _forkers[0].may_run(environment):
-            return _forkers[0].run(words, folder, environment, timeout)
+    forked = _forker_for(words, environment)
+    if forked is not None:
+        with _one_at_a_time:
+            return forked.run(words, folder, [environment], timeout)[0]
     return subprocess.run(
         [*PROGRAMS.get(words[0], words[:1]), *words[1:]],
         cwd=folder,
@@ -77,6 +84,28 @@ def run(
         timeout=timeout,
         check=False,
     )
+
+
+def run_ranks(
+    words: list[str], folder: Path, environment: Mapping[str, str], ranks: int = 2
+) -> list[subprocess.CompletedProcess[str]]:
+    """Run ``python FILE …`` in processes that find each other as torchrun has them do.
+
+    Returns:
+        How each rank ended.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    shared = {**environment, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    shared |= {"WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks), "OMP_NUM_THREADS": "1"}
+    places = [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(ranks)]
+    forked = _forker_for(words, places[0])
+    if forked is not None:
+        with _one_at_a_time:
+            return forked.run(words, folder, places, 500)
+    with ThreadPoolExecutor(ranks) as pool:
+        return list(pool.map(lambda place: run(words, folder, place), places))
 
 
 @dataclass(frozen=True)
@@ -136,18 +165,22 @@ class _Forker:
         return not any(path.stem in sys.modules for folder in others for path in folder.iterdir())
 
     def run(
-        self, words: list[str], folder: Path, environment: Mapping[str, str], timeout: int
-    ) -> subprocess.CompletedProcess[str]:
+        self, words: list[str], folder: Path, environments: list[Mapping[str, str]], timeout: int
+    ) -> list[subprocess.CompletedProcess[str]]:
+        """Run a command to its end in as many processes as there are environments."""
         requests, answers = self._process.stdin, self._process.stdout
         assert requests is not None and answers is not None
         request = {"folder": str(folder), "words": words, "logs": str(self._logs)}
-        request |= {"environment": dict(environment), "timeout": timeout}
+        request |= {"environments": [dict(one) for one in environments], "timeout": timeout}
         print(json.dumps(request), file=requests, flush=True)
-        status = int(answers.readline())
-        if status == -signal.SIGALRM:
-            raise subprocess.TimeoutExpired(words, timeout)
-        printed = [(self._logs / name).read_text(errors="replace") for name in ("stdout", "stderr")]
-        return subprocess.CompletedProcess(words, status, *printed)
+        ended = []
+        for number, status in enumerate(json.loads(answers.readline())):
+            if status == -signal.SIGALRM:
+                raise subprocess.TimeoutExpired(words, timeout)
+            logs = [self._logs / f"{name} {number}" for name in ("stdout", "stderr")]
+            printed = [log.read_text(errors="replace") for log in logs]
+            ended.append(subprocess.CompletedProcess(words, status, *printed))
+        return ended
 
     def close(self) -> None:
         self._process.communicate()
@@ -156,6 +189,17 @@ class _Forker:
 
 _one_at_a_time = threading.Lock()
 _forkers: list[_Forker] = []
+
+
+def _forker_for(words: list[str], environment: Mapping[str, str]) -> _Forker | None:
+    """The process to fork for a command; None where that has to start from nothing."""
+    is_ours = words[0] == "mynah" or (words[0] == "python" and words[1].endswith(".py"))
+    if not is_ours or sys.platform == "darwin":
+        return None
+    with _one_at_a_time:
+        if not _forkers:
+            _forkers.append(_Forker(environment))
+    return _forkers[0] if _forkers[0].may_run(environment) else None
 
 
 @atexit.register
@@ -180,10 +224,14 @@ def _serve(requests: IO[str]) -> None:
     sys.modules["hydra.core.plugins"].Plugins.instance()
     gc.freeze()  # a child that collects garbage would copy what it shares
     for line in requests:
-        child = os.fork()
-        if child == 0:
-            os._exit(_run(json.loads(line)))
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        request = json.loads(line)
+        children = []
+        for number in range(len(request["environments"])):
+            children.append(os.fork())
+            if children[-1] == 0:
+                os._exit(_run(request, number))
+        ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        print(json.dumps(ended), flush=True)
 
 
 def _take_over(environment: Mapping[str, str]) -> None:
@@ -210,21 +258,24 @@ def _take_over(environment: Mapping[str, str]) -> None:
                     setattr(module, name, now)
     from huggingface_hub import constants, hf_api
 
+    from mynah import console
+
     hf_api.api.endpoint = constants.ENDPOINT
+    console.hush(os.environ.get("RANK", "0") != "0")
 
 
-def _run(request: dict[str, Any]) -> int:
-    """The exit status of one command, in the child."""
+def _run(request: dict[str, Any], number: int) -> int:
+    """The exit status of one of a command's processes, in the child."""
     signal.alarm(request["timeout"])
     logs = Path(request["logs"])
     silent = os.open(os.devnull, os.O_RDONLY)
     os.dup2(silent, 0)
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        log = os.open(logs / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.dup2(log, number)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        log = os.open(logs / f"{name} {number}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(log, descriptor)
         os.close(log)
     os.chdir(request["folder"])
-    _take_over(request["environment"])
+    _take_over(request["environments"][number])
     program, *rest = request["words"]
     status: object
     try:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
+import forked_commands
 import pytest
 import torch
 import torch.distributed as dist
@@ -32,7 +31,8 @@ RANK_ROWS = [[0, 1, 2], [3, 4, 5, 6, 7]]  # what each rank reads; together, what
 SCRIPT = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+here = Path(sys.argv[1])
+sys.path[:0] = [str(here), str(here.parent), str(here.parent / "helpers")]
 from test_fully_shard import train_sharded
 train_sharded(Path(sys.argv[2]))
 """
@@ -128,22 +128,11 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sharded")
     for name in FAMILIES:
         trainings.build(name, folder, torch.float64)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     script = folder / "script.py"
     script.write_text(SCRIPT)
-    launcher = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1"]
-    done = subprocess.run(
-        [
-            *(sys.executable, *launcher, f"--master-port={port}", str(script)),
-            *(str(Path(__file__).parent), str(folder)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    command = ["python", str(script), str(Path(__file__).parent), str(folder)]
+    for ended in forked_commands.run_ranks(command, folder, forked_commands.environment()):
+        assert ended.returncode == 0, ended.stderr
     return folder
 
 

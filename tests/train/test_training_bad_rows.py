@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
+import forked_commands
 import numpy as np
 import pytest
 import soundfile
 import torch
 from test_training_gradients import FixedPlan, make_family
-from test_training_ranks import free_port
 from training_fakes import TinyCorpus, TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
 from mynah.config.schema import DataConfig
@@ -271,7 +269,8 @@ RANKS_SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-sys.path.insert(0, sys.argv[1])
+here = Path(sys.argv[1])
+sys.path[:0] = [str(here), str(here.parent), str(here.parent / "helpers")]
 from test_training_bad_rows import train_with_broken
 torch.set_num_threads(1)
 train_with_broken(Path(sys.argv[2]), [[[0, 1], [2, 3]], [[4, 5], [6, 7]], [[8, 9], [10, 11]]])
@@ -291,14 +290,10 @@ def test_a_batch_left_empty_on_one_rank_of_two_costs_the_other_nothing(tmp_path)
     alone, _ = train_with_broken(tmp_path / "one", [[[0, 1, 2, 3]], [[4, 5]], [[8, 9, 10, 11]]])
     script = tmp_path / "script.py"
     script.write_text(RANKS_SCRIPT)
-    launcher = ["-m", "torch.distributed.run", "--master-addr=127.0.0.1", "--nproc-per-node=2"]
-    here = str(Path(__file__).parent)
-    done = subprocess.run(
-        [sys.executable, *launcher, f"--master-port={free_port()}", str(script), here,
-         str(tmp_path / "two" / "model")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    here, there = str(Path(__file__).parent), str(tmp_path / "two" / "model")
+    command = ["python", str(script), here, there]
+    for ended in forked_commands.run_ranks(command, tmp_path, forked_commands.environment()):
+        assert ended.returncode == 0, ended.stderr
     shared = weights(TinyFamily.load(tmp_path / "two" / "model" / "checkpoint-3"))
     for name, value in weights(alone).items():
         torch.testing.assert_close(shared[name], value, rtol=1e-9, atol=1e-12)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
+import forked_commands
 import pytest
 import torch
 from shard_files import write_corpus
-from test_training_ranks import free_port
 from test_training_resume import assert_same_end
 from training_fakes import TinyFamily, tiny_config, tiny_train, weights
 
@@ -26,7 +24,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
+here = Path(sys.argv[1])
+sys.path[:0] = [str(here), str(here.parent), str(here.parent / "helpers")]
 from test_training_stream import train_shared
 torch.set_num_threads(1)
 train_shared(Path(sys.argv[2]))
@@ -165,7 +164,7 @@ def test_a_stream_that_changed_is_not_resumed(tmp_path, corpus):
 
 
 def train_shared(directory: Path) -> None:
-    """Eight steps on this process's share of the stream; called under torchrun."""
+    """Eight steps on this process's share of the stream; called on each rank."""
     rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     config = streamed(directory.parent / "corpus", max_steps=8, save_steps=5)
     torch.manual_seed(5)
@@ -185,18 +184,12 @@ def train_shared(directory: Path) -> None:
 
 
 def test_two_ranks_take_different_rows_and_resume_exactly(tmp_path, corpus):
-    launcher = ["-m", "torch.distributed.run", "--master-addr=127.0.0.1", "--nproc-per-node=2"]
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     for _ in range(2):  # the second resumes from the checkpoint in the middle
-        command = [sys.executable, *launcher, f"--master-port={free_port()}", str(script)]
-        done = subprocess.run(
-            [*command, str(Path(__file__).parent), str(tmp_path / "model")],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        command = ["python", str(script), str(Path(__file__).parent), str(tmp_path / "model")]
+        for ended in forked_commands.run_ranks(command, tmp_path, forked_commands.environment()):
+            assert ended.returncode == 0, ended.stderr
     shares = []
     for rank in (0, 1):
         straight = (tmp_path / f"straight-{rank}.txt").read_text().splitlines()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
+import forked_commands
 import pytest
+from forked_commands import environment
 
 COMMON = """
 import json, os, signal, sys
@@ -36,29 +34,11 @@ distributed.start(on_cpu=True)
 
 def together(folder: Path, body: str, world_size: int = 2) -> list[tuple[int, str, str]]:
     """Run a script in several processes; exit status, output and errors of each."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
     script = folder / "script.py"
     script.write_text(COMMON + textwrap.dedent(body))
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(script), str(Path(__file__).parent), str(folder)],
-            env=os.environ
-            | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": str(rank)}
-            | {"WORLD_SIZE": str(world_size), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(world_size)
-    ]
-    try:
-        ended = [process.communicate(timeout=200) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    return [(p.returncode, *said) for p, said in zip(processes, ended, strict=True)]
+    command = ["python", str(script), str(Path(__file__).parent), str(folder)]
+    ended = forked_commands.run_ranks(command, folder, environment(), world_size)
+    return [(one.returncode, one.stdout, one.stderr) for one in ended]
 
 
 DECODE = """
