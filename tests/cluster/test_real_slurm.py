@@ -107,8 +107,8 @@ class Job:
 
 
 def outcome(job: Job) -> dict[str, object]:
-    """The last weights and the error rates of the one run of a job."""
-    (directory,) = run_directories(job.folder)
+    """The last weights and the error rates of a job's last run; one without a step stays behind."""
+    directory = run_directories(job.folder)[-1]
     last = directory / "model" / f"checkpoint-{STEPS}"
     assert find_damage(last) is None, job.log
     rates = assert_measured(directory, {"validation": 300})["validation"]

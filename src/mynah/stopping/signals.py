@@ -11,6 +11,8 @@ import signal
 import time
 from types import FrameType
 
+from mynah.stopping.callbacks import is_called_by_c, send_again
+
 # SLURM's warning, as `sbatch --signal=USR1@120` asks for it; Windows has none.
 WARNING: int | None = getattr(signal, "SIGUSR1", None)
 HANGUP: int | None = getattr(signal, "SIGHUP", None)
@@ -52,6 +54,9 @@ class _Handler:
         self.holding, self.held, self.first = True, None, None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        if is_called_by_c(frame):
+            send_again(number)
+            return
         stop = Interrupted(signal.Signals(number).name)
         if self.first is None:
             self.first = time.monotonic()

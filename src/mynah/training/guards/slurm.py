@@ -65,5 +65,7 @@ def requeue() -> bool:
     if problem is not None:
         console.notice(f"SLURM did not requeue job {number}: {problem}")
         return False
-    console.say(f"Job {number} is back in the queue and resumes from the checkpoint.")
+    console.say(
+        f"Job {number} is back in the queue and resumes from its checkpoint, if there is one."
+    )
     return True

@@ -16,6 +16,7 @@ from typing import Any
 
 from mynah import console, distributed
 from mynah.errors import UserError
+from mynah.stopping.callbacks import is_called_by_c, send_again
 from mynah.stopping.polling import polled
 from mynah.stopping.signals import WARNING, is_impatience, taken
 
@@ -106,6 +107,9 @@ class StopRequest:
             os.kill(os.getpid(), WARNING)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if is_called_by_c(frame):
+            send_again(number)
+            return
         name = signal.Signals(number).name
         if number == WARNING and self._problem is not None:
             raise Failed(self._problem)
