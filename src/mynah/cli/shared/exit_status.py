@@ -53,6 +53,8 @@ def exit_status(action: Callable[[], Any], *, requeues: Callable[[], bool] = lam
         _log("The run failed.", problem)
         show_error(fault)
         return USERS
+    finally:
+        signals.end()
     if getattr(result, "interrupted", False):
         return INTERRUPTED
     return result if isinstance(result, int) else DONE
