@@ -27,6 +27,7 @@ SCHEMAS = {
 WRITTEN = [
     *REPOSITORY.glob("*.md"), *REPOSITORY.glob("*.cff"), *REPOSITORY.glob("*.yml"),
     *REPOSITORY.glob(".github/**/*.yml"), *REPOSITORY.glob("docs/**/*.md"),
+    REPOSITORY / "Dockerfile",
 ]  # fmt: skip
 
 

