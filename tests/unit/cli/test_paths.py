@@ -48,6 +48,30 @@ def test_a_folder_that_no_run_can_be_in_is_said_before_one_is_claimed(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["train", "model=small", "data.dataset_name=PLACE"],
+        ["train", "model=small", "training.output_dir=PLACE"],
+        ["train", "model=small", "resume_from_checkpoint=PLACE"],
+        ["eval", "PLACE"],
+        ["data", "prepare", "PLACE"],
+        ["data", "inspect", "PLACE"],
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_is_not_utf_8_is_said_with_what_renames_it(
+    tmp_path, monkeypatch, capsys, typed
+):
+    monkeypatch.chdir(tmp_path)
+    place = os.fsdecode(b"./caf\xe9")
+    (tmp_path / place).mkdir()
+    assert main([word.replace("PLACE", place) for word in typed]) == 2
+    said = capsys.readouterr().err
+    assert "is not UTF-8" in said and "convmv" in said and "Traceback" not in said
+    assert len(said.splitlines()) <= 4 and not (tmp_path / "outputs").exists()
+
+
 @pytest.mark.parametrize("written", ["./co${u}r", "./co${training.seed}r", "./co${oc.env:HOME}r"])
 def test_a_folder_that_is_there_is_meant_by_its_name(tmp_path, monkeypatch, written):
     monkeypatch.chdir(tmp_path)

@@ -172,6 +172,9 @@ def parse_overrides(overrides: Sequence[str]) -> list[Any]:
     parser = OverridesParser.create()
     parsed, errors = [], []
     for text in overrides:
+        if text != text.encode("utf-8", "replace").decode():
+            errors.append(_not_utf_8(text))
+            continue
         try:
             parsed.append(parser.parse_override(text))
         except HydraException as problem:
@@ -183,6 +186,14 @@ def parse_overrides(overrides: Sequence[str]) -> list[Any]:
     if errors:
         raise ConfigErrors(errors)
     return parsed
+
+
+def _not_utf_8(text: str) -> ConfigError:
+    return ConfigError(
+        "A name on the command line is not UTF-8, and no settings can hold it.",
+        where=f"command line: {text}",
+        fix="rename the file or folder: convmv -f latin1 -t utf8 --notest -r FOLDER",
+    )
 
 
 def _quoted(text: str) -> str | None:
