@@ -1,11 +1,13 @@
-"""``mynah runs``: all runs below a folder as a table."""
+"""``mynah runs``: all runs below a folder as a table, and what one does with them."""
 
 from __future__ import annotations
 
 import argparse
 import csv
+import importlib
 import io
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,26 +17,32 @@ from mynah.errors import UserError
 from mynah.files import display_path
 
 if TYPE_CHECKING:
-    from mynah.runs.listing import ListedRun
+    from mynah.runs.listing import ListedRun, Rate
 
 _COMMAND = "mynah runs"
-_SHOWN_SETTINGS = 4  # columns of settings on a terminal; the CSV file has all
+_ACTIONS = {"tag": "mynah.cli.runs_tag", "remove": "mynah.cli.runs_remove"}
+_SHOWN_SETTINGS = 4  # columns of settings on a terminal; the CSV file and the page have all
 _EPILOG = """\
 examples:
   mynah runs                                    those of outputs/
   mynah runs --best                             the best first
   mynah runs --where model.lora_r=8 --csv runs.csv
+  mynah runs --baseline outputs/2026-11-22/14-03-11 --page runs.html
+  mynah runs tag outputs/2026-11-22/14-03-11 good --note "for the demo"
+  mynah runs remove outputs/2026-11-22/14-03-11
 """
 
 
 def main(arguments: Sequence[str]) -> int:
-    """List runs.
+    """List runs, tag one, or remove some.
 
     Returns:
         The exit status (see ``mynah.cli.shared.exit_status``).
     """
+    if arguments and arguments[0] in _ACTIONS:
+        return int(importlib.import_module(_ACTIONS[arguments[0]]).main(arguments[1:]))
     parsed = parser().parse_args(arguments)
-    return exit_status(lambda: _list(parsed))
+    return exit_status(lambda: _list(parsed, arguments))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,8 +50,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog=_COMMAND,
         allow_abbrev=False,
-        description="All runs and jobs of sweeps below a folder: status, time, the settings that "
-        "differ, and error rates with their intervals.",
+        description="All runs and jobs of sweeps below a folder: status, time, tags, the settings "
+        "that differ, and error rates with their intervals. `mynah runs tag` and `mynah runs "
+        "remove` change one.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
@@ -58,15 +67,53 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help="only runs with this setting; several times: with all of them",
     )
+    add("--tag", metavar="TAG", action="append", default=[], help="only runs with this tag")
+    add("--baseline", metavar="RUN", help="a run that the others' rates are compared with")
     add("--csv", metavar="FILE", help="write the table, with every setting that differs")
+    add("--page", metavar="FILE.html", help="write it as a page that is sorted by a click")
     return made
 
 
-def _list(parsed: argparse.Namespace) -> None:
+def _list(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from mynah import console
-    from mynah.runs.listing import best_first, differing, list_runs
+    from mynah.files import write_text
+    from mynah.runs.listing import best_first, differing
+    from mynah.runs.page import runs_page
 
     folder = Path(parsed.folder).expanduser()
+    runs = _wanted(parsed, folder)
+    baseline = None if parsed.baseline is None else _baseline(Path(parsed.baseline).expanduser())
+    others: list[ListedRun] = []
+    if parsed.best:
+        runs, others = best_first(runs, parsed.split)
+    every = [*runs, *others]
+    names = differing(every)
+    _show(parsed, folder, every, names, baseline)
+    if len(names) > _SHOWN_SETTINGS:
+        more = len(names) - _SHOWN_SETTINGS
+        console.say(f"They differ in {more} settings more; --csv FILE and --page FILE have all.")
+    if others:
+        console.say(
+            f"{len(others)} of them, at the end, were measured on other utterances, or not at all."
+        )
+    if baseline is not None:
+        console.say("Whether a change is chance says  mynah compare RUN ANOTHER")
+    if parsed.csv:
+        target = Path(parsed.csv).expanduser()
+        _write_csv(target, every, names, baseline)
+        console.say(f"Table: {display_path(target)}")
+    if parsed.page:
+        target = Path(parsed.page).expanduser()
+        command = shlex.join([*_COMMAND.split(), *arguments])
+        page = runs_page(every, names, folder=folder, command=command, baseline=baseline)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(target, [page])
+        console.say(f"Page: {display_path(target)}")
+
+
+def _wanted(parsed: argparse.Namespace, folder: Path) -> list[ListedRun]:
+    from mynah.runs.listing import list_runs
+
     if not folder.is_dir():
         raise UserError(
             f"There is no folder {folder}.", where=f"{_COMMAND} {folder}", fix="mynah runs FOLDER"
@@ -76,36 +123,73 @@ def _list(parsed: argparse.Namespace) -> None:
         run
         for run in list_runs(folder)
         if all(run.settings.get(name, _NONE) == value for name, value in wanted)
+        and set(parsed.tag) <= set(run.notes.tags)
     ]
     if not runs:
+        chosen = [("--where", wanted), ("--tag", parsed.tag)]
+        asked = [flag for flag, given in chosen if given]
+        kinds = {"--where": " with these settings", "--tag": " with these tags"}
         raise UserError(
-            f"There is no run in {folder}" + (" with these settings." if wanted else "."),
+            f"There is no run in {folder}{''.join(kinds[flag] for flag in asked)}.",
             where=f"{_COMMAND} {folder}",
-            fix="leave --where out" if wanted else "mynah train  makes one",
+            fix=f"leave {asked[0]} out" if asked else "mynah train  makes one",
         )
-    others: list[ListedRun] = []
-    if parsed.best:
-        runs, others = best_first(runs, parsed.split)
-    every = [*runs, *others]
-    names = differing(every)
-    label = next((rate.label for run in every if (rate := run.rate(parsed.split))), "rate")
+    return runs
+
+
+def _baseline(directory: Path) -> dict[str, Rate]:
+    """The rates of a run, by split.
+
+    Raises:
+        UserError: It was not measured.
+    """
+    from mynah.runs.listing import read_run
+
+    rates = {rate.split: rate for rate in read_run(directory).rates}
+    if not rates:
+        raise UserError(
+            f"{directory} was not measured.",
+            where=f"--baseline {directory}",
+            fix="name a run's directory that has evaluation/results.json",
+        )
+    return rates
+
+
+def _show(
+    parsed: argparse.Namespace,
+    folder: Path,
+    runs: Sequence[ListedRun],
+    names: Sequence[str],
+    baseline: dict[str, Rate] | None,
+) -> None:
+    from mynah import console
+
+    label = next((rate.label for run in runs if (rate := run.rate(parsed.split))), "rate")
     shown = names[:_SHOWN_SETTINGS]
+    tags = any(run.notes.tags for run in runs)
+    based = any(not math.isnan(rate.base) for run in runs for rate in run.rates)
     console.table(
-        f"{len(every)} {'run' if len(every) == 1 else 'runs'} in {display_path(folder)}"
+        f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} in {display_path(folder)}"
         + (", the best first" if parsed.best else ""),
-        ["run", "status", "minutes", *shown, "split", f"{label} [95 % interval]"],
-        [_cells(run, folder, shown, parsed.split) for run in every],
+        [
+            "run",
+            "status",
+            "minutes",
+            *(["tags"] if tags else []),
+            *shown,
+            "split",
+            f"{label} [95 % interval]",
+            *(["base"] if based else []),
+            *(["change"] if baseline else []),
+        ],
+        [
+            _cells(run, folder, shown, parsed.split, tags=tags, based=based, baseline=baseline)
+            for run in runs
+        ],
     )
-    if len(names) > len(shown):
-        console.say(f"They differ in {len(names) - len(shown)} settings more; --csv FILE has all.")
-    if others:
-        console.say(
-            f"{len(others)} of them, at the end, were measured on other utterances, or not at all."
-        )
-    if parsed.csv:
-        target = Path(parsed.csv).expanduser()
-        _write_csv(target, every, names)
-        console.say(f"Table: {display_path(target)}")
+    for run in runs:
+        if run.notes.note:
+            console.say(f"{run.name(folder)}: {run.notes.note}")
 
 
 _NONE = object()
@@ -141,42 +225,67 @@ def _condition(text: str) -> tuple[str, object]:
         return name, value
 
 
-def _cells(run: ListedRun, folder: Path, names: Sequence[str], split: str | None) -> list[str]:
+def _cells(
+    run: ListedRun,
+    folder: Path,
+    names: Sequence[str],
+    split: str | None,
+    *,
+    tags: bool,
+    based: bool,
+    baseline: dict[str, Rate] | None,
+) -> list[str]:
     from mynah.config.values import typed
 
     rate = run.rate(split)
-    return [
-        str(run.directory.relative_to(folder)),
-        run.status,
-        "–" if math.isnan(run.minutes) else f"{run.minutes:.1f}",
-        *(typed(run.settings.get(name)) if run.settings else "–" for name in names),
-        "–" if rate is None else rate.split,
-        "–" if rate is None else rate.shown,
-    ]
+    cells = [run.name(folder), run.status]
+    cells.append("–" if math.isnan(run.minutes) else f"{run.minutes:.1f}")
+    cells += [", ".join(run.notes.tags)] if tags else []
+    cells += [typed(run.settings.get(name)) if run.settings else "–" for name in names]
+    cells += ["–", "–"] if rate is None else [rate.split, rate.shown]
+    cells += ["–" if rate is None else rate.base_shown] if based else []
+    if baseline:
+        change = math.nan if rate is None else rate.change_from(baseline.get(rate.split))
+        cells.append("–" if rate is None or math.isnan(change) else rate.points(change))
+    return cells
 
 
-def _write_csv(target: Path, runs: Sequence[ListedRun], names: Sequence[str]) -> None:
+def _write_csv(
+    target: Path,
+    runs: Sequence[ListedRun],
+    names: Sequence[str],
+    baseline: dict[str, Rate] | None,
+) -> None:
     """A line a run and split; shares as fractions."""
     from mynah.config.values import typed
     from mynah.files import write_text
 
     content = io.StringIO(newline="")
     writer = csv.writer(content)
-    columns = ["run", "status", "started", "minutes", *names]
-    writer.writerow([*columns, "split", "metric", "value", "low", "high"])
+    columns = ["run", "status", "started", "minutes", "tags", "note", "data", "model", *names]
+    measured = ["split", "metric", "value", "low", "high", "base", "base_utterances"]
+    measured += ["change"] if baseline else []
+    writer.writerow([*columns, *measured])
     for run in runs:
         cells = [
             str(run.directory),
             run.status,
             "" if run.started is None else run.started.isoformat(),
             _number(run.minutes),
+            " ".join(run.notes.tags),
+            run.notes.note,
+            run.data,
+            run.model,
             *(typed(run.settings.get(name)) if run.settings else "" for name in names),
         ]
         for rate in run.rates:
-            numbers = (rate.value, rate.low, rate.high)
-            writer.writerow([*cells, rate.split, rate.label, *map(_number, numbers)])
+            numbers = [rate.value, rate.low, rate.high, rate.base]
+            found = [*map(_number, numbers), str(rate.base_utterances or "")]
+            if baseline:
+                found.append(_number(rate.change_from(baseline.get(rate.split))))
+            writer.writerow([*cells, rate.split, rate.label, *found])
         if not run.rates:
-            writer.writerow([*cells, "", "", "", "", ""])
+            writer.writerow([*cells, *("" for _ in measured)])
     write_text(target, [content.getvalue()])
 
 

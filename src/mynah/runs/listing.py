@@ -15,6 +15,7 @@ import yaml
 
 from mynah.config.settings import all_settings
 from mynah.files import read_json
+from mynah.runs.notes import Notes, read_notes
 from mynah.runs.record import RECORD, read_record
 
 _CONFIG = "config.yaml"
@@ -36,6 +37,8 @@ class Rate:
         high: The other end.
         percent: Whether it is shown in per cent.
         greater_is_better: Its direction.
+        base: The same of the untuned base; NaN where it was not measured.
+        base_utterances: How many utterances that is of, where it is not of all; else 0.
     """
 
     split: str
@@ -46,15 +49,45 @@ class Rate:
     high: float
     percent: bool
     greater_is_better: bool
+    base: float = math.nan
+    base_utterances: int = 0
 
     @property
     def shown(self) -> str:
         """``7.41 [6.02, 8.93]``."""
-        factor = 100 if self.percent else 1
-        text = f"{factor * self.value:.2f}"
+        text = self.number(self.value)
         if math.isnan(self.low) or math.isnan(self.high):
             return text
-        return f"{text} [{factor * self.low:.2f}, {factor * self.high:.2f}]"
+        return f"{text} [{self.number(self.low)}, {self.number(self.high)}]"
+
+    @property
+    def ends(self) -> str:
+        """Its interval in words; a dash where there is none."""
+        if math.isnan(self.low) or math.isnan(self.high):
+            return "–"
+        return f"{self.number(self.low)} to {self.number(self.high)}"
+
+    @property
+    def base_shown(self) -> str:
+        """The base's value, with the number of utterances where it is of a sample."""
+        if math.isnan(self.base):
+            return "–"
+        part = f" ({self.base_utterances:,} utterances)" if self.base_utterances else ""
+        return self.number(self.base) + part
+
+    def number(self, value: float) -> str:
+        """A value of the metric without its unit."""
+        return f"{(100 if self.percent else 1) * value:.2f}"
+
+    def points(self, change: float) -> str:
+        """A difference of two values, with its sign."""
+        return f"{(100 if self.percent else 1) * change:+.2f}"
+
+    def change_from(self, other: Rate | None) -> float:
+        """What this is more than another of the same metric on the same utterances, else NaN."""
+        if other is None or (other.corpus, other.label) != (self.corpus, self.label):
+            return math.nan
+        return self.value - other.value
 
 
 @dataclass(frozen=True)
@@ -68,6 +101,7 @@ class ListedRun:
         minutes: What it took; NaN where that is not known.
         settings: Its effective settings by dotted name; empty where they cannot be read.
         rates: What was measured, by split, each with its first metric.
+        notes: Its tags and note.
     """
 
     directory: Path
@@ -76,10 +110,30 @@ class ListedRun:
     minutes: float
     settings: Mapping[str, Any] = field(repr=False)
     rates: Sequence[Rate]
+    notes: Notes = field(default_factory=Notes)
+
+    def name(self, folder: Path) -> str:
+        """Its directory below a folder."""
+        return str(self.directory.relative_to(folder))
+
+    @property
+    def data(self) -> str:
+        """The corpus of its settings."""
+        return _text(self.settings.get("data.path") or self.settings.get("data.dataset_name"))
+
+    @property
+    def model(self) -> str:
+        """What is measured, or the pretrained weights that are trained, or the family."""
+        names = ("eval_checkpoint", "model.pretrained", "model.encoder_model_name", "model.family")
+        return next((_text(v) for name in names if (v := self.settings.get(name))), "–")
 
     def rate(self, split: str | None = None) -> Rate | None:
         """The first split's, or that of a split; None where it was not measured."""
         return next((one for one in self.rates if split in (None, one.split)), None)
+
+
+def _text(value: Any) -> str:
+    return "–" if value is None else str(value)
 
 
 def list_runs(folder: Path) -> list[ListedRun]:
@@ -87,7 +141,7 @@ def list_runs(folder: Path) -> list[ListedRun]:
 
     A run whose files cannot be read is one of them, and ``damaged``.
     """
-    found = [_read(file.parent) for file in _records(folder)]
+    found = [read_run(file.parent) for file in _records(folder)]
     return sorted(found, key=lambda run: (run.started is None, str(run.started), run.directory))
 
 
@@ -100,7 +154,8 @@ def _records(folder: Path) -> Iterator[Path]:
             yield Path(place, RECORD)
 
 
-def _read(directory: Path) -> ListedRun:
+def read_run(directory: Path) -> ListedRun:
+    """One run as its files tell."""
     record = read_record(directory)
     started, finished = _time(record.get("started")), _time(record.get("finished"))
     settings = _settings(directory / _CONFIG)
@@ -110,7 +165,15 @@ def _read(directory: Path) -> ListedRun:
     if status == "done" and settings is None:
         status = "damaged"
     took = (finished - started).total_seconds() / 60 if started and finished else math.nan
-    return ListedRun(directory, status, started, took, settings or {}, _rates(directory / _RESULTS))
+    return ListedRun(
+        directory,
+        status,
+        started,
+        took,
+        settings or {},
+        _rates(directory / _RESULTS),
+        read_notes(directory),
+    )
 
 
 def _is_alive(process: object) -> bool:
@@ -157,25 +220,39 @@ def _value(content: Any, name: str) -> Any:
 
 
 def _rates(file: Path) -> list[Rate]:
-    evaluations = read_json(file).get("evaluations")
+    """What ``results.json`` holds, of this version or the first."""
+    content = read_json(file)
+    evaluations = content.get("evaluations")
+    bases = _value(content, "before_after.splits")
     made = []
     for split, found in (evaluations if isinstance(evaluations, dict) else {}).items():
         metrics = found.get("metrics") if isinstance(found, dict) else None
-        first = next(iter(metrics.values()), None) if isinstance(metrics, dict) else None
-        if isinstance(first, dict) and isinstance(first.get("value"), int | float):
-            made.append(
-                Rate(
-                    str(split),
-                    str(found.get("corpus_fingerprint") or ""),
-                    str(first.get("label") or ""),
-                    float(first["value"]),
-                    _number(first.get("low")),
-                    _number(first.get("high")),
-                    bool(first.get("percent", True)),
-                    bool(first.get("greater_is_better", False)),
-                )
+        name = next(iter(metrics), "") if isinstance(metrics, dict) else ""
+        first = metrics[name] if isinstance(metrics, dict) and name else None
+        if not isinstance(first, dict) or not isinstance(first.get("value"), int | float):
+            continue
+        base = bases.get(split) if isinstance(bases, dict) else None
+        made.append(
+            Rate(
+                str(split),
+                str(found.get("corpus_fingerprint") or ""),
+                str(first.get("label") or ""),
+                float(first["value"]),
+                _number(first.get("low")),
+                _number(first.get("high")),
+                bool(first.get("percent", True)),
+                bool(first.get("greater_is_better", False)),
+                _number(_value(base, f"as_scored.metrics.{name}.base")),
+                _part(base),
             )
+        )
     return made
+
+
+def _part(base: Any) -> int:
+    """Of how many utterances a base was measured, where these are not all; else 0."""
+    count, of = _value(base, "utterances"), _value(base, "of")
+    return count if isinstance(count, int) and isinstance(of, int) and count < of else 0
 
 
 def _number(value: object) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import on_a_phone
+from data_helpers import tone, write_tone
 from scipy import stats
 
 from mynah.cli.main import main
@@ -284,3 +285,69 @@ def test_the_page_has_the_hypotheses_side_by_side_and_fits_a_phone(place):
     assert "<script>alert" not in page
     found = on_a_phone(place / "page.html")
     assert found["width"] <= 360 and found["nameless"] == 0 and found["buttons"] > 10
+
+
+def test_what_accounts_for_a_difference_is_told_by_columns_and_measurements_with_intervals(place):
+    old, new = rows(0.2, 1), rows(0.1, 2)
+    for number, (a, b) in enumerate(zip(old, new, strict=True)):
+        for row in (a, b):
+            row["columns"] = {"gender": "fm"[number % 2]}
+            row["measured"] = {"snr_db": float(number % 40)}
+    write(place / "old", old)
+    write(place / "new", new)
+    (pair,) = compared("old", "new")["pairs"]
+    genders = {one["name"]: one for one in pair["accounts"]["gender"]}
+    before, after = errors(old), errors(new)
+    words = np.array([len(row["reference"].split()) for row in old])
+    names = np.array([row["speaker"] for row in old])
+    inside = np.arange(96) % 2 == 0
+    change = after - before
+    value = change[inside].sum() / words[inside].sum()
+    without = [
+        change[inside & (names != one)].sum() / words[inside & (names != one)].sum()
+        for one in set(names[inside])
+    ]
+    error = math.sqrt(3 / 4 * sum((one - np.mean(without)) ** 2 for one in without))
+    half = stats.t.ppf(0.975, 3) * error
+    found = genders["f"]["change"]
+    assert (found["value"], found["low"], found["high"]) == pytest.approx(
+        (value, value - half, value + half)
+    )
+    assert genders["f"]["over"] == "4 speakers" and genders["f"]["small"]
+    ranges = [one["name"] for one in pair["accounts"]["snr_db"]]
+    assert ranges[0] == "under 5 dB" and ranges[-1] == "30 to 40 dB"
+
+
+def test_the_page_plays_recordings_of_a_folder_and_of_the_runs_own_reports(place, capsys):
+    from mynah.pages.clips import ClipBudget, data_address, file_player
+
+    old, new = rows(0.2, 1), rows(0.1, 2)
+    write(place / "old", old)
+    write(place / "new", new)
+    differing = [
+        a["id"] for a, b in zip(old, new, strict=True) if a["hypothesis"] != b["hypothesis"]
+    ]
+    compared("old", "new")
+    assert "No recordings were found: --audio FOLDER" in (place / "page.html").read_text()
+    for name in differing[:5]:
+        write_tone(place / "wavs" / f"{name}.wav", 0.2)
+    compared("old", "new", "--audio", "wavs", "--players", "3")
+    page = (place / "page.html").read_text()
+    assert page.count("<audio ") == 3 and "3 have a player" in page
+    assert on_a_phone(place / "page.html")["width"] <= 360
+    player = file_player(place / "wavs" / f"{differing[0]}.wav", differing[0], ClipBudget())
+    address = data_address(tone(0.2), 16000)
+    assert f'src="{address[:40]}' in player
+    evil = player.replace("data:audio/mpeg;base64,", "https://example.org/").replace(
+        differing[0], differing[1]
+    )
+    (place / "old" / "evaluation" / "report.html").write_text(f"<p>{player}{evil}</p>")
+    compared("old", "new")
+    page = (place / "page.html").read_text()
+    assert re.findall(r'aria-label="Recording of (u\d+)"', page) == [differing[0]]
+    assert "example.org" not in page
+    assert main(["compare", "old", "new", "--audio", "nowhere"]) == 2
+    assert "There is no folder" in capsys.readouterr().err
+    (place / "empty").mkdir()
+    assert main(["compare", "old", "new", "--audio", "empty"]) == 2
+    assert "has the name of an utterance" in capsys.readouterr().err

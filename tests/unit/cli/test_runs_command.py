@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from browser import on_a_phone
 
 from mynah import console
 from mynah.cli.main import main
@@ -147,3 +148,132 @@ def test_a_folder_without_runs_says_how_one_is_made(outputs, capsys):
     assert main(["runs"]) == 2
     said = capsys.readouterr().err
     assert "There is no run in outputs." in said and "mynah train" in said
+
+
+def test_tags_and_notes_are_kept_beside_the_run_and_choose_runs(outputs, capsys):
+    run = write_run(outputs / "a", rate=0.2)
+    write_run(outputs / "b", rate=0.1, day=2)
+    record = (run / "run.json").read_bytes()
+    assert main(["runs", "tag", "outputs/a", "good", "demo", "--note", "for  the\nfair"]) == 0
+    assert main(["runs", "tag", "outputs/a", "best", "--untag", "demo"]) == 0
+    held = json.loads((run / "notes.json").read_text())
+    assert held == {"tags": ["good", "best"], "note": "for the fair"}
+    assert (run / "run.json").read_bytes() == record
+    capsys.readouterr()
+    (row,) = listed(capsys, "--tag", "good", "--tag", "best")
+    assert row[0] == "a" and row[3] == "good, best"
+    assert main(["runs", "--tag", "none"]) == 2
+    assert "no run in outputs with these tags" in capsys.readouterr().err
+    assert main(["runs", "tag", "outputs/a", "--untag", "nope"]) == 2
+    assert "has no tag 'nope'; it has good, best" in capsys.readouterr().err
+    assert main(["runs", "tag", "outputs", "x"]) == 2
+    assert "is not a run" in capsys.readouterr().err
+    assert main(["runs", "tag", "outputs/a", "two words"]) == 2
+
+
+def test_a_change_from_the_baseline_is_of_the_same_utterances_only(outputs, capsys):
+    write_run(outputs / "a", rate=0.20, day=1)
+    write_run(outputs / "b", rate=0.15, day=2)
+    write_run(outputs / "other", rate=0.01, day=3, corpus="other")
+    rows = listed(capsys, "--baseline", "outputs/a")
+    assert [(row[0], row[-1]) for row in rows] == [("a", "+0.00"), ("b", "-5.00"), ("other", "–")]
+    write_run(outputs / "none", day=4)
+    assert main(["runs", "--baseline", "outputs/none"]) == 2
+    assert "outputs/none was not measured" in capsys.readouterr().err
+
+
+def test_the_rate_of_the_untuned_base_is_shown_with_what_it_is_of(outputs, capsys):
+    run = write_run(outputs / "a", rate=0.10)
+    file = run / "evaluation" / "results.json"
+    results = json.loads(file.read_text())
+    as_scored = {"metrics": {"wer": {"base": 0.31}}}
+    base = {"utterances": 120, "of": 500, "as_scored": as_scored}
+    results["before_after"] = {"splits": {"validation": base}}
+    file.write_text(json.dumps(results))
+    (row,) = listed(capsys)
+    assert row[-1] == "31.00 (120 utterances)"
+
+
+def test_the_page_has_all_runs_fits_a_phone_and_escapes_what_people_write(outputs, tmp_path):
+    for number in range(3):
+        write_run(
+            outputs / f"run{number}", lora_r=8 * number, rate=0.1 + number / 100, day=number + 1
+        )
+    write_run(outputs / "broken", status="failed", day=5)
+    assert main(["runs", "tag", "outputs/run1", "x", "--note", "<script>alert(1)</script>"]) == 0
+    assert main(["runs", "--baseline", "outputs/run0", "--page", "pages/runs.html"]) == 0
+    page = (tmp_path / "pages" / "runs.html").read_text()
+    assert page.count("<tr>") == 5 and "failed" in page
+    assert "11.00" in page and "10.00 to 13.00" in page and "+1.00" in page
+    assert "<script>alert" not in page and "&lt;script&gt;alert" in page
+    found = on_a_phone(tmp_path / "pages" / "runs.html")
+    assert found["width"] <= 360 and found["nameless"] == 0 and found["buttons"] > 10
+
+
+def remove(capsys, *names: str) -> str:
+    status = main(["runs", "remove", *names, "--yes"])
+    said = capsys.readouterr()
+    assert (status == 2) == bool(said.err)
+    return " ".join(said.err.split())
+
+
+def test_a_run_that_nothing_builds_on_is_removed_once_it_is_agreed(outputs, capsys, monkeypatch):
+    run = write_run(outputs / "a", rate=0.2)
+    (run / "model").mkdir()
+    (run / "model" / "weights").write_bytes(bytes(2_000_000))
+    assert main(["runs", "remove", "outputs/a"]) == 2  # there is nobody to ask
+    assert "mynah runs remove outputs/a --yes" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    asked = []
+    for answer, there in (("", True), ("n", True), ("yes", False)):
+        monkeypatch.setattr("builtins.input", lambda text, a=answer: asked.append(text) or a)
+        assert main(["runs", "remove", "outputs/a"]) == 0
+        assert run.exists() == there
+    assert "2.0 MB" in asked[0]
+    assert main(["runs", "remove", "outputs/a"]) == 2
+    assert "is not a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("setting", ["resume_from_checkpoint", "eval_checkpoint", "pretrained"])
+def test_a_run_that_another_was_resumed_from_adapts_or_measures_is_kept(outputs, capsys, setting):
+    first = write_run(outputs / "first")
+    (first / "model" / "checkpoint-2").mkdir(parents=True)
+    second = write_run(outputs / "second", day=2)
+    settings = yaml.safe_load((second / "config.yaml").read_text())
+    held = settings["model"] if setting == "pretrained" else settings
+    held[setting] = str(first / "model" / "checkpoint-2")
+    (second / "config.yaml").write_text(yaml.safe_dump(settings))
+    said = remove(capsys, "outputs/first")
+    assert "outputs/first is not removed: outputs/second/config.yaml names" in said
+    assert first.exists()
+    assert remove(capsys, "outputs/first", "outputs/second") == ""
+    assert not first.exists() and not second.exists()
+
+
+@pytest.mark.parametrize("name", ["mynah.json", "adapter_config.json"])
+def test_a_run_that_a_model_was_merged_from_or_adapts_is_kept(outputs, capsys, name):
+    run = write_run(outputs / "a")
+    (run / "model").mkdir()
+    (outputs / "merged").mkdir()
+    about = {"merged": {"checkpoint": str(run / "model")}}
+    if name == "adapter_config.json":
+        about = {"base_model_name_or_path": str(run / "model")}
+    (outputs / "merged" / name).write_text(json.dumps(about))
+    assert f"outputs/merged/{name} names" in remove(capsys, "outputs/a")
+    assert run.exists()
+
+
+def test_a_run_that_is_linked_going_on_or_of_a_sweep_is_kept(outputs, capsys):
+    linked = write_run(outputs / "linked")
+    (linked / "model").mkdir()
+    (outputs / "model").symlink_to("linked/model")
+    assert "outputs/model points to its model" in remove(capsys, "outputs/linked")
+    going = write_run(outputs / "going", status="running", day=2)
+    assert "it is still running" in remove(capsys, "outputs/going")
+    job = write_run(outputs / "sweeps" / "one" / "0", day=3)
+    (job / "job.json").write_text("{}")
+    assert "it is a job of the sweep outputs/sweeps/one" in remove(capsys, str(job))
+    write_run(outputs / "free", day=4)
+    # Where one of several is needed, none is removed.
+    assert "points to its model" in remove(capsys, "outputs/free", "outputs/linked")
+    assert all(run.exists() for run in (linked, going, job, outputs / "free"))

@@ -114,6 +114,9 @@ def _pairs(compared: Compared) -> Markup:
             ]
         )
     said = [tag("li", verdict(compared, pair)) for pair in compared.pairs]
+    metric = compared.scores[0].first.metric
+    oracle = f"The best of each utterance: {metric.shown(compared.oracle)} {metric.label}, "
+    said.append(tag("li", f"{oracle}what perfect combining would give."))
     return join([tag("ul", said, class_="statement"), sortable(headings, rows, label="pairs")])
 
 

@@ -1,0 +1,117 @@
+"""All runs as a page: a table that is sorted by a click and searched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mynah.config.values import typed
+from mynah.pages.document import Section, document
+from mynah.pages.markup import Markup, join, tag
+from mynah.pages.tables import Cell, Heading, sortable
+from mynah.runs.listing import ListedRun, Rate
+
+
+def runs_page(
+    runs: Sequence[ListedRun],
+    names: Sequence[str],
+    *,
+    folder: Path,
+    command: str,
+    baseline: Mapping[str, Rate] | None = None,
+) -> str:
+    """The page as text.
+
+    Args:
+        runs: In their order.
+        names: The settings that differ.
+        folder: Where they lie.
+        command: That made it.
+        baseline: The rates of the run that others are compared with, by split.
+    """
+    about = tag("pre", tag("code", command), tabindex="0")
+    return document(
+        title=f"Mynah runs: {folder}",
+        heading="Runs",
+        created=datetime.now(UTC),
+        about=[" · ", tag("code", str(folder))],
+        sections=[
+            Section("All runs", "runs", _table(runs, names, folder, baseline)),
+            Section("List them again", "about", about),
+        ],
+        style="",
+        script="",
+    )
+
+
+def _table(
+    runs: Sequence[ListedRun],
+    names: Sequence[str],
+    folder: Path,
+    baseline: Mapping[str, Rate] | None,
+) -> Markup:
+    headings = [
+        Heading("run", text=True),
+        Heading("status", text=True),
+        Heading("started"),
+        Heading("minutes"),
+        Heading("tags", text=True),
+        Heading("data", text=True),
+        Heading("model", text=True),
+        Heading("split", text=True),
+        Heading("metric", text=True),
+        Heading("value"),
+        Heading("95 % interval"),
+        Heading("base", title="the same metric of the untuned base, where it was measured"),
+        *([Heading("change", title="from the baseline run, in points")] if baseline else []),
+        *(Heading(name, text=True) for name in names),
+        Heading("note", text=True),
+    ]
+    rows: list[list[Cell | str]] = []
+    for run in runs:
+        rates: Sequence[Rate | None] = run.rates or [None]
+        rows += [_row(run, rate, names, folder, baseline) for rate in rates]
+    label = f"Runs in {folder}"
+    note = "A line a run and split; a click on a heading sorts."
+    return join(
+        [tag("p", note, class_="quiet"), sortable(headings, rows, label=label, searched=True)]
+    )
+
+
+def _row(
+    run: ListedRun,
+    rate: Rate | None,
+    names: Sequence[str],
+    folder: Path,
+    baseline: Mapping[str, Rate] | None,
+) -> list[Cell | str]:
+    started = "" if run.started is None else f"{run.started:%Y-%m-%d %H:%M}"
+    minutes = Cell("–", "") if math.isnan(run.minutes) else Cell(f"{run.minutes:.1f}", run.minutes)
+    cells: list[Cell | str] = [
+        run.name(folder),
+        run.status,
+        started,
+        minutes,
+        ", ".join(run.notes.tags),
+        run.data,
+        run.model,
+    ]
+    if rate is None:
+        cells += ["–", "–", Cell("–", ""), "–", Cell("–", "")]
+        cells += [Cell("–", "")] if baseline else []
+    else:
+        change = rate.change_from((baseline or {}).get(rate.split))
+        base = Cell(rate.base_shown, "" if math.isnan(rate.base) else rate.base)
+        cells += [
+            rate.split,
+            rate.label,
+            Cell(rate.number(rate.value), rate.value),
+            rate.ends,
+            base,
+        ]
+        if baseline:
+            cells.append(Cell("–", "") if math.isnan(change) else Cell(rate.points(change), change))
+    settings = [typed(run.settings.get(name)) if run.settings else "–" for name in names]
+    return [*cells, *settings, run.notes.note]

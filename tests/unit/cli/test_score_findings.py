@@ -1,0 +1,124 @@
+"""What ``mynah score`` finds beside the rates, and the files that it writes for other programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jiwer
+import pytest
+
+from mynah.cli.main import main
+from mynah.segmentation.timed_transcripts import read_timed
+
+MANIFEST = [
+    {"audio_filepath": "a.wav", "duration": 2.0, "text": "Call Anna Berg.", "gender": "f",
+     "pred_text": "call hanna berg", "speaker": "ann"},
+    {"audio_filepath": "b.wav", "duration": 4.0, "text": "Turn it off now, please", "gender": "m",
+     "pred_text": "turn it of now", "speaker": "bob"},
+    {"audio_filepath": "c (1).wav", "duration": 3.0, "text": "yes", "gender": "m",
+     "pred_text": "", "speaker": "bob"},
+]  # fmt: skip
+
+
+@pytest.fixture
+def manifest(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    lines = "".join(json.dumps(row) + "\n" for row in MANIFEST)
+    (tmp_path / "manifest.jsonl").write_text(lines)
+    return tmp_path
+
+
+def scored(capsys, *arguments: str) -> dict:
+    assert main(["score", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_manifest_of_the_leaderboard_is_scored_by_itself_with_rates_by_its_columns(
+    manifest, capsys
+):
+    found = scored(capsys, "manifest.jsonl")
+    assert found["wer"] == pytest.approx(
+        jiwer.wer(
+            ["call anna berg", "turn it off now please", "yes"],
+            ["call hanna berg", "turn it of now", ""],
+        )
+    )
+    genders = {one["name"]: one for one in found["groups"]["gender"]["groups"]}
+    assert (genders["f"]["words"], genders["f"]["substitutions"]) == (3, 1)
+    assert (genders["m"]["words"], genders["m"]["deletions"]) == (6, 2)
+    assert genders["f"]["small"] and genders["m"]["over"] == "2 utterances"
+    assert set(found["groups"]) == {"speaker", "gender", "duration_seconds", "words_per_second"}
+    assert main(["score", "manifest.jsonl"]) == 0
+    assert "f *" in capsys.readouterr().out
+
+
+def test_words_that_training_never_had_are_apart_and_a_rate_says_of_how_many(manifest, capsys):
+    (manifest / "train.txt").write_text("Call now! Turn it off, please.\nberg\n")
+    found = scored(capsys, "manifest.jsonl", "--vocabulary", "train.txt")["out_of_vocabulary"]
+    assert (found["outside"]["words"], found["outside"]["wrong"]) == (2, 2)  # anna, yes
+    assert (found["inside"]["words"], found["inside"]["wrong"]) == (7, 2)  # off, please
+    assert main(["score", "manifest.jsonl", "--vocabulary", "train.txt"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "of 2 that were never in training" in said
+    (manifest / "empty.txt").write_text("\n")
+    assert main(["score", "manifest.jsonl", "--vocabulary", "empty.txt"]) == 2
+    assert "There is no word in it." in capsys.readouterr().err
+
+
+def test_the_files_for_sclite_hold_what_was_scored_and_score_the_same(manifest, capsys):
+    before = scored(capsys, "manifest.jsonl")
+    assert main(["score", "manifest.jsonl", "--write", "out"]) == 0
+    capsys.readouterr()
+    folder = manifest / "out"
+    assert (folder / "ref.trn").read_text().splitlines() == [
+        "call anna berg (ann-a.wav)",
+        "turn it off now please (bob-b.wav)",
+        "yes (bob-c_1_.wav)",
+    ]
+    assert (folder / "hyp.trn").read_text().splitlines()[2] == " (bob-c_1_.wav)"
+    ctm = [line.split() for line in (folder / "hyp.ctm").read_text().splitlines()]
+    assert ctm[0] == ["ann-a.wav", "1", "0.000", "0.667", "call"]
+    assert all(re.fullmatch(r"\d+\.\d{3}", cell) for row in ctm for cell in row[2:4])
+    assert [row[4] for row in ctm] == ["call", "hanna", "berg", "turn", "it", "of", "now"]
+    stm = read_timed(folder / "ref.stm").entries
+    assert [(one.speaker, one.end_seconds) for one in stm] == [
+        ("ann", 2.0),
+        ("bob", 4.0),
+        ("bob", 3.0),
+    ]
+    for reference, hypothesis in (("ref.trn", "hyp.trn"), ("ref.stm", "hyp.ctm")):
+        again = scored(capsys, f"out/{reference}", f"out/{hypothesis}", "--normalizer", "none")
+        for name in ("wer", "cer", "words", "substitutions", "deletions", "insertions"):
+            assert again[name] == pytest.approx(before[name])
+
+
+def test_the_manifest_that_is_written_is_the_leaderboard_s(manifest, capsys):
+    assert main(["score", "manifest.jsonl", "--write", "out"]) == 0
+    written = (manifest / "out" / "manifest.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in written]
+    kept = ("audio_filepath", "duration", "text", "pred_text")
+    assert rows == [{name: row[name] for name in kept} for row in MANIFEST]
+
+
+def test_a_run_is_scored_again_with_another_normaliser(manifest, capsys):
+    folder = manifest / "run" / "evaluation"
+    folder.mkdir(parents=True)
+    row = {"split": "test", "id": "a", "reference": "Yes.", "hypothesis": "yes"}
+    (folder / "utterances.jsonl").write_text(json.dumps(row) + "\n")
+    results = {"format": 1, "evaluations": {"test": {"normalizer": "basic@1"}}}
+    (folder / "results.json").write_text(json.dumps(results))
+    assert scored(capsys, "run")["wer"] == 0
+    assert scored(capsys, "run", "--normalizer", "none")["wer"] == 1
+    assert main(["score", "run", "--split", "dev"]) == 2
+    assert "no split 'dev'" in capsys.readouterr().err
+
+
+def test_without_durations_no_times_are_made_up(manifest, capsys):
+    (manifest / "ref.txt").write_text("one two\n")
+    (manifest / "hyp.txt").write_text("one too\n")
+    assert main(["score", "ref.txt", "hyp.txt", "--write", "out"]) == 0
+    names = sorted(file.name for file in Path("out").iterdir())
+    assert names == ["hyp.trn", "manifest.jsonl", "ref.trn"]

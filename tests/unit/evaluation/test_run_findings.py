@@ -1,0 +1,117 @@
+"""What the report of a run finds beside its rates: the words of its training, terms, recordings."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from evaluation_fakes import FakeCorpus, evaluation_of
+
+from mynah.config.schema import Config
+from mynah.data.preparation.prepare import PreparedData
+from mynah.data.signals.signal_facts import measure
+from mynah.errors import UserError
+from mynah.evaluation.findings.vocabulary import words_trained_on
+from mynah.evaluation.run_report import found_in, write_report
+from mynah.evaluation.terms.listed import check_terms
+
+SAID = ["call anna berg now", "turn the light on"]
+RECOGNIZED = ["call hanna berg now", "turn the light on"]
+
+
+class Trained:
+    """As much of a training corpus as is asked for."""
+
+    def arrays(self, column: str):
+        assert column == "text"
+        yield pa.array(["Call now.", "turn the light on"])
+
+
+@pytest.fixture
+def evaluations():
+    return {"test": evaluation_of(FakeCorpus(SAID), RECOGNIZED)}
+
+
+def test_a_training_keeps_its_words_and_an_evaluation_of_its_checkpoint_finds_them(
+    tmp_path, evaluations
+):
+    config, run = Config(), tmp_path / "run"
+    checkpoint = run / "model" / "checkpoint-2"
+    checkpoint.mkdir(parents=True)
+    data = PreparedData(Trained(), {}, {}, {}, tmp_path)
+    found = found_in(config, run, evaluations, data, checkpoint)["test"].vocabulary
+    assert (found.outside.words, found.outside.wrong) == (2, 1)  # anna berg
+    words = {"Call", "now.", "turn", "the", "light", "on"}
+    assert words_trained_on(checkpoint) == words_trained_on(run / "model") == words
+    alone = PreparedData(None, {}, {}, {}, tmp_path)
+    again = found_in(config, tmp_path / "other", evaluations, alone, checkpoint)["test"].vocabulary
+    assert again.outside == found.outside
+    assert not (tmp_path / "other").exists()
+    assert found_in(config, run, evaluations, alone, None)["test"].vocabulary is None
+
+
+def test_terms_are_counted_in_a_run_and_one_that_never_occurs_ends_nothing(tmp_path, evaluations):
+    config = Config()
+    file = tmp_path / "terms.txt"
+    file.write_text("Anna Berg\nthe light\nZurich\n")
+    config.evaluation.terms = str(file)
+    data = PreparedData(None, {}, {}, {}, tmp_path)
+    terms = found_in(config, tmp_path, evaluations, data, None)["test"].terms
+    assert terms.measures["term_recall"].value == 1 / 2
+    assert terms.never_said == ["zurich"]
+    file.write_text("Zurich\n")
+    terms = found_in(config, tmp_path, evaluations, data, None)["test"].terms
+    assert terms.said == 0 and terms.never_said == ["zurich"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "No such file"), ("\n", "no term in it"), ("ok\n...\n", "leaves nothing of the term")],
+)
+def test_a_file_of_terms_that_cannot_be_used_is_refused_before_anything_is_spent(
+    tmp_path, content, said
+):
+    config = Config()
+    config.evaluation.terms = str(tmp_path / "terms.txt")
+    if content is not None:
+        (tmp_path / "terms.txt").write_text(content)
+    with pytest.raises(UserError, match=said):
+        check_terms(config)
+
+
+def test_a_report_has_what_recordings_measure_and_what_the_corpus_says_of_them(tmp_path, capsys):
+    columns = [json.dumps({"gender": one}) for one in "fm"]
+    corpus = FakeCorpus(SAID, columns=columns)
+    evaluation = evaluation_of(corpus, RECOGNIZED)
+    data = PreparedData(None, {"test": corpus}, _report(), {}, tmp_path / "cache")
+    run = tmp_path / "run"
+    write_report(
+        Config(), run, {"test": evaluation}, data, history=[], checkpoint=None, decoding="greedy"
+    )
+    lines = (run / "evaluation" / "utterances.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    facts = measure(corpus.read_audio(0), 16000)
+    assert first["columns"] == {"gender": "f"}
+    assert first["measured"]["level_db"] == pytest.approx(facts.level_db)
+    assert first["measured"]["snr_db"] == pytest.approx(facts.snr_db)
+    assert first["measured"]["bandwidth_hz"] == facts.bandwidth_hz
+    groups = json.loads((run / "evaluation" / "results.json").read_text())
+    genders = groups["evaluations"]["test"]["groups"]["gender"]["groups"]
+    assert [(one["name"], one["substitutions"]) for one in genders] == [("f", 1), ("m", 0)]
+    assert "By gender" in (run / "evaluation" / "report.html").read_text()
+    assert "gender" in capsys.readouterr().out
+
+
+def _report() -> dict:
+    return {"corpus": "mine", "identity": "mine", "splits": {"test": {}}}
+
+
+def test_a_recording_that_cannot_be_read_has_no_measurement(tmp_path):
+    from mynah.evaluation.groups.signals import with_signals
+
+    corpus = FakeCorpus(SAID, unreadable={1})
+    found = with_signals(evaluation_of(corpus, RECOGNIZED), corpus, tmp_path)
+    assert found.hypotheses[1].measured == {}
+    assert np.isfinite(list(found.hypotheses[0].measured.values())).all()
