@@ -351,3 +351,22 @@ def test_the_page_plays_recordings_of_a_folder_and_of_the_runs_own_reports(place
     (place / "empty").mkdir()
     assert main(["compare", "old", "new", "--audio", "empty"]) == 2
     assert "has the name of an utterance" in capsys.readouterr().err
+
+
+def test_one_speaker_says_nothing_of_others_and_an_empty_reference_is_in_neither_s_way(
+    place, capsys
+):
+    old, new = rows(0.2, 1, speakers=1), rows(0.1, 2, speakers=1)
+    for row in (old[0], new[0]):
+        row["reference"] = ""
+    write(place / "old", old)
+    write(place / "new", new)
+    record = compared("old", "new")
+    (pair,) = record["pairs"]
+    assert pair["differences"]["wer"]["test"] == "paired permutation test over 96 utterances"
+    assert pair["over_utterances"] is None and "speaker" not in pair["accounts"]
+    assert [one["empty_references"] for one in record["systems"]] == [1, 1]
+    assert record["systems"][0]["wrong_in_kind"]["text in silence"]["count"] == 1
+    assert "they do not say what other speakers would give" in " ".join(
+        capsys.readouterr().out.split()
+    )
