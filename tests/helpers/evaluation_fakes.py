@@ -39,6 +39,10 @@ class FakeCorpus:
         self.channels = np.full(len(self.texts), -1, dtype=np.int32)
         self.digests = [""] * len(self.texts)
 
+    @property
+    def hours(self) -> float:
+        return float(self.durations.sum()) / 3600
+
     def __len__(self) -> int:
         return len(self.texts)
 
