@@ -63,6 +63,9 @@ def end(process: subprocess.Popen[str], number: int) -> tuple[int, str, str, flo
     started = time.monotonic()
     try:
         out, err = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail(f"It did not end: {process.communicate()}")
     finally:
         process.kill()
     return process.returncode, out, err, time.monotonic() - started
