@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from data_helpers import write_folder
+from data_helpers import write_folder, write_tone
 
 from mynah.cli.main import main
 from mynah.config.hydra.compose import compose
+from mynah.data.audio import files
 
 LONG = "x" * 4000
 
@@ -70,6 +71,14 @@ def test_a_name_that_is_not_utf_8_is_said_with_what_renames_it(
     said = capsys.readouterr().err
     assert "is not UTF-8" in said and "convmv" in said and "Traceback" not in said
     assert len(said.splitlines()) <= 4 and not (tmp_path / "outputs").exists()
+
+
+def test_a_recording_whose_name_is_not_utf_8_says_so_where_it_is_read(tmp_path):
+    write_tone(tmp_path / "a.wav")
+    path = (tmp_path / "a.wav").rename(tmp_path / os.fsdecode(b"caf\xe9.wav"))
+    for reading in (lambda: files.probe(path), lambda: files.read(path, 16000)):
+        with pytest.raises(ValueError, match=r"its name is not UTF-8; rename it \(convmv"):
+            reading()
 
 
 @pytest.mark.parametrize("written", ["./co${u}r", "./co${training.seed}r", "./co${oc.env:HOME}r"])

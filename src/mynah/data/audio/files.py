@@ -263,6 +263,8 @@ def _opened(
             decoder.close()
     except soundfile.LibsndfileError as problem:
         raise ValueError(str(problem.error_string).rstrip(".")) from problem
+    except UnicodeEncodeError as problem:
+        raise ValueError("its name is not UTF-8; rename it (convmv -f latin1 -t utf8)") from problem
 
 
 @contextlib.contextmanager
