@@ -287,7 +287,7 @@ def test_the_page_has_the_hypotheses_side_by_side_and_fits_a_phone(place):
     assert found["width"] <= 360 and found["nameless"] == 0 and found["buttons"] > 10
 
 
-def test_what_accounts_for_a_difference_is_told_by_columns_and_measurements_with_intervals(place):
+def test_what_accounts_for_a_difference_is_said_by_columns_and_measurements_with_intervals(place):
     old, new = rows(0.2, 1), rows(0.1, 2)
     for number, (a, b) in enumerate(zip(old, new, strict=True)):
         for row in (a, b):

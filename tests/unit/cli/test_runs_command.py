@@ -263,7 +263,7 @@ def test_a_run_that_a_model_was_merged_from_or_adapts_is_kept(outputs, capsys, n
     assert run.exists()
 
 
-def test_a_run_that_is_linked_going_on_or_of_a_sweep_is_kept(outputs, capsys):
+def test_a_run_that_is_linked_running_or_of_a_sweep_is_kept(outputs, capsys):
     linked = write_run(outputs / "linked")
     (linked / "model").mkdir()
     (outputs / "model").symlink_to("linked/model")

@@ -1,6 +1,6 @@
 """The columns of a corpus that lie beside a prepared table, in a file of their own.
 
-They are no part of what an utterance is: where a listing changes in them, no recording is read
+They are not part of what an utterance is: where a listing changes in them, no recording is read
 again, and no fingerprint changes.
 """
 

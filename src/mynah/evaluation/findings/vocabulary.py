@@ -138,7 +138,7 @@ def words_trained_on(checkpoint: Path | None) -> set[str] | None:
 def out_of_vocabulary(scores: Scores, vocabulary: frozenset[str]) -> OutOfVocabulary:
     """Error rates of the words that a vocabulary has, and of those that it has not.
 
-    An inserted word is no word of a reference, and is on neither side.
+    An inserted word is not in a reference, and is on neither side.
 
     Args:
         scores: Of the set.

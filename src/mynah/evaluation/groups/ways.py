@@ -135,7 +135,7 @@ def _by_value(name: str, values: Sequence[str]) -> Way | None:
 
 
 def _as_numbers(values: Iterable[str]) -> dict[str, float] | None:
-    """Values as numbers; None where one is no number."""
+    """Values as numbers; None where one is not a number."""
     found = {}
     for value in values:
         try:
