@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,12 @@ def test_what_does_not_come_to_its_turn_is_named_and_what_failed_fails(tmp_path,
 def test_without_it_all_run(tmp_path):
     printed = ended(tmp_path)
     assert "2 failed, 1 passed" in printed and "turn" not in printed
+
+
+def test_every_folder_of_tests_is_among_the_long_ones():
+    project = tomllib.loads((TESTS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    script = project["tool"]["hatch"]["envs"]["default"]["scripts"]["test-long"]
+    named = [word.rpartition("/")[2] for word in script.split() if "/tests/" in word]
+    assert sorted(named) == sorted(
+        {path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")}
+    )
