@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import forked_commands
 import pytest
 import yaml
 from workspaces import (
@@ -119,16 +120,9 @@ def test_two_runs_at_the_same_moment_get_two_directories_where_the_commands_were
     folder = shutil.copytree(trained, tmp_path / "clone", symlinks=True)
     here = folder / "elsewhere"
     here.mkdir()
-    command = "python ../src/train_hydra.py eval_checkpoint=../outputs/model/checkpoint-2"
-    both = [
-        subprocess.Popen(
-            words(command), cwd=here, env=environment(), stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    for process in both:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
+    command = ["python", "../src/train_hydra.py", "eval_checkpoint=../outputs/model/checkpoint-2"]
+    for ended in forked_commands.run_together(command, here, [environment()] * 2):
+        assert ended.returncode == 0, ended.stderr
     directories = run_directories(here)
     assert len(directories) == 2
     for directory in directories:

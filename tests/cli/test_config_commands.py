@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import forked_commands
 import pytest
 import yaml
 from guide_commands import MY_EXPERIMENT
+from workspaces import environment
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = str(REPOSITORY / "src" / "train_hydra.py")
@@ -17,16 +18,8 @@ MYNAH = [sys.executable, "-m", "mynah.cli"]
 HEAVY = ("torch", "transformers", "datasets", "peft", "accelerate", "numpy")
 
 
-def run(command, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-        timeout=120,
-        check=False,
-    )
+def run(command, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return forked_commands.run(command, folder, environment(**more), timeout=120)
 
 
 def train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,7 +65,7 @@ def test_cfg_job_with_hydra_help_shows_both(tmp_path):
 
 
 def test_cfg_of_one_package_and_of_hydra(tmp_path):
-    one = train(tmp_path, "--cfg", "job", "--package", "model.encoder")
+    one = train(tmp_path, "--cfg", "job", "--package", "model.encoder", "model=fastconformer")
     assert yaml.safe_load(one.stdout)["layers"] == 5
     assert "job_logging:" in train(tmp_path, "--cfg", "hydra").stdout
 

@@ -100,12 +100,19 @@ def run_ranks(
     shared = {**environment, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     shared |= {"WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks), "OMP_NUM_THREADS": "1"}
     places = [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(ranks)]
-    forked = _forker_for(words, places[0])
+    return run_together(words, folder, places)
+
+
+def run_together(
+    words: list[str], folder: Path, environments: list[dict[str, str]]
+) -> list[subprocess.CompletedProcess[str]]:
+    """Run a command in as many processes as there are environments, all at the same time."""
+    forked = _forker_for(words, environments[0])
     if forked is not None:
         with _one_at_a_time:
-            return forked.run(words, folder, places, 500)
-    with ThreadPoolExecutor(ranks) as pool:
-        return list(pool.map(lambda place: run(words, folder, place), places))
+            return forked.run(words, folder, environments, 500)
+    with ThreadPoolExecutor(len(environments)) as pool:
+        return list(pool.map(lambda one: run(words, folder, one), environments))
 
 
 @dataclass(frozen=True)
