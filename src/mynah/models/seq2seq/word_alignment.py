@@ -60,8 +60,8 @@ class WordAligner:
         prompt: Sequence[int],
         transcript: Transcript,
         seconds: float,
-    ) -> tuple[Word, ...]:
-        """The words of a clip, in order.
+    ) -> tuple[Word, ...] | None:
+        """The words of a clip, in order; None where they are more tokens than the decoder reads.
 
         Args:
             features: What the encoder takes, [1, bins, frames].
@@ -74,6 +74,8 @@ class WordAligner:
         if not transcript.text:
             return ()
         tokens = transcript.tokens or self._encoded(transcript.text)
+        if len(prompt) + len(tokens) > self._model.config.max_target_positions:
+            return None
         with torch.no_grad(), self._attention() as kept:
             hidden = self._model.model(
                 input_features=features,
