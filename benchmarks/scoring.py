@@ -3,7 +3,7 @@
     python benchmarks/scoring.py
 
 Words of a vocabulary of 5,000, of which one in ten is wrong; a thousand speakers, columns of
-gender, accent and domain, and measurements. ``docs/comparing.md`` has the figures.
+gender, accent and domain, and measurements.
 """
 
 from __future__ import annotations
