@@ -64,6 +64,7 @@ def test_terms_are_counted_in_a_run_and_one_that_never_occurs_ends_nothing(tmp_p
     file.write_text("Zurich\n")
     terms = found_in(config, tmp_path, evaluations, data, None)["test"].terms
     assert terms.said == 0 and terms.never_said == ["zurich"]
+    assert all(np.isnan(one.value) for one in terms.measures.values())
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mynah.errors import UserError
+from mynah.evaluation.intervals.interval import NO_INTERVAL
 from mynah.evaluation.metrics.edits import AlignedWord, EditRate, ratio, ratios
 from mynah.evaluation.metrics.metric import Metric, Vector
 from mynah.evaluation.normalize import get_normalizer
@@ -31,6 +33,11 @@ class _TermMetric(Metric):
 
     version = "1"
     _over: tuple[int, int]
+
+    @property
+    def below(self) -> int:
+        """The place of what it is a share of."""
+        return self._over[1]
 
     def statistics(self, reference: str, hypothesis: str) -> Vector:
         raise NotImplementedError("terms are counted on an alignment")
@@ -67,7 +74,7 @@ class TermErrorRate(_TermMetric):
     _over = (3, 4)
 
 
-METRICS: tuple[Metric, ...] = (TermRecall(), TermPrecision(), TermErrorRate())
+METRICS: tuple[_TermMetric, ...] = (TermRecall(), TermPrecision(), TermErrorRate())
 
 
 @dataclass(frozen=True)
@@ -176,6 +183,11 @@ def score_terms(scores: Scores, terms: Sequence[Term]) -> TermScores:
         samples=scores.bootstrap_samples,
         seed=scores.bootstrap_seed,
     )
+    for metric in METRICS:
+        if not statistics[:, metric.below].any():  # a share of nothing is no number
+            measures[metric.name] = replace(
+                measures[metric.name], value=math.nan, by_utterance=NO_INTERVAL, by_speaker=None
+            )
     found = [
         TermCount(" ".join(term), one["said"], one["recognized"], one["found"])
         for term, one in counts.items()
