@@ -57,6 +57,7 @@ def test_paths_are_meant_from_where_the_command_is_typed():
         "data.dataset_cache_dir",
         "data.augmentation.noise_folder",
         "data.augmentation.room_folder",
+        "evaluation.terms",
         "training.output_dir",
     }
     assert set(names(Nature.NAME)) == {
@@ -70,7 +71,7 @@ def test_paths_are_meant_from_where_the_command_is_typed():
 
 
 def test_every_setting_that_says_folder_file_or_dir_is_a_path():
-    words = ("_dir", "_folder", "_folders", "_file", ".path")
+    words = ("_dir", "_folder", "_folders", "_file", ".path", "evaluation.terms")
     assert {name for name in all_settings() if name.endswith(words)} == set(names(Nature.PATH))
 
 

@@ -184,7 +184,7 @@ def score_terms(scores: Scores, terms: Sequence[Term]) -> TermScores:
         seed=scores.bootstrap_seed,
     )
     for metric in METRICS:
-        if not statistics[:, metric.below].any():  # a share of nothing is no number
+        if not statistics[:, metric.below].any():  # a share of nothing is undefined
             measures[metric.name] = replace(
                 measures[metric.name], value=math.nan, by_utterance=NO_INTERVAL, by_speaker=None
             )
