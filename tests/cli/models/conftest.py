@@ -51,8 +51,8 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def settings():
-    """What is composed where nothing is typed, and the layer that set each."""
-    composed = compose([])
+    """What is composed of a model from scratch, and the layer that set each."""
+    composed = compose(["model=fastconformer", "data=general"])
     return composed.config, composed.origins
 
 
