@@ -106,6 +106,7 @@ def test_a_corpus_is_named_by_all_of_this():
         "mixture_temperature",
         "train_splits",
         "eval_splits",
+        "test_splits",
         "eval_fraction",
     }
     # Of a mixture each entry has these of its own.
@@ -127,6 +128,7 @@ def test_what_looks_at_all_rows_is_not_for_streams():
         "data.mixture",
         "data.on_duplicates",
         "data.max_train_samples",
+        "data.replay",
     }
 
 
