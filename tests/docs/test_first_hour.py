@@ -47,7 +47,8 @@ def test_its_commands_lead_from_nothing_to_a_transcript_and_to_a_tuned_model(tmp
         "MYNAH_CACHE": str(tmp_path / "cache"),
         "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
     }
-    kept.pop("PIP_CONSTRAINT", None)
+    # The versions that are tested together, and no second torch of gigabytes.
+    kept["PIP_CONSTRAINT"] = str(REPOSITORY / "constraints.txt")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python3").symlink_to(sys.executable)
     lines = [*TO_A_TRANSCRIPT, f"{TO_A_MODEL[0]} {SHORT}", TO_A_MODEL[1]]
