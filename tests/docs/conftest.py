@@ -15,11 +15,11 @@ from forked_commands import Commands, Ended
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "cli"))
 
-from workspaces import SHORT, SMALL, clone, environment
+from workspaces import BASE, SHORT, clone, environment
 
 # The trained models that commands start from, each with the command that makes it.
 TRAINED = {
-    "embedded": f"mynah train {SMALL}",
+    "default": f"mynah train {BASE} model.generation_max_length=16",
     "calls": f"mynah train model=small data.dataset_name=./calls {SHORT} model.encoder.layers=1",
     "adapted": "mynah train model.pretrained=openai/whisper-small model.language=en "
     f"model.use_lora=true data.dataset_name=./recordings {SHORT} model.generation_max_length=16",

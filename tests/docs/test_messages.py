@@ -15,7 +15,7 @@ from functools import cache
 
 import pytest
 from page_commands import REPOSITORY
-from test_every_command import MODULES
+from test_every_command import MODULES as OF_PAGES
 
 from mynah.cli.main import COMMANDS
 from mynah.config.hydra.config_files import ConfigFiles
@@ -24,6 +24,8 @@ from mynah.config.settings import all_sections, all_settings
 
 SOURCE = REPOSITORY / "src" / "mynah"
 FILLED_IN = "X"
+ACTIONS = {"runs tag": "mynah.cli.runs_tag", "runs remove": "mynah.cli.runs_remove"}
+MODULES = {**OF_PAGES, **ACTIONS}
 _COMMAND = re.compile(r"(?:^|(?<=[\s`'\"(]))mynah (?P<rest>[a-z][^`\n]*)")
 _SETTING = re.compile(
     r"(?<![\w./\\-])(?P<name>(?:data|model|training|evaluation)(?:\.[a-z_A-Z0-9]+)+)"
@@ -98,6 +100,7 @@ def printed_commands() -> list[tuple[str, str, str]]:
         for match in _COMMAND.finditer(text.text):
             words = match["rest"].split()
             several = words[0] in ("data", "config") and len(words) > 1
+            several |= " ".join(words[:2]) in ACTIONS
             name = " ".join(words[: 1 + several]).rstrip(".,;:)'\"")
             rest = re.split(r"  |`|; | \(", match["rest"][len(name) :])[0]
             found.append((text.place, name, rest))

@@ -52,7 +52,7 @@ WAITING = ("serve", "demo", "record")
 # Where a command starts from a model, which of conftest's.
 MODELS = {
     "runs": "calls",
-    "train": "embedded",
+    "train": "default",
     "eval": "calls",
     "data inspect": "calls",
     "data segment": "calls",

@@ -36,7 +36,7 @@ MODELS = {
     "openai/whisper-base": "whisper_asr",
     "openai/whisper-large-v3-turbo": "whisper_asr",
     "openai/whisper-small": "whisper_asr",
-    "openai/whisper-tiny.en": "whisper_asr",
+    "openai/whisper-tiny.en": "whisper_asr_english",
 }
 TEXTS = (*standins_lm.SENTENCES, "one two three", "good morning to you", "turn the light on")
 UKRAINIAN = (
