@@ -108,7 +108,7 @@ def test_a_stream_of_a_long_recording_comes_in_pieces_that_make_its_transcript(
     held = io.BytesIO()
     soundfile.write(held, np.tile(np.pad(noise, (0, 32000)), 18), 16000, format="WAV")
     *deltas, done = asked(client, held.getvalue(), stream=True)
-    # Bursts 7 s apart make pieces up to 36 s, as a model takes that was not trained here: 5, 5, 5, 3.
+    # Bursts 7 s apart make pieces up to 36 s, as a pretrained model takes them: 5, 5, 5 and 3.
     assert len(deltas) == 4 and {one.type for one in deltas} == {"transcript.text.delta"}
     text = "".join(one.delta for one in deltas)
     assert text == done.text == asked(client, held.getvalue()).text
