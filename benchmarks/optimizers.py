@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    config = compose([]).config
+    config = compose(["model=fastconformer", "data=general"]).config
     corpus = prepare(config.data, working_directory=Path.cwd()).train
     assert corpus is not None
     ratios = []

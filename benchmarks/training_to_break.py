@@ -46,6 +46,7 @@ _NOT_STATE = {"config.yaml", "data.json", checkpoints.SUMS}
 
 # Saves, logs and evaluations fall on different steps, so that none repairs another's loss.
 ARGUMENTS = (
+    "model=fastconformer",
     "data.mixture={tones: {weight: 2}, hums: {weight: 1}}",
     "data.augmentation.speed_factors=[0.9,1.0,1.1]",
     "data.augmentation.noise_snr_db=[10,20]",
