@@ -6,13 +6,16 @@ import json
 
 import hub_server
 import pytest
-from families import build
+import standins
+from families import build, shifted
 from huggingface_hub import ModelCard, constants
+from tiny_models import TEXTS, tiny
 from transcripts import transcribed
 
 import mynah
 from mynah.checkpoints.commit import commit
 from mynah.cli.main import main
+from mynah.models import registry
 
 NAME = "anna/calls"
 # What must not leave this machine, wherever it stands in a run's files.
@@ -164,6 +167,35 @@ def test_what_was_published_transcribes_as_the_model_does(
     assert transcribed(recognizer.family, clips) == transcribed(family, clips)
 
 
+ADAPTED = {
+    "seq2seq": {"pretrained": "whisper_asr", "language": "en"},
+    "speech_llm": {"encoder_model_name": "wav2vec2_base", "decoder_model_name": "chat_lm"},
+}
+
+
+@pytest.mark.parametrize("family", ADAPTED)
+def test_a_published_adapter_is_loaded_by_its_name(
+    family, typed, hub, clips, tmp_path, monkeypatch
+):
+    bases = {}
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub.cache))
+    for setting, kind in ADAPTED[family].items():
+        bases[setting] = kind
+        if setting != "language":
+            bases[setting] = f"someone/{kind.replace('_', '-')}"
+            standins.install(hub.cache, bases[setting], kind)
+    config = tiny(**bases, use_lora=True)
+    made = shifted(registry.build(config, texts=TEXTS, sample_rate=16000, offline=True), 0.5)
+    monkeypatch.chdir(tmp_path)
+    run = write_run(tmp_path, made)
+    status, _, err = typed(run, NAME, "--yes")
+    assert status == 0, err
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "downloads"))
+    recognizer = mynah.load(NAME)
+    assert recognizer.family.name == family
+    assert transcribed(recognizer.family, clips) == transcribed(made, clips)
+
+
 def test_nothing_is_sent_before_it_is_agreed_to(typed, run, hub, monkeypatch):
     status, out, err = typed(run, NAME)
     assert status == 2 and f"mynah publish {run} {NAME} --yes" in err
@@ -216,16 +248,22 @@ def test_rates_that_need_private_ngrams_are_marked_and_not_the_model_s(
     assert status == 2 and "measured another model" in err
 
 
-def test_a_place_of_this_machine_in_a_configuration_is_refused(typed, run, hub):
+@pytest.mark.parametrize("name", ["_name_or_path", "vocab_file"])
+def test_a_place_of_this_machine_in_a_configuration_does_not_go(name, typed, run, hub):
     config = run / "model" / "config.json"
-    content = json.loads(config.read_text()) | {"_name_or_path": "/home/anna/SECRET-PLACE"}
+    content = json.loads(config.read_text()) | {name: "/home/anna/SECRET-PLACE"}
     with commit(run / "model") as staging:
         for path in run.joinpath("model").iterdir():
             if path.name != "SHA256SUMS":
                 (staging / path.name).write_bytes(path.read_bytes())
         (staging / "config.json").write_text(json.dumps(content))
-    status, _, err = typed(run, NAME, "--yes")
-    assert status == 2 and "names a folder of this machine" in err and "_name_or_path" in err
+    status, out, err = typed(run, NAME, "--yes")
+    if name == "_name_or_path":  # a note that nothing reads
+        assert status == 0 and "weights were loaded from: config.json" in out
+        sent = json.loads((published(hub) / "config.json").read_text())
+        assert sent == content | {name: ""}
+        return
+    assert status == 2 and "names a folder of this machine" in err and name in err
     assert hub.asked == []
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BASE = "openai/whisper-tiny.en"  # what a machine without a training of its own transcribes with
 _SETTING = "--model"
+_PARTS = ("adapter_config.json", "projector.safetensors")  # of what is loaded with its base
 
 
 def load(
@@ -71,7 +72,7 @@ def load(
         family,
         name=str(model),
         language=language,
-        tuned=checkpoint is not None or (Path(plain) / "adapter_config.json").is_file(),
+        tuned=checkpoint is not None or hasattr(family.model, "peft_config"),
         batching=batching,
         aligner=beside,
         calibration=_calibration(checkpoint, plain),
@@ -126,6 +127,9 @@ def _of_hub(
     from mynah.models.pretrained.packages import PACKAGES
 
     try:
+        published = _published(name, revision=revision, offline=offline)
+        if published is not None:
+            return _of_folder(str(published), settings, offline=offline)
         family, config = registry.pretrained(
             name, revision=revision, offline=offline, setting=_SETTING
         )
@@ -142,6 +146,23 @@ def _of_hub(
     config = _decoding(config, settings)
     family.configure_decoding(config)
     return family, config
+
+
+def _published(name: str, *, revision: str | None, offline: bool) -> Path | None:
+    """The folder of a hub model without weights of its own in one piece, as ``mynah publish`` sends
+    an adapter or the parts of a speech LLM; None: it is one that transformers loads."""
+    from mynah.checkpoints.publishing import publishable
+    from mynah.models.pretrained import hub, weight_files
+    from mynah.models.pretrained.part import PretrainedName
+
+    part = hub.resolve(
+        PretrainedName(name=name, revision=revision, offline=offline, setting=_SETTING)
+    )
+    is_complete = part.has(weight_files.SINGLE) or part.has(weight_files.INDEX)
+    if part.is_folder or is_complete or not any(map(part.has, _PARTS)):
+        return None
+    hub.fetch_all(part, publishable(part.files or ()))
+    return part.folder
 
 
 def _of_folder(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from mynah.errors import UserError
 
 _CONFIGS = "config.json"  # ends the names of files that may name places: adapter_config.json, …
 _BASE = "base_model_name_or_path"
+_NOTE = "_name_or_path"  # where transformers loaded weights from: a note, which it sets again
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,14 @@ class Plan:
         checkpoint: Its directory.
         files: What goes, relative to it, sorted.
         stays: What does not.
+        cleaned: New content of files that note where their weights were loaded from, a place on
+            this machine that nothing reads.
     """
 
     checkpoint: Path
     files: tuple[str, ...]
     stays: tuple[str, ...]
+    cleaned: Mapping[str, bytes]
 
     @property
     def bytes(self) -> int:
@@ -52,36 +56,53 @@ def make_plan(checkpoint: Path) -> Plan:
             where=str(checkpoint),
             fix="name a checkpoint that a training of Mynah wrote, or a merged one",
         )
+    cleaned = {}
     for name in files:
         if (checkpoint / name).is_symlink():
             raise UserError("A link is not published.", where=str(checkpoint / name))
-        if name.endswith(_CONFIGS):
-            _check_places(checkpoint, name)
+        if name.endswith(_CONFIGS) and (content := _cleaned(checkpoint, name)) is not None:
+            cleaned[name] = content
     stays = [name for name in names if name not in files and name != README]
-    return Plan(checkpoint, tuple(files), tuple(stays))
+    return Plan(checkpoint, tuple(files), tuple(stays), cleaned)
 
 
-def _check_places(checkpoint: Path, name: str) -> None:
-    """Look for places on this machine in a file that would be everybody's.
+def _cleaned(checkpoint: Path, name: str) -> bytes | None:
+    """A configuration without notes of places on this machine; None: there are none in it.
 
     Raises:
-        UserError: There is one.
+        UserError: It cannot be read, or needs such a place.
     """
     try:
         content = json.loads((checkpoint / name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         raise UserError("This file cannot be read.", where=str(checkpoint / name)) from None
+    has_notes = any(key == _NOTE and _is_place(text) for key, text in _texts(content))
+    if has_notes:
+        content = _without_notes(content)
     for key, text in _texts(content):
-        if not _is_place(text):
-            continue
-        merging = key == _BASE
-        raise UserError(
-            f"{name} names a folder of this machine, which nobody else has.",
-            where=f"{key}: {text}",
-            fix=f"mynah merge {checkpoint} --to merged  folds it into its base; publish that"
-            if merging
-            else f"take {key} out of the file",
-        )
+        if _is_place(text):
+            merging = key == _BASE
+            raise UserError(
+                f"{name} names a folder of this machine, which nobody else has.",
+                where=f"{key}: {text}",
+                fix=f"mynah merge {checkpoint} --to merged  folds it into its base; publish that"
+                if merging
+                else "train it from a name of the hub",
+            )
+    return json.dumps(content, indent=2, ensure_ascii=False).encode() if has_notes else None
+
+
+def _without_notes(content: object) -> object:
+    if isinstance(content, list):
+        return [_without_notes(one) for one in content]
+    if not isinstance(content, dict):
+        return content
+    return {
+        name: ""
+        if name == _NOTE and isinstance(one, str) and _is_place(one)
+        else _without_notes(one)
+        for name, one in content.items()
+    }
 
 
 def _texts(content: object, key: str = "") -> Iterator[tuple[str, str]]:

@@ -81,7 +81,7 @@ def publish(request: PublishingRequest) -> None:
     if any(sha256(checkpoint / name) != one for name, one in sums.items()):
         raise UserError("The model changed while it was shown.", where=str(checkpoint))
     commit = repository.upload(
-        [(name, checkpoint / name) for name in plan.files],
+        [(name, plan.cleaned.get(name, checkpoint / name)) for name in plan.files],
         card,
         private=not request.public,
         message="Add the model",
@@ -101,7 +101,7 @@ def _show(
     is_new: bool,
 ) -> None:
     """Print what goes, where, who will see it, what stays, and the card."""
-    rows = [[name, megabytes((plan.checkpoint / name).stat().st_size)] for name in plan.files]
+    rows = [[name, _size((plan.checkpoint / name).stat().st_size)] for name in plan.files]
     console.table(
         f"Goes from {display_path(plan.checkpoint)} to {address}",
         ["file", "size"],
@@ -109,6 +109,8 @@ def _show(
     )
     sees = "everybody" if request.public else "its owner alone (private)"
     console.say(f"Who sees it: {sees}{'' if is_new else '; the repository is there already'}")
+    for name in plan.cleaned:
+        console.say(f"Without the place that its weights were loaded from: {name}")
     for line in _stays(plan):
         console.say(line)
     if origin.has_ngrams and not shown_results(origin):
@@ -122,6 +124,10 @@ def _show(
     console.say("")
     console.say(card.rstrip())
     console.say("")
+
+
+def _size(size_bytes: int) -> str:
+    return megabytes(size_bytes) if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
 
 
 def _stays(plan: Plan) -> Iterator[str]:

@@ -71,12 +71,17 @@ class Repository:
                 return None
 
     def upload(
-        self, files: Sequence[tuple[str, Path]], card: ModelCard, *, private: bool, message: str
+        self,
+        files: Sequence[tuple[str, Path | bytes]],
+        card: ModelCard,
+        *,
+        private: bool,
+        message: str,
     ) -> str:
         """Make the repository where there is none, and add everything to it in one commit.
 
         Args:
-            files: Names there, with the files.
+            files: Names there, with the files or their content.
             card: Its README.md.
             private: Whether a new repository is private; one that is there stays as it is.
             message: Of the commit.
@@ -91,7 +96,10 @@ class Repository:
         with _said():
             card.validate()
             self._api.create_repo(self.name, private=private, exist_ok=True)
-            operations = [CommitOperationAdd(name, str(path)) for name, path in files]
+            operations = [
+                CommitOperationAdd(name, one if isinstance(one, bytes) else str(one))
+                for name, one in files
+            ]
             operations.append(CommitOperationAdd(README, str(card).encode()))
             return self._api.create_commit(self.name, operations, commit_message=message).commit_url
 
