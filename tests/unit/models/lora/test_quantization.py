@@ -56,7 +56,7 @@ def answer(capsys, monkeypatch, *settings, installed=True):
     "settings, said",
     [
         (["model.pretrained=x"], "model.quantization=4bit model.use_lora=true"),
-        (["model.use_lora=true"], "nothing pretrained is named"),
+        (["model=small", "model.use_lora=true"], "nothing pretrained is named"),
         (
             ["model.pretrained=x", "model.use_lora=true", "training.use_cpu=true"],
             "need a CUDA GPU, and this run is on the CPU",
