@@ -120,6 +120,7 @@ def test_a_corpus_is_named_by_all_of_this():
         "columns",
         "train_splits",
         "eval_splits",
+        "test_splits",
     }
 
 

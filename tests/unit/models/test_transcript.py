@@ -48,10 +48,13 @@ def test_words_last_from_the_first_frame_of_their_first_letter_to_the_last_of_th
     path = [LETTERS.index(one) for one in "_HHE_L_LLO|_WI"]
     (found,) = best_paths(logits_of(path, 8)[None], [len(path)], blank=0)
     pieces = {i: one for i, one in enumerate("_HELOWI ") if i}
-    assert timed_words("HELLO WI", found, pieces, FRAME) == (
-        Word("HELLO", 1 * FRAME, 10 * FRAME),
-        Word("WI", 12 * FRAME, 14 * FRAME),
-    )
+    each = 5.0 - math.log(math.exp(5.0) + 7)  # of a letter: five of them, then two
+    words = timed_words("HELLO WI", found, pieces, FRAME)
+    assert [one.log_probability for one in words] == pytest.approx([5 * each, 2 * each], rel=1e-5)
+    assert [(one.text, one.start_seconds, one.end_seconds) for one in words] == [
+        ("HELLO", 1 * FRAME, 10 * FRAME),
+        ("WI", 12 * FRAME, 14 * FRAME),
+    ]
 
 
 @pytest.mark.parametrize("seed", range(5))
