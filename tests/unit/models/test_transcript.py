@@ -16,7 +16,7 @@ from mynah.models.ctc.greedy import best_paths
 from mynah.models.family import Example
 from mynah.models.text.tokenizers import pieces_of, train_tokenizer
 from mynah.models.text.word_times import Path, timed_words
-from mynah.models.transcript import Clip, Transcript, Word, joined
+from mynah.models.transcript import Clip, Transcript, joined
 from mynah.models.transducer import decoding
 
 LETTERS = "_HELOWI|"  # labels 0 and up; the blank is 0, "|" stands for a space
