@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 
@@ -91,3 +92,22 @@ def test_an_unknown_layout_names_those_that_there_are(folder):
     done = run(folder, "mynah export outputs/model --to tflite --output there")
     assert done.returncode == 2
     assert "ctranslate2" in done.stderr
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(folder, tmp_path, monkeypatch, capsys):
+    """What the disk says while the graph is written."""
+    from mynah.cli.main import main
+    from mynah.export.onnx import Onnx
+
+    def full(self, family, place, dtype):
+        (place / "model.onnx").write_bytes(b"0" * 1000)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Onnx, "write", full)
+    monkeypatch.chdir(folder)
+    output = tmp_path / "exported"
+    command = ["export", "outputs/model", "--to", "onnx", "--output", str(output)]
+    assert main([*command, "--utterances", "2"]) == 2
+    said = capsys.readouterr().err
+    assert "The disk is full" in said and "type the command again" in said
+    assert list(tmp_path.iterdir()) == []

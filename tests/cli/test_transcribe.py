@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from mynah import console
 from mynah.checkpoints.commit import find_damage
 from mynah.cli.main import main
 from mynah.inference.output import JOURNAL, Folder
+from mynah.models.transcript import Transcript
 
 TEXTS = ["abc", "bcd", "cde", "def", "efg", "fgh", "acegb", "hgfed"]
 # A training and an evaluation by the functions of the package, and what they return.
@@ -258,6 +260,33 @@ def test_silence_is_an_empty_transcript(typed, tmp_path):
     soundfile.write(tmp_path / "silence.wav", np.zeros(3 * RATE, np.float32), RATE)
     status, out, err = typed(tmp_path / "silence.wav")
     assert (status, out) == (0, "\n") and "without speech" in err
+
+
+def test_an_hour_of_zeros_is_an_empty_transcript(typed, tmp_path, monkeypatch):
+    monkeypatch.setattr("mynah.inference.voice_activity.silero_file", lambda: None)
+    soundfile.write(tmp_path / "zeros.flac", np.zeros(3600 * RATE, np.int16), RATE)
+    status, out, err = typed(tmp_path / "zeros.flac")
+    assert (status, out) == (0, "\n") and "1.00 h without speech were not decoded" in err
+
+
+def test_what_repeats_itself_is_guarded_and_counted(typed, workspace, tmp_path, monkeypatch):
+    """A decoder that writes the same on and on: left in a clip, cut in pieces of a recording."""
+    monkeypatch.setattr("mynah.inference.decoding.invents", lambda family: True)
+    monkeypatch.setattr("mynah.inference.voice_activity.silero_file", lambda: None)
+    monkeypatch.setattr(
+        "mynah.models.ctc.family.CTC.transcribe",
+        lambda self, clips: [Transcript("and then " * 20) for _ in clips],
+    )
+    status, out, err = typed("recordings/test0.flac")
+    assert status == 0 and out.split() == ["and", "then"] * 20
+    assert "1 transcripts repeat themselves" in err and "test0.flac" in err
+    call = soundfile.read(workspace / "recordings" / "test7.flac", dtype="float32")[0]
+    pause = np.zeros(RATE, np.float32)
+    long = np.concatenate([call, pause] * int(45 * RATE / (len(call) + RATE) + 1))
+    soundfile.write(tmp_path / "long.flac", long, RATE)
+    status, out, err = typed(tmp_path / "long.flac")
+    pieces = int(re.search(r"(\d+) pieces in which the model repeated itself", err)[1])
+    assert status == 0 and pieces > 3 and out.split() == ["and", "then"] * pieces
 
 
 def test_neither_help_nor_import_loads_what_is_heavy():

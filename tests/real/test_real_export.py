@@ -1,4 +1,4 @@
-"""Whisper tiny.en, tuned for some steps, in the layouts of other programs."""
+"""Whisper tiny.en, tuned for some steps and as it is, in the layouts of other programs."""
 
 from __future__ import annotations
 
@@ -44,13 +44,17 @@ def tuned(tmp_path_factory):
         ("safetensors", "transformers", {"model.safetensors", "config.json"}),
     ],
 )
-def test_a_tuned_whisper_says_the_same_in_another_program(tuned, target, package, files):
+@pytest.mark.parametrize("model", ["outputs/model", "openai/whisper-tiny.en"])
+def test_a_whisper_says_the_same_in_another_program(tuned, target, package, files, model):
+    """Tuned and as it is."""
     pytest.importorskip(package)
-    done = run(tuned, f"mynah export outputs/model --to {target} --output {target} --utterances 8")
+    place = f"{target}-{model.partition('/')[0]}"
+    data = "" if model == "outputs/model" else " data.synthesis.train_sentences=60"
+    done = run(tuned, f"mynah export {model} --to {target} --output {place} --utterances 8{data}")
     assert done.returncode == 0, done.stdout + done.stderr
-    written = {path.name for path in (tuned / target).iterdir()}
+    written = {path.name for path in (tuned / place).iterdir()}
     assert written >= files | {"README.md", "export.json", "SHA256SUMS"}
-    proof = json.loads((tuned / target / "export.json").read_text())
+    proof = json.loads((tuned / place / "export.json").read_text())
     if target != "ggml":
         assert proof["same_features"] == {"equal": 8, "utterances": 8}
     plain, greedy, *defaults = proof["compared"]

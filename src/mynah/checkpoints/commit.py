@@ -348,12 +348,17 @@ def _is_full_disk(error: BaseException) -> bool:
 
 def _full_disk_error(final: Path, needed: int) -> UserError:
     free = shutil.disk_usage(final.parent).free
+    fix = "free some space, and type the command again"
+    if step_of(final) is not None or named_checkpoints(final):
+        fix = (
+            "free some space, then resume with resume_from_checkpoint=last "
+            "(training.save_total_limit keeps fewer checkpoints)"
+        )
     return UserError(
         f"The disk is full: {final.name} needs about {megabytes(needed)}, "
         f"{megabytes(free)} are free. What was saved before is still there.",
         where=str(final.parent),
-        fix="free some space, then resume with resume_from_checkpoint=last "
-        "(training.save_total_limit keeps fewer checkpoints)",
+        fix=fix,
     )
 
 

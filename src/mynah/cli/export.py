@@ -39,7 +39,9 @@ def parser() -> argparse.ArgumentParser:
             "  mynah export outputs/model --to onnx --output exported calls/    proven on calls/\n"
         ),
     )
-    parser.add_argument("model", help="a checkpoint, or a run's directory")
+    parser.add_argument(
+        "model", help="a checkpoint, a run's directory, a folder of transformers, or a hub name"
+    )
     parser.add_argument(
         "settings",
         nargs="*",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mynah.config.origins import Origin
     from mynah.config.schema import Config
     from mynah.data.corpus import Corpus
+    from mynah.evaluation.measured_model import MeasuredModel
     from mynah.models.family import Family
 
 _SEED = 0  # of which utterances a proof is made on, and of its intervals
@@ -34,7 +35,7 @@ class Request:
     """What is to be exported.
 
     Attributes:
-        checkpoint: An intact checkpoint.
+        model: The model, found and intact: a checkpoint, or a recognizer as it is.
         named: How it was named.
         settings: The settings to measure it with.
         folder: Where the export goes; it must not be there.
@@ -43,7 +44,7 @@ class Request:
         working: Where the command was typed.
     """
 
-    checkpoint: Path
+    model: MeasuredModel
     named: str
     settings: Config
     folder: Path
@@ -61,14 +62,13 @@ def request_of(
     config: Config,
     origins: Mapping[str, Origin],
 ) -> Request:
-    """Find the checkpoint and the settings, before anything is loaded.
+    """Find the model and the settings, before anything is loaded.
 
     Raises:
-        UserError: There is no such checkpoint, it is damaged, or the folder is there.
+        UserError: There is no such model, it is damaged, or the folder is there.
     """
-    from mynah.checkpoints.commit import verify
-    from mynah.checkpoints.find import resolve_checkpoint
-    from mynah.config.checkpointed import checkpoint_config, with_absolute_paths
+    from mynah.config.checkpointed import with_absolute_paths
+    from mynah.evaluation.measured_model import measured_model
 
     working = Path.cwd()
     folder = Path(to).expanduser().absolute()
@@ -85,15 +85,11 @@ def request_of(
             fix=f"--dtype {target.dtypes[0]}",
         )
     settings = with_absolute_paths(config, working)
-    checkpoint = resolve_checkpoint(str(settings.eval_checkpoint), working)
-    verify(checkpoint)
-    measured = checkpoint_config(checkpoint, settings, origins)
-    for text in measured.notices:
-        console.notice(text)
+    found = measured_model(settings, origins, working)
     for program in (*([target.builder] if target.builder else []), *target.programs):
         check_installed(program)
     return Request(
-        checkpoint, model, measured.config, folder, dtype or target.dtypes[0], utterances, working
+        found, model, found.config, folder, dtype or target.dtypes[0], utterances, working
     )
 
 
@@ -197,8 +193,10 @@ def _loaded(request: Request) -> Family:
     settings = request.settings
     use_threads(settings)
     seed_everything(_SEED)
-    registry.check_checkpoint(request.checkpoint, offline=settings.offline)
-    family = registry.load(request.checkpoint, offline=settings.offline, as_trained=False)
+    if request.model.plain is not None:
+        family = request.model.plain.build([])
+    else:
+        family = registry.load(request.model.place, offline=settings.offline, as_trained=False)
     family.configure_decoding(settings.model)
     return family
 
