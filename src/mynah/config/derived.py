@@ -21,7 +21,7 @@ _LEARNING_RATE_OF_PARTS = 1e-4
 _LEARNING_RATE_OF_ALL = 3e-5
 _GUARDED_BASE = "openai/whisper-tiny.en"  # of model=default
 _STEPS_OF_EMBEDDED = 1400
-_STEPS_OF_ADAPTED = 120  # of a full recognizer with LoRA on the embedded corpus
+_STEPS_OF_ADAPTED = 160  # of a full recognizer with LoRA on the embedded corpus
 STEPS_OF_STREAM = 5000  # the most that one's own corpus gets by its hours: of a stream none knows
 _MASKS = 2  # of SpecAugment, of each kind: as Park et al. 2019 have them for LibriSpeech
 # Corpora whose transcripts are written in one case throughout: it says nothing.

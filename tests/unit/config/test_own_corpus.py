@@ -26,8 +26,8 @@ def test_the_embedded_corpus_has_the_numbers_it_was_sized_for():
 
 
 def test_a_full_recognizer_with_lora_has_learned_the_embedded_corpus_long_before():
-    assert lengths() == lengths("data=small") == (120, 0.5, 0.5)
-    assert lengths("training.eval_steps=40") == (120, 40, 40)
+    assert lengths() == lengths("data=small") == (160, 0.5, 0.5)
+    assert lengths("training.eval_steps=40") == (160, 40, 40)
     assert lengths("model.use_lora=false") == (1400, 700, 700)
 
 

@@ -132,7 +132,7 @@ class TrainingConfig:
     )
     max_steps: int | None = setting(
         -1,
-        "Optimizer steps; -1: num_train_epochs decides; null: 1,400 for the embedded corpus (120 "
+        "Optimizer steps; -1: num_train_epochs decides; null: 1,400 for the embedded corpus (160 "
         "of a full recognizer with LoRA), for others num_train_epochs, but 300 steps at least "
         "(1,400 from scratch) and 5,000 at most; for a stream, whose hours nobody knows, 5,000.",
         nature=Nature.LENGTH,
