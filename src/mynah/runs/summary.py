@@ -61,7 +61,7 @@ def summarize(outlook: Outlook) -> None:
     minutes = outlook.seconds_per_step * outlook.steps / 60
     rows = [
         ["model", f"{outlook.model}: {total:,} parameters, {trainable:,} trained"],
-        *([] if trainable == total else _parts(outlook.parameters)),
+        *_parts(outlook.parameters),
         ["training", training],
         *([f"evaluation: {name}", _extent(split)] for name, split in outlook.evaluation.items()),
         *([f"at the end: {name}", _extent(split)] for name, split in outlook.tests.items()),
@@ -78,7 +78,9 @@ def _extent(split: Utterances) -> str:
 
 
 def _parts(parameters: Sequence[tuple[str, int, int]]) -> list[list[str]]:
-    """A row for each part of a model of which not all is trained."""
+    """A row for each part of a model of several parts, of which not all is trained."""
+    if len(parameters) < 2 or all(total == trained for _, total, trained in parameters):
+        return []
     return [
         [f"  {part}", f"{total:,} parameters, {f'{trained:,}' if trained else 'none'} trained"]
         for part, total, trained in parameters

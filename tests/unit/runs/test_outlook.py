@@ -1,0 +1,40 @@
+"""What a run says of its model before anything is spent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mynah.runs.summary import Outlook, summarize
+
+
+class Hour:
+    """Two utterances of half an hour."""
+
+    durations = np.array([1800.0, 1800.0])
+
+    def __len__(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize(
+    "parts, rows",
+    [
+        ([("model", 1000, 10)], []),
+        ([("encoder", 600, 600), ("projector", 400, 400)], []),
+        ([("encoder", 900, 0), ("projector", 100, 100)], ["encoder", "projector"]),
+    ],
+)
+def test_parts_have_rows_where_there_are_several_and_not_all_is_trained(parts, rows, capsys):
+    summarize(
+        Outlook(
+            model="a model", parameters=parts, training=Hour(), streamed=False, evaluation={},
+            tests={}, steps=3, batches_per_epoch=2, padding=0.01, device="CPU",
+            seconds_per_step=20.0, peak_bytes=2.0**30,
+        )
+    )  # fmt: skip
+    said = capsys.readouterr().out
+    shown = [line.split("│")[1].strip() for line in said.splitlines() if line.startswith("│")]
+    assert shown[1 : 1 + len(rows)] == rows and shown[1 + len(rows)] == "training"
+    assert f"a model: 1,000 parameters, {sum(part[2] for part in parts):,} trained" in said
+    assert "1.0 minutes of training" in said and "2 utterances, 1.00 h" in said
