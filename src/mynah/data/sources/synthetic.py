@@ -210,7 +210,7 @@ def _speak(
 
     what = "training" if split == grammar.TRAIN else "evaluation"
     with (
-        progress(f"Speaking the {what} sentences", total, "sentences") as advance,
+        progress(f"Synthesizing the {what} sentences", total, "sentences") as advance,
         concurrent.futures.ThreadPoolExecutor(processes) as pool,
     ):
         futures = [pool.submit(one, number) for number in parts]

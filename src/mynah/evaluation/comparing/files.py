@@ -140,7 +140,7 @@ _READ = frozenset(
     {
         "id", "audio_filepath", "text", "pred_text", "hypothesis", "reference", "duration",
         "duration_seconds", "speaker", "language", "split", "error", "columns", "measured",
-        "alignment", "reference_normalized", "hypothesis_normalized",
+        "alignment", "reference_normalized", "hypothesis_normalized", "time",
     }
 )  # fmt: skip
 
