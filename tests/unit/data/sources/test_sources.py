@@ -237,7 +237,8 @@ def test_the_folder_above_or_the_tree_itself_can_be_given(tmp_path):
 
 
 def test_the_real_sample_of_librispeech_is_read(tmp_path):
-    path = real_corpus("librispeech_sample")
+    path = tmp_path / "sample"  # a copy, for the list of who is held out is written beside a corpus
+    shutil.copytree(real_corpus("librispeech_sample"), path)
     config = settings(
         tmp_path, dataset_name="librispeech", path=str(path), train_splits=["train-clean-5"],
         eval_splits=None, eval_fraction=0.4,
