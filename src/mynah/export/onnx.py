@@ -66,10 +66,7 @@ class Onnx(Target):
         check_ctc(family, self.name)
 
     def plain(self, family: Family) -> Family:
-        ctc = of_ctc(family)
-        ctc.decode_greedily()
-        ctc.model.set_attn_implementation("eager")
-        return ctc
+        return as_traced(family)
 
     def write(self, family: Family, folder: Path, dtype: str) -> None:
         ctc = of_ctc(family)
@@ -121,6 +118,14 @@ def of_ctc(family: Family) -> CTC:
 
     assert isinstance(family, CTC)
     return family
+
+
+def as_traced(family: Family) -> CTC:
+    """A CTC model as its graph is made: greedy, its attention written out, which alone exports."""
+    ctc = of_ctc(family)
+    ctc.decode_greedily()
+    ctc.model.set_attn_implementation("eager")
+    return ctc
 
 
 def single_inputs(family: CTC, audio: np.ndarray) -> tuple[dict[str, torch.Tensor], int]:

@@ -16,6 +16,7 @@ from mynah.export.onnx import (
     BUILDER,
     FILE,
     ONNXRUNTIME,
+    as_traced,
     check_ctc,
     of_ctc,
     traced_clip,
@@ -79,10 +80,7 @@ class SherpaOnnx(Target):
             )
 
     def plain(self, family: Family) -> Family:
-        ctc = of_ctc(family)
-        ctc.decode_greedily()
-        ctc.model.set_attn_implementation("eager")
-        return ctc
+        return as_traced(family)
 
     def write(self, family: Family, folder: Path, dtype: str) -> None:
         import torch
