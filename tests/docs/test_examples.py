@@ -61,8 +61,9 @@ def test_the_one_for_a_training_prints_what_its_results_say(workplace, folder):
     report = re.search(r"^report: (.*)$", printed, re.MULTILINE)
     assert report
     results = json.loads((folder / report[1]).with_name("results.json").read_text())
-    (split,) = results["evaluations"]
-    assert f"{split}: wer {results['evaluations'][split]['wer']:.4f} [" in printed
+    assert list(results["evaluations"]) == ["validation", "test"]
+    for split, measured in results["evaluations"].items():
+        assert f"{split}: wer {measured['wer']:.4f} [" in printed
 
 
 @pytest.mark.long
