@@ -1,19 +1,16 @@
-"""A real SLURM of one node on this machine, started and stopped by whoever runs the tests.
-
-Debian's and Ubuntu's packages are fetched with apt-get into a folder and unpacked there: nothing is
-installed, and nothing of it needs root.
-"""
+"""A real SLURM of one node on this machine, started and stopped by whoever runs the tests."""
 
 from __future__ import annotations
 
 import getpass
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
+
+from debian_packages import UnavailableError, unpacked
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins")
 _START_SECONDS = 60
@@ -50,10 +47,6 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
 
-class UnavailableError(Exception):
-    """There is no SLURM to be had here."""
-
-
 class OneNodeSlurm:
     """Fetches, configures and starts SLURM.
 
@@ -66,7 +59,7 @@ class OneNodeSlurm:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        root = _unpacked(folder)
+        root = unpacked(PACKAGES, folder)
         libraries = next(iter(root.glob("usr/lib/*/slurm*/..")), None)
         if libraries is None:
             raise UnavailableError("the packages hold no plugins")
@@ -155,28 +148,6 @@ class OneNodeSlurm:
             words, cwd=folder, env=environment, check=True, timeout=30, text=True,
             stdout=subprocess.PIPE,
         ).stdout  # fmt: skip
-
-
-def _unpacked(folder: Path) -> Path:
-    """Fetch the packages with what they need, and unpack them."""
-    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        raise UnavailableError("SLURM's packages need apt-get")
-    apt = folder / "apt"
-    for name in ("lists", "archives"):
-        (apt / name / "partial").mkdir(parents=True)
-    common = ["apt-get", "--quiet=2", "-o", f"Dir::State::Lists={apt / 'lists'}"]
-    common += ["-o", f"Dir::Cache={apt}", "-o", "Debug::NoLocking=1"]
-    fetch = ["install", "--yes", "--no-install-recommends", "--download-only", "--reinstall"]
-    for words in (["update"], [*fetch, *PACKAGES]):
-        done = subprocess.run([*common, *words], capture_output=True, text=True, timeout=120)
-        if done.returncode != 0:
-            raise UnavailableError(
-                f"SLURM's packages cannot be fetched: {done.stderr.strip()[-300:]}"
-            )
-    root = folder / "root"
-    for package in (apt / "archives").glob("*.deb"):
-        subprocess.run(["dpkg", "-x", str(package), str(root)], check=True)
-    return root
 
 
 def _free_port() -> int:

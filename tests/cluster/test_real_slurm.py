@@ -10,7 +10,8 @@ from pathlib import Path
 
 import page_corpora
 import pytest
-from one_node_slurm import OneNodeSlurm, UnavailableError
+from debian_packages import UnavailableError
+from one_node_slurm import OneNodeSlurm
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "cli"))
 

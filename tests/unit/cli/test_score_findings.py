@@ -80,7 +80,9 @@ def test_the_files_for_sclite_hold_what_was_scored_and_score_the_same(manifest, 
         "yes (bob-c_1_.wav)",
     ]
     assert (folder / "hyp.trn").read_text().splitlines()[2] == " (bob-c_1_.wav)"
-    ctm = [line.split() for line in (folder / "hyp.ctm").read_text().splitlines()]
+    said, *lines = (folder / "hyp.ctm").read_text().splitlines()
+    assert said.startswith(";;") and "spread evenly" in said
+    ctm = [line.split() for line in lines]
     assert ctm[0] == ["ann-a.wav", "1", "0.000", "0.667", "call"]
     assert all(re.fullmatch(r"\d+\.\d{3}", cell) for row in ctm for cell in row[2:4])
     assert [row[4] for row in ctm] == ["call", "hanna", "berg", "turn", "it", "of", "now"]

@@ -171,11 +171,12 @@ def described(key: str, reference: str, text: str, row: Mapping[str, Any]) -> Hy
 
 
 def _speaker(key: str, file: str) -> str | None:
-    """The speaker in an id of a TRN file, which sclite takes from before its last hyphen."""
+    """The speaker in an id of a TRN file, as ``sclite -i spu_id`` takes it: what stands before the
+    first hyphen, or where there is none before the first underscore."""
     if not file.lower().endswith(".trn"):
         return None
-    name = re.split(r"[-_]", key, maxsplit=1)[0]
-    return name if name != key else None
+    name, sign, _ = key.partition("-" if "-" in key else "_")
+    return name if sign and name else None
 
 
 def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> list[Hypothesis]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,9 @@ from mynah.evaluation.normalize import get_normalizer
 from mynah.files import write_text
 
 _NO_SPEAKER = "unknown"
+# What sclite reads as alternatives, no word, a label or a comment, as the letters of full width.
+_LITERAL = str.maketrans("{}@<>;*", "｛｝＠＜＞；＊")
+_SPREAD = ";; the words of an utterance are spread evenly over it: their times are not known\n"
 
 
 def write_system(folder: Path, system: System, normalizer: str) -> list[Path]:
@@ -20,10 +24,12 @@ def write_system(folder: Path, system: System, normalizer: str) -> list[Path]:
     known, and ``manifest.jsonl``.
 
     sclite's files (SCTK's ``doc/infmts.htm``) hold the texts as the normaliser leaves them, since
-    sclite has none; the leaderboard's manifest (``normalizer/eval_utils.py`` of
-    ``huggingface/open_asr_leaderboard``) holds them as they were written. The words of the CTM
-    file are spread evenly over their utterance, which a hypothesis has no times inside of: each
-    is scored in its own segment of the STM file.
+    sclite has none, with the signs that mean something to it replaced by those of full width: no
+    word more or less is right by that. It counts upper and lower case alike without ``-s``. The
+    leaderboard's manifest (``normalizer/eval_utils.py`` of ``huggingface/open_asr_leaderboard``)
+    holds the texts as they were written. The words of the CTM file are spread evenly over their
+    utterance, which a hypothesis has no times inside of, and the file says so: each is scored in
+    its own segment of the STM file.
 
     Args:
         folder: Made where it is missing; files in it are replaced.
@@ -36,8 +42,8 @@ def write_system(folder: Path, system: System, normalizer: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     normalize = get_normalizer(normalizer)
     utterances = system.hypotheses
-    references = [normalize(one.reference, one.language) for one in utterances]
-    texts = [normalize(one.text, one.language) for one in utterances]
+    references = [_literal(normalize(one.reference, one.language)) for one in utterances]
+    texts = [_literal(normalize(one.text, one.language)) for one in utterances]
     ids = _ids(utterances)
     files = {
         "ref.trn": (f"{text} ({key})\n" for text, key in zip(references, ids, strict=True)),
@@ -46,8 +52,8 @@ def write_system(folder: Path, system: System, normalizer: str) -> list[Path]:
     }
     if all(one.duration_seconds > 0 for one in utterances):
         files |= {
-            "ref.stm": _stm(utterances, references, ids),
-            "hyp.ctm": _ctm(utterances, texts, ids),
+            "ref.stm": _in_order(ids, _stm(utterances, references, ids)),
+            "hyp.ctm": itertools.chain([_SPREAD], _in_order(ids, _ctm(utterances, texts, ids))),
         }
     for name, lines in files.items():
         write_text(folder / name, lines)
@@ -68,7 +74,18 @@ def _ids(utterances: Sequence[Hypothesis]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[\s()]+", "_", text)
+    return re.sub(r"[\s();]+", "_", text)
+
+
+def _literal(text: str) -> str:
+    """A text whose words sclite takes as they are."""
+    return " ".join(text.split()).translate(_LITERAL)
+
+
+def _in_order(ids: Sequence[str], entries: Iterator[str]) -> Iterator[str]:
+    """What is written of each utterance, by the ids' bytes: sclite goes through both files once."""
+    rows = sorted(zip(ids, entries, strict=True), key=lambda row: row[0].encode())
+    return (entry for _, entry in rows)
 
 
 def _stm(
@@ -82,11 +99,12 @@ def _stm(
 def _ctm(
     utterances: Sequence[Hypothesis], texts: Sequence[str], ids: Sequence[str]
 ) -> Iterator[str]:
-    for one, text, key in sorted(zip(utterances, texts, ids, strict=True), key=lambda row: row[2]):
+    for one, text, key in zip(utterances, texts, ids, strict=True):
         words = text.split()
         each = one.duration_seconds / max(len(words), 1)
-        for number, word in enumerate(words):
-            yield f"{key} 1 {number * each:.3f} {each:.3f} {word}\n"
+        yield "".join(
+            f"{key} 1 {number * each:.3f} {each:.3f} {word}\n" for number, word in enumerate(words)
+        )
 
 
 def _manifest(utterances: Sequence[Hypothesis]) -> Iterator[str]:

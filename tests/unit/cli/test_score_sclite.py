@@ -1,0 +1,105 @@
+"""The files that ``mynah score --write`` makes, as NIST's own sclite reads and counts them."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from debian_packages import UnavailableError
+from sclite import counted, find_sclite
+
+from mynah.cli.main import main
+
+# To sclite an alternative, no word, a subset's label, a comment, and what stands for a deletion.
+SIGNS = ("{", "um/uh", "}", "@", "<o,f0>", ";;", "***", "(breath)", "ÄRGER", "a-")
+
+
+@pytest.fixture(scope="module")
+def sclite(tmp_path_factory):
+    try:
+        return find_sclite(tmp_path_factory.mktemp("sctk"))
+    except UnavailableError as reason:
+        pytest.skip(str(reason))
+
+
+def written(tmp_path, monkeypatch, capsys, rows: list[dict]) -> dict:
+    """Score a manifest, write the files into ``out``; what was counted."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = ["manifest.jsonl", "--normalizer", "none", "--write", "out", "--json"]
+    assert main(["score", *asked]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def utterance(key: str, speaker: str, text: str, recognized: str) -> dict:
+    return {
+        "audio_filepath": key, "speaker": speaker, "duration": 3.0, "text": text,
+        "pred_text": recognized,
+    }  # fmt: skip
+
+
+def with_errors(words: list[str], rng: random.Random) -> list[str]:
+    """An error in some words, each between words that are right: no alignment is in doubt."""
+    found = []
+    for place, word in enumerate(words):
+        kind = rng.choice(("right", "sub", "del", "ins")) if place % 3 == 1 else "right"
+        found += {"right": [word], "sub": ["another"], "del": [], "ins": [word, "more"]}[kind]
+    return found
+
+
+def test_sclite_counts_of_each_speaker_what_we_count(tmp_path, monkeypatch, capsys, sclite):
+    rng = random.Random(0)
+    vocabulary = [f"w{number}" for number in range(100)]
+    rows = []
+    # Not in the order of their ids, in which sclite goes through files of times.
+    for number in range(60):
+        words = rng.sample(vocabulary, rng.randint(1, 12))
+        speaker = f"speaker_{rng.choice((10, 9, 100, 1))}"
+        recognized = " ".join(with_errors(words, rng)) if number % 9 else ""
+        rows.append(utterance(f"{number * 7 % 60}.wav", speaker, " ".join(words), recognized))
+    rows.append(utterance("silence.wav", "Speaker_1", "", "another word"))
+    ours = written(tmp_path, monkeypatch, capsys, rows)
+    by_speaker = {one["name"]: one for one in ours["groups"]["speaker"]["groups"]}
+    assert len(by_speaker) == 5 and min(ours["substitutions"], ours["insertions"]) > 5
+    for reference, hypothesis in (("ref.trn", "hyp.trn"), ("ref.stm", "hyp.ctm")):
+        its = counted(sclite, tmp_path / "out" / reference, tmp_path / "out" / hypothesis)
+        assert set(its) == {"Sum", *by_speaker}
+        for name, mine in {"Sum": ours, **by_speaker}.items():
+            for count in ("words", "substitutions", "deletions", "insertions"):
+                assert getattr(its[name], count) == mine[count], (hypothesis, name, count)
+        assert its["Sum"].utterances == 61
+
+
+def test_words_that_mean_something_to_sclite_are_words(tmp_path, monkeypatch, capsys, sclite):
+    rows = []
+    for number, sign in enumerate(SIGNS):
+        for place, text in enumerate((f"{sign} one two", f"one {sign} two", f"one two {sign}")):
+            key = f";;{number}-{place}"
+            rows += [
+                utterance(f"{key}-right", "ann", text, text),
+                utterance(f"{key}-missed", "ann", text, "one two"),
+                utterance(f"{key}-made up", ";;bob", "one two", text),
+            ]
+    ours = written(tmp_path, monkeypatch, capsys, rows)
+    texts = 3 * len(SIGNS)
+    assert (ours["words"], ours["deletions"], ours["insertions"]) == (8 * texts, texts, texts)
+    for reference, hypothesis in (("ref.trn", "hyp.trn"), ("ref.stm", "hyp.ctm")):
+        its = counted(sclite, tmp_path / "out" / reference, tmp_path / "out" / hypothesis)["Sum"]
+        assert its.utterances == 3 * texts, hypothesis
+        assert (its.words, its.right) == (8 * texts, 7 * texts), hypothesis
+        assert (its.substitutions, its.deletions, its.insertions) == (0, texts, texts)
+
+
+def test_a_speaker_in_an_id_is_the_one_that_sclite_takes(tmp_path, monkeypatch, capsys, sclite):
+    monkeypatch.chdir(tmp_path)
+    ids = ("a_b-c", "a-b-c", "a-b_c", "a_b_c", "a_-1", "cmh_sa01")
+    lines = "".join(f"one two ({key})\n" for key in ids)
+    for name in ("ref.trn", "hyp.trn"):
+        (tmp_path / name).write_text(lines)
+    assert main(["score", "ref.trn", "hyp.trn", "--json"]) == 0
+    groups = json.loads(capsys.readouterr().out)["groups"]["speaker"]["groups"]
+    its = counted(sclite, tmp_path / "ref.trn", tmp_path / "hyp.trn")
+    assert {one["name"]: one["words"] for one in groups} == {
+        name: one.words for name, one in its.items() if name != "Sum"
+    }
