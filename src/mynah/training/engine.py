@@ -157,7 +157,8 @@ class MynahTrainer(Trainer, Generic[Key]):
     ) -> Any:
         """The batches of the next step, which are not waited for without end."""
         step = self.state.global_step
-        if step >= self.job.steps_total:  # it resumes from its last step
+        # It resumes from its last step, or from where it stopped early.
+        if step >= self.job.steps_total or self.measurer.out_of_patience:
             self.control.should_training_stop = True
             return [], None
         batches = self.feed.ahead(epoch_iterator, step)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic
 
-from mynah import distributed
+from mynah import console, distributed
 from mynah.config.best_metric import best_metric, greater_is_better
 from mynah.config.plugins.metrics import METRICS
 from mynah.data.positions import Key
@@ -59,6 +59,7 @@ class Measurer(Generic[Key]):
         self._pending = False
         self._scores: dict[str, float] = {}
         self._scores_step = -1
+        self._no_better = 0  # evaluations in a row, up to the last one
         self.interrupted = False
 
     @property
@@ -68,11 +69,18 @@ class Measurer(Generic[Key]):
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds of it."""
-        return {"pending_evaluation": self._pending}
+        return {"pending_evaluation": self._pending, "no_better": self._no_better}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`state` gave."""
         self._pending = state["pending_evaluation"]
+        self._no_better = state.get("no_better", 0)  # a checkpoint of before has none
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether ``training.early_stopping_patience`` evaluations in a row improved nothing."""
+        patience = self._job.config.training.early_stopping_patience
+        return patience is not None and self._no_better >= patience
 
     def scores_at(self, step: int) -> dict[str, float]:
         """The scores of a step; empty where it was not measured."""
@@ -138,6 +146,10 @@ class Measurer(Generic[Key]):
         best = trainer.state.best_metric
         sign = -1.0 if greater_is_better(self._job.config) else 1.0
         improved = not math.isnan(value) and (best is None or sign * value < sign * best)
+        # As transformers' EarlyStoppingCallback counts.
+        threshold = self._job.config.training.early_stopping_threshold
+        counts = improved and (best is None or abs(value - best) > threshold)
+        self._no_better = 0 if counts else self._no_better + 1
         if improved:
             trainer.state.best_metric = value
             trainer.state.best_global_step = trainer.state.global_step
@@ -145,6 +157,19 @@ class Measurer(Generic[Key]):
                 trainer.control.should_save = True
         if distributed.rank() == 0:
             say_scores(trainer.state.global_step, metrics, best=improved)
+        if self.out_of_patience:
+            self._stop_early()
+
+    def _stop_early(self) -> None:
+        """End the training here, as its last step would, with a checkpoint."""
+        control = self._trainer.control
+        control.should_save = control.should_training_stop = True
+        if distributed.rank() == 0 and self._trainer.state.global_step < self._job.steps_total:
+            console.say(
+                f"Stopping early: {self._no_better} evaluation(s) in a row did not improve on "
+                f"step {self._trainer.state.best_global_step or 0:,} "
+                "(training.early_stopping_patience)"
+            )
 
     def _best_name(self, metrics: Mapping[str, float]) -> str:
         """The name of what checkpoints are compared by, among an evaluation's numbers."""

@@ -23,6 +23,13 @@ def check_best_model(checker: Checker) -> None:
             else "training.eval_strategy=no",
         )
         return
+    if training.early_stopping_patience is not None and not evaluates:
+        checker.wrong(
+            "training.early_stopping_patience",
+            "To stop when nothing gets better, it has to be measured: training.eval_strategy is "
+            "no.",
+            "training.early_stopping_patience=null",
+        )
     if training.save_strategy == "best" and not evaluates:
         checker.wrong(
             "training.save_strategy",

@@ -266,6 +266,22 @@ class TrainingConfig:
     greater_is_better: bool | None = setting(
         None, "Direction of metric_for_best_model; null: the metric's own.", nature=Nature.STEP
     )
+    early_stopping_patience: int | None = setting(
+        None,
+        "Stop after so many evaluations in a row without a better metric_for_best_model; null: "
+        "never. The learning rate does not know of it: with a schedule that ends at 0 the best "
+        "often comes late.",
+        nature=Nature.LENGTH,
+        unit="evaluations",
+        minimum=1,
+    )
+    early_stopping_threshold: float = setting(
+        0.0,
+        "How much better than the best before an evaluation has to be to count for "
+        "early_stopping_patience, in the metric's own unit (0.01 of wer: one point).",
+        nature=Nature.LENGTH,
+        minimum=0.0,
+    )
     seed: int = setting(
         42,
         "Seed of weights, order and augmentation.",

@@ -43,6 +43,15 @@ def test_the_schemas_own_defaults_pass():
 RULES = [
     ({"training__bf16": True, "training__fp16": True}, "exclude each other", "training.fp16=false"),
     ({"training__eval_strategy": "no"}, "saved and measured", "load_best_model_at_end=false"),
+    (
+        {
+            "training__eval_strategy": "no",
+            "training__load_best_model_at_end": False,
+            "training__early_stopping_patience": 3,
+        },
+        "has to be measured",
+        "early_stopping_patience=null",
+    ),
     ({"training__save_strategy": "no"}, "saved and measured", "load_best_model_at_end=false"),
     ({"training__save_strategy": "epoch"}, "goes with measuring", "save_strategy=steps"),
     ({"training__eval_steps": 30, "training__save_steps": 100}, "not a multiple", "save_steps=90"),
