@@ -8,7 +8,7 @@ import importlib
 import io
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,10 @@ from mynah.errors import UserError
 from mynah.files import display_path
 
 if TYPE_CHECKING:
-    from mynah.runs.listing import ListedRun, Rate
+    from mynah.runs.listing import ListedRun
+    from mynah.runs.rates import Change
+
+    Changes = Mapping[tuple[Path, str], Change]  # of runs and their splits
 
 _COMMAND = "mynah runs"
 _ACTIONS = {"tag": "mynah.cli.runs_tag", "remove": "mynah.cli.runs_remove"}
@@ -82,13 +85,13 @@ def _list(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
 
     folder = Path(parsed.folder).expanduser()
     runs = _wanted(parsed, folder)
-    baseline = None if parsed.baseline is None else _baseline(Path(parsed.baseline).expanduser())
     others: list[ListedRun] = []
     if parsed.best:
         runs, others = best_first(runs, parsed.split)
     every = [*runs, *others]
     names = differing(every)
-    _show(parsed, folder, every, names, baseline)
+    changes = None if parsed.baseline is None else _changes(parsed.baseline, every)
+    _show(parsed, folder, every, names, changes)
     if len(names) > _SHOWN_SETTINGS:
         more = len(names) - _SHOWN_SETTINGS
         console.say(f"They differ in {more} settings more; --csv FILE and --page FILE have all.")
@@ -96,16 +99,16 @@ def _list(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
         console.say(
             f"{len(others)} of them, at the end, were measured on other utterances, or not at all."
         )
-    if baseline is not None:
-        console.say("Whether a change is chance says  mynah compare RUN ANOTHER")
+    if changes:
+        console.say(_note(list(changes.values())))
     if parsed.csv:
         target = Path(parsed.csv).expanduser()
-        _write_csv(target, every, names, baseline)
+        _write_csv(target, every, names, changes)
         console.say(f"Table: {display_path(target)}")
     if parsed.page:
         target = Path(parsed.page).expanduser()
         command = shlex.join([*_COMMAND.split(), *arguments])
-        page = runs_page(every, names, folder=folder, command=command, baseline=baseline)
+        page = runs_page(every, names, folder=folder, command=command, changes=changes)
         target.parent.mkdir(parents=True, exist_ok=True)
         write_text(target, [page])
         console.say(f"Page: {display_path(target)}")
@@ -137,22 +140,38 @@ def _wanted(parsed: argparse.Namespace, folder: Path) -> list[ListedRun]:
     return runs
 
 
-def _baseline(directory: Path) -> dict[str, Rate]:
-    """The rates of a run, by split.
+def _changes(typed: str, runs: Sequence[ListedRun]) -> Changes:
+    """What the rates of runs are more than those of a run, by run and split; of the run itself
+    and of those on other utterances nothing.
 
     Raises:
         UserError: It was not measured.
     """
-    from mynah.runs.listing import read_run
+    from mynah.evaluation.comparing.baseline_run import BaselineRun
 
-    rates = {rate.split: rate for rate in read_run(directory).rates}
-    if not rates:
-        raise UserError(
-            f"{directory} was not measured.",
-            where=f"--baseline {directory}",
-            fix="name a run's directory that has evaluation/results.json",
-        )
-    return rates
+    baseline = BaselineRun(Path(typed).expanduser())
+    return {
+        (run.directory, rate.split): change
+        for run in runs
+        if not baseline.is_run(run)
+        for rate in run.rates
+        if (change := baseline.change(run, rate)) is not None
+    }
+
+
+def _note(changes: Sequence[Change]) -> str:
+    """What the changes are, in a sentence or two."""
+    paired = sum(one.paired for one in changes)
+    kept = "what their runs recognized is not kept"
+    if not paired:
+        return f"Changes are differences of two values, unpaired: {kept}."
+    said = "Changes are of the same utterances, paired, each with its own 95 % interval"
+    if paired > 1:
+        said += ", not corrected for being many"
+    said += "; mynah compare RUN ANOTHER  says more."
+    if paired < len(changes):
+        said += f" {len(changes) - paired} are unpaired: {kept}."
+    return said
 
 
 def _show(
@@ -160,7 +179,7 @@ def _show(
     folder: Path,
     runs: Sequence[ListedRun],
     names: Sequence[str],
-    baseline: dict[str, Rate] | None,
+    changes: Changes | None,
 ) -> None:
     from mynah import console
 
@@ -180,13 +199,15 @@ def _show(
             "split",
             f"{label} [95 % interval]",
             *(["base"] if based else []),
-            *(["change"] if baseline else []),
+            *(["change"] if changes is not None else []),
         ],
         [
-            _cells(run, folder, shown, parsed.split, tags=tags, based=based, baseline=baseline)
+            _cells(run, folder, shown, parsed.split, tags=tags, based=based, changes=changes)
             for run in runs
         ],
     )
+    if based and any(rate.base_change is not None for run in runs for rate in run.rates):
+        console.say("In parentheses behind a base's rate: what tuning changed, paired.")
     for run in runs:
         if run.notes.note:
             console.say(f"{run.name(folder)}: {run.notes.note}")
@@ -233,7 +254,7 @@ def _cells(
     *,
     tags: bool,
     based: bool,
-    baseline: dict[str, Rate] | None,
+    changes: Changes | None,
 ) -> list[str]:
     from mynah.config.values import typed
 
@@ -244,9 +265,9 @@ def _cells(
     cells += [typed(run.settings.get(name)) if run.settings else "–" for name in names]
     cells += ["–", "–"] if rate is None else [rate.split, rate.shown]
     cells += ["–" if rate is None else rate.base_shown] if based else []
-    if baseline:
-        change = math.nan if rate is None else rate.change_from(baseline.get(rate.split))
-        cells.append("–" if rate is None or math.isnan(change) else rate.points(change))
+    if changes is not None:
+        change = None if rate is None else changes.get((run.directory, rate.split))
+        cells.append("–" if rate is None or change is None else rate.changed(change))
     return cells
 
 
@@ -254,7 +275,7 @@ def _write_csv(
     target: Path,
     runs: Sequence[ListedRun],
     names: Sequence[str],
-    baseline: dict[str, Rate] | None,
+    changes: Changes | None,
 ) -> None:
     """A line a run and split; shares as fractions."""
     from mynah.config.values import typed
@@ -264,7 +285,9 @@ def _write_csv(
     writer = csv.writer(content)
     columns = ["run", "status", "started", "minutes", "tags", "note", "data", "model", *names]
     measured = ["split", "metric", "value", "low", "high", "base", "base_utterances"]
-    measured += ["change"] if baseline else []
+    measured += ["base_change", "base_change_low", "base_change_high"]
+    compared = ["change", "change_low", "change_high", "change_p_value", "change_paired"]
+    measured += compared if changes is not None else []
     writer.writerow([*columns, *measured])
     for run in runs:
         cells = [
@@ -281,12 +304,20 @@ def _write_csv(
         for rate in run.rates:
             numbers = [rate.value, rate.low, rate.high, rate.base]
             found = [*map(_number, numbers), str(rate.base_utterances or "")]
-            if baseline:
-                found.append(_number(rate.change_from(baseline.get(rate.split))))
+            found += _numbers(rate.base_change)[:3]
+            if changes is not None:
+                found += _numbers(changes.get((run.directory, rate.split)))
             writer.writerow([*cells, rate.split, rate.label, *found])
         if not run.rates:
             writer.writerow([*cells, *("" for _ in measured)])
     write_text(target, [content.getvalue()])
+
+
+def _numbers(change: Change | None) -> list[str]:
+    if change is None:
+        return [""] * 5
+    numbers = (change.value, change.low, change.high, change.p_value)
+    return [*map(_number, numbers), "yes" if change.paired else "no"]
 
 
 def _number(value: float) -> str:

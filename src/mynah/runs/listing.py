@@ -16,78 +16,13 @@ import yaml
 from mynah.config.settings import all_settings
 from mynah.files import read_json
 from mynah.runs.notes import Notes, read_notes
+from mynah.runs.rates import Change, Rate
 from mynah.runs.record import RECORD, read_record
 
 _CONFIG = "config.yaml"
 _RESULTS = Path("evaluation", "results.json")
 # Where a run lies, and what it is called: no two runs agree in it.
 _OF_ONE_RUN = {"training.output_dir", "training.run_name", "training.logging_dir"}
-
-
-@dataclass(frozen=True)
-class Rate:
-    """One metric of one split of a run.
-
-    Attributes:
-        split: The split.
-        corpus: Its fingerprint: the same fingerprint, the same utterances.
-        label: The metric, as ``WER``.
-        value: Its value.
-        low: Of its 95 % interval; NaN where there is none.
-        high: The other end.
-        percent: Whether it is shown in per cent.
-        greater_is_better: Its direction.
-        base: The same of the untuned base; NaN where it was not measured.
-        base_utterances: How many utterances that is of, where it is not of all; else 0.
-    """
-
-    split: str
-    corpus: str
-    label: str
-    value: float
-    low: float
-    high: float
-    percent: bool
-    greater_is_better: bool
-    base: float = math.nan
-    base_utterances: int = 0
-
-    @property
-    def shown(self) -> str:
-        """``7.41 [6.02, 8.93]``."""
-        text = self.number(self.value)
-        if math.isnan(self.low) or math.isnan(self.high):
-            return text
-        return f"{text} [{self.number(self.low)}, {self.number(self.high)}]"
-
-    @property
-    def ends(self) -> str:
-        """Its interval in words; a dash where there is none."""
-        if math.isnan(self.low) or math.isnan(self.high):
-            return "–"
-        return f"{self.number(self.low)} to {self.number(self.high)}"
-
-    @property
-    def base_shown(self) -> str:
-        """The base's value, with the number of utterances where it is of a sample."""
-        if math.isnan(self.base):
-            return "–"
-        part = f" ({self.base_utterances:,} utterances)" if self.base_utterances else ""
-        return self.number(self.base) + part
-
-    def number(self, value: float) -> str:
-        """A value of the metric without its unit."""
-        return f"{(100 if self.percent else 1) * value:.2f}"
-
-    def points(self, change: float) -> str:
-        """A difference of two values, with its sign."""
-        return f"{(100 if self.percent else 1) * change:+.2f}"
-
-    def change_from(self, other: Rate | None) -> float:
-        """What this is more than another of the same metric on the same utterances, else NaN."""
-        if other is None or (other.corpus, other.label) != (self.corpus, self.label):
-            return math.nan
-        return self.value - other.value
 
 
 @dataclass(frozen=True)
@@ -232,6 +167,7 @@ def _rates(file: Path) -> list[Rate]:
         if not isinstance(first, dict) or not isinstance(first.get("value"), int | float):
             continue
         base = bases.get(split) if isinstance(bases, dict) else None
+        tuned = _value(base, f"as_scored.metrics.{name}")
         made.append(
             Rate(
                 str(split),
@@ -242,11 +178,25 @@ def _rates(file: Path) -> list[Rate]:
                 _number(first.get("high")),
                 bool(first.get("percent", True)),
                 bool(first.get("greater_is_better", False)),
-                _number(_value(base, f"as_scored.metrics.{name}.base")),
+                name,
+                _number(_value(tuned, "base")),
                 _part(base),
+                _change(tuned),
             )
         )
     return made
+
+
+def _change(tuned: Any) -> Change | None:
+    """What tuning changed, as it was compared on the same utterances."""
+    difference = _number(_value(tuned, "difference"))
+    if math.isnan(difference):
+        return None
+    p_value = _number(_value(tuned, "p_value"))
+    if _value(tuned, "informative") is False:
+        return Change(difference, p_value=p_value)
+    low, high = (_number(_value(tuned, end)) for end in ("low", "high"))
+    return Change(difference, low, high, p_value)
 
 
 def _part(base: Any) -> int:

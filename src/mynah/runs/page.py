@@ -11,7 +11,13 @@ from mynah.config.values import typed
 from mynah.pages.document import Section, document
 from mynah.pages.markup import Markup, join, tag
 from mynah.pages.tables import Cell, Heading, sortable
-from mynah.runs.listing import ListedRun, Rate
+from mynah.runs.listing import ListedRun
+from mynah.runs.rates import Change, Rate
+
+_BASE = (
+    "the same metric of the untuned base, and what tuning changed, paired, with its 95 % interval"
+)
+_CHANGE = "from the baseline run in points, paired by utterances, with its 95 % interval"
 
 
 def runs_page(
@@ -20,7 +26,7 @@ def runs_page(
     *,
     folder: Path,
     command: str,
-    baseline: Mapping[str, Rate] | None = None,
+    changes: Mapping[tuple[Path, str], Change] | None = None,
 ) -> str:
     """The page as text.
 
@@ -29,7 +35,8 @@ def runs_page(
         names: The settings that differ.
         folder: Where they lie.
         command: That made it.
-        baseline: The rates of the run that others are compared with, by split.
+        changes: What rates are more than those of another run, by directory and split; None:
+            they were not compared with one.
     """
     about = tag("pre", tag("code", command), tabindex="0")
     return document(
@@ -38,7 +45,7 @@ def runs_page(
         created=datetime.now(UTC),
         about=[" · ", tag("code", str(folder))],
         sections=[
-            Section("All runs", "runs", _table(runs, names, folder, baseline)),
+            Section("All runs", "runs", _table(runs, names, folder, changes)),
             Section("List them again", "about", about),
         ],
         style="",
@@ -50,7 +57,7 @@ def _table(
     runs: Sequence[ListedRun],
     names: Sequence[str],
     folder: Path,
-    baseline: Mapping[str, Rate] | None,
+    changes: Mapping[tuple[Path, str], Change] | None,
 ) -> Markup:
     headings = [
         Heading("run", text=True),
@@ -64,15 +71,15 @@ def _table(
         Heading("metric", text=True),
         Heading("value"),
         Heading("95 % interval"),
-        Heading("base", title="the same metric of the untuned base, where it was measured"),
-        *([Heading("change", title="from the baseline run, in points")] if baseline else []),
+        Heading("base", title=_BASE),
+        *([Heading("change", title=_CHANGE)] if changes is not None else []),
         *(Heading(name, text=True) for name in names),
         Heading("note", text=True),
     ]
     rows: list[list[Cell | str]] = []
     for run in runs:
         rates: Sequence[Rate | None] = run.rates or [None]
-        rows += [_row(run, rate, names, folder, baseline) for rate in rates]
+        rows += [_row(run, rate, names, folder, changes) for rate in rates]
     label = f"Runs in {folder}"
     note = "A line a run and split; a click on a heading sorts."
     return join(
@@ -85,7 +92,7 @@ def _row(
     rate: Rate | None,
     names: Sequence[str],
     folder: Path,
-    baseline: Mapping[str, Rate] | None,
+    changes: Mapping[tuple[Path, str], Change] | None,
 ) -> list[Cell | str]:
     started = "" if run.started is None else f"{run.started:%Y-%m-%d %H:%M}"
     minutes = Cell("–", "") if math.isnan(run.minutes) else Cell(f"{run.minutes:.1f}", run.minutes)
@@ -100,9 +107,8 @@ def _row(
     ]
     if rate is None:
         cells += ["–", "–", Cell("–", ""), "–", Cell("–", "")]
-        cells += [Cell("–", "")] if baseline else []
+        cells += [Cell("–", "")] if changes is not None else []
     else:
-        change = rate.change_from((baseline or {}).get(rate.split))
         base = Cell(rate.base_shown, "" if math.isnan(rate.base) else rate.base)
         cells += [
             rate.split,
@@ -111,7 +117,9 @@ def _row(
             rate.ends,
             base,
         ]
-        if baseline:
-            cells.append(Cell("–", "") if math.isnan(change) else Cell(rate.points(change), change))
+        if changes is not None:
+            change = changes.get((run.directory, rate.split))
+            none = Cell("–", "")
+            cells.append(none if change is None else Cell(rate.changed(change), change.value))
     settings = [typed(run.settings.get(name)) if run.settings else "–" for name in names]
     return [*cells, *settings, run.notes.note]

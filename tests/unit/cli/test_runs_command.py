@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from browser import on_a_phone
+from scipy.stats import t
 
 from mynah import console
 from mynah.cli.main import main
@@ -176,22 +179,62 @@ def test_a_change_from_the_baseline_is_of_the_same_utterances_only(outputs, caps
     write_run(outputs / "b", rate=0.15, day=2)
     write_run(outputs / "other", rate=0.01, day=3, corpus="other")
     rows = listed(capsys, "--baseline", "outputs/a")
-    assert [(row[0], row[-1]) for row in rows] == [("a", "+0.00"), ("b", "-5.00"), ("other", "–")]
+    changes = [(row[0], row[-1]) for row in rows]
+    assert changes == [("a", "–"), ("b", "-5.00 unpaired"), ("other", "–")]
     write_run(outputs / "none", day=4)
     assert main(["runs", "--baseline", "outputs/none"]) == 2
     assert "outputs/none was not measured" in capsys.readouterr().err
+
+
+def write_utterances(run: Path, errors: list[int]) -> None:
+    """Ten words an utterance and two utterances a speaker, of which so many are wrong."""
+    with (run / "evaluation" / "utterances.jsonl").open("w") as file:
+        for number, wrong in enumerate(errors):
+            words = [f"w{place}" for place in range(10)]
+            row = {"split": "validation", "id": f"u{number}", "speaker": f"s{number // 2}"}
+            row |= {"reference": " ".join(words)}
+            row |= {"hypothesis": " ".join(["x"] * wrong + words[wrong:])}
+            file.write(json.dumps(row) + "\n")
+
+
+def test_a_change_from_the_baseline_is_paired_where_utterances_are_kept(outputs, capsys, tmp_path):
+    errors = {"a": [4, 2] * 7, "b": [3, 2] * 6 + [2, 1], "torn": [0] * 14}
+    for day, (name, wrong) in enumerate(errors.items(), 1):
+        run = write_run(outputs / name, rate=sum(wrong) / 140, day=day)
+        write_utterances(run, wrong)
+    (outputs / "torn" / "evaluation" / "utterances.jsonl").write_text("{")
+    rows = listed(capsys, "--baseline", "outputs/a", "--csv", "runs.csv")
+    # Six of seven speakers gain 1 word of 20, one 3: a t interval of 6 degrees of freedom.
+    gains = np.array([1] * 6 + [3]) / 20
+    mean, half = gains.mean(), t.ppf(0.975, 6) * gains.std(ddof=1) / math.sqrt(7)
+    low, high = (f"{-100 * end:+.2f}" for end in (mean + half, mean - half))
+    changes = [row[-1] for row in rows]
+    assert changes == ["–", f"{-100 * mean:+.2f} [{low}, {high}]", "-30.00 unpaired"]
+    found = list(csv.DictReader((tmp_path / "runs.csv").open(newline="")))
+    assert [row["change_paired"] for row in found] == ["", "yes", "no"]
+    p_value = 2 * t.sf(mean / (gains.std(ddof=1) / math.sqrt(7)), 6)
+    assert float(found[1]["change_p_value"]) == pytest.approx(p_value, rel=1e-3)
+    assert main(["runs", "--baseline", "outputs/a", "--page", "runs.html"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 are unpaired: what their runs recognized is not kept." in said
+    assert f"[{low}, {high}]" in (tmp_path / "runs.html").read_text()
 
 
 def test_the_rate_of_the_untuned_base_is_shown_with_what_it_is_of(outputs, capsys):
     run = write_run(outputs / "a", rate=0.10)
     file = run / "evaluation" / "results.json"
     results = json.loads(file.read_text())
-    as_scored = {"metrics": {"wer": {"base": 0.31}}}
+    tuned = {"base": 0.31, "difference": -0.2, "low": -0.25, "high": -0.12, "p_value": 0.001}
+    as_scored = {"metrics": {"wer": tuned}}
     base = {"utterances": 120, "of": 500, "as_scored": as_scored}
     results["before_after"] = {"splits": {"validation": base}}
     file.write_text(json.dumps(results))
     (row,) = listed(capsys)
-    assert row[-1] == "31.00 (120 utterances)"
+    assert row[-1] == "31.00 (-20.00 [-25.00, -12.00], 120 utterances)"
+    as_scored["metrics"]["wer"] = tuned | {"informative": False}
+    file.write_text(json.dumps(results))
+    (row,) = listed(capsys)
+    assert row[-1] == "31.00 (-20.00, 120 utterances)"
 
 
 def test_the_page_has_all_runs_fits_a_phone_and_escapes_what_people_write(outputs, tmp_path):
