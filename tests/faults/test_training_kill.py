@@ -14,7 +14,12 @@ from training_fakes import TinyCorpus, TinyPlan, tiny_config, tiny_train, weight
 
 from mynah.checkpoints.commit import intact_checkpoints
 
-CONFIG = {"save_steps": 2, "gradient_accumulation_steps": 2, "save_total_limit": 2}
+CONFIG = {
+    "save_steps": 2,
+    "gradient_accumulation_steps": 2,
+    "save_total_limit": 2,
+    "ema_decay": 0.9,  # what is compared is the average, which the weights behind it decide
+}
 
 
 class Deadly:

@@ -33,7 +33,9 @@ _HIDDEN_NAME = re.compile(
 )
 
 # What only a resumed training needs; everything else is the published model.
-TRAINING_STATE_STEMS = ("optimizer", "scheduler", "scaler", "rng_state", "trainer_state")
+TRAINING_STATE_STEMS = (
+    "optimizer", "scheduler", "scaler", "rng_state", "trainer_state", "unaveraged",
+)  # fmt: skip
 
 
 def checkpoint_path(model_directory: Path, step: int) -> Path:

@@ -30,7 +30,7 @@ _PRIVATE = (
     (r"mynah\.json", "names of utterances that were left out, and the machine"),
     (r"config\.yaml", "paths and names of the training data"),
     (
-        r"(optimizer|scheduler|scaler|rng_state|trainer_state)[^/]*\.(json|safetensors)",
+        r"(optimizer|scheduler|scaler|rng_state|trainer_state|unaveraged)[^/]*\.(json|safetensors)",
         "the state of the training, which nobody needs to use the model",
     ),
 )

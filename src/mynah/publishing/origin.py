@@ -304,7 +304,7 @@ def _weights(checkpoint: Path) -> set[str]:
         lines = (checkpoint / SUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return set()
-    stems = ("optimizer", "rng_state")
+    stems = ("optimizer", "rng_state", "unaveraged")
     return {
         line
         for line in lines

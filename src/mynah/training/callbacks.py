@@ -60,9 +60,12 @@ class Begun(Protocol):
     def begin_epoch(self) -> None:
         """Called before an epoch's first batch is asked for."""
 
+    def end_step(self) -> None:
+        """Called after an optimizer step, before anything is measured or saved."""
+
 
 class Beginnings(TrainerCallback):
-    """Tells the trainer where its loop begins, and where an epoch of it does.
+    """Tells the trainer where its loop begins, where an epoch of it does, and where a step ends.
 
     Args:
         trainer: The trainer.
@@ -76,6 +79,9 @@ class Beginnings(TrainerCallback):
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._trainer.begin_epoch()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._trainer.end_step()
 
 
 class Schedule(TrainerCallback):

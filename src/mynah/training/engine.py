@@ -25,6 +25,7 @@ from transformers.trainer_callback import (
 from mynah import console, distributed
 from mynah.data.positions import Key
 from mynah.errors import UserError
+from mynah.training.averaging.moving_average import MovingAverage
 from mynah.training.callbacks import Beginnings
 from mynah.training.gradient import StepGradient
 from mynah.training.loading.feed import Feed
@@ -68,6 +69,7 @@ class MynahTrainer(Trainer, Generic[Key]):
         feed: Loads the batches.
         pauses: What takes note of the time that evaluations and checkpoints take.
         gradient: Makes a step's gradient.
+        average: Of the weights, where one is kept.
         measurer: Measures the model.
         checkpointer: Saves, and resumes from what was saved.
     """
@@ -94,11 +96,14 @@ class MynahTrainer(Trainer, Generic[Key]):
         self.pauses = Pauses()
         self.pauses.report_to(self.feed.loader_wait.add_pause)
         self.gradient = StepGradient(self, job, self.feed.rows, stop=stop, time_limit=time_limit)
+        decay = job.config.training.ema_decay
+        self.average = None if decay is None else MovingAverage(job.family.model, decay)
         self.measurer = Measurer(
-            self, job, stop=stop, pauses=self.pauses, statistics=self.gradient.statistics
-        )
+            self, job, stop=stop, pauses=self.pauses,
+            statistics=self.gradient.statistics, average=self.average,
+        )  # fmt: skip
         self.checkpointer = Checkpointer(
-            self, job, gradient=self.gradient, measurer=self.measurer,
+            self, job, gradient=self.gradient, measurer=self.measurer, average=self.average,
             pauses=self.pauses, time_limit=time_limit,
         )  # fmt: skip
         for unwanted in (DefaultFlowCallback, ProgressCallback, PrinterCallback):
@@ -129,16 +134,23 @@ class MynahTrainer(Trainer, Generic[Key]):
         # SIGTERM, which they leave to the training, and waited for without end.
         self.callback_handler.train_dataloader = None
 
-    # Where a training and an epoch begin
+    # Where a training and an epoch begin, and where a step ends
 
     def begin_training(self) -> None:
         """Continue with the optimizer of a checkpoint, where there is one."""
         self.checkpointer.load_optimizer()
+        if self.average is not None:
+            self.average.begin()
 
     def begin_epoch(self) -> None:
         """Let the loader begin where the training stands."""
         self.checkpointer.load_random_state()
         self.feed.begin_epoch(self.state.global_step)
+
+    def end_step(self) -> None:
+        """Add the step's weights to their average."""
+        if self.average is not None:
+            self.average.update(self.state.global_step)
 
     def catch_up(self) -> None:
         """Do the evaluation that an interruption left out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Generic
 
 from mynah import console, distributed
@@ -19,6 +20,7 @@ from mynah.training.resuming import state
 if TYPE_CHECKING:
     from transformers import Trainer
 
+    from mynah.training.averaging.moving_average import MovingAverage
     from mynah.training.guards.running_statistics import RunningStatistics
     from mynah.training.guards.stops import StopRequest
     from mynah.training.job import Job
@@ -37,6 +39,7 @@ class Measurer(Generic[Key]):
         stop: Whether somebody asked to stop.
         pauses: Leave the evaluations out of the speed.
         statistics: Of the model; the ranks measure with the first one's.
+        average: Of the weights, which is what is measured; None: the weights themselves are.
 
     Attributes:
         interrupted: Whether the training stopped because somebody asked.
@@ -50,12 +53,14 @@ class Measurer(Generic[Key]):
         stop: StopRequest,
         pauses: Pauses,
         statistics: RunningStatistics,
+        average: MovingAverage | None,
     ) -> None:
         self._trainer = trainer
         self._job = job
         self._stop = stop
         self._pauses = pauses
         self._statistics = statistics
+        self._average = average
         self._pending = False
         self._scores: dict[str, float] = {}
         self._scores_step = -1
@@ -107,7 +112,8 @@ class Measurer(Generic[Key]):
         metrics: dict[str, float] = {}
         stopped_early = False
         try:
-            with self._pauses.pause(), self._stop.evaluating():
+            averaged = self._average.in_model() if self._average else nullcontext()
+            with self._pauses.pause(), averaged, self._stop.evaluating():
                 model.eval()
                 self._statistics.take_from_first()
                 found = self._job.evaluate(step)

@@ -192,6 +192,8 @@ def _result(trainer: MynahTrainer[Key], started: float) -> TrainingResult:
     interrupted = trainer.measurer.interrupted or trainer.stop.requested
     steps = trainer.state.global_step
     trainer.gradient.guard.account(steps, skipped, stopped=interrupted)
+    if trainer.average is not None and not interrupted:
+        trainer.average.swap()  # the model of who has no checkpoint to load
     if chosen is not None and not interrupted and distributed.rank() == 0:
         checkpoints.publish(chosen, trainer.job.output_directory)
     if distributed.rank() == 0:

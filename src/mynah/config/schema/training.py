@@ -266,6 +266,15 @@ class TrainingConfig:
     greater_is_better: bool | None = setting(
         None, "Direction of metric_for_best_model; null: the metric's own.", nature=Nature.STEP
     )
+    ema_decay: float | None = setting(
+        None,
+        "Keep an exponential moving average of the weights, of which each step leaves this much "
+        "(0.999: of about the last 1,000 steps; it warms up): it is measured, chosen and becomes "
+        "the model. null: the weights themselves.",
+        nature=Nature.STEP,
+        minimum=0.0,
+        maximum=0.99999,
+    )
     early_stopping_patience: int | None = setting(
         None,
         "Stop after so many evaluations in a row without a better metric_for_best_model; null: "

@@ -21,6 +21,7 @@ from mynah.training.resuming.resume import ABOUT_NAME, read_about
 if TYPE_CHECKING:
     from transformers import Trainer
 
+    from mynah.training.averaging.moving_average import MovingAverage
     from mynah.training.gradient import StepGradient
     from mynah.training.guards.time_limit import TimeLimit
     from mynah.training.job import Job
@@ -39,6 +40,7 @@ class Checkpointer(Generic[Key]):
         job: The training.
         gradient: Its running loss, loss guard and skipped rows are saved.
         measurer: Its scores are saved, and the evaluation that is left for later.
+        average: Of the weights: the model that is saved, beside what it is the average of.
         pauses: Leave the saves out of the speed.
         time_limit: Takes note of how long a save takes; None where there is no limit.
 
@@ -53,6 +55,7 @@ class Checkpointer(Generic[Key]):
         *,
         gradient: StepGradient[Key],
         measurer: Measurer[Key],
+        average: MovingAverage | None,
         pauses: Pauses,
         time_limit: TimeLimit | None,
     ) -> None:
@@ -60,6 +63,7 @@ class Checkpointer(Generic[Key]):
         self._job = job
         self._gradient = gradient
         self._measurer = measurer
+        self._average = average
         self._pauses = pauses
         self._time_limit = time_limit
         self._resumed_from: Path | None = None
@@ -113,7 +117,7 @@ class Checkpointer(Generic[Key]):
         trainer, job = self._trainer, self._job
         final = checkpoints.checkpoint_path(job.output_directory, trainer.state.global_step)
         with checkpoints.commit(final, expected_bytes=self._expected_bytes()) as staging:
-            job.family.save(staging)
+            self._save_model(staging)
             state.save_tree(trainer.optimizer.state_dict(), staging, "optimizer")
             state.save_tree(trainer.lr_scheduler.state_dict(), staging, "scheduler")
             if trainer.accelerator.scaler is not None:
@@ -130,6 +134,14 @@ class Checkpointer(Generic[Key]):
             limit=job.config.training.save_total_limit,
             best=self._best() if self._measurer.wants_best else None,
         )
+
+    def _save_model(self, staging: Path) -> None:
+        if self._average is None:
+            self._job.family.save(staging)
+            return
+        with self._average.in_model():
+            self._job.family.save(staging)
+            self._average.save_unaveraged(staging)
 
     def _about(self, streams: list[dict[str, Any]]) -> dict[str, Any]:
         progress, job = self._trainer.state, self._job
@@ -159,7 +171,8 @@ class Checkpointer(Generic[Key]):
         family = self._job.family
         parameters = family.model.parameters()
         trained = sum(p.numel() * p.element_size() for p in parameters if p.requires_grad)
-        return family.saved_bytes() + 2 * int(trained)
+        unaveraged = self._average.size_bytes() if self._average else 0
+        return family.saved_bytes() + 2 * int(trained) + unaveraged
 
     # Choosing
 
@@ -206,6 +219,8 @@ class Checkpointer(Generic[Key]):
             ) from error
         with reading_checkpoint(directory):
             about = read_about(directory)["training"]
+            if self._average is not None:
+                self._average.restore(directory)
             self._gradient.restore(about)
             self._measurer.restore(about)
             self._gradient.skipped.restore(about["skipped"])
