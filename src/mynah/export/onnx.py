@@ -41,7 +41,10 @@ from transformers import AutoProcessor
 processor = AutoProcessor.from_pretrained(".")
 session = onnxruntime.InferenceSession("model.onnx")
 audio, rate = soundfile.read("call.wav", dtype="float32")
-inputs = processor.feature_extractor(audio, sampling_rate=rate, return_tensors="np")
+masked = any(one.name == "attention_mask" for one in session.get_inputs())
+inputs = processor.feature_extractor(
+    audio, sampling_rate=rate, return_tensors="np", return_attention_mask=masked
+)
 dtypes = {"tensor(int64)": "int64", "tensor(float)": "float32"}
 given = {one.name: inputs[one.name].astype(dtypes[one.type]) for one in session.get_inputs()}
 (logits,) = session.run(["logits"], given)

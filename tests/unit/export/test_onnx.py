@@ -28,8 +28,12 @@ def test_a_graph_gives_the_logits_of_the_model_for_any_length(kind, checkpoints,
     draw = np.random.default_rng(1)
     for seconds in (0.9, 2.3):
         audio = draw.normal(0, 0.1, round(seconds * family.sample_rate)).astype(np.float32)
+        masked = "attention_mask" in {one.name for one in session.get_inputs()}
         inputs = family.processor.feature_extractor(
-            audio, sampling_rate=family.sample_rate, return_tensors="pt"
+            audio,
+            sampling_rate=family.sample_rate,
+            return_tensors="pt",
+            return_attention_mask=masked,
         )
         given = {one.name: inputs[one.name].numpy() for one in session.get_inputs()}
         if "attention_mask" in given:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,12 +26,14 @@ def samples():
     ("kind", "auto"),
     [
         ("wav2vec2_ctc_layer_norm", AutoModelForCTC),
-        pytest.param("whisper", AutoModelForSpeechSeq2Seq, marks=pytest.mark.long),
+        pytest.param("whisper_asr", AutoModelForSpeechSeq2Seq, marks=pytest.mark.long),
     ],
 )
 def test_an_export_is_the_model_with_its_adapters_folded_in(kind, auto, checkpoints, tmp_path):
     target = Safetensors()
     family = registry.load(checkpoints(kind), offline=True)
+    if kind == "whisper_asr":  # untrained it never stops, and the bounds of both are others
+        family.usage = replace(family.usage, generation_max_length=20)
     target.check(family)
     plain = target.plain(family)
     target.write(plain, tmp_path, "float32")
