@@ -14,7 +14,7 @@ from mynah import console, distributed
 from mynah.data.audio.files import AudioError
 from mynah.errors import UserError, fault_of_machine
 from mynah.evaluation.hypothesis import Hypothesis
-from mynah.models.transcript import Clip
+from mynah.models.transcript import Clip, Transcript, Word
 from mynah.stopping.polling import poll
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def decode(
     *,
     batch_seconds: float,
     batch_size: int | None = None,
+    word_times: bool = False,
     progress: bool = True,
     description: str = "",
 ) -> list[Hypothesis]:
@@ -48,6 +49,7 @@ def decode(
         corpus: What to transcribe.
         batch_seconds: Padded audio in a batch, where ``batch_size`` is None.
         batch_size: Utterances in a batch.
+        word_times: Whether to find when each word is spoken where decoding itself does not tell.
         progress: Whether to show progress.
         description: What the progress says is being done.
 
@@ -71,16 +73,9 @@ def decode(
     ):
         for rows in mine:
             poll()
-            clips = {}
-            for row in rows:
-                try:
-                    audio = corpus.read_audio(row)
-                except Exception as error:
-                    _raise_what_is_no_row_s(error)
-                    results.fail(row, error)
-                else:
-                    clips[row] = Clip(audio, languages[row], contexts[row])
-            _transcribe(family, clips, results)
+            audio = _read(corpus, rows, results)
+            clips = {row: Clip(audio[row], languages[row], contexts[row]) for row in audio}
+            _transcribe(family, clips, results, word_times)
             done(len(rows))
     results.gather()
     results.report_failures()
@@ -173,10 +168,13 @@ class _Results:
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus
         self._texts: dict[int, str] = {}
+        self._times: dict[int, tuple[tuple[float, float], ...]] = {}
         self._failures: dict[int, Exception] = {}
 
-    def succeed(self, row: int, text: str) -> None:
+    def succeed(self, row: int, text: str, words: Sequence[Word] | None) -> None:
         self._texts[row] = text
+        if words is not None and [word.text for word in words] == text.split():
+            self._times[row] = tuple((word.start_seconds, word.end_seconds) for word in words)
 
     def fail(self, row: int, error: Exception) -> None:
         self._failures[row] = error
@@ -186,8 +184,9 @@ class _Results:
         if distributed.world_size() == 1:
             return
         failures = {row: _Reported(_reason(error)) for row, error in self._failures.items()}
-        for texts, failed in distributed.gather((self._texts, failures)):
+        for texts, times, failed in distributed.gather((self._texts, self._times, failures)):
             self._texts |= texts
+            self._times |= times
             self._failures = {**failed, **self._failures}
 
     def report_failures(self) -> None:
@@ -231,6 +230,7 @@ class _Results:
                 error=_reason(self._failures[row]) if row in self._failures else None,
                 language=languages[row],
                 columns=columns[row],
+                word_times=self._times.get(row),
             )
             for row in range(len(corpus))
         ]
@@ -252,7 +252,21 @@ def columns_of(corpus: Corpus) -> list[dict[str, str]]:
     return found
 
 
-def _transcribe(family: Family, clips: dict[int, Clip], results: _Results) -> None:
+def _read(corpus: Corpus, rows: Sequence[int], results: _Results) -> dict[int, np.ndarray]:
+    """The audio of the rows that can be read."""
+    found = {}
+    for row in rows:
+        try:
+            found[row] = corpus.read_audio(row)
+        except Exception as error:
+            _raise_what_is_no_row_s(error)
+            results.fail(row, error)
+    return found
+
+
+def _transcribe(
+    family: Family, clips: dict[int, Clip], results: _Results, word_times: bool
+) -> None:
     """One batch; where it fails, each of its utterances alone, so that one costs only itself."""
     if not clips:
         return
@@ -267,10 +281,24 @@ def _transcribe(family: Family, clips: dict[int, Clip], results: _Results) -> No
             results.fail(rows[0], error)
             return
         for row in rows:
-            _transcribe(family, {row: clips[row]}, results)
+            _transcribe(family, {row: clips[row]}, results, word_times)
         return
     for row, transcript in zip(rows, transcripts, strict=True):
-        results.succeed(row, transcript.text)
+        words = transcript.words
+        if words is None and word_times:
+            words = _words(family, clips[row], transcript)
+        results.succeed(row, transcript.text, words)
+
+
+def _words(family: Family, clip: Clip, transcript: Transcript) -> tuple[Word, ...] | None:
+    """When the words of a transcript are spoken, by another pass; None of what is not encoded at
+    once."""
+    from mynah.segmentation.aligning.word_times import scored
+
+    window = family.window_samples
+    if window is not None and len(clip.audio) > window:
+        return None
+    return scored(family, [clip], [transcript])[0]
 
 
 def _raise_what_is_no_row_s(error: Exception) -> None:

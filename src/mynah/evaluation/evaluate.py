@@ -129,6 +129,7 @@ def evaluate_split(
         corpus,
         batch_seconds=config.training.eval_batch_seconds,
         batch_size=config.training.per_device_eval_batch_size,
+        word_times=config.evaluation.word_times,
         progress=progress,
         description=description or f"decoding {name or corpus.name}",
     )

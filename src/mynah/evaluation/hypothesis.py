@@ -18,6 +18,8 @@ class Hypothesis:
         language: ISO 639-1 code of what is spoken, "" where it is not known.
         columns: What else the corpus says of the utterance, by the column's name.
         measured: What its recording measures, as ``level_db`` (see ``data/signals``).
+        word_times: Where each word of the text begins and ends, in seconds from the start of the
+            recording; None where that is not known.
     """
 
     id: str
@@ -29,3 +31,4 @@ class Hypothesis:
     language: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
+    word_times: tuple[tuple[float, float], ...] | None = None

@@ -83,6 +83,7 @@ def utterance_records(evaluations: Mapping[str, Evaluation]) -> Iterator[dict[st
                 **row.edits._asdict(),
                 **_details(evaluation, row),
                 "alignment": [list(word) for word in row.alignment],
+                "word_times": _times(hypothesis.word_times),
                 "error": hypothesis.error,
             }
 
@@ -163,6 +164,11 @@ def _measure(measure: Measure) -> dict[str, Any]:
             for name, found in intervals.items()
         },
     }
+
+
+def _times(found: Sequence[tuple[float, float]] | None) -> list[list[float]] | None:
+    """Seconds to the millisecond."""
+    return None if found is None else [[round(end, 3) for end in word] for word in found]
 
 
 def _details(evaluation: Evaluation, row: UtteranceScore) -> dict[str, float]:

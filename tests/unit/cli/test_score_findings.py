@@ -98,6 +98,29 @@ def test_the_files_for_sclite_hold_what_was_scored_and_score_the_same(manifest, 
             assert again[name] == pytest.approx(before[name])
 
 
+def test_words_of_the_ctm_file_have_the_times_that_a_model_told(manifest, capsys):
+    times = {
+        "Hello, Anna-Berg!": [[0.25, 0.5], [0.75, 1.25]],  # two words, of which one is two
+        "seen twice": [[0.5, 1.0]],  # not those of its words
+        "at the end": [[2.5, 2.75], [2.875, 3.125], [3.125, 3.25]],  # behind the recording
+    }
+    rows = [
+        {"id": f"u{number}", "speaker": "ann", "duration": 3.0, "text": text, "pred_text": text,
+         "word_times": found} for number, (text, found) in enumerate(times.items())
+    ]  # fmt: skip
+    (manifest / "timed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert scored(capsys, "timed.jsonl", "--write", "out")["wer"] == 0
+    said, *lines = (manifest / "out" / "hyp.ctm").read_text().splitlines()
+    assert said == ";; in 1 of 3 utterances words are spread evenly: their times are not known"
+    assert [line.split(" ", 2)[2] for line in lines] == [
+        "0.250 0.250 hello", "0.750 0.250 anna", "1.000 0.250 berg",
+        "0.000 1.500 seen", "1.500 1.500 twice",
+        "2.500 0.250 at", "2.875 0.125 the", "2.998 0.002 end",
+    ]  # fmt: skip
+    again = scored(capsys, "out/ref.stm", "out/hyp.ctm", "--normalizer", "none")
+    assert again["wer"] == 0 and again["words"] == 8
+
+
 def test_the_manifest_that_is_written_is_the_leaderboard_s(manifest, capsys):
     assert main(["score", "manifest.jsonl", "--write", "out"]) == 0
     written = (manifest / "out" / "manifest.jsonl").read_text().splitlines()

@@ -13,6 +13,7 @@ from evaluation_fakes import FakeCorpus, FakeFamily
 
 from mynah.errors import UserError
 from mynah.evaluation.decode import decode, examples, rows_by_length, without_a_trace
+from mynah.models.transcript import Transcript, Word
 
 WORDS = [f"word{row}" for row in range(10)]
 
@@ -24,6 +25,34 @@ def test_hypotheses_come_in_the_corpus_s_order_whatever_the_lengths():
     assert [h.text for h in result] == WORDS
     assert [h.duration_seconds for h in result] == corpus.durations.tolist()
     assert [h.speaker for h in result] == corpus.speakers
+
+
+def test_words_have_the_times_that_decoding_tells_or_where_it_is_asked_for_a_second_pass():
+    told = Word("one", 0.1, 0.25, -0.5), Word("two", 0.4, 0.75)
+    asked = []
+
+    class Family(FakeFamily):
+        name, window_samples = "seq2seq", 16000
+
+        def transcribe(self, clips):
+            of_first = [
+                Transcript("one two", words=told) if c.audio[0] < 2e-4 else None for c in clips
+            ]
+            return [one or Transcript("one two") for one in of_first]
+
+        def word_times(self, clips, transcripts):
+            asked.append(len(clips[0].audio))
+            return [(Word("one", 0.0, 0.5), Word("two", 0.5, 0.5 + 1 / 64))]
+
+    corpus = FakeCorpus(["one two"] * 3, durations=[0.8, 1.0, 1.5])
+    plain = decode(Family([]), corpus, batch_seconds=10, progress=False)
+    assert [one.word_times for one in plain] == [((0.1, 0.25), (0.4, 0.75)), None, None]
+    assert asked == []
+    found = decode(Family([]), corpus, batch_seconds=10, word_times=True, progress=False)
+    assert found[0].word_times == plain[0].word_times
+    # The tone is as loud all along, so that attention's times stay; the last is past the window.
+    assert found[1].word_times == ((0.0, 0.5), (0.5, 0.515625)) and found[2].word_times is None
+    assert asked == [16000]
 
 
 def test_no_batch_has_more_padded_seconds_than_asked_for():

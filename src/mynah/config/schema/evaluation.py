@@ -58,6 +58,12 @@ class EvaluationConfig:
         "precision and an error rate of their own.",
         nature=Nature.MEASURED | Nature.PATH,
     )
+    word_times: bool = setting(
+        False,
+        "Find when each word is recognized, for the CTM file of mynah score --write, also where "
+        "decoding does not tell: a Whisper and a beam search take a second pass.",
+        nature=Nature.MEASURED,
+    )
     bootstrap_samples: int = setting(
         1000,
         "Resamples of the utterances for the 95 % interval; 0: no interval.",

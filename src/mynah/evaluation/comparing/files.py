@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import defaultdict
@@ -140,7 +141,7 @@ _READ = frozenset(
     {
         "id", "audio_filepath", "text", "pred_text", "hypothesis", "reference", "duration",
         "duration_seconds", "speaker", "language", "split", "error", "columns", "measured",
-        "alignment", "reference_normalized", "hypothesis_normalized", "time",
+        "alignment", "reference_normalized", "hypothesis_normalized", "time", "word_times",
     }
 )  # fmt: skip
 
@@ -167,7 +168,22 @@ def described(key: str, reference: str, text: str, row: Mapping[str, Any]) -> Hy
             for name, value in (measured.items() if isinstance(measured, dict) else ())
             if isinstance(value, int | float)
         },
+        word_times=_word_times(row.get("word_times"), len(text.split())),
     )
+
+
+def _word_times(found: object, words: int) -> tuple[tuple[float, float], ...] | None:
+    """Start and end of each word; None where they are not so many pairs of numbers."""
+    pairs = found if isinstance(found, list) else []
+    if len(pairs) != words or not all(isinstance(one, list) and len(one) == 2 for one in pairs):
+        return None
+    if not all(map(_is_number, itertools.chain.from_iterable(pairs))):
+        return None
+    return tuple((float(start), float(end)) for start, end in pairs)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _speaker(key: str, file: str) -> str | None:

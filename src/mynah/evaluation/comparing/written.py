@@ -7,16 +7,21 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.hypothesis import Hypothesis
-from mynah.evaluation.normalize import get_normalizer
+from mynah.evaluation.normalize import Normalizer, get_normalizer
 from mynah.files import write_text
+
+Times: TypeAlias = list[tuple[float, float]]
+"""Start and end of words, in seconds."""
 
 _NO_SPEAKER = "unknown"
 # What sclite reads as alternatives, no word, a label or a comment, as the letters of full width.
 _LITERAL = str.maketrans("{}@<>;*", "｛｝＠＜＞；＊")
-_SPREAD = ";; the words of an utterance are spread evenly over it: their times are not known\n"
+_SPREAD = ";; in {} of {} utterances words are spread evenly: their times are not known\n"
+_LEAST_SECONDS = 0.002  # of a word: its middle has to lie in its utterance
 
 
 def write_system(folder: Path, system: System, normalizer: str) -> list[Path]:
@@ -27,9 +32,9 @@ def write_system(folder: Path, system: System, normalizer: str) -> list[Path]:
     sclite has none, with the signs that mean something to it replaced by those of full width: no
     word more or less is right by that. It counts upper and lower case alike without ``-s``. The
     leaderboard's manifest (``normalizer/eval_utils.py`` of ``huggingface/open_asr_leaderboard``)
-    holds the texts as they were written. The words of the CTM file are spread evenly over their
-    utterance, which a hypothesis has no times inside of, and the file says so: each is scored in
-    its own segment of the STM file.
+    holds the texts as they were written. The words of the CTM file have the times that the model
+    told; where it told none, or normalising did more than change words one by one, they are spread
+    evenly over their utterance, and the file says so. Each utterance is a segment of its own.
 
     Args:
         folder: Made where it is missing; files in it are replaced.
@@ -51,9 +56,10 @@ def write_system(folder: Path, system: System, normalizer: str) -> list[Path]:
         "manifest.jsonl": _manifest(utterances),
     }
     if all(one.duration_seconds > 0 for one in utterances):
+        spread, ctm = _ctm(utterances, texts, ids, normalize)
         files |= {
             "ref.stm": _in_order(ids, _stm(utterances, references, ids)),
-            "hyp.ctm": itertools.chain([_SPREAD], _in_order(ids, _ctm(utterances, texts, ids))),
+            "hyp.ctm": itertools.chain(spread, _in_order(ids, ctm)),
         }
     for name, lines in files.items():
         write_text(folder / name, lines)
@@ -97,14 +103,52 @@ def _stm(
 
 
 def _ctm(
-    utterances: Sequence[Hypothesis], texts: Sequence[str], ids: Sequence[str]
-) -> Iterator[str]:
+    utterances: Sequence[Hypothesis],
+    texts: Sequence[str],
+    ids: Sequence[str],
+    normalize: Normalizer,
+) -> tuple[list[str], Iterator[str]]:
+    """A comment where times are not known, and the lines of each utterance."""
+    spread = 0
+    entries = []
     for one, text, key in zip(utterances, texts, ids, strict=True):
         words = text.split()
-        each = one.duration_seconds / max(len(words), 1)
-        yield "".join(
-            f"{key} 1 {number * each:.3f} {each:.3f} {word}\n" for number, word in enumerate(words)
+        times = _known(one, words, normalize)
+        if times is None:
+            spread += 1
+            times = _evenly(0.0, one.duration_seconds, len(words))
+        entries.append(
+            "".join(
+                f"{key} 1 {start:.3f} {end - start:.3f} {word}\n"
+                for word, (start, end) in zip(words, times, strict=True)
+            )
         )
+    return ([_SPREAD.format(spread, len(utterances))] if spread else []), iter(entries)
+
+
+def _known(one: Hypothesis, words: Sequence[str], normalize: Normalizer) -> Times | None:
+    """When the words of a normalised hypothesis are spoken; None where that is not known, or it
+    does not consist of its words normalised one by one."""
+    if not words:
+        return []
+    if one.word_times is None:
+        return None
+    last = one.duration_seconds
+    made: Times = []
+    parts: list[str] = []
+    reached = 0.0
+    for word, (start, end) in zip(one.text.split(), one.word_times, strict=True):
+        found = _literal(normalize(word, one.language)).split()
+        end = min(max(end, start + _LEAST_SECONDS), last)
+        reached = max(reached, min(start, end - _LEAST_SECONDS))
+        made += _evenly(reached, max(end, reached + _LEAST_SECONDS), len(found))
+        parts += found
+    return made if parts == list(words) else None
+
+
+def _evenly(start: float, end: float, words: int) -> Times:
+    each = (end - start) / max(words, 1)
+    return [(start + number * each, start + (number + 1) * each) for number in range(words)]
 
 
 def _manifest(utterances: Sequence[Hypothesis]) -> Iterator[str]:

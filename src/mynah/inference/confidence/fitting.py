@@ -14,9 +14,9 @@ from mynah.evaluation.decode import without_a_trace
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.edits import align_words
 from mynah.evaluation.normalize import Normalizer, get_normalizer
-from mynah.inference import word_times
 from mynah.inference.confidence.calibration import FILE, Calibration, ScoredWord, fit
 from mynah.models.transcript import Clip, Transcript
+from mynah.segmentation.aligning.word_times import scored
 from mynah.stopping.polling import poll
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def scored_words(
                     Transcript(hypotheses[row].text, language=corpus.languages[row] or None)
                     for row in batch
                 ]
-            timed = word_times.scored(family, clips, transcripts)
+            timed = scored(family, clips, transcripts)
         for row, words in zip(batch, timed, strict=True):
             if words is None:
                 continue

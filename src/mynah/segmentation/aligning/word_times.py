@@ -1,0 +1,121 @@
+"""When the words of a transcript are spoken, by the model that wrote it.
+
+A CTC model that decodes greedily and a TDT tell by their frames, a Whisper by its attention. What
+a CTC model writes by beam search is aligned to its own posteriors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mynah.models.features.frontends import frame_samples
+from mynah.models.transcript import Clip, Transcript, Word
+from mynah.segmentation.aligning.aligned_text import used_labels
+from mynah.segmentation.aligning.alignment import FrameScores, align
+from mynah.segmentation.aligning.labels import WordTokenizer
+
+if TYPE_CHECKING:
+    from mynah.models.ctc.family import CTC
+    from mynah.models.family import Family
+
+_FRAME_SECONDS = 0.01
+_QUIETER_DECIBELS = 30.0  # than the loudest of a word: none of it
+
+
+def scored(
+    family: Family, clips: Sequence[Clip], transcripts: Sequence[Transcript]
+) -> list[tuple[Word, ...] | None]:
+    """The words of each clip as the model itself tells when they are spoken, and how likely.
+
+    Args:
+        family: The model that wrote the transcripts.
+        clips: No longer than its window.
+        transcripts: What it wrote of them.
+
+    Returns:
+        None for a clip whose words it does not tell.
+    """
+    ctc = _ctc(family)
+    found: list[tuple[Word, ...] | None] = []
+    for clip, one, words in zip(
+        clips, transcripts, family.word_times(clips, transcripts), strict=True
+    ):
+        if words is None and ctc is not None:
+            words = aligned(ctc, clip.audio, one.text)
+        elif words is not None and family.name == "seq2seq":
+            # Attention does not see where sound begins.
+            words = tuple(_trimmed(word, clip.audio, family.sample_rate) for word in words)
+        found.append(words)
+    return found
+
+
+def aligned(family: CTC, audio: np.ndarray, text: str) -> tuple[Word, ...] | None:
+    """The words of a text by the posteriors of a CTC model; None where they do not fit in.
+
+    Args:
+        family: The model.
+        audio: float32 [samples] at its rate.
+        text: What is said.
+    """
+    words = text.split()
+    tokenizer = WordTokenizer(family)
+    labels = tokenizer.tokenize_all(words)
+    spoken = [row for row, one in enumerate(labels) if one.labels]
+    (posteriors,) = family.log_posteriors([audio])
+    if not spoken or not len(posteriors):
+        return None
+    used = used_labels([labels[row] for row in spoken])
+    columns = {label: column for column, label in enumerate(used)}
+    scores = FrameScores(
+        posteriors[:, list(used)],
+        posteriors[:, family.blank].copy(),
+        posteriors[:, [family.blank, *sorted(tokenizer.separators)]].max(axis=1),
+    )
+    path = align(scores, [[columns[one] for one in labels[row].labels] for row in spoken])
+    if path is None:
+        return None
+    seconds = frame_samples(family.frontend) / family.sample_rate
+    made: list[Word] = []
+    reached = 0.0
+    places = {row: place for place, row in enumerate(spoken)}
+    for row, word in enumerate(words):
+        if row not in places:  # nothing that the model has a label for
+            made.append(Word(word, reached, reached))
+            continue
+        first, behind = (int(ends[places[row]]) for ends in (path.word_starts, path.word_ends))
+        reached = behind * seconds
+        said = path.frames[first:behind], path.scores[first:behind]
+        made.append(Word(word, first * seconds, reached, _of_labels(*said)))
+    return tuple(made)
+
+
+def _of_labels(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Log probability of a word's labels: each at its likeliest frame, as in greedy decoding."""
+    return sum(float(scores[labels == label].max()) for label in np.unique(labels) if label >= 0)
+
+
+def _ctc(family: Family) -> CTC | None:
+    from mynah.models.ctc.family import CTC
+
+    return family if isinstance(family, CTC) else None
+
+
+def _trimmed(word: Word, audio: np.ndarray, sample_rate: int) -> Word:
+    """A word without the silence before and behind it."""
+    frame = round(_FRAME_SECONDS * sample_rate)
+    first = round(word.start_seconds * sample_rate)
+    part = audio[first : round(word.end_seconds * sample_rate)]
+    rows = part[: len(part) // frame * frame].reshape(-1, frame)
+    if len(rows) < 2:
+        return word
+    levels = 10 * np.log10(np.square(rows).mean(axis=1) + 1e-12)
+    loud = np.flatnonzero(levels > levels.max() - _QUIETER_DECIBELS)
+    return replace(
+        word,
+        start_seconds=word.start_seconds + float(loud[0]) * frame / sample_rate,
+        end_seconds=word.start_seconds + float(loud[-1] + 1) * frame / sample_rate,
+    )
