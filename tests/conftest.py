@@ -1,5 +1,6 @@
 """What all tests share: stand-ins, clips to encode, and a time after which none begins."""
 
+import gc
 import os
 import sys
 import time
@@ -12,6 +13,10 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers share the processors: a thread each, and for what they start too.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The tests' weights have a few kilobytes: threads to read them cost more than they save.
+os.environ.setdefault("HF_DEACTIVATE_ASYNC_LOAD", "1")
+# What jsonschema checks IRIs with parses grammars for seconds; no schema here has one.
+sys.modules.setdefault("rfc3987_syntax", None)
 sys.path[:0] = [
     str(Path(__file__).resolve().parent),
     str(Path(__file__).resolve().parent / "helpers"),
@@ -35,6 +40,17 @@ def pytest_configure(config):
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
     node.workerinput["last_start"] = node.config.last_start  # one moment for all workers
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Nothing that is imported here is garbage, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from mynah.cli.main import main
 
 RATE = 16000
 
-pytest.importorskip("gradio")
+pytestmark = pytest.mark.skipif(find_spec("gradio") is None, reason="needs the extra demo")
 
 
 @pytest.fixture
