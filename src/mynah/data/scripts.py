@@ -7,6 +7,8 @@ arithmetic on full columns.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,6 +46,7 @@ _LATIN = SCRIPTS.index("Latin")
 _OTHER = SCRIPTS.index("another script")
 _NO_TEXT = SCRIPTS.index(NO_TEXT)
 _NOT_TEXT = "[\\x00-\\x08\\x0e-\\x1b\\x7f\\x{FFFD}]"  # control characters, and lost letters
+_LOST = re.compile(_NOT_TEXT.replace("\\x{FFFD}", "\ufffd"))
 _RARE = 0.01  # share of the transcripts below which a script is taken for a mistake
 
 
@@ -64,6 +67,14 @@ def scripts_of(texts: pa.Array) -> np.ndarray:
     damaged = pc.match_substring_regex(texts, _NOT_TEXT).to_numpy(zero_copy_only=False)
     found[damaged] = _NO_TEXT
     return found
+
+
+def damage_of(text: str) -> np.ndarray:
+    """:func:`scripts_of` one text, for who asks :func:`is_no_text` alone: int8 [1].
+
+    A stream asks row by row, and finding the letters of one text takes 0.2 ms.
+    """
+    return np.asarray([_NO_TEXT if _LOST.search(text) else 0], dtype=np.int8)
 
 
 def _of_letters(texts: pa.Array) -> np.ndarray:

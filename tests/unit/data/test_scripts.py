@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mynah.data.scripts import NO_TEXT, SCRIPTS, is_no_text, scripts_of, strangers
+from mynah.data.scripts import NO_TEXT, SCRIPTS, damage_of, is_no_text, scripts_of, strangers
 
 
 def script(text: str) -> str:
@@ -50,6 +50,16 @@ def test_scripts_are_those_of_unicodes_names(text: str):
     names = [groups[name] for name in letters]
     most = max(map(names.count, names), default=0)
     assert script(text) in ({name for name in names if names.count(name) == most} or {""})
+
+
+@pytest.mark.parametrize("text", ["", "one\ttwo\nthree\r", "красный", "1984", "東京 \x9f \ufffc"])
+def test_a_row_of_a_stream_is_text_without_control_characters(text: str):
+    assert not is_no_text(damage_of(text)).any()
+
+
+@pytest.mark.parametrize("letter", ["\x00", "\x08", "\x0e", "\x1b", "\x7f", "\ufffd"])
+def test_a_row_of_a_stream_with_a_control_character_is_not_text(letter: str):
+    assert is_no_text(damage_of(f"some {letter} words")).all()
 
 
 def test_a_script_that_hardly_any_other_has_is_a_stranger():

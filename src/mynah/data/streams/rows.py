@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
 
 from mynah.config.schema import DataConfig
 from mynah.data.audio import files
 from mynah.data.preparation import filters
 from mynah.data.row import Row
-from mynah.data.scripts import scripts_of
+from mynah.data.scripts import damage_of
 from mynah.data.sources.reading.silence import mark_no_speech
 from mynah.data.streams.reader import BadRow
 from mynah.data.text import TextPolicy
@@ -79,7 +78,7 @@ def usable(
         no_speech=np.asarray([row.no_speech]),
         words=np.asarray([len(text.split())]),
         characters=np.asarray([len(text)]),
-        scripts=scripts_of(pa.array([row.text or ""])),
+        scripts=damage_of(row.text or ""),
         strange=np.asarray([False]),  # of what is to come nothing is known
         annotated=np.asarray([False]),
     )
