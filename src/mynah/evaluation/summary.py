@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mynah import console
-from mynah.evaluation.intervals.interval import FEWEST_SPEAKERS
+from mynah.evaluation.intervals.interval import FEWEST_SPEAKERS, FEWEST_UTTERANCES
 
 if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
@@ -66,7 +66,13 @@ def interval_note(scores: Scores) -> str:
             f"Intervals over {interval.groups} speakers are not informative: at least "
             f"{FEWEST_SPEAKERS} speakers are needed."
         )
+    few = ""
+    if scores.utterances < FEWEST_UTTERANCES:
+        few = f" Of fewer than {FEWEST_UTTERANCES} utterances they say little."
     if scores.shown[0].by_speaker is not None:
-        return f"Intervals: {interval.method}."
+        return f"Intervals: {interval.method}.{few}"
     why = "one speaker" if scores.speakers == 1 else "no speaker is known"
-    return f"Intervals: {interval.method} ({why}): they do not say what other speakers would give."
+    return (
+        f"Intervals: {interval.method} ({why}): they do not say what other speakers would give."
+        f"{few}"
+    )

@@ -17,6 +17,7 @@ from mynah.evaluation.baseline.kept import Kept, Place
 from mynah.evaluation.baseline.sample import SAMPLED, fixed_sample
 from mynah.evaluation.decode import decode
 from mynah.evaluation.hypothesis import Hypothesis
+from mynah.evaluation.intervals.interval import FEWEST_UTTERANCES
 from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.score import score
 from mynah.machine import __version__
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mynah.models.registry import CheckedModel
 
 SAMPLE, FULL, NONE = "sample", "full", "none"
-FEWEST_UTTERANCES = 50  # below which an error rate and its interval say little
 # What else of `model` decides what a base writes, beside the settings of decoding.
 _DECIDING = ("timestamps", "dtype", "quantization", "prompt", "options")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 CONFIDENCE = 0.95
 FEWEST_SPEAKERS = 5  # below which an interval over speakers says next to nothing
+FEWEST_UTTERANCES = 50  # below which an error rate and its interval say little
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,12 @@ def test_what_an_interval_is_over_is_said(speakers, said):
     assert said in interval_note(scored(speakers))
 
 
+@pytest.mark.parametrize(("utterances", "said"), [(49, True), (50, False)])
+def test_an_interval_of_fewer_than_fifty_utterances_is_said_to_say_little(utterances, said):
+    note = interval_note(scored([None] * utterances))
+    assert ("Of fewer than 50 utterances they say little" in note) is said
+
+
 def test_few_speakers_show_no_ends():
     found = scored(["ann", "bob"] * 4)["wer"]
     assert math.isnan(found.low) and math.isnan(found.high)

@@ -160,6 +160,18 @@ def other_heads(data):
     return data[:at] + struct.pack("<h", 5) + data[at + 2 :]
 
 
+def heads_in(kind, packed):
+    """The number of heads in another type: what was two bytes grows or stays."""
+
+    def damage(data):
+        name = b"encoder/num_heads\0"
+        at = data.index(name) + len(name) + 1
+        number = struct.pack("<BI", kind, len(packed)) + packed
+        return data[:at] + number + data[at + 1 + 4 + 2 :]
+
+    return damage
+
+
 def not_a_number(data):
     name = b"encoder/conv2/weight\0"
     at = data.index(name) + len(name) + 1 + 3 * 4 + 1 + 4
@@ -176,6 +188,8 @@ def not_a_number(data):
         (renamed, "encoder/conv1/bias is missing"),
         (other_activation, "says decoder/activation=1, and a Whisper has 3"),
         (other_heads, "5 heads share a width of 16"),
+        (heads_in(5, struct.pack("<f", 2.0)[2:]), "2.0 heads share a width of 16"),
+        (heads_in(0, struct.pack("<f", np.inf)), "inf heads share a width of 16"),
         (not_a_number, "encoder.conv2.weight holds what is not a number"),
         (lambda data: data + b"more", "4 bytes follow its end"),
         (lambda data: b"", "is empty"),
@@ -216,6 +230,14 @@ def test_a_tokenizer_of_another_model_is_refused(copy, tmp_path):
     assert "they are of different models" in refusal(copy)
 
 
+def test_a_tokenizer_with_a_token_below_zero_is_refused(copy):
+    path = copy / "tokenizer.json"
+    written = json.loads(path.read_text())
+    written["model"]["vocab"][next(iter(written["model"]["vocab"]))] = -1
+    path.write_text(json.dumps(written))
+    assert "with a token below 0" in refusal(copy)
+
+
 def test_a_vocabulary_that_does_not_fit_is_refused(copy):
     path = copy / "vocabulary.json"
     names = json.loads(path.read_text())
@@ -235,8 +257,11 @@ def test_a_folder_without_a_tokenizer_and_features_of_another_model_are_refused(
 def test_suppressed_tokens_and_heads_that_the_model_does_not_have_are_refused(copy):
     rewrite_settings(copy, suppress_ids=[ENGLISH])
     assert "names tokens in config.json" in refusal(copy)
-    rewrite_settings(copy, suppress_ids=[1], alignment_heads=[[3, 0]])
-    assert "names heads in config.json" in refusal(copy)
+    rewrite_settings(copy, suppress_ids=[-2])
+    assert "names tokens in config.json" in refusal(copy)
+    for head in ([3, 0], [-1, 0], [0, -1]):
+        rewrite_settings(copy, suppress_ids=[-1, 1], alignment_heads=[head])
+        assert "names heads in config.json" in refusal(copy)
 
 
 def test_a_copy_is_kept_and_a_damaged_one_is_made_again(whisper):

@@ -39,6 +39,9 @@ class Variable:
     @property
     def number(self) -> int | float:
         """The value of a variable without dimensions."""
+        if self.dtype == "bfloat16":  # the upper half of a float32
+            (upper,) = struct.unpack("<f", b"\0\0" + bytes(self.data))
+            return float(upper)
         kind = {"int8": "b", "int16": "h", "int32": "i", "float32": "f", "float16": "e"}
         (found,) = struct.unpack(f"<{kind[self.dtype]}", self.data)
         return found if isinstance(found, float) else int(found)

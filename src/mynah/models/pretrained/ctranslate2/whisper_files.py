@@ -36,9 +36,10 @@ def read_settings(folder: Path, sizes: WhisperSizes) -> dict[str, Any]:
         raise ValueError(f"has no {SETTINGS}") from None
     except (ValueError, TypeError, KeyError, AttributeError):
         raise ValueError(f"has a {SETTINGS} that is not a Whisper's of CTranslate2") from None
-    if any(one >= sizes.vocabulary for one in (*never, *first)):
+    if any(not -1 <= one < sizes.vocabulary for one in (*never, *first)):  # -1: none
         raise ValueError(f"names tokens in {SETTINGS} that its model does not have")
-    if any(layer >= sizes.decoder_layers or head >= sizes.decoder_heads for layer, head in heads):
+    layers, each = range(sizes.decoder_layers), range(sizes.decoder_heads)
+    if any(layer not in layers or head not in each for layer, head in heads):
         raise ValueError(f"names heads in {SETTINGS} that its model does not have")
     _check_extractor(folder, sizes)
     return {

@@ -157,6 +157,8 @@ class _Variables:
         shape = self._any(name).shape
         if len(shape) != dimensions:
             raise ValueError(f"does not fit together: {name} has {len(shape)} dimensions")
+        if 0 in shape:
+            raise ValueError(f"does not fit together: {name} is empty")
         return shape
 
     def _layers(self, side: str) -> int:
@@ -168,8 +170,8 @@ class _Variables:
         name = f"{side}/num_heads"
         if name not in self._numbers:
             raise ValueError(f"is not complete: {name} is missing")
-        heads = int(self._numbers[name].number)
-        if heads < 1 or width % heads:
+        heads = self._numbers[name].number
+        if not isinstance(heads, int) or heads < 1 or width % heads:
             raise ValueError(f"does not fit together: {heads} heads share a width of {width}")
         return heads
 

@@ -93,6 +93,8 @@ def read_tokens(folder: Path, vocabulary_size: int) -> WhisperTokens:
 
 def _check_fit(folder: Path, ids: Mapping[str, int], vocabulary_size: int) -> None:
     """Raise where tokenizer, vocabulary and model are not of one another."""
+    if min(ids.values()) < 0:
+        raise ValueError(f"has a {TOKENIZER} with a token below 0, which is not a tokenizer's")
     if max(ids.values()) >= vocabulary_size:
         raise ValueError(
             f"has a tokenizer of {max(ids.values()) + 1:,} tokens and a model of "
