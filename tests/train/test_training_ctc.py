@@ -84,12 +84,21 @@ def test_a_ctc_training_with_augmentation_resumes_bit_for_bit(tmp_path, workers)
     assert_same_end(straight, resumed, tmp_path / "a", tmp_path / "b")
 
 
-def test_a_training_of_adapters_resumes_bit_for_bit(tmp_path):
+@pytest.mark.parametrize(
+    "variant",
+    [
+        {},
+        pytest.param({"lora_use_dora": True, "lora_use_rslora": True}, id="dora-rslora"),
+    ],
+)
+def test_a_training_of_adapters_resumes_bit_for_bit(tmp_path, variant):
     standin = standins.write(tmp_path / "wav2vec2", "wav2vec2_ctc")
 
     def make(corpus):
         torch.manual_seed(1)
-        config = ModelConfig(pretrained=str(standin), use_lora=True, lora_r=4, lora_alpha=8)
+        config = ModelConfig(
+            pretrained=str(standin), use_lora=True, lora_r=4, lora_alpha=8, **variant
+        )
         return registry.build(config, texts=corpus.texts, sample_rate=RATE, offline=True)
 
     config = make_config(gradient_accumulation_steps=2)

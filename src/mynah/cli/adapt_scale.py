@@ -83,6 +83,7 @@ def adapt_scale(checkpoint: str, to: str, scale: float) -> Path:
         )
     target = free_folder(Path(to).expanduser(), "scaled")
     source = intact_adapter(checkpoint, _COMMAND, "scale")
+    _check_is_scaled_by_alpha(source)
 
     from mynah import console
     from mynah.checkpoints.commit import TRAINING_STATE_STEMS, commit, size_bytes
@@ -114,6 +115,18 @@ def adapt_scale(checkpoint: str, to: str, scale: float) -> Path:
         )
     console.say(f"Next: measure it with  mynah eval {typed_folder(target)}")
     return target
+
+
+def _check_is_scaled_by_alpha(source: Path) -> None:
+    """Refuse an adapter that learned more than a difference: a scale would not reach the rest."""
+    for file in adapter_configs(source):
+        if json.loads(file.read_text(encoding="utf-8")).get("use_dora"):
+            raise UserError(
+                "This adapter is of DoRA, which learned the lengths of the rows of weights as "
+                "well: no scale goes back to the base.",
+                where=str(file),
+                fix="use it as it is, or tune with model.lora_use_dora=false",
+            )
 
 
 def _scaled(file: Path, scale: float) -> list[str]:

@@ -37,6 +37,14 @@ def adapter(checkpoints, tmp_path):
     return checkpoint(shifted(build("seq2seq", checkpoints, use_lora=True)), tmp_path / "tuned")
 
 
+def test_an_adapter_of_dora_is_refused(checkpoints, tmp_path, capsys):
+    family = build("seq2seq", checkpoints, use_lora=True, lora_use_dora=True)
+    adapter = checkpoint(family, tmp_path / "tuned")
+    assert scaled(adapter, "--scale", 0.5, "--to", tmp_path / "scaled") == 2
+    assert "no scale goes back to the base" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "scaled").exists()
+
+
 @pytest.mark.parametrize("scale", [0.5, 0.3, 1.5])
 def test_peft_s_merged_weights_are_the_base_and_so_much_of_the_change(
     adapter, checkpoints, tmp_path, scale

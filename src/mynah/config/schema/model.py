@@ -331,6 +331,27 @@ class ModelConfig:
         minimum=0.0,
         maximum=0.9,
     )
+    lora_use_rslora: bool = setting(
+        False,
+        "Scale the update by alpha / sqrt(r), so that a high rank learns as fast as a low one "
+        "(rsLoRA, arXiv 2312.03732); lora_alpha then wants to be smaller, as sqrt(r).",
+        nature=Nature.STEP | Nature.LORA,
+    )
+    lora_use_dora: bool = setting(
+        False,
+        "Learn the length of each row of a weight matrix apart from its direction (DoRA, arXiv "
+        "2402.09353): nearer to full training at a low rank, and slower.",
+        nature=Nature.STEP | Nature.LORA,
+    )
+    lora_init_weights: str = setting(
+        "default",
+        "What the LoRA matrices begin as, by peft's names; default: A uniform (Kaiming), B zero; "
+        "gaussian: A normal, B zero; orthogonal: both orthogonal, with a product of zero, for an "
+        "even rank. Those that change the weights below (pissa, olora, …) are not offered: an "
+        "adapter alone would not fit its base.",
+        nature=Nature.STEP | Nature.LORA,
+        choices=("default", "gaussian", "orthogonal"),
+    )
     lora_target_modules: list[str] | None = setting(
         None,
         "Modules that get LoRA, by name or path; before a language model encoder.q_proj and "

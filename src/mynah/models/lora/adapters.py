@@ -1,6 +1,7 @@
 """LoRA through peft, on modules named by their path, and read back strictly.
 
-Low-rank adaptation, Hu et al. 2021, arXiv 2106.09685.
+Low-rank adaptation, Hu et al. 2021, arXiv 2106.09685; rsLoRA, Kalajdzievski 2023, arXiv
+2312.03732; DoRA, Liu et al. 2024, arXiv 2402.09353.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def add_lora(
 
     Args:
         model: A PreTrainedModel.
-        config: The ``model`` section: ``lora_r``, ``lora_alpha``, ``lora_dropout`` and
-            ``lora_target_modules`` (null or ``auto``: every linear layer of the model's blocks).
+        config: The ``model`` section: all that begins with ``lora_``
+            (``lora_target_modules`` null or ``auto``: every linear layer of the model's blocks).
         heads: Modules that are trained in full, by path.
         base: Name of the weights that are adapted; the adapter remembers it.
         revision: Their commit; None of a folder: the digest of its weights.
@@ -66,6 +67,9 @@ def add_lora(
         r=config.lora_r,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
+        use_rslora=config.lora_use_rslora,
+        use_dora=config.lora_use_dora,
+        init_lora_weights=_initialization(config.lora_init_weights),
         target_modules=_pattern(chosen),
         modules_to_save=list(heads) or None,
         # GPT-2's weights stand the other way round.
@@ -78,6 +82,11 @@ def add_lora(
     model.name_or_path = base
     with hub.quiet():
         return get_peft_model(model, lora)
+
+
+def _initialization(name: str) -> Any:
+    """``model.lora_init_weights`` as peft has it."""
+    return True if name == "default" else name
 
 
 def adapted_base(directory: Path, *, offline: bool) -> PretrainedPart:
@@ -265,6 +274,8 @@ def say_continued(model: Any, config: ModelConfig, directory: Path) -> None:
         for name, asked, held in (
             ("lora_r", config.lora_r, lora.r),
             ("lora_alpha", config.lora_alpha, lora.lora_alpha),
+            ("lora_use_rslora", config.lora_use_rslora, lora.use_rslora),
+            ("lora_use_dora", config.lora_use_dora, lora.use_dora),
             ("lora_target_modules", config.lora_target_modules, None),
         )
         if asked != held

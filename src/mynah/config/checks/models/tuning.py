@@ -52,6 +52,7 @@ def check_tuning(checker: Checker) -> None:
             "model.encoder_model_name is null.",
             "model.encoder_tuning=full",
         )
+    _check_lora(checker)
     if in_parts:
         _check_parts(checker)
     elif named and not may_have_parts:
@@ -65,6 +66,17 @@ def check_tuning(checker: Checker) -> None:
                 f"A language model is what has {what}, and model.decoder_model_name names none.",
                 remove=True,
             )
+
+
+def _check_lora(checker: Checker) -> None:
+    """What the matrices begin as."""
+    model = checker.config.model
+    if model.lora_init_weights == "orthogonal" and model.lora_r % 2 and tuning(model).adapts:
+        checker.wrong(
+            "model.lora_r",
+            f"Orthogonal matrices need an even rank, and model.lora_r is {model.lora_r}.",
+            f"model.lora_r={model.lora_r + 1}",
+        )
 
 
 def _check_parts(checker: Checker) -> None:
