@@ -149,6 +149,7 @@ def train(config: Config, place: RunPlace) -> Run:
     from mynah.evaluation.baseline.replay import with_replay
     from mynah.evaluation.splits import measured
     from mynah.evaluation.terms.listed import check_terms
+    from mynah.training.averaging.checkpoints import averaged
     from mynah.training.planning import planned_batches
 
     check_terms(config)
@@ -167,6 +168,7 @@ def train(config: Config, place: RunPlace) -> Run:
             place.say_what_was_replaced()
             say_how_to_go_on(config, outcome)
             return Run(place.run, place.output, {}, None, interrupted=True)
+        outcome = averaged(outcome, planned.config, rows.data.evaluation, place.output)
         best = best_of(outcome, family, planned.config)
         evaluations = measured(planned.config, best, rows.data.measured)
         keep_confidences(planned.config, best, outcome, place, rows.data, evaluations)
@@ -314,11 +316,10 @@ def trained(
 
 def best_of(outcome: TrainingResult, family: Family, config: Config) -> Family:
     """The model of the checkpoint to use; the model as it is where none was written."""
-    if outcome.best_checkpoint is None:
-        return family
     from mynah.evaluation.measured_model import loaded
 
-    return loaded(outcome.best_checkpoint, config)
+    best = outcome.best_checkpoint
+    return family if best is None else loaded(best, config)
 
 
 def keep_confidences(
@@ -364,7 +365,7 @@ def reported(
         history=outcome.history,
         checkpoint=outcome.best_checkpoint,
         decoding=family.describe_decoding(),
-        selection=selection_note(config, outcome.history, evaluations),
+        selection=selection_note(config, outcome.history, evaluations, outcome.average_note),
         changed=changed,
     )
 
@@ -394,7 +395,6 @@ def say_what_is_next(place: RunPlace, report: Path | None, *, seconds: float) ->
     place.say_what_was_replaced()
     if report is None:
         return
-    shown = display_path(report, place.working)
+    shown, model = (display_path(path, place.working) for path in (report, place.output))
     console.say(f"Done in {seconds / 60:.1f} minutes. Report: {shown}")
-    model = display_path(place.output, place.working)
     console.say(f"Next: measure it again with  {eval_command(model)}")

@@ -58,12 +58,13 @@ MODELS = {
     "data segment": "calls",
     "export": "calls",
     "merge": "adapted",
+    "average": "calls",
     "transcribe": "calls",
     "adapt-scale": "adapted",
     "publish": "calls",
     "benchmarks/serve_load.py": "calls",
 }
-NEEDS_A_MODEL = ("merge", "export", "eval", "transcribe", "publish")
+NEEDS_A_MODEL = ("merge", "average", "export", "eval", "transcribe", "publish")
 DECODER = "mynah train model.pretrained=outputs/model/checkpoint-1000 model.decoder_tuning=lora"
 # Commands that need what another command of their page leaves.
 AFTER = {
@@ -71,6 +72,9 @@ AFTER = {
         "mynah merge outputs/model --to merged"
     ),
     "mynah eval ./merged": "mynah merge outputs/model --to merged",
+    "mynah eval ./both": (
+        "mynah average outputs/model/checkpoint-2 outputs/model/checkpoint-1000 --to both"
+    ),
     "mynah eval ./half": "mynah adapt-scale outputs/model --scale 0.5 --to half",
     "mynah train data.dataset_name=utterances data.eval_splits=null": (
         "mynah data segment calls/ --to utterances"  # by times: a random model aligns nothing

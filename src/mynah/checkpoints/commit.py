@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,12 +24,13 @@ from mynah.models.pretrained.file_sizes import oversized
 from mynah.runs.directory import CHECKPOINT, SUMS, is_outside, named_checkpoints
 
 PREFIX = "checkpoint-"
+AVERAGE = "average"  # the name of the average of a training's checkpoints, beside them
 
 _STAGING = ".partial"  # being written
 _REPLACED = ".replaced"  # complete, and about to give its name to a newer one
 _DELETING = ".deleting"  # being removed by retention
 _HIDDEN_NAME = re.compile(
-    rf"\.({re.escape(PREFIX)}\d+)({re.escape(_STAGING)}|{re.escape(_REPLACED)}|{re.escape(_DELETING)})"
+    rf"\.({re.escape(PREFIX)}\d+|{AVERAGE})({re.escape(_STAGING)}|{re.escape(_REPLACED)}|{re.escape(_DELETING)})"
 )
 
 # What only a resumed training needs; everything else is the published model.
@@ -242,20 +243,27 @@ def clean(model_directory: Path) -> list[str]:
     return cut_short
 
 
-def retain(model_directory: Path, *, limit: int | None, best: Path | None) -> list[Path]:
+def retain(
+    model_directory: Path,
+    *,
+    limit: int | None,
+    best: Path | None,
+    besides: Collection[Path] = (),
+) -> list[Path]:
     """Remove the oldest checkpoints beyond a limit; never the newest intact one or the best.
 
     Args:
         model_directory: Where the checkpoints lie.
         limit: How many stay; None keeps all.
         best: The checkpoint with the best score so far, if any.
+        besides: Checkpoints that stay as well, and are not counted.
 
     Returns:
         The checkpoints that were removed.
     """
     if limit is None:
         return []
-    named = named_checkpoints(model_directory)
+    named = [path for path in named_checkpoints(model_directory) if path not in besides]
     if len(named) <= limit:
         return []
     newest_intact = next((path for path in reversed(named) if is_intact(path)), None)
@@ -285,7 +293,7 @@ def publish(checkpoint: Path, model_directory: Path) -> None:
     sources = [
         path
         for path in sorted(checkpoint.rglob("*"))
-        if path.is_file() and path.name != SUMS and not _is_training_state(path.name)
+        if path.is_file() and path.name != SUMS and not is_training_state(path.name)
     ]
     needed = sum(path.stat().st_size for path in sources)
     try:
@@ -307,7 +315,8 @@ def publish(checkpoint: Path, model_directory: Path) -> None:
         raise fault_of_machine(error) or error from error
 
 
-def _is_training_state(name: str) -> bool:
+def is_training_state(name: str) -> bool:
+    """Whether a file of a checkpoint is of what only a resumed training needs."""
     return any(
         name.startswith(stem) and name.endswith((".json", ".safetensors"))
         for stem in TRAINING_STATE_STEMS

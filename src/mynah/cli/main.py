@@ -19,6 +19,7 @@ COMMANDS = {
     "runs": Command("mynah.cli.runs", "all runs as a table, the best first"),
     "compare": Command("mynah.cli.compare", "which of several systems is better"),
     "score": Command("mynah.cli.score", "error rates of any system's transcripts"),
+    "average": Command("mynah.cli.average", "several checkpoints of one model as one"),
     "merge": Command("mynah.cli.merge", "fold LoRA matrices into their base"),
     "adapt-scale": Command("mynah.cli.adapt_scale", "let LoRA matrices count less, or more"),
     "export": Command("mynah.cli.export", "write a model for other programs, with proof"),

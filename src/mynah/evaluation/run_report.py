@@ -135,7 +135,10 @@ def found_in(
 
 
 def selection_note(
-    config: Config, history: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Evaluation]
+    config: Config,
+    history: Sequence[Mapping[str, Any]],
+    evaluations: Mapping[str, Evaluation],
+    averaged: str | None,
 ) -> str | None:
     """What to know of a rate that was measured on the split that chose the checkpoint; None where
     none was chosen, since there was one measurement.
@@ -144,6 +147,7 @@ def selection_note(
         config: The settings.
         history: The training's log.
         evaluations: The final measurements, the split that chose first.
+        averaged: What an average of checkpoints came to on that split, in a sentence.
     """
     if not config.training.load_best_model_at_end or not evaluations:
         return None
@@ -157,6 +161,8 @@ def selection_note(
         f"{first} chose the checkpoint, the best in {label} of {measured} measurements: what is "
         "measured on it flatters the model a little."
     )
+    if averaged is not None:
+        note = f"{note} {averaged}"
     if others:
         return f"{note} {', '.join(others)} chose nothing."
     return f"{note} One that chooses nothing would not: name it in data.test_splits."

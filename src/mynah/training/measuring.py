@@ -146,7 +146,7 @@ class Measurer(Generic[Key]):
         """Let the learning rate follow the scores, and see whether they are the best."""
         trainer = self._trainer
         schedule = trainer.lr_scheduler
-        value = metrics[self._best_name(metrics)]
+        value = metrics[self.best_name(metrics)]
         if isinstance(schedule, MeasuredRate):
             schedule.measured(value)
         best = trainer.state.best_metric
@@ -177,7 +177,7 @@ class Measurer(Generic[Key]):
                 "(training.early_stopping_patience)"
             )
 
-    def _best_name(self, metrics: Mapping[str, float]) -> str:
+    def best_name(self, metrics: Mapping[str, float]) -> str:
         """The name of what checkpoints are compared by, among an evaluation's numbers."""
         asked = best_metric(self._job.config)
         offered = [name.removeprefix("eval_") for name in metrics]

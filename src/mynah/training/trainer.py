@@ -51,6 +51,9 @@ class TrainingResult:
         best_score: The best value of ``metric_for_best_model``, or None.
         history: What was logged, one dict a log or an evaluation, with ``step``.
         interrupted: Whether it was stopped before its end; a checkpoint was written then.
+        best_checkpoints: The best that were measured, as many as
+            ``training.average_checkpoints`` asks for.
+        average_note: What the average of checkpoints came to, in a sentence; None: there is none.
         stopped_by: What stopped it: a signal's name or a limit's; None where it ended.
         seconds: Wall-clock time of this call.
         skipped: Training utterances that could not be used: id to reason.
@@ -64,6 +67,8 @@ class TrainingResult:
     interrupted: bool
     seconds: float
     skipped: dict[str, str] = field(default_factory=dict)
+    best_checkpoints: tuple[Path, ...] = ()
+    average_note: str | None = None
     stopped_by: str | None = None
 
 
@@ -211,6 +216,9 @@ def _result(trainer: MynahTrainer[Key], started: float) -> TrainingResult:
         interrupted=interrupted,
         seconds=time.monotonic() - started,
         skipped=dict(skipped),
+        best_checkpoints=tuple(
+            trainer.checkpointer.best_measured(trainer.job.config.training.average_checkpoints or 0)
+        ),
         stopped_by=trainer.stop.reason if interrupted else None,
     )
 

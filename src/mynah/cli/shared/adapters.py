@@ -1,4 +1,4 @@
-"""What the commands on LoRA matrices share: the checkpoint that is meant, and a free place."""
+"""What the commands on weights share: the checkpoint that is meant, and a free place."""
 
 from __future__ import annotations
 
@@ -40,6 +40,27 @@ def intact_adapter(asked: str, command: str, verb: str) -> Path:
     Raises:
         UserError: It is none, or damaged, or has no LoRA matrices.
     """
+    found = intact_checkpoint(asked, command)
+    if not adapter_configs(found):
+        raise UserError(
+            f"There is nothing to {verb}: this checkpoint has no LoRA matrices, and holds its "
+            "weights itself.",
+            where=display_path(found),
+            fix=f"use it as it is: mynah eval {typed_folder(found)}",
+        )
+    return found
+
+
+def intact_checkpoint(asked: str, command: str) -> Path:
+    """The checkpoint that is meant, intact.
+
+    Args:
+        asked: A checkpoint, a run's directory, or a link to one.
+        command: The command, for messages.
+
+    Raises:
+        UserError: It is none, or damaged.
+    """
     from mynah.checkpoints.commit import verify
     from mynah.checkpoints.find import resolve_checkpoint
 
@@ -52,13 +73,6 @@ def intact_adapter(asked: str, command: str, verb: str) -> Path:
         if problem.fix:
             problem.fix = problem.fix.replace("eval_checkpoint=", f"{command} ")
         raise
-    if not adapter_configs(found):
-        raise UserError(
-            f"There is nothing to {verb}: this checkpoint has no LoRA matrices, and holds its "
-            "weights itself.",
-            where=display_path(found),
-            fix=f"use it as it is: mynah eval {typed_folder(found)}",
-        )
     return found
 
 

@@ -23,13 +23,7 @@ def check_best_model(checker: Checker) -> None:
             else "training.eval_strategy=no",
         )
         return
-    if training.early_stopping_patience is not None and not evaluates:
-        checker.wrong(
-            "training.early_stopping_patience",
-            "To stop when nothing gets better, it has to be measured: training.eval_strategy is "
-            "no.",
-            "training.early_stopping_patience=null",
-        )
+    _check_what_needs_scores(checker, evaluates=evaluates)
     if training.save_strategy == "best" and not evaluates:
         checker.wrong(
             "training.save_strategy",
@@ -67,6 +61,25 @@ def check_best_model(checker: Checker) -> None:
                 f"training.eval_steps={typed(measured)}.",
                 f"training.save_steps={steps_text(nearest)}",
             )
+
+
+def _check_what_needs_scores(checker: Checker, *, evaluates: bool) -> None:
+    """What ends or makes a model by its scores needs some."""
+    training = checker.config.training
+    if training.early_stopping_patience is not None and not evaluates:
+        checker.wrong(
+            "training.early_stopping_patience",
+            "To stop when nothing gets better, it has to be measured: training.eval_strategy is "
+            "no.",
+            "training.early_stopping_patience=null",
+        )
+    if training.average_checkpoints is not None and not training.load_best_model_at_end:
+        checker.wrong(
+            "training.average_checkpoints",
+            "What is averaged is the best, so the best has to be known: "
+            "training.load_best_model_at_end is false.",
+            "training.load_best_model_at_end=true",
+        )
 
 
 def _is_multiple(saved: float, measured: float) -> bool:

@@ -275,6 +275,16 @@ class TrainingConfig:
         minimum=0.0,
         maximum=0.99999,
     )
+    average_checkpoints: int | None = setting(
+        None,
+        "Keep the so many best measured checkpoints besides save_total_limit, and average them at "
+        "the end: trained weights in float64, buffers of the last of them; of LoRA what the "
+        "matrices come to, as an adapter of so many times the rank. The average is measured, and "
+        "becomes the model where it is as good as the best. null: no average.",
+        nature=Nature.RUN,
+        unit="checkpoints",
+        minimum=2,
+    )
     early_stopping_patience: int | None = setting(
         None,
         "Stop after so many evaluations in a row without a better metric_for_best_model; null: "

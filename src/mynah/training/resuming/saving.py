@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Generic
 from mynah import distributed
 from mynah.checkpoints import commit as checkpoints
 from mynah.checkpoints.publishing import write_note
+from mynah.config.best_metric import greater_is_better
 from mynah.data.positions import Key
 from mynah.errors import UserError, reading_checkpoint
+from mynah.files import read_json
 from mynah.machine import __version__, describe_machine
 from mynah.models.pretrained import weights
+from mynah.runs.directory import named_checkpoints
 from mynah.training.guards.disk import DiskWatch
 from mynah.training.resuming import state
 from mynah.training.resuming.resume import ABOUT_NAME, read_about
@@ -69,10 +73,11 @@ class Checkpointer(Generic[Key]):
         self._resumed_from: Path | None = None
         self._random_from: Path | None = None  # the checkpoint whose random state is still due
         self._announced = False
+        limit = job.config.training.save_total_limit
         self.disk = DiskWatch(
             job.output_directory,
             expected_bytes=self._expected_bytes(),
-            limit=job.config.training.save_total_limit,
+            limit=limit and limit + (job.config.training.average_checkpoints or 0),
         )
 
     # Saving
@@ -133,6 +138,7 @@ class Checkpointer(Generic[Key]):
             job.output_directory,
             limit=job.config.training.save_total_limit,
             best=self._best() if self._measurer.wants_best else None,
+            besides=self.best_measured(job.config.training.average_checkpoints or 0),
         )
 
     def _save_model(self, staging: Path) -> None:
@@ -185,6 +191,24 @@ class Checkpointer(Generic[Key]):
             places.append(self._resumed_from.parent)
         candidates = [checkpoints.checkpoint_path(place, step) for place in places]
         return next((path for path in candidates if path.is_dir()), None)
+
+    def best_measured(self, most: int) -> list[Path]:
+        """The best checkpoints that were measured, the best first; of equals the older one."""
+        if not most:
+            return []
+        places = [self._job.output_directory]
+        if self._resumed_from is not None and self._resumed_from.parent not in places:
+            places.append(self._resumed_from.parent)
+        sign = -1.0 if greater_is_better(self._job.config) else 1.0
+        ranked: dict[int, tuple[float, int, Path]] = {}
+        for path in (path for place in places for path in named_checkpoints(place)):
+            scores = read_json(path / ABOUT_NAME).get("scores")
+            if isinstance(scores, dict) and scores:
+                value = scores.get(self._measurer.best_name(scores))
+                step = checkpoints.step_of(path) or 0
+                if isinstance(value, int | float) and not math.isnan(value):
+                    ranked.setdefault(step, (sign * value, step, path))
+        return [path for _, _, path in sorted(ranked.values())[:most]]
 
     def chosen(self) -> Path | None:
         """The best checkpoint where the best is wanted and known, else the newest."""

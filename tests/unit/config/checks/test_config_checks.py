@@ -44,6 +44,21 @@ RULES = [
     ({"training__bf16": True, "training__fp16": True}, "exclude each other", "training.fp16=false"),
     ({"training__eval_strategy": "no"}, "saved and measured", "load_best_model_at_end=false"),
     (
+        {"training__average_checkpoints": 3, "training__load_best_model_at_end": False},
+        "the best has to be known",
+        "load_best_model_at_end=true",
+    ),
+    (
+        {
+            "model__pretrained": "openai/whisper-tiny",
+            "model__use_lora": True,
+            "model__lora_r": 7,
+            "model__lora_init_weights": "orthogonal",
+        },
+        "even rank",
+        "model.lora_r=8",
+    ),
+    (
         {
             "training__eval_strategy": "no",
             "training__load_best_model_at_end": False,
