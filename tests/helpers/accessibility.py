@@ -58,12 +58,13 @@ class Page:
     barriers: list[str]
 
 
-def examine(pages: Sequence[Path], root: Path) -> dict[str, Page]:
+def examine(pages: Sequence[Path], root: Path, *, dark: bool = False) -> dict[str, Page]:
     """Look at pages below a folder; the test is skipped where there is no Chromium.
 
     Args:
         pages: HTML files.
         root: The folder that is served; two files are added to it.
+        dark: Whether the reader's system is dark.
 
     Returns:
         By path below the root.
@@ -74,6 +75,7 @@ def examine(pages: Sequence[Path], root: Path) -> dict[str, Page]:
     frame = _FRAME.format(width=PHONE, pages=json.dumps([f"/{name}" for name in names]))
     (root / "frame-of-a-phone.html").write_text(frame, encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={root / 'profile'}"]
+    flags += ["--blink-settings=preferredColorScheme=0"] if dark else []
     flags += [f"--virtual-time-budget={20_000 * len(names)}", "--dump-dom"]
     with _served(root) as address:
         done = subprocess.run(
