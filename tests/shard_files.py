@@ -72,15 +72,16 @@ def write_tar(path: Path, ids: Sequence[str], texts: Sequence[str]) -> Path:
     return path
 
 
-def write_manifest(path: Path, ids: Sequence[str], texts: Sequence[str]) -> Path:
+def write_manifest(path: Path, ids: Sequence[str], texts: Sequence[str], **columns: list) -> Path:
     """As NeMo writes them, the recordings beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = []
-    for one, text in zip(ids, texts, strict=True):
+    for number, (one, text) in enumerate(zip(ids, texts, strict=True)):
         recording = path.parent / "wavs" / f"{one}.wav"
         recording.parent.mkdir(exist_ok=True)
         recording.write_bytes(encoded(text, "WAV"))
         written = {"id": one, "audio_filepath": f"wavs/{one}.wav", "duration": 0.1 * len(text)}
+        written |= {name: values[number] for name, values in columns.items()}
         lines.append(json.dumps(written | {"text": text}))
     path.write_text("\n".join(lines) + "\n")
     return path

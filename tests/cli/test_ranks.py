@@ -66,8 +66,19 @@ def test_two_tasks_of_srun_are_one_run(tmp_path):
     (directory,) = run_directories(folder)
     assert first.count("Report:") == 1 and first.count("step 2/2") == 1
     listed = (directory / "evaluation" / "utterances.jsonl").read_text().splitlines()
-    ids = [json.loads(line)["id"] for line in listed]
-    assert len(ids) == len(set(ids)) == 4
+    rows = [json.loads(line) for line in listed]
+    assert len(rows) == len({row["id"] for row in rows}) == 4
+    # What is found beside the rates is of all, whichever process decoded them.
+    found = json.loads((directory / "evaluation" / "results.json").read_text())["evaluations"]
+    (found,) = found.values()
+    assert all(row["measured"]["level_db"] < 0 for row in rows)
+    by_speaker = found["groups"]["speaker"]["groups"]
+    assert (
+        sum(one["words"] for one in by_speaker) == found["words"] == sum(r["words"] for r in rows)
+    )
+    sides = found["out_of_vocabulary"]
+    assert sides["inside"]["words"] + sides["outside"]["words"] == found["words"]
+    assert set(found["wrong_in_kind"]) >= {"empty", "looping"}
     assert len(list(directory.glob("*.log"))) == 1
     newest = directory / "model" / "checkpoint-2"
     assert find_damage(newest) is None and (newest / "rng_state_1.json").exists()

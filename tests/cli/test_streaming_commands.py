@@ -28,7 +28,9 @@ def shards(folder: Path) -> Path:
     texts = ["abc", "bcd", "cde", "def", "efg", "fgh", "acegb", "hgfed"]
     for split, rows in (("train", texts * 3), ("dev", texts[:4])):
         ids = [f"{split}{number}" for number in range(len(rows))]
-        write_manifest(folder / f"{split}.jsonl", ids, rows)
+        rooms = ["hall", "booth"] * (len(rows) // 2)
+        write_manifest(folder / f"{split}.jsonl", ids, rows, room=rooms)
+    (folder.parent / "terms.txt").write_text("bcd\nzurich\n")
     return folder
 
 
@@ -38,7 +40,7 @@ def test_a_streamed_training_runs_to_its_report(tmp_path):
     command = (
         f"mynah train model=small data.dataset_name=corpus data.eval_splits=[dev] {STREAMED} "
         "training.per_device_train_batch_size=4 training.max_steps=2 training.eval_steps=2 "
-        "model.encoder.layers=1 evaluation.bootstrap_samples=50"
+        "model.encoder.layers=1 evaluation.bootstrap_samples=50 evaluation.terms=terms.txt"
     )
     done = run(folder, command)
     directory = assert_trained(
@@ -46,6 +48,14 @@ def test_a_streamed_training_runs_to_its_report(tmp_path):
     )
     account = json.loads((directory / "data.json").read_text())
     assert account["splits"]["train"]["streamed"] is True
+    results = json.loads((directory / "evaluation" / "results.json").read_text())
+    found = results["evaluations"]["dev"]
+    rooms = {one["name"]: one["words"] for one in found["groups"]["room"]["groups"]}
+    assert rooms == {"hall": 2, "booth": 2}
+    rows = (directory / "evaluation" / "utterances.jsonl").read_text().splitlines()
+    assert all(json.loads(row)["measured"]["level_db"] < 0 for row in rows)
+    said = {one["term"]: one["said"] for one in found["terms"]["counts"]}
+    assert said == {"bcd": 1, "zurich": 0}
     measured = run(folder, "mynah eval outputs/model evaluation.bootstrap_samples=50")
     assert measured.returncode == 0, measured.stdout + measured.stderr
     again = max(folder.glob("outputs/*/*/run.json"), key=lambda path: path.stat().st_mtime)

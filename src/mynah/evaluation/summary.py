@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mynah import console
-from mynah.evaluation.intervals.interval import FEWEST_SPEAKERS, FEWEST_UTTERANCES
+from mynah.evaluation.intervals.interval import (
+    FEWEST_SPEAKERS,
+    FEWEST_UTTERANCES,
+    says_something,
+)
 
 if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
@@ -51,6 +55,8 @@ def with_interval(measure: Measure) -> str:
         return metric.number(measure.value)
     if not interval.informative:
         return f"{metric.number(measure.value)} [{interval.groups} speakers]"
+    if not says_something(interval.low, interval.high):
+        return metric.number(measure.value)
     digits = 1 if metric.percent and interval.high >= 0.1 else metric.digits
     low, high = (metric.number(end, digits) for end in (interval.low, interval.high))
     return f"{metric.number(measure.value, digits)} [{low}, {high}]"

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from mynah.data.row import Row
+from mynah.data.sources.reading.metadata import other_columns
 from mynah.data.streams.reader import FindAudio, listed_row, stream_columns
 
 _BATCH_ROWS = 16  # held as Python objects at once
@@ -30,7 +31,7 @@ def read_parquet(
             first += file.metadata.row_group(group).num_rows
         if not groups:
             return
-        wanted = [name for ours, name in names.items() if audio or ours != "audio"]
+        wanted = _wanted(file.schema_arrow, names, audio)
         batches = file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=wanted)
         yield from _rows(batches, first, start, names, path, find)
 
@@ -50,7 +51,7 @@ def read_arrow(
             stream = pa.ipc.open_stream(source)
             schema, batches = stream.schema, iter(stream)
         names = _names(schema, columns, str(path))
-        wanted = [name for ours, name in names.items() if audio or ours != "audio"]
+        wanted = _wanted(schema, names, audio)
         yield from _rows((b.select(wanted) for b in batches), 0, start, names, path, find)
 
 
@@ -63,6 +64,22 @@ def _names(schema: pa.Schema, columns: dict[str, str], where: str) -> dict[str, 
         and {"bytes", "path"} <= {field.type.field(i).name for i in range(field.type.num_fields)}
     ]
     return stream_columns(schema.names, columns, where, audio=typed[0] if typed else None)
+
+
+def _wanted(schema: pa.Schema, names: dict[str, str], audio: bool) -> list[str]:
+    """The columns that are read: those that have a name of ours, and other texts and numbers."""
+    is_of_a_kind = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_boolean,
+        pa.types.is_integer,
+        pa.types.is_floating,
+    )
+    return [name for ours, name in names.items() if audio or ours != "audio"] + [
+        name
+        for name in other_columns(schema.names, names)
+        if any(is_one(schema.field(name).type) for is_one in is_of_a_kind)
+    ]
 
 
 def _rows(

@@ -11,7 +11,8 @@ from typing import Any
 
 from mynah.console import notice
 from mynah.data.row import Row
-from mynah.data.sources.reading.metadata import HEADERS
+from mynah.data.sources.reading.extras import as_columns
+from mynah.data.sources.reading.metadata import HEADERS, other_columns
 from mynah.errors import UserError
 
 FindAudio = Callable[[str, str], str]  # (as a shard names it, where) to the recording's path
@@ -192,4 +193,5 @@ def listed_row(
         language=word(listed, names, "language"),
         context=_terms(listed, names),
         source=source,
+        columns=as_columns(listed, other_columns(list(listed), names)),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from mynah import console
 from mynah.evaluation.groups.rates import AllGroups, GroupedRates, GroupRate
 from mynah.evaluation.intervals.groups import GroupValue
+from mynah.evaluation.intervals.interval import says_something
 from mynah.evaluation.metrics.metric import Metric
 
 _WAYS = 8
@@ -62,7 +62,7 @@ def _rows(way: GroupedRates, metric: Metric, every: bool) -> list[list[str]]:
 
 def shown_value(one: GroupValue, metric: Metric) -> str:
     """``7.41 [6.02, 8.93]``, the value alone where it has no interval."""
-    if math.isnan(one.low) or math.isnan(one.high):
+    if not says_something(one.low, one.high):
         return metric.number(one.value)
     digits = 1 if metric.percent and one.high >= 0.1 else metric.digits
     value, low, high = (metric.number(end, digits) for end in (one.value, one.low, one.high))

@@ -37,4 +37,10 @@ class Interval:
         return self.exists and self.informative
 
 
+def says_something(low: float, high: float) -> bool:
+    """Whether two ends say how far a value may be off: not where there are none, nor where they
+    are one, since nothing varies in what was measured, as without a single error."""
+    return low < high
+
+
 NO_INTERVAL = Interval(math.nan, math.nan, "none", 0)

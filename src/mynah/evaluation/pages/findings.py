@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mynah.evaluation.findings.confusions import Confusion
 from mynah.evaluation.findings.findings import Findings
 from mynah.evaluation.findings.vocabulary import WRONG_WORDS, OutOfVocabulary
+from mynah.evaluation.intervals.interval import says_something
 from mynah.evaluation.metrics.metric import Metric
 from mynah.evaluation.oddities.rates import Oddity
 from mynah.evaluation.terms.counts import METRICS, TermScores
@@ -115,7 +116,7 @@ def _oddities(found: list[Oddity], of: str) -> Markup:
         [
             one.name,
             f"{100 * one.rate:.2f} %",
-            "–" if math.isnan(one.low) else f"{100 * one.low:.2f} to {100 * one.high:.2f}",
+            _between(one.low, one.high, lambda end: f"{100 * end:.2f}"),
             f"{one.count:,} of {one.of:,}",
             one.first or "–",
         ]
@@ -172,4 +173,8 @@ def _values(rows: list[list[str]], label: str, *more: str) -> Markup:
 
 
 def _ends(metric: Metric, low: float, high: float) -> str:
-    return "–" if math.isnan(low) else f"{metric.number(low)} to {metric.number(high)}"
+    return _between(low, high, metric.number)
+
+
+def _between(low: float, high: float, number: Callable[[float], str]) -> str:
+    return f"{number(low)} to {number(high)}" if says_something(low, high) else "–"

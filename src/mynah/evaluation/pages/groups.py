@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from mynah.evaluation.groups.rates import AllGroups, GroupedRates, GroupRate
+from mynah.evaluation.intervals.interval import says_something
 from mynah.evaluation.metrics.metric import Metric
 from mynah.pages import plots
 from mynah.pages.markup import Markup, join, tag
@@ -81,7 +82,7 @@ def _row(
 ) -> list[Cell | str]:
     first, *others = metrics
     value = one.first
-    known = not math.isnan(value.low)
+    known = says_something(value.low, value.high)
     ends = f"{first.number(value.low)} to {first.number(value.high)}" if known else "–"
     drawn = plots.strip(value.value, value.low, value.high, most)
     return [

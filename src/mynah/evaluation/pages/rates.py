@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mynah.evaluation.intervals.interval import says_something
 from mynah.evaluation.metrics.metric import Metric
 from mynah.evaluation.score import Measure, Scores
 from mynah.pages import axes, plots, tables
@@ -83,6 +84,8 @@ def _interval(measure: Measure) -> str:
         return "no interval"
     if not interval.informative:
         return f"an interval over {interval.groups} speakers is not informative"
+    if not says_something(interval.low, interval.high):
+        return "no interval: nothing varies in what was measured"
     return f"95 % interval {number(interval.low)} to {number(interval.high)}"
 
 
@@ -191,7 +194,7 @@ def _cells(s: Scores, first: Metric, others: Sequence[Metric], most: float) -> l
     if shown is None:
         main = [tag("td", "–", class_="strong"), tag("td", "–"), tag("td", class_="drawn")]
     else:
-        known = not math.isnan(shown.low)
+        known = says_something(shown.low, shown.high)
         ends = f"{first.number(shown.low)} to {first.number(shown.high)}" if known else "–"
         main = [
             tag("td", first.number(shown.value), class_="strong"),

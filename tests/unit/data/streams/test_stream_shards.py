@@ -67,6 +67,19 @@ def test_a_shard_gives_its_rows_from_any_row_on(corpus, start):
         assert content == encoded(row.text, kind)
 
 
+@pytest.mark.parametrize("name", ["train.parquet", "train.arrow", "train.jsonl"])
+def test_what_else_a_shard_says_of_a_row_is_kept_for_error_rates_by_it(tmp_path, name):
+    others = {"gender": ["f", "m", "f"], "age": [31, 7, 64], "frames": [[0.1], [0.2], [0.3]]}
+    FORMATS[name](tmp_path / name, IDS[:3], TEXTS[:3], speaker=["a", "b", "c"], **others)
+    rows = list(opened(tmp_path).reader.rows(0))
+    assert [row.speaker for row in rows] == ["a", "b", "c"]
+    assert [json.loads(row.columns) for row in rows] == [
+        {"gender": "f", "age": "31"},
+        {"gender": "m", "age": "7"},
+        {"gender": "f", "age": "64"},
+    ]
+
+
 def test_transcripts_are_read_without_the_audio(corpus):
     rows = list(opened(corpus).reader.rows(0, audio=False))
     assert [row.text for row in rows] == TEXTS
