@@ -22,6 +22,8 @@ from mynah.models import registry
 from mynah.runs.directory import SUMS, is_complete
 
 FAMILIES = ("ctc", "seq2seq", "speech_llm")
+# What reads a checkpoint's files is the same for all families: of the others, one case is fast.
+FAST_SHAPE, FAST_SETTING = "list", "mynah"
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +66,17 @@ def refused_or_the_same(folder: Path) -> str:
     return "loaded"
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", FAMILIES)
+def of_families(cases, fast):
+    """Every family with every case; of all but the first family, only ``fast`` is a fast test."""
+    first = FAMILIES[0]
+    return [
+        pytest.param(name, case, marks=() if name == first or case == fast else pytest.mark.long)
+        for name in FAMILIES
+        for case in cases
+    ]
+
+
+@pytest.mark.parametrize(("name", "shape"), of_families(SHAPES, FAST_SHAPE))
 @pytest.mark.parametrize("adapted", [False, True])
 def test_json_of_another_shape_is_refused_without_a_traceback(
     name, adapted, shape, saved, tmp_path
@@ -100,8 +111,7 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("setting", VALUES)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(("name", "setting"), of_families(VALUES, FAST_SETTING))
 def test_a_value_that_cannot_be_meant_is_refused_or_ignored(name, setting, saved, tmp_path):
     tried = 0
     for adapted in (False, True):

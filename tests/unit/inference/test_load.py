@@ -16,7 +16,12 @@ from mynah.inference.load import BASE
 from mynah.models import registry
 from mynah.models.transcript import Clip
 
-PRETRAINED = ("hubert_ctc", "parakeet_tdt", "whisper_asr_english", "qwen3_asr")
+PRETRAINED = (
+    "hubert_ctc",
+    "whisper_asr_english",
+    pytest.param("parakeet_tdt", marks=pytest.mark.long),
+    pytest.param("qwen3_asr", marks=pytest.mark.long),
+)
 
 
 @pytest.fixture(autouse=True)

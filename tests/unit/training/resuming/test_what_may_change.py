@@ -44,7 +44,7 @@ def resume(checkpoint: Path, config: Config, streamed: bool = False) -> int:
     return check_resume(checkpoint, settings, world_size=1, steps=10, machine="a CPU")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config() -> Config:
     return compose(["model=fastconformer", "data=general"]).config
 
@@ -190,6 +190,11 @@ STREAM = (
 )
 
 
+@pytest.fixture(scope="module")
+def streamed() -> Config:
+    return compose(list(STREAM)).config
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -203,10 +208,9 @@ STREAM = (
         ("data.synthesis.eval_sentences", 3),
     ],
 )
-def test_a_stream_may_be_moved_and_measured_otherwise(tmp_path, name, value):
-    config = compose(list(STREAM)).config
-    checkpoint = checkpoint_of(tmp_path, config, settings_of(config, True))
-    assert resume(checkpoint, changed(config, name, value), True) == 5
+def test_a_stream_may_be_moved_and_measured_otherwise(tmp_path, streamed, name, value):
+    checkpoint = checkpoint_of(tmp_path, streamed, settings_of(streamed, True))
+    assert resume(checkpoint, changed(streamed, name, value), True) == 5
 
 
 @pytest.mark.parametrize(
@@ -221,8 +225,7 @@ def test_a_stream_may_be_moved_and_measured_otherwise(tmp_path, name, value):
         ("data.on_other_script", "keep"),
     ],
 )
-def test_what_changes_the_rows_of_a_stream_must_agree(tmp_path, name, value):
-    config = compose(list(STREAM)).config
-    checkpoint = checkpoint_of(tmp_path, config, settings_of(config, True))
+def test_what_changes_the_rows_of_a_stream_must_agree(tmp_path, streamed, name, value):
+    checkpoint = checkpoint_of(tmp_path, streamed, settings_of(streamed, True))
     with pytest.raises(UserError, match=name):
-        resume(checkpoint, changed(config, name, value), True)
+        resume(checkpoint, changed(streamed, name, value), True)
