@@ -6,10 +6,14 @@ import re
 
 import pytest
 from guide_commands import TRAININGS
+from tiers import fast_where
 from workspaces import SMALL, assert_trained, clone, run
 
+# Of these, one each with real weights, from scratch, by an experiment, of a large arrangement.
+FAST = ("default", "small", "test", "production", "my_experiment")
 
-@pytest.mark.parametrize("name", TRAININGS)
+
+@pytest.mark.parametrize("name", fast_where(lambda name: name in FAST, TRAININGS))
 def test_the_guides_training_ends_in_a_complete_model_and_a_report(trainings, name):
     folder, done = trainings[name]
     training = TRAININGS[name]

@@ -74,6 +74,7 @@ def test_a_metric_from_outside_is_measured_shown_and_chooses_the_checkpoint(fold
     assert "vowels %" in screen and re.search(r"step 2: WER [\d.]+ %.* vowels [\d.]+ %", screen)
 
 
+@pytest.mark.long  # two trainings
 def test_a_sweep_is_compared_by_the_metric_from_outside_the_greatest_first(folder):
     done = run(
         folder,

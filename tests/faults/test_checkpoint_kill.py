@@ -72,7 +72,11 @@ def killing_points(model, action: str, at_most: int) -> list[int]:
     return sorted({*range(1, total + 1, step), total})
 
 
-@pytest.mark.parametrize("action", ["3", "2"], ids=["a new one", "one that is replaced"])
+@pytest.mark.parametrize(
+    "action",
+    ["3", pytest.param("2", marks=pytest.mark.long)],
+    ids=["a new one", "one that is replaced"],
+)
 def test_a_kill_during_a_save_never_costs_an_intact_checkpoint(model, action):
     for fatal in killing_points(model, action, at_most=14):
         directory = model(f"killed-{fatal}")

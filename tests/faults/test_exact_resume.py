@@ -24,7 +24,8 @@ def assert_all_identical(outcome, number):
     assert (outcome.broken, outcome.identical) == (number, number)
 
 
-@pytest.mark.parametrize("number", [1, pytest.param(24, marks=pytest.mark.long)])
+@pytest.mark.long  # fast in test_training_kill.py
+@pytest.mark.parametrize("number", [1, 24])
 def test_killed_anywhere_it_ends_as_if_untouched(bench, number):
     assert_all_identical(bench.kills(number), number)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import forked_commands
 import pytest
 import torch
 from peft import PeftModel
@@ -43,10 +44,11 @@ def start(folder, *more):
 
 
 def finished(folder, *more):
-    process = start(folder, *more)
-    printed, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, printed
-    return printed
+    folder.mkdir(exist_ok=True)
+    environment = forked_commands.environment()
+    done = forked_commands.run(["mynah", *_COMMAND, *more], folder, environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def checkpoint(folder, step):

@@ -6,6 +6,7 @@ outside of the checkpoint. No expectation comes from what the code makes of it.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from families import build
+from tiers import fast_where
 
 from mynah.checkpoints import commit
 from mynah.checkpoints.find import resolve_checkpoint
@@ -66,17 +68,13 @@ def refused_or_the_same(folder: Path) -> str:
     return "loaded"
 
 
-def of_families(cases, fast):
-    """Every family with every case; of all but the first family, only ``fast`` is a fast test."""
-    first = FAMILIES[0]
-    return [
-        pytest.param(name, case, marks=() if name == first or case == fast else pytest.mark.long)
-        for name in FAMILIES
-        for case in cases
-    ]
-
-
-@pytest.mark.parametrize(("name", "shape"), of_families(SHAPES, FAST_SHAPE))
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    fast_where(
+        lambda name, shape: name == FAMILIES[0] or shape == FAST_SHAPE,
+        itertools.product(FAMILIES, SHAPES),
+    ),
+)
 @pytest.mark.parametrize("adapted", [False, True])
 def test_json_of_another_shape_is_refused_without_a_traceback(
     name, adapted, shape, saved, tmp_path
@@ -111,7 +109,13 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize(("name", "setting"), of_families(VALUES, FAST_SETTING))
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    fast_where(
+        lambda name, setting: name == FAMILIES[0] or setting == FAST_SETTING,
+        itertools.product(FAMILIES, VALUES),
+    ),
+)
 def test_a_value_that_cannot_be_meant_is_refused_or_ignored(name, setting, saved, tmp_path):
     tried = 0
     for adapted in (False, True):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import config_files
 import pytest
+from tiers import fast_where
 
 from mynah.config.hydra.compose import compose
 from mynah.errors import ConfigErrors
@@ -17,16 +20,20 @@ def experiment(tmp_path, lines):
     return compose(["+experiments=mine"], config_dir=tmp_path).config.data
 
 
-@pytest.mark.parametrize("number", ODD)
+LINES = [
+    "  text_substitutions: {{seven: {}}}\n",
+    "  text_substitutions:\n    seven: {}\n",
+    "  text_substitutions: {{{}: seven}}\n",
+    "  dataset_name: {}\n",
+    "  dataset_configs: [en, {}]\n",
+]
+
+
 @pytest.mark.parametrize(
-    "line",
-    [
-        "  text_substitutions: {{seven: {}}}\n",
-        "  text_substitutions:\n    seven: {}\n",
-        "  text_substitutions: {{{}: seven}}\n",
-        "  dataset_name: {}\n",
-        "  dataset_configs: [en, {}]\n",
-    ],
+    ("line", "number"),
+    fast_where(
+        lambda line, number: line == LINES[0] or number == ODD[0], itertools.product(LINES, ODD)
+    ),
 )
 def test_in_yaml_they_are_refused_with_their_line_until_they_are_quoted(line, number, tmp_path):
     with pytest.raises(ConfigErrors) as caught:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from data_helpers import field_case
+from tiers import fast_where
 
 from mynah.data.audio import files
 
@@ -68,9 +69,18 @@ def test_all_frames_are_read_without_a_header_that_counts_them(rate, mode, level
     assert files.inspect(content)[0] == len(sound) / rate
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize(("mode", "level"), [("VARIABLE", 0.5), ("CONSTANT", 0.99)])
-@pytest.mark.parametrize("headed", [True, False], ids=["with a header", "without"])
+@pytest.mark.parametrize(
+    ("rate", "mode", "level", "headed"),
+    fast_where(
+        lambda rate, mode, level, headed: rate in (44100, 16000) and (mode == "VARIABLE"),
+        [
+            (rate, mode, level, headed)
+            for rate in RATES
+            for mode, level in [("VARIABLE", 0.5), ("CONSTANT", 0.99)]
+            for headed in (True, False)
+        ],
+    ),
+)
 def test_a_piece_is_that_stretch_from_its_first_sample(tmp_path, rate, mode, level, headed):
     content = encoded(30.0, rate, mode, level)
     if not headed and (b"Info" in content[:64] or b"Xing" in content[:64]):
