@@ -17,7 +17,7 @@ import numpy as np
 
 from mynah.errors import UserError
 from mynah.export.runtimes import Program, start
-from mynah.export.target import Said, Sample, Target, layouts_for
+from mynah.export.target import Said, Sample, Target, check_holds
 
 if TYPE_CHECKING:
     import torch
@@ -106,13 +106,7 @@ def check_ctc(family: Family, target: str) -> None:
     Raises:
         UserError: It is not one; the layouts that hold it are named.
     """
-    if family.name != "ctc":
-        fitting = layouts_for(family)
-        raise UserError(
-            f"{target} holds CTC models, and this is a {family.model.config.model_type}.",
-            where=f"--to {target}",
-            fix=f"--to {fitting[0]}" if fitting else "mynah merge writes it for transformers",
-        )
+    check_holds(target, "CTC", family, fits=family.name == "ctc")
 
 
 def of_ctc(family: Family) -> CTC:

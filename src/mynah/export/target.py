@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from mynah.errors import UserError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -117,6 +119,27 @@ class Target(ABC):
             dtype: What it was stored in.
         """
         raise NotImplementedError(f"{self.name} is run by no program")
+
+
+def check_holds(target: str, models: str, family: Family, *, fits: bool) -> None:
+    """Refuse a model that a layout does not hold.
+
+    Args:
+        target: The layout's name.
+        models: What it holds, as a person reads it.
+        family: The model.
+        fits: Whether it is one of these.
+
+    Raises:
+        UserError: It is not; the layouts that hold it are named.
+    """
+    if not fits:
+        fitting = layouts_for(family)
+        raise UserError(
+            f"{target} holds {models} models, and this is a {family.model.config.model_type}.",
+            where=f"--to {target}",
+            fix=f"--to {fitting[0]}" if fitting else "mynah merge writes it for transformers",
+        )
 
 
 def layouts_for(family: Family) -> list[str]:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mynah.errors import UserError
 from mynah.export.runtimes import Program, start
-from mynah.export.target import Said, Sample, layouts_for
+from mynah.export.target import Said, Sample, check_holds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,14 +23,8 @@ def check_whisper(family: Family, target: str) -> None:
     Raises:
         UserError: It is not one; the layouts that hold it are named.
     """
-    kind = family.model.config.model_type
-    if kind != "whisper":
-        fitting = layouts_for(family)
-        raise UserError(
-            f"{target} holds Whisper models, and this is a {kind}.",
-            where=f"--to {target}",
-            fix=f"--to {fitting[0]}" if fitting else "mynah merge writes it for transformers",
-        )
+    fits = family.model.config.model_type == "whisper"
+    check_holds(target, "Whisper", family, fits=fits)
 
 
 def greedy_in_window(family: Family) -> Seq2Seq:

@@ -72,13 +72,13 @@ def _player(clip: Callable[[], str | None], name: str) -> Markup:
         return tag("span", f"no recording: {error}".splitlines()[0], class_="quiet")
     if address is None:
         return tag("span", "recording left out: the page is large enough", class_="quiet")
-    return tag(
-        "audio",
-        controls=True,
-        preload="none",
-        src=address,
-        aria_label=f"Recording of {name}",
-    )
+    return audio_player(address, name)
+
+
+def audio_player(address: str, name: str) -> Markup:
+    """What plays a ``data:`` address once somebody asks for it."""
+    label = f"Recording of {name}"
+    return tag("audio", controls=True, preload="none", src=address, aria_label=label)
 
 
 def data_address(audio: np.ndarray, sample_rate: int) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mynah.errors import UserError
-from mynah.files import display_path, read_json, write_json
-from mynah.runs.record import RECORD
+from mynah.files import read_json, write_json
+from mynah.runs.record import check_run
 
 NOTES = "notes.json"
 
@@ -45,12 +45,7 @@ def change_notes(
     Raises:
         UserError: It is not a run, a tag is not one word, or it does not have one to lose.
     """
-    if not (run / RECORD).is_file():
-        raise UserError(
-            f"{display_path(run)} is not a run: there is no {RECORD} in it.",
-            where=str(run),
-            fix="mynah runs  lists them",
-        )
+    check_run(run)
     held = read_notes(run)
     for tag in add:
         if not tag or any(map(str.isspace, tag)) or "," in tag:

@@ -19,7 +19,7 @@ from mynah.config.settings import deciding_only, leaves
 from mynah.config.tuning import tuning
 from mynah.distributed import is_first_rank
 from mynah.errors import UserError
-from mynah.files import read_json, write_json
+from mynah.files import display_path, read_json, write_json
 from mynah.machine import package_versions
 
 if TYPE_CHECKING:
@@ -57,6 +57,20 @@ def identity(config: Config) -> dict[str, Any]:
 def read_record(run_directory: Path) -> dict[str, Any]:
     """What ``run.json`` says, or an empty dict where there is none that can be read."""
     return read_json(run_directory / RECORD)
+
+
+def check_run(directory: Path) -> None:
+    """Find a folder that is not a run's directory.
+
+    Raises:
+        UserError: It is not one.
+    """
+    if not (directory / RECORD).is_file():
+        raise UserError(
+            f"{display_path(directory)} is not a run: there is no {RECORD} in it.",
+            where=str(directory),
+            fix="mynah runs  lists them",
+        )
 
 
 def record(run_directory: Path, **fields: Any) -> None:

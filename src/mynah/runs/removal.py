@@ -13,7 +13,7 @@ import yaml
 from mynah.errors import UserError
 from mynah.files import display_path, read_json
 from mynah.runs.listing import ListedRun, read_run
-from mynah.runs.record import RECORD
+from mynah.runs.record import RECORD, check_run
 
 _MODEL_FILES = ("mynah.json", "adapter_config.json")  # which say what a model was built from
 _JOB = "job.json"  # of a job of a sweep
@@ -37,12 +37,7 @@ def check_removable(runs: Sequence[Path], folder: Path) -> None:
     """
     going = [run.resolve() for run in runs]
     for run in going:
-        if not (run / RECORD).is_file():
-            raise UserError(
-                f"{display_path(run)} is not a run: there is no {RECORD} in it.",
-                where=str(run),
-                fix="mynah runs  lists them",
-            )
+        check_run(run)
         found = read_run(run)
         if found.status == _GOING:
             raise _needed(run, "it is still running", "stop it, or wait for its end")

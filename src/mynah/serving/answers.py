@@ -11,7 +11,8 @@ from typing import TypeAlias
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from mynah.inference.formats import srt, text, vtt
-from mynah.inference.transcription import Segment, TimedWord, Transcription
+from mynah.inference.formats.json import word_as_json
+from mynah.inference.transcription import Segment, Transcription
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 NEEDS_WORDS = ("srt", "vtt")  # subtitles are cut between words
@@ -78,7 +79,7 @@ def _verbose(transcription: Transcription, granularities: Collection[str]) -> Js
     if "segment" in granularities:
         found["segments"] = [_segment(n, one) for n, one in enumerate(transcription.segments)]
     if "word" in granularities:
-        found["words"] = [_word(one) for one in transcription.words or ()]
+        found["words"] = [{**word_as_json(one)} for one in transcription.words or ()]
     return found
 
 
@@ -109,14 +110,3 @@ def _mean_log_probability(segment: Segment) -> float | None:
     if known is None or not segment.tokens or not math.isfinite(known):
         return None
     return round(known / (len(segment.tokens) + 1), 4)
-
-
-def _word(word: TimedWord) -> Json:
-    found: dict[str, Json] = {
-        "word": word.text,
-        "start": round(word.start_seconds, _DIGITS),
-        "end": round(word.end_seconds, _DIGITS),
-    }
-    if word.confidence is not None:
-        found["confidence"] = round(word.confidence, _DIGITS)
-    return found

@@ -40,12 +40,13 @@ def _segment(segment: Segment) -> dict[str, Any]:
     if segment.log_probability is not None:
         found["log_probability"] = round(segment.log_probability, _DIGITS)
     if segment.words is not None:
-        found["words"] = [_word(word) for word in segment.words]
+        found["words"] = [word_as_json(word) for word in segment.words]
     return found
 
 
-def _word(word: TimedWord) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def word_as_json(word: TimedWord) -> dict[str, str | float]:
+    """A word with its times in seconds, and its confidence where that is known."""
+    found: dict[str, str | float] = {
         "word": word.text,
         "start": round(word.start_seconds, _DIGITS),
         "end": round(word.end_seconds, _DIGITS),

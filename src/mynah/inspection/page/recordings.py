@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mynah import console
-from mynah.pages.clips import ClipBudget, data_address
+from mynah.pages.clips import ClipBudget, audio_player, data_address
 from mynah.pages.markup import Markup, join, tag
 from mynah.pages.scatter import waveform
 
@@ -69,13 +69,7 @@ def _shown(name: str, clip: _Clip | str, budget: ClipBudget) -> Markup:
     if address is None:
         player = tag("span", "recording left out: the page is large enough", class_="quiet")
     else:
-        player = tag(
-            "audio",
-            controls=True,
-            preload="none",
-            src=address,
-            aria_label=f"Recording of {name}",
-        )
+        player = audio_player(address, name)
     cut = clip.seconds > CLIP_SECONDS
     note = tag("span", f"the first {CLIP_SECONDS:.0f} s", class_="quiet") if cut else None
     outline = waveform(clip.outline, f"Outline of {name}")
