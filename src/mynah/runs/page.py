@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,27 +60,34 @@ def _table(
     folder: Path,
     changes: Mapping[tuple[Path, str], Change] | None,
 ) -> Markup:
+    """What one looks for first, then what the runs are; without columns that hold nothing."""
+    shown = _Shown(
+        changes,
+        tags=any(run.notes.tags for run in runs),
+        notes=any(run.notes.note for run in runs),
+        based=any(not math.isnan(rate.base) for run in runs for rate in run.rates),
+    )
     headings = [
         Heading("run", text=True),
         Heading("status", text=True),
-        Heading("started"),
-        Heading("minutes"),
-        Heading("tags", text=True),
-        Heading("data", text=True),
-        Heading("model", text=True),
+        *([Heading("tags", text=True)] if shown.tags else []),
         Heading("split", text=True),
         Heading("metric", text=True),
         Heading("value"),
         Heading("95 % interval"),
-        Heading("base", title=_BASE),
         *([Heading("change", title=_CHANGE)] if changes is not None else []),
+        *([Heading("base", title=_BASE)] if shown.based else []),
+        Heading("minutes"),
+        Heading("started"),
+        Heading("data", text=True),
+        Heading("model", text=True),
         *(Heading(name, text=True) for name in names),
-        Heading("note", text=True),
+        *([Heading("note", text=True)] if shown.notes else []),
     ]
     rows: list[list[Cell | str]] = []
     for run in runs:
         rates: Sequence[Rate | None] = run.rates or [None]
-        rows += [_row(run, rate, names, folder, changes) for rate in rates]
+        rows += [_row(run, rate, names, folder, shown) for rate in rates]
     label = f"Runs in {folder}"
     note = "A line a run and split; a click on a heading sorts."
     return join(
@@ -87,39 +95,44 @@ def _table(
     )
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """The columns that not every table has."""
+
+    changes: Mapping[tuple[Path, str], Change] | None
+    tags: bool
+    notes: bool
+    based: bool
+
+
 def _row(
-    run: ListedRun,
-    rate: Rate | None,
-    names: Sequence[str],
-    folder: Path,
-    changes: Mapping[tuple[Path, str], Change] | None,
+    run: ListedRun, rate: Rate | None, names: Sequence[str], folder: Path, shown: _Shown
 ) -> list[Cell | str]:
     started = "" if run.started is None else f"{run.started:%Y-%m-%d %H:%M}"
     minutes = Cell("–", "") if math.isnan(run.minutes) else Cell(f"{run.minutes:.1f}", run.minutes)
-    cells: list[Cell | str] = [
-        run.name(folder),
-        run.status,
-        started,
-        minutes,
-        ", ".join(run.notes.tags),
-        run.data,
-        run.model,
-    ]
-    if rate is None:
-        cells += ["–", "–", Cell("–", ""), "–", Cell("–", "")]
-        cells += [Cell("–", "")] if changes is not None else []
-    else:
-        base = Cell(rate.base_shown, "" if math.isnan(rate.base) else rate.base)
-        cells += [
-            rate.split,
-            rate.label,
-            Cell(rate.number(rate.value), rate.value),
-            rate.ends,
-            base,
-        ]
-        if changes is not None:
-            change = changes.get((run.directory, rate.split))
-            none = Cell("–", "")
-            cells.append(none if change is None else Cell(rate.changed(change), change.value))
+    tags: list[Cell | str] = [", ".join(run.notes.tags)] if shown.tags else []
+    notes: list[Cell | str] = [run.notes.note] if shown.notes else []
     settings = [typed(run.settings.get(name)) if run.settings else "–" for name in names]
-    return [*cells, *settings, run.notes.note]
+    return [
+        run.name(folder), run.status, *tags, *_measured(run, rate, shown), minutes, started,
+        run.data, run.model, *settings, *notes,
+    ]  # fmt: skip
+
+
+def _measured(run: ListedRun, rate: Rate | None, shown: _Shown) -> list[Cell | str]:
+    none = Cell("–", "")
+    if rate is None:
+        more = (shown.changes is not None) + shown.based
+        return ["–", "–", none, "–", *(none for _ in range(more))]
+    cells: list[Cell | str] = [
+        rate.split,
+        rate.label,
+        Cell(rate.number(rate.value), rate.value),
+        rate.ends,
+    ]
+    if shown.changes is not None:
+        change = shown.changes.get((run.directory, rate.split))
+        cells.append(none if change is None else Cell(rate.changed(change), change.value))
+    if shown.based:
+        cells.append(Cell(rate.base_shown, "" if math.isnan(rate.base) else rate.base))
+    return cells

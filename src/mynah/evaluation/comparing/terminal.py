@@ -113,7 +113,7 @@ def verdict(compared: Compared, pair: Pair) -> str:
         return f"{after} - {before}: nothing can be said ({found.test})."
     if pair.significant:
         return f"{better} is better than {worse}: more than chance ({found.test})."
-    return f"{better} has the better rate than {worse}, which may be chance ({found.test})."
+    return f"{better} has a better rate than {worse}, which may be chance ({found.test})."
 
 
 def _show_groups(compared: Compared, pair: Pair) -> None:
@@ -124,9 +124,9 @@ def _show_groups(compared: Compared, pair: Pair) -> None:
         first = max(groups, key=lambda one: abs(one.points))
         if first.before != first.after:
             low, high = first.change.low, first.change.high
-            ends = "–" if math.isnan(low) else f"[{100 * low:+.2f}, {100 * high:+.2f}]"
+            ends = "" if math.isnan(low) else f" [{100 * low:+.2f}, {100 * high:+.2f}]"
             mark = " *" if first.small else ""
-            own = f"{100 * first.change.value:+.2f} {ends}"
+            own = f"{100 * first.change.value:+.2f}{ends}"
             rows.append([titled(name), f"{first.name}{mark}", f"{100 * first.points:+.2f}", own])
     if rows:
         console.table(

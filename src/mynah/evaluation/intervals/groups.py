@@ -12,6 +12,7 @@ from mynah.evaluation.intervals.interval import CONFIDENCE
 from mynah.evaluation.intervals.student import two_sided_quantile
 from mynah.evaluation.metrics.metric import Metric, Vector
 
+_FEWEST_UNITS = 3  # of two, the interval is 12.7 standard errors to either side
 _MOST_DEGREES = 500  # of freedom; beyond, Student's t is the normal distribution within 0.3 %
 
 
@@ -88,7 +89,8 @@ def units_of(codes: NDArray[np.int64], groups: int, speaker: NDArray[np.int64]) 
 def group_intervals(
     metric: Metric, statistics: NDArray[np.float64], units: Units
 ) -> GroupIntervals:
-    """A metric of each group with its jackknife-t interval, as :mod:`.jackknife` has it of one.
+    """A metric of each group with its jackknife-t interval, as :mod:`.jackknife` has it of one;
+    without where a group consists of too few units to say anything, or nothing varies in it.
 
     Args:
         metric: The metric.
@@ -112,7 +114,7 @@ def group_intervals(
     quantiles = {int(d): two_sided_quantile(CONFIDENCE, int(d)) for d in np.unique(degrees) if d}
     t = np.array([quantiles.get(int(d), np.nan) for d in degrees])
     half = t * np.sqrt((counts - 1) / counts * squares)
-    half[~known | (counts < 2)] = np.nan
+    half[~known | (counts < _FEWEST_UNITS) | (half == 0)] = np.nan
     highest = np.inf if metric.highest is None else metric.highest
     return GroupIntervals(
         values, np.maximum(metric.lowest, values - half), np.minimum(highest, values + half)

@@ -13,6 +13,7 @@ from mynah.evaluation.comparing.several import Compared, Pair, rows_of
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.comparing.terminal import p_text, verdict
 from mynah.evaluation.groups.ways import titled
+from mynah.evaluation.intervals.interval import says_something
 from mynah.evaluation.pages.controls import utterance_controls
 from mynah.evaluation.pages.rates import rates_table
 from mynah.evaluation.score import Scores, UtteranceScore
@@ -105,7 +106,7 @@ def _pairs(compared: Compared) -> Markup:
             [
                 _name(compared, pair),
                 Cell(f"{100 * first.value:+.2f}", first.value),
-                ends if interval.exists else "–",
+                ends if says_something(interval.low, interval.high) else "–",
                 Cell(p_text(first.p_value), _number(first.p_value)),
                 Cell(p_text(pair.adjusted), _number(pair.adjusted)),
                 Cell(f"{found.won:,}", found.won),
