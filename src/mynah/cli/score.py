@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,7 +118,12 @@ def _system(parsed: argparse.Namespace, here: Path) -> System:
     from mynah.evaluation.comparing.reading import read_system
 
     if parsed.hypothesis is None:
-        return read_system(parsed.reference, here, split=parsed.split)
+        return read_system(
+            parsed.reference,
+            here,
+            split=parsed.split,
+            add_reference=f"{_COMMAND} REF {shlex.quote(parsed.reference)}",
+        )
     reference, hypothesis = (
         files.read_transcripts(files.there(here, typed))
         for typed in (parsed.reference, parsed.hypothesis)

@@ -272,8 +272,8 @@ def score(
         raise UserError(
             f"No error rate can be given: none of the {len(rows)} references has a word"
             f" after normalisation ({normalize.identity}).",
-            where="the evaluation split's transcripts",
-            fix="look at the split's transcripts, or set evaluation.normalizer=none",
+            where="the references",
+            fix="look at the transcripts; the normaliser none keeps all that is in them",
         )
     return score_rows(
         rows,

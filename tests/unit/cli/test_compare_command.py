@@ -135,7 +135,16 @@ def test_a_system_against_itself_is_not_a_difference_at_all(place, capsys):
     assert (found["difference"], found["low"], found["high"]) == (0, 0, 0)
     assert found["p_value"] == 1 and not pair["significant"]
     assert (pair["won"], pair["lost"], pair["tied"]) == (0, 0, 96)
-    assert "B - A: no difference." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "B - A: no difference." in said and "cannot reject" not in said
+
+
+def test_few_speakers_against_themselves_are_no_difference_and_have_no_interval(place, capsys):
+    write(place / "old", rows(0.2, 1, speakers=4))
+    compared("old", "old")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "B - A: no difference." in said and "cannot reject" not in said
+    assert "│ +0.00 │ 4 speakers │ 1.000 │" in said
 
 
 def test_five_speakers_can_reject_nothing_and_the_test_over_utterances_is_said_to_be_optimistic(

@@ -129,3 +129,10 @@ def test_files_that_do_not_go_together_are_refused(place, capsys, files, argumen
     assert main(["score", *arguments]) == 2
     message = capsys.readouterr().err
     assert said in message and len(message.splitlines()) <= 3
+
+
+def test_a_file_alone_is_told_how_references_are_given(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b.txt").write_text("one two\n")
+    assert main(["score", "a b.txt"]) == 2
+    assert "fix:   mynah score REF 'a b.txt'" in capsys.readouterr().err

@@ -203,8 +203,8 @@ def _jackknife_test(gain: Gain, groups: NDArray[np.float64]) -> float:
     value, error = jackknife_error(gain, groups)
     if math.isnan(error):
         return math.nan
-    if error == 0:  # every speaker gains the same
-        return 1.0 if value == 0 else 0.0
+    if error == 0:  # every speaker gains the same: one exchange of all speakers' in so many
+        return 1.0 if value == 0 else 2.0 ** (1 - len(groups))
     return max(0.0, 1 - probability_within(abs(value) / error, len(groups) - 1))
 
 

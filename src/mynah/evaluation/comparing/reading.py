@@ -18,7 +18,12 @@ _UPWARD = 3  # from a checkpoint to its run's directory
 
 
 def read_system(
-    typed: str, here: Path, *, split: str | None = None, reference: files.Transcripts | None = None
+    typed: str,
+    here: Path,
+    *,
+    split: str | None = None,
+    reference: files.Transcripts | None = None,
+    add_reference: str = "name the references: --reference FILE",
 ) -> System:
     """What a name on the command line stands for.
 
@@ -28,6 +33,7 @@ def read_system(
         here: What relative names are relative to.
         split: The split that is meant, where there are several.
         reference: The references, where the file has hypotheses alone.
+        add_reference: How a command is given them.
 
     Raises:
         UserError: It is not there, cannot be read, or was not measured.
@@ -48,7 +54,7 @@ def read_system(
         raise UserError(
             f"{typed} has hypotheses alone.",
             where=typed,
-            fix="name the references: --reference FILE",
+            fix=add_reference,
         )
     return files.joined(reference, files.read_transcripts(path), typed)
 

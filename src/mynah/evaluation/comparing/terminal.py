@@ -9,6 +9,7 @@ from mynah.evaluation import breakdown
 from mynah.evaluation.comparing import accounts
 from mynah.evaluation.comparing.several import LEVEL, SPEAKERS_TO_REJECT, Compared, Pair, rows_of
 from mynah.evaluation.groups.ways import titled
+from mynah.evaluation.intervals.interval import Interval, says_something
 from mynah.evaluation.score import Scores
 from mynah.evaluation.summary import interval_note, with_interval
 
@@ -79,13 +80,20 @@ def _pair_row(compared: Compared, pair: Pair) -> list[str]:
     return [
         f"{compared.labels[pair.after]} - {compared.labels[pair.before]}",
         f"{100 * found.value:+.2f}",
-        f"[{100 * found.interval.low:+.2f}, {100 * found.interval.high:+.2f}]"
-        if found.interval.exists
-        else "–",
+        interval_text(found.interval),
         p_text(found.p_value),
         p_text(pair.adjusted),
         f"{pair.comparison.won:,}/{pair.comparison.lost:,}/{tied:,}",
     ]
+
+
+def interval_text(interval: Interval) -> str:
+    """An interval of a difference in points, or of how few speakers it would be."""
+    if not interval.informative:
+        return f"{interval.groups} speakers"
+    if not says_something(interval.low, interval.high):
+        return "–"
+    return f"[{100 * interval.low:+.2f}, {100 * interval.high:+.2f}]"
 
 
 def p_text(p: float) -> str:
@@ -100,6 +108,8 @@ def verdict(compared: Compared, pair: Pair) -> str:
     before, after = compared.labels[pair.before], compared.labels[pair.after]
     found = pair.comparison.first
     better, worse = (after, before) if found.better else (before, after)
+    if found.value == 0:
+        return f"{after} - {before}: no difference."
     if not pair.can_reject:
         assert pair.optimistic is not None
         return (
@@ -107,8 +117,6 @@ def verdict(compared: Compared, pair: Pair) -> str:
             f"{LEVEL:.0%}, however large the difference: at least {SPEAKERS_TO_REJECT} are needed. "
             f"Over utterances, which is optimistic: p {p_text(pair.optimistic.p_value)}."
         )
-    if found.value == 0:
-        return f"{after} - {before}: no difference."
     if math.isnan(pair.adjusted):
         return f"{after} - {before}: nothing can be said ({found.test})."
     if pair.significant:

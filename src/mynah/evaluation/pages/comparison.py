@@ -11,9 +11,8 @@ from mynah.evaluation.comparing.accounts import Share, WordShare
 from mynah.evaluation.comparing.recordings import Recordings
 from mynah.evaluation.comparing.several import Compared, Pair, rows_of
 from mynah.evaluation.comparing.system import System
-from mynah.evaluation.comparing.terminal import p_text, verdict
+from mynah.evaluation.comparing.terminal import interval_text, p_text, verdict
 from mynah.evaluation.groups.ways import titled
-from mynah.evaluation.intervals.interval import says_something
 from mynah.evaluation.pages.controls import utterance_controls
 from mynah.evaluation.pages.rates import rates_table
 from mynah.evaluation.score import Scores, UtteranceScore
@@ -100,13 +99,11 @@ def _pairs(compared: Compared) -> Markup:
     rows = []
     for pair in compared.pairs:
         found, first = pair.comparison, pair.comparison.first
-        interval = first.interval
-        ends = f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f}"
         rows.append(
             [
                 _name(compared, pair),
                 Cell(f"{100 * first.value:+.2f}", first.value),
-                ends if says_something(interval.low, interval.high) else "–",
+                interval_text(first.interval),
                 Cell(p_text(first.p_value), _number(first.p_value)),
                 Cell(p_text(pair.adjusted), _number(pair.adjusted)),
                 Cell(f"{found.won:,}", found.won),

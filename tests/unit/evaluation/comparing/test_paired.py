@@ -165,6 +165,12 @@ def test_over_few_speakers_it_is_the_jackknife_t_of_the_textbook():
     assert "jackknife-t over 6 speakers" in found.test
 
 
+def test_speakers_who_all_gain_the_same_are_one_exchange_in_so_many():
+    # Two of the 16 ways to exchange the systems of four speakers are as extreme: all, or none.
+    found = difference([2] * 4, [1] * 4, [4] * 4, ["a", "b", "c", "d"])
+    assert found.p_value == 2 / 2**4
+
+
 def test_over_two_speakers_the_interval_is_not_informative():
     found = difference([2, 2, 1, 1], [1, 1, 1, 0], [4, 4, 4, 4], ["a", "a", "b", "b"])
     assert not found.interval.informative
