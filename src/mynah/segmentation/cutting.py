@@ -7,7 +7,7 @@ exactly (dynamic programming over the possible cuts).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 # A cut costs one; a pause of this length, or the end of a sentence, pays for it.
@@ -47,7 +47,10 @@ class Lengths:
 
 
 def choose_cuts(
-    cuts: Sequence[Cut | None], lengths: Lengths, is_bad: Callable[[int, int], bool]
+    cuts: Sequence[Cut | None],
+    lengths: Lengths,
+    is_bad: Callable[[int, int], bool],
+    turns: Collection[int] = (),
 ) -> list[tuple[int, int]]:
     """The utterances, as the first word of each and the one after its last.
 
@@ -58,6 +61,7 @@ def choose_cuts(
             nothing in it can be cut.
         is_bad: Whether the words from the first number to before the second would be
             rejected for what is in them.
+        turns: Places that no utterance spans; each has a cut.
     """
     places = [number for number, cut in enumerate(cuts) if cut is not None]
     best = [0.0] + [math.inf] * (len(places) - 1)
@@ -77,6 +81,8 @@ def choose_cuts(
                 cost += _TOO_SHORT
             if cost < best[right]:
                 best[right], came_from[right] = cost, left
+            if places[left] in turns:
+                break
     utterances = []
     right = len(places) - 1
     while right > 0:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,20 +21,19 @@ from mynah.segmentation.aligning import aligned_text
 from mynah.segmentation.aligning.aligned_text import Rules
 from mynah.segmentation.aligning.model import Aligner, find_aligner
 from mynah.segmentation.aligning.posteriors import PosteriorWindows, listen
-from mynah.segmentation.channels import channels_of_speakers
+from mynah.segmentation.channels import channels_of_speakers, on_one_channel, with_channels
 from mynah.segmentation.inputs import LongRecording, find_recordings
 from mynah.segmentation.output import SegmentedFolder
 from mynah.segmentation.recording import Recording
 from mynah.segmentation.summary import show_summary
 from mynah.segmentation.timed import timed_utterances
-from mynah.segmentation.timed_transcripts.entry import TimedTranscript
 from mynah.segmentation.transcript import WrittenTranscript, read_transcript
 from mynah.segmentation.utterance import CutUtterance
 
 if TYPE_CHECKING:
     from mynah.models.ctc.family import CTC
 
-_METHOD = 2  # recordings are cut again where this changes
+_METHOD = 3  # recordings are cut again where this changes
 _Segmented = list[tuple[LongRecording, list[CutUtterance]]]
 
 
@@ -210,9 +210,7 @@ def _utterances(
         if one.transcript is not None:
             assert family is not None
             found = _aligned(recording, one.transcript, family, request, advance)
-            parts = [(each.start_seconds, each.end_seconds, each.speaker) for each in found]
-            channels = channels_of_speakers(one.path, parts)
-            return [replace(each, channel=channels.get(each.speaker)) for each in found]
+            return on_one_channel(found, one.path)
         return _timed(recording, one, family, request, advance)
     except (ValueError, OSError) as problem:
         return [CutUtterance(0.0, 0.0, "", rejected=reasons.UNREADABLE, detail=str(problem))]
@@ -247,7 +245,15 @@ def _aligned(
     )
     if uncut:
         return [aligned_text.scored(transcript, word_labels, stretch, request.rules)]
-    return aligned_text.utterances(transcript, word_labels, stretch, request.rules)
+    if recording.channel is not None:
+        return aligned_text.utterances(transcript, word_labels, stretch, request.rules)
+    return aligned_text.utterances(
+        transcript,
+        word_labels,
+        stretch,
+        request.rules,
+        partial(channels_of_speakers, recording.path),
+    )
 
 
 def _timed(
@@ -261,8 +267,10 @@ def _timed(
     assert one.timed is not None
     channels = files.probe(one.path).channels
     seconds = recording.duration_seconds
-    timed = _on_channels(one.timed, one.path, seconds)
+    timed = with_channels(one.timed, one.path, seconds)
     found = timed_utterances(timed, seconds, channels, request.rules)
+    if timed is not one.timed:
+        found = on_one_channel(found, one.path)
     made: list[CutUtterance] = []
     reached = 0.0
     for each in found:
@@ -283,19 +291,3 @@ def _timed(
             advance(min(seconds, each.end_seconds) - reached)
             reached = each.end_seconds
     return made
-
-
-def _on_channels(timed: TimedTranscript, path: Path, seconds: float) -> TimedTranscript:
-    """The parts of a call, each on its speaker's channel, where the transcript tells none."""
-    if any(entry.channel is not None for entry in timed.entries):
-        return timed
-    parts = [
-        (entry.start_seconds, min(entry.end_seconds, seconds), entry.speaker)
-        for entry in timed.entries
-        if entry.start_seconds < seconds and not entry.rejected
-    ]
-    channels = channels_of_speakers(path, parts)
-    return replace(
-        timed,
-        entries=[replace(entry, channel=channels.get(entry.speaker)) for entry in timed.entries],
-    )

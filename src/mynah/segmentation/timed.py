@@ -124,7 +124,7 @@ def _joined(entries: Sequence[TimedEntry], rules: Rules) -> list[TimedEntry]:
         before = made[-1] if made else None
         if (
             before is not None
-            and before.speaker == entry.speaker
+            and (before.speaker, before.channel) == (entry.speaker, entry.channel)
             and entry.start_seconds - before.end_seconds < rules.pause.least_seconds
             and entry.end_seconds - before.start_seconds <= rules.lengths.most_seconds
             and not _ends_sentence(before.text)

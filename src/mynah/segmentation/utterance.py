@@ -13,6 +13,7 @@ TOO_SHORT = "too short"
 OVERLAPPING = "overlaps another"
 MARKED = "marked in the transcript"
 OUTSIDE = "outside the recording"
+SEVERAL_CHANNELS = "on no single channel"
 NO_TRANSCRIPT = "no transcript"
 UNREADABLE = "recording cannot be read"
 

@@ -161,6 +161,98 @@ def test_a_plain_transcript_of_a_stereo_call_is_read_from_each_speaker_s_channel
     assert [one.channel for one in found] == channels
 
 
+def stereo(path, *turns):
+    """A call of two channels: per turn the channel, what is said, and the seconds after it."""
+    pieces = []
+    for channel, text, pause in turns:
+        said = np.concatenate([say(text), np.zeros(round(pause * RATE), np.float32)])
+        sound = np.zeros((len(said), 2), np.float32)
+        sound[:, channel] = said
+        pieces.append(sound)
+    soundfile.write(path, np.concatenate(pieces), RATE)
+    return np.concatenate(pieces)
+
+
+@pytest.mark.parametrize("pause", [0.6, 0.04], ids=["pauses", "no pause"])
+def test_a_short_turn_of_a_call_is_never_cut_from_the_other_channel_or_both(tmp_path, tones, pause):
+    turns = [
+        ("Ann", "alpha bravo charlie", 0),
+        ("Ben", "yes", 1),  # 0.36 s, and the shortest utterance has 1 s
+        ("Ann", "delta echo golf", 0),
+        ("Ben", "hotel india juliett", 1),
+        ("Ann", "no", 0),
+        ("Ben", "kilo lima mike", 1),
+    ]
+    sound = stereo(tmp_path / "call.wav", *((ch, text, pause) for _, text, ch in turns))
+    (tmp_path / "call.txt").write_text("\n".join(f"{name}: {text}." for name, text, _ in turns))
+    request = SegmentationRequest(tmp_path / "call.wav", tmp_path / "to", model="tones")
+    ((_, found),) = segment(request, tmp_path)
+    assert [(one.speaker, f"{one.text}", one.channel) for one in found] == [
+        (name, f"{text}.", channel) for name, text, channel in turns
+    ]
+    assert [one.rejected for one in found] == ["", "too short", "", "", "too short", ""]
+    for one, (_, text, channel) in zip(found, turns, strict=True):
+        cut = sound[round(one.start_seconds * RATE) : round(one.end_seconds * RATE)]
+        assert np.abs(cut[:, channel]).sum() > 0.9 * np.abs(say(text)).sum()
+    kept = (tmp_path / "to" / "manifest.jsonl").read_text().splitlines()
+    assert [json.loads(row)["channel"] for row in kept] == [0, 0, 1, 1]
+    left_out = (tmp_path / "to" / "rejected.jsonl").read_text().splitlines()
+    assert [json.loads(row)["text"] for row in left_out] == ["yes.", "no."]
+
+
+def test_short_turns_of_one_channel_are_joined_and_those_without_a_name_are_found(tmp_path, tones):
+    turns = [
+        (0, "alpha bravo", 0.3),  # before the first label
+        (1, "yes", 0.3),
+        (1, "right", 0.3),
+        (0, "delta echo golf", 0.3),
+        (1, "hotel india juliett", 0.3),
+        (0, "kilo lima mike", 0.3),
+    ]
+    stereo(tmp_path / "call.wav", *turns)
+    text = "alpha bravo\nBen: yes\nBen: right\nAnn: delta echo golf\nBen: hotel india juliett\n"
+    text += "Ann: kilo lima mike\n"
+    (tmp_path / "call.txt").write_text(text)
+    request = SegmentationRequest(tmp_path / "call.wav", tmp_path / "to", model="tones")
+    ((_, found),) = segment(request, tmp_path)
+    assert [(one.speaker, one.text, one.channel, one.rejected) for one in found] == [
+        ("", "alpha bravo", 0, ""), ("Ben", "yes right", 1, ""),
+        ("Ann", "delta echo golf", 0, ""), ("Ben", "hotel india juliett", 1, ""),
+        ("Ann", "kilo lima mike", 0, ""),
+    ]  # fmt: skip
+
+
+def test_a_subtitle_of_two_channels_is_left_out_and_counted(tmp_path, capsys):
+    cues = [
+        ("Ann: how may i help", [(0, 1.5)]),
+        ("Ben: my line is dead", [(1, 1.5)]),
+        ("- Ann: yes it was me\n- Ben: no", [(0, 1.2), (1, 0.3)]),
+        ("thank you so much", [(1, 1.5)]),
+        ("Ann: goodbye then ben", [(0, 1.5)]),
+    ]
+    sound = np.zeros((11 * RATE, 2), np.float32)
+    written = ""
+    for number, (text, parts) in enumerate(cues):
+        at = 2 * number + 1
+        written += f"{number}\n00:00:{at:02},000 --> 00:00:{at + 1:02},500\n{text}\n\n"
+        start = at * RATE
+        for channel, seconds in parts:
+            sound[start : start + round(seconds * RATE), channel] = tone(seconds)
+            start += round(seconds * RATE)
+    soundfile.write(tmp_path / "call.wav", sound, RATE)
+    (tmp_path / "call.srt").write_text(written)
+    to = tmp_path / "to"
+    assert main.main(["data", "segment", str(tmp_path / "call.wav"), "--to", str(to)]) == 0
+    kept = [json.loads(row) for row in (to / "manifest.jsonl").read_text().splitlines()]
+    assert [(row["text"], row["speaker"], row["channel"]) for row in kept] == [
+        ("how may i help", "Ann", 0), ("my line is dead", "Ben", 1),
+        ("thank you so much", "Ben", 1), ("goodbye then ben", "Ann", 0),
+    ]  # fmt: skip
+    (left_out,) = (json.loads(row) for row in (to / "rejected.jsonl").read_text().splitlines())
+    assert (left_out["text"], left_out["reason"]) == ("yes it was me no", "on no single channel")
+    assert "on no single channel" in "".join(capsys.readouterr())
+
+
 @pytest.mark.parametrize("mark", ["%HESITATION", "%hesitation", "%uh"])
 def test_hesitations_of_stm_are_not_words(mark):
     (entry,) = stm.parse(f"call 1 ann 0.0 2.0 <o> so {mark} 100% yes", "x").entries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,8 @@ from mynah.segmentation.utterance import CutUtterance
 # A model that mishears so much text says nothing of the rest either.
 _MOST_HIDDEN_LABELS = 16
 _SHOWN_WORDS = 8  # of those that a reason names
+
+Turn = tuple[float, float, str]  # start and end in seconds of the recording, and who speaks
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,35 @@ def used_labels(word_labels: Sequence[WordLabels]) -> list[int]:
 
 
 def utterances(
-    transcript: WrittenTranscript, word_labels: Sequence[WordLabels], stretch: Stretch, rules: Rules
+    transcript: WrittenTranscript,
+    word_labels: Sequence[WordLabels],
+    stretch: Stretch,
+    rules: Rules,
+    channels_of: Callable[[Sequence[Turn]], Mapping[str, int]] = lambda turns: {},
 ) -> list[CutUtterance]:
     """Align a transcript, cut it at pauses, and score what comes out; in order, all words.
+
+    Where speakers are on channels of their own, no utterance has words of two channels.
 
     Args:
         transcript: The transcript of all that was said, and perhaps of more.
         word_labels: The word_labels of each of its words.
         stretch: The model's posteriors, with :func:`used_labels` as its columns.
         rules: What makes an utterance good.
+        channels_of: The channel of each speaker, from their turns; empty where it is not known.
     """
     found = _AlignedText.align(transcript, word_labels, stretch, rules)
-    cuts = found.cuts()
+    channel_of = channels_of(found.turns())
+    channels = [channel_of.get(word.speaker) for word in transcript.words]
+    changes = {
+        number + 1
+        for number, (one, other) in enumerate(itertools.pairwise(channels))
+        if one != other
+    }
+    cuts = found.cuts(changes)
     return [
-        found.utterance(first, last, cuts)
-        for first, last in choose_cuts(cuts, rules.lengths, found.is_bad(cuts))
+        replace(found.utterance(first, last, cuts), channel=channels[first])
+        for first, last in choose_cuts(cuts, rules.lengths, found.is_bad(cuts), changes)
     ]
 
 
@@ -119,16 +135,42 @@ class _AlignedText:
         assert alignment is not None  # words may be left out, so there always is a path
         return cls(transcript, word_labels, stretch, alignment, rules)
 
-    def cuts(self) -> list[Cut | None]:
-        """Before each word, and after the last, where to cut, in seconds of the stretch."""
+    def turns(self) -> list[Turn]:
+        """Where words of one speaker follow each other, as far as they were recognized."""
+        made: list[Turn] = []
+        words = [(n, one.speaker) for n, one in enumerate(self._transcript.words)]
+        there = ((n, speaker) for n, speaker in words if self._starts[n] >= 0)
+        for speaker, group in itertools.groupby(there, key=lambda word: word[1]):
+            numbers = [number for number, _ in group]
+            origin = self._stretch.start_seconds
+            start, end = int(self._starts[numbers[0]]), int(self._ends[numbers[-1]])
+            made.append((origin + self._at(start), origin + self._at(end), speaker))
+        return made
+
+    def cuts(self, needed: Collection[int] = ()) -> list[Cut | None]:
+        """Before each word, and after the last, where to cut, in seconds of the stretch.
+
+        Args:
+            needed: Words to cut before, where nobody pauses too.
+        """
         made: list[Cut | None] = [None] * (len(self._starts) + 1)
         there = np.flatnonzero(self._starts >= 0)
         edges = [-1, *there.tolist(), len(self._starts)]
         for before, after in itertools.pairwise(edges):
             self._cut_between(before, after, made)
+            for number in range(before + 1, min(after + 1, len(self._starts))):
+                if number in needed and made[number] is None:
+                    made[number] = self._middle(before, after)
         made[0] = made[0] or Cut(0.0, 0.0)
         made[-1] = made[-1] or Cut(self.seconds, self.seconds)
         return made
+
+    def _middle(self, before: int, after: int) -> Cut:
+        """A cut halfway between two recognized words, or what is left of the recording."""
+        start = 0 if before < 0 else int(self._ends[before])
+        end = len(self._stretch.levels) if after == len(self._starts) else int(self._starts[after])
+        middle = self._at((start + end) / 2)
+        return Cut(middle, middle)
 
     def _cut_between(self, before: int, after: int, made: list[Cut | None]) -> None:
         """The cuts in the gap between two recognized words.
