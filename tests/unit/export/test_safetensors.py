@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
 from dataclasses import replace
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ import torch
 from transformers import AutoModelForCTC, AutoModelForSpeechSeq2Seq
 
 from mynah.errors import UserError
+from mynah.export import runtimes
+from mynah.export.foreign.exchange import answer
 from mynah.export.safetensors import TRANSFORMERS, Safetensors
 from mynah.export.target import Sample
 from mynah.models import registry
@@ -22,6 +27,21 @@ def samples():
     return [Sample(str(n), "a", one, None, "", len(one) / 16000) for n, one in enumerate(audios)]
 
 
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """transformers is here already: its program needs no process that imports it again."""
+
+    def run(command, **_):
+        _, _, module, *arguments = command
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [module, *arguments])
+            patch.setattr(torch, "set_num_threads", lambda number: None)
+            answer(importlib.import_module(module).serve)
+        return CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(runtimes.subprocess, "run", run)
+
+
 @pytest.mark.parametrize(
     ("kind", "auto"),
     [
@@ -29,7 +49,9 @@ def samples():
         pytest.param("whisper_asr", AutoModelForSpeechSeq2Seq, marks=pytest.mark.long),
     ],
 )
-def test_an_export_is_the_model_with_its_adapters_folded_in(kind, auto, checkpoints, tmp_path):
+def test_an_export_is_the_model_with_its_adapters_folded_in(
+    kind, auto, checkpoints, tmp_path, in_this_process
+):
     target = Safetensors()
     family = registry.load(checkpoints(kind), offline=True)
     if kind == "whisper_asr":  # untrained it never stops, and the bounds of both are others
