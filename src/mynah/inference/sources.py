@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mynah.data.audio.files import AUDIO_SUFFIXES
+from mynah.data.audio.files import AUDIO_SUFFIXES, recordings_below
 from mynah.errors import UserError
 
 STANDARD_INPUT = "-"
@@ -69,14 +69,7 @@ def find_sources(named: Sequence[str], *, leave_out: Path | None = None) -> list
 
 
 def _recordings(folder: Path, leave_out: Path | None) -> list[Path]:
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and (leave_out is None or leave_out.resolve() not in path.resolve().parents)
-    )
+    files = recordings_below(folder, leave_out)
     if not files:
         raise UserError(
             "There are no recordings in this folder.",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mynah.data.audio.files import AUDIO_SUFFIXES
+from mynah.data.audio.files import AUDIO_SUFFIXES, recordings_below
 from mynah.errors import UserError
 from mynah.segmentation import timed_transcripts
 from mynah.segmentation.timed_transcripts.entry import TimedTranscript
@@ -83,14 +83,7 @@ def find_recordings(
 def _named(source: Path, leave_out: Path | None) -> list[tuple[str, Path]]:
     if source.is_file():
         return [(source.stem, source.resolve())]
-    files = sorted(
-        path
-        for path in source.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(source).parts)
-        and (leave_out is None or leave_out not in path.resolve().parents)
-    )
+    files = recordings_below(source, leave_out)
     if not files:
         raise UserError(
             "There are no recordings in this folder.",

@@ -53,6 +53,24 @@ class AudioInfo:
     duration_seconds: float | None
 
 
+def recordings_below(folder: Path, leave_out: Path | None = None) -> list[Path]:
+    """The audio files in a folder and in those in it, sorted; none that is hidden.
+
+    Args:
+        folder: Where they lie.
+        leave_out: A folder not to look into.
+    """
+    outside = None if leave_out is None else leave_out.resolve()
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in AUDIO_SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and (outside is None or outside not in path.resolve().parents)
+    )
+
+
 def read(
     file: Path | str | bytes,
     sample_rate: int,
