@@ -76,6 +76,7 @@ AFTER = {
         "mynah average outputs/model/checkpoint-2 outputs/model/checkpoint-1000 --to both"
     ),
     "mynah eval ./half": "mynah adapt-scale outputs/model --scale 0.5 --to half",
+    "mynah eval ./scaled": "mynah adapt-scale outputs/model --scale 0.75 --to scaled",
     "mynah train data.dataset_name=utterances data.eval_splits=null": (
         "mynah data segment calls/ --to utterances"  # by times: a random model aligns nothing
     ),

@@ -11,7 +11,7 @@ from mynah.config.effective import effective_yaml
 from mynah.data.preparation.account import annotation_notes
 from mynah.data.preparation.leaks import describe_leaks
 from mynah.evaluation import report
-from mynah.evaluation.baseline.table import say_changes
+from mynah.evaluation.baseline.table import say_changes, ways_back
 from mynah.evaluation.findings.findings import Findings, findings
 from mynah.evaluation.findings.shown import show_findings
 from mynah.evaluation.findings.vocabulary import (
@@ -78,7 +78,7 @@ def write_report(
     report.console_summary(evaluations)
     show_findings(found)
     if changed is not None:
-        say_changes(changed)
+        say_changes(changed, ways_back(config, checkpoint))
     if selection is not None:
         console.say(selection)
     console.say(f"Decoding: {decoding}")

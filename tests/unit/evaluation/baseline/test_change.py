@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from evaluation_fakes import FakeCorpus
@@ -11,7 +12,7 @@ from mynah.config.schema import Config
 from mynah.evaluation.baseline.before import Before, MeasuredBase
 from mynah.evaluation.baseline.change import Changes, set_change
 from mynah.evaluation.baseline.record import changes_record
-from mynah.evaluation.baseline.table import change_rows, claim, say_changes
+from mynah.evaluation.baseline.table import change_rows, claim, say_changes, ways_back
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.pages.before_after import before_after_section
 
@@ -126,11 +127,25 @@ def test_the_table_has_guards_and_their_mean(both):
 
 
 def test_a_guard_that_got_worse_is_said_with_what_helps(both, capsys):
-    say_changes(both)
+    config = Config()
+    config.model.use_lora = True
+    say_changes(both, ways_back(config, Path("outputs/model/checkpoint-180")))
     printed = " ".join(capsys.readouterr().out.split())
     assert "was not tuned on got worse: read speech." in printed
-    assert "mynah adapt-scale" in printed
+    assert (
+        "mynah adapt-scale outputs/model/checkpoint-180 --scale 0.75 --to scaled and "
+        "data.replay=0.25" in printed
+    )
     assert "espeak synthesizes it" in printed
+
+
+@pytest.mark.parametrize(("lora", "dora"), [(False, False), (True, True)])
+def test_no_scale_is_offered_of_what_has_none(both, capsys, lora, dora):
+    config = Config()
+    config.model.use_lora, config.model.lora_use_dora = lora, dora
+    say_changes(both, ways_back(config, Path("outputs/model/checkpoint-180")))
+    printed = capsys.readouterr().out
+    assert "data.replay=0.25" in printed and "adapt-scale" not in printed
 
 
 def test_the_page_has_reference_base_and_tuned_side_by_side(both):
