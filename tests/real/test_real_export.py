@@ -64,3 +64,7 @@ def test_a_whisper_says_the_same_in_another_program(tuned, target, package, file
         assert greedy["name"] == "transformers" and greedy["equal"] == 8
     else:
         assert greedy["name"].endswith("greedy") and defaults[0]["name"].endswith("its defaults")
+    if target == "ctranslate2":  # what int8 costs stands beside it
+        assert defaults[1]["name"] == "faster-whisper, greedy, int8"
+        assert defaults[1]["value"] <= greedy["value"] + 0.1
+    assert all(one["audio_seconds_per_second"] > 0 for one in proof["compared"])

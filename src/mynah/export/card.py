@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mynah import files
+from mynah.evaluation.intervals.interval import says_something
 from mynah.export.proof import Compared
 
 FILE, CARD = "export.json", "README.md"
@@ -51,7 +53,7 @@ class Proof:
         return [*([self.plain] if self.plain else []), *self.programs]
 
 
-COLUMNS = ("run by", "equal", "measured", "here", "difference", "seconds")
+COLUMNS = ("run by", "equal", "measured", "here", "difference", "seconds", "× real time")
 
 
 def table_rows(proof: Proof) -> list[list[str]]:
@@ -60,7 +62,7 @@ def table_rows(proof: Proof) -> list[list[str]]:
     for one in proof.rows:
         found = one.difference
         ends = ""
-        if found.interval.exists:
+        if says_something(found.interval.low, found.interval.high):
             ends = f" [{100 * found.interval.low:+.2f}, {100 * found.interval.high:+.2f}]"
         rows.append(
             [
@@ -70,6 +72,7 @@ def table_rows(proof: Proof) -> list[list[str]]:
                 f"{100 * found.after:.2f}",
                 f"{100 * found.value:+.2f}{ends}",
                 f"{one.seconds:.1f}",
+                "–" if math.isnan(one.speed) else f"{one.speed:.1f}",
             ]
         )
     return rows
@@ -139,8 +142,8 @@ def _card(proof: Proof, versions: Mapping[str, str], usage: str) -> str:
         ]
     lines += [
         f"| run by | equal transcripts | {metric} measured | {metric} here | "
-        "difference, 95 % interval | seconds |",
-        "|---|---|---|---|---|---|",
+        "difference, 95 % interval | seconds | × real time |",
+        "|---|---|---|---|---|---|---|",
         *("| " + " | ".join(row) + " |" for row in table_rows(proof)),
         "",
         "Versions: " + ", ".join(f"{name} {one}" for name, one in versions.items()) + ".",

@@ -154,14 +154,16 @@ def _tried(
     request: Request,
     beside: Callable[[str, Said], proof.Compared],
 ) -> list[proof.Compared]:
-    """A program's one pass, which is checked, and its defaults, which are shown."""
+    """A program's first way to decode, which is checked, and the others, which are shown."""
     tried = []
-    for greedy in (True, False) if target.has_defaults else (True,):
-        name = f"{program.name}, {'greedy' if greedy else 'its defaults'}"
-        console.say(f"Transcribing with {name if target.has_defaults else program.name}")
-        said = target.run(program, plain, folder, samples, greedy=greedy, dtype=request.dtype)
-        one = beside(name if target.has_defaults else program.name, said)
-        if greedy:
+    for number, way in enumerate(target.ways):
+        if way.compute == request.dtype:
+            continue  # as the first computes already
+        name = f"{program.name}, {way.name}" if way.name else program.name
+        console.say(f"Transcribing with {name}")
+        said = target.run(program, plain, folder, samples, way=way, dtype=request.dtype)
+        one = beside(name, said)
+        if number == 0:
             proof.check_program(one)
         tried.append(one)
     return tried

@@ -7,6 +7,7 @@ its own; there the error rate may not be worse for sure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,7 @@ class Compared:
         utterances: How many there are.
         difference: Of the first metric, from the measured to this one.
         seconds: What it took, loading apart.
+        audio_seconds: How long the recordings are.
         worst: The sample that differs most, with both transcripts; None where none differs.
     """
 
@@ -57,7 +59,13 @@ class Compared:
     utterances: int
     difference: Difference
     seconds: float
+    audio_seconds: float
     worst: tuple[Sample, str, str] | None
+
+    @property
+    def speed(self) -> float:
+        """Seconds of audio a second (the inverse real-time factor, RTFx)."""
+        return self.audio_seconds / self.seconds if self.seconds > 0 else math.nan
 
     @property
     def numbers(self) -> dict[str, Any]:
@@ -75,6 +83,7 @@ class Compared:
             "high": found.interval.high,
             "interval": found.interval.method,
             "seconds": round(self.seconds, 2),
+            "audio_seconds_per_second": None if math.isnan(self.speed) else round(self.speed, 2),
         }
 
 
@@ -99,6 +108,7 @@ def compared(
         len(pairs),
         found.first,
         said.seconds,
+        sum(sample.seconds for sample in samples),
         max(differing, key=_distance) if differing else None,
     )
 

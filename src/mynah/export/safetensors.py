@@ -11,7 +11,7 @@ import numpy as np
 from mynah.errors import UserError
 from mynah.export.onnx import of_ctc, single_inputs
 from mynah.export.runtimes import Program, start
-from mynah.export.target import Said, Sample, Target
+from mynah.export.target import Said, Sample, Target, Way
 from mynah.export.whisper import greedy_in_window, languages, of_whisper, window_features
 from mynah.models.text.tokenizers import text_of
 
@@ -84,7 +84,7 @@ class Safetensors(Target):
 
     def run(
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
-        greedy: bool, dtype: str,
+        way: Way, dtype: str,
     ) -> Said:  # fmt: skip
         lines, _ = start(
             program,
@@ -93,7 +93,7 @@ class Safetensors(Target):
             sample_rate=family.sample_rate,
             generates=family.name != "ctc",
             tasks=_tasks(family, samples),
-            greedy=greedy,
+            greedy=way.greedy,
         )
         return Said([line["text"] for line in lines], sum(line["seconds"] for line in lines))
 

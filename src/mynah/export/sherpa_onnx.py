@@ -23,7 +23,7 @@ from mynah.export.onnx import (
     write_graph,
 )
 from mynah.export.runtimes import Program, start
-from mynah.export.target import Said, Sample, Target
+from mynah.export.target import Said, Sample, Target, Way
 from mynah.models.text.tokenizers import pieces_of
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class SherpaOnnx(Target):
 
     def run(
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
-        greedy: bool, dtype: str,
+        way: Way, dtype: str,
     ) -> Said:  # fmt: skip
         audios = [sample.audio for sample in samples]
         lines, _ = start(program, folder, audios=audios, sample_rate=family.sample_rate)

@@ -53,6 +53,24 @@ class Said:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a program decodes.
+
+    Attributes:
+        name: Behind the program's name; "" where a layout's programs decode in one way.
+        greedy: One pass; else the program's defaults.
+        compute: What the program computes in; None: as the weights are stored.
+    """
+
+    name: str
+    greedy: bool = True
+    compute: str | None = None
+
+
+GREEDY, DEFAULTS = Way("greedy"), Way("its defaults", greedy=False)
+
+
 class Target(ABC):
     """One layout.
 
@@ -62,7 +80,7 @@ class Target(ABC):
         dtypes: What weights can be stored in, the one that is taken by default first.
         exact: Those of them in which every transcript has to be the same.
         programs: What people run it with.
-        has_defaults: Whether those programs decode in another way unless asked.
+        ways: How they decode: the first is checked, what the others cost is shown.
         usage: Code that opens it, for its card.
         builder: What writes it, where that is a package of its own.
     """
@@ -72,7 +90,7 @@ class Target(ABC):
     dtypes: ClassVar[tuple[str, ...]]
     exact: ClassVar[frozenset[str]]
     programs: ClassVar[tuple[Program, ...]] = ()
-    has_defaults: ClassVar[bool] = False
+    ways: ClassVar[tuple[Way, ...]] = (Way(""),)
     usage: ClassVar[str]
     builder: ClassVar[Program | None] = None
 
@@ -106,7 +124,7 @@ class Target(ABC):
 
     def run(
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
-        greedy: bool, dtype: str,
+        way: Way, dtype: str,
     ) -> Said:  # fmt: skip
         """What a program makes of recordings.
 
@@ -115,7 +133,7 @@ class Target(ABC):
             family: The model that was written.
             folder: Where it was written to.
             samples: The recordings.
-            greedy: One pass; else the program's defaults.
+            way: One of :attr:`ways`.
             dtype: What it was stored in.
         """
         raise NotImplementedError(f"{self.name} is run by no program")

@@ -36,6 +36,7 @@ def test_the_comparison_counts_equal_transcripts_and_both_error_rates():
     assert found.difference.before == 0
     assert found.difference.after == pytest.approx(3 / 40)
     assert found.worst[0].id == "u2"
+    assert found.numbers["audio_seconds_per_second"] == found.speed == 4 / 2  # 4 s took 2
 
 
 def test_a_program_that_is_worse_for_sure_is_refused_with_its_worst_utterance():
