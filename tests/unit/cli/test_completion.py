@@ -91,6 +91,7 @@ def test_zsh_is_given_whole_words(path, tmp_path):
         assert said == ("".join(f"{name}{word}" for word in expected) or "files")
 
 
+@pytest.mark.long  # the words are those that bash is given
 def test_fish_completes_as_it_would_on_a_terminal(path, tmp_path):
     script = ["mynah completion fish | source"]
     script += [f"echo (complete -C '{line}')" for line, _ in LINES]

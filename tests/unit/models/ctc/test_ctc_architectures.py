@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import standins_ctc
 import torch
+from tiers import fast_where
 from tiny_models import TEXTS, doubled, examples, tiny, train
 from transcripts import transcribed
 from transformers import AutoModelForCTC, AutoProcessor, AutoTokenizer
@@ -108,7 +109,7 @@ def test_plain_transformers_loads_a_checkpoint_and_says_the_same(kind, talking, 
         assert [text.strip() for text in theirs] == transcribed(found.family, [clip])
 
 
-@pytest.mark.parametrize("kind", ONE_OF_EACH)
+@pytest.mark.parametrize("kind", fast_where(lambda kind: kind in ONE_OF_EACH[::4], ONE_OF_EACH))
 def test_all_linear_layers_get_lora_but_the_head_which_is_trained_in_full(kind, checkpoints, clips):
     family = build(checkpoints(kind), use_lora=True, lora_target_modules=["all-linear"])
     before = {name: tensor.clone() for name, tensor in family.model.state_dict().items()}

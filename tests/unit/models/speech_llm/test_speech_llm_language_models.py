@@ -1,9 +1,12 @@
 """Any causal language model behind an encoder: its own loss, its own end, its new tokens."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from speech_llms import build, go_on, loss_by_hand, plain_language_model
+from tiers import fast_where
 from tiny_models import TEXTS, examples, train
 from transcripts import transcribed
 
@@ -49,7 +52,10 @@ def test_the_loss_is_that_of_the_plain_language_model(
     assert loss.total.item() / count == pytest.approx(total / count, abs=1e-5)
 
 
-@pytest.mark.parametrize("decoder", LANGUAGE_MODELS[2:])
+@pytest.mark.parametrize(
+    "decoder",
+    fast_where(lambda decoder: decoder in ("opt_lm", "gemma_lm"), LANGUAGE_MODELS[2:]),
+)
 def test_any_language_model_says_the_same_after_loading_and_in_any_batch(
     decoder, checkpoints, clips, tmp_path
 ):
@@ -110,8 +116,13 @@ def test_a_template_that_knows_of_reasoning_is_asked_for_none(checkpoints):
     assert family.tokenizer.decode(family._after).endswith("<think>\n\n</think>\n\n")
 
 
-@pytest.mark.parametrize("decoder", ["gpt2_lm", "gemma_lm", "qwen3_lm", "phi_lm"])
-@pytest.mark.parametrize("tuning", ["frozen", "lora"])
+@pytest.mark.parametrize(
+    ("decoder", "tuning"),
+    fast_where(
+        lambda decoder, tuning: decoder == "qwen3_lm" or (decoder, tuning) == ("gpt2_lm", "lora"),
+        itertools.product(["gpt2_lm", "gemma_lm", "qwen3_lm", "phi_lm"], ["frozen", "lora"]),
+    ),
+)
 def test_of_new_tokens_exactly_the_new_rows_are_trained(
     decoder, tuning, checkpoints, clips, tmp_path
 ):
