@@ -94,11 +94,11 @@ def prepare(data: str | Path, settings: Sequence[str] = ()) -> Corpus:
     Raises:
         UserError: A mistake in the settings or in the corpus.
     """
-    from mynah.cli.data.prepare import prepared
+    from mynah.cli.data.prepare import prepared_corpora
     from mynah.config.values import argument
 
     is_there = Path(data).expanduser().exists()
     named = str(data) if is_there else argument("data.dataset_name", str(data))
-    corpus = prepared([named, *settings], "mynah data prepare").train
+    corpus = prepared_corpora([named, *settings], "mynah data prepare").train
     assert corpus is not None  # a training corpus is always asked for here
     return corpus

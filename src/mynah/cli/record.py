@@ -44,10 +44,10 @@ def _record(parsed: argparse.Namespace) -> None:
             "Which sentences, and where to?", fix="mynah record sentences.txt --to my_voice"
         )
 
-    from mynah.recording.session import Session, check_rate, read_sentences, record
+    from mynah.recording.session import Session, check_device_rate, read_sentences, record_session
     from mynah.recording.voice_folder import VoiceFolder
 
-    check_rate(parsed.rate)
+    check_device_rate(parsed.rate)
     session = Session(
         sentences=read_sentences(parsed.sentences.expanduser()),
         folder=VoiceFolder(parsed.to.expanduser()),
@@ -56,7 +56,7 @@ def _record(parsed: argparse.Namespace) -> None:
         rate=parsed.rate,
         ask=input,
     )
-    record(session)
+    record_session(session)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,9 +18,9 @@ from mynah.files import display_path
 
 if TYPE_CHECKING:
     from mynah.runs.listing import ListedRun
-    from mynah.runs.rates import Change
+    from mynah.runs.rates import RateChange
 
-    Changes = Mapping[tuple[Path, str], Change]  # of runs and their splits
+    Changes = Mapping[tuple[Path, str], RateChange]  # of runs and their splits
 
 _COMMAND = "mynah runs"
 _ACTIONS = {"tag": "mynah.cli.runs_tag", "remove": "mynah.cli.runs_remove"}
@@ -159,7 +159,7 @@ def _changes(typed: str, runs: Sequence[ListedRun]) -> Changes:
     }
 
 
-def _note(changes: Sequence[Change]) -> str:
+def _note(changes: Sequence[RateChange]) -> str:
     """What the changes are, in a sentence or two."""
     paired = sum(one.paired for one in changes)
     kept = "what their runs recognized is not kept"
@@ -313,7 +313,7 @@ def _write_csv(
     write_text(target, [content.getvalue()])
 
 
-def _numbers(change: Change | None) -> list[str]:
+def _numbers(change: RateChange | None) -> list[str]:
     if change is None:
         return [""] * 5
     numbers = (change.value, change.low, change.high, change.p_value)

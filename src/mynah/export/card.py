@@ -12,7 +12,7 @@ from typing import Any
 
 from mynah import files
 from mynah.evaluation.intervals.interval import says_something
-from mynah.export.proof import Compared
+from mynah.export.proof import ComparedTexts
 
 FILE, CARD = "export.json", "README.md"
 
@@ -43,21 +43,21 @@ class Proof:
     decoding: str
     normalizer: str = ""
     graph: tuple[int, int] | None = None
-    plain: Compared | None = None
-    programs: list[Compared] = field(default_factory=list)
+    plain: ComparedTexts | None = None
+    programs: list[ComparedTexts] = field(default_factory=list)
     bytes: int = 0
 
     @property
-    def rows(self) -> list[Compared]:
+    def rows(self) -> list[ComparedTexts]:
         """All that was compared, in the order in which it is shown."""
         return [*([self.plain] if self.plain else []), *self.programs]
 
 
-COLUMNS = ("run by", "equal", "measured", "here", "difference", "seconds", "× real time")
+CARD_COLUMNS = ("run by", "equal", "measured", "here", "difference", "seconds", "× real time")
 
 
 def table_rows(proof: Proof) -> list[list[str]]:
-    """The comparisons as cells, under :data:`COLUMNS`."""
+    """The comparisons as cells, under :data:`CARD_COLUMNS`."""
     rows = []
     for one in proof.rows:
         found = one.difference

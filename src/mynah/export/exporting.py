@@ -31,7 +31,7 @@ _RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Request:
+class ExportRequest:
     """What is to be exported.
 
     Attributes:
@@ -61,7 +61,7 @@ def request_of(
     utterances: int,
     config: Config,
     origins: Mapping[str, Origin],
-) -> Request:
+) -> ExportRequest:
     """Find the model and the settings, before anything is loaded.
 
     Raises:
@@ -88,12 +88,12 @@ def request_of(
     found = measured_model(settings, origins, working)
     for program in (*([target.builder] if target.builder else []), *target.programs):
         check_installed(program)
-    return Request(
+    return ExportRequest(
         found, model, found.config, folder, dtype or target.dtypes[0], utterances, working
     )
 
 
-def export(request: Request, target: Target) -> Proof:
+def export(request: ExportRequest, target: Target) -> Proof:
     """Write a model in another layout, and prove that it says the same.
 
     Returns:
@@ -123,7 +123,7 @@ def export(request: Request, target: Target) -> Proof:
     plain = target.plain(family)
     said, samples = _decoded(plain, samples, "decoding as other programs do")
 
-    def beside(name: str, of: Said) -> proof.Compared:
+    def beside(name: str, of: Said) -> proof.ComparedTexts:
         return proof.compared(name, samples, measured, of, scored, resamples=_RESAMPLES, seed=_SEED)
 
     found.plain = beside("Mynah, greedy", said)
@@ -151,9 +151,9 @@ def _tried(
     plain: Family,
     folder: Path,
     samples: Sequence[Sample],
-    request: Request,
-    beside: Callable[[str, Said], proof.Compared],
-) -> list[proof.Compared]:
+    request: ExportRequest,
+    beside: Callable[[str, Said], proof.ComparedTexts],
+) -> list[proof.ComparedTexts]:
     """A program's first way to decode, which is checked, and the others, which are shown."""
     tried = []
     for number, way in enumerate(target.ways):
@@ -179,7 +179,7 @@ def show(found: Proof, folder: Path) -> None:
         )
     console.table(
         f"{metric} on {found.data}, text normaliser {found.normalizer}",
-        list(card.COLUMNS),
+        list(card.CARD_COLUMNS),
         card.table_rows(found),
     )
     console.say(f"Measured: {found.decoding}")
@@ -188,7 +188,7 @@ def show(found: Proof, folder: Path) -> None:
     )
 
 
-def _loaded(request: Request) -> Family:
+def _loaded(request: ExportRequest) -> Family:
     from mynah.machine import seed_everything, use_threads
     from mynah.models import registry
 
@@ -203,7 +203,7 @@ def _loaded(request: Request) -> Family:
     return family
 
 
-def _samples(request: Request) -> list[Sample]:
+def _samples(request: ExportRequest) -> list[Sample]:
     """The utterances of a proof: chosen evenly from all that is measured, always the same."""
     from mynah.data.preparation.prepare import prepare
 
@@ -258,7 +258,7 @@ def _described(samples: Sequence[Sample]) -> str:
     return f"{len(samples)} utterances ({seconds / 60:.1f} minutes)"
 
 
-def _advice(request: Request) -> str:
+def _advice(request: ExportRequest) -> str:
     model = request.settings.model
     if model.language_model != "none":
         return f"prove it without n-grams: mynah export {request.named} model.language_model=none"

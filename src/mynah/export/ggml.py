@@ -23,7 +23,7 @@ from mynah.export.whisper import check_whisper, greedy_in_window, of_whisper, ru
 if TYPE_CHECKING:
     from mynah.models.family import Family
 
-FILE = "ggml-model.bin"
+GGML_FILE = "ggml-model.bin"
 WHISPER_CPP = Program("whisper.cpp", "whisper_cpp", {"pywhispercpp": "pywhispercpp"})
 _VOCABULARIES = (51864, 51865, 51866)  # English, multilingual, with Cantonese
 _MAGIC = 0x67676D6C  # "ggml"
@@ -85,7 +85,7 @@ class Ggml(Target):
 
     def write(self, family: Family, folder: Path, dtype: str) -> None:
         whisper = of_whisper(family)
-        with (folder / FILE).open("wb") as handle:
+        with (folder / GGML_FILE).open("wb") as handle:
             _write_sizes(handle, whisper.model.config)
             _write_filters(handle, whisper.processor.feature_extractor.mel_filters.T)
             _write_tokens(handle, whisper.tokenizer, whisper.model.config.eos_token_id)
@@ -96,7 +96,9 @@ class Ggml(Target):
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
         way: Way, dtype: str,
     ) -> Said:  # fmt: skip
-        return run_whisper(program, of_whisper(family), folder / FILE, samples, greedy=way.greedy)
+        return run_whisper(
+            program, of_whisper(family), folder / GGML_FILE, samples, greedy=way.greedy
+        )
 
 
 def openai_name(name: str) -> str:

@@ -22,10 +22,10 @@ from mynah.export.target import Said, Sample
 # the layout cannot hold may cost this much.
 MOST_WORSE, MOST_COST = 0.005, 0.01
 
-Scorer = Callable[[Sequence[Sample], Sequence[str]], Scores]
+ProofScorer = Callable[[Sequence[Sample], Sequence[str]], Scores]
 
 
-def scorer(normalizer: str, samples: int, seed: int) -> Scorer:
+def scorer(normalizer: str, samples: int, seed: int) -> ProofScorer:
     """A function that scores transcripts of samples as an evaluation does."""
 
     def scored(on: Sequence[Sample], texts: Sequence[str]) -> Scores:
@@ -41,7 +41,7 @@ def scorer(normalizer: str, samples: int, seed: int) -> Scorer:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedTexts:
     """The transcripts of one way to run the model beside those that were measured.
 
     Attributes:
@@ -88,9 +88,9 @@ class Compared:
 
 
 def compared(
-    name: str, samples: Sequence[Sample], measured: Said, said: Said, scored: Scorer, *,
+    name: str, samples: Sequence[Sample], measured: Said, said: Said, scored: ProofScorer, *,
     resamples: int, seed: int,
-) -> Compared:  # fmt: skip
+) -> ComparedTexts:  # fmt: skip
     """Set one way to run the model beside what was measured, on the same samples."""
     before, after = scored(samples, measured.texts), scored(samples, said.texts)
     found = compare(
@@ -102,7 +102,7 @@ def compared(
     )
     pairs = list(zip(samples, measured.texts, said.texts, strict=True))
     differing = [pair for pair in pairs if pair[1] != pair[2]]
-    return Compared(
+    return ComparedTexts(
         name,
         len(pairs) - len(differing),
         len(pairs),
@@ -143,7 +143,7 @@ def check_conversion(graph: Sequence[str], plain: Sequence[str], samples: Sequen
     )
 
 
-def check_cost(plain: Compared, advice: str) -> None:
+def check_cost(plain: ComparedTexts, advice: str) -> None:
     """Whether the layout can hold the decoding that was measured.
 
     Raises:
@@ -161,7 +161,7 @@ def check_cost(plain: Compared, advice: str) -> None:
     )
 
 
-def check_program(program: Compared) -> None:
+def check_program(program: ComparedTexts) -> None:
     """The second proof.
 
     Raises:

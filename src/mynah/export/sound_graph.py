@@ -30,7 +30,7 @@ def features_of(family: CTC) -> nn.Module | None:
     if type(frontend) is WaveformFrontend:
         return Waveform(normalizes=frontend.extractor.do_normalize)
     if type(frontend) is LogMelFrontend:
-        return LogMel(frontend.extractor)
+        return LogMelGraph(frontend.extractor)
     return None
 
 
@@ -49,7 +49,7 @@ class Waveform(nn.Module):
         return centred / (centred.square().mean(dim=1, keepdim=True) + 1e-12).sqrt()
 
 
-class LogMel(nn.Module):
+class LogMelGraph(nn.Module):
     """Log-mel features as ParakeetFeatureExtractor computes them, the transform as a convolution.
 
     Args:

@@ -27,7 +27,7 @@ _MUCH_LONGER = 1.3
 _LEAST_HALF_SECONDS = 1.0  # of a piece that is decoded again in halves
 
 
-class Part:
+class RecordingPart:
     """What is decoded at once: a clip, or a piece of a long recording.
 
     Attributes:
@@ -107,7 +107,7 @@ def invents(family: Family) -> bool:
 
 def decode(
     family: Family,
-    parts: Sequence[Part],
+    parts: Sequence[RecordingPart],
     *,
     batch_seconds: float,
     batch_size: int,
@@ -138,7 +138,7 @@ def decode(
 
 def _batch(
     family: Family,
-    parts: Sequence[Part],
+    parts: Sequence[RecordingPart],
     words: bool,
     aligner: CTC | None,
     calibration: Calibration | None,

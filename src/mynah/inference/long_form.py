@@ -35,7 +35,7 @@ class Cutting:
 
 
 @dataclass(frozen=True)
-class Piece:
+class LongFormPiece:
     """A piece of a recording.
 
     Attributes:
@@ -81,7 +81,7 @@ class LongForm:
         self._frame = detector.frame_samples
         self._block = round(max(_BLOCK_SECONDS, 2.5 * cutting.longest_seconds) * sample_rate)
 
-    def pieces(self, blocks: Iterable[np.ndarray]) -> Iterator[Piece]:
+    def pieces(self, blocks: Iterable[np.ndarray]) -> Iterator[LongFormPiece]:
         """The pieces that hold speech, in order.
 
         Args:
@@ -121,11 +121,11 @@ class LongForm:
         more = self._detector.feed(held[len(scores) * self._frame : complete * self._frame])
         return held, np.concatenate([scores, more])
 
-    def _cut(self, held: np.ndarray, begin: int, spans: Iterable[_Span]) -> Iterator[Piece]:
+    def _cut(self, held: np.ndarray, begin: int, spans: Iterable[_Span]) -> Iterator[LongFormPiece]:
         for span in spans:
             audio = held[span.start * self._frame : span.end * self._frame].copy()
             if len(audio):
-                yield Piece(
+                yield LongFormPiece(
                     audio,
                     (begin + span.start * self._frame) / self._rate,
                     span.overlap * self._frame / self._rate,

@@ -13,10 +13,10 @@ from typing import Protocol
 
 from mynah.errors import UserError
 from mynah.files import write_text
-from mynah.inference.formats import FORMATS
+from mynah.inference.formats import TRANSCRIPT_FORMATS
 from mynah.inference.formats.format import Format
 from mynah.inference.formats.json import as_json
-from mynah.inference.sources import Source
+from mynah.inference.sources import RecordingSource
 from mynah.inference.transcription import Transcription
 
 JOURNAL = ".transcripts.jsonl"
@@ -25,10 +25,10 @@ JOURNAL = ".transcripts.jsonl"
 class Output(Protocol):
     """Takes the transcripts of recordings."""
 
-    def is_done(self, source: Source) -> bool:
+    def is_done(self, source: RecordingSource) -> bool:
         """Whether a recording was transcribed before, in the same way."""
 
-    def add(self, source: Source, transcription: Transcription) -> None:
+    def add(self, source: RecordingSource, transcription: Transcription) -> None:
         """Write the transcript of a recording."""
 
 
@@ -57,10 +57,10 @@ class Screen:
                 fix=f"--format {self.format.name} --to transcripts",
             )
 
-    def is_done(self, source: Source) -> bool:
+    def is_done(self, source: RecordingSource) -> bool:
         return False
 
-    def add(self, source: Source, transcription: Transcription) -> None:
+    def add(self, source: RecordingSource, transcription: Transcription) -> None:
         name = source.label if self.several else source.name
         if not self.several:
             content = self.format.write(transcription, name)
@@ -85,10 +85,10 @@ class File:
         self._path = path
         self._format = format
 
-    def is_done(self, source: Source) -> bool:
+    def is_done(self, source: RecordingSource) -> bool:
         return False
 
-    def add(self, source: Source, transcription: Transcription) -> None:
+    def add(self, source: RecordingSource, transcription: Transcription) -> None:
         write_text(self._path, self._format.write(transcription, source.name))
 
 
@@ -120,7 +120,7 @@ class Folder:
         self._line_end = ""  # of a line that a kill cut
         self._noted = self._read()
 
-    def check(self, sources: Sequence[Source]) -> None:
+    def check(self, sources: Sequence[RecordingSource]) -> None:
         """Make the folder, and raise before anything is decoded where it cannot be written.
 
         Raises:
@@ -139,7 +139,7 @@ class Folder:
                 if path.exists() and source.name not in self._noted and not self._overwrite:
                     raise _would_be_overwritten(path)
 
-    def is_done(self, source: Source) -> bool:
+    def is_done(self, source: RecordingSource) -> bool:
         noted = self._noted.get(source.name)
         return (
             source.path is not None
@@ -147,7 +147,7 @@ class Folder:
             and all(path.is_file() for path in self._files(source))
         )
 
-    def add(self, source: Source, transcription: Transcription) -> None:
+    def add(self, source: RecordingSource, transcription: Transcription) -> None:
         self._note(source, "")
         for format, path in zip(self._formats, self._files(source), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ class Folder:
         if source.path is not None:
             self._note(source, self._key(source))
 
-    def _note(self, source: Source, key: str) -> None:
+    def _note(self, source: RecordingSource, key: str) -> None:
         """Add a line to the journal; the key is "" of what is begun."""
         line = json.dumps({"name": source.name, "key": key}, ensure_ascii=False)
         with (self._path / JOURNAL).open("a", encoding="utf-8") as journal:
@@ -164,10 +164,10 @@ class Folder:
             os.fsync(journal.fileno())
         self._line_end = ""
 
-    def _files(self, source: Source) -> list[Path]:
+    def _files(self, source: RecordingSource) -> list[Path]:
         return [self._path / f"{source.name}{one.suffix}" for one in self._formats]
 
-    def _key(self, source: Source) -> str:
+    def _key(self, source: RecordingSource) -> str:
         """What a transcript depends on: the recording as it is, and the settings."""
         assert source.path is not None
         status = source.path.stat()
@@ -201,5 +201,7 @@ def _would_be_overwritten(path: Path) -> UserError:
 
 def format_of(path: Path) -> Format | None:
     """The format that a file's ending names; None: it names none."""
-    found = [one for one in FORMATS.values() if one.suffix.lower() == path.suffix.lower()]
+    found = [
+        one for one in TRANSCRIPT_FORMATS.values() if one.suffix.lower() == path.suffix.lower()
+    ]
     return found[0] if found else None

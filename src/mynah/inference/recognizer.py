@@ -17,7 +17,7 @@ import numpy as np
 
 from mynah.errors import UserError
 from mynah.inference import decoding
-from mynah.inference.decoding import Part
+from mynah.inference.decoding import RecordingPart
 from mynah.inference.long_form import Cutting, LongForm
 from mynah.inference.recording import OpenRecording
 from mynah.inference.sound import AudioInput, Sound, channels_of
@@ -167,7 +167,7 @@ class Recognizer:
         spoken = self._spoken(language)
         rate = sample_rate or self.sample_rate
         group = _BATCHES_AT_ONCE * self._batching.seconds
-        waiting: list[Part] = []
+        waiting: list[RecordingPart] = []
         open_: collections.deque[OpenRecording] = collections.deque()
 
         def decode() -> Iterator[Transcription]:
@@ -221,7 +221,7 @@ class Recognizer:
         sound = Sound(audio, sample_rate or self.sample_rate, channel)
         recording = OpenRecording(sound.source)
         shown = 0
-        waiting: list[Part] = []
+        waiting: list[RecordingPart] = []
         try:
             opened = sound.open(self.sample_rate, self._longest_samples)
             if check is not None:
@@ -296,7 +296,7 @@ class Recognizer:
         sounds: Sequence[tuple[Sound, np.ndarray | Iterator[np.ndarray]]],
         language: str,
         context: str,
-    ) -> Iterator[Part]:
+    ) -> Iterator[RecordingPart]:
         """What is decoded of a recording: all of it, or pieces of what is too long."""
         rate, invents = self.sample_rate, decoding.invents(self.family)
         for sound, audio in sounds:
@@ -306,11 +306,11 @@ class Recognizer:
                 if is_silent(audio) or (invents and nobody_speaks(audio, rate)):
                     recording.guard(Guarded(silent_seconds=seconds))
                     continue
-                yield Part(Clip(audio, language, context), rate, channel=sound.channel)
+                yield RecordingPart(Clip(audio, language, context), rate, channel=sound.channel)
                 continue
             long = LongForm(rate, self._cutting, detector(rate))
             for piece in long.pieces(audio):
-                yield Part(
+                yield RecordingPart(
                     Clip(piece.audio, language, context),
                     rate,
                     start_seconds=piece.start_seconds,
@@ -321,7 +321,7 @@ class Recognizer:
             recording.lasts(long.seconds)
             recording.guard(Guarded(silent_seconds=long.silent_seconds))
 
-    def _decode(self, parts: Sequence[Part], *, words: bool) -> None:
+    def _decode(self, parts: Sequence[RecordingPart], *, words: bool) -> None:
         with self._lock:
             decoding.decode(
                 self.family,

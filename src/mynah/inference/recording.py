@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mynah.errors import UserError
-from mynah.inference.decoding import Part
+from mynah.inference.decoding import RecordingPart
 from mynah.inference.joining import seam
 from mynah.inference.transcription import Guarded, Segment, Transcription
 
@@ -23,11 +23,11 @@ class OpenRecording:
         self.source = source
         self.is_read = False
         self._error: str | None = None
-        self._parts: list[Part] = []
+        self._parts: list[RecordingPart] = []
         self._seconds = 0.0
         self._guarded = Guarded()
 
-    def add(self, part: Part) -> None:
+    def add(self, part: RecordingPart) -> None:
         """Take another part, which is decoded later."""
         self._parts.append(part)
 
@@ -54,7 +54,7 @@ class OpenRecording:
     def segments(self) -> list[Segment]:
         """What was decoded so far, by its start: no word of two parts that overlap twice."""
         found: list[Segment] = []
-        before: Part | None = None
+        before: RecordingPart | None = None
         for part in self._parts:
             segment = part.segment()
             if segment is None:

@@ -16,7 +16,7 @@ STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
-class Source:
+class RecordingSource:
     """A recording.
 
     Attributes:
@@ -37,7 +37,7 @@ class Source:
         return sys.stdin.buffer.read() if self.path is None else self.path
 
 
-def find_sources(named: Sequence[str], *, leave_out: Path | None = None) -> list[Source]:
+def find_sources(named: Sequence[str], *, leave_out: Path | None = None) -> list[RecordingSource]:
     """The recordings that were named, those of a folder in the order of their paths.
 
     Args:
@@ -92,7 +92,7 @@ def _missing(text: str, path: Path) -> UserError:
     )
 
 
-def _named(found: Sequence[tuple[Path, Path | None]]) -> Iterator[Source]:
+def _named(found: Sequence[tuple[Path, Path | None]]) -> Iterator[RecordingSource]:
     """Names without endings, with them where two would be the same, numbered where still so."""
     stems = Counter(short.with_suffix("").as_posix() for short, _ in found)
     taken: Counter[str] = Counter()
@@ -100,4 +100,4 @@ def _named(found: Sequence[tuple[Path, Path | None]]) -> Iterator[Source]:
         stem = short.with_suffix("").as_posix()
         name = stem if stems[stem] == 1 else short.as_posix()
         taken[name] += 1
-        yield Source(name if taken[name] == 1 else f"{name}-{taken[name]}", path)
+        yield RecordingSource(name if taken[name] == 1 else f"{name}-{taken[name]}", path)

@@ -16,9 +16,9 @@ from mynah.config.values import argument
 from mynah.data.audio import files
 from mynah.errors import UserError
 from mynah.files import display_path
-from mynah.inference.formats import FORMATS
+from mynah.inference.formats import TRANSCRIPT_FORMATS
 from mynah.inference.output import File, Folder, Output, Screen, format_of
-from mynah.inference.sources import Source, find_sources
+from mynah.inference.sources import RecordingSource, find_sources
 from mynah.inference.transcription import Guarded
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ def transcribe(request: TranscriptionRequest) -> int:
 def _run(
     recognizer: Recognizer,
     request: TranscriptionRequest,
-    sources: Sequence[Source],
+    sources: Sequence[RecordingSource],
     output: Output,
     context: str,
 ) -> int:
     """Decode and write; the recordings that fail are named at once."""
-    formats = [FORMATS[name] for name in request.formats]
+    formats = [TRANSCRIPT_FORMATS[name] for name in request.formats]
     started = time.perf_counter()
     total, lengths = _lengths(sources)
     seconds, guarded, failed = 0.0, Guarded(), []
@@ -147,9 +147,9 @@ def _run(
 
 
 def _output(
-    request: TranscriptionRequest, sources: Sequence[Source], model: str, context: str
+    request: TranscriptionRequest, sources: Sequence[RecordingSource], model: str, context: str
 ) -> Output:
-    formats = [FORMATS[name] for name in request.formats] or [FORMATS["txt"]]
+    formats = [TRANSCRIPT_FORMATS[name] for name in request.formats] or [TRANSCRIPT_FORMATS["txt"]]
     to = request.to
     if to is None:
         if len(formats) > 1:
@@ -219,10 +219,10 @@ def _say_what_is_not_used(recognizer: Recognizer, request: TranscriptionRequest)
         console.notice(f"--language has no effect: a model of the family {family} takes none.")
 
 
-def _lengths(sources: Sequence[Source]) -> tuple[int | None, list[float]]:
+def _lengths(sources: Sequence[RecordingSource]) -> tuple[int | None, list[float]]:
     """Seconds of all recordings, and of each; None where the header of one does not tell."""
 
-    def length(source: Source) -> float | None:
+    def length(source: RecordingSource) -> float | None:
         if source.path is None:
             return None
         try:

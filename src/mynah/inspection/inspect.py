@@ -18,7 +18,7 @@ from mynah.inspection.histogram import Histogram, histogram
 from mynah.inspection.rows import Rows, gather_rows
 from mynah.inspection.shared import Shared, shared
 from mynah.inspection.suspicions import Suspicion, suspicions
-from mynah.inspection.words.vocabulary import OutOfVocabulary, Vocabulary, out_of_vocabulary
+from mynah.inspection.words.vocabulary import UnseenWords, Vocabulary, unseen_words
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -55,7 +55,7 @@ class SplitInspection:
     histograms: dict[str, Histogram]
     scan: AudioScan | None
     suspicions: list[Suspicion]
-    unseen: OutOfVocabulary | None
+    unseen: UnseenWords | None
     shared: Shared | None
     disagreement: Disagreement | None
 
@@ -181,7 +181,7 @@ def _split(
         histograms=_histograms(rows, scan),
         scan=scan,
         suspicions=suspicions(corpus, rows, scan, broken),
-        unseen=None if train is None else out_of_vocabulary(vocabulary, train.vocabulary),
+        unseen=None if train is None else unseen_words(vocabulary, train.vocabulary),
         shared=None if train is None else shared(rows, train.rows),
         disagreement=None,
     )

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from mynah.errors import UserError
-from mynah.publishing.origin import Measured, Origin
+from mynah.publishing.origin import Measured, ModelOrigin
 
 _TASK = "automatic-speech-recognition"
 _HUB_METRICS = ("wer", "cer")  # what the hub knows by these names
 _DIGITS = 2
 
 
-def make_card(origin: Origin, name: str, licence: str | None) -> ModelCard:
+def make_card(origin: ModelOrigin, name: str, licence: str | None) -> ModelCard:
     """The card of a model, read back by the hub's own library.
 
     Args:
@@ -71,7 +71,7 @@ def _result(one: Measured) -> EvalResult:
     )
 
 
-def _text(origin: Origin, name: str, licence: str | None) -> Iterator[str]:
+def _text(origin: ModelOrigin, name: str, licence: str | None) -> Iterator[str]:
     short = name.rpartition("/")[2]
     yield f"# {short}\n"
     yield f"A speech recognizer of the family {origin.family}, {_size(origin)}."
@@ -90,7 +90,7 @@ def _text(origin: Origin, name: str, licence: str | None) -> Iterator[str]:
     yield from _limits(origin)
 
 
-def _size(origin: Origin) -> str:
+def _size(origin: ModelOrigin) -> str:
     total = sum(row[1] for row in origin.parameters)
     trained = sum(row[2] for row in origin.parameters)
     if not total:
@@ -99,7 +99,7 @@ def _size(origin: Origin) -> str:
     return f"{total:,} parameters of which {trained:,} were trained; {stored}"
 
 
-def _rates(origin: Origin) -> Iterator[str]:
+def _rates(origin: ModelOrigin) -> Iterator[str]:
     yield "\n## Error rates\n"
     if not origin.measured:
         yield "It was not measured."
@@ -130,7 +130,7 @@ def _rates(origin: Origin) -> Iterator[str]:
         )
 
 
-def _training(origin: Origin) -> Iterator[str]:
+def _training(origin: ModelOrigin) -> Iterator[str]:
     yield "\n## Training\n"
     if origin.splits:
         yield f"On {origin.corpus or 'a corpus that is not known'}:\n"
@@ -153,7 +153,7 @@ def _training(origin: Origin) -> Iterator[str]:
         yield f"\nVersions: {versions}."
 
 
-def _licences(origin: Origin, licence: str | None) -> Iterator[str]:
+def _licences(origin: ModelOrigin, licence: str | None) -> Iterator[str]:
     yield "\n## Licences\n"
     yield f"- This model: {licence or 'its owner has not said'}."
     for what, one in origin.licences:
@@ -164,7 +164,7 @@ def _licences(origin: Origin, licence: str | None) -> Iterator[str]:
         yield f"- {name}: see its page on the hub."
 
 
-def _shared(origin: Origin) -> Iterator[str]:
+def _shared(origin: ModelOrigin) -> Iterator[str]:
     measured = [one for one in origin.splits if not one.trains]
     for one in measured:
         if one.shared is None:
@@ -178,7 +178,7 @@ def _shared(origin: Origin) -> Iterator[str]:
         yield "- Every measured utterance counts: one that cannot be decoded is an error."
 
 
-def _limits(origin: Origin) -> Iterator[str]:
+def _limits(origin: ModelOrigin) -> Iterator[str]:
     yield "\n## What it cannot do\n"
     spoken = ", ".join(origin.languages) or "the language of its corpus"
     yield f"- It was tuned for {spoken}; nothing is known of others."
@@ -197,7 +197,7 @@ def _limits(origin: Origin) -> Iterator[str]:
         yield "- Word n-grams that it was decoded with are private, and not here."
 
 
-def shown_results(origin: Origin) -> Sequence[str]:
+def shown_results(origin: ModelOrigin) -> Sequence[str]:
     """The error rates that the card's metadata has, a line each."""
     return [
         f"{one.label} {one.scale * one.value:.2f} on {one.split} of {one.corpus}"

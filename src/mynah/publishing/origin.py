@@ -88,7 +88,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Origin:
+class ModelOrigin:
     """What is known of a model.
 
     Attributes:
@@ -128,7 +128,7 @@ class Origin:
     has_ngrams: bool
 
 
-def read_origin(checkpoint: Path, working_directory: Path, results: Sequence[Path]) -> Origin:
+def read_origin(checkpoint: Path, working_directory: Path, results: Sequence[Path]) -> ModelOrigin:
     """Collect what is known of a checkpoint.
 
     Args:
@@ -156,7 +156,7 @@ def read_origin(checkpoint: Path, working_directory: Path, results: Sequence[Pat
         for name, commit in _mapping(about.get("base_revisions")).items()
         if _is_public_name(name)
     }
-    return Origin(
+    return ModelOrigin(
         family=str(about.get("family", "")),
         parameters=tuple(_parameters(about.get("parameters"))),
         sample_rate=_number(_setting(config, "data", "sample_rate"), int),

@@ -14,7 +14,7 @@ from mynah.checkpoints.publishing import README, why_private
 from mynah.errors import UserError
 from mynah.files import display_path, sha256
 from mynah.publishing.card import make_card, shown_results
-from mynah.publishing.origin import Origin, read_origin
+from mynah.publishing.origin import ModelOrigin, read_origin
 from mynah.publishing.plan import Plan, make_plan
 from mynah.publishing.repository import Repository, check_name
 
@@ -93,7 +93,7 @@ def publish(request: PublishingRequest) -> None:
 
 def _show(
     plan: Plan,
-    origin: Origin,
+    origin: ModelOrigin,
     request: PublishingRequest,
     card: str,
     *,

@@ -59,7 +59,7 @@ class Levels:
         )
 
 
-def measure(audio: np.ndarray, rate: int) -> Levels:
+def measure_levels(audio: np.ndarray, rate: int) -> Levels:
     """Measure a take.
 
     Args:

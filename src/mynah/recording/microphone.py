@@ -12,7 +12,7 @@ import numpy as np
 from mynah.data.audio import files
 from mynah.errors import UserError
 
-LONGEST_SECONDS = 60.0  # of a take; whoever forgets to stop it loses no more
+LONGEST_RECORDING_SECONDS = 60.0  # of a take; whoever forgets to stop it loses no more
 
 
 class Microphone(Protocol):
@@ -65,7 +65,7 @@ class SoundDevice:
     def record(self, rate: int, wait: Callable[[], None]) -> np.ndarray:
         blocks: list[np.ndarray] = []
         held = threading.Lock()
-        most = round(LONGEST_SECONDS * rate)
+        most = round(LONGEST_RECORDING_SECONDS * rate)
 
         def take(block: np.ndarray, frames: int, time: object, status: object) -> None:
             with held:
@@ -113,7 +113,7 @@ class FileMicrophone:
         file = self._files[self._taken % len(self._files)]
         self._taken += 1
         try:
-            return files.read(file, rate)[: round(LONGEST_SECONDS * rate)]
+            return files.read(file, rate)[: round(LONGEST_RECORDING_SECONDS * rate)]
         except (ValueError, OSError) as problem:
             raise UserError(f"This cannot be read: {problem}.", where=str(file)) from None
 

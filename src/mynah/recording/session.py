@@ -9,7 +9,7 @@ from pathlib import Path
 from mynah import console
 from mynah.config.values import argument
 from mynah.errors import UserError
-from mynah.recording.levels import Levels, measure
+from mynah.recording.levels import Levels, measure_levels
 from mynah.recording.microphone import Microphone
 from mynah.recording.voice_folder import VoiceFolder
 
@@ -73,7 +73,7 @@ def read_sentences(path: Path) -> list[str]:
     return found
 
 
-def record(session: Session) -> None:
+def record_session(session: Session) -> None:
     """Record what is not recorded yet, until all is, or whoever reads ends it."""
     waiting = [one for one in session.sentences if session.folder.find(one) is None]
     done = len(session.sentences) - len(waiting)
@@ -105,7 +105,7 @@ def _one(session: Session, sentence: str, number: str) -> int:
         return 1 if answer == "s" else -1
     while True:
         audio = session.microphone.record(session.rate, lambda: _stopped(session))
-        levels = measure(audio, session.rate)
+        levels = measure_levels(audio, session.rate)
         problems = list(levels.problems(sentence))
         answer = _judged(session, levels, problems)
         if answer == "s":
@@ -149,7 +149,7 @@ def _summarize(session: Session) -> None:
     console.say(f"Next: train on them  mynah train {name} data.eval_splits=null")
 
 
-def check_rate(rate: int) -> None:
+def check_device_rate(rate: int) -> None:
     """Look whether a sample rate is a usual one.
 
     Raises:

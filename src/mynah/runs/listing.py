@@ -16,7 +16,7 @@ import yaml
 from mynah.config.settings import all_settings
 from mynah.files import read_json
 from mynah.runs.notes import Notes, read_notes
-from mynah.runs.rates import Change, Rate
+from mynah.runs.rates import Rate, RateChange
 from mynah.runs.record import RECORD, read_record
 
 _CONFIG = "config.yaml"
@@ -187,16 +187,16 @@ def _rates(file: Path) -> list[Rate]:
     return made
 
 
-def _change(tuned: Any) -> Change | None:
+def _change(tuned: Any) -> RateChange | None:
     """What tuning changed, as it was compared on the same utterances."""
     difference = _number(_value(tuned, "difference"))
     if math.isnan(difference):
         return None
     p_value = _number(_value(tuned, "p_value"))
     if _value(tuned, "informative") is False:
-        return Change(difference, p_value=p_value)
+        return RateChange(difference, p_value=p_value)
     low, high = (_number(_value(tuned, end)) for end in ("low", "high"))
-    return Change(difference, low, high, p_value)
+    return RateChange(difference, low, high, p_value)
 
 
 def _part(base: Any) -> int:

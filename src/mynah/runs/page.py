@@ -13,7 +13,7 @@ from mynah.pages.document import Section, document
 from mynah.pages.markup import Markup, join, tag
 from mynah.pages.tables import Cell, Heading, sortable
 from mynah.runs.listing import ListedRun
-from mynah.runs.rates import Change, Rate
+from mynah.runs.rates import Rate, RateChange
 
 _BASE = (
     "the same metric of the untuned base, and what tuning changed, paired, with its 95 % interval"
@@ -27,7 +27,7 @@ def runs_page(
     *,
     folder: Path,
     command: str,
-    changes: Mapping[tuple[Path, str], Change] | None = None,
+    changes: Mapping[tuple[Path, str], RateChange] | None = None,
 ) -> str:
     """The page as text.
 
@@ -58,7 +58,7 @@ def _table(
     runs: Sequence[ListedRun],
     names: Sequence[str],
     folder: Path,
-    changes: Mapping[tuple[Path, str], Change] | None,
+    changes: Mapping[tuple[Path, str], RateChange] | None,
 ) -> Markup:
     """What one looks for first, then what the runs are; without columns that hold nothing."""
     shown = _Shown(
@@ -99,7 +99,7 @@ def _table(
 class _Shown:
     """The columns that not every table has."""
 
-    changes: Mapping[tuple[Path, str], Change] | None
+    changes: Mapping[tuple[Path, str], RateChange] | None
     tags: bool
     notes: bool
     based: bool

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Change:
+class RateChange:
     """What a metric of one model is more than that of another, on the same utterances.
 
     Attributes:
@@ -56,7 +56,7 @@ class Rate:
     metric: str = ""
     base: float = math.nan
     base_utterances: int = 0
-    base_change: Change | None = None
+    base_change: RateChange | None = None
 
     @property
     def shown(self) -> str:
@@ -91,7 +91,7 @@ class Rate:
         """A difference of two values, with its sign."""
         return f"{(100 if self.percent else 1) * change:+.2f}"
 
-    def changed(self, change: Change) -> str:
+    def changed(self, change: RateChange) -> str:
         """``-5.10 [-7.02, -3.30]``, or what is missing for that."""
         text = self.points(change.value)
         if not change.paired:

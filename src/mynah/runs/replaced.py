@@ -20,7 +20,7 @@ _RATES = ("wer", "cer")
 
 
 @dataclass(frozen=True)
-class Rate:
+class ReplacedRate:
     """An error rate of a model.
 
     Attributes:
@@ -35,7 +35,7 @@ class Rate:
     measured_on: str
     normalizer: str
 
-    def is_comparable(self, other: Rate) -> bool:
+    def is_comparable(self, other: ReplacedRate) -> bool:
         """Whether both are the same rate, on the same data, by the same normaliser."""
         mine, its = ((one.name, one.measured_on, one.normalizer) for one in (self, other))
         return mine == its
@@ -75,7 +75,7 @@ def told_of_replaced(run: Path, model: Path, working_directory: Path) -> list[st
     return [text, f"To point it back:  {link}"]
 
 
-def _rate(model: Path) -> Rate | None:
+def _rate(model: Path) -> ReplacedRate | None:
     """The rate of the model that is to be used: the published one, or its newest checkpoint."""
     for place in (model, *reversed(complete_checkpoints(model))):
         for scores in _scores(place):
@@ -83,7 +83,7 @@ def _rate(model: Path) -> Rate | None:
             normalizer = _normalizer(place)
             measured_on = _first_fingerprint(model.parent)
             if name is not None and normalizer is not None and measured_on is not None:
-                return Rate(name, float(scores[f"eval_{name}"]), measured_on, normalizer)
+                return ReplacedRate(name, float(scores[f"eval_{name}"]), measured_on, normalizer)
     return None
 
 

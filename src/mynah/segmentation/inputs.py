@@ -39,7 +39,7 @@ class LongRecording:
         return self.transcript is not None or self.timed is not None
 
 
-def find_recordings(
+def find_long_recordings(
     source: Path,
     *,
     text: Path | None = None,

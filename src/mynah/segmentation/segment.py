@@ -22,7 +22,7 @@ from mynah.segmentation.aligning.aligned_text import Rules
 from mynah.segmentation.aligning.model import Aligner, find_aligner
 from mynah.segmentation.aligning.posteriors import PosteriorWindows, listen
 from mynah.segmentation.channels import channels_of_speakers, on_one_channel, with_channels
-from mynah.segmentation.inputs import LongRecording, find_recordings
+from mynah.segmentation.inputs import LongRecording, find_long_recordings
 from mynah.segmentation.output import SegmentedFolder
 from mynah.segmentation.recording import Recording
 from mynah.segmentation.summary import show_summary
@@ -84,7 +84,7 @@ def segment(request: SegmentationRequest, working_directory: Path) -> _Segmented
     text = None if request.text is None else working_directory / request.text.expanduser()
     folder = SegmentedFolder(to, source, language=request.language, write_audio=request.write_audio)
     folder.check()
-    recordings = find_recordings(
+    recordings = find_long_recordings(
         source, text=text, tiers=request.tiers, skip_missing=request.skip_missing, leave_out=to
     )
     aligner = _aligner(request, recordings, working_directory)

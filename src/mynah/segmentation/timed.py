@@ -169,10 +169,10 @@ def _checked(
         return made
     if made.end_seconds > duration_seconds + _OVERLAP_SECONDS:
         detail = f"it ends at {made.end_seconds:.1f} s of {duration_seconds:.1f} s"
-        return replace(made, rejected=reasons.OUTSIDE, detail=detail)
+        return replace(made, rejected=reasons.OUTSIDE_TEXT, detail=detail)
     if made.channel is not None and made.channel >= channels:
         detail = f"channel {made.channel + 1} of {channels}"
-        return replace(made, rejected=reasons.OUTSIDE, detail=detail)
+        return replace(made, rejected=reasons.OUTSIDE_TEXT, detail=detail)
     made = replace(made, end_seconds=min(made.end_seconds, duration_seconds))
     if overlaps:
         return replace(made, rejected=reasons.OVERLAPPING, detail="someone else speaks meanwhile")

@@ -14,7 +14,7 @@ from mynah.inference.formats import srt, text, vtt
 from mynah.inference.formats.json import word_as_json
 from mynah.inference.transcription import Segment, Transcription
 
-FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+ANSWER_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 NEEDS_WORDS = ("srt", "vtt")  # subtitles are cut between words
 _FRAME_SECONDS = 0.01  # what openai/whisper counts `seek` in
 _DIGITS = 3
@@ -29,7 +29,7 @@ def answer(
 
     Args:
         transcription: The transcript.
-        format: One of :data:`FORMATS`.
+        format: One of :data:`ANSWER_FORMATS`.
         granularities: What verbose_json lists, ``segment`` and ``word``.
     """
     if format == "json":

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mynah.serving.metrics import CONTENT_TYPE, Metrics
 from mynah.serving.options import ServingOptions
-from mynah.serving.problems import Gone, Refused, failed
+from mynah.serving.problems import ClientGone, Refused, failed
 from mynah.serving.scheduler import Scheduler, Transcriber
 from mynah.serving.transcriptions import Transcriptions
 from mynah.serving.uploads import drain
@@ -81,7 +81,7 @@ def make_app(
             Route("/v1/audio/transcriptions", transcriptions.__call__, methods=["POST"]),
         ],
         middleware=[Middleware(_Gate, options=options, metrics=metrics)],
-        exception_handlers={Refused: _refused, Gone: _gone, HTTPException: _http},
+        exception_handlers={Refused: _refused, ClientGone: _gone, HTTPException: _http},
         lifespan=lifespan,
     )
 

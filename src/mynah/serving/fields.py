@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import FormData, UploadFile
 
-from mynah.serving.answers import FORMATS
+from mynah.serving.answers import ANSWER_FORMATS
 from mynah.serving.problems import Refused, bad_field
 
 _GRANULARITIES = ("segment", "word")
@@ -21,7 +21,7 @@ class Fields:
         model: The name it gives.
         language: ISO 639-1 code; None: not said.
         prompt: Names and terms that may be said; "" where there are none.
-        format: One of ``answers.FORMATS``.
+        format: One of ``answers.ANSWER_FORMATS``.
         granularities: ``segment`` and ``word``, what verbose_json has times of.
         is_streamed: Whether segments are to come as they are decoded.
     """
@@ -44,8 +44,10 @@ def read_fields(form: FormData) -> Fields:
     if not model:
         raise Refused(400, "missing_model", "The field 'model' has to name a model.", param="model")
     format = _text(form, "response_format") or "json"
-    if format not in FORMATS:
-        raise bad_field("response_format", f"response_format is one of {', '.join(FORMATS)}.")
+    if format not in ANSWER_FORMATS:
+        raise bad_field(
+            "response_format", f"response_format is one of {', '.join(ANSWER_FORMATS)}."
+        )
     granularities = [
         *_texts(form, "timestamp_granularities[]"),
         *_texts(form, "timestamp_granularities"),

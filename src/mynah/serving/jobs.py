@@ -15,7 +15,7 @@ class Cancelled(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedTranscription:
     """What of a request changes how its recording is decoded.
 
     Attributes:
@@ -30,7 +30,7 @@ class Asked:
 
 
 @dataclass(eq=False)
-class Job:
+class TranscriptionJob:
     """A recording on its way.
 
     Attributes:
@@ -44,7 +44,7 @@ class Job:
     """
 
     audio: bytes
-    asked: Asked
+    asked: AskedTranscription
     is_long: bool
     is_streamed: bool
     most_seconds: float

@@ -62,7 +62,7 @@ class Refused(Exception):  # noqa: N818 - what a client sees, not a fault of our
         return JSONResponse(self.as_json(), status_code=self.status, headers=self.headers)
 
 
-class Gone(Exception):  # noqa: N818
+class ClientGone(Exception):  # noqa: N818
     """The client has left: nobody is there to be answered."""
 
 
@@ -104,7 +104,7 @@ def too_long(most_seconds: float) -> Refused:
     )
 
 
-def no_audio(reason: str) -> Refused:
+def unreadable_audio(reason: str) -> Refused:
     """A file that holds no sound that can be read."""
     return Refused(
         400, "invalid_audio", f"The file cannot be read as audio: {reason}.", param="file"

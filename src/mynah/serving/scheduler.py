@@ -20,10 +20,10 @@ from typing import Protocol
 from mynah.errors import UserError
 from mynah.inference.sound import AudioInput
 from mynah.inference.transcription import Segment, Transcription
-from mynah.serving.jobs import Asked, Cancelled, Job
+from mynah.serving.jobs import AskedTranscription, Cancelled, TranscriptionJob
 from mynah.serving.metrics import Metrics
 from mynah.serving.options import ServingOptions
-from mynah.serving.problems import Refused, bad_field, busy, failed, no_audio
+from mynah.serving.problems import Refused, bad_field, busy, failed, unreadable_audio
 
 _LOG = logging.getLogger("mynah")
 _TOGETHER_SECONDS = 120.0  # of the pieces of a long recording that are decoded at once
@@ -72,9 +72,9 @@ class Scheduler:
         self._recognizer = recognizer
         self._options = options
         self._metrics = metrics
-        self._clips: asyncio.Queue[Job] = asyncio.Queue()
-        self._recordings: asyncio.Queue[Job] = asyncio.Queue()
-        self._pending: set[Job] = set()
+        self._clips: asyncio.Queue[TranscriptionJob] = asyncio.Queue()
+        self._recordings: asyncio.Queue[TranscriptionJob] = asyncio.Queue()
+        self._pending: set[TranscriptionJob] = set()
         self._job_seconds = 0.5  # that a request takes of the model, about
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="decoding")
         self._lanes: list[asyncio.Task[None]] = []
@@ -110,7 +110,7 @@ class Scheduler:
         if self.pending >= self._options.queue:
             raise busy(min(_MOST_WAIT_SECONDS, self.pending * self._job_seconds))
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: TranscriptionJob) -> None:
         """Put a job into the queue.
 
         Raises:
@@ -127,7 +127,7 @@ class Scheduler:
             jobs = [await self._clips.get()]
             while len(jobs) < self._options.batch_size and not self._clips.empty():
                 jobs.append(self._clips.get_nowait())
-            alike: dict[Asked, list[Job]] = defaultdict(list)
+            alike: dict[AskedTranscription, list[TranscriptionJob]] = defaultdict(list)
             for job in jobs:
                 if not job.is_cancelled:
                     alike[job.asked].append(job)
@@ -149,7 +149,7 @@ class Scheduler:
                     self._settle(job, transcription)
                 self._note_time((time.monotonic() - started) / len(group))
 
-    def _transcripts(self, audios: list[bytes], asked: Asked) -> list[Transcription]:
+    def _transcripts(self, audios: list[bytes], asked: AskedTranscription) -> list[Transcription]:
         found = self._recognizer.transcribe_many(
             audios, language=asked.language, context=asked.context, words=asked.words
         )
@@ -173,7 +173,7 @@ class Scheduler:
             self._settle(job, found, was_streamed=True)
             self._note_time(time.monotonic() - started)
 
-    def _streamed(self, job: Job, loop: asyncio.AbstractEventLoop) -> Transcription:
+    def _streamed(self, job: TranscriptionJob, loop: asyncio.AbstractEventLoop) -> Transcription:
         """Decode a recording piece by piece, in a thread."""
         segments = self._recognizer.stream_file(
             job.audio,
@@ -193,7 +193,7 @@ class Scheduler:
                 loop.call_soon_threadsafe(job.segments.put_nowait, segment)
 
     def _settle(
-        self, job: Job, transcription: Transcription, *, was_streamed: bool = False
+        self, job: TranscriptionJob, transcription: Transcription, *, was_streamed: bool = False
     ) -> None:
         if transcription.error is not None:
             job.fail(_unreadable(transcription.error))
@@ -221,7 +221,7 @@ def _refusal(problem: Exception) -> Refused:
 
 
 def _unreadable(reason: str) -> Refused:
-    return _fault(reason) if _FAULT.match(reason) else no_audio(reason)
+    return _fault(reason) if _FAULT.match(reason) else unreadable_audio(reason)
 
 
 def _fault(reason: str, problem: Exception | None = None) -> Refused:

@@ -14,12 +14,19 @@ from mynah.errors import UserError
 from mynah.inference.transcription import Transcription
 from mynah.serving import answers
 from mynah.serving.fields import Fields, read_fields
-from mynah.serving.jobs import Asked, Job
+from mynah.serving.jobs import AskedTranscription, TranscriptionJob
 from mynah.serving.metrics import Metrics
 from mynah.serving.options import ServingOptions
-from mynah.serving.problems import Gone, Refused, busy, no_audio, out_of_time, too_long
+from mynah.serving.problems import (
+    ClientGone,
+    Refused,
+    busy,
+    out_of_time,
+    too_long,
+    unreadable_audio,
+)
 from mynah.serving.scheduler import Scheduler
-from mynah.serving.uploads import Account, Held, file_of, read_form
+from mynah.serving.uploads import Account, HeldUpload, file_of, read_form
 
 # An event stream is not to be held back by what is between here and the client.
 _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -48,7 +55,7 @@ class Transcriptions:
         *,
         takes_context: bool,
     ) -> None:
-        self.held = Held(options.most_held_bytes)
+        self.held = HeldUpload(options.most_held_bytes)
         self._scheduler = scheduler
         self._window_seconds = window_seconds
         self._options = options
@@ -78,7 +85,9 @@ class Transcriptions:
         response.headers.update(self._ignored(fields))
         return response
 
-    async def _received(self, request: Request, account: Account) -> tuple[Fields, Job]:
+    async def _received(
+        self, request: Request, account: Account
+    ) -> tuple[Fields, TranscriptionJob]:
         """The fields of a request, and its recording as a job."""
         form = await read_form(request, self._options, account)
         fields = read_fields(form)
@@ -97,16 +106,16 @@ class Transcriptions:
             raise too_long(self._options.most_seconds)
         context = ", ".join(one.strip() for one in fields.prompt.splitlines() if one.strip())
         words = "word" in fields.granularities or fields.format in answers.NEEDS_WORDS
-        job = Job(
+        job = TranscriptionJob(
             audio,
-            Asked(fields.language, context if self._takes_context else "", words),
+            AskedTranscription(fields.language, context if self._takes_context else "", words),
             is_long=seconds is None or seconds > self._window_seconds,
             is_streamed=fields.is_streamed,
             most_seconds=self._options.most_seconds,
         )
         return fields, job
 
-    async def _outcome(self, job: Job, request: Request) -> None:
+    async def _outcome(self, job: TranscriptionJob, request: Request) -> None:
         """Wait until the job is done, its client has left, or its time is over."""
         leaving = asyncio.create_task(_left(request))
         watched: list[asyncio.Future[Transcription] | asyncio.Future[None]] = [job.done, leaving]
@@ -118,17 +127,17 @@ class Transcriptions:
             )
             if job.done.done():
                 return
-            raise Gone if leaving.done() else self._late(job)
+            raise ClientGone if leaving.done() else self._late(job)
         finally:
             leaving.cancel()
             if not job.done.done():
                 job.cancel()
 
-    def _late(self, job: Job) -> Refused:
+    def _late(self, job: TranscriptionJob) -> Refused:
         seconds = self._options.request_seconds
         return out_of_time(seconds) if job.has_begun else busy(seconds / 10)
 
-    async def _events(self, job: Job) -> AsyncIterator[bytes]:
+    async def _events(self, job: TranscriptionJob) -> AsyncIterator[bytes]:
         """A streamed transcript, event by event; a client that leaves ends it."""
         started = time.monotonic()
         ends = started + self._options.request_seconds
@@ -167,9 +176,9 @@ def _length(audio: bytes) -> float | None:
     try:
         return files.probe(audio).duration_seconds
     except UserError as problem:
-        raise no_audio(problem.what.rstrip(".")) from None
+        raise unreadable_audio(problem.what.rstrip(".")) from None
     except (ValueError, OSError) as problem:
-        raise no_audio(str(problem).rstrip(".")) from None
+        raise unreadable_audio(str(problem).rstrip(".")) from None
 
 
 async def _left(request: Request) -> None:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from mynah.serving.options import ServingOptions
-from mynah.serving.problems import Gone, Refused, busy, too_large
+from mynah.serving.problems import ClientGone, Refused, busy, too_large
 
 _FIELD_BYTES = 64 * 1024  # of a form field that is not the file
 _FIELDS = 32
@@ -23,7 +23,7 @@ _DRAINED_BYTES = 8 << 20
 _DRAIN_SECONDS = 2.0
 
 
-class Held:
+class HeldUpload:
     """How many bytes of requests are in memory.
 
     Args:
@@ -52,7 +52,7 @@ class Account:
         is_moved: Whether somebody else lets go of them.
     """
 
-    def __init__(self, held: Held, most_bytes: int) -> None:
+    def __init__(self, held: HeldUpload, most_bytes: int) -> None:
         self._held = held
         self._most = most_bytes
         self._bytes = 0
@@ -153,7 +153,7 @@ async def _body(
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Gone
+            raise ClientGone
         block: bytes = message.get("body", b"")
         count += len(block)
         if count > most:

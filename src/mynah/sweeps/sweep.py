@@ -93,7 +93,7 @@ def run_sweep(
             hold=lock,
             outcomes=outcomes,
         )
-        result = SweepResult(table.best_first(jobs, outcomes), not all_run)
+        result = SweepResult(table.jobs_best_first(jobs, outcomes), not all_run)
         _conclude(result, sweep_directory, working_directory, any_new=len(missing) > 0)
         return result
 

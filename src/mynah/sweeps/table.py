@@ -43,7 +43,7 @@ class SeedGroup:
     spread: float
 
 
-def best_first(jobs: Sequence[SweepJob], outcomes: Mapping[int, Outcome]) -> list[TableRow]:
+def jobs_best_first(jobs: Sequence[SweepJob], outcomes: Mapping[int, Outcome]) -> list[TableRow]:
     """All jobs: the measured ones from the best on, then those without a value as in the grid."""
     rows = [TableRow(job, outcomes.get(job.number, Outcome("not run"))) for job in jobs]
 

@@ -62,7 +62,7 @@ def written(checkpoints, tmp_path_factory):
     family = Seq2Seq.load(checkpoints("whisper_asr"))
     folder = tmp_path_factory.mktemp("ggml")
     ggml.Ggml().write(family, folder, "float16")
-    return family, read(folder / ggml.FILE)
+    return family, read(folder / ggml.GGML_FILE)
 
 
 def test_its_sizes_are_those_of_the_model(written):

@@ -8,7 +8,7 @@ import standins_ctc
 import torch
 
 from mynah.errors import UserError
-from mynah.export.foreign.exchange import Request
+from mynah.export.foreign.exchange import ProgramRequest
 from mynah.export.onnx import FILE
 from mynah.export.sherpa_onnx import TOKENS, SherpaOnnx
 from mynah.export.sound_graph import USUAL_DEVIATION, FromSound, features_of
@@ -73,7 +73,7 @@ def test_sherpa_onnx_writes_what_the_model_writes(kind, checkpoints, tmp_path):
     assert blank == [f"<blk> {family.blank}"]
     audios = [noise(seconds) for seconds in (0.9, 1.7, 3.3)]
 
-    class Given(Request):
+    class Given(ProgramRequest):
         def audios(self):
             return iter(audios)
 

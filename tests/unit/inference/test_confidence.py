@@ -188,10 +188,10 @@ def test_a_calibration_is_read_as_it_was_stored_and_the_checkpoint_stays_intact(
         (staging / "weights").write_text("1")
     folder = tmp_path / "checkpoint-1"
     for stored in (Calibration(2.0, -0.25, 400, 0.03), Calibration(1.5, 0.0, 40)):
-        add_file(folder, calibration.FILE, stored.to_json())
+        add_file(folder, calibration.CALIBRATION_FILE, stored.to_json())
         assert calibration.read_calibration(folder) == stored
         assert find_damage(folder) is None
-    (folder / calibration.FILE).write_text(stored.to_json().replace("1.5", "1.6"))
+    (folder / calibration.CALIBRATION_FILE).write_text(stored.to_json().replace("1.5", "1.6"))
     assert "confidence.json altered" in find_damage(folder)
 
 
@@ -200,7 +200,7 @@ def test_a_calibration_is_read_as_it_was_stored_and_the_checkpoint_stays_intact(
     "bias": 0, "words": 1, "error": None})]
 )  # fmt: skip
 def test_a_calibration_that_cannot_be_read_is_none(tmp_path, content):
-    (tmp_path / calibration.FILE).write_text(content)
+    (tmp_path / calibration.CALIBRATION_FILE).write_text(content)
     assert calibration.read_calibration(tmp_path) is None
     assert calibration.read_calibration(tmp_path / "nowhere") is None
 
@@ -214,5 +214,5 @@ def test_a_disk_that_is_full_leaves_the_checkpoint_intact(tmp_path, monkeypatch)
 
     monkeypatch.setattr("mynah.files.write_text", full)
     with pytest.raises(UserError, match="disk is full"):
-        add_file(tmp_path / "checkpoint-1", calibration.FILE, "x")
+        add_file(tmp_path / "checkpoint-1", calibration.CALIBRATION_FILE, "x")
     assert find_damage(tmp_path / "checkpoint-1") is None

@@ -12,7 +12,7 @@ import pytest
 import webvtt
 from praatio import textgrid
 
-from mynah.inference.formats import FORMATS
+from mynah.inference.formats import TRANSCRIPT_FORMATS
 from mynah.inference.transcription import Guarded, Segment, TimedWord, Transcription
 
 WORDS = (
@@ -39,7 +39,7 @@ SILENCE = Transcription("", (), duration_seconds=3.0)
 
 
 def written(transcription, name):
-    return FORMATS[name].write(transcription, "some call")
+    return TRANSCRIPT_FORMATS[name].write(transcription, "some call")
 
 
 @pytest.mark.parametrize("name", ["srt", "vtt"])
@@ -140,7 +140,7 @@ def test_text_is_the_transcript_in_one_line():
     assert written(TALK, "txt") == TALK.text + "\n"
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
+@pytest.mark.parametrize("name", sorted(TRANSCRIPT_FORMATS))
 def test_silence_is_a_file_without_texts(name, tmp_path):
     content = written(SILENCE, name)
     assert "None" not in content

@@ -164,7 +164,7 @@ def test_timed_utterances_are_rejected_for_what_is_wrong_with_them():
     )
     assert [one.rejected for one in found] == [
         reasons.OVERLAPPING, reasons.OVERLAPPING, reasons.TOO_SHORT, reasons.TOO_LONG,
-        reasons.MARKED, "", reasons.OUTSIDE,
+        reasons.MARKED, "", reasons.OUTSIDE_TEXT,
     ]  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def prepared(settings: Sequence[str], command: str = _COMMAND) -> PreparedData:
+def prepared_corpora(settings: Sequence[str], command: str = _COMMAND) -> PreparedData:
     """The corpora that settings name, decoded and filtered, or opened where that was done.
 
     Args:
@@ -69,7 +69,7 @@ def _prepare(parsed: argparse.Namespace) -> None:
     from mynah import console
     from mynah.data.preparation.account import table_of_splits
 
-    data = prepared(parsed.settings)
+    data = prepared_corpora(parsed.settings)
     table_of_splits(data.report)
     console.say(f"Prepared tables lie in {data.cache}")
     if parsed.to is not None:

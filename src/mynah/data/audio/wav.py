@@ -18,7 +18,7 @@ _KINDS = {b"RIFF": "<I", b"RIFX": ">I", b"RF64": "<I", b"BW64": "<I"}
 
 
 @dataclass(frozen=True)
-class Samples:
+class WavSamples:
     """Where the samples of a WAV file lie.
 
     Attributes:
@@ -34,7 +34,7 @@ class Samples:
     number: str
 
 
-def samples(file: IO[bytes], size: int) -> Samples | None:
+def samples(file: IO[bytes], size: int) -> WavSamples | None:
     """Where the samples lie; None: it is not a WAV file, or has none.
 
     Args:
@@ -60,12 +60,12 @@ def samples(file: IO[bytes], size: int) -> Samples | None:
             if wide is not None and length == 0xFFFFFFFF:
                 length = wide
             known = None if _is_open(file, length, start, size) else length
-            return Samples(start, known, second, number)
+            return WavSamples(start, known, second, number)
         position += 8 + length + length % 2
     return None
 
 
-def goes_on(file: IO[bytes], found: Samples, size: int) -> bool:
+def goes_on(file: IO[bytes], found: WavSamples, size: int) -> bool:
     """Whether more than a tenth of a second follows the samples that is not a part of a WAV file.
 
     Args:
@@ -92,7 +92,7 @@ def goes_on(file: IO[bytes], found: Samples, size: int) -> bool:
     return any(block.strip(b"\0") for block in iter(lambda: file.read(1 << 20), b""))
 
 
-def with_size(file: IO[bytes], found: Samples, size: int) -> bytes | None:
+def with_size(file: IO[bytes], found: WavSamples, size: int) -> bytes | None:
     """The header with the size of the samples that are there, where a decoder would take what it
     says for none at all; None: it is right as it is.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mynah import console, distributed
 from mynah.config.schema import Nature
 from mynah.config.settings import leaves
-from mynah.evaluation.baseline.kept import Kept, Place
+from mynah.evaluation.baseline.kept import KeptHypotheses, KeptPlace
 from mynah.evaluation.baseline.sample import SAMPLED, fixed_sample
 from mynah.evaluation.decode import decode
 from mynah.evaluation.hypothesis import Hypothesis
@@ -127,7 +127,7 @@ def measured_before(
         return None
     whole = config.evaluation.baseline == FULL
     decoding = untuned.describe_decoding()
-    place = Place(cache, about_base(config, untuned, weights, decoding))
+    place = KeptPlace(cache, about_base(config, untuned, weights, decoding))
     sets = [(name, corpus, False) for name, corpus in splits.items()]
     sets += [(name, corpus, True) for name, corpus in guards.items()]
     found: dict[bool, dict[str, MeasuredBase]] = {False: {}, True: {}}
@@ -150,11 +150,11 @@ def measured_before(
 
 
 def recognized(
-    config: Config, untuned: Family, corpus: Corpus, name: str, place: Place
-) -> tuple[Kept, bool]:
+    config: Config, untuned: Family, corpus: Corpus, name: str, place: KeptPlace
+) -> tuple[KeptHypotheses, bool]:
     """What was kept of a corpus, or what is decoded now, and whether it was kept."""
     with _alone(place, corpus):
-        kept: Kept | None = distributed.on_first(lambda: place.read(corpus))
+        kept: KeptHypotheses | None = distributed.on_first(lambda: place.read(corpus))
         if kept is not None:
             return kept, True
         started = time.perf_counter()
@@ -165,14 +165,14 @@ def recognized(
             batch_size=config.training.per_device_eval_batch_size,
             description=f"decoding {name} with the base",
         )
-        kept = Kept(hypotheses, time.perf_counter() - started)
+        kept = KeptHypotheses(hypotheses, time.perf_counter() - started)
         if distributed.rank() == 0:
             place.write(corpus, kept)
         return kept, False
 
 
 @contextmanager
-def _alone(place: Place, corpus: Corpus) -> Iterator[None]:
+def _alone(place: KeptPlace, corpus: Corpus) -> Iterator[None]:
     """Of several jobs one at a time; of the processes of a job the first one waits."""
     if distributed.rank() > 0:
         yield

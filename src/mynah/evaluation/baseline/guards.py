@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.corpus import Corpus
 
-GENERAL = "general"
+GENERAL_GUARD = "general"
 GENERAL_SENTENCES = 60
 GENERAL_NOTE = "espeak synthesizes it; recordings of people say more (evaluation.guard)"
 
@@ -72,7 +72,7 @@ def general_speech(
         dataset_cache_dir=same.dataset_cache_dir,
         num_proc=same.num_proc,
     )
-    if asked == GENERAL:
+    if asked == GENERAL_GUARD:
         settings.dataset_name, settings.eval_splits = "synthetic", [general[0]]
         settings.synthesis = general[1]
     try:

@@ -26,7 +26,7 @@ _SECONDS_BEFORE_SAYING = 2.0
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptHypotheses:
     """What was kept of one measurement.
 
     Attributes:
@@ -39,7 +39,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Place:
+class KeptPlace:
     """The file of one measurement.
 
     Args:
@@ -61,7 +61,7 @@ class Place:
         text = json.dumps(all_of_it, sort_keys=True, default=str)
         return self.cache / "baselines" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
-    def read(self, corpus: Corpus) -> Kept | None:
+    def read(self, corpus: Corpus) -> KeptHypotheses | None:
         """What was kept of a corpus; None where nothing was, or the file is damaged."""
         content = read_json(self.file(corpus))
         texts, seconds = content.get("texts"), content.get("seconds")
@@ -71,9 +71,9 @@ class Place:
             return None
         if not all(isinstance(text, str) for text in texts):
             return None
-        return Kept(_hypotheses(corpus, texts), float(seconds))
+        return KeptHypotheses(_hypotheses(corpus, texts), float(seconds))
 
-    def write(self, corpus: Corpus, measured: Kept) -> None:
+    def write(self, corpus: Corpus, measured: KeptHypotheses) -> None:
         """Keep a measurement. One in which decoding failed is not: it may succeed next time."""
         if any(hypothesis.error is not None for hypothesis in measured.hypotheses):
             return

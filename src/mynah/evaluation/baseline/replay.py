@@ -23,7 +23,7 @@ from mynah.data.tables.shards import write_shard
 from mynah.errors import UserError
 from mynah.evaluation.baseline.before import BaseWeights, about_base, recognized
 from mynah.evaluation.baseline.guards import general_speech
-from mynah.evaluation.baseline.kept import Place
+from mynah.evaluation.baseline.kept import KeptPlace
 from mynah.evaluation.baseline.sample import fixed_sample
 from mynah.models.pretrained import hub
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mynah.models.registry import CheckedModel
 
 PIECES = 200
-LONGEST_SECONDS = 10.0
+LONGEST_REPLAYED_SECONDS = 10.0
 _SETTING = "data.replay_from"
 
 
@@ -64,7 +64,7 @@ def with_replay(
     pieces = _pieces(config, working_directory)
     weights = BaseWeights(part.name, hub.commit_of(part))
     about = about_base(config, untuned, weights, untuned.describe_decoding())
-    place = Place(rows.data.cache, about)
+    place = KeptPlace(rows.data.cache, about)
     named = config.data.replay_from
     console.say(f"Replaying {len(pieces):,} pieces of {named}, transcribed by {part.name}")
     kept, _ = recognized(config, untuned, pieces, named, place)
@@ -99,10 +99,10 @@ def _pieces(config: Config, working_directory: Path) -> Corpus:
         general=("train", SynthesisConfig(train_sentences=PIECES, noise_snr_db=[])),
         likeliest="train",
     )
-    short = speech.select(np.flatnonzero(speech.durations <= LONGEST_SECONDS))
+    short = speech.select(np.flatnonzero(speech.durations <= LONGEST_REPLAYED_SECONDS))
     if not len(short):
         raise UserError(
-            f"{config.data.replay_from} has no piece of {LONGEST_SECONDS:g} s or less.",
+            f"{config.data.replay_from} has no piece of {LONGEST_REPLAYED_SECONDS:g} s or less.",
             where=_SETTING,
             fix="name speech in short pieces; `mynah data segment` cuts long recordings",
         )

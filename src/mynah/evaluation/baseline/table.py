@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.evaluation.baseline.change import Changes, Rates, SetChange
-from mynah.evaluation.baseline.guards import GENERAL, GENERAL_NOTE
+from mynah.evaluation.baseline.guards import GENERAL_GUARD, GENERAL_NOTE
 from mynah.evaluation.comparing.paired import Difference
 from mynah.evaluation.intervals.interval import CONFIDENCE
 from mynah.evaluation.metrics.metric import Metric
@@ -92,7 +92,7 @@ def _notation(normalizer: str) -> str:
 def claims(found: Changes) -> Iterator[str]:
     """What may be said of each set in a sentence, in one notation where there is one."""
     for one in found.sets:
-        note = f" ({GENERAL_NOTE})" if one.guard and one.name == GENERAL else ""
+        note = f" ({GENERAL_NOTE})" if one.guard and one.name == GENERAL_GUARD else ""
         yield f"{one.name}: {claim(one)}{note}"
 
 
@@ -130,13 +130,13 @@ def _numbers(rates: Rates) -> tuple[str, ...]:
     return (
         metric.number(first.before),
         metric.number(first.after),
-        with_interval(first),
+        rate_with_interval(first),
         show_p(first.p_value).removeprefix("p "),
         f"{rates.comparison.won}/{rates.comparison.lost}",
     )
 
 
-def with_interval(difference: Difference) -> str:
+def rate_with_interval(difference: Difference) -> str:
     """``-12.3 [-15.2, -9.8]``, in points where it is a rate."""
     metric, interval = difference.metric, difference.interval
     if not interval.exists:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mynah.evaluation.comparing.paired import Gain
+from mynah.evaluation.comparing.paired import PairedGain
 from mynah.evaluation.groups.rates import FEW_WORDS
 from mynah.evaluation.groups.ways import Way, ways
 from mynah.evaluation.hypothesis import Hypothesis
@@ -83,13 +83,13 @@ def shares(
     edits = [np.array([row.edits for row in rows], dtype=np.float64) for rows in (before, after)]
     speakers = speaker_codes([row.speaker for row in before])
     return {
-        way.name: _shares(way, edits, speakers, Gain(before[0].unit))
+        way.name: _shares(way, edits, speakers, PairedGain(before[0].unit))
         for way in ways(hypotheses, [row.words for row in before]).ways
     }
 
 
 def _shares(
-    way: Way, edits: Sequence[NDArray[np.float64]], speakers: NDArray[np.int64], gain: Gain
+    way: Way, edits: Sequence[NDArray[np.float64]], speakers: NDArray[np.int64], gain: PairedGain
 ) -> list[Share]:
     count = len(way.labels)
     units = units_of(way.codes, count, speakers)

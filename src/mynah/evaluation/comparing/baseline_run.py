@@ -15,7 +15,7 @@ from mynah.evaluation.comparing.system import System, on_the_same
 from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.score import UtteranceScore, score
 from mynah.runs.listing import ListedRun, read_run
-from mynah.runs.rates import Change, Rate
+from mynah.runs.rates import Rate, RateChange
 
 _DEFAULT_NORMALIZER = "basic"
 _SAMPLES, _SEED = 1000, 0
@@ -45,7 +45,7 @@ class BaselineRun:
         """Whether a run is this one."""
         return run.directory.resolve() == self._run.directory.resolve()
 
-    def change(self, run: ListedRun, rate: Rate) -> Change | None:
+    def change(self, run: ListedRun, rate: Rate) -> RateChange | None:
         """What a rate of a run is more than this run's; None where they are not of the same
         utterances and metric.
 
@@ -58,10 +58,10 @@ class BaselineRun:
             return None
         found = self._difference(run, rate)
         if found is None:
-            return Change(value, paired=False)
+            return RateChange(value, paired=False)
         interval = found.interval
         ends = (interval.low, interval.high) if interval.can_be_shown else (math.nan, math.nan)
-        return Change(found.value, *ends, p_value=found.p_value)
+        return RateChange(found.value, *ends, p_value=found.p_value)
 
     def _difference(self, run: ListedRun, rate: Rate) -> Difference | None:
         if rate.metric == LOSS or rate.metric in (run.settings.get("evaluation.options") or {}):

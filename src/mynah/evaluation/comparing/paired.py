@@ -150,7 +150,7 @@ def difference_of(
         samples: Resamples for the bootstrap; 0: no interval and no p-value.
         seed: Seed of resamples and exchanges.
     """
-    gain = Gain(metric)
+    gain = PairedGain(metric)
     paired = np.concatenate([before, after], axis=1)
     by_speaker = sums_by_speaker(paired, speakers)
     of_speakers = len(by_speaker) >= 2
@@ -178,7 +178,7 @@ def difference_of(
     )
 
 
-class Gain(Metric):
+class PairedGain(Metric):
     """What a metric grows by from the first half of a vector to the second."""
 
     lowest = -math.inf
@@ -198,7 +198,7 @@ class Gain(Metric):
         return self._metric.values(totals[:, half:]) - self._metric.values(totals[:, :half])
 
 
-def _jackknife_test(gain: Gain, groups: NDArray[np.float64]) -> float:
+def _jackknife_test(gain: PairedGain, groups: NDArray[np.float64]) -> float:
     """The two-sided p-value of the difference over its jackknife standard error."""
     value, error = jackknife_error(gain, groups)
     if math.isnan(error):
@@ -208,7 +208,7 @@ def _jackknife_test(gain: Gain, groups: NDArray[np.float64]) -> float:
     return max(0.0, 1 - probability_within(abs(value) / error, len(groups) - 1))
 
 
-def _permutation_test(gain: Gain, groups: NDArray[np.float64], seed: int) -> float:
+def _permutation_test(gain: PairedGain, groups: NDArray[np.float64], seed: int) -> float:
     """The two-sided p-value of a paired permutation test over groups, float64 [groups, 2 k].
 
     All exchanges are tried where few pairs differ, else a sample, to which the one that was

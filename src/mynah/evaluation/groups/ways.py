@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mynah.evaluation.hypothesis import Hypothesis
 
-UNKNOWN = "(unknown)"
+UNKNOWN_GROUP = "(unknown)"
 _MOST_NAMES = 1000  # of a column; a corpus that has more there has names, and no groups
 _FEW_NUMBERS = 10  # different numbers up to which each is a group
 _RANGES = 5  # of a column of many numbers
@@ -128,9 +128,9 @@ def _by_value(name: str, values: Sequence[str]) -> Way | None:
         return None
     labels = sorted(known, key=(lambda one: numbers[one]) if numbers is not None else None)
     if len(known) < len(set(values)) and known:
-        labels.append(UNKNOWN)
+        labels.append(UNKNOWN_GROUP)
     place = {label: number for number, label in enumerate(labels)}
-    codes = [place.get(value or UNKNOWN, 0) for value in values]
+    codes = [place.get(value or UNKNOWN_GROUP, 0) for value in values]
     return Way(name, name, labels, np.array(codes, dtype=np.int64))
 
 
@@ -160,7 +160,7 @@ def _by_range(
     known = ~np.isnan(numbers)
     places = np.searchsorted(np.asarray(edges), numbers, side="right")
     places[~known] = len(edges) + 1
-    names = [_range(edges, place, unit) for place in range(len(edges) + 1)] + [UNKNOWN]
+    names = [_range(edges, place, unit) for place in range(len(edges) + 1)] + [UNKNOWN_GROUP]
     there = np.unique(places)
     if not known.any():
         return Way(name, title, [], np.zeros(len(numbers), dtype=np.int64), True)

@@ -11,7 +11,7 @@ from mynah.evaluation.findings.vocabulary import WRONG_WORDS, OutOfVocabulary
 from mynah.evaluation.intervals.interval import says_something
 from mynah.evaluation.metrics.metric import Metric
 from mynah.evaluation.oddities.rates import Oddity
-from mynah.evaluation.terms.counts import METRICS, TermScores
+from mynah.evaluation.terms.counts import TERM_METRICS, TermScores
 from mynah.pages.markup import Markup, join, tag
 from mynah.pages.tables import Cell, Heading, sortable
 
@@ -40,7 +40,7 @@ def findings_section(found: Findings, *, of: str = "") -> Markup:
 def terms_table(found: TermScores, of: str) -> Markup:
     """Recall, precision and error rate of words that matter, and each of them."""
     rows = []
-    for metric in METRICS:
+    for metric in TERM_METRICS:
         measure = found.measures[metric.name]
         value = measure.value if found.said else math.nan
         rows.append([metric.title, metric.shown(value), _ends(metric, measure.low, measure.high)])

@@ -74,7 +74,7 @@ class TermErrorRate(_TermMetric):
     _over = (3, 4)
 
 
-METRICS: tuple[_TermMetric, ...] = (TermRecall(), TermPrecision(), TermErrorRate())
+TERM_METRICS: tuple[_TermMetric, ...] = (TermRecall(), TermPrecision(), TermErrorRate())
 
 
 @dataclass(frozen=True)
@@ -178,12 +178,12 @@ def score_terms(scores: Scores, terms: Sequence[Term]) -> TermScores:
     vectors = [_count(row, counts, longest) for row in scores.per_utterance]
     statistics = np.array(vectors, dtype=np.float64)
     measures = measures_of(
-        [(metric, statistics) for metric in METRICS],
+        [(metric, statistics) for metric in TERM_METRICS],
         [row.speaker for row in scores.per_utterance],
         samples=scores.bootstrap_samples,
         seed=scores.bootstrap_seed,
     )
-    for metric in METRICS:
+    for metric in TERM_METRICS:
         if not statistics[:, metric.below].any():  # a share of nothing is undefined
             measures[metric.name] = replace(
                 measures[metric.name], value=math.nan, by_utterance=NO_INTERVAL, by_speaker=None

@@ -8,7 +8,7 @@ from typing import Any
 
 from mynah import console
 from mynah.evaluation.summary import with_interval
-from mynah.evaluation.terms.counts import METRICS, TermScores
+from mynah.evaluation.terms.counts import TERM_METRICS, TermScores
 
 _WORST = 8
 
@@ -19,9 +19,9 @@ def show_terms(by_system: Mapping[str, TermScores]) -> None:
     said = first.said
     console.table(
         f"{len(first.terms):,} terms, said {said:,} times, 95 % intervals",
-        ["system", *(metric.column for metric in METRICS)],
+        ["system", *(metric.column for metric in TERM_METRICS)],
         [
-            [name, *(with_interval(found.measures[metric.name]) for metric in METRICS)]
+            [name, *(with_interval(found.measures[metric.name]) for metric in TERM_METRICS)]
             for name, found in by_system.items()
         ],
     )

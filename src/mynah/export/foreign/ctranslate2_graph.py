@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mynah.export.foreign.exchange import Request, answer
+from mynah.export.foreign.exchange import ProgramRequest, answer
 
 
-def serve(request: Request) -> Iterator[dict[str, Any]]:
+def serve(request: ProgramRequest) -> Iterator[dict[str, Any]]:
     """Greedy decoding; ``tokens`` without the prompt and the end."""
     import ctranslate2
 

@@ -15,7 +15,7 @@ REQUEST, AUDIO, ANSWER, ARRAYS = "request.json", "audio.npz", "answer.jsonl", "a
 
 
 @dataclass(frozen=True)
-class Request:
+class ProgramRequest:
     """What a program is to do.
 
     Attributes:
@@ -35,11 +35,11 @@ class Request:
                 yield held[str(position)]
 
 
-def answer(serve: Callable[[Request], Iterator[dict[str, Any]]]) -> None:
+def answer(serve: Callable[[ProgramRequest], Iterator[dict[str, Any]]]) -> None:
     """Serve the request that the command line names, a line of the answer for each recording."""
     folder = Path(sys.argv[1])
     written = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
-    request = Request(folder, Path(written.pop("model")), written)
+    request = ProgramRequest(folder, Path(written.pop("model")), written)
     with (folder / ANSWER).open("w", encoding="utf-8") as handle:
         for one in serve(request):
             handle.write(json.dumps(one) + "\n")

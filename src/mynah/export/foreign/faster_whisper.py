@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from mynah.export.foreign.exchange import Request, answer
+from mynah.export.foreign.exchange import ProgramRequest, answer
 
 # One pass over the recording: no fallback, no times, nothing carried from window to window.
 _GREEDY: dict[str, Any] = {
@@ -22,7 +22,7 @@ _GREEDY: dict[str, Any] = {
 }
 
 
-def serve(request: Request) -> Iterator[dict[str, Any]]:
+def serve(request: ProgramRequest) -> Iterator[dict[str, Any]]:
     """``text`` and ``seconds``; ``greedy`` of the options chooses between that and its defaults."""
     from faster_whisper import WhisperModel
 

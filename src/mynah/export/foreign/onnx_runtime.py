@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mynah.export.foreign.exchange import ARRAYS, Request, answer
+from mynah.export.foreign.exchange import ARRAYS, ProgramRequest, answer
 
 
-def serve(request: Request) -> Iterator[dict[str, Any]]:
+def serve(request: ProgramRequest) -> Iterator[dict[str, Any]]:
     """``seconds``; the logits go to arrays beside the answer, float32 [frames, labels] each.
 
     The inputs of recording N are arrays ``N NAME``.

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from mynah.export.foreign.exchange import Request, answer
+from mynah.export.foreign.exchange import ProgramRequest, answer
 
 
-def serve(request: Request) -> Iterator[dict[str, Any]]:
+def serve(request: ProgramRequest) -> Iterator[dict[str, Any]]:
     """``text`` and ``seconds`` of each recording."""
     import sherpa_onnx
 

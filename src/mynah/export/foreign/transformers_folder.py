@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mynah.export.foreign.exchange import ARRAYS, Request, answer
+from mynah.export.foreign.exchange import ARRAYS, ProgramRequest, answer
 
 
-def serve(request: Request) -> Iterator[dict[str, Any]]:
+def serve(request: ProgramRequest) -> Iterator[dict[str, Any]]:
     """With ``recordings`` of the options the model alone on arrays ``N NAME``: ``tokens`` of a
     model that generates, else logits in arrays beside the answer. Without, ``text`` and
     ``seconds``; ``greedy`` chooses between one beam and the pipeline's defaults."""
@@ -22,7 +22,7 @@ def serve(request: Request) -> Iterator[dict[str, Any]]:
         yield from _inputs(request) if "recordings" in request.options else _recordings(request)
 
 
-def _inputs(request: Request) -> Iterator[dict[str, Any]]:
+def _inputs(request: ProgramRequest) -> Iterator[dict[str, Any]]:
     import torch
     from transformers import AutoModelForCTC, AutoModelForSpeechSeq2Seq
 
@@ -44,7 +44,7 @@ def _inputs(request: Request) -> Iterator[dict[str, Any]]:
     np.savez(request.folder / "logits.npz", **found)
 
 
-def _recordings(request: Request) -> Iterator[dict[str, Any]]:
+def _recordings(request: ProgramRequest) -> Iterator[dict[str, Any]]:
     from transformers import pipeline
 
     recognize: Any = pipeline("automatic-speech-recognition", str(request.model), device="cpu")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mynah.export.foreign.exchange import Request, answer
+from mynah.export.foreign.exchange import ProgramRequest, answer
 
 _SHORTEST = 16_160  # samples; whisper.cpp transcribes nothing that is shorter than 1 s
 # One pass over the recording: no fallback, no times, nothing carried from window to window.
@@ -22,7 +22,7 @@ _GREEDY: dict[str, Any] = {
 }
 
 
-def serve(request: Request) -> Iterator[dict[str, Any]]:
+def serve(request: ProgramRequest) -> Iterator[dict[str, Any]]:
     """``text`` and ``seconds``; ``greedy`` of the options chooses between that and its defaults."""
     from pywhispercpp.model import Model
 

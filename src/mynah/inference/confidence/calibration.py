@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-FILE = "confidence.json"  # of a checkpoint
+CALIBRATION_FILE = "confidence.json"  # of a checkpoint
 _VERSION = 1
 _LEAST_WORDS = 30  # that say anything of how often words are right
 _FOLDS = 5
@@ -72,7 +72,7 @@ class Calibration:
         return found
 
     def to_json(self) -> str:
-        """The content of :data:`FILE`."""
+        """The content of :data:`CALIBRATION_FILE`."""
         return json.dumps({"version": _VERSION, **asdict(self)}, indent=2) + "\n"
 
 
@@ -84,7 +84,7 @@ UNTUNED = {"openai/whisper-tiny.en": Calibration(1.312, 1.498, 6525, 0.011)}
 def read_calibration(folder: Path) -> Calibration | None:
     """What was fitted for the model of a folder; None where nothing usable lies there."""
     try:
-        held = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        held = json.loads((folder / CALIBRATION_FILE).read_text(encoding="utf-8"))
         if held["version"] != _VERSION:
             return None
         error = held["error"]

@@ -14,7 +14,7 @@ from mynah.evaluation.decode import without_a_trace
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.edits import align_words
 from mynah.evaluation.normalize import Normalizer, get_normalizer
-from mynah.inference.confidence.calibration import FILE, Calibration, ScoredWord, fit
+from mynah.inference.confidence.calibration import CALIBRATION_FILE, Calibration, ScoredWord, fit
 from mynah.models.transcript import Clip, Transcript
 from mynah.segmentation.aligning.word_times import scored
 from mynah.stopping.polling import poll
@@ -50,7 +50,7 @@ def store_calibration(
     if found is None:
         return
     for folder in folders:
-        add_file(folder, FILE, found.to_json())
+        add_file(folder, CALIBRATION_FILE, found.to_json())
     if found.error is not None:
         console.say(
             f"Confidences of words: fitted on {found.words:,} words of {corpus.name}, expected "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mynah.inference.formats import ctm, json, srt, text, textgrid, tsv, vtt
 from mynah.inference.formats.format import Format
 
-FORMATS: dict[str, Format] = {
+TRANSCRIPT_FORMATS: dict[str, Format] = {
     one.name: one
     for one in (text.TXT, json.JSON, srt.SRT, vtt.VTT, ctm.CTM, textgrid.TEXTGRID, tsv.TSV)
 }

@@ -26,12 +26,12 @@ def write(transcription: Transcription, name: str) -> str:
         + (f" {word.confidence:.3f}" if word.confidence is not None else "")
         + "\n"
         for segment in transcription.segments
-        for word in words_of(segment)
+        for word in ctm_words(segment)
     ]
     return "".join(lines if known else [_GUESSED, *lines])
 
 
-def words_of(segment: Segment) -> Iterator[TimedWord]:
+def ctm_words(segment: Segment) -> Iterator[TimedWord]:
     """The words of a segment with their times, or with a share of its own."""
     if segment.words is not None:
         yield from segment.words

@@ -10,7 +10,7 @@ import numpy as np
 from mynah.inspection.figures import show_rates
 from mynah.inspection.inspect import Inspection, SplitInspection
 from mynah.inspection.page.rows import disagreement_section, sample_section, suspicious_section
-from mynah.inspection.page.split import groups_section, left_out_section, plots_section
+from mynah.inspection.page.split import left_out_section, plots_section, split_groups_section
 from mynah.inspection.page.words import words_section
 from mynah.inspection.suspicions import Suspicion
 from mynah.pages.clips import MAX_BYTES, ClipBudget
@@ -146,7 +146,7 @@ def _split(split: SplitInspection, number: int, room: int, record: str, threads:
         ("In numbers", "numbers", plots_section(split)),
         ("Left out by preparation", "left-out", left_out_section(split, record)),
     ]
-    for title, table in groups_section(split):
+    for title, table in split_groups_section(split):
         parts.append((title, title.lower().replace(" ", "-"), table))
     parts.append(("Words and characters", "words", words_section(split)))
     parts.append(

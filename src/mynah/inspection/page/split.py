@@ -108,7 +108,7 @@ def left_out_section(split: SplitInspection, record: str) -> Markup | None:
     )
 
 
-def groups_section(split: SplitInspection) -> list[tuple[str, Markup]]:
+def split_groups_section(split: SplitInspection) -> list[tuple[str, Markup]]:
     """(title, table) by source, language, channel and speaker, where there is more than one."""
     made = []
     for what in ("source", "language", "channel", "speaker"):

@@ -56,7 +56,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class OutOfVocabulary:
+class UnseenWords:
     """What one split says that another never does.
 
     Attributes:
@@ -82,12 +82,12 @@ class OutOfVocabulary:
         }
 
 
-def out_of_vocabulary(split: Vocabulary, known: Vocabulary) -> OutOfVocabulary:
+def unseen_words(split: Vocabulary, known: Vocabulary) -> UnseenWords:
     """What ``split`` says that ``known`` never does."""
     missing = {word: count for word, count in split.words.items() if word not in known.words}
     letters = {letter for word in known.words for letter in word}
     unseen = {letter for word in missing for letter in word} - letters
-    return OutOfVocabulary(
+    return UnseenWords(
         running=sum(missing.values()) / max(split.running_words, 1),
         distinct=len(missing) / max(len(split.words), 1),
         words=missing,

@@ -20,7 +20,7 @@ from mynah.models.text.tokenizers import pieces_of
 
 # Beside a checkpoint's weights: how it decodes, and the model; in one, with counts, before 0.1.
 SETTINGS_FILE = "language_model.json"
-FILE = "language_model.arpa"
+NGRAMS_FILE = "language_model.arpa"
 
 
 class WordDecoding:
@@ -91,7 +91,7 @@ class WordDecoding:
         """Write the files that :meth:`load` reads."""
         text = json.dumps({"settings": dataclasses.asdict(self._settings)})
         (directory / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
-        self._ngrams.model.write(directory / FILE)
+        self._ngrams.model.write(directory / NGRAMS_FILE)
 
     @classmethod
     def load(cls, directory: Path, tokenizer: Any) -> WordDecoding | None:
@@ -115,7 +115,7 @@ class WordDecoding:
         if "ngrams" in content:
             found = cls(lambda: kneser_ney.from_counts(content["ngrams"]), tokenizer)
         else:
-            found = cls(lambda: ArpaModel.read(directory / FILE), tokenizer)
+            found = cls(lambda: ArpaModel.read(directory / NGRAMS_FILE), tokenizer)
         found._settings = settings
         return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mynah.errors import UserError
 from mynah.models.pretrained import weight_files
-from mynah.models.pretrained.ctranslate2.converted import MODEL, converted
+from mynah.models.pretrained.ctranslate2.converted import CONVERTED_MODEL, converted
 
 if TYPE_CHECKING:
     from mynah.models.pretrained.part import PretrainedName
@@ -79,11 +79,11 @@ def _installed(name: str, package: DataPackage, setting: str) -> Path | None:
     if found is None or not found.submodule_search_locations:
         return None
     folder = Path(found.submodule_search_locations[0]) / package.folder
-    held = folder / MODEL
+    held = folder / CONVERTED_MODEL
     if not held.is_file() or weight_files.sha256_of(held) != package.sha256:
         raise UserError(
             f"The installed {package.distribution} does not hold the {name} that is known: its "
-            f"{MODEL} is missing, damaged, or of another version than {package.version}.",
+            f"{CONVERTED_MODEL} is missing, damaged, or of another version than {package.version}.",
             where=setting,
             fix=f"pip install --force-reinstall {package.distribution}=={package.version}",
         )

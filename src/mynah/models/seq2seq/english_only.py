@@ -16,7 +16,7 @@ _SIZE = re.compile(r"whisper-(tiny|base|small|medium)")  # of OpenAI's, which ar
 _ENGLISH = frozenset({"en", "eng", "english"})
 
 
-def is_english(language: str) -> bool:
+def is_english_only(language: str) -> bool:
     """Whether a language, as people write it, is English: en, en-US, EN, English."""
     name = language.strip().lower().replace("_", "-")
     return name.partition("-")[0] in _ENGLISH
@@ -32,7 +32,7 @@ def check_named_languages(part: PretrainedPart, named: Mapping[str, str]) -> Non
     Raises:
         UserError: It knows English alone, and one is another.
     """
-    others = {setting: one for setting, one in named.items() if not is_english(one)}
+    others = {setting: one for setting, one in named.items() if not is_english_only(one)}
     if others and _knows_english_alone(part):
         setting, language = next(iter(others.items()))
         raise knows_english_alone(part.name, language, where=f"{setting}={language}")

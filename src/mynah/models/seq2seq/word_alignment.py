@@ -19,7 +19,7 @@ from mynah.models.transcript import Transcript, Word
 if TYPE_CHECKING:
     import torch
 
-FRAME_SECONDS = 0.02  # of the encoder
+ALIGNED_FRAME_SECONDS = 0.02  # of the encoder
 _MARKS = ".,;:!?…。、！？—-\"')]}»”’"
 _MEDIAN_FRAMES = 7  # openai/whisper, timing.py, medfilt_width
 
@@ -84,9 +84,9 @@ class WordAligner:
             ).last_hidden_state[0, len(prompt) - 1 :]
             logits = self._model.proj_out(hidden[:-1]).float()
         scores = logits.log_softmax(-1)[range(len(tokens)), list(tokens)].tolist()
-        frames = max(1, round(seconds / FRAME_SECONDS))
+        frames = max(1, round(seconds / ALIGNED_FRAME_SECONDS))
         # Attention at each token that is read is of the one that is written next, the end at last.
-        starts = _starts(self._matrix(kept, frames)[len(prompt) - 1 :]) * FRAME_SECONDS
+        starts = _starts(self._matrix(kept, frames)[len(prompt) - 1 :]) * ALIGNED_FRAME_SECONDS
         return self._words(transcript.text, tokens, starts, scores)
 
     def _encoded(self, text: str) -> tuple[int, ...]:

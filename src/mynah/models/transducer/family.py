@@ -141,7 +141,7 @@ class Transducer(FrameRecognizer):
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> Transducer:
         here = hub.checkpoint(directory)
-        processor = loading.load_processor(here)
+        processor = loading.load_transducer_processor(here)
         if not (directory / "adapter_config.json").exists():
             return cls(loading.load_transducer_base(here), processor, pretrained=True)
         base = adapters.adapted_base(directory, offline=offline)

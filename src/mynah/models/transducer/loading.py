@@ -93,12 +93,12 @@ def transducer_from_pretrained(
             are not intact.
     """
     hub.feature_extractor(part, sample_rate)
-    processor = load_processor(part)
+    processor = load_transducer_processor(part)
     model = load_transducer_base(part)
     return TransducerParts(model, processor, {part.name: hub.commit_of(part)})
 
 
-def load_processor(part: PretrainedPart) -> Any:
+def load_transducer_processor(part: PretrainedPart) -> Any:
     """The processor of a checkpoint, feature extractor and tokenizer included.
 
     Raises:

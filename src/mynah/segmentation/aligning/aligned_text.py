@@ -11,7 +11,7 @@ import numpy as np
 from mynah.segmentation import utterance as reasons
 from mynah.segmentation.aligning.alignment import BETWEEN_WORDS, Alignment, align
 from mynah.segmentation.aligning.labels import WordLabels
-from mynah.segmentation.aligning.posteriors import Stretch
+from mynah.segmentation.aligning.posteriors import FrameStretch
 from mynah.segmentation.aligning.scoring import AgreementScores
 from mynah.segmentation.cutting import Cut, Lengths, choose_cuts
 from mynah.segmentation.pauses import Pause, PauseRule, pauses_between
@@ -52,7 +52,7 @@ def used_labels(word_labels: Sequence[WordLabels]) -> list[int]:
 def utterances(
     transcript: WrittenTranscript,
     word_labels: Sequence[WordLabels],
-    stretch: Stretch,
+    stretch: FrameStretch,
     rules: Rules,
     channels_of: Callable[[Sequence[Turn]], Mapping[str, int]] = lambda turns: {},
 ) -> list[CutUtterance]:
@@ -83,7 +83,10 @@ def utterances(
 
 
 def scored(
-    transcript: WrittenTranscript, word_labels: Sequence[WordLabels], stretch: Stretch, rules: Rules
+    transcript: WrittenTranscript,
+    word_labels: Sequence[WordLabels],
+    stretch: FrameStretch,
+    rules: Rules,
 ) -> CutUtterance:
     """The one utterance of a stretch whose beginning and end are known already."""
     found = _AlignedText.align(transcript, word_labels, stretch, rules)
@@ -99,7 +102,7 @@ class _AlignedText:
         self,
         transcript: WrittenTranscript,
         word_labels: Sequence[WordLabels],
-        stretch: Stretch,
+        stretch: FrameStretch,
         alignment: Alignment,
         rules: Rules,
     ) -> None:
@@ -126,7 +129,7 @@ class _AlignedText:
         cls,
         transcript: WrittenTranscript,
         word_labels: Sequence[WordLabels],
-        stretch: Stretch,
+        stretch: FrameStretch,
         rules: Rules,
     ) -> _AlignedText:
         column = {label: number for number, label in enumerate(used_labels(word_labels))}

@@ -37,7 +37,7 @@ class PosteriorWindows:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class FrameStretch:
     """A stretch of a recording as the model recognizes it.
 
     Attributes:
@@ -67,7 +67,7 @@ def listen(
     start_seconds: float = 0.0,
     end_seconds: float | None = None,
     advance: Callable[[float], None] | None = None,
-) -> Stretch:
+) -> FrameStretch:
     """Let the model encode a recording.
 
     Args:
@@ -113,7 +113,7 @@ def listen(
                 advance((end - start) * stride / rate)
     columns, blank, between, passed_over, levels = map(np.concatenate, zip(*kept, strict=True))
     scores = FrameScores(columns, blank, between)
-    return Stretch(scores, passed_over, levels, first / rate, stride / rate)
+    return FrameStretch(scores, passed_over, levels, first / rate, stride / rate)
 
 
 def _columns(

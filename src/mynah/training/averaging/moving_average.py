@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.modules.batchnorm import _NormBase
 
-FILE = "unaveraged.safetensors"
+AVERAGE_FILE = "unaveraged.safetensors"
 """Of a checkpoint whose model is an average: the weights that the optimizer continues with."""
 
 
@@ -67,7 +67,7 @@ class MovingAverage:
     def save_unaveraged(self, directory: Path) -> None:
         """Write what the average stands in place of; called while it is in the model."""
         tensors = {name: one.cpu().contiguous() for name, one in self._average.items()}
-        save_file(tensors, str(directory / FILE))
+        save_file(tensors, str(directory / AVERAGE_FILE))
 
     @torch.no_grad()
     def restore(self, directory: Path) -> None:
@@ -78,12 +78,12 @@ class MovingAverage:
             ValueError: They are those of another model.
         """
         self._average = {name: tensor.clone() for name, tensor in self._followed()}
-        held = load_file(str(directory / FILE))
+        held = load_file(str(directory / AVERAGE_FILE))
         if held.keys() != self._average.keys():
-            raise ValueError(f"{FILE} does not hold the weights that are trained")
+            raise ValueError(f"{AVERAGE_FILE} does not hold the weights that are trained")
         for name, tensor in self._followed():
             if held[name].shape != tensor.shape:
-                raise ValueError(f"{FILE} has {name} in another shape")
+                raise ValueError(f"{AVERAGE_FILE} has {name} in another shape")
             tensor.copy_(held[name])
 
     def size_bytes(self) -> int:

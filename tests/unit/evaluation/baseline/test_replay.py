@@ -112,6 +112,6 @@ def test_pieces_in_which_the_base_recognizes_nothing_are_left_out(prepared):
 
 
 def test_long_recordings_are_not_replayed(prepared, monkeypatch):
-    monkeypatch.setattr(replay, "LONGEST_SECONDS", 0.4)
+    monkeypatch.setattr(replay, "LONGEST_REPLAYED_SECONDS", 0.4)
     with pytest.raises(UserError, match=r"no piece of 0\.4 s"):
         prepared()

@@ -19,7 +19,7 @@ from mynah.inspection.words.text_counts import (
     symbols_in,
     text_array,
 )
-from mynah.inspection.words.vocabulary import Vocabulary, out_of_vocabulary
+from mynah.inspection.words.vocabulary import Vocabulary, unseen_words
 from mynah.inspection.words.writing_systems import foreign_letters, script
 
 TEXTS = st.lists(st.text("abAB é'’-.,!1٣ \t中мя", max_size=20), max_size=30)
@@ -87,7 +87,7 @@ def test_a_broken_character_does_not_stop_the_count():
 def test_what_a_split_says_that_training_never_does():
     train = Vocabulary.of(counted(["The cat sat", "the dog"]))
     split = Vocabulary.of(counted(["The bird sat.", "the bird  là"]))
-    found = out_of_vocabulary(split, train)
+    found = unseen_words(split, train)
     assert found.words == {"bird": 2, "là": 1}
     assert found.running == 3 / 6
     assert found.distinct == 2 / 4

@@ -10,7 +10,7 @@ import pytest
 from mynah.errors import UserError
 from mynah.models.ctc import kneser_ney
 from mynah.models.ctc.arpa import ArpaModel
-from mynah.models.ctc.word_decoding import FILE, SETTINGS_FILE, WordDecoding
+from mynah.models.ctc.word_decoding import NGRAMS_FILE, SETTINGS_FILE, WordDecoding
 from mynah.models.ctc.word_ngrams import SENTENCE_END, WordNgrams
 
 # Unigrams 1/8, never, 1/4, 1/4, 3/8; bigrams 3/4, 1/2, 3/5. What is left over is shared out by
@@ -156,7 +156,7 @@ def test_a_checkpoint_with_counts_decodes_by_the_same_probabilities(tmp_path):
 
 def test_a_model_is_not_read_before_it_decodes(tmp_path):
     (tmp_path / SETTINGS_FILE).write_text('{"settings": {"beam_size": 4}}', encoding="utf-8")
-    (tmp_path / FILE).write_text("damaged", encoding="utf-8")
+    (tmp_path / NGRAMS_FILE).write_text("damaged", encoding="utf-8")
     found = WordDecoding.load(tmp_path, TOKENIZER)
     with pytest.raises(UserError, match="cut short"):
         found.configure(weight=1.0, word_bonus=0.0, beam_size=4)

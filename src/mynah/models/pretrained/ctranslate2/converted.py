@@ -18,14 +18,14 @@ from mynah.models.pretrained.ctranslate2.whisper_files import (
     EXTRACTOR,
     SETTINGS,
     model_files,
-    read_settings,
+    read_whisper_settings,
 )
 from mynah.models.pretrained.ctranslate2.whisper_tensors import whisper_tensors
 from mynah.models.pretrained.ctranslate2.whisper_tokens import TOKENIZER, read_tokens
 
-MODEL = "model.bin"
+CONVERTED_MODEL = "model.bin"
 _LAYOUT = 1  # of what is written: with another number, what is kept is made again
-_READ = (MODEL, TOKENIZER, SETTINGS, EXTRACTOR, "vocabulary.json", "vocabulary.txt")
+_READ = (CONVERTED_MODEL, TOKENIZER, SETTINGS, EXTRACTOR, "vocabulary.json", "vocabulary.txt")
 _SAFETENSORS = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 _WIDEST_FIRST = tuple(_SAFETENSORS)
 _ALIGNED = 8  # bytes of a safetensors file's first number, and what its header is filled to
@@ -33,7 +33,7 @@ _ALIGNED = 8  # bytes of a safetensors file's first number, and what its header 
 
 def is_ctranslate2(folder: Path) -> bool:
     """Whether a folder holds a model of CTranslate2, and none of transformers."""
-    if not (folder / MODEL).is_file():
+    if not (folder / CONVERTED_MODEL).is_file():
         return False
     return "model_type" not in files.read_json(folder / SETTINGS)
 
@@ -84,12 +84,12 @@ def _digest(folder: Path) -> str:
 def _tensors_and_files(
     folder: Path, setting: str
 ) -> tuple[dict[str, Variable], dict[str, dict[str, object]]]:
-    named = folder / MODEL
+    named = folder / CONVERTED_MODEL
     try:
         sizes, tensors = whisper_tensors(read_model_file(named))
         named = folder
         tokens = read_tokens(folder, sizes.vocabulary)
-        settings = read_settings(folder, sizes)
+        settings = read_whisper_settings(folder, sizes)
     except ValueError as problem:
         raise UserError(
             f"{named} {problem}.",

@@ -19,7 +19,7 @@ _FRAMES_A_POSITION = 2  # the stride of the second convolution
 _TEXT_POSITIONS = 1024  # tokens: GPT-2's, whose tokenizer it is
 
 
-def read_settings(folder: Path, sizes: WhisperSizes) -> dict[str, Any]:
+def read_whisper_settings(folder: Path, sizes: WhisperSizes) -> dict[str, Any]:
     """CTranslate2's ``config.json``: tokens that are never written, and heads that align.
 
     Raises:
@@ -72,7 +72,7 @@ def model_files(
     Args:
         sizes: Of the model.
         tokens: Of the model.
-        settings: As :func:`read_settings` gives them.
+        settings: As :func:`read_whisper_settings` gives them.
         dtype: What the weights are held in.
     """
     return {

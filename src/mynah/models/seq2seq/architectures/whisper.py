@@ -13,7 +13,7 @@ from mynah.models.seq2seq.architecture import Seq2SeqArchitecture
 from mynah.models.seq2seq.english_only import (
     FIRST_MULTILINGUAL,
     check_named_languages,
-    is_english,
+    is_english_only,
     knows_english_alone,
 )
 from mynah.models.seq2seq.prompts import TRANSCRIBE, TRANSLATE, Prompts
@@ -42,7 +42,7 @@ class WhisperPrompts(Prompts):
         self.languages = known
         if known:
             self.tasks = (TRANSCRIBE, TRANSLATE)
-        english = language is not None and is_english(language)
+        english = language is not None and is_english_only(language)
         self._name: str = model.name_or_path
         if language is not None and not english and not known:
             raise knows_english_alone(self._name, language, where=f"model.language={language}")
@@ -58,7 +58,7 @@ class WhisperPrompts(Prompts):
             self._end = [self._task_tokens[self.task], *self._end]
 
     def check(self, languages: Iterable[str]) -> None:
-        others = sorted(one for one in languages if one and not is_english(one))
+        others = sorted(one for one in languages if one and not is_english_only(one))
         if others and not self.languages:
             raise knows_english_alone(self._name, others[0], where="data")
         super().check(languages)
