@@ -45,6 +45,10 @@ _MACHINE = {
 _NUMBER = re.compile(r"(?:\[Errno |os error )(\d+)[\])]")
 
 
+# What makes a name of other bytes one that every library can take.
+RENAME = "rename the file or folder: convmv -f latin1 -t utf8 --notest -r FOLDER"
+
+
 class UserError(Exception):
     """A mistake that is the user's to fix; shown as a short message, exit status 2.
 
@@ -69,6 +73,29 @@ class UserError(Exception):
         if self.fix:
             lines.append(f"  fix:   {self.fix}")
         return "\n".join(lines)
+
+
+def is_utf_8(path: str) -> bool:
+    """Whether a path can be written as text: a name may be of any bytes."""
+    return path == path.encode("utf-8", "replace").decode()
+
+
+def check_name(path: Path, setting: str) -> None:
+    """See that a folder to write has a name that every library can take.
+
+    Args:
+        path: The folder, absolute.
+        setting: What names it, as ``--output``.
+
+    Raises:
+        UserError: It is not UTF-8.
+    """
+    if not is_utf_8(str(path)):
+        raise UserError(
+            "The path to write to is not UTF-8, and no model can be saved there.",
+            where=f"{setting} {path}",
+            fix=f"give {setting} another name, or {RENAME}",
+        )
 
 
 def _shortened(where: str) -> str:
@@ -177,8 +204,14 @@ def reading_checkpoint(directory: Path) -> Iterator[None]:
 
     Raises:
         UserError: For anything that the block raises, but for a user's mistakes, which stay what
-            they are, and a fault of the machine's.
+            they are, and a fault of the machine's. Before it, where the path is not UTF-8.
     """
+    if not is_utf_8(str(directory)):  # neither safetensors nor tokenizers opens it
+        raise UserError(
+            "The path of this checkpoint is not UTF-8, and no model can be read from there.",
+            where=str(directory),
+            fix=RENAME,
+        )
     try:
         yield
     except UserError:

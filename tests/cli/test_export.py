@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
+import shutil
 
 import forked_commands
 import page_corpora
@@ -55,6 +57,32 @@ def test_a_ctc_model_is_exported_with_both_proofs_and_a_card_whose_code_runs(fol
     opened = forked_commands.run(["python", "opened.py"], folder / "exported", environment())
     assert opened.returncode == 0, opened.stderr
     assert opened.stdout.strip().splitlines()[-1] == expected != ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "export PLACE --to onnx --output exported-of-it",
+        pytest.param("serve PLACE", marks=pytest.mark.long),
+        pytest.param("demo PLACE", marks=pytest.mark.long),
+        pytest.param("transcribe corpora/recordings --model PLACE", marks=pytest.mark.long),
+    ],
+)
+def test_a_model_in_a_folder_whose_name_is_not_utf_8_is_said_with_what_renames_it(folder, command):
+    place = os.fsdecode(b"caf\xe9")
+    if not (folder / place).exists():
+        shutil.copytree(folder / "outputs" / "model", folder / place)
+    done = run(folder, f"mynah {command.replace('PLACE', place)}")
+    assert_refused(done, "is not UTF-8", "convmv -f latin1 -t utf8")
+    assert "damaged" not in done.stderr and not (folder / "exported-of-it").exists()
+
+
+@pytest.mark.parametrize("command", ["export outputs/model --to onnx --output", "average m --to"])
+def test_a_folder_to_write_whose_name_is_not_utf_8_is_said_before_anything_is_read(folder, command):
+    place = os.fsdecode(b"caf\xe8")
+    done = run(folder, f"mynah {command} {place}")
+    assert_refused(done, "is not UTF-8", "convmv -f latin1 -t utf8")
+    assert not (folder / place).exists()
 
 
 @pytest.mark.long

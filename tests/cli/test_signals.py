@@ -17,6 +17,14 @@ TRAIN = "mynah train model=small"
 SECONDS = 60.0
 
 
+@pytest.fixture(autouse=True)
+def terminal():
+    """SIGHUP as a terminal gives it to a command: tests under nohup inherit that it is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def start(folder: Path, command: str, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         words(command),

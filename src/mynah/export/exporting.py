@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah import console
-from mynah.errors import UserError
+from mynah.errors import UserError, check_name
 from mynah.export import card, proof
 from mynah.export.card import Proof
 from mynah.export.runtimes import Program, check_installed
@@ -72,6 +72,7 @@ def request_of(
 
     working = Path.cwd()
     folder = Path(to).expanduser().absolute()
+    check_name(folder, "--output")
     if folder.exists() or folder.is_symlink():
         raise UserError(
             "There is something of that name already, and nothing is overwritten.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mynah.errors import UserError
+from mynah.errors import UserError, check_name
 from mynah.files import display_path
 
 
@@ -16,9 +16,10 @@ def free_folder(target: Path, suffix: str) -> Path:
         suffix: What is put behind its name where that is taken, in the message.
 
     Raises:
-        UserError: Something is there.
+        UserError: Something is there, or its name is not UTF-8.
     """
     target = target.absolute()
+    check_name(target, "--to")
     empty = target.is_dir() and not target.is_symlink() and not any(target.iterdir())
     if not empty and (target.exists() or target.is_symlink()):
         raise UserError(

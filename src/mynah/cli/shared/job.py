@@ -12,7 +12,7 @@ from mynah.config.hydra.compose import Composed, compose, to_config
 from mynah.config.hydra.literal_paths import literal
 from mynah.config.values import argument
 from mynah.distributed import is_first_rank
-from mynah.errors import UserError
+from mynah.errors import UserError, is_utf_8
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -64,14 +64,12 @@ def check_names(output: str | None) -> None:
         UserError: It cannot be written as text.
     """
     for path, what in ((str(Path.cwd()), "this folder"), (output or "", "training.output_dir")):
-        try:
-            path.encode()
-        except UnicodeEncodeError:
+        if not is_utf_8(path):
             raise UserError(
                 f"The path of {what} is not UTF-8, and no model can be saved there.",
                 where=path,
                 fix="rename the folder (convmv -f latin1 -t utf8), or use another one",
-            ) from None
+            )
 
 
 def _check_places(composed: Composed, directory: Path | None) -> Path | None:

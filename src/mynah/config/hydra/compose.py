@@ -21,7 +21,7 @@ from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config, Nature
 from mynah.config.settings import all_sections, all_settings, find, without_none
 from mynah.config.values import quote
-from mynah.errors import ConfigError, ConfigErrors, UserError
+from mynah.errors import RENAME, ConfigError, ConfigErrors, UserError, is_utf_8
 
 VERSION_BASE = "1.3"
 SCHEMA_NAME = "mynah_schema"
@@ -172,7 +172,7 @@ def parse_overrides(overrides: Sequence[str]) -> list[Any]:
     parser = OverridesParser.create()
     parsed, errors = [], []
     for text in overrides:
-        if text != text.encode("utf-8", "replace").decode():
+        if not is_utf_8(text):
             errors.append(_not_utf_8(text))
             continue
         try:
@@ -192,7 +192,7 @@ def _not_utf_8(text: str) -> ConfigError:
     return ConfigError(
         "A name on the command line is not UTF-8, and no settings can hold it.",
         where=f"command line: {text}",
-        fix="rename the file or folder: convmv -f latin1 -t utf8 --notest -r FOLDER",
+        fix=RENAME,
     )
 
 
