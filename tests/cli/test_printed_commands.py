@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
+from tiers import fast_where
 
 from mynah.cli.shared.command_line import CommandLine
 from mynah.cli.shared.settings import read_settings
@@ -50,7 +52,6 @@ def _wrong_values() -> list[str]:
 
 
 MISTAKES = [
-    *_wrong_values(),
     "data.streaming=true",
     "training.eval_strategy=no",
     "training.save_strategy=no",
@@ -86,6 +87,7 @@ NO_VALUES = ("nosuch", "nan", "null", "[a,b]", "-7")
 _OF_OTHERS = {"data.augmentation.options", "evaluation.options"}  # names of plug-ins: no command
 
 
+@cache
 def _one_of_each_kind() -> list[str]:
     """A setting of each type, range and kind of choices."""
     kinds = {}
@@ -144,7 +146,15 @@ def test_a_mistake_of_a_file_leaves_the_command_line_s_correction(tmp_path, monk
     assert shlex.split(str(problem.command))[2:] == [*arguments[:3], "training.bf16=false"]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        *MISTAKES,
+        *fast_where(
+            lambda mistake: mistake.partition("=")[0] in _one_of_each_kind(), _wrong_values()
+        ),
+    ],
+)
 def test_the_printed_command_works(mistake):
     command = _typed([mistake])
     if command is not None:

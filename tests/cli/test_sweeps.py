@@ -38,14 +38,14 @@ def table(folder: Path) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def learning_rates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("learning rates")  # a blank in the path, as people have
-    return folder, sweep(folder, "-m", "training.learning_rate=1e-5,3e-5,5e-5", *SHRINK)
+    return folder, sweep(folder, "-m", "training.learning_rate=1e-5,3e-5", *SHRINK)
 
 
-def test_the_guides_grid_over_learning_rates_ends_in_a_table_best_first(learning_rates):
+def test_a_grid_over_learning_rates_ends_in_a_table_best_first(learning_rates):
     folder, ended = learning_rates
     assert ended.returncode == 0, ended.stdout + ended.stderr
     rows = table(folder)
-    assert {float(row["training.learning_rate"]) for row in rows} == {1e-5, 3e-5, 5e-5}
+    assert {float(row["training.learning_rate"]) for row in rows} == {1e-5, 3e-5}
     rates = [float(row["wer"]) for row in rows]
     assert rates == sorted(rates)
     assert all(float(row["wer_low"]) <= float(row["wer"]) for row in rows)
@@ -71,11 +71,11 @@ def test_the_same_sweep_typed_otherwise_runs_nothing_again(learning_rates):
         folder,
         "--multirun",
         *SHRINK,
-        "training.learning_rate=5e-5,1e-5,3e-5",
+        "training.learning_rate=3e-5,1e-5",
         command=["-m", "mynah.cli", "train"],
     )
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "3 done before and not run again" in again.stdout
+    assert "2 done before and not run again" in again.stdout
     assert {log: Path(log).stat().st_mtime_ns for log in before} == before
 
 

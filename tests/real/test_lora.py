@@ -68,6 +68,7 @@ def straight(root):
     return checkpoint(root / "straight", _STEPS)
 
 
+@pytest.mark.long  # of a small model fast in test_training_kill.py
 def test_a_killed_training_resumes_and_ends_bit_for_bit_as_one_that_nothing_stopped(root, straight):
     folder = root / "killed"
     process = start(folder)
