@@ -362,7 +362,7 @@ def reported(
         place.run,
         evaluations,
         data,
-        history=outcome.history,
+        history=outcome.timed_history,
         checkpoint=outcome.best_checkpoint,
         decoding=family.describe_decoding(),
         selection=selection_note(config, outcome.history, evaluations, outcome.average_note),

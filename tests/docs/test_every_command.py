@@ -14,6 +14,7 @@ import pytest
 from page_commands import REPOSITORY, commands
 
 from mynah.cli.main import COMMANDS
+from mynah.cli.sweep_data import swept
 from mynah.config.hydra.compose import compose
 from mynah.config.plugins.registry import _entry_points
 
@@ -94,6 +95,8 @@ def test_a_command_of_a_page_is_one_that_can_be_typed(command, tmp_path, monkeyp
     program, arguments = command.program, command.arguments
     if program == "train":
         composed(_written_by_a_page(arguments))
+    elif program == "sweep-data":
+        composed(swept(arguments))
     elif program == "eval":
         settings = [one for one in arguments if "=" in one and "/" not in one.partition("=")[0]]
         assert len(settings) < len(arguments), "which checkpoint?"

@@ -30,6 +30,13 @@ NOT_RUN = {
     ),
     **dict.fromkeys(
         (
+            "mynah sweep-data data.dataset_name=recordings",
+            "mynah sweep-data data.dataset_name=recordings training.seed=1,2,3",
+        ),
+        "is several trainings; tests/unit/sweeps/test_forecast.py runs it with stand-ins",
+    ),
+    **dict.fromkeys(
+        (
             "mynah export outputs/model --to ctranslate2 --output exported",
             "mynah export outputs/model --to ggml --output exported",
         ),

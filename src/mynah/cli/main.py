@@ -11,6 +11,7 @@ from mynah.stopping import signals
 
 COMMANDS = {
     "train": Command("mynah.cli.train", "train, measure, write a report"),
+    "sweep-data": Command("mynah.cli.sweep_data", "what twice the data would give"),
     "eval": Command("mynah.cli.eval", "measure a checkpoint"),
     "transcribe": Command("mynah.cli.transcribe", "recordings to transcripts"),
     "serve": Command("mynah.cli.serve", "a model behind OpenAI's protocol of transcriptions"),

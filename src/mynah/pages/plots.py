@@ -22,9 +22,15 @@ class Line:
 
 
 def curves(
-    lines: Sequence[Line], *, y_label: str, percent: bool, description: str
+    lines: Sequence[Line],
+    *,
+    y_label: str,
+    percent: bool,
+    description: str,
+    x_label: str = "step",
 ) -> Markup | None:
-    """Curves over training steps with a legend; None where there is nothing to draw."""
+    """Curves over training steps, or what ``x_label`` says, with a legend; None where there is
+    nothing to draw."""
     lines = [
         Line(line.name, *_finite(line.points, line.intervals)) for line in lines if line.points
     ]
@@ -53,7 +59,7 @@ def curves(
             drawn += [
                 tag(
                     "circle",
-                    tag("title", f"{line.name}, step {x:,.0f}: {show_y(y)}"),
+                    tag("title", f"{line.name}, {x_label} {show_number(x)}: {show_y(y)}"),
                     class_=f"dot {series}",
                     cx=frame.x(x),
                     cy=frame.y(y),
@@ -63,7 +69,7 @@ def curves(
             ]
     drawing = picture(
         [
-            frame.draw(x_label="step", y_label=y_label, show_x=show_number, show_y=show_y),
+            frame.draw(x_label=x_label, y_label=y_label, show_x=show_number, show_y=show_y),
             drawn,
         ],
         description,

@@ -13,7 +13,7 @@ from mynah import console
 from mynah.errors import UserError
 from mynah.files import display_path
 from mynah.runs.directory import complete_checkpoints, link_newest_model, model_directory_of
-from mynah.sweeps import plot, table
+from mynah.sweeps import data_curve, plot, table
 from mynah.sweeps.jobs import LOG, Outcome, SweepJob, is_finished, read_job
 from mynah.sweeps.processes import how_it_ended, run_jobs
 from mynah.sweeps.scores import read_score
@@ -131,6 +131,7 @@ def _conclude(
         ) from problem
     drawing = f"   plot: {display_path(svg_path)}" if drawn else ""
     console.say(f"Table: {display_path(csv_path)}{drawing}")
+    data_curve.conclude(result.rows, sweep_directory)
 
     best = result.rows[0]
     model = model_directory_of(best.job.directory)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mynah.training.guards.stops import StopRequest
     from mynah.training.guards.time_limit import TimeLimit
     from mynah.training.job import Job
+    from mynah.training.minutes import Minutes
 
 # Private names of transformers that are overridden or set here, and why.
 PRIVATE = {
@@ -72,6 +73,7 @@ class MynahTrainer(Trainer, Generic[Key]):
         average: Of the weights, where one is kept.
         measurer: Measures the model.
         checkpointer: Saves, and resumes from what was saved.
+        minutes: When each step was logged; None on all ranks but the first.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class MynahTrainer(Trainer, Generic[Key]):
         for unwanted in (DefaultFlowCallback, ProgressCallback, PrinterCallback):
             self.remove_callback(unwanted)
         self.add_callback(Beginnings(self))
+        self.minutes: Minutes | None = None
         self._progress: Progress | None = None
 
     def _keep_to_one_gpu(self) -> None:
@@ -124,6 +127,11 @@ class MynahTrainer(Trainer, Generic[Key]):
         self._progress = progress
         self.pauses.report_to(progress.add_pause)
         self.add_callback(progress)
+
+    def take_minutes(self, minutes: Minutes) -> None:
+        """Let the minutes be noted."""
+        self.minutes = minutes
+        self.add_callback(minutes)
 
     def close(self) -> None:
         """Take the progress away and end the data workers, however the training ended."""

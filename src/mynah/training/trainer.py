@@ -51,6 +51,7 @@ class TrainingResult:
         best_score: The best value of ``metric_for_best_model``, or None.
         history: What was logged, one dict a log or an evaluation, with ``step``.
         interrupted: Whether it was stopped before its end; a checkpoint was written then.
+        minutes: Since the training began, evaluations and saves included, by step.
         best_checkpoints: The best that were measured, as many as
             ``training.average_checkpoints`` asks for.
         average_note: What the average of checkpoints came to, in a sentence; None: there is none.
@@ -67,9 +68,19 @@ class TrainingResult:
     interrupted: bool
     seconds: float
     skipped: dict[str, str] = field(default_factory=dict)
+    minutes: Mapping[int, float] = field(default_factory=dict)
     best_checkpoints: tuple[Path, ...] = ()
     average_note: str | None = None
     stopped_by: str | None = None
+
+    @property
+    def timed_history(self) -> list[dict[str, Any]]:
+        """The history with ``minutes`` in the entries whose time is known."""
+        return [
+            entry | {"minutes": self.minutes[step]} if (step := entry.get("step")) in self.minutes
+            else entry
+            for entry in self.history
+        ]  # fmt: skip
 
 
 def train(
@@ -216,6 +227,7 @@ def _result(trainer: MynahTrainer[Key], started: float) -> TrainingResult:
         interrupted=interrupted,
         seconds=time.monotonic() - started,
         skipped=dict(skipped),
+        minutes=dict(trainer.minutes.noted) if trainer.minutes else {},
         best_checkpoints=tuple(
             trainer.checkpointer.best_measured(trainer.job.config.training.average_checkpoints or 0)
         ),
@@ -245,6 +257,7 @@ def _make_trainer(job: Job[Key], *, first_step: int, elapsed_seconds: float) -> 
     from mynah.training.callbacks import Progress, Schedule
     from mynah.training.engine import MynahTrainer
     from mynah.training.guards.directory import DirectoryWatch
+    from mynah.training.minutes import Minutes
     from mynah.training.trackers import log_directory, trackers
 
     config, total = job.config, job.steps_total
@@ -265,6 +278,7 @@ def _make_trainer(job: Job[Key], *, first_step: int, elapsed_seconds: float) -> 
         left = total - first_step
         trainer.checkpointer.disk.warn_early(saves=max(1, left // every) if every else 1)
         trainer.show(Progress(trainer, bar=training.disable_tqdm is not True))
+        trainer.take_minutes(Minutes(log_directory(job.output_directory), first_step=first_step))
         for tracker in trackers(
             reporters(training), log_directory(job.output_directory), first_step=first_step
         ):

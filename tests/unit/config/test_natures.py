@@ -129,6 +129,7 @@ def test_what_looks_at_all_rows_is_not_for_streams():
         "data.mixture",
         "data.on_duplicates",
         "data.max_train_samples",
+        "data.train_share",
         "data.replay",
     }
 

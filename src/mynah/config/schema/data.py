@@ -321,6 +321,14 @@ class DataConfig:
         unit="utterances",
         minimum=1,
     )
+    train_share: float = setting(
+        1.0,
+        "Keep this share of the training utterances, chosen at random; what a smaller share keeps, "
+        "a larger one keeps too (mynah sweep-data).",
+        nature=Nature.ROWS | Nature.CHOOSES | Nature.TABLE,
+        minimum=1e-6,
+        maximum=1.0,
+    )
     max_eval_samples: int | None = setting(
         None,
         "Keep this many evaluation utterances at most.",

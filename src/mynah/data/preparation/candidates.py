@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ from mynah.data.text import POLICY_VERSION, TextPolicy
 from mynah.errors import UserError
 
 _EXAMPLES = 5
+_SHARE = {"train_share"}  # counts where it is not all: what was chosen before it came stays
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,9 @@ def chosen_corpus(
         policy = TextPolicy.of_references(config)
     seen = policy if request.training or not policy.is_plain else None
     pieces = [dataclasses.replace(stretch.piece, policy=seen) for stretch in stretches]
+    settings = set(leaves(Nature.CHOOSES, "data")) - (set() if config.train_share < 1 else _SHARE)
     made_of = {
-        "settings": {name: getattr(config, name) for name in leaves(Nature.CHOOSES, "data")},
+        "settings": {name: getattr(config, name) for name in settings},
         "policy": None if seen is None else (POLICY_VERSION, *policy.named.values()),
         **({"annotations alone": "kept to be scored"} if policy.annotations else {}),
         "role": request.name,
@@ -315,8 +318,7 @@ def _limited(
     numbers: np.ndarray,
 ) -> tuple[np.ndarray, int]:
     """Rows that limits leave of those that stay, and how many are beyond them."""
-    staying = np.flatnonzero(codes == filters.KEPT)
-    kept = staying
+    staying = kept = np.flatnonzero(codes == filters.KEPT)
     if request.training and any(m.max_samples or m.max_hours for m in request.members):
         members = members_of(request)[numbers]
         parts = []
@@ -329,6 +331,8 @@ def _limited(
             )
         kept = np.sort(np.concatenate(parts))
     limit = config.max_train_samples if request.training else config.max_eval_samples
+    if request.training and config.train_share < 1.0:
+        limit = math.ceil(config.train_share * min(limit or len(kept), len(kept)))
     kept = within_limits(kept, seconds[kept], samples=limit)
     return kept, len(staying) - len(kept)
 

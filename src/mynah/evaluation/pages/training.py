@@ -26,6 +26,15 @@ def training_section(history: Sequence[Mapping[str, Any]], splits: Sequence[str]
     )
     if loss is None and rate is None and score is None:
         return None
+    timed, learning = over_minutes(history, splits)
+    rate_by_time = plots.curves(
+        timed, y_label="error rate", percent=True, x_label="minutes",
+        description="Error rates over minutes of training",
+    )  # fmt: skip
+    learning_rate = plots.curves(
+        learning, y_label="learning rate", percent=False, x_label="minutes",
+        description="Learning rate over minutes of training",
+    )  # fmt: skip
     shaded = any(
         math.isfinite(end) for line in rates for ends in line.intervals or () for end in ends
     )
@@ -41,8 +50,27 @@ def training_section(history: Sequence[Mapping[str, Any]], splits: Sequence[str]
         if rate
         else None,
         tag("div", tag("h3", "Scores during training"), score) if score else None,
+        tag("div", tag("h3", "Error rates over minutes"), rate_by_time) if rate_by_time else None,
+        tag("div", tag("h3", "Learning rate over minutes"), learning_rate)
+        if learning_rate
+        else None,
         class_="columns",
     )
+
+
+def over_minutes(
+    history: Sequence[Mapping[str, Any]], splits: Sequence[str]
+) -> tuple[list[plots.Line], list[plots.Line]]:
+    """(error rates, learning rate) over the minutes of a training's history, whose entries hold
+    them as ``minutes`` where they are known."""
+    timed = [entry for entry in history if isinstance(entry.get("minutes"), int | float)]
+    _, rates, _ = curves_of([{**entry, "step": entry["minutes"]} for entry in timed], splits)
+    points = [
+        (float(entry["minutes"]), float(rate))
+        for entry in timed
+        if isinstance(rate := entry.get("learning_rate"), int | float)
+    ]
+    return rates, [plots.Line("learning rate", points)] if points else []
 
 
 def curves_of(

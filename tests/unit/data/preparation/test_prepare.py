@@ -124,6 +124,22 @@ def test_limits_choose_the_same_rows_every_time_and_evenly(tmp_path):
     assert more.train.ids != [row[0] for row in ROWS[:6]]
 
 
+def test_a_share_keeps_a_part_of_what_a_larger_share_keeps(tmp_path):
+    full = prepared(tmp_path, eval_fraction=0.0)
+    half = prepared(tmp_path, train_share=0.5, eval_fraction=0.0)
+    third = prepared(tmp_path, train_share=0.3, eval_fraction=0.0)
+    limited = prepared(tmp_path, train_share=0.5, max_train_samples=5, eval_fraction=0.0)
+    assert [len(one.train) for one in (full, half, third, limited)] == [12, 6, 4, 3]
+    assert set(third.train.ids) < set(half.train.ids) < set(full.train.ids)
+
+
+def test_a_share_leaves_evaluation_splits_as_they_are(tmp_path):
+    full = prepared(tmp_path)
+    half = prepared(tmp_path, train_share=0.5)
+    assert half.evaluation["held_out"].ids == full.evaluation["held_out"].ids
+    assert len(half.train) < len(full.train)
+
+
 def test_slices_are_the_first_rows_in_the_corpuss_order(tmp_path):
     data = prepared(tmp_path, train_splits=["train[:3]", "train[-2:]"], eval_splits=["train[3:5]"])
     assert data.train.ids == [ROWS[n][0] for n in (0, 1, 2, 10, 11)]

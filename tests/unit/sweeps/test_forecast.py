@@ -1,0 +1,145 @@
+"""What twice the data would give: the fit as NumPy's, an interval that holds, and its page."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mynah.cli.sweep_data import swept
+from mynah.sweeps.forecast import Point, fit
+from mynah.sweeps.jobs import make_jobs
+from mynah.sweeps.sweep import run_sweep
+
+FAKE_JOB = Path(__file__).with_name("fake_job.py")
+SHARES = (0.25, 0.5, 1.0)
+MEASURED = [Point(0.25, 0.31, 0.05), Point(0.5, 0.22, 0.04), Point(1.0, 0.16, 0.06)]
+
+
+def test_the_fit_and_its_covariance_are_numpys():
+    found = fit(MEASURED)
+    slope_and_scale, covariance = np.polyfit(
+        np.log([0.25, 0.5, 1.0]), np.log([0.31, 0.22, 0.16]), 1,
+        w=[1 / 0.05, 1 / 0.04, 1 / 0.06], cov="unscaled",
+    )  # fmt: skip
+    assert found.exponent == pytest.approx(-slope_and_scale[0])
+    assert found.log_scale == pytest.approx(slope_and_scale[1])
+    assert found.covariance[0, 0] == pytest.approx(covariance[1, 1])
+    assert found.covariance[1, 1] == pytest.approx(covariance[0, 0])
+    assert found.covariance[0, 1] == pytest.approx(-covariance[0, 1])
+
+
+def test_a_true_power_law_is_found_by_hand():
+    # 0.2 · share^-0.5: 40 % at a quarter, 20 % at all, 14.1 % at twice as much.
+    found = fit([Point(share, 0.2 * share**-0.5, 0.01) for share in SHARES])
+    assert found.exponent == pytest.approx(0.5)
+    assert found.rate(2.0) == pytest.approx(0.2 / math.sqrt(2))
+    low, high = found.interval(2.0)
+    assert low < 0.1414 < high and high / low < 1.1
+
+
+def test_the_interval_holds_the_measured_rate_in_about_95_of_100_forecasts():
+    generator, held = np.random.default_rng(7), 0
+    for _ in range(1000):
+        rates = {
+            share: 0.1 * share**-0.4 * math.exp(0.08 * generator.standard_normal())
+            for share in (*SHARES, 2.0)
+        }
+        low, high = fit([Point(share, rates[share], 0.08) for share in SHARES]).interval(2.0)
+        held += low <= rates[2.0] <= high
+    assert 930 <= held <= 985
+
+
+def test_points_off_the_line_widen_the_interval():
+    straight = fit([Point(share, 0.2 * share**-0.5, 0.02) for share in SHARES])
+    bent = fit([Point(0.25, 0.4, 0.02), Point(0.5, 0.35, 0.02), Point(1.0, 0.2, 0.02)])
+    assert np.log(np.divide(*bent.interval(2.0)[::-1])) > 2 * np.log(
+        np.divide(*straight.interval(2.0)[::-1])
+    )
+
+
+@pytest.mark.parametrize(
+    ("points", "why"),
+    [
+        (MEASURED[:2], "3 different shares"),
+        ([*MEASURED[:2], MEASURED[0]], "3 different shares"),
+        ([*MEASURED[:2], Point(1.0, 0.0, 0.1)], "with 100% of the data the rate is 0"),
+        ([*MEASURED[:2], Point(1.0, 0.1, math.nan)], "with 100% of the data has no interval"),
+    ],
+)
+def test_why_there_is_no_forecast_is_said(points, why):
+    assert why in fit(points)
+
+
+def sweep(tmp_path, grid, rates, utterances=400):
+    """A sweep of stand-ins, the shares of whose data are in ``grid``."""
+    overrides = [[f"data.train_share={share}", f"training.seed={seed}"] for share, seed in grid]
+    settings = [{"share": share, "seed": seed} for share, seed in grid]
+    jobs = make_jobs(overrides, settings, tmp_path / "outputs" / "sweeps" / "shares")
+    for job, (share, _) in zip(jobs, grid, strict=True):
+        job.directory.mkdir(parents=True)
+        account = {"splits": {"train": {"utterances": int(utterances * share)}}}
+        (job.directory / "data.json").write_text(json.dumps(account))
+
+    def command(job, added):
+        behaviour = ["train", str(rates[job.number])]
+        return [sys.executable, str(FAKE_JOB), str(job.directory), *behaviour]
+
+    run_sweep(jobs, command, tmp_path / "outputs" / "sweeps" / "shares", working_directory=tmp_path)
+    return tmp_path / "outputs" / "sweeps" / "shares" / "forecast.svg"
+
+
+GRID = [(share, 1) for share in SHARES]
+
+
+def test_a_sweep_over_shares_ends_in_a_forecast_and_a_plot(tmp_path, capsys):
+    drawn = sweep(tmp_path, GRID, [0.4, 0.2828, 0.2])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "with twice the training data WER 14.1" in said.replace("14.14", "14.1")
+    assert "Each doubling leaves 71% of the error rate" in said
+    picture = ElementTree.parse(drawn).getroot()
+    titles = {one.text for one in picture.iter() if one.tag.endswith("title")}
+    assert {"25%: 40.00 %", "50%: 28.28 %", "100%: 20.00 %"} <= titles
+
+
+def test_seeds_are_averaged_and_their_spread_counts(tmp_path, capsys):
+    grid = [(share, seed) for share in SHARES for seed in (1, 2)]
+    sweep(tmp_path, grid, [0.40, 0.44, 0.29, 0.31, 0.20, 0.22])
+    said = " ".join(capsys.readouterr().out.split())
+    # By hand: means 0.42, 0.30, 0.21, close to share^-0.5: about 0.149 at twice the data.
+    assert "with twice the training data WER 14.9" in said
+
+
+def test_a_curve_over_ten_utterances_is_refused(tmp_path, capsys):
+    drawn = sweep(tmp_path, GRID, [0.4, 0.3, 0.2], utterances=40)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No forecast: 0.25 of the training data is 10 utterance(s), too few" in said
+    assert not drawn.exists()
+
+
+def test_rates_that_do_not_fall_are_said_to_be_no_certain_gain(tmp_path, capsys):
+    sweep(tmp_path, GRID, [0.20, 0.21, 0.20])
+    assert "it is not certain that more data help" in " ".join(capsys.readouterr().out.split())
+
+
+def test_another_sweep_has_no_forecast(tmp_path, capsys):
+    jobs = make_jobs(
+        [[f"training.learning_rate={rate}"] for rate in (1, 2, 3)], [{"r": n} for n in range(3)],
+        tmp_path / "sweep",
+    )  # fmt: skip
+
+    def command(job, added):
+        return [sys.executable, str(FAKE_JOB), str(job.directory), "train", "0.3"]
+
+    run_sweep(jobs, command, tmp_path / "sweep", working_directory=tmp_path)
+    assert "orecast" not in capsys.readouterr().out
+
+
+def test_the_command_sweeps_a_quarter_half_and_all_unless_other_shares_are_typed():
+    assert swept(["data=an4"]) == ["-m", "data=an4", "data.train_share=0.25,0.5,1"]
+    assert swept(["data.train_share=0.1,1"]) == ["-m", "data.train_share=0.1,1"]
