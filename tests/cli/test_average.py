@@ -62,3 +62,22 @@ def test_the_measured_model_is_the_one_that_was_chosen(trained):
     assert ("averaged" in about) == taken
     final = results["evaluations"]["validation"]["loss"]
     assert final == pytest.approx(about["scores"]["eval_loss"], rel=1e-5)
+
+
+def test_the_weights_of_its_beam_are_tuned_on_the_split_that_chose_it(trained):
+    directory, _ = trained
+    folder = directory.parents[2]
+    done = run(folder, "mynah tune-beam outputs/model/average evaluation.metrics=[wer]")
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = " ".join(done.stdout.split())
+    assert "Weights on validation" in printed
+    assert "Next: mynah eval outputs/model/average evaluation.metrics=[wer] model." in printed
+
+
+def test_weights_are_not_tuned_on_a_test_split(trained):
+    directory, _ = trained
+    calls = directory.parents[2] / "calls"
+    (calls / "test.jsonl").write_text((calls / "validation.jsonl").read_text())
+    done = run(directory.parents[2], "mynah tune-beam outputs/model data.eval_splits=[test]")
+    assert done.returncode == 2
+    assert "test is a test split" in " ".join(done.stderr.split())

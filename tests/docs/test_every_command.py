@@ -19,7 +19,7 @@ from mynah.config.hydra.compose import compose
 from mynah.config.plugins.registry import _entry_points
 
 PARSED = (
-    "data download", "data segment", "export", "average", "merge", "adapt-scale",
+    "data download", "data segment", "export", "lm", "tune-beam", "average", "merge", "adapt-scale",
     "models", "transcribe", "serve", "publish", "record", "demo",
     "runs", "compare", "score", "completion", "config explain", "config diff",
 )  # fmt: skip
@@ -31,6 +31,8 @@ MODULES = {
     "data inspect": "mynah.cli.data.inspect",
     "data augment": "mynah.cli.data.augment",
     "export": "mynah.cli.export",
+    "lm": "mynah.cli.lm",
+    "tune-beam": "mynah.cli.tune_beam",
     "average": "mynah.cli.average",
     "merge": "mynah.cli.merge",
     "adapt-scale": "mynah.cli.adapt_scale",

@@ -30,6 +30,17 @@ NOT_RUN = {
     ),
     **dict.fromkeys(
         (
+            "mynah lm minutes.txt mails.txt --case lower --to domain.arpa",
+            "mynah tune-beam outputs/model model.language_model=domain.arpa",
+            "mynah eval outputs/model model.language_model=domain.arpa "
+            "model.language_model_weight=0.7",
+            "mynah tune-beam outputs/model model.context_file=names.txt",
+            "mynah eval outputs/model model.context_file=names.txt model.context_weight=1.0",
+        ),
+        "needs texts of a domain: tests/unit/models/ctc/test_language_models.py has some",
+    ),
+    **dict.fromkeys(
+        (
             "mynah sweep-data data.dataset_name=recordings",
             "mynah sweep-data data.dataset_name=recordings training.seed=1,2,3",
         ),

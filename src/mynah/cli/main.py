@@ -20,6 +20,8 @@ COMMANDS = {
     "runs": Command("mynah.cli.runs", "all runs as a table, the best first"),
     "compare": Command("mynah.cli.compare", "which of several systems is better"),
     "score": Command("mynah.cli.score", "error rates of any system's transcripts"),
+    "lm": Command("mynah.cli.lm", "n-grams of words from text, for CTC models"),
+    "tune-beam": Command("mynah.cli.tune_beam", "weights of a language model and hot words"),
     "average": Command("mynah.cli.average", "several checkpoints of one model as one"),
     "merge": Command("mynah.cli.merge", "fold LoRA matrices into their base"),
     "adapt-scale": Command("mynah.cli.adapt_scale", "let LoRA matrices count less, or more"),

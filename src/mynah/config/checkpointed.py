@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.config.naming import one_corpus
+from mynah.config.naming.language_model import is_file
 from mynah.config.recorded import read_recorded
 from mynah.config.schema import Config, DataConfig, ModelConfig, Nature
 from mynah.config.settings import entry_names, leaves, names, value_of, with_value
@@ -43,6 +44,9 @@ def with_absolute_paths(config: Config, working_directory: Path) -> Config:
         path = working_directory / Path(value).expanduser()
         if name in paths or path.is_dir():
             config = with_value(config, name, str(path.resolve()))
+    if is_file(config.model.language_model):
+        place = working_directory / Path(config.model.language_model).expanduser()
+        config = with_value(config, "model.language_model", str(place.resolve()))
     mixture = _absolute_mixture(config.data.mixture, working_directory)
     absolute: Config = with_value(config, "data.mixture", mixture)
     return absolute

@@ -78,7 +78,7 @@ def token_weight(labels: Sequence[int], normalization: str) -> float:
 
 
 # Settings of `model` that mean nothing to some families.
-OPTIONAL_SETTINGS = ("new_tokenizer", "language", "task", "timestamps")
+OPTIONAL_SETTINGS = ("new_tokenizer", "language", "task", "timestamps", "context_file")
 
 # Modules of transformers' recognizers by the part they are, or hold, outermost first. What is
 # none of them, as a feature extractor or wav2vec2 itself, is of the encoder.

@@ -1,4 +1,4 @@
-"""The end of a sweep over shares of the training data: the forecast, printed and drawn."""
+"""The end of a sweep over shares of the training data: the forecast, printed and plotted."""
 
 from __future__ import annotations
 

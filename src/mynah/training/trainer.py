@@ -77,10 +77,11 @@ class TrainingResult:
     def timed_history(self) -> list[dict[str, Any]]:
         """The history with ``minutes`` in the entries whose time is known."""
         return [
-            entry | {"minutes": self.minutes[step]} if (step := entry.get("step")) in self.minutes
+            entry | {"minutes": self.minutes[entry["step"]]}
+            if entry.get("step") in self.minutes
             else entry
             for entry in self.history
-        ]  # fmt: skip
+        ]
 
 
 def train(

@@ -58,6 +58,7 @@ def test_paths_are_meant_from_where_the_command_is_typed():
         "data.augmentation.noise_folder",
         "data.augmentation.room_folder",
         "evaluation.terms",
+        "model.context_file",
         "training.output_dir",
     }
     assert set(names(Nature.NAME)) == {
@@ -79,6 +80,8 @@ def test_a_checkpoint_may_be_decoded_in_another_way_and_run_in_another_way():
     assert runtime_settings() == {
         "attn_implementation",
         "beam_size",
+        "context_file",
+        "context_weight",
         "generation_max_length",
         "language",
         "language_model",

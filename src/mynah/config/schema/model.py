@@ -203,10 +203,10 @@ class ModelConfig:
     )
     language_model: str = setting(
         "none",
-        "What joins a CTC model in decoding; words: word n-grams of the training transcripts, "
-        "by beam search; none: the best label of each frame.",
+        "What joins a CTC model in decoding, by beam search; words: word n-grams of the training "
+        "transcripts; FILE.arpa: n-grams of mynah lm, KenLM or SRILM; FILE.txt: those of a text; "
+        "none: the best label of each frame.",
         nature=Nature.DECODING,
-        choices=("none", "words"),
     )
     language_model_weight: float = setting(
         0.7,
@@ -216,6 +216,20 @@ class ModelConfig:
     )
     word_bonus: float = setting(
         0.0, "Added to a hypothesis for each of its words.", nature=Nature.DECODING, unit="nats"
+    )
+    context_file: str | None = setting(
+        None,
+        "A list of hot words, a word or phrase a line, as names and products: the beam of a CTC "
+        "model favours them while it writes them; null: none.",
+        nature=Nature.DECODING | Nature.PATH,
+    )
+    context_weight: float = setting(
+        1.0,
+        "What each letter of a hot word is worth in the beam; too much, and they are written where "
+        "nobody said them.",
+        nature=Nature.DECODING,
+        unit="nats",
+        minimum=0.0,
     )
     beam_size: int = setting(
         12, "Hypotheses kept from frame to frame.", nature=Nature.DECODING, minimum=1

@@ -18,7 +18,7 @@ from mynah.models.ctc.arpa import END, LOG_ZERO, START, UNKNOWN, ArpaModel, Cont
 from mynah.models.ctc.character_ngrams import CharacterNgrams
 
 WORD_ORDER = 3  # words: two of history
-_MOST_NGRAMS = 300_000  # kept of each order; of more, the rarer are left to the order below
+MOST_NGRAMS = 300_000  # kept of each order; of more, the rarer are left to the order below
 
 Counts = dict[Context, dict[str, int]]
 
@@ -41,11 +41,15 @@ def estimate_ngrams(texts: Iterable[str]) -> ArpaModel:
         )
     counts = _continuation_counts(sentences)
     frequencies = Counter(word for sentence in sentences for word in sentence)
-    # Good-Turing: as often as a word was new so late that it never came again.
+    orders = [Order.of(counts[0], discounted=False), *map(Order.of, counts[1:])]
+    return interpolated(orders, unseen_share(frequencies))
+
+
+def unseen_share(frequencies: Counter[str]) -> float:
+    """How likely the next word is one that was not seen (Good and Turing): as often as a word was
+    new so late that it never came again."""
     once = sum(seen == 1 for seen in frequencies.values())
-    unseen = (once + 1) / (sum(frequencies.values()) + 2)
-    orders = [_Order.of(counts[0], discounted=False), *map(_Order.of, counts[1:])]
-    return _interpolated(orders, unseen)
+    return (once + 1) / (sum(frequencies.values()) + 2)
 
 
 def from_counts(content: Mapping[str, Any]) -> ArpaModel:
@@ -67,8 +71,8 @@ def from_counts(content: Mapping[str, Any]) -> ArpaModel:
             following = (words[number] for number in followers)
             counts[context] = dict(zip(following, times, strict=True))
             totals[context] = total
-        orders.append(_Order(counts, totals, order["discount"]))
-    return _interpolated(orders, content["unseen"])
+        orders.append(Order(counts, totals, order["discount"]))
+    return interpolated(orders, content["unseen"])
 
 
 def escaped(word: str) -> str:
@@ -82,7 +86,7 @@ def unescaped(word: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Order:
+class Order:
     """Counts of the n-grams of one order.
 
     Attributes:
@@ -96,14 +100,10 @@ class _Order:
     discount: float
 
     @classmethod
-    def of(cls, counts: Counts, *, discounted: bool = True) -> _Order:
+    def of(cls, counts: Counts, *, discounted: bool = True) -> Order:
         """With the discount that the counts themselves suggest, the rarest n-grams left out."""
         sizes = Counter(count for words in counts.values() for count in words.values())
-        discount = (sizes[1] + 0.5) / (sizes[1] + 2 * sizes[2] + 1) if discounted else 0.0
-        least, kept = 1, sum(sizes.values())
-        while discounted and kept > _MOST_NGRAMS:
-            kept -= sizes[least]
-            least += 1
+        discount, least = cls.discount_and_least(sizes) if discounted else (0.0, 1)
         frequent: Counts = {}
         for context, words in sorted(counts.items()):
             left = {word: count for word, count in sorted(words.items()) if count >= least}
@@ -111,6 +111,20 @@ class _Order:
                 frequent[context] = left
         totals = {context: sum(counts[context].values()) for context in frequent}
         return cls(frequent, totals, discount)
+
+    @staticmethod
+    def discount_and_least(sizes: Counter[int], keep: int | None = None) -> tuple[float, int]:
+        """What is taken from each count, and the lowest count of the n-grams that are kept.
+
+        Args:
+            sizes: How many n-grams have each count.
+            keep: How many are kept at most; None: :data:`MOST_NGRAMS`.
+        """
+        least, kept = 1, sum(sizes.values())
+        while kept > (MOST_NGRAMS if keep is None else keep):
+            kept -= sizes[least]
+            least += 1
+        return (sizes[1] + 0.5) / (sizes[1] + 2 * sizes[2] + 1), least
 
     def shares(self, context: Context) -> dict[str, float]:
         """Discounted relative frequencies in a context."""
@@ -120,7 +134,13 @@ class _Order:
         }
 
 
-def _interpolated(orders: list[_Order], unseen: float) -> ArpaModel:
+def interpolated(orders: list[Order], unseen: float) -> ArpaModel:
+    """The back-off model of orders.
+
+    Args:
+        orders: From the first, the unigrams, on.
+        unseen: How likely a word is that none of them has.
+    """
     known = orders[0].shares(())
     characters = CharacterNgrams.estimate(unescaped(word) for word in known if word != END)
     unigrams = {word: share * (1 - unseen) for word, share in known.items()}

@@ -1,4 +1,4 @@
-"""Decoding with the words of the training corpus: a language model, a beam, and their file."""
+"""Decoding with what is known of words: a language model, hot words, a beam, and their files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from mynah.config.naming.language_model import WORDS
 from mynah.errors import UserError
-from mynah.models.ctc import beam_search, kneser_ney
+from mynah.models.ctc import beam_search, kneser_ney, language_models
 from mynah.models.ctc.arpa import ArpaModel
+from mynah.models.ctc.hot_words import HotWords
 from mynah.models.ctc.word_ngrams import WordNgrams
 from mynah.models.text.tokenizers import pieces_of
 
@@ -24,15 +26,23 @@ NGRAMS_FILE = "language_model.arpa"
 
 
 class WordDecoding:
-    """A CTC model's language model of words, with its settings.
+    """A CTC model's language model of words, or none, with the settings of its beam.
 
     Args:
-        read: Gives the model of words, once it is needed.
+        read: Gives the model of words, once it is needed; None: hot words alone count.
         tokenizer: Of the CTC model.
+        source: Where the words come from: ``words``, the training transcripts, or a file's path.
+
+    Attributes:
+        source: The same.
     """
 
-    def __init__(self, read: Callable[[], ArpaModel], tokenizer: Any) -> None:
+    def __init__(
+        self, read: Callable[[], ArpaModel] | None, tokenizer: Any, source: str = WORDS
+    ) -> None:
         self._read = read
+        self.source = source
+        self._hot: HotWords | None = None
         self._pieces = pieces_of(tokenizer)
         self._written = sorted(self._pieces)
         self._settings = _Settings()
@@ -47,19 +57,42 @@ class WordDecoding:
         model = kneser_ney.estimate_ngrams(texts)
         return cls(lambda: model, tokenizer)
 
-    def configure(self, *, weight: float, word_bonus: float, beam_size: int) -> None:
-        """Set the language model's weight, the bonus of a word in nats, and the beam.
+    @classmethod
+    def of_file(cls, path: Path, tokenizer: Any, written_as: Callable[[str], str]) -> WordDecoding:
+        """From a file: n-grams in the ARPA format, or text to estimate them from.
+
+        Args:
+            path: ``.arpa``, or ``.txt`` with a sentence a line.
+            tokenizer: Of the CTC model.
+            written_as: A text in the tokenizer's case.
+
+        Raises:
+            UserError: It cannot be read, is damaged, or has other letters than the tokenizer.
+        """
+        model = language_models.read(path, written_as=written_as, letters=letters_of(tokenizer))
+        return cls(lambda: model, tokenizer, str(path))
+
+    def configure(
+        self,
+        *,
+        weight: float,
+        word_bonus: float,
+        beam_size: int,
+        hot: HotWords | None = None,
+    ) -> None:
+        """Set the language model's weight, the bonus of a word in nats, the beam, and hot words.
 
         Raises:
             UserError: The checkpoint's language model is damaged.
         """
         self._settings = _Settings(weight, word_bonus, beam_size)
+        self._hot = hot
         self.__dict__.pop("_scorer", None)
-        assert self._ngrams is not None  # read here, so that an error comes early
+        assert self._ngrams is not None or self._read is None  # an error comes early
 
     @functools.cached_property
-    def _ngrams(self) -> WordNgrams:
-        return WordNgrams(self._read())
+    def _ngrams(self) -> WordNgrams | None:
+        return None if self._read is None else WordNgrams(self._read())
 
     @functools.cached_property
     def _scorer(self) -> beam_search.WordScorer:
@@ -68,14 +101,20 @@ class WordDecoding:
             self._pieces,
             weight=self._settings.weight,
             word_bonus=self._settings.word_bonus,
+            hot=self._hot,
         )
 
     def describe(self) -> str:
         """What joins in, with its settings."""
-        return (
-            "CTC beam search with word n-grams of the training transcripts "
-            f"(weight {self._settings.weight:g}, beam {self._settings.beam_size})"
-        )
+        parts, settings = [], f"beam {self._settings.beam_size}"
+        if self._read is not None:
+            of = "the training transcripts" if self.source == WORDS else Path(self.source).name
+            parts.append(f"word n-grams of {of}")
+            settings = f"weight {self._settings.weight:g}, {settings}"
+        if self._hot is not None:
+            parts.append(f"{len(self._hot):,} hot words")
+            settings = f"{settings}, {self._hot.weight:g} a letter of a hot word"
+        return f"CTC beam search with {' and '.join(parts)} ({settings})"
 
     def labels(self, log_probabilities: np.ndarray, *, blank: int) -> list[int]:
         """The labels of one utterance, from log probabilities [frames, labels]."""
@@ -88,8 +127,13 @@ class WordDecoding:
         )
 
     def save(self, directory: Path) -> None:
-        """Write the files that :meth:`load` reads."""
-        text = json.dumps({"settings": dataclasses.asdict(self._settings)})
+        """Write the files that :meth:`load` reads; nothing where there is no model of words."""
+        if self._ngrams is None:
+            return
+        content: dict[str, Any] = {"settings": dataclasses.asdict(self._settings)}
+        if self.source != WORDS:
+            content["source"] = self.source
+        text = json.dumps(content)
         (directory / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
         self._ngrams.model.write(directory / NGRAMS_FILE)
 
@@ -106,6 +150,7 @@ class WordDecoding:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             settings = _Settings(**content["settings"])
+            source = str(content.get("source", WORDS))
         except (ValueError, KeyError, TypeError):
             raise UserError(
                 "The settings of the checkpoint's language model are damaged.",
@@ -115,9 +160,14 @@ class WordDecoding:
         if "ngrams" in content:
             found = cls(lambda: kneser_ney.from_counts(content["ngrams"]), tokenizer)
         else:
-            found = cls(lambda: ArpaModel.read(directory / NGRAMS_FILE), tokenizer)
+            found = cls(lambda: ArpaModel.read(directory / NGRAMS_FILE), tokenizer, source)
         found._settings = settings
         return found
+
+
+def letters_of(tokenizer: Any) -> frozenset[str]:
+    """All characters that a CTC model's tokenizer can write, but for space."""
+    return frozenset("".join(pieces_of(tokenizer).values())) - {" "}
 
 
 @dataclass(frozen=True)

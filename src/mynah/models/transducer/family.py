@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console
+from mynah.config.naming.language_model import NONE
 from mynah.config.tuning import FROZEN, Tuning, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.family import Example, LossSum
@@ -257,10 +258,10 @@ class Transducer(FrameRecognizer):
         self._language = config.language or ""
         self.check_languages({self._language})
         # Where model.family says transducer, it was said with the settings.
-        if config.language_model == "words" and config.family == "auto":
+        if config.language_model != NONE and config.family == "auto":
             console.notice(
-                "model.language_model=words has no effect: it joins CTC models alone in "
-                "decoding, and this model is a transducer."
+                f"model.language_model={config.language_model} has no effect: it joins CTC "
+                "models alone in decoding, and this model is a transducer."
             )
 
     def describe_decoding(self) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mynah.config.checks.checker import Checker
+from mynah.config.naming.language_model import ARPA, NONE, TEXT, WORDS, is_file, is_valid
 from mynah.config.origins import SCHEMA
 from mynah.config.schema import Config
 
@@ -59,6 +62,16 @@ def check_model_names(checker: Checker) -> None:
 
 def check_language_model(checker: Checker) -> None:
     """Only CTC's labels are joined by a language model of words in decoding."""
+    model = checker.config.model
+    if not is_valid(model.language_model):
+        checker.wrong(
+            "model.language_model",
+            f"model.language_model takes words, none, FILE{ARPA} or FILE{TEXT}, not "
+            f"{model.language_model}.",
+            f"model.language_model={WORDS}",
+        )
+        return
+    _check_files(checker)
     asked = checker.origins.get("model.language_model", SCHEMA).asked
     if asked and words_unused(checker.config):
         checker.wrong(
@@ -69,6 +82,27 @@ def check_language_model(checker: Checker) -> None:
         )
 
 
+def _check_files(checker: Checker) -> None:
+    """What joins in decoding is there, and hot words have a beam to join."""
+    model, origins = checker.config.model, checker.origins
+    named = {"context_file": model.context_file}
+    if is_file(model.language_model):
+        named["language_model"] = model.language_model
+    for name, value in named.items():
+        if value is None or not origins.get(f"model.{name}", SCHEMA).asked:
+            continue
+        nothing = f"model.{name}={NONE if name == 'language_model' else 'null'}"
+        if not Path(value).expanduser().is_file():
+            checker.wrong(f"model.{name}", f"There is no file {value}.", nothing)
+        elif name == "context_file" and family_named(checker.config) not in ("auto", "ctc"):
+            checker.wrong(
+                "model.context_file",
+                "Hot words join the beam of CTC models alone, and this model is a "
+                f"{family_named(checker.config)}.",
+                nothing,
+            )
+
+
 def family_named(config: Config) -> str:
     """The family, as far as the settings tell it."""
     model = config.model
@@ -77,4 +111,4 @@ def family_named(config: Config) -> str:
 
 def words_unused(config: Config) -> bool:
     """Whether a language model of words is asked for that the family has no place for."""
-    return config.model.language_model == "words" and family_named(config) not in ("auto", "ctc")
+    return config.model.language_model != NONE and family_named(config) not in ("auto", "ctc")

@@ -1,0 +1,109 @@
+"""``mynah tune-beam MODEL [key=value ...]``: the weights of a CTC model's language model and hot
+words, chosen on a development split."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah.cli.shared.exit_status import exit_status
+from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    from mynah.config.schema import ModelConfig
+
+_COMMAND = "mynah tune-beam"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Tune the weights of one checkpoint.
+
+    Returns:
+        The exit status (see ``mynah.cli.shared.exit_status``).
+    """
+    parsed = parser().parse_args(arguments)
+    return exit_status(lambda: tune_beam(parsed.checkpoint, parsed.settings))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
+        prog=_COMMAND,
+        allow_abbrev=False,
+        description="Measure a CTC checkpoint with several weights of its language model and hot "
+        "words, on the split that chose it (never on a test split), and print the best.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "examples:\n"
+            "  mynah tune-beam outputs/model model.language_model=domain.arpa\n"
+            "  mynah tune-beam outputs/model model.context_file=names.txt\n"
+        ),
+    )
+    made.add_argument("checkpoint", help="a checkpoint, or a run's directory")
+    made.add_argument("settings", nargs="*", metavar="key=value", help="settings, as of mynah eval")
+    return made
+
+
+def tune_beam(checkpoint: str, arguments: Sequence[str]) -> None:
+    """Print the error rates of several weights, and the command with the best.
+
+    Args:
+        checkpoint: A checkpoint, a run's directory, or a link to one.
+        arguments: Settings, as ``mynah eval`` takes them.
+
+    Raises:
+        UserError: It is not a CTC model, nothing joins its beam, the split is a test split, or a
+            setting is wrong.
+    """
+    from mynah import console
+    from mynah.cli.shared.settings import read_settings
+    from mynah.config.checkpointed import with_absolute_paths
+    from mynah.config.values import argument
+    from mynah.data.preparation.prepare import prepare
+    from mynah.evaluation.evaluate import evaluate_split
+    from mynah.evaluation.measured_model import measured_model
+    from mynah.models.ctc import beam_weights as tuning
+
+    here = Path.cwd()
+    composed = read_settings(
+        [argument("eval_checkpoint", checkpoint), *arguments], _COMMAND, trains=False
+    )
+    model = measured_model(with_absolute_paths(composed.config, here), composed.origins, here)
+    config = model.config
+    tuning.tuned_names(config.model)
+    data = prepare(config.data, offline=config.offline, working_directory=here, train=False)
+    split = tuning.development_split(data.evaluation)
+    family = model.load()
+    if family.name != "ctc":
+        raise UserError(
+            f"Only a CTC model has a beam to tune, and this one is a {family.name}.",
+            where=checkpoint,
+            fix=f"mynah eval {checkpoint}",
+        )
+    labels: list[str] = []
+
+    def measure(settings: ModelConfig) -> float:
+        tried = dataclasses.replace(config, model=settings)
+        family.configure_decoding(tried.model)
+        scores = evaluate_split(family, data.evaluation[split], tried, name=split).scores
+        found = scores[scores.best]
+        labels.append(found.metric.label)
+        return -found.value if found.metric.greater_is_better else found.value
+
+    trials = tuning.tune(config.model, measure)
+    best = tuning.best_of(trials)
+    console.table(
+        f"Weights on {split}",
+        [*best.settings, labels[0]],
+        [
+            [*(f"{value:g}" for value in trial.settings.values()), f"{100 * abs(trial.rate):.2f} %"]
+            for trial in trials
+        ],
+    )
+    typed = " ".join(
+        [*arguments, *(f"model.{name}={value:g}" for name, value in best.settings.items())]
+    )
+    console.say(f"Best on {split}. Next: mynah eval {checkpoint} {typed}")

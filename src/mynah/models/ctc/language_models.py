@@ -1,0 +1,78 @@
+"""A language model of words from a file: n-grams in the ARPA format, or text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mynah.config.naming.language_model import TEXT
+from mynah.errors import UserError
+from mynah.models.ctc import kneser_ney, text_ngrams
+from mynah.models.ctc.arpa import END, START, UNKNOWN, ArpaModel, Context
+
+_LEAST_WRITTEN = 0.5  # of the words of a model: with fewer it is of another script or case
+
+
+def read(path: Path, *, written_as: Callable[[str], str], letters: frozenset[str]) -> ArpaModel:
+    """The model of a file, in the letters of a tokenizer.
+
+    Args:
+        path: ``.arpa``, or ``.txt`` with a sentence a line.
+        written_as: A text in the tokenizer's case.
+        letters: All that the tokenizer can write.
+
+    Raises:
+        UserError: It cannot be read, is damaged, has no word, or most of its words cannot be
+            written with those letters.
+    """
+    if path.suffix == TEXT:
+        model = text_ngrams.estimate_from_text(map(written_as, text_ngrams.lines([path])))
+    else:
+        model = _cased(ArpaModel.read(path), written_as, path)
+    words = [word for word in model.log10[0].get((), {}) if word not in (START, END, UNKNOWN)]
+    written = sum(set(kneser_ney.unescaped(word)) <= letters for word in words)
+    if written < _LEAST_WRITTEN * len(words):
+        odd = next(word for word in words if not set(kneser_ney.unescaped(word)) <= letters)
+        raise UserError(
+            f"Only {written:,} of the {len(words):,} words of this language model can be written "
+            f"with the model's letters; {odd!r} cannot.",
+            where=f"model.language_model={path}",
+            fix="name one in the language, script and case of the transcripts",
+        )
+    return model
+
+
+def _cased(model: ArpaModel, written_as: Callable[[str], str], path: Path) -> ArpaModel:
+    """The model with its words in the tokenizer's case, where it has but one.
+
+    Raises:
+        UserError: Words that differ in case alone would fall together.
+    """
+    special = {word: word for word in (START, END, UNKNOWN)}
+    cased = {
+        word: special.get(word) or kneser_ney.escaped(written_as(kneser_ney.unescaped(word)))
+        for word in model.log10[0].get((), {})
+    }
+    if all(word == other for word, other in cased.items()):
+        return model
+    if len(set(cased.values())) < len(cased):
+        raise UserError(
+            "The language model has words that differ in case alone, and this recognizer writes "
+            "one case.",
+            where=f"model.language_model={path}",
+            fix="estimate it from text in that case (`mynah lm`)",
+        )
+
+    def renamed(context: Context) -> Context:
+        return tuple(cased.get(word, word) for word in context)
+
+    return ArpaModel(
+        [
+            {
+                renamed(context): {cased[word]: log10 for word, log10 in words.items()}
+                for context, words in table.items()
+            }
+            for table in model.log10
+        ],
+        {renamed(context): log10 for context, log10 in model.backoff.items()},
+    )

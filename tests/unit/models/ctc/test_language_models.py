@@ -1,0 +1,186 @@
+"""``model.language_model=FILE`` and ``mynah lm``: text and ARPA files that join a CTC model."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from tiny_models import TEXTS, tiny
+from transcripts import transcribed
+
+from mynah.cli.main import main
+from mynah.errors import UserError
+from mynah.models import registry
+from mynah.models.ctc import kneser_ney, text_ngrams
+from mynah.models.ctc.arpa import ArpaModel
+from mynah.models.ctc.word_ngrams import WordNgrams
+
+BIGRAMS = """\
+\\data\\
+ngram 1=5
+ngram 2=3
+
+\\1-grams:
+-1.0\t<unk>
+-99\t<s>\t-0.30103
+-0.69897\t</s>
+-0.52288\tcall\t-0.17609
+-0.39794\tanna\t-0.60206
+
+\\2-grams:
+-0.30103\t<s> call
+-0.22185\tcall anna
+-0.1549\tanna </s>
+
+\\end\\
+"""
+
+
+@pytest.fixture(scope="module")
+def family():
+    torch.manual_seed(0)
+    return registry.build(tiny(tokenizer="character"), texts=TEXTS, sample_rate=16000, offline=True)
+
+
+def sentences(number, seed=0):
+    generator = random.Random(seed)
+    words = [f"w{generator.randrange(40) ** 2 // 40}" for _ in range(7 * number)]
+    return [" ".join(words[7 * n : 7 * n + 1 + n % 7]) for n in range(number)]
+
+
+@pytest.mark.parametrize("in_memory", [3, 100, 10**6])
+def test_text_that_goes_to_disk_gives_the_model_of_text_in_memory(in_memory):
+    texts = [*sentences(400), "", "<s> </s> \\<s>", "one"]
+    assert text_ngrams.estimate_from_text(texts, in_memory=in_memory) == (
+        kneser_ney.estimate_ngrams(texts)
+    )
+
+
+def test_what_is_rare_is_left_out_and_the_rest_still_sums_to_one():
+    texts = sentences(400)
+    model = text_ngrams.estimate_from_text(texts, keep=30, in_memory=50)
+    assert all(sum(map(len, table.values())) <= 60 for table in model.log10[1:])
+    full = text_ngrams.estimate_from_text(texts)
+    assert sum(map(len, model.log10[2].values())) < sum(map(len, full.log10[2].values()))
+    words = [word for word in model.log10[0][()] if word != "<s>"]
+    for context in list(model.log10[2])[:5]:
+        # By the definition of the format: listed, or the context's weight times the shorter one.
+        def log10(context, word):
+            found = model.log10[len(context)].get(context, {}).get(word)
+            if found is not None:
+                return found
+            return model.backoff.get(context, 0.0) + log10(context[1:], word)
+
+        assert sum(10 ** log10(context, word) for word in words) == pytest.approx(1.0, abs=1e-9)
+
+
+def lm(*arguments):
+    return main(["lm", *map(str, arguments)])
+
+
+def test_the_command_writes_the_model_of_its_texts(tmp_path, capsys):
+    one, other = tmp_path / "one.txt", tmp_path / "other.txt"
+    one.write_text("Call Anna\n", encoding="utf-8-sig")
+    other.write_text("call anna now\n\ncall her\n")
+    target = tmp_path / "both.arpa"
+    assert lm(one, other, "--case", "lower", "--to", target) == 0
+    assert ArpaModel.read(target) == kneser_ney.estimate_ngrams(
+        ["call anna", "call anna now", "call her"]
+    )
+    assert "model.language_model=" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing.txt", "--to", "a.arpa"], "There is no file"),
+        (["text.txt", "--to", "a.txt"], "ends with .arpa"),
+        (["text.txt", "--to", "there.arpa"], "nothing is overwritten"),
+        (["empty.txt", "--to", "a.arpa"], "has no word"),
+        (["latin.txt", "--to", "a.arpa"], "not text in UTF-8"),
+        (["text.txt", "--keep", "0", "--to", "a.arpa"], "At least one"),
+    ],
+)
+def test_texts_and_targets_that_do_not_fit_are_refused(
+    tmp_path, monkeypatch, capsys, arguments, said
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("call anna\n")
+    (tmp_path / "empty.txt").write_text("\n \n")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9 anna\n")
+    (tmp_path / "there.arpa").write_text("x")
+    assert lm(*arguments) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "a.arpa").exists()
+
+
+def test_bigrams_of_another_program_give_the_probabilities_of_the_file(tmp_path):
+    path = tmp_path / "two.arpa"
+    path.write_text(BIGRAMS)
+    model = WordNgrams(ArpaModel.read(path))
+    assert model.word(model.start, "call") == pytest.approx(10**-0.30103)
+    # Not listed after <s>: its weight times the unigram, by hand 0.5 · 0.4.
+    assert model.word(model.start, "anna") == pytest.approx(0.2, rel=1e-4)
+    after = model.after(model.start, "call")
+    assert model.word(after, "anna") == pytest.approx(0.6, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["arpa", "txt"])
+def test_a_file_decodes_as_its_words_do_is_kept_in_the_checkpoint_and_described(
+    family, kind, clips, tmp_path
+):
+    words = registry.build(
+        tiny(tokenizer="character", language_model="words"),
+        texts=TEXTS, sample_rate=16000, offline=True,
+    )  # fmt: skip
+    words.model.load_state_dict(family.model.state_dict())
+    path = tmp_path / f"domain.{kind}"
+    if kind == "txt":
+        path.write_text("\n".join(TEXTS))
+    else:
+        kneser_ney.estimate_ngrams(TEXTS).write(path)
+    settings = tiny(language_model=str(path), language_model_weight=1.5)
+    family.configure_decoding(settings)
+    words.configure_decoding(tiny(language_model="words", language_model_weight=1.5))
+    assert family.describe_decoding().startswith(
+        f"CTC beam search with word n-grams of {path.name}"
+    )
+    expected = transcribed(words, clips)
+    assert transcribed(family, clips) == expected
+    family.save(tmp_path / "checkpoint")
+    path.unlink()  # the checkpoint has the model itself
+    loaded = registry.load(tmp_path / "checkpoint")
+    loaded.configure_decoding(settings)
+    assert transcribed(loaded, clips) == expected
+    family.configure_decoding(tiny())
+
+
+def test_n_grams_in_upper_case_are_read_in_the_models_case(family, clips, tmp_path):
+    path = tmp_path / "upper.arpa"
+    kneser_ney.estimate_ngrams([text.upper() for text in TEXTS]).write(path)
+    if family._labeller.cased("A") == "A":
+        pytest.skip("this tokenizer writes both cases")
+    family.configure_decoding(tiny(language_model=str(path)))
+    assert "upper.arpa" in family.describe_decoding()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("russian.txt", "привет мир\nкак дела\n", "can be written with the model's letters"),
+        ("empty.txt", "\n", "has no word"),
+        ("cut.arpa", BIGRAMS.partition("-0.1549")[0], "cut short"),
+        ("other.arpa", BIGRAMS.replace("anna", "анна").replace("call", "зови"), "'зови' cannot"),
+        ("order.arpa", BIGRAMS.replace("\\2-grams:", "\\3-grams:"), "is due"),
+        ("closed.arpa", BIGRAMS.replace("-1.0\t<unk>\n", "").replace("1=5", "1=4"), "lacks words"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(family, tmp_path, name, content, said):
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(UserError) as caught:
+        family.configure_decoding(tiny(language_model=str(path)))
+    assert said in caught.value.what
+    assert caught.value.fix
+    family.configure_decoding(tiny())
