@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mynah import files
 from mynah.errors import UserError, fault_of_machine, number_of_system
-from mynah.models.pretrained.file_sizes import oversized
+from mynah.models.pretrained.file_sizes import oversized, written_bytes
 from mynah.runs.directory import CHECKPOINT, SUMS, is_outside, named_checkpoints
 
 PREFIX = "checkpoint-"
@@ -339,12 +339,12 @@ def _sync_tree(directory: Path) -> None:
 
 
 def size_bytes(directory: Path) -> int:
-    """What the files of a directory take; what cannot be read counts as nothing."""
+    """What the files of a directory take, holes left out; what cannot be read counts as nothing."""
     total = 0
     with suppress(OSError):
         for path in directory.rglob("*"):
             with suppress(OSError):
-                total += path.stat().st_size if path.is_file() else 0
+                total += written_bytes(path) if path.is_file() else 0
     return total
 
 

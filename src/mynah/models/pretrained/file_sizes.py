@@ -40,6 +40,16 @@ def _problem(path: Path) -> str | None:
     return None
 
 
+def written_bytes(path: Path) -> int:
+    """What a copy of a file's content takes: its size, less the holes of a large one.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    size = path.stat().st_size
+    return size - holes(path) if size > _WITHOUT_LOOKING else size
+
+
 def holes(path: Path) -> int:
     """Bytes of a file that were never written; 0 where the file system does not tell."""
     if not hasattr(os, "SEEK_HOLE"):

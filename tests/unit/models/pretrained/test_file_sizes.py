@@ -67,6 +67,12 @@ def test_sums_and_records_of_a_terabyte_are_not_read(checkpoint):
         commit.verify(checkpoint)
 
 
+def test_the_room_for_the_next_checkpoint_is_not_that_of_a_terabyte_of_holes(checkpoint):
+    terabyte(checkpoint / "optimizer.safetensors")
+    (checkpoint / "model.safetensors").write_bytes(b"0" * 100_000)
+    assert 100_000 <= commit.size_bytes(checkpoint) < 200_000
+
+
 def test_a_few_zeros_that_a_copy_left_out_are_accepted(checkpoint):
     path = checkpoint / "model.safetensors"
     with path.open("wb") as file:
