@@ -24,7 +24,7 @@ from mynah.checkpoints.commit import write_sums
 from mynah.config.effective import effective_yaml
 from mynah.config.schema import Config
 
-_SECONDS = 60  # of any time; each takes five of a processor's
+_SECONDS = 300  # of any time, however busy the machine: each takes ten of a processor's
 _TERABYTE = 2**40
 TEMPLATES = {
     "loops in loops": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}"

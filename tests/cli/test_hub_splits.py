@@ -26,7 +26,7 @@ def hub(tmp_path_factory):
 
 def train(machine: Machine, name: str, *more: str):
     """A training on a corpus of the hub: how it ended, and what it fetched of that."""
-    words = f"train data=full data.dataset_name={name} data.dataset_configs=[clean] {_TRAINING}"
+    words = f"train data.dataset_name={name} data.dataset_configs=[clean] {_TRAINING}"
     done = machine.mynah(*words.split(), *more)
     return done, [one for one in machine.hub.given() if one.endswith(".parquet")]
 
@@ -53,6 +53,7 @@ def test_one_that_the_hub_has_is_fetched_and_measured(hub, tmp_path):
     assert_measured(run_directories(tmp_path)[-1], {"validation": 4, "test": 4})
 
 
+@pytest.mark.long
 def test_a_corpus_of_the_hub_without_a_test_split_is_measured_on_its_validation(hub, tmp_path):
     machine = Machine(tmp_path, hub)
     done, _ = train(machine, _WITHOUT)

@@ -7,6 +7,7 @@ import shlex
 import tomllib
 from pathlib import Path
 
+import page_corpora
 import plugin_packages
 import pytest
 import standin_archives
@@ -120,6 +121,7 @@ BENCHMARKS = {
     "benchmarks/checkpoint_cost.py": "--steps 4 --every 2 --repeats 1",
     "benchmarks/resume_time.py": "--rows 2000 --step 10 --repeats 1",
     "benchmarks/memory_flat.py": "--rows 200",
+    "benchmarks/confidences.py": "--splits 2",
     "benchmarks/serve_load.py": "--requests 40 --clients 4",
 }
 PLUGINS = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -238,6 +240,8 @@ def test_a_command_of_a_page_runs(command, workplace, monkeypatch):
     folder = workplace.folder(model, **renamed)
     if command.program in ("compare", "score"):
         write_transcripts(folder)
+    if "CORPUS" in command.words:
+        page_corpora.speak(folder / "CORPUS", 18)
     if command.page == "plugins.md":
         plugin_packages.install_page(folder / "site", PLUGINS)
     if command.text in AFTER:

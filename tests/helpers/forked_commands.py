@@ -38,7 +38,7 @@ PROGRAMS = {
 # The variables that a forked child can take over; with others a command starts from nothing.
 LATE = (
     "COMP_", "HF_", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_", "MYNAH_", "PYTEST_CURRENT_TEST",
-    "PYTHONPATH", "RANK", "WORLD_SIZE",
+    "PYTHONPATH", "RANK", "TORCHINDUCTOR_", "WORLD_SIZE",
 )  # fmt: skip
 # The modules that read such variables while they are imported.
 READ_EARLY = ("huggingface_hub.constants", "datasets.config")
