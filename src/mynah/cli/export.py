@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from mynah.cli.shared.exit_status import exit_status
 
 _COMMAND = "mynah export"
-_LAYOUTS = ("ctranslate2", "ggml", "onnx", "sherpa-onnx", "safetensors")
+_LAYOUTS = ("ctranslate2", "ggml", "onnx", "sherpa-onnx", "safetensors", "lora")
 
 
 def main(arguments: Sequence[str]) -> int:

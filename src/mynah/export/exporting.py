@@ -119,7 +119,7 @@ def export(request: ExportRequest, target: Target) -> Proof:
     scored = proof.scorer(request.settings.evaluation.normalizer, _RESAMPLES, _SEED)
     measured, _ = _decoded(family, samples, "decoding as measured")
     found.normalizer = scored(samples, measured.texts).normalizer
-    if hasattr(family.model, "peft_config"):
+    if hasattr(family.model, "peft_config") and not target.keeps_adapters:
         family.merge()
     plain = target.plain(family)
     said, samples = _decoded(plain, samples, "decoding as other programs do")

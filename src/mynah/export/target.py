@@ -83,6 +83,7 @@ class Target(ABC):
         ways: How they decode: the first is checked, what the others cost is shown.
         usage: Code that opens it, for its card.
         builder: What writes it, where that is a package of its own.
+        keeps_adapters: Whether it holds LoRA matrices as they are; else they are folded in.
     """
 
     name: ClassVar[str]
@@ -93,6 +94,7 @@ class Target(ABC):
     ways: ClassVar[tuple[Way, ...]] = (Way(""),)
     usage: ClassVar[str]
     builder: ClassVar[Program | None] = None
+    keeps_adapters: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, family: Family) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mynah.errors import UserError
 from mynah.export.ctranslate2 import CTranslate2
 from mynah.export.ggml import Ggml
+from mynah.export.lora import Lora
 from mynah.export.onnx import Onnx
 from mynah.export.safetensors import Safetensors
 from mynah.export.sherpa_onnx import SherpaOnnx
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from mynah.export.target import Target
 
 TARGETS: dict[str, Target] = {
-    one.name: one for one in (CTranslate2(), Ggml(), Onnx(), SherpaOnnx(), Safetensors())
+    one.name: one for one in (CTranslate2(), Ggml(), Onnx(), SherpaOnnx(), Safetensors(), Lora())
 }
 
 
