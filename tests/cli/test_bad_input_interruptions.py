@@ -89,6 +89,7 @@ def go_on(folder: Path, place: str) -> None:
     assert_trained(folder, done, utterances={"validation": 4}, settings={})
 
 
+@pytest.mark.long
 def test_an_evaluation_ends_within_seconds_of_a_signal(trained, tmp_path):
     folder = clone(tmp_path / "clone")
     command = f"mynah eval {trained}/outputs/model/checkpoint-2 data.max_eval_samples=200"

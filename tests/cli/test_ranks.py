@@ -53,6 +53,7 @@ def finish(processes):
             process.kill()
 
 
+@pytest.mark.long
 def test_two_tasks_of_srun_are_one_run(tmp_path):
     folder = clone(tmp_path / "clone")
     common = slurm(0)
