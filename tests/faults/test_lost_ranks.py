@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
+from data_helpers import write_folder
 from workspaces import SMALL, clone, environment, words
 
 COMMAND = f"mynah train model=small {SMALL}"
@@ -70,6 +71,13 @@ KINDS = {
     "another number of steps": Kind(
         ("training.max_steps is 2 on rank 0 and 3 on rank 1",), more=("", "training.max_steps=3")
     ),
+    "other corpora under two names": Kind(
+        ("training data (fingerprint) is", "on rank 0 and", "on rank 1"),
+        more=(
+            "data.dataset_name=./one data.eval_splits=null",
+            "data.dataset_name=./two data.eval_splits=null",
+        ),
+    ),
     "the first is killed": Kind(("ends too",), (ENDLESS, ENDLESS), fault=(0, signal.SIGKILL)),
     "the second is killed": Kind(("ends too",), (ENDLESS, ENDLESS), fault=(1, signal.SIGKILL)),
     "the first is stopped": Kind(
@@ -122,7 +130,11 @@ def screens(folder: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    yield clone(tmp_path / "clone")
+    folder = clone(tmp_path / "clone")
+    for name in ("one", "two"):  # they differ in the transcripts alone
+        rows = [(f"{row}.wav", f"{name} and {row}", f"speaker {row % 5}") for row in range(20)]
+        write_folder(folder / name, rows)
+    yield folder
 
 
 @pytest.mark.parametrize(

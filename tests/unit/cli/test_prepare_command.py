@@ -77,7 +77,8 @@ def test_a_text_file_in_utf_16_is_not_learned_as_letters_with_zeros_between(reco
     assert prepare(evaluation="[]") == 0
     account = json.loads((tmp_path / "account" / "data.json").read_text())["splits"]["train"]
     assert account["dropped"] == {"transcript is not text": 1}
-    assert account["dropped_rows"][0]["id"] == "1.wav"
+    (left_out,) = account["dropped_rows"]
+    assert left_out["id"] == "1.wav" and "iconv -f utf-16 -t utf-8" in left_out["detail"]
 
 
 def test_the_ending_of_a_text_file_may_be_in_capitals(recordings, tmp_path):

@@ -118,7 +118,10 @@ def detail(
     if code == WORDS:
         return f"{measures.words[row]} words, above max_text_words={config.max_text_words}"
     if code == NO_TEXT:
-        return "it holds control characters, or letters that were not UTF-8 and are lost"
+        return (
+            "it holds control characters, or letters that were not UTF-8 and are lost: convert "
+            "the file, as from UTF-16 by iconv -f utf-16 -t utf-8"
+        )
     if code == OTHER_SCRIPT:
         return f"{SCRIPTS[measures.scripts[row]]}, where hardly any other is"
     if code in (SLOW, FAST):
