@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mynah.errors import UserError
 from mynah.export.target import Sample, Target
+from mynah.export.whisper import greedy_in_window, is_whisper
 from mynah.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class Lora(Target):
                 where=f"--to {self.name}",
                 fix="--to safetensors, or mynah merge: both fold it into its base",
             )
+
+    def plain(self, family: Family) -> Family:
+        # What serves a Whisper's adapter pads recordings to its window.
+        return greedy_in_window(family) if is_whisper(family) else family
 
     def write(self, family: Family, folder: Path, dtype: str) -> None:
         import torch

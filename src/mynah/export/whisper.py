@@ -23,8 +23,12 @@ def check_whisper(family: Family, target: str) -> None:
     Raises:
         UserError: It is not one; the layouts that hold it are named.
     """
-    fits = family.model.config.model_type == "whisper"
-    check_holds(target, "Whisper", family, fits=fits)
+    check_holds(target, "Whisper", family, fits=is_whisper(family))
+
+
+def is_whisper(family: Family) -> bool:
+    """Whether a model is one, adapted or not."""
+    return bool(family.model.config.model_type == "whisper")
 
 
 def greedy_in_window(family: Family) -> Seq2Seq:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 
+import numpy as np
 import pytest
 import torch
 from families import build, shifted
@@ -13,6 +14,8 @@ from safetensors import safe_open
 
 from mynah.errors import UserError
 from mynah.export.lora import CONFIG, WEIGHTS, Lora, with_files
+from mynah.export.target import Sample
+from mynah.models.transcript import Clip
 
 
 def adapted(checkpoints, **settings):
@@ -41,6 +44,17 @@ def test_peft_makes_the_same_model_of_the_files_and_so_does_the_formula(
         changed += not torch.equal(weight, plain[name])
     config = json.loads((tmp_path / CONFIG).read_text())
     assert changed == len(config["target_modules"]) > 2
+
+
+def test_the_files_alone_say_what_the_model_says_in_its_window(checkpoints, tmp_path):
+    family = adapted(checkpoints, generation_max_length=12)
+    plain = Lora().plain(family)
+    assert plain.usage.audio_window == "native"
+    Lora().write(plain, tmp_path, "float32")
+    audio = np.random.default_rng(3).normal(0, 0.1, 14_000).astype(np.float32)
+    (said,) = plain.transcribe([Clip(audio)])
+    assert Lora().graph(plain, tmp_path, [Sample("a", "a", audio, None, "", 0.9)]) == [said.text]
+    assert hasattr(plain.model, "peft_config")  # it is adapted still
 
 
 def test_the_files_pass_what_vllm_checks(checkpoints, tmp_path):
