@@ -72,6 +72,8 @@ def check_language_model(checker: Checker) -> None:
         )
         return
     _check_files(checker)
+    if checker.config.eval_checkpoint is not None:
+        return  # which family it is, the checkpoint says
     asked = checker.origins.get("model.language_model", SCHEMA).asked
     if asked and words_unused(checker.config):
         checker.wrong(
@@ -94,7 +96,11 @@ def _check_files(checker: Checker) -> None:
         nothing = f"model.{name}={NONE if name == 'language_model' else 'null'}"
         if not Path(value).expanduser().is_file():
             checker.wrong(f"model.{name}", f"There is no file {value}.", nothing)
-        elif name == "context_file" and family_named(checker.config) not in ("auto", "ctc"):
+        elif (
+            name == "context_file"
+            and checker.config.eval_checkpoint is None
+            and family_named(checker.config) not in ("auto", "ctc")
+        ):
             checker.wrong(
                 "model.context_file",
                 "Hot words join the beam of CTC models alone, and this model is a "
