@@ -9,7 +9,6 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-import real_whisper
 import shard_files
 import soundfile
 import standin_archives
@@ -98,17 +97,6 @@ def _folder(root: Path, texts: tuple[str, ...]) -> None:
         for number, (split, one, text) in enumerate(_rows(texts)):
             _write(root / f"{one}.wav", text, number)
             writer.writerow([f"{one}.wav", text, text, f"{split}-{number % 3}", split])
-
-
-def speak(root: Path, count: int) -> None:
-    """A corpus of sentences that espeak-ng speaks, of three speakers."""
-    root.mkdir()
-    lines = ["file_name,text,speaker"]
-    for number, samples in enumerate(real_whisper.spoken(count)):
-        soundfile.write(root / f"{number}.wav", samples, RATE)
-        text = real_whisper.SENTENCES[number % len(real_whisper.SENTENCES)].replace('"', "")
-        lines.append(f'{number}.wav,"{text}",speaker {number % 3}')
-    (root / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _shards_for_streaming(root: Path) -> None:
