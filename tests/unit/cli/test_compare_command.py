@@ -139,7 +139,7 @@ def test_a_system_against_itself_is_not_a_difference_at_all(place, capsys):
     assert "B - A: no difference." in said and "cannot reject" not in said
 
 
-def test_few_speakers_against_themselves_are_no_difference_and_have_no_interval(place, capsys):
+def test_few_speakers_against_themselves_do_not_differ_and_have_no_interval(place, capsys):
     write(place / "old", rows(0.2, 1, speakers=4))
     compared("old", "old")
     said = " ".join(capsys.readouterr().out.split())

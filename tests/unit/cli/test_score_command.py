@@ -131,7 +131,7 @@ def test_files_that_do_not_go_together_are_refused(place, capsys, files, argumen
     assert said in message and len(message.splitlines()) <= 3
 
 
-def test_a_file_alone_is_told_how_references_are_given(tmp_path, monkeypatch, capsys):
+def test_a_file_alone_is_answered_with_how_references_are_given(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a b.txt").write_text("one two\n")
     assert main(["score", "a b.txt"]) == 2

@@ -98,7 +98,7 @@ def test_the_files_for_sclite_hold_what_was_scored_and_score_the_same(manifest, 
             assert again[name] == pytest.approx(before[name])
 
 
-def test_words_of_the_ctm_file_have_the_times_that_a_model_told(manifest, capsys):
+def test_words_of_the_ctm_file_have_the_times_that_a_model_gave(manifest, capsys):
     times = {
         "Hello, Anna-Berg!": [[0.25, 0.5], [0.75, 1.25]],  # two words, of which one is two
         "seen twice": [[0.5, 1.0]],  # not those of its words

@@ -58,7 +58,7 @@ def test_sclite_counts_of_each_speaker_what_we_count(tmp_path, monkeypatch, caps
         speaker = f"speaker_{rng.choice((10, 9, 100, 1))}"
         recognized = " ".join(with_errors(words, rng)) if number % 9 else ""
         rows.append(utterance(f"{number * 7 % 60}.wav", speaker, " ".join(words), recognized))
-        if number % 3 == 0:  # times that a model told, which end a little behind the recording
+        if number % 3 == 0:  # times that a model gave, which end a little behind the recording
             each = 3.1 / max(len(recognized.split()), 1)
             starts = [place * each for place in range(len(recognized.split()))]
             rows[-1]["word_times"] = [[start, start + each] for start in starts]

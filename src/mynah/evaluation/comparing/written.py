@@ -33,7 +33,7 @@ def write_system(folder: Path, system: System, normalizer: str) -> list[Path]:
     word more or less is right by that. It counts upper and lower case alike without ``-s``. The
     leaderboard's manifest (``normalizer/eval_utils.py`` of ``huggingface/open_asr_leaderboard``)
     holds the texts as they were written. The words of the CTM file have the times that the model
-    told; where it told none, or normalising did more than change words one by one, they are spread
+    gave; where it gave none, or normalising did more than change words one by one, they are spread
     evenly over their utterance, and the file says so. Each utterance is a segment of its own.
 
     Args:
