@@ -12,6 +12,7 @@ heavy is imported before one is called.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from mynah.evaluation.evaluate import Evaluation
     from mynah.inference.load import load
     from mynah.run import Run
+
+# Otherwise the hub's library tells it which program of which kind asks, and asks it for the kinds.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 __all__ = ["__version__", "evaluate", "load", "prepare", "train"]
 

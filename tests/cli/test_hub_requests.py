@@ -52,6 +52,8 @@ def test_a_training_asks_for_each_file_of_its_model_once_and_the_next_for_its_co
     asked = train(machine, *model)
     assert {"config.json", "model.safetensors", "tokenizer_config.json"} <= names(asked)
     assert {one: count for one, count in asked.items() if count > 1} == {}
+    # What is there ("/") and the model: nothing that says or asks who is asking.
+    assert {path for _, path in machine.hub.asked if name not in path} == {"/"}
     assert names(train(machine, *model)) == {"config.json"}
 
 
