@@ -51,7 +51,7 @@ class _Screen:
 
     def __init__(self) -> None:
         self.is_error = False
-        self._lost = False
+        self.problem: OSError | None = None
 
     @property
     def rich_proxied_file(self) -> _Screen:
@@ -69,12 +69,12 @@ class _Screen:
 
     def _try(self, action: Callable[[TextIO], object]) -> None:
         stream = self._stream()
-        if self._lost or stream is None:
+        if self.problem is not None or stream is None:
             return
         try:
             action(stream)
         except OSError as problem:
-            self._lost = True
+            self.problem = problem
             with suppress(OSError, ValueError):  # what is held back still has to go somewhere
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             _LOG.warning("The screen cannot be written to any more (%s): this log goes on", problem)
@@ -102,6 +102,14 @@ _console = Console(
 def hush(quiet: bool) -> None:
     """Say nothing on the screen from now on, or speak again."""
     _console.quiet = quiet
+
+
+def unread() -> OSError | None:
+    """Why nobody has what was said; None where a log has it, or its reader had seen enough."""
+    _screen.flush()
+    logged = any(not isinstance(one, logging.NullHandler) for one in _LOG.handlers)
+    problem = _screen.problem
+    return None if logged or isinstance(problem, BrokenPipeError) else problem
 
 
 def use_stderr(wanted: bool = True) -> None:

@@ -116,3 +116,18 @@ def test_a_screen_that_is_gone_ends_nothing_and_the_log_goes_on(monkeypatch, cap
             sys.stdout.close()  # as at the end of a process: nothing is left that cannot be written
     said = [record.getMessage() for record in caplog.records if "any more" not in record.message]
     assert said == ["one", "two", "three", "  four", "  five"]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no full device")
+@pytest.mark.parametrize(("screen", "status"), [(closed_pipe, 0), (lambda: FULL.open("w"), 2)])
+def test_a_table_that_a_full_disk_does_not_take_is_not_said_to_be_done(
+    monkeypatch, capfd, screen, status
+):
+    monkeypatch.setattr(console._console, "_file", gone := console._Screen())
+    monkeypatch.setattr(console, "_screen", gone)
+    monkeypatch.setattr(logging.getLogger("mynah"), "handlers", [])
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", screen())
+        assert exit_status(lambda: console.say("one")) == status
+        sys.stdout.close()
+    assert ("No space left on device" in capfd.readouterr().err) == (status == 2)

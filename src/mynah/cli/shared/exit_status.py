@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from mynah.console import visible
+from mynah.console import unread, visible
 from mynah.distributed import is_first_rank
 from mynah.errors import UserError, fault_of_machine
 from mynah.stopping import signals
@@ -38,6 +38,12 @@ def exit_status(action: Callable[[], Any], *, requeues: Callable[[], bool] = lam
     try:
         signals.release()
         result = action()
+        if problem := unread():
+            raise UserError(
+                f"What this command prints could not be written: {problem.strerror}.",
+                where="its standard output",
+                fix="free some space, or print elsewhere: > FILE",
+            )
     except KeyboardInterrupt as stop:
         return _interrupted(stop, requeues)
     except UserError as problem:
