@@ -122,7 +122,7 @@ class Fault:
         """Lie in wait in this process; write a byte where training begins and where it ends."""
         engine, main = mynah.training.engine.MynahTrainer, os.getpid()
         step, save, close = engine.training_step, engine._save_checkpoint, engine.close
-        publish, fsync = checkpoints.publish, os.fsync
+        publish, fsync = checkpoints.copy_to_model_directory, os.fsync
         batches, counts, saving = 0, [], False
 
         def counted_step(*arguments: Any, **options: Any) -> Any:
@@ -169,7 +169,7 @@ class Fault:
         engine.training_step = counted_step  # type: ignore[method-assign]
         engine._save_checkpoint = counted(save)  # type: ignore[method-assign]
         engine.close = ended  # type: ignore[method-assign]
-        checkpoints.publish = counted(publish)
+        checkpoints.copy_to_model_directory = counted(publish)
         os.fsync = synced  # type: ignore[assignment]
         sys.addaudithook(audit)
 

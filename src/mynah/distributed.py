@@ -112,7 +112,7 @@ def check_launch() -> None:
         raise
 
 
-def start(
+def start_ranks(
     *, on_cpu: bool, timeout_seconds: float | None = None, collective_seconds: float = 1800.0
 ) -> None:
     """Let the processes find each other; alone, or where they have already, nothing happens.

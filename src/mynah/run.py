@@ -82,7 +82,7 @@ class RunPlace:
             from mynah.machine import device_for
             from mynah.training.sharing import check_settings
 
-            distributed.start(
+            distributed.start_ranks(
                 on_cpu=device_for(config).type == "cpu",
                 timeout_seconds=config.training.ranks_timeout_seconds,
                 collective_seconds=float(getattr(config.training, "ddp_timeout", None) or 1800),
@@ -157,9 +157,9 @@ def train(config: Config, place: RunPlace) -> Run:
     with RunRecord.of_run(place.run, config, order) as record:
         checked = checked_model(config)
         guards = guard_corpora(config, place.working)
-        rows = prepared_rows(config, place.run, place.working)
-        family = initialized(checked, rows, config)
-        rows = with_replay(config, checked, family, rows, place.working)
+        corpus = prepared_rows(config, place.run, place.working)
+        family = initialized(checked, corpus, config)
+        rows = with_replay(config, checked, family, corpus, place.working)
         planned = planned_batches(config, family, rows, place.run, resume)
         before = base_before(planned.config, checked, family, rows.data, guards)
         outcome = trained(planned, family, rows, place, resume, started)
@@ -168,12 +168,12 @@ def train(config: Config, place: RunPlace) -> Run:
             place.say_what_was_replaced()
             say_how_to_go_on(config, outcome)
             return Run(place.run, place.output, {}, None, interrupted=True)
-        outcome = averaged(outcome, planned.config, rows.data.evaluation, place.output)
-        best = best_of(outcome, family, planned.config)
+        final = averaged(outcome, planned.config, rows.data.evaluation, place.output)
+        best = model_to_use(final, family, planned.config)
         evaluations = measured(planned.config, best, rows.data.measured)
-        keep_confidences(planned.config, best, outcome, place, rows.data, evaluations)
+        keep_confidences(planned.config, best, final, place, rows.data, evaluations)
         changed = base_and_tuned(planned.config, before, evaluations, best)
-        report = reported(planned.config, place, rows.data, evaluations, best, outcome, changed)
+        report = reported(planned.config, place, rows.data, evaluations, best, final, changed)
     say_what_is_next(place, report, seconds=time.monotonic() - started)
     return Run(place.run, place.output, evaluations, report)
 
@@ -314,7 +314,7 @@ def trained(
     return outcome
 
 
-def best_of(outcome: TrainingResult, family: Family, config: Config) -> Family:
+def model_to_use(outcome: TrainingResult, family: Family, config: Config) -> Family:
     """The model of the checkpoint to use; the model as it is where none was written."""
     from mynah.evaluation.measured_model import loaded
 

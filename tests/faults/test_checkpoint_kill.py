@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mynah.checkpoints.commit import clean, intact_checkpoints, is_intact, publish
+from mynah.checkpoints.commit import clean, copy_to_model_directory, intact_checkpoints, is_intact
 
 # Kills itself at the N-th operation on a file below the directory; prints the count if it lives.
 SCRIPT = """
@@ -93,12 +93,12 @@ def test_a_kill_during_a_save_never_costs_an_intact_checkpoint(model, action):
 def test_a_kill_while_publishing_is_recognised_and_publishing_again_fixes_it(model):
     for fatal in killing_points(model, "publish", at_most=10):
         directory = model(f"killed-{fatal}")
-        publish(directory / "checkpoint-1", directory)
+        copy_to_model_directory(directory / "checkpoint-1", directory)
         assert run(directory, fatal, "publish").returncode == -9
         published = (directory / "model.safetensors").read_text()
         assert not is_intact(directory) or published in ("weights 1", "weights 2")
         assert len(intact_checkpoints(directory)) == 2
-        publish(directory / "checkpoint-2", directory)
+        copy_to_model_directory(directory / "checkpoint-2", directory)
         assert is_intact(directory)
         assert (directory / "model.safetensors").read_text() == "weights 2"
         assert not [path for path in directory.iterdir() if path.name.startswith(".")]

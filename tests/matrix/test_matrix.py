@@ -97,7 +97,7 @@ def test_lora_trains_what_the_table_says_and_merges(subject):
 def test_what_is_saved_comes_back_and_plain_libraries_load_it(subject, tmp_path):
     family = subject.talking
     family.save(tmp_path / "full")
-    loaded = registry.load(tmp_path / "full", offline=True)
+    loaded = registry.load_family(tmp_path / "full", offline=True)
     said = transcribed(family, subject.clips)
     assert transcribed(loaded, subject.clips) == said
     assert loaded.labels("call anna") == family.labels("call anna")
@@ -107,7 +107,7 @@ def test_what_is_saved_comes_back_and_plain_libraries_load_it(subject, tmp_path)
 
     family, _, loss = subject.trained_lora
     family.save(tmp_path / "adapter")
-    loaded = registry.load(tmp_path / "adapter", offline=True)
+    loaded = registry.load_family(tmp_path / "adapter", offline=True)
     assert loss_of(loaded, subject.batch) == loss
     assert transcribed(loaded, subject.clips[:1]) == transcribed(family, subject.clips[:1])
     assert loaded.parameter_table() == family.parameter_table()

@@ -96,7 +96,7 @@ def test_an_adapter_names_its_base_and_how_it_was_trained(straight):
     written = (straight / "adapter_config.json").read_text()
     assert f'"base_model_name_or_path": "{NAME}"' in written
     assert '"revision": null' in written
-    usage = registry.load(straight, offline=True).usage
+    usage = registry.load_family(straight, offline=True).usage
     assert (usage.audio_window, usage.audio_tail_seconds) == ("clip", 5.0)
 
 

@@ -112,7 +112,7 @@ def test_a_training_of_adapters_resumes_bit_for_bit(tmp_path, variant):
 
 def test_the_published_ctc_model_loads_and_transcribes_the_same(tmp_path):
     family, _ = run(tmp_path, make_config(max_steps=4))
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     audios = [SpokenCorpus().read_audio(row) for row in range(3)]
     assert transcribed(loaded, audios) == transcribed(family, audios)
 

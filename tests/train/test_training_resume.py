@@ -352,14 +352,17 @@ def test_a_run_whose_directory_is_deleted_ends_and_does_not_make_it_again(tmp_pa
     monkeypatch.setattr(directory_watch, "_LOOK_SECONDS", 0.0)
     model = tmp_path / "run" / "model"
 
+    evaluated = []
+
     def evaluate(step):
+        evaluated.append(step)
         shutil.rmtree(tmp_path / "run")
         return {"eval_wer": 0.5}
 
     with pytest.raises(UserError, match="deleted or moved") as caught:
         tiny_train(model, tiny_config(eval_steps=2, save_steps=1000), evaluate=evaluate)
     assert caught.value.where == str(model)
-    assert not (tmp_path / "run").exists()
+    assert evaluated == [2] and not (tmp_path / "run").exists()
 
 
 def test_the_largest_seed_trains(tmp_path):

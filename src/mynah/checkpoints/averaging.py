@@ -19,6 +19,7 @@ from mynah.checkpoints.publishing import write_note
 from mynah.errors import UserError
 from mynah.files import read_json
 from mynah.models.lora import averaging as adapters
+from mynah.runs.directory import SUMS
 
 if TYPE_CHECKING:
     import torch
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 
 _ABOUT = "mynah.json"
 # Of the training, or fitted to one of the models.
-_LEFT_OUT = (checkpoints.SUMS, "README.md", "confidence.json")
+_LEFT_OUT = (SUMS, "README.md", "confidence.json")
 _OF_THE_TRAINING = ("training", "scores", "best")
 # Two models that differ in one of these write other things with the same numbers.
 _ALIKE = ("tokenizer.json", "vocab.json", "preprocessor_config.json", "processor_config.json")
 
 
-def average(sources: Sequence[Path], target: Path, *, family: Family) -> None:
+def average_checkpoints(sources: Sequence[Path], target: Path, *, family: Family) -> None:
     """Commit the average of checkpoints.
 
     Args:
@@ -60,7 +61,9 @@ def average(sources: Sequence[Path], target: Path, *, family: Family) -> None:
         for name in weights:
             folder = Path(name).parent
             if Path(name).name == adapters.WEIGHTS and (last / folder / adapters.CONFIG).is_file():
-                adapters.average([source / folder for source in sources], staging / folder, family)
+                adapters.average_adapters(
+                    [source / folder for source in sources], staging / folder, family
+                )
             else:
                 _average_file([source / name for source in sources], staging / name, buffers)
         about = json.dumps(_about(sources), indent=2, ensure_ascii=False) + "\n"
@@ -90,7 +93,7 @@ def _average_file(sources: Sequence[Path], target: Path, buffers: frozenset[str]
     from safetensors import safe_open
     from safetensors.torch import save_file
 
-    files = [safe_open(source, framework="pt") for source in sources]
+    files: list[Any] = [safe_open(source, framework="pt") for source in sources]
     last = files[-1]
     names = set(last.keys())
     for source, file in zip(sources, files, strict=True):

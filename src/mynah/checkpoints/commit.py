@@ -280,7 +280,7 @@ def retain(
     return removed
 
 
-def publish(checkpoint: Path, model_directory: Path) -> None:
+def copy_to_model_directory(checkpoint: Path, model_directory: Path) -> None:
     """Copy a checkpoint's model to the top of its model directory, without training state.
 
     Each file is replaced atomically and the sums are written last, so that a copy cut short

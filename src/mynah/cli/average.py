@@ -80,8 +80,8 @@ def average(checkpoints: Sequence[str], to: str, offline: bool = False) -> Path:
     from mynah.models import registry
 
     registry.check_checkpoint(sources[-1], offline=offline)
-    family = registry.load(sources[-1], offline=offline)
-    averaging.average(sources, target, family=family)
+    family = registry.load_family(sources[-1], offline=offline)
+    averaging.average_checkpoints(sources, target, family=family)
     console.say(f"Averaged {len(sources)} checkpoints into {display_path(target)}")
     console.say(f"Next: measure it with  mynah eval {typed_folder(target)}")
     return target

@@ -99,7 +99,7 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     here = Path.cwd()
     reference = None
     if parsed.reference is not None:
-        reference = files.read_transcripts(files.there(here, parsed.reference))
+        reference = files.read_transcripts(files.typed_file(here, parsed.reference))
     systems = [
         read_system(typed, here, split=parsed.split, reference=reference)
         for typed in parsed.systems
@@ -111,7 +111,7 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     if parsed.terms is not None:
         first = compared.scores[0]
         name = first.normalizer.partition("@")[0]
-        listed = read_terms(files.there(here, parsed.terms), name, first.unit)
+        listed = read_terms(files.typed_file(here, parsed.terms), name, first.unit)
         terms = [score_terms(scores, listed) for scores in compared.scores]
         if not terms[0].said:
             raise none_is_said(terms[0], "--terms")

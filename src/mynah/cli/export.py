@@ -76,7 +76,7 @@ def _export(parsed: argparse.Namespace) -> None:
     composed = read_settings(parsed.settings, command, trains=False)
     config = dataclasses.replace(composed.config, eval_checkpoint=parsed.model)
 
-    from mynah.export.exporting import export, request_of, show
+    from mynah.export.exporting import export, request_of, show_proof
     from mynah.export.targets import chosen
 
     target = chosen(parsed.to)
@@ -89,4 +89,4 @@ def _export(parsed: argparse.Namespace) -> None:
         config,
         composed.origins,
     )
-    show(export(request, target), request.folder)
+    show_proof(export(request, target), request.folder)

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
         The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_args(arguments)
-    return exit_status(lambda: estimate(parsed.text, parsed.to, parsed.keep, parsed.case))
+    return exit_status(lambda: estimate_model(parsed.text, parsed.to, parsed.keep, parsed.case))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def estimate(texts: Sequence[str], to: str, keep: int, case: str | None) -> Path:
+def estimate_model(texts: Sequence[str], to: str, keep: int, case: str | None) -> Path:
     """Write the language model of texts.
 
     Args:

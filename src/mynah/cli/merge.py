@@ -89,7 +89,7 @@ def merge(checkpoint: str, to: str, dtype: str = "float32", offline: bool = Fals
     from mynah.models import registry
 
     registry.check_checkpoint(source, offline=offline)
-    family = registry.load(source, offline=offline, as_trained=False)
+    family = registry.load_family(source, offline=offline, as_trained=False)
     family.merge()
     _store_in(family, dtype)
     with commit(target, expected_bytes=_bytes(family)) as staging:

@@ -55,14 +55,14 @@ def parser() -> argparse.ArgumentParser:
 def _remove(parsed: argparse.Namespace) -> None:
     from mynah import console
     from mynah.runs.listing import read_run
-    from mynah.runs.removal import check_removable, remove_runs, shown, size_of
+    from mynah.runs.removal import check_removable, remove_runs, shown_run, size_of
 
     runs = [Path(typed).expanduser() for typed in dict.fromkeys(parsed.runs)]
     folder = Path(parsed.folder).expanduser()
     check_removable(runs, folder)
     size = sum(size_of(run) for run in runs)
     for run in runs:
-        console.say(f"{shown(read_run(run))}")
+        console.say(f"{shown_run(read_run(run))}")
     what = "this run" if len(runs) == 1 else f"these {len(runs)} runs"
     if not parsed.yes:
         if not sys.stdin.isatty():

@@ -94,9 +94,9 @@ def _score(parsed: argparse.Namespace) -> None:
     )
     terms = words = None
     if parsed.terms is not None:
-        terms = read_terms(files.there(here, parsed.terms), normalizer, scores.unit)
+        terms = read_terms(files.typed_file(here, parsed.terms), normalizer, scores.unit)
     if parsed.vocabulary is not None:
-        words = read_words(files.there(here, parsed.vocabulary))
+        words = read_words(files.typed_file(here, parsed.vocabulary))
     found = findings(system.hypotheses, scores, trained_on=words, terms=terms)
     if found.terms is not None and not found.terms.said:
         raise none_is_said(found.terms, "--terms")
@@ -125,7 +125,7 @@ def _system(parsed: argparse.Namespace, here: Path) -> System:
             add_reference=f"{_COMMAND} REF {shlex.quote(parsed.reference)}",
         )
     reference, hypothesis = (
-        files.read_transcripts(files.there(here, typed))
+        files.read_transcripts(files.typed_file(here, typed))
         for typed in (parsed.reference, parsed.hypothesis)
     )
-    return files.joined(reference, hypothesis, parsed.hypothesis)
+    return files.with_references(reference, hypothesis, parsed.hypothesis)

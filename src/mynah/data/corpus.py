@@ -145,7 +145,7 @@ class Corpus:
     @cached_property
     def columns(self) -> Column:
         """What else the corpus says of utterances: objects of JSON, "" where that is nothing."""
-        return self._texts_of(beside.NAME, lambda piece, held: held)
+        return self._texts_of(beside.COLUMNS_NAME, lambda piece, held: held)
 
     @cached_property
     def digests(self) -> Column:
@@ -346,7 +346,7 @@ class Corpus:
         return self._stored[name]
 
     def _held_column(self, name: str) -> pa.ChunkedArray:
-        if name == beside.NAME and name not in self._table.column_names:
+        if name == beside.COLUMNS_NAME and name not in self._table.column_names:
             return pa.chunked_array([pa.nulls(self._table.num_rows, pa.string())])
         return self._table.column(name)
 

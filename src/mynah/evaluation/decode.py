@@ -293,12 +293,12 @@ def _transcribe(
 def _words(family: Family, clip: Clip, transcript: Transcript) -> tuple[Word, ...] | None:
     """When the words of a transcript are spoken, by another pass; None of what is not encoded at
     once."""
-    from mynah.segmentation.aligning.word_times import scored
+    from mynah.segmentation.aligning.word_times import words_with_times
 
     window = family.window_samples
     if window is not None and len(clip.audio) > window:
         return None
-    return scored(family, [clip], [transcript])[0]
+    return words_with_times(family, [clip], [transcript])[0]
 
 
 def _raise_what_is_no_row_s(error: Exception) -> None:

@@ -86,7 +86,7 @@ def loaded(checkpoint: Path, config: Config) -> Family:
     """A checkpoint's model on its device, decoding as the settings say."""
     from mynah.models import registry
 
-    family = registry.load(
+    family = registry.load_family(
         checkpoint, offline=config.offline, attention=config.model.attn_implementation
     )
     return on_device(family, config)

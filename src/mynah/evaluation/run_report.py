@@ -74,7 +74,7 @@ def write_report(
         name: with_signals(one, data.measured[name], data.cache)
         for name, one in evaluations.items()
     }
-    found = found_in(config, directory, evaluations, data, checkpoint)
+    found = findings_of(config, directory, evaluations, data, checkpoint)
     report.console_summary(evaluations)
     show_findings(found)
     if changed is not None:
@@ -111,7 +111,7 @@ def write_report(
     )
 
 
-def found_in(
+def findings_of(
     config: Config,
     directory: Path,
     evaluations: Mapping[str, Evaluation],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from mynah.export.runtimes import Program, start
-from mynah.export.target import DEFAULTS, GREEDY, Said, Sample, Target, Way
+from mynah.export.target import DEFAULTS, GREEDY, DecodingWay, Said, Sample, Target
 from mynah.export.whisper import (
     check_whisper,
     greedy_in_window,
@@ -29,7 +29,7 @@ FASTER_WHISPER = Program(
     {"faster-whisper": "faster_whisper", "ctranslate2": "ctranslate2"},
 )
 _MOST_TOKENS = 448  # prompt and transcript; Whisper's decoder holds no more
-INT8 = Way("greedy, int8", compute="int8")  # what ``compute_type`` makes of any weights
+INT8 = DecodingWay("greedy, int8", compute="int8")  # what ``compute_type`` makes of any weights
 _COMPUTES = {"float32": "float32", "float16": "float32", "int8": "int8"}  # on a CPU
 
 _USAGE = """
@@ -48,7 +48,7 @@ class CTranslate2(Target):
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float16", "int8")
     exact: ClassVar[frozenset[str]] = frozenset({"float32"})
     programs: ClassVar[tuple[Program, ...]] = (FASTER_WHISPER,)
-    ways: ClassVar[tuple[Way, ...]] = (GREEDY, DEFAULTS, INT8)
+    ways: ClassVar[tuple[DecodingWay, ...]] = (GREEDY, DEFAULTS, INT8)
     usage: ClassVar[str] = _USAGE
     builder: ClassVar[Program | None] = GRAPH
 
@@ -88,7 +88,7 @@ class CTranslate2(Target):
 
     def run(
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
-        way: Way, dtype: str,
+        way: DecodingWay, dtype: str,
     ) -> Said:  # fmt: skip
         return run_whisper(
             program,

@@ -170,7 +170,7 @@ def _tried(
     return tried
 
 
-def show(found: Proof, folder: Path) -> None:
+def show_proof(found: Proof, folder: Path) -> None:
     """Print what was proven."""
     metric = found.rows[0].difference.metric.column
     if found.graph is not None:
@@ -199,7 +199,9 @@ def _loaded(request: ExportRequest) -> Family:
     if request.model.plain is not None:
         family = request.model.plain.build([])
     else:
-        family = registry.load(request.model.place, offline=settings.offline, as_trained=False)
+        family = registry.load_family(
+            request.model.place, offline=settings.offline, as_trained=False
+        )
     family.configure_decoding(settings.model)
     return family
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from mynah.errors import UserError
 from mynah.export.runtimes import Program
-from mynah.export.target import DEFAULTS, GREEDY, Said, Sample, Target, Way
+from mynah.export.target import DEFAULTS, GREEDY, DecodingWay, Said, Sample, Target
 from mynah.export.whisper import check_whisper, greedy_in_window, of_whisper, run_whisper
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Ggml(Target):
     dtypes: ClassVar[tuple[str, ...]] = ("float16",)
     exact: ClassVar[frozenset[str]] = frozenset()
     programs: ClassVar[tuple[Program, ...]] = (WHISPER_CPP,)
-    ways: ClassVar[tuple[Way, ...]] = (GREEDY, DEFAULTS)
+    ways: ClassVar[tuple[DecodingWay, ...]] = (GREEDY, DEFAULTS)
     usage: ClassVar[str] = _USAGE
 
     def check(self, family: Family) -> None:
@@ -94,7 +94,7 @@ class Ggml(Target):
 
     def run(
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
-        way: Way, dtype: str,
+        way: DecodingWay, dtype: str,
     ) -> Said:  # fmt: skip
         return run_whisper(
             program, of_whisper(family), folder / GGML_FILE, samples, greedy=way.greedy

@@ -17,7 +17,7 @@ import numpy as np
 
 from mynah.errors import UserError
 from mynah.export.runtimes import Program, start
-from mynah.export.target import Said, Sample, Target, Way, check_holds
+from mynah.export.target import DecodingWay, Said, Sample, Target, check_holds
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +81,7 @@ class Onnx(Target):
 
     def run(
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
-        way: Way, dtype: str,
+        way: DecodingWay, dtype: str,
     ) -> Said:  # fmt: skip
         return self._run(of_ctc(family), folder, samples)
 

@@ -11,8 +11,8 @@ import numpy as np
 from mynah.errors import UserError
 from mynah.export.onnx import of_ctc, single_inputs
 from mynah.export.runtimes import Program, start
-from mynah.export.target import Said, Sample, Target, Way
-from mynah.export.whisper import greedy_in_window, languages, of_whisper, window_features
+from mynah.export.target import DecodingWay, Said, Sample, Target
+from mynah.export.whisper import greedy_in_window, of_whisper, sample_languages, window_features
 from mynah.models.text.tokenizers import text_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Safetensors(Target):
 
     def run(
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
-        way: Way, dtype: str,
+        way: DecodingWay, dtype: str,
     ) -> Said:  # fmt: skip
         lines, _ = start(
             program,
@@ -104,4 +104,4 @@ def _tasks(family: Family, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         return [{} for _ in samples]
     whisper = of_whisper(family)
     task = whisper.usage.task or "transcribe"
-    return [{"language": one or None, "task": task} for one in languages(whisper, samples)]
+    return [{"language": one or None, "task": task} for one in sample_languages(whisper, samples)]

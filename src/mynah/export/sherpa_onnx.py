@@ -23,7 +23,7 @@ from mynah.export.onnx import (
     write_graph,
 )
 from mynah.export.runtimes import Program, start
-from mynah.export.target import Said, Sample, Target, Way
+from mynah.export.target import DecodingWay, Said, Sample, Target
 from mynah.models.text.tokenizers import pieces_of
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class SherpaOnnx(Target):
 
     def run(
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
-        way: Way, dtype: str,
+        way: DecodingWay, dtype: str,
     ) -> Said:  # fmt: skip
         audios = [sample.audio for sample in samples]
         lines, _ = start(program, folder, audios=audios, sample_rate=family.sample_rate)

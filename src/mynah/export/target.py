@@ -54,7 +54,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Way:
+class DecodingWay:
     """How a program decodes.
 
     Attributes:
@@ -68,7 +68,7 @@ class Way:
     compute: str | None = None
 
 
-GREEDY, DEFAULTS = Way("greedy"), Way("its defaults", greedy=False)
+GREEDY, DEFAULTS = DecodingWay("greedy"), DecodingWay("its defaults", greedy=False)
 
 
 class Target(ABC):
@@ -91,7 +91,7 @@ class Target(ABC):
     dtypes: ClassVar[tuple[str, ...]]
     exact: ClassVar[frozenset[str]]
     programs: ClassVar[tuple[Program, ...]] = ()
-    ways: ClassVar[tuple[Way, ...]] = (Way(""),)
+    ways: ClassVar[tuple[DecodingWay, ...]] = (DecodingWay(""),)
     usage: ClassVar[str]
     builder: ClassVar[Program | None] = None
     keeps_adapters: ClassVar[bool] = False
@@ -126,7 +126,7 @@ class Target(ABC):
 
     def run(
         self, program: Program, family: Family, folder: Path, samples: Sequence[Sample], *,
-        way: Way, dtype: str,
+        way: DecodingWay, dtype: str,
     ) -> Said:  # fmt: skip
         """What a program makes of recordings.
 

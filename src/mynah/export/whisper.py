@@ -50,7 +50,7 @@ def of_whisper(family: Family) -> Seq2Seq:
     return family
 
 
-def languages(family: Seq2Seq, samples: Sequence[Sample]) -> list[str]:
+def sample_languages(family: Seq2Seq, samples: Sequence[Sample]) -> list[str]:
     """The language a program is given for each recording, "" where it is to find out itself."""
     if not family.prompts.languages:
         return ["en"] * len(samples)
@@ -82,7 +82,7 @@ def run_whisper(
         program,
         target,
         audios=[sample.audio for sample in samples],
-        languages=languages(family, samples),
+        languages=sample_languages(family, samples),
         task=family.usage.task or "transcribe",
         **more,
     )

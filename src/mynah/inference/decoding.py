@@ -105,7 +105,7 @@ def invents(family: Family) -> bool:
     return family.name not in _FOLLOW_FRAMES
 
 
-def decode(
+def decode_parts(
     family: Family,
     parts: Sequence[RecordingPart],
     *,
@@ -174,13 +174,13 @@ def _guarded(
     what an evaluation measures, and the loop is counted."""
     if not invents(family):
         return transcript, Guarded()
-    if not loops.repeats(transcript.text):
+    if not loops.is_loop(transcript.text):
         return _continued(family, clip, transcript) if is_piece else (transcript, Guarded())
     if not is_piece:
         return transcript, Guarded(loops_left=1)
     halves = _halves(clip, family.sample_rate)
     again = joined(family.transcribe(halves)) if halves else transcript
-    if loops.repeats(again.text):
+    if loops.is_loop(again.text):
         again = Transcript(loops.cut_loops(again.text), language=again.language)
     return again, Guarded(loops_cut=1)
 
@@ -195,7 +195,7 @@ def _continued(family: Family, clip: Clip, transcript: Transcript) -> tuple[Tran
     found = zip(halves, family.transcribe(halves), strict=True)
     again = joined([_continued(family, half, one)[0] for half, one in found])
     longer = len(again.text) > _MUCH_LONGER * len(transcript.text)
-    if not longer or loops.repeats(again.text):
+    if not longer or loops.is_loop(again.text):
         return transcript, Guarded()
     return again, Guarded(stops_continued=1)
 

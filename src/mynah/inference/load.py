@@ -114,7 +114,7 @@ def _of_checkpoint(
     from mynah.models import registry
 
     registry.check_checkpoint(checkpoint, offline=offline)
-    family = registry.load(checkpoint, offline=offline, attention=config.attn_implementation)
+    family = registry.load_family(checkpoint, offline=offline, attention=config.attn_implementation)
     family.configure_decoding(config)
     return family, config
 
@@ -175,7 +175,7 @@ def _of_folder(
 
     part = hub.resolve(PretrainedName(name=folder, offline=offline, setting=_SETTING))
     registry.check_checkpoint(part.folder, offline=offline)
-    family = registry.load(part.folder, offline=offline)
+    family = registry.load_family(part.folder, offline=offline)
     config = _decoding(ModelConfig(), settings)
     if settings:
         family.configure_decoding(config)

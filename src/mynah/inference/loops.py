@@ -12,7 +12,7 @@ _COMPRESSION = 2.4  # openai/whisper, transcribe.py: text that compresses better
 _LEAST_CHARACTERS = 60  # a short text says nothing by how it compresses
 
 
-def repeats(text: str) -> bool:
+def is_loop(text: str) -> bool:
     """Whether a text is a loop: most of it one phrase over and over."""
     words = text.split()
     found = _longest_loop(words)

@@ -199,7 +199,7 @@ def _would_be_overwritten(path: Path) -> UserError:
     )
 
 
-def format_of(path: Path) -> Format | None:
+def format_of_ending(path: Path) -> Format | None:
     """The format that a file's ending names; None: it names none."""
     found = [
         one for one in TRANSCRIPT_FORMATS.values() if one.suffix.lower() == path.suffix.lower()

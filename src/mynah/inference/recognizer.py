@@ -323,7 +323,7 @@ class Recognizer:
 
     def _decode(self, parts: Sequence[RecordingPart], *, words: bool) -> None:
         with self._lock:
-            decoding.decode(
+            decoding.decode_parts(
                 self.family,
                 parts,
                 batch_seconds=self._batching.seconds,

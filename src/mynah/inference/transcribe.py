@@ -17,7 +17,7 @@ from mynah.data.audio import files
 from mynah.errors import UserError
 from mynah.files import display_path
 from mynah.inference.formats import TRANSCRIPT_FORMATS
-from mynah.inference.output import File, Folder, Output, Screen, format_of
+from mynah.inference.output import File, Folder, Output, Screen, format_of_ending
 from mynah.inference.sources import RecordingSource, find_sources
 from mynah.inference.transcription import Guarded
 
@@ -161,7 +161,7 @@ def _output(
         screen = Screen(formats[0], several=len(sources) > 1)
         screen.check()
         return screen
-    named = format_of(to)
+    named = format_of_ending(to)
     if named is not None and len(sources) == 1 and not to.is_dir():
         if request.formats and list(request.formats) != [named.name]:
             raise UserError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mynah.inference.transcription import TimedWord
 from mynah.models.transcript import Clip, Transcript, Word
-from mynah.segmentation.aligning.word_times import aligned, scored
+from mynah.segmentation.aligning.word_times import aligned_words, words_with_times
 
 if TYPE_CHECKING:
     from mynah.inference.confidence.calibration import Calibration
@@ -37,10 +37,10 @@ def timed(
     """
     found: list[tuple[TimedWord, ...] | None] = []
     for clip, one, words in zip(
-        clips, transcripts, scored(family, clips, transcripts), strict=True
+        clips, transcripts, words_with_times(family, clips, transcripts), strict=True
     ):
         if words is None:
-            beside = None if aligner is None else aligned(aligner, clip.audio, one.text)
+            beside = None if aligner is None else aligned_words(aligner, clip.audio, one.text)
             found.append(None if beside is None else tuple(_timed(word, None) for word in beside))
             continue
         found.append(tuple(_timed(word, calibration) for word in words))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mynah.models.text.labeller import Labeller
 
 
-class Recognizer(Family):
+class PretrainedRecognizer(Family):
     """A model of transformers, or that model with LoRA, with its processor.
 
     Attributes:
@@ -61,7 +61,7 @@ class Recognizer(Family):
         return dict(self._revisions)
 
 
-class FrameRecognizer(Recognizer):
+class FrameRecognizer(PretrainedRecognizer):
     """One whose labels stand on the frames of its encoder: CTC, and transducers.
 
     Attributes:
@@ -94,7 +94,7 @@ class FrameRecognizer(Recognizer):
         return LossSum(total=(losses * weights).sum(), count=(labels * weights).sum())
 
 
-class WritingRecognizer(Recognizer):
+class WritingRecognizer(PretrainedRecognizer):
     """One whose decoder writes token by token, as its checkpoint records.
 
     Args:

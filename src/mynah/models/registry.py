@@ -102,7 +102,7 @@ def pretrained(
     return build(config, texts=[], sample_rate=rate, offline=offline), config
 
 
-def load(
+def load_family(
     directory: Path,
     *,
     offline: bool = False,

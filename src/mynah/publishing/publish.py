@@ -16,7 +16,7 @@ from mynah.files import display_path, sha256
 from mynah.publishing.card import make_card, shown_results
 from mynah.publishing.origin import ModelOrigin, read_origin
 from mynah.publishing.plan import Plan, make_plan
-from mynah.publishing.repository import Repository, check_name
+from mynah.publishing.repository import Repository, check_repository_name
 
 _COMMAND = "mynah publish"
 
@@ -50,7 +50,7 @@ def publish(request: PublishingRequest) -> None:
     Raises:
         UserError: It is damaged, holds what is private, may not go there, or nobody agreed.
     """
-    check_name(request.name)
+    check_repository_name(request.name)
     checkpoint = resolve_checkpoint(request.model, Path.cwd(), setting=_COMMAND)
     verify(checkpoint)
     plan = make_plan(checkpoint)

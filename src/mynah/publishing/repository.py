@@ -19,7 +19,7 @@ from mynah.checkpoints.publishing import README
 from mynah.errors import UserError
 
 
-def check_name(name: str) -> None:
+def check_repository_name(name: str) -> None:
     """Look whether a name is one of a repository.
 
     Raises:
@@ -44,7 +44,7 @@ class Repository:
     """
 
     def __init__(self, name: str) -> None:
-        check_name(name)
+        check_repository_name(name)
         if get_token() is None:
             raise UserError(
                 "Nobody is logged in to the Hugging Face hub.",

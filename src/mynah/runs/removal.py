@@ -150,7 +150,7 @@ def _texts(held: Any) -> Iterator[str]:
             yield from _texts(value)
 
 
-def shown(run: ListedRun) -> str:
+def shown_run(run: ListedRun) -> str:
     """A run in the question whether to remove it."""
     rate = run.rate()
     measured = "" if rate is None else f", {rate.split} {rate.label} {rate.shown}"

@@ -22,7 +22,7 @@ _DIGITS = 3
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | int | None"
 
 
-def answer(
+def answer_to(
     transcription: Transcription, format: str, granularities: Collection[str] = ("segment",)
 ) -> Response:
     """The answer to a transcription request.

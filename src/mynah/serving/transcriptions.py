@@ -81,7 +81,7 @@ class Transcriptions:
                 return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
             with self._metrics.seconds.time():
                 await self._outcome(job, request)
-        response = answers.answer(job.done.result(), fields.format, fields.granularities)
+        response = answers.answer_to(job.done.result(), fields.format, fields.granularities)
         response.headers.update(self._ignored(fields))
         return response
 

@@ -12,11 +12,11 @@ from mynah.files import display_path, read_json, write_text
 from mynah.pages.axes import TOP, Frame, picture, show_percent
 from mynah.pages.markup import tag
 from mynah.sweeps import forecast
-from mynah.sweeps.forecast import SHARE, Forecast, Point
+from mynah.sweeps.forecast import SHARE, Forecast, ShareResult
 from mynah.sweeps.scores import MetricName
 from mynah.sweeps.table import TableRow, common_metric
 
-FILE = "forecast.svg"
+FORECAST_FILE = "forecast.svg"
 _TWICE = 2.0
 _FEWEST_UTTERANCES = 40  # of the smallest share: fewer show chance and no curve
 _STEPS = 40  # of the curve
@@ -41,7 +41,7 @@ def conclude(rows: Sequence[TableRow], sweep_directory: Path) -> None:
         return
     for line in described(found, metric):
         console.say(line)
-    path = sweep_directory / FILE
+    path = sweep_directory / FORECAST_FILE
     write_text(path, str(drawn(found, metric)))
     console.say(f"Curve: {display_path(path)}")
 
@@ -56,7 +56,7 @@ def _fitted(rows: Sequence[TableRow], metric: MetricName) -> Forecast | str:
             f"{smallest.job.swept[SHARE]} of the training data is {utterances} utterance(s), too "
             f"few to tell a curve from chance ({_FEWEST_UTTERANCES} at least)"
         )
-    return forecast.fit(points_of(rows, metric))
+    return forecast.fit_power_law(points_of(rows, metric))
 
 
 def _utterances(row: TableRow) -> int | None:
@@ -67,10 +67,10 @@ def _utterances(row: TableRow) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def points_of(rows: Sequence[TableRow], metric: MetricName) -> list[Point]:
+def points_of(rows: Sequence[TableRow], metric: MetricName) -> list[ShareResult]:
     """A point for each share: the mean over its seeds, whose spread counts where it is wider than
     the intervals of the rates themselves."""
-    by_share: dict[float, list[Point]] = {}
+    by_share: dict[float, list[ShareResult]] = {}
     for row in rows:
         score = row.outcome.score
         if score is None or score.metric != metric or math.isnan(score.value):
@@ -78,21 +78,21 @@ def points_of(rows: Sequence[TableRow], metric: MetricName) -> list[Point]:
         share, low = float(row.job.swept[SHARE]), score.low
         inside = score.value > 0 and low > 0 and score.high > low
         point = (
-            Point.measured(share, score.value, low, score.high)
+            ShareResult.measured(share, score.value, low, score.high)
             if inside
-            else Point(share, score.value, math.nan)
+            else ShareResult(share, score.value, math.nan)
         )
         by_share.setdefault(share, []).append(point)
     return [_mean(points) for _, points in sorted(by_share.items())]
 
 
-def _mean(points: Sequence[Point]) -> Point:
+def _mean(points: Sequence[ShareResult]) -> ShareResult:
     rate = statistics.fmean(point.rate for point in points)
     deviation = statistics.fmean(point.deviation for point in points)
     if len(points) > 1 and all(point.rate > 0 for point in points):
         spread = statistics.stdev(math.log(point.rate) for point in points)
         deviation = max(deviation, spread / math.sqrt(len(points)))
-    return Point(points[0].share, rate, deviation)
+    return ShareResult(points[0].share, rate, deviation)
 
 
 def described(found: Forecast, metric: MetricName) -> list[str]:

@@ -22,7 +22,7 @@ _NORMAL = 1.959964  # standard deviations on each side of the middle 95 %
 
 
 @dataclass(frozen=True)
-class Point:
+class ShareResult:
     """What a share of the training data gave.
 
     Attributes:
@@ -36,7 +36,7 @@ class Point:
     deviation: float
 
     @classmethod
-    def measured(cls, share: float, rate: float, low: float, high: float) -> Point:
+    def measured(cls, share: float, rate: float, low: float, high: float) -> ShareResult:
         """From a rate with its 95 % interval."""
         return cls(share, rate, math.log(high / low) / (2 * _NORMAL))
 
@@ -52,7 +52,7 @@ class Forecast:
         log_scale: ln a.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[ShareResult, ...]
     log_scale: float
     exponent: float
     covariance: np.ndarray
@@ -82,7 +82,7 @@ def is_data_sweep(keys: Sequence[set[str]]) -> bool:
     return bool(keys) and all(SHARE in one and one <= _SWEPT for one in keys)
 
 
-def fit(points: Sequence[Point]) -> Forecast | str:
+def fit_power_law(points: Sequence[ShareResult]) -> Forecast | str:
     """The power law through points; why there is none, in a sentence."""
     if len({point.share for point in points}) < _FEWEST:
         return f"a forecast needs {_FEWEST} different shares of the data that were measured"

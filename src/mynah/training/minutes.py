@@ -15,7 +15,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-FILE = "minutes.jsonl"
+MINUTES_FILE = "minutes.jsonl"
 
 
 class Minutes(TrainerCallback):
@@ -29,7 +29,7 @@ class Minutes(TrainerCallback):
     """
 
     def __init__(self, directory: Path, *, first_step: int) -> None:
-        self._path = directory / FILE
+        self._path = directory / MINUTES_FILE
         self._noted = {
             step: minutes
             for step, minutes in (_read(self._path) if first_step else {}).items()

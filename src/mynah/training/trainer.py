@@ -212,7 +212,7 @@ def _result(trainer: MynahTrainer[Key], started: float) -> TrainingResult:
     if trainer.average is not None and not interrupted:
         trainer.average.swap()  # the model of who has no checkpoint to load
     if chosen is not None and not interrupted and distributed.rank() == 0:
-        checkpoints.publish(chosen, trainer.job.output_directory)
+        checkpoints.copy_to_model_directory(chosen, trainer.job.output_directory)
     if distributed.rank() == 0:
         console.say(f"Waited for data: {trainer.feed.loader_wait.share:.1%} of the time")
     if skipped:

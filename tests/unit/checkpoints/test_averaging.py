@@ -74,7 +74,7 @@ def test_the_average_is_torch_s_own_with_the_buffers_of_the_last(tmp_path):
     for name, tensor in held.items():
         wanted = state[name] if not name.endswith("num_batches_tracked") else torch.tensor(3)
         torch.testing.assert_close(tensor, wanted.to(tensor.dtype), rtol=1e-6, atol=1e-9)
-    assert registry.load(tmp_path / "average").name == "ctc"
+    assert registry.load_family(tmp_path / "average").name == "ctc"
 
 
 def test_of_a_checkpoint_it_keeps_the_model_alone(tmp_path):
@@ -136,8 +136,8 @@ def test_it_is_not_the_product_of_the_averages_of_a_and_b(checkpoints, tmp_path)
                 parameter.neg_()
     second = committed(family, tmp_path / "checkpoint-2")
     assert averaged(first, second, "--to", tmp_path / "average") == 0
-    one = registry.load(first, as_trained=False)
-    both = registry.load(tmp_path / "average", as_trained=False)
+    one = registry.load_family(first, as_trained=False)
+    both = registry.load_family(tmp_path / "average", as_trained=False)
     one.merge()
     both.merge()
     for name, tensor in one.model.state_dict().items():
@@ -159,7 +159,7 @@ def test_a_speech_llm_s_parts_are_averaged_each(checkpoints, tmp_path):
     stacked = load_file(tmp_path / "average" / "adapter" / "adapter_model.safetensors")
     name = next(name for name in stacked if name.endswith("lora_A.weight"))
     assert torch.equal(stacked[name], torch.cat([one[name] for one in adapters]))
-    assert registry.load(tmp_path / "average").name == "speech_llm"
+    assert registry.load_family(tmp_path / "average").name == "speech_llm"
 
 
 def refused(capsys, *arguments: object) -> str:

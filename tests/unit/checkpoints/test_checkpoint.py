@@ -16,9 +16,9 @@ from mynah.checkpoints.commit import (
     checkpoint_path,
     clean,
     commit,
+    copy_to_model_directory,
     intact_checkpoints,
     is_intact,
-    publish,
     retain,
     verify,
 )
@@ -227,15 +227,15 @@ def test_a_checkpoint_killed_while_being_replaced_gets_its_name_back(tmp_path):
 
 
 def test_a_published_model_is_intact_and_has_no_training_state(tmp_path):
-    publish(write(tmp_path, 1), tmp_path)
+    copy_to_model_directory(write(tmp_path, 1), tmp_path)
     assert is_intact(tmp_path)
     assert names(tmp_path) == ["SHA256SUMS", "checkpoint-1", "model.safetensors", "tokenizer"]
 
 
 def test_publishing_again_replaces_the_model_and_one_cut_short_is_recognised(tmp_path, monkeypatch):
-    publish(write(tmp_path, 1), tmp_path)
+    copy_to_model_directory(write(tmp_path, 1), tmp_path)
     second = write(tmp_path, 2)
-    publish(second, tmp_path)
+    copy_to_model_directory(second, tmp_path)
     assert (tmp_path / "model.safetensors").read_text() == "weights" * 3
 
     def fail(*_):
@@ -243,7 +243,7 @@ def test_publishing_again_replaces_the_model_and_one_cut_short_is_recognised(tmp
 
     monkeypatch.setattr(checkpoints.shutil, "copyfile", fail)
     with pytest.raises(UserError, match="disk is full"):
-        publish(second, tmp_path)
+        copy_to_model_directory(second, tmp_path)
     assert not is_intact(tmp_path)
     assert intact_checkpoints(tmp_path) == [checkpoint_path(tmp_path, 1), second]
 
@@ -252,7 +252,7 @@ def test_a_damaged_checkpoint_is_not_published(tmp_path):
     final = write(tmp_path, 1)
     (final / "model.safetensors").write_text("flipped")
     with pytest.raises(UserError, match="not intact"):
-        publish(final, tmp_path)
+        copy_to_model_directory(final, tmp_path)
     assert names(tmp_path) == ["checkpoint-1"]
 
 

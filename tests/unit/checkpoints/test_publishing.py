@@ -37,7 +37,7 @@ def test_what_may_be_published_is_the_complete_model(family, lora, checkpoints, 
         (given / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(tmp_path / name, given / name)
     assert set(names(given)) == set(public)
-    assert transcribed(registry.load(given, offline=True), clips) == transcribed(made, clips)
+    assert transcribed(registry.load_family(given, offline=True), clips) == transcribed(made, clips)
 
 
 PRIVATE = [

@@ -91,7 +91,7 @@ def test_the_matrices_stay_and_the_checkpoint_says_what_it_is(adapter, tmp_path,
 
 def test_it_is_loaded_and_merged_as_any_checkpoint(adapter, tmp_path):
     assert scaled(adapter, "--scale", "0.5", "--to", tmp_path / "half") == 0
-    loaded = registry.load(tmp_path / "half", offline=True)
+    loaded = registry.load_family(tmp_path / "half", offline=True)
     (scaling,) = {
         module.scaling["default"] for module in loaded.model.modules() if hasattr(module, "scaling")
         and isinstance(module.scaling, dict)
@@ -99,7 +99,7 @@ def test_it_is_loaded_and_merged_as_any_checkpoint(adapter, tmp_path):
     config = loaded.model.active_peft_config
     assert scaling == config.lora_alpha / config.r
     assert main(["merge", str(tmp_path / "half"), "--to", str(tmp_path / "merged")]) == 0
-    assert weights.own(registry.load(tmp_path / "merged").model) is not None
+    assert weights.own(registry.load_family(tmp_path / "merged").model) is not None
 
 
 def test_every_adapter_of_a_checkpoint_is_scaled(checkpoints, tmp_path):

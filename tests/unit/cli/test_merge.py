@@ -70,7 +70,7 @@ def test_merged_says_the_same_as_unmerged_and_needs_no_base(
 
     shutil.rmtree(bases)
     shutil.rmtree(source)
-    merged = registry.load(target, offline=True)
+    merged = registry.load_family(target, offline=True)
     assert not [n for n in merged.model.state_dict() if "lora" in n or "base_layer" in n]
     torch.testing.assert_close(loss_of(merged, batch), unmerged, rtol=1e-5, atol=1e-5)
     assert transcribed(merged, clips[:2]) == said
@@ -86,7 +86,7 @@ def test_merged_says_the_same_as_unmerged_and_needs_no_base(
 
 def test_logits_of_plain_transformers_are_those_of_the_adapter(adapter, clips, tmp_path):
     assert merge(adapter, "--to", tmp_path / "merged") == 0
-    family = registry.load(adapter)
+    family = registry.load_family(adapter)
     plain = transformers.AutoModelForCTC.from_pretrained(tmp_path / "merged").eval()
     samples = torch.from_numpy(clips[0])[None]
     with torch.no_grad():
@@ -100,7 +100,7 @@ def test_merged_weights_are_stored_as_asked_and_trained_in_float32(adapter, clip
     assert merge(adapter, "--to", target, "--dtype", "bfloat16") == 0
     plain = transformers.AutoModelForCTC.from_pretrained(target)
     assert {p.dtype for p in plain.parameters()} == {torch.bfloat16}
-    loaded = registry.load(target)
+    loaded = registry.load_family(target)
     assert {p.dtype for p in loaded.model.parameters()} == {torch.float32}
     assert (target / "config.yaml").is_file()
 
@@ -110,7 +110,7 @@ def test_what_was_held_in_less_is_merged_into_the_full_base(checkpoints, clips, 
     checkpoint(made, tmp_path / "checkpoint-7")
     assert merge(tmp_path / "checkpoint-7", "--to", tmp_path / "merged") == 0
     full = shifted(build("ctc", checkpoints, use_lora=True))
-    merged = registry.load(tmp_path / "merged")
+    merged = registry.load_family(tmp_path / "merged")
     batch = batch_of(full, clips)
     torch.testing.assert_close(loss_of(merged, batch), loss_of(full, batch), rtol=1e-5, atol=1e-5)
     assert not weights.own(merged.model)._forward_pre_hooks

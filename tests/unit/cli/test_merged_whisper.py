@@ -39,7 +39,7 @@ def read(path: Path):
 
 
 def test_the_tokenizer_and_extractor_files_of_older_libraries_are_there(merged):
-    ours = registry.load(merged).processor
+    ours = registry.load_family(merged).processor
     pair = (str(merged / "vocab.json"), str(merged / "merges.txt"))
     pieces = ByteLevelBPETokenizer(*pair)
     for text in SENTENCES:
@@ -87,7 +87,7 @@ def test_ctranslate2_converts_it_and_writes_the_same(merged, clips, tmp_path):
     converted = converter.convert(str(tmp_path / "ct2"))
     recognizer = ctranslate2.models.Whisper(converted, compute_type="float32", intra_threads=1)
     extractor = AutoFeatureExtractor.from_pretrained(converted)
-    family = registry.load(merged)
+    family = registry.load_family(merged)
     prompt = family.processor.tokenizer.convert_tokens_to_ids(
         ["<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>"]
     )
@@ -112,4 +112,4 @@ def test_the_page_s_way_to_use_a_merged_model_says_the_same(merged, clips, tmp_p
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "docs/models.md", "exec"), {})
-    assert printed.getvalue().strip() == transcribed(registry.load(merged), clips[:1])[0]
+    assert printed.getvalue().strip() == transcribed(registry.load_family(merged), clips[:1])[0]

@@ -14,7 +14,7 @@ from mynah.data.preparation.prepare import PreparedData
 from mynah.data.signals.signal_facts import measure
 from mynah.errors import UserError
 from mynah.evaluation.findings.vocabulary import words_trained_on
-from mynah.evaluation.run_report import found_in, write_report
+from mynah.evaluation.run_report import findings_of, write_report
 from mynah.evaluation.terms.listed import check_terms
 
 SAID = ["call anna berg now", "turn the light on"]
@@ -41,15 +41,17 @@ def test_a_training_keeps_its_words_and_an_evaluation_of_its_checkpoint_finds_th
     checkpoint = run / "model" / "checkpoint-2"
     checkpoint.mkdir(parents=True)
     data = PreparedData(Trained(), {}, {}, {}, tmp_path)
-    found = found_in(config, run, evaluations, data, checkpoint)["test"].vocabulary
+    found = findings_of(config, run, evaluations, data, checkpoint)["test"].vocabulary
     assert (found.outside.words, found.outside.wrong) == (2, 1)  # anna berg
     words = {"Call", "now.", "turn", "the", "light", "on"}
     assert words_trained_on(checkpoint) == words_trained_on(run / "model") == words
     alone = PreparedData(None, {}, {}, {}, tmp_path)
-    again = found_in(config, tmp_path / "other", evaluations, alone, checkpoint)["test"].vocabulary
+    again = findings_of(config, tmp_path / "other", evaluations, alone, checkpoint)[
+        "test"
+    ].vocabulary
     assert (again.outside.words, again.outside.wrong) == (2, 1)
     assert not (tmp_path / "other").exists()
-    assert found_in(config, run, evaluations, alone, None)["test"].vocabulary is None
+    assert findings_of(config, run, evaluations, alone, None)["test"].vocabulary is None
 
 
 def test_terms_are_counted_in_a_run_and_one_that_never_occurs_ends_nothing(tmp_path, evaluations):
@@ -58,11 +60,11 @@ def test_terms_are_counted_in_a_run_and_one_that_never_occurs_ends_nothing(tmp_p
     file.write_text("Anna Berg\nthe light\nZurich\n")
     config.evaluation.terms = str(file)
     data = PreparedData(None, {}, {}, {}, tmp_path)
-    terms = found_in(config, tmp_path, evaluations, data, None)["test"].terms
+    terms = findings_of(config, tmp_path, evaluations, data, None)["test"].terms
     assert terms.measures["term_recall"].value == 1 / 2
     assert terms.never_said == ["zurich"]
     file.write_text("Zurich\n")
-    terms = found_in(config, tmp_path, evaluations, data, None)["test"].terms
+    terms = findings_of(config, tmp_path, evaluations, data, None)["test"].terms
     assert terms.said == 0 and terms.never_said == ["zurich"]
     assert all(np.isnan(one.value) for one in terms.measures.values())
 

@@ -53,7 +53,7 @@ def test_an_export_is_the_model_with_its_adapters_folded_in(
     kind, auto, checkpoints, tmp_path, in_this_process
 ):
     target = Safetensors()
-    family = registry.load(checkpoints(kind), offline=True)
+    family = registry.load_family(checkpoints(kind), offline=True)
     if kind == "whisper_asr":  # untrained it never stops, and the bounds of both are others
         family.usage = replace(family.usage, generation_max_length=20)
     target.check(family)
@@ -78,6 +78,6 @@ def test_an_export_is_the_model_with_its_adapters_folded_in(
 
 
 def test_what_plain_transformers_does_not_decode_is_refused(checkpoints):
-    family = registry.load(checkpoints("moonshine"), offline=True)
+    family = registry.load_family(checkpoints("moonshine"), offline=True)
     with pytest.raises(UserError, match="Whisper and CTC"):
         Safetensors().check(family)

@@ -55,7 +55,7 @@ def test_a_hub_name_is_the_model_of_that_name(kind, checkpoints, clips, tmp_path
     standins.install(tmp_path, f"someone/{kind.replace('_', '-')}", kind)
     recognizer = mynah.load(f"someone/{kind.replace('_', '-')}", offline=True)
     # Another way to the same weights: a folder, by the loader of checkpoints.
-    expected = texts(registry.load(checkpoints(kind), offline=True), clips)
+    expected = texts(registry.load_family(checkpoints(kind), offline=True), clips)
     assert [one.text for one in recognizer.transcribe_many(clips)] == expected
 
 

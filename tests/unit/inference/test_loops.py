@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mynah.inference.loops import cut_loops, repeats
+from mynah.inference.loops import cut_loops, is_loop
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from mynah.inference.loops import cut_loops, repeats
     ],
 )
 def test_a_phrase_over_and_over_is_a_loop(text):
-    assert repeats(text)
+    assert is_loop(text)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_phrase_over_and_over_is_a_loop(text):
     ],
 )
 def test_what_people_say_is_not(text):
-    assert not repeats(text)
+    assert not is_loop(text)
 
 
 def test_what_is_said_once_is_kept_with_what_stands_around_it():

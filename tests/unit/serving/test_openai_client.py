@@ -43,7 +43,7 @@ def clip(recording):
 @pytest.fixture(scope="module")
 def expected(checkpoints, clip):
     """What the model makes of the clip, by the family's own decoding."""
-    family = registry.load(checkpoints("hubert_ctc"), offline=True)
+    family = registry.load_family(checkpoints("hubert_ctc"), offline=True)
     (found,) = family.transcribe([Clip(files.read(clip, family.sample_rate))])
     assert found.text
     return found.text

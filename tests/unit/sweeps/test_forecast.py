@@ -12,17 +12,21 @@ import numpy as np
 import pytest
 
 from mynah.cli.sweep_data import swept
-from mynah.sweeps.forecast import Point, fit
+from mynah.sweeps.forecast import ShareResult, fit_power_law
 from mynah.sweeps.jobs import make_jobs
 from mynah.sweeps.sweep import run_sweep
 
 FAKE_JOB = Path(__file__).with_name("fake_job.py")
 SHARES = (0.25, 0.5, 1.0)
-MEASURED = [Point(0.25, 0.31, 0.05), Point(0.5, 0.22, 0.04), Point(1.0, 0.16, 0.06)]
+MEASURED = [
+    ShareResult(0.25, 0.31, 0.05),
+    ShareResult(0.5, 0.22, 0.04),
+    ShareResult(1.0, 0.16, 0.06),
+]
 
 
 def test_the_fit_and_its_covariance_are_numpys():
-    found = fit(MEASURED)
+    found = fit_power_law(MEASURED)
     slope_and_scale, covariance = np.polyfit(
         np.log([0.25, 0.5, 1.0]), np.log([0.31, 0.22, 0.16]), 1,
         w=[1 / 0.05, 1 / 0.04, 1 / 0.06], cov="unscaled",
@@ -36,7 +40,7 @@ def test_the_fit_and_its_covariance_are_numpys():
 
 def test_a_true_power_law_is_found_by_hand():
     # 0.2 · share^-0.5: 40 % at a quarter, 20 % at all, 14.1 % at twice as much.
-    found = fit([Point(share, 0.2 * share**-0.5, 0.01) for share in SHARES])
+    found = fit_power_law([ShareResult(share, 0.2 * share**-0.5, 0.01) for share in SHARES])
     assert found.exponent == pytest.approx(0.5)
     assert found.rate(2.0) == pytest.approx(0.2 / math.sqrt(2))
     low, high = found.interval(2.0)
@@ -50,14 +54,18 @@ def test_the_interval_holds_the_measured_rate_in_about_95_of_100_forecasts():
             share: 0.1 * share**-0.4 * math.exp(0.08 * generator.standard_normal())
             for share in (*SHARES, 2.0)
         }
-        low, high = fit([Point(share, rates[share], 0.08) for share in SHARES]).interval(2.0)
+        low, high = fit_power_law(
+            [ShareResult(share, rates[share], 0.08) for share in SHARES]
+        ).interval(2.0)
         held += low <= rates[2.0] <= high
     assert 930 <= held <= 985
 
 
 def test_points_off_the_line_widen_the_interval():
-    straight = fit([Point(share, 0.2 * share**-0.5, 0.02) for share in SHARES])
-    bent = fit([Point(0.25, 0.4, 0.02), Point(0.5, 0.35, 0.02), Point(1.0, 0.2, 0.02)])
+    straight = fit_power_law([ShareResult(share, 0.2 * share**-0.5, 0.02) for share in SHARES])
+    bent = fit_power_law(
+        [ShareResult(0.25, 0.4, 0.02), ShareResult(0.5, 0.35, 0.02), ShareResult(1.0, 0.2, 0.02)]
+    )
     assert np.log(np.divide(*bent.interval(2.0)[::-1])) > 2 * np.log(
         np.divide(*straight.interval(2.0)[::-1])
     )
@@ -68,12 +76,12 @@ def test_points_off_the_line_widen_the_interval():
     [
         (MEASURED[:2], "3 different shares"),
         ([*MEASURED[:2], MEASURED[0]], "3 different shares"),
-        ([*MEASURED[:2], Point(1.0, 0.0, 0.1)], "with 100% of the data the rate is 0"),
-        ([*MEASURED[:2], Point(1.0, 0.1, math.nan)], "with 100% of the data has no interval"),
+        ([*MEASURED[:2], ShareResult(1.0, 0.0, 0.1)], "with 100% of the data the rate is 0"),
+        ([*MEASURED[:2], ShareResult(1.0, 0.1, math.nan)], "with 100% of the data has no interval"),
     ],
 )
 def test_why_there_is_no_forecast_is_said(points, why):
-    assert why in fit(points)
+    assert why in fit_power_law(points)
 
 
 def sweep(tmp_path, grid, rates, utterances=400):

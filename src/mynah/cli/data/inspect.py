@@ -168,7 +168,7 @@ def _family(checkpoint: Path, config: Config) -> Family:
     from mynah.models import registry
 
     use_threads(config)
-    family = registry.load(checkpoint, offline=config.offline)
+    family = registry.load_family(checkpoint, offline=config.offline)
     family.model.to(device_for(config))
     return family
 

@@ -122,7 +122,7 @@ def goes_on(file: IO[bytes], size: int) -> str | None:
     head = file.read(HEAD_BYTES)
     samples = wav.samples(file, size)
     if samples is not None:
-        joined = wav.goes_on(file, samples, size)
+        joined = wav.wav_goes_on(file, samples, size)
     elif head[:4] == b"OggS":
         joined = _has_two_beginnings(file, b"OggS", _begins_ogg)
     elif head[mp3.after_id3(file) :][:4] == b"fLaC":

@@ -65,7 +65,7 @@ def samples(file: IO[bytes], size: int) -> WavSamples | None:
     return None
 
 
-def goes_on(file: IO[bytes], found: WavSamples, size: int) -> bool:
+def wav_goes_on(file: IO[bytes], found: WavSamples, size: int) -> bool:
     """Whether more than a tenth of a second follows the samples that is not a part of a WAV file.
 
     Args:

@@ -140,7 +140,7 @@ def stream_columns(
     return names
 
 
-def number(listed: dict[str, Any], names: dict[str, str], ours: str) -> float | None:
+def number_of_column(listed: dict[str, Any], names: dict[str, str], ours: str) -> float | None:
     """A column's value as a number, None where it is absent, empty or none."""
     held = listed.get(names.get(ours, ""))
     if held is None or held == "":
@@ -174,12 +174,12 @@ def listed_row(
     content: bytes | None,
 ) -> Row:
     """A row of a table or manifest under our names of its columns."""
-    offset = number(listed, names, "offset_seconds") or 0.0
-    end = number(listed, names, "end_seconds")
+    offset = number_of_column(listed, names, "offset_seconds") or 0.0
+    end = number_of_column(listed, names, "end_seconds")
     # A listed duration tells the length of a file; only beside an offset does it cut.
     cuts = names.get("offset_seconds") in listed
-    duration = number(listed, names, "duration_seconds") if cuts else None
-    channel = number(listed, names, "channel")
+    duration = number_of_column(listed, names, "duration_seconds") if cuts else None
+    channel = number_of_column(listed, names, "channel")
     text = word(listed, names, "text")
     return Row(
         id=word(listed, names, "id") or fallback_id,

@@ -15,8 +15,8 @@ import pyarrow as pa
 from mynah.data.tables.shards import map_shard
 from mynah.files import staged
 
-NAME = "columns"
-_SCHEMA = pa.schema([(NAME, pa.string())])
+COLUMNS_NAME = "columns"
+_SCHEMA = pa.schema([(COLUMNS_NAME, pa.string())])
 _BATCH_ROWS = 10_000
 
 

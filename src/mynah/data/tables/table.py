@@ -74,7 +74,9 @@ class Table:
         there are more."""
         rows = pa.concat_tables([map_shard(path) for path in self.shards])
         if self.columns is not None:
-            rows = rows.append_column(beside.NAME, map_shard(self.columns).column(beside.NAME))
+            rows = rows.append_column(
+                beside.COLUMNS_NAME, map_shard(self.columns).column(beside.COLUMNS_NAME)
+            )
         if self.audio is None:
             return rows
         recordings = self.audio.data.table.column("audio")

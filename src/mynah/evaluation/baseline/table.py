@@ -93,10 +93,10 @@ def claims(found: Changes) -> Iterator[str]:
     """What may be said of each set in a sentence, in one notation where there is one."""
     for one in found.sets:
         note = f" ({GENERAL_NOTE})" if one.guard and one.name == GENERAL_GUARD else ""
-        yield f"{one.name}: {claim(one)}{note}"
+        yield f"{one.name}: {claim_of(one)}{note}"
 
 
-def claim(one: SetChange) -> str:
+def claim_of(one: SetChange) -> str:
     """What may be said of one set."""
     rates = one.fairest
     first = rates.first

@@ -64,7 +64,7 @@ class WordShare:
         return self.after - self.before
 
 
-def shares(
+def shares_of_difference(
     hypotheses: Sequence[Hypothesis],
     before: Sequence[UtteranceScore],
     after: Sequence[UtteranceScore],

@@ -45,7 +45,7 @@ class Transcripts:
     rows: dict[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
 
-def there(here: Path, typed: str) -> Path:
+def typed_file(here: Path, typed: str) -> Path:
     """A file that was typed.
 
     Raises:
@@ -86,7 +86,7 @@ def read_transcripts(path: Path) -> Transcripts:
     return Transcripts(name, found, has_ids=suffix in (".trn", ".jsonl"), rows=rows)
 
 
-def joined(reference: Transcripts, hypothesis: Transcripts, name: str) -> System:
+def with_references(reference: Transcripts, hypothesis: Transcripts, name: str) -> System:
     """A system's hypotheses with the references of another file.
 
     Words of a CTM file belong to the segment of an STM file that their middle lies in; those
@@ -127,7 +127,7 @@ def joined(reference: Transcripts, hypothesis: Transcripts, name: str) -> System
     return System(
         name,
         [
-            described(key, text, texts[key], reference.rows[key])
+            described_utterance(key, text, texts[key], reference.rows[key])
             if key in reference.rows
             else Hypothesis(key, text, texts[key], 0.0, _speaker(key, reference.name))
             for key, text in references.items()
@@ -146,7 +146,7 @@ _READ = frozenset(
 )  # fmt: skip
 
 
-def described(key: str, reference: str, text: str, row: Mapping[str, Any]) -> Hypothesis:
+def described_utterance(key: str, reference: str, text: str, row: Mapping[str, Any]) -> Hypothesis:
     """An utterance with what a line of JSON says of it: speaker, language, duration, and every
     other column, as Mynah's ``utterances.jsonl`` or a manifest of NeMo has them."""
     columns, measured = row.get("columns"), row.get("measured")

@@ -56,7 +56,7 @@ def read_system(
             where=typed,
             fix=add_reference,
         )
-    return files.joined(reference, files.read_transcripts(path), typed)
+    return files.with_references(reference, files.read_transcripts(path), typed)
 
 
 def _measured(folder: Path, typed: str) -> Path:
@@ -134,4 +134,4 @@ def _hypothesis(row: Mapping[str, Any], number: int, where: str) -> Hypothesis:
             fix='{"id": "a", "reference": "one two", "hypothesis": "one too"}',
         )
     key = str(row.get("id") or row.get("audio_filepath") or number)
-    return files.described(key, reference, text, row)
+    return files.described_utterance(key, reference, text, row)

@@ -8,7 +8,7 @@ from typing import Any
 from mynah.evaluation import results
 from mynah.evaluation.comparing import accounts
 from mynah.evaluation.comparing.paired import Difference
-from mynah.evaluation.comparing.several import Compared, Pair, rows_of
+from mynah.evaluation.comparing.several import Compared, Pair, utterances_of
 from mynah.evaluation.findings.findings import oddities_record
 from mynah.evaluation.oddities.rates import oddities
 
@@ -40,7 +40,7 @@ def comparison_record(compared: Compared, command: str) -> dict[str, Any]:
 
 def _pair(compared: Compared, pair: Pair) -> dict[str, Any]:
     found = pair.comparison
-    before, after = rows_of(compared, pair.before), rows_of(compared, pair.after)
+    before, after = utterances_of(compared, pair.before), utterances_of(compared, pair.after)
     better, worse = accounts.words(before, after)
     return {
         "before": compared.labels[pair.before],
@@ -55,7 +55,7 @@ def _pair(compared: Compared, pair: Pair) -> dict[str, Any]:
         "significant": pair.significant,
         "accounts": {
             what: [dataclasses.asdict(one) for one in groups]
-            for what, groups in accounts.shares(
+            for what, groups in accounts.shares_of_difference(
                 compared.systems[0].hypotheses, before, after
             ).items()
         },

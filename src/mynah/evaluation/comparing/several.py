@@ -141,6 +141,6 @@ def _pair(
     return Pair(a, b, found, optimistic, math.nan)
 
 
-def rows_of(compared: Compared, position: int) -> Sequence[UtteranceScore]:
+def utterances_of(compared: Compared, position: int) -> Sequence[UtteranceScore]:
     """The utterances of one system."""
     return compared.scores[position].per_utterance

@@ -7,7 +7,13 @@ import math
 from mynah import console
 from mynah.evaluation import breakdown
 from mynah.evaluation.comparing import accounts
-from mynah.evaluation.comparing.several import LEVEL, SPEAKERS_TO_REJECT, Compared, Pair, rows_of
+from mynah.evaluation.comparing.several import (
+    LEVEL,
+    SPEAKERS_TO_REJECT,
+    Compared,
+    Pair,
+    utterances_of,
+)
 from mynah.evaluation.groups.ways import titled
 from mynah.evaluation.intervals.interval import Interval, says_something
 from mynah.evaluation.score import Scores
@@ -126,9 +132,11 @@ def verdict(compared: Compared, pair: Pair) -> str:
 
 def _show_groups(compared: Compared, pair: Pair) -> None:
     """The group of each way that adds most to the difference."""
-    before, after = rows_of(compared, pair.before), rows_of(compared, pair.after)
+    before, after = utterances_of(compared, pair.before), utterances_of(compared, pair.after)
     rows = []
-    for name, groups in accounts.shares(compared.systems[0].hypotheses, before, after).items():
+    for name, groups in accounts.shares_of_difference(
+        compared.systems[0].hypotheses, before, after
+    ).items():
         first = max(groups, key=lambda one: abs(one.points))
         if first.before != first.after:
             low, high = first.change.low, first.change.high
@@ -150,7 +158,9 @@ def _name(compared: Compared, pair: Pair) -> str:
 
 
 def _show_words(compared: Compared, pair: Pair) -> None:
-    better, worse = accounts.words(rows_of(compared, pair.before), rows_of(compared, pair.after))
+    better, worse = accounts.words(
+        utterances_of(compared, pair.before), utterances_of(compared, pair.after)
+    )
     for what, found in (("less", better), ("more", worse)):
         if found:
             named = ", ".join(f"{one.word} ({one.before} → {one.after})" for one in found[:_WORDS])

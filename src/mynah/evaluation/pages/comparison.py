@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from mynah.evaluation.comparing import accounts
 from mynah.evaluation.comparing.accounts import Share, WordShare
 from mynah.evaluation.comparing.recordings import Recordings
-from mynah.evaluation.comparing.several import Compared, Pair, rows_of
+from mynah.evaluation.comparing.several import Compared, Pair, utterances_of
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.comparing.terminal import interval_text, p_text, verdict
 from mynah.evaluation.groups.ways import titled
@@ -127,7 +127,7 @@ def _number(value: float) -> float | str:
 
 
 def _accounts(compared: Compared, pair: Pair) -> Markup:
-    before, after = rows_of(compared, pair.before), rows_of(compared, pair.after)
+    before, after = utterances_of(compared, pair.before), utterances_of(compared, pair.after)
     name = _name(compared, pair)
     parts: list[Markup] = [
         tag(
@@ -136,7 +136,9 @@ def _accounts(compared: Compared, pair: Pair) -> Markup:
             class_="quiet",
         )
     ]
-    for what, groups in accounts.shares(compared.systems[0].hypotheses, before, after).items():
+    for what, groups in accounts.shares_of_difference(
+        compared.systems[0].hypotheses, before, after
+    ).items():
         parts += [tag("h4", f"By {titled(what)}"), _shares(compared, pair, what, groups, name)]
     better, worse = accounts.words(before, after)
     last = compared.labels[pair.after]

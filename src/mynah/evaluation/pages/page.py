@@ -12,7 +12,7 @@ from mynah.evaluation.pages.before_after import before_after_section
 from mynah.evaluation.pages.durations import error_rate_over_duration
 from mynah.evaluation.pages.findings import findings_section
 from mynah.evaluation.pages.groups import groups_section
-from mynah.evaluation.pages.rates import rates_section, show
+from mynah.evaluation.pages.rates import rates_section, short_value
 from mynah.evaluation.pages.training import training_section
 from mynah.evaluation.pages.utterances import utterances_section
 from mynah.pages.clips import MAX_BYTES, ClipBudget
@@ -53,7 +53,7 @@ def evaluation_page(
         sections.append((title, anchor, errors))
     sections.append(("About this report", "about", about_section(evaluations, about)))
     headline = "; ".join(
-        f"{name} {found.scores.first.metric.label} {show(found.scores.first)}"
+        f"{name} {found.scores.first.metric.label} {short_value(found.scores.first)}"
         for name, found in evaluations.items()
     )
     return document(
@@ -111,7 +111,7 @@ def _split(
 
 
 def _overall_note(evaluation: Evaluation) -> Markup:
-    rate = show(evaluation.scores.first)
+    rate = short_value(evaluation.scores.first)
     return tag(
         "p",
         f"Utterances in bins of about equal number, with 95 % intervals. Dashed: {rate}, the"

@@ -89,7 +89,7 @@ def _interval(measure: Measure) -> str:
     return f"95 % interval {number(interval.low)} to {number(interval.high)}"
 
 
-def show(measure: Measure) -> str:
+def short_value(measure: Measure) -> str:
     """A value as plots and titles give it, short: ``7.4 %``."""
     of = axes.show_percent if measure.metric.percent else axes.show_number
     return of(measure.value)

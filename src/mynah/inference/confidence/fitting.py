@@ -16,7 +16,7 @@ from mynah.evaluation.metrics.edits import align_words
 from mynah.evaluation.normalize import Normalizer, get_normalizer
 from mynah.inference.confidence.calibration import CALIBRATION_FILE, Calibration, ScoredWord, fit
 from mynah.models.transcript import Clip, Transcript
-from mynah.segmentation.aligning.word_times import scored
+from mynah.segmentation.aligning.word_times import words_with_times
 from mynah.stopping.polling import poll
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def scored_words(
                     Transcript(hypotheses[row].text, language=corpus.languages[row] or None)
                     for row in batch
                 ]
-            timed = scored(family, clips, transcripts)
+            timed = words_with_times(family, clips, transcripts)
         for row, words in zip(batch, timed, strict=True):
             if words is None:
                 continue

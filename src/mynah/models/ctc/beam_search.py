@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from mynah.models.ctc.arpa import Context
-from mynah.models.ctc.hot_words import BEGIN, HotWords, Progress
+from mynah.models.ctc.hot_words import BEGIN, HotWords, PhraseProgress
 from mynah.models.ctc.word_ngrams import SENTENCE_END, WordNgrams
 
 _SURE_BLANK = 0.9995  # above it a frame says nothing
@@ -32,7 +32,7 @@ class State:
 
     __slots__ = ("history", "hot", "letters", "steps")
 
-    def __init__(self, history: Context, letters: str, hot: Progress) -> None:
+    def __init__(self, history: Context, letters: str, hot: PhraseProgress) -> None:
         self.history = history
         self.letters = letters
         self.hot = hot
@@ -88,7 +88,7 @@ class WordScorer:
         if hot is not None:
             longest = max((len(written) for written in pieces.values()), default=0)
             self.most += longest * max(hot.weight, 0.0)
-        self._states: dict[tuple[Context, str, Progress], State] = {}
+        self._states: dict[tuple[Context, str, PhraseProgress], State] = {}
 
     def start(self) -> State:
         if len(self._states) > _MOST_STATES:
@@ -144,7 +144,7 @@ class WordScorer:
             return self._word_bonus
         return self._weight * math.log(self._ngrams.beginning(history, letters)) + self._word_bonus
 
-    def _state(self, history: Context, letters: str, hot: Progress) -> State:
+    def _state(self, history: Context, letters: str, hot: PhraseProgress) -> State:
         if self._ngrams is None:
             letters = letters[:1]  # whether a word has begun is all that counts
         key = (history, letters, hot)

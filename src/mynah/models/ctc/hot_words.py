@@ -22,7 +22,7 @@ _MOST_BYTES = 2**26
 
 
 @dataclass(frozen=True)
-class Progress:
+class PhraseProgress:
     """How far a hypothesis is in writing a listed phrase.
 
     Attributes:
@@ -39,8 +39,8 @@ class Progress:
         return len(self.written or "") - self.sure
 
 
-BEGIN = Progress()
-_NOWHERE = Progress(None)
+BEGIN = PhraseProgress()
+_NOWHERE = PhraseProgress(None)
 
 
 class HotWords:
@@ -68,7 +68,7 @@ class HotWords:
         at = bisect.bisect_left(self._sorted, letters)
         return at < len(self._sorted) and self._sorted[at] == letters
 
-    def step(self, progress: Progress, letter: str) -> tuple[Progress, float]:
+    def step(self, progress: PhraseProgress, letter: str) -> tuple[PhraseProgress, float]:
         """Where a letter, or the space between words, leads, and what it is worth in nats."""
         before = progress.unsure
         written, sure = progress.written, progress.sure
@@ -83,19 +83,19 @@ class HotWords:
             after = BEGIN
         return after, self.weight * (gained + after.unsure - before)
 
-    def _next(self, longer: str, sure: int) -> Progress:
+    def _next(self, longer: str, sure: int) -> PhraseProgress:
         """The longest end of what is written, from a word's beginning on, that begins a phrase."""
         if self.begins(longer):
-            return Progress(longer, sure)
+            return PhraseProgress(longer, sure)
         start = longer.find(" ") + 1
         while start:
             rest = longer[start:]
             if rest and self.begins(rest):
-                return Progress(rest, min(max(sure - start, 0), len(rest)))
+                return PhraseProgress(rest, min(max(sure - start, 0), len(rest)))
             start = longer.find(" ", start) + 1
         return _NOWHERE
 
-    def finish(self, progress: Progress) -> float:
+    def finish(self, progress: PhraseProgress) -> float:
         """What the end of the utterance is worth: a phrase that is cut off loses its letters."""
         if progress.written and self.has(progress.written):
             return 0.0

@@ -13,7 +13,9 @@ from mynah.models.ctc.arpa import END, START, UNKNOWN, ArpaModel, Context
 _LEAST_WRITTEN = 0.5  # of the words of a model: with fewer it is of another script or case
 
 
-def read(path: Path, *, written_as: Callable[[str], str], letters: frozenset[str]) -> ArpaModel:
+def read_language_model(
+    path: Path, *, written_as: Callable[[str], str], letters: frozenset[str]
+) -> ArpaModel:
     """The model of a file, in the letters of a tokenizer.
 
     Args:

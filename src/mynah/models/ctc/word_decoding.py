@@ -69,7 +69,9 @@ class WordDecoding:
         Raises:
             UserError: It cannot be read, is damaged, or has other letters than the tokenizer.
         """
-        model = language_models.read(path, written_as=written_as, letters=letters_of(tokenizer))
+        model = language_models.read_language_model(
+            path, written_as=written_as, letters=letters_of(tokenizer)
+        )
         return cls(lambda: model, tokenizer, str(path))
 
     def configure(

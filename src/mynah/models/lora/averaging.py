@@ -62,7 +62,7 @@ class _Adapter:
         return float(self.config["lora_alpha"]) / over
 
 
-def average(folders: Sequence[Path], target: Path, family: Family) -> None:
+def average_adapters(folders: Sequence[Path], target: Path, family: Family) -> None:
     """Write the average of adapters as one of a higher rank.
 
     Args:

@@ -201,7 +201,7 @@ def hold_as_recorded(model: Any, directory: Path) -> None:
     hold_frozen(model, None if quantization.is_full_precision_wanted() else recorded)
 
 
-def take_over(model: Any, loaded: Any) -> None:
+def take_weights(model: Any, loaded: Any) -> None:
     """Give ``model`` the weights of a checkpoint of it.
 
     Of a model whose base is held in four bits only what is trained is taken: the base is the

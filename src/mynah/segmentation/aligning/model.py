@@ -47,7 +47,7 @@ class Aligner:
         config = Config()
         use_threads(config)
         if self.part.is_folder:
-            family = registry.load(Path(self.part.name), offline=self.part.offline)
+            family = registry.load_family(Path(self.part.name), offline=self.part.offline)
         else:
             family = registry.build(
                 ModelConfig(pretrained=self.part.name, revision=self.part.commit),

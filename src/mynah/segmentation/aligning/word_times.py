@@ -26,7 +26,7 @@ _FRAME_SECONDS = 0.01
 _QUIETER_DECIBELS = 30.0  # than the loudest of a word: none of it
 
 
-def scored(
+def words_with_times(
     family: Family, clips: Sequence[Clip], transcripts: Sequence[Transcript]
 ) -> list[tuple[Word, ...] | None]:
     """The words of each clip as the model itself tells when they are spoken, and how likely.
@@ -45,7 +45,7 @@ def scored(
         clips, transcripts, family.word_times(clips, transcripts), strict=True
     ):
         if words is None and ctc is not None:
-            words = aligned(ctc, clip.audio, one.text)
+            words = aligned_words(ctc, clip.audio, one.text)
         elif words is not None and family.name == "seq2seq":
             # Attention does not see where sound begins.
             words = tuple(_trimmed(word, clip.audio, family.sample_rate) for word in words)
@@ -53,7 +53,7 @@ def scored(
     return found
 
 
-def aligned(family: CTC, audio: np.ndarray, text: str) -> tuple[Word, ...] | None:
+def aligned_words(family: CTC, audio: np.ndarray, text: str) -> tuple[Word, ...] | None:
     """The words of a text by the posteriors of a CTC model; None where they do not fit in.
 
     Args:

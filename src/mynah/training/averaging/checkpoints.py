@@ -109,9 +109,9 @@ def with_average(
 
 
 def _write(sources: list[Path], target: Path, family: Family) -> None:
-    from mynah.checkpoints.averaging import average
+    from mynah.checkpoints.averaging import average_checkpoints
 
-    average(sources, target, family=family)
+    average_checkpoints(sources, target, family=family)
 
 
 def _settle(target: Path, scores: Mapping[str, float], publish_to: Path | None) -> None:
@@ -120,7 +120,7 @@ def _settle(target: Path, scores: Mapping[str, float], publish_to: Path | None) 
     text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
     checkpoints.add_file(target, _ABOUT, text)
     if publish_to is not None:
-        checkpoints.publish(target, publish_to)
+        checkpoints.copy_to_model_directory(target, publish_to)
 
 
 def _best_name(config: Config, scores: Mapping[str, float]) -> str:

@@ -28,15 +28,26 @@ class DirectoryWatch(TrainerCallback):
         self._looked = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """See, at most once a second, whether it is there.
+        """See, once a second and before each save, whether it is there.
 
         Raises:
             UserError: It was deleted, moved or replaced.
         """
         now = time.monotonic()
-        if now - self._looked < _LOOK_SECONDS:
-            return
-        self._looked = now
+        if now - self._looked >= _LOOK_SECONDS or control.should_save:
+            self._looked = now
+            self._check()
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """See whether it is still there after an evaluation, which may take long: it may be saved.
+
+        Raises:
+            UserError: It was deleted, moved or replaced.
+        """
+        self._check()
+
+    def _check(self) -> None:
+        # A save makes a directory that is missing, on some file systems with the same number.
         if self._look() != self._identity:
             raise UserError(
                 "The run's directory was deleted or moved while it trained; nothing more can be "

@@ -233,7 +233,7 @@ class Checkpointer(Generic[Key]):
         with reading_checkpoint(directory):
             loaded = type(job.family).load(directory, offline=job.config.offline)
         try:
-            weights.take_over(job.family.model, loaded.model)
+            weights.take_weights(job.family.model, loaded.model)
         except RuntimeError as error:
             raise UserError(
                 "The model of this run is not that of the checkpoint: "

@@ -113,11 +113,11 @@ def _largest_on_gpu(steps: DrySteps, plan: BatchPlan, corpus: Utterances) -> flo
             if not memory.is_out_of_memory(error):
                 raise
         # Here the error is gone, and with it its hold on the tensors of the step.
-        memory.release(steps.device)
+        memory.release_unused(steps.device)
         return False
 
     found = largest_budget(plan, corpus.durations, fits)
-    memory.release(steps.device)
+    memory.release_unused(steps.device)
     if found is None:
         worst = _single_rows(plan)[0][0]
         raise UserError(

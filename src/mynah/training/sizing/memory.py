@@ -30,7 +30,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(said in str(error) for said in _SAYINGS)
 
 
-def release(device: torch.device) -> None:
+def release_unused(device: torch.device) -> None:
     """Give back what nothing holds any more, after a step that ran out of memory."""
     gc.collect()
     if device.type == "cuda":

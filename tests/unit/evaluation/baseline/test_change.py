@@ -12,7 +12,7 @@ from mynah.config.schema import Config
 from mynah.evaluation.baseline.before import Before, MeasuredBase
 from mynah.evaluation.baseline.change import Changes, set_change
 from mynah.evaluation.baseline.record import changes_record
-from mynah.evaluation.baseline.table import change_rows, claim, say_changes, ways_back
+from mynah.evaluation.baseline.table import change_rows, claim_of, say_changes, ways_back
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.pages.before_after import before_after_section
 
@@ -80,9 +80,9 @@ def test_times_better_is_claimed_of_one_notation_and_where_it_is_not_chance():
     # 30 of 40 wrong before, 10 after: three times fewer.
     base = [*wrong[:30], *references[30:]]
     tuned = [*references[:30], *wrong[30:]]
-    text = claim(changed(base, tuned, references=references))
+    text = claim_of(changed(base, tuned, references=references))
     assert "in one notation 18.75 % before, 6.25 % after, 3.0 times fewer errors" in text
-    few = claim(changed(base[:4], [wrong[0], *references[1:4]], references=references[:4]))
+    few = claim_of(changed(base[:4], [wrong[0], *references[1:4]], references=references[:4]))
     assert "may be chance" in few and "times" not in few
 
 
@@ -90,7 +90,7 @@ def test_notation_alone_is_not_a_gain():
     found = changed(["5-1-5", "The color of ROBIN", "Yes.", "turn it off"], TUNED)
     assert found.as_scored.first.better
     assert found.one_notation.first.value == 0
-    assert "times" not in claim(found)
+    assert "times" not in claim_of(found)
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, build, clips, tm
     assert together == [transcribed(family, [clip])[0] for clip in clips]
     assert together[::-1] == transcribed(family, clips[::-1])
     family.save(tmp_path)
-    loaded = registry.load(tmp_path, offline=True)
+    loaded = registry.load_family(tmp_path, offline=True)
     assert transcribed(loaded, clips) == together
     assert loaded.usage == family.usage
     assert loaded.labels(TEXTS[0]) == family.labels(TEXTS[0])

@@ -63,7 +63,7 @@ def test_saved_in_full_it_needs_no_adapter(kind, build, clips, tmp_path):
     said = transcribed(family, clips)
     family.save(tmp_path)
     assert not list(tmp_path.glob("**/adapter_*"))
-    assert transcribed(registry.load(tmp_path, offline=True), clips) == said
+    assert transcribed(registry.load_family(tmp_path, offline=True), clips) == said
     batch = inputs(family, clips[0])
     family.model.eval()
     torch.testing.assert_close(logits(plain(tmp_path), batch), logits(family.model, batch))
@@ -74,7 +74,9 @@ def test_more_lora_is_trained_on_top_of_it(kind, build, clips, tmp_path):
     family = build(kind, use_lora=True)
     train(family, family.collate([Example("a", family.features(clips[0]), family.labels("so"))]))
     family.save(tmp_path)
-    assert transcribed(registry.load(tmp_path, offline=True), clips) == transcribed(family, clips)
+    assert transcribed(registry.load_family(tmp_path, offline=True), clips) == transcribed(
+        family, clips
+    )
 
 
 def test_what_sees_does_not_train(build):

@@ -204,7 +204,7 @@ def test_the_parts_that_are_named_learn_and_the_others_are_bit_identical(
         parts = {family.part_of(name) for name in changed if "lora_" not in name}
         assert parts <= {"projector"}
     family.save(tmp_path)
-    loaded = registry.load(tmp_path, offline=True)
+    loaded = registry.load_family(tmp_path, offline=True)
     assert transcribed(loaded, clips[:1]) == transcribed(family, clips[:1])
 
 

@@ -184,7 +184,7 @@ def test_a_saved_model_decodes_as_it_was_set(family, clips, tmp_path):
         tiny(language_model="words", language_model_weight=2.0, word_bonus=-1.0, beam_size=5)
     )
     family.save(tmp_path)
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     assert transcribed(loaded, clips) == transcribed(family, clips)
     family.configure_decoding(tiny(language_model="words"))
     assert transcribed(loaded, clips) != transcribed(family, clips)
@@ -194,7 +194,7 @@ def test_a_model_without_a_language_model_cannot_be_set_to_use_one(tmp_path):
     family = registry.build(tiny(), texts=TEXTS, sample_rate=16000, offline=True)
     family.save(tmp_path)
     with pytest.raises(UserError, match="without a language model"):
-        registry.load(tmp_path).configure_decoding(tiny(language_model="words"))
+        registry.load_family(tmp_path).configure_decoding(tiny(language_model="words"))
 
 
 def test_workers_get_no_language_model(family, clips):

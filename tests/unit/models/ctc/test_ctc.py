@@ -129,7 +129,7 @@ def test_a_clip_too_short_to_encode_has_an_empty_transcript(talkative, clips):
 
 def test_a_saved_model_says_the_same(talkative, clips, tmp_path):
     talkative.save(tmp_path)
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     assert transcribed(loaded, clips) == transcribed(talkative, clips)
     for name, tensor in talkative.model.state_dict().items():
         assert torch.equal(tensor, loaded.model.state_dict()[name]), name
@@ -155,7 +155,7 @@ def test_a_checkpoint_with_other_weights_is_refused(damage, family, tmp_path):
         weights["encoder.extra"] = torch.zeros(1)
     save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(UserError, match=damage):
-        registry.load(tmp_path)
+        registry.load_family(tmp_path)
 
 
 def test_an_utterance_with_more_labels_than_frames_is_named(family, clips):
@@ -218,7 +218,7 @@ def test_the_table_of_parameters_counts_them_all(family):
 
 def test_a_directory_that_is_not_a_checkpoint_is_refused(tmp_path):
     with pytest.raises(UserError, match="not a checkpoint"):
-        registry.load(tmp_path)
+        registry.load_family(tmp_path)
 
 
 def test_a_checkpoint_of_ours_can_be_trained_on(talkative, clips, tmp_path):

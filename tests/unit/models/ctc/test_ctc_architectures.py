@@ -206,5 +206,5 @@ def test_an_architecture_that_transformers_maps_needs_no_line_here(
     losses = train(family, family.collate(examples(family, clips, SHORT)), steps=2, rate=1e-3)
     assert losses[-1] < losses[0]
     family.save(tmp_path / "saved")
-    loaded = registry.load(tmp_path / "saved", offline=True)
+    loaded = registry.load_family(tmp_path / "saved", offline=True)
     assert type(loaded.model) is LyreForCTC

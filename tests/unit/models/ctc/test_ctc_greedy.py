@@ -125,7 +125,7 @@ def test_any_blank_and_any_delimiter_of_words_do(pieces, settings, checkpoints, 
     tokenizer.save_pretrained(folder)
     family = build(folder)
     family.save(tmp_path / "saved")
-    family = registry.load(tmp_path / "saved")
+    family = registry.load_family(tmp_path / "saved")
     place = pieces.index
     blank, delimiter = place(pieces[0]), place(settings.get("word_delimiter_token", "|"))
     path = [place("t"), place("e"), place("l"), blank, place("l"), place("l"), delimiter, delimiter]

@@ -60,7 +60,7 @@ def test_it_writes_the_corpus_learns_and_is_what_plain_transformers_loads(
 
     family.save(tmp_path / "ours")
     together = transcribed(family, clips)
-    assert transcribed(registry.load(tmp_path / "ours"), clips) == together
+    assert transcribed(registry.load_family(tmp_path / "ours"), clips) == together
     plain = copy.deepcopy(family.model).merge_and_unload() if lora else family.model
     plain.save_pretrained(tmp_path / "plain")
     model = AutoModelForCTC.from_pretrained(tmp_path / "plain").eval()

@@ -38,7 +38,7 @@ def test_a_checkpoint_trains_decodes_and_comes_back(kind, lora, checkpoints, cli
     together = transcribed(family, clips)
     assert together == [transcribed(family, [clip])[0] for clip in clips]
     family.save(tmp_path)
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     assert transcribed(loaded, clips) == together
     assert loaded.labels(TEXTS[0]) == family.labels(TEXTS[0])
     weights = loaded.model.state_dict()
@@ -184,4 +184,4 @@ def test_an_adapter_with_a_weight_missing_is_refused(checkpoints, tmp_path):
     weights.pop(next(name for name in weights if "lora_B" in name))
     save_file(weights, tmp_path / "adapter_model.safetensors")
     with pytest.raises(UserError, match="1 weights missing"):
-        registry.load(tmp_path)
+        registry.load_family(tmp_path)

@@ -39,7 +39,7 @@ def test_it_learns_comes_back_and_is_what_plain_transformers_loads(architecture,
     family.save(tmp_path)
     kind = "parakeet_ctc" if architecture == "fastconformer" else architecture
     assert AutoConfig.from_pretrained(tmp_path).model_type == kind
-    assert transcribed(registry.load(tmp_path), clips) == together
+    assert transcribed(registry.load_family(tmp_path), clips) == together
     plain = AutoModelForCTC.from_pretrained(tmp_path)
     for name, tensor in family.model.state_dict().items():
         assert torch.equal(tensor, plain.state_dict()[name]), name

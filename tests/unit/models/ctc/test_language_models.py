@@ -150,7 +150,7 @@ def test_a_file_decodes_as_its_words_do_is_kept_in_the_checkpoint_and_described(
     assert transcribed(family, clips) == expected
     family.save(tmp_path / "checkpoint")
     path.unlink()  # the checkpoint has the model itself
-    loaded = registry.load(tmp_path / "checkpoint")
+    loaded = registry.load_family(tmp_path / "checkpoint")
     loaded.configure_decoding(settings)
     assert transcribed(loaded, clips) == expected
     family.configure_decoding(tiny())

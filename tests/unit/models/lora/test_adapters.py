@@ -169,7 +169,7 @@ def test_more_training_keeps_the_matrices_and_says_what_is_not_used(
     again.save(tmp_path / "second")
     shutil.rmtree(tmp_path / "first")  # the base is that of the first
     torch.testing.assert_close(
-        loss_of(registry.load(tmp_path / "second"), batch), loss_of(again, batch)
+        loss_of(registry.load_family(tmp_path / "second"), batch), loss_of(again, batch)
     )
 
 
@@ -218,7 +218,7 @@ def test_an_adapter_knows_the_weights_it_was_trained_on(family, checkpoints, tmp
     save_file({**weights, name: weights[name] + 1}, base / "model.safetensors")
     config = tiny(pretrained=str(tmp_path / "adapter"), use_lora=True)
     for action in (
-        lambda: registry.load(tmp_path / "adapter"),
+        lambda: registry.load_family(tmp_path / "adapter"),
         lambda: registry.check_checkpoint(tmp_path / "adapter"),
         lambda: registry.check_model(config, sample_rate=16000, offline=True),
     ):
@@ -238,11 +238,11 @@ def test_a_base_that_was_moved_is_found_by_a_link(checkpoints, clips, tmp_path):
     base = tmp_path / "hubert_ctc"
     base.rename(tmp_path / "moved")
     with pytest.raises(UserError) as caught:
-        registry.load(tmp_path / "adapter")
+        registry.load_family(tmp_path / "adapter")
     assert caught.value.where == str(tmp_path / "adapter" / "adapter_config.json")
     assert f"ln -s NEW_PLACE {base}" in str(caught.value)
     base.symlink_to(tmp_path / "moved")
-    assert transcribed(registry.load(tmp_path / "adapter"), clips[:1]) == transcribed(
+    assert transcribed(registry.load_family(tmp_path / "adapter"), clips[:1]) == transcribed(
         made, clips[:1]
     )
 

@@ -179,9 +179,9 @@ def test_an_adapter_remembers_that_its_base_was_quantized(
     made.model.get_base_model().config.mynah_quantization = "4bit"
     made.save(tmp_path)
     asked.clear()
-    registry.load(tmp_path)
+    registry.load_family(tmp_path)
     assert asked[0] is not None
-    registry.load(tmp_path, as_trained=False)
+    registry.load_family(tmp_path, as_trained=False)
     assert asked[1] is None
 
 
@@ -194,7 +194,7 @@ def test_without_a_gpu_a_quantized_base_is_loaded_in_full_and_said(
     made.model.get_base_model().config.mynah_quantization = "4bit"
     made.save(tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    registry.load(tmp_path)
+    registry.load_family(tmp_path)
     assert any("runs on float32 ones here" in one for one in said)
 
 
@@ -209,11 +209,11 @@ def test_a_checkpoint_gives_a_quantized_model_what_is_trained_and_no_more():
     model, loaded = made(), made()
     model["base"].requires_grad_(False)
     before = model["base"].weight.clone()
-    weights.take_over(model, loaded)
+    weights.take_weights(model, loaded)
     assert torch.equal(model["lora"].weight, loaded["lora"].weight)
     assert torch.equal(model["base"].weight, before)
     with pytest.raises(RuntimeError, match=r"lora\.bias"):
-        weights.take_over(model, torch.nn.ModuleDict({"base": Linear4bit(3, 3)}))
+        weights.take_weights(model, torch.nn.ModuleDict({"base": Linear4bit(3, 3)}))
 
 
 @pytest.mark.parametrize("family", ["speech_llm", "audio_llm"])
@@ -228,9 +228,9 @@ def test_bitsandbytes_quantizes_what_is_asked(family, checkpoints, has_gpu, tmp_
     written = (tmp_path / "config.json").read_text()
     assert "quantization_config" not in written
     assert json.loads(written)["mynah_quantization"] == "4bit"
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     again = {n for n, m in loaded.model.named_modules() if isinstance(m, bnb.nn.Linear4bit)}
     assert again == quantized
-    full = registry.load(tmp_path, as_trained=False)
+    full = registry.load_family(tmp_path, as_trained=False)
     assert not [m for m in full.model.modules() if isinstance(m, bnb.nn.Linear4bit)]
     full.merge()

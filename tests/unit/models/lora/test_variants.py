@@ -64,7 +64,7 @@ def test_merged_weights_are_those_of_the_paper(family, variant, checkpoints, cli
     for path, base in before.items():
         expected = by_the_papers(base, matrices, path, variant)
         torch.testing.assert_close(merged[path].weight.double(), expected, rtol=1e-4, atol=1e-5)
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     torch.testing.assert_close(loss_of(loaded, batch), loss)
     assert loaded.model.active_peft_config.use_dora == bool(variant.get("lora_use_dora"))
 

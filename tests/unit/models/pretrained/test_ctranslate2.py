@@ -348,7 +348,7 @@ def test_an_adapter_knows_the_folder_that_it_was_trained_on_by_its_weights(copy,
     made.save(tmp_path / "adapter")
     written = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert written["base_model_name_or_path"] == str(copy.resolve())
-    again = registry.load(tmp_path / "adapter", offline=True)
+    again = registry.load_family(tmp_path / "adapter", offline=True)
     assert torch.equal(
         again.model.get_base_model().model.encoder.conv1.weight,
         made.model.get_base_model().model.encoder.conv1.weight,
@@ -359,4 +359,4 @@ def test_an_adapter_knows_the_folder_that_it_was_trained_on_by_its_weights(copy,
     at = data.index(name) + len(name) + 1 + 3 * 4 + 1 + 4
     path.write_bytes(data[:at] + np.float32(1.5).tobytes() + data[at + 4 :])
     with pytest.raises(UserError, match="builds on other weights"):
-        registry.load(tmp_path / "adapter", offline=True)
+        registry.load_family(tmp_path / "adapter", offline=True)

@@ -61,7 +61,7 @@ def test_a_frozen_base_is_held_in_less_and_adapted_in_float32(
             assert torch.equal(parameter, frozen[name]), name
 
     made.save(tmp_path)
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     assert dtypes(loaded.model, trained=False) == {torch.float32, held}
     torch.testing.assert_close(loss_of(loaded, batch), loss_of(made, batch))
     assert transcribed(loaded, clips[:1]) == transcribed(made, clips[:1])
@@ -90,7 +90,7 @@ def test_a_frozen_encoder_alone_is_held_in_less(checkpoints, clips, tmp_path):
     for name, tensor in plain.state_dict().items():
         assert tensor.dtype == torch.float32
         assert torch.equal(tensor, ours[name].float()), name
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     assert transcribed(loaded, clips[:1]) == transcribed(made, clips[:1])
 
 
@@ -133,7 +133,7 @@ def test_a_checkpoint_is_taken_over_bit_for_bit_where_its_base_is_held_in_less(
     made = shifted(build("ctc", checkpoints, use_lora=True, dtype="bfloat16"))
     made.save(tmp_path)
     other = build("ctc", checkpoints, use_lora=True, dtype="bfloat16")
-    weights.take_over(other.model, type(other).load(tmp_path).model)
+    weights.take_weights(other.model, type(other).load(tmp_path).model)
     ours = made.model.state_dict()
     for name, tensor in other.model.state_dict().items():
         if "original_module" not in name:
@@ -168,10 +168,10 @@ def test_an_attention_whose_package_is_missing_is_refused(checkpoints):
 
 def test_a_checkpoint_is_measured_with_the_attention_asked_for(checkpoints, tmp_path):
     build("ctc", checkpoints, use_lora=True).save(tmp_path)
-    loaded = registry.load(tmp_path, attention="eager")
+    loaded = registry.load_family(tmp_path, attention="eager")
     assert loaded.model.get_base_model().hubert.config._attn_implementation == "eager"
     with pytest.raises(UserError, match="no attention called 'flashy'"):
-        registry.load(tmp_path, attention="flashy")
+        registry.load_family(tmp_path, attention="flashy")
 
 
 def test_nothing_is_held_in_less_unasked(checkpoints, tmp_path):

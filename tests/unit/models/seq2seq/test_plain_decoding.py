@@ -123,4 +123,6 @@ def test_an_adapter_keeps_how_its_base_is_used(trained, clips, tmp_path):
     family.save(tmp_path / "adapter")
     written = json.loads((tmp_path / "adapter" / "generation_config.json").read_text())
     assert (written["task"], written["language"], written["num_beams"]) == ("transcribe", "de", 2)
-    assert transcribed(registry.load(tmp_path / "adapter"), clips) == transcribed(family, clips)
+    assert transcribed(registry.load_family(tmp_path / "adapter"), clips) == transcribed(
+        family, clips
+    )

@@ -109,7 +109,7 @@ def test_the_true_length_changes_no_weight_and_is_recorded(build, clips, tmp_pat
     weights = native.model.state_dict()
     assert all(torch.equal(t, weights[n]) for n, t in clip.model.state_dict().items())
     clip.save(tmp_path)
-    assert registry.load(tmp_path).usage.audio_window == "clip"
+    assert registry.load_family(tmp_path).usage.audio_window == "clip"
     assert build(pretrained=str(tmp_path)).usage.audio_window == "clip"
     assert build(pretrained=str(tmp_path), audio_window="native").usage.audio_window == "native"
     WhisperForConditionalGeneration.from_pretrained(tmp_path)
@@ -148,8 +148,8 @@ def test_a_tail_takes_what_room_the_window_has(build, filling):
 def test_a_tail_is_recorded_and_taken_up_again(build, clips, tmp_path):
     family = build(audio_window="clip", audio_tail_seconds=2.0)
     family.save(tmp_path)
-    assert registry.load(tmp_path).usage.audio_tail_seconds == 2.0
-    assert transcribed(registry.load(tmp_path), clips) == transcribed(family, clips)
+    assert registry.load_family(tmp_path).usage.audio_tail_seconds == 2.0
+    assert transcribed(registry.load_family(tmp_path), clips) == transcribed(family, clips)
     again = build(pretrained=str(tmp_path), language="en")
     assert again.usage.audio_tail_seconds == 2.0
     bare = build(pretrained=str(tmp_path), audio_tail_seconds=0.0)
@@ -236,7 +236,7 @@ def test_timestamps_are_written_by_their_rules_and_left_out_of_the_text(
     assert written[0][0] >= first and times == sorted(times)
     assert "<|" not in texts[0]
     family.save(tmp_path)
-    assert transcribed(registry.load(tmp_path), clips[:1]) == texts
+    assert transcribed(registry.load_family(tmp_path), clips[:1]) == texts
     plain = WhisperForConditionalGeneration.from_pretrained(tmp_path)
     assert plain.generation_config.return_timestamps is True
     assert plain.generation_config.language == "en"

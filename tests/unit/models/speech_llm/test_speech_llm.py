@@ -26,7 +26,7 @@ def test_a_model_trained_in_full_comes_back_without_its_bases(
     assert losses == sorted(losses, reverse=True)
     family.model.config.bases = {}  # nothing is looked up there
     family.save(tmp_path)
-    assert transcribed(registry.load(tmp_path), clips) == transcribed(family, clips)
+    assert transcribed(registry.load_family(tmp_path), clips) == transcribed(family, clips)
 
 
 def test_words_and_end_of_text_alone_are_targets(checkpoints, clips):
@@ -115,7 +115,7 @@ def test_a_checkpoint_whose_base_is_gone_names_it(checkpoints, tmp_path):
     family.model.config.bases["language_model"] = ["someone/gone", "0" * 40]
     family.save(tmp_path)
     with pytest.raises(UserError) as caught:
-        registry.load(tmp_path, offline=True)
+        registry.load_family(tmp_path, offline=True)
     assert "hf download someone/gone --revision" in str(caught.value)
 
 
@@ -127,7 +127,7 @@ def test_a_checkpoint_with_a_projector_weight_missing_is_refused(checkpoints, tm
     del weights["layers.2.bias"]
     save_file(weights, tmp_path / "projector.safetensors")
     with pytest.raises(UserError, match="missing"):
-        registry.load(tmp_path)
+        registry.load_family(tmp_path)
 
 
 def test_training_continues_from_a_checkpoint_of_ours(checkpoints, clips, tmp_path):
@@ -183,7 +183,7 @@ def test_a_whisper_may_encode_every_clip_in_its_window(checkpoints, clips, tmp_p
         full = plain(theirs).last_hidden_state
     torch.testing.assert_close(ours, full, rtol=1e-4, atol=1e-4)
     native.save(tmp_path)
-    assert registry.load(tmp_path).output_length(16000) == 1500
+    assert registry.load_family(tmp_path).output_length(16000) == 1500
 
 
 def test_what_a_model_is_never_given_is_refused(checkpoints):

@@ -77,7 +77,7 @@ def test_an_encoder_that_learns_comes_back(encoder, how, checkpoints, clips, tmp
     assert changed
     assert all(".lora_" in name for name in changed) == (how == "lora")
     family.save(tmp_path)
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     assert transcribed(loaded, clips) == transcribed(family, clips)
     assert loaded.parameter_table() == family.parameter_table()
 
@@ -113,7 +113,7 @@ def test_a_recognizer_of_our_own_lends_its_encoder(settings, checkpoints, clips,
     torch.testing.assert_close(encoded, ours)
     family.save(tmp_path / "full")
     bases.check_bases(tmp_path / "full", offline=True)
-    assert transcribed(registry.load(tmp_path / "full"), clips) == transcribed(family, clips)
+    assert transcribed(registry.load_family(tmp_path / "full"), clips) == transcribed(family, clips)
 
 
 def test_a_whisper_adapted_by_us_lends_its_encoder_too(checkpoints, clips, tmp_path):

@@ -65,7 +65,7 @@ def test_any_language_model_says_the_same_after_loading_and_in_any_batch(
     assert any(together)
     assert together == [transcribed(family, [clip])[0] for clip in clips]
     family.save(tmp_path)
-    assert transcribed(registry.load(tmp_path), clips) == together
+    assert transcribed(registry.load_family(tmp_path), clips) == together
 
 
 @pytest.mark.parametrize("decoder", LANGUAGE_MODELS)
@@ -149,7 +149,7 @@ def test_of_new_tokens_exactly_the_new_rows_are_trained(
         p.numel() for n, p in family.model.language_model.named_parameters() if ".lora_" in n
     )
     family.save(tmp_path)
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     assert transcribed(loaded, clips) == transcribed(family, clips)
     assert loaded.labels("<laughter>") == family.labels("<laughter>")
     for name, tensor in loaded.model.new_tokens.state_dict().items():
@@ -167,7 +167,7 @@ def test_a_checkpoint_without_its_new_rows_is_refused(checkpoints, tmp_path):
     build(checkpoints, use_lora=True, new_tokens=["<laughter>"]).save(tmp_path)
     (tmp_path / "new_tokens.safetensors").unlink()
     with pytest.raises(UserError, match="missing"):
-        registry.load(tmp_path)
+        registry.load_family(tmp_path)
 
 
 def test_a_language_model_trained_in_full_has_its_new_rows_itself(checkpoints, clips, tmp_path):

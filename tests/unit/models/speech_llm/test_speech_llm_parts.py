@@ -84,7 +84,7 @@ def test_each_part_learns_as_the_settings_say_and_what_is_frozen_stays_bit_for_b
         ("language_model", "full"): "language_model",
     }
     assert folders == {names[one] for one in parts_of.items() if one in names}
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     assert loaded.parameter_table() == family.parameter_table()
     for name, tensor in loaded.model.state_dict().items():
         assert torch.equal(tensor, family.model.state_dict()[name])
@@ -165,7 +165,7 @@ def test_a_training_continues_with_other_parts_from_what_it_knows(checkpoints, c
         assert trained(family) == learns
         assert transcribed(family, clips) == before
     family.save(tmp_path / "last")
-    assert transcribed(registry.load(tmp_path / "last"), clips) == before
+    assert transcribed(registry.load_family(tmp_path / "last"), clips) == before
 
 
 def test_a_training_in_which_nothing_would_learn_does_not_start(checkpoints, tmp_path):
@@ -244,7 +244,7 @@ def test_a_ctc_head_comes_back_with_its_tokenizer(tokenizer, checkpoints, clips,
     batch = family.collate(examples(family, clips))
     train(family, batch)
     family.save(tmp_path)
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     assert loaded.labels(TEXTS[0]).ctc == family.labels(TEXTS[0]).ctc
     with torch.no_grad():
         own = family.loss(family.model, batch)
@@ -255,7 +255,7 @@ def test_a_ctc_head_comes_back_with_its_tokenizer(tokenizer, checkpoints, clips,
     assert torch.equal(again.model.ctc_head.weight, family.model.ctc_head.weight)
     (tmp_path / "ctc_head.safetensors").unlink()
     with pytest.raises(UserError, match="missing"):
-        registry.load(tmp_path)
+        registry.load_family(tmp_path)
 
 
 def test_a_ctc_head_may_come_later(checkpoints, clips, tmp_path):

@@ -146,7 +146,7 @@ def test_plain_transformers_loads_a_checkpoint_and_says_the_same(talkative, clip
 
 def test_a_saved_model_says_the_same(talkative, clips, tmp_path):
     talkative.save(tmp_path)
-    loaded = registry.load(tmp_path)
+    loaded = registry.load_family(tmp_path)
     assert type(loaded) is type(talkative)
     assert transcribed(loaded, clips) == transcribed(talkative, clips)
     weights = loaded.model.state_dict()
@@ -164,7 +164,7 @@ def test_a_checkpoint_with_other_weights_is_refused(damage, family, tmp_path):
         weights["joint.extra"] = torch.zeros(1)
     save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(UserError, match=damage):
-        registry.load(tmp_path)
+        registry.load_family(tmp_path)
 
 
 def test_decoding_leaves_the_model_in_training_mode_and_without_gradients(family, clips):
