@@ -14,7 +14,7 @@ from mynah.checkpoints.commit import clean, copy_to_model_directory, intact_chec
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-from mynah.checkpoints.commit import commit, publish, retain
+from mynah.checkpoints.commit import commit, copy_to_model_directory, retain
 
 model, fatal, action = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 operations = 0
@@ -34,7 +34,7 @@ fsync = os.fsync
 os.fsync = lambda descriptor: (operation(), fsync(descriptor))
 sys.addaudithook(audit)
 if action == "publish":
-    publish(model / "checkpoint-2", model)
+    copy_to_model_directory(model / "checkpoint-2", model)
 else:
     with commit(model / f"checkpoint-{action}") as staging:
         (staging / "model.safetensors").write_text("new weights")

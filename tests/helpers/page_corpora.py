@@ -70,6 +70,11 @@ def lay_out(folder: Path) -> Path:
     _tars(folder / "shards")
     _long_recordings(folder / "lectures")
     _long_recordings(folder / "subtitled", subtitles=True)
+    (folder / "minutes.txt").write_text(
+        "good morning to you\none two three\n" * 20, encoding="utf-8"
+    )
+    (folder / "mails.txt").write_text("Turn the light on\n" * 20, encoding="utf-8")
+    (folder / "names.txt").write_text("morning\nthe light\n", encoding="utf-8")
     _write(folder / "call.wav", "abc cab", 2)
     _write(folder / "musan" / "noise" / "hum.wav", "mmm", 3)
     return folder

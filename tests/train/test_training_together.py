@@ -28,7 +28,7 @@ class LengthFamily(TinyFamily):
         longest = max(len(clip.audio) for clip in clips)
         return [Transcript(f"{len(clip.audio)} of {longest}") for clip in clips]
 
-distributed.start(on_cpu=True)
+distributed.start_ranks(on_cpu=True)
 """
 
 

@@ -156,8 +156,8 @@ def test_the_probability_of_a_word_is_that_of_its_tokens_likeliest_frames():
 def test_aligned_words_have_the_probability_of_their_labels():
     audio, _ = speech("call", 0.2, "anna")
     family = ToneFamily()
-    sure = word_times.aligned(family, audio, "call anna")
-    wrong = word_times.aligned(family, audio, "call anne")
+    sure = word_times.aligned_words(family, audio, "call anna")
+    wrong = word_times.aligned_words(family, audio, "call anne")
     assert sure[0].log_probability == pytest.approx(wrong[0].log_probability)
     assert wrong[1].log_probability < sure[1].log_probability <= 0
 
@@ -168,12 +168,12 @@ def test_times_have_confidences_where_the_model_was_calibrated():
 
         def word_times(self, clips, transcripts):
             pairs = zip(clips, transcripts, strict=True)
-            return [word_times.aligned(self, clip.audio, one.text) for clip, one in pairs]
+            return [word_times.aligned_words(self, clip.audio, one.text) for clip, one in pairs]
 
     audio, _ = speech("call", 0.2, "anna")
     family, clip = Timed(), Clip(audio)
     transcript = Transcript("call anna")
-    scores = [one.log_probability for one in word_times.aligned(family, audio, "call anna")]
+    scores = [one.log_probability for one in word_times.aligned_words(family, audio, "call anna")]
     (plain,) = word_times.timed(family, [clip], [transcript])
     assert [word.confidence for word in plain] == [None, None]
     (timed,) = word_times.timed(family, [clip], [transcript], None, Calibration(2.0, 0.5, 99))

@@ -20,7 +20,7 @@ from mynah.models.transcript import Clip, Transcript
 
 def test_a_ctc_model_places_each_word_where_its_letters_are():
     audio, words = speech(0.5, "call anna now", 1.0, "ten minutes", 0.3)
-    made = word_times.aligned(ToneFamily(), audio, "call anna now ten minutes")
+    made = word_times.aligned_words(ToneFamily(), audio, "call anna now ten minutes")
     assert [word.text for word in made] == [word for word, _ in words]
     # A frame is 0.04 s.
     assert [word.start_seconds for word in made] == pytest.approx([at for _, at in words], abs=0.05)
@@ -30,14 +30,14 @@ def test_a_ctc_model_places_each_word_where_its_letters_are():
 
 def test_a_word_that_the_labels_cannot_write_is_where_the_one_before_ends():
     audio, _ = speech("call", 0.2, "anna")
-    made = word_times.aligned(ToneFamily(), audio, "call 7 anna")
+    made = word_times.aligned_words(ToneFamily(), audio, "call 7 anna")
     assert [word.text for word in made] == ["call", "7", "anna"]
     assert made[1].start_seconds == made[1].end_seconds == made[0].end_seconds
 
 
 def test_words_that_do_not_fit_into_the_sound_have_no_times():
     audio, _ = speech("a")
-    assert word_times.aligned(ToneFamily(), audio, "call anna now " * 9) is None
+    assert word_times.aligned_words(ToneFamily(), audio, "call anna now " * 9) is None
 
 
 @pytest.mark.parametrize("seed", range(4))

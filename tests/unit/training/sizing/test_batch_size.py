@@ -95,7 +95,7 @@ def gpu(monkeypatch):
 
     released = []
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Properties())
-    monkeypatch.setattr(batch_size.memory, "release", released.append)
+    monkeypatch.setattr(batch_size.memory, "release_unused", released.append)
     return released
 
 
