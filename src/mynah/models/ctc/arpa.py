@@ -18,7 +18,7 @@ from mynah.errors import UserError
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 LOG_ZERO = -99.0  # the logarithm of a probability that is never asked for: that of ``<s>``
 _COUNT = re.compile(r"ngram (\d+) ?= ?(\d+)$")
-_FIX = "Use another checkpoint, or copy this one again from where it is intact."
+_FIX = "Copy the file again from where it is intact; of a checkpoint, or use another one."
 
 Context = tuple[str, ...]
 
