@@ -146,6 +146,12 @@ def typed(command: PageCommand) -> list[str]:
     return shlex.split(script.replace("{root}/", "").replace("{args}", typed_behind))
 
 
+def starts_from_an_adapter(command: PageCommand) -> bool:
+    """Whether it, or what is typed before it, makes another model of one with LoRA."""
+    before = AFTER.get(command.text, "")
+    return "--to lora" in command.text or ("--to" in before and "outputs/model" in before)
+
+
 def is_of_the_guide(command: PageCommand) -> bool:
     """Whether tests/cli/test_guide_trainings.py runs the same words."""
     return tuple(typed(command)) in GUIDE
@@ -220,7 +226,7 @@ def test_a_command_of_a_page_runs(command, workplace, monkeypatch):
         model = "speech LLM"
     elif "encoder_model_name=outputs" in command.text:
         model = "calls"
-    elif "--to" in AFTER.get(command.text, "") and "outputs/model" in AFTER[command.text]:
+    elif starts_from_an_adapter(command):
         model = "adapted"
     long_recordings = command.page == "segmentation.md" or command.program == "data segment"
     renamed = {"calls": "lectures"} if long_recordings else {}

@@ -58,7 +58,9 @@ def install_models(hub_cache: Path) -> None:
 
 def lay_out(folder: Path) -> Path:
     """Write the corpora under a folder, each under the name that the pages give it."""
-    for name in ("calls", "recordings", "my_recordings", "my_voice"):
+    for name in (
+        "calls", "recordings", "my_recordings", "my_voice", "train_clean_5", "fsdd_george",
+    ):  # fmt: skip
         _folder(folder / name, TEXTS)
     _folder(folder / "ukrainian", UKRAINIAN)
     _shards_for_streaming(folder / "corpus")
