@@ -21,12 +21,15 @@ _REPORTED = (
     "numpy", "rapidfuzz", "hydra-core",
 )  # fmt: skip
 
-# Of what a training runs through: the lowest and the newest version that it is tested with.
+# Of what a command runs through: the lowest and the newest version that it is tested with. Of
+# hydra-core and omegaconf mynah.config.hydra needs inner modules too.
 TESTED = {
     "transformers": ("5.23", "5.24"),
     "peft": ("0.21", "0.21"),
     "accelerate": ("1.15", "1.15"),
     "datasets": ("5.2", "5.2"),
+    "hydra-core": ("1.3", "1.3"),
+    "omegaconf": ("2.3", "2.3"),
 }
 
 
