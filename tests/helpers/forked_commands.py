@@ -57,6 +57,10 @@ def environment(**more: str) -> dict[str, str]:
     return inherited | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | more
 
 
+# What a command has that is given nothing more.
+_INHERITED = environment()
+
+
 def run(
     words: list[str], folder: Path, environment: dict[str, str], timeout: int = 500
 ) -> subprocess.CompletedProcess[str]:
@@ -143,7 +147,7 @@ class _Forker:
     """The process that is forked for each command.
 
     Args:
-        environment: Its own, and that of the first command.
+        environment: Its own.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -205,7 +209,8 @@ def _forker_for(words: list[str], environment: Mapping[str, str]) -> _Forker | N
         return None
     with _one_at_a_time:
         if not _forkers:
-            _forkers.append(_Forker(environment))
+            # Not the first command's: the folders on its path do not outlive its test.
+            _forkers.append(_Forker(_INHERITED))
     return _forkers[0] if _forkers[0].may_run(environment) else None
 
 
