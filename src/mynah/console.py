@@ -13,20 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol, TextIO, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 
-from rich.cells import cell_len
-from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:  # rich is imported when something is printed
+    from rich.console import Console, RenderableType
+    from rich.table import Table
 
 _LOG = logging.getLogger("mynah")
 _LOG.addHandler(logging.NullHandler())  # else logging prints warnings a second time
@@ -90,18 +82,15 @@ class _Screen:
 
 # Of several processes that train one model, the first prints.
 _screen = _Screen()
-_console = Console(
-    file=cast(TextIO, _screen),
-    highlight=False,
-    soft_wrap=True,
-    quiet=os.environ.get("RANK", "").strip("0 ").isdecimal(),
-    width=80 if os.environ.get("COLUMNS") == "0" else None,  # some shells' way to say: not known
-)
+_is_quiet = os.environ.get("RANK", "").strip("0 ").isdecimal()
 
 
 def hush(quiet: bool) -> None:
     """Say nothing on the screen from now on, or speak again."""
-    _console.quiet = quiet
+    global _is_quiet
+    _is_quiet = quiet
+    if console.cache_info().currsize:
+        console().quiet = quiet
 
 
 def unread() -> OSError | None:
@@ -117,9 +106,18 @@ def use_stderr(wanted: bool = True) -> None:
     _screen.is_error = wanted
 
 
+@cache
 def console() -> Console:
     """The console that everything is printed to."""
-    return _console
+    from rich.console import Console
+
+    return Console(
+        file=cast(TextIO, _screen),
+        highlight=False,
+        soft_wrap=True,
+        quiet=_is_quiet,
+        width=80 if os.environ.get("COLUMNS") == "0" else None,  # some shells' way: not known
+    )
 
 
 def visible(text: str) -> str:
@@ -140,7 +138,7 @@ def fill(text: str, indent: str = "", *, most: int = 1000) -> list[str]:
     """
     return textwrap.wrap(
         text,
-        max(min(_console.width, most), _LEAST_WIDTH),
+        max(min(console().width, most), _LEAST_WIDTH),
         initial_indent=indent,
         subsequent_indent=f"{indent}  " if indent else "",
         break_long_words=False,
@@ -151,7 +149,7 @@ def fill(text: str, indent: str = "", *, most: int = 1000) -> list[str]:
 def say(text: str = "") -> None:
     """Print one line, and log it; here as everywhere, control characters are made visible."""
     text = visible(text)
-    _console.print(text, markup=False)
+    console().print(text, markup=False)
     if text.strip():
         _LOG.info(text)
 
@@ -159,21 +157,26 @@ def say(text: str = "") -> None:
 def notice(text: str) -> None:
     """Print something the user should know that stops nothing."""
     text = visible(text)
-    _console.print(f"note: {text}", style="yellow", markup=False)
+    console().print(f"note: {text}", style="yellow", markup=False)
     _LOG.warning(text)
 
 
 def error(text: str) -> None:
     """Print an error message on standard error."""
+    from rich.console import Console
+
     text = visible(text)
     Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"error: {text}", style="bold red" if _console.is_terminal else "", markup=False
+        f"error: {text}", style="bold red" if console().is_terminal else "", markup=False
     )
     _LOG.error(text)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; the first column is left-aligned, the others right-aligned."""
+    from rich.table import Table
+    from rich.text import Text
+
     title, rows = visible(title), [[visible(cell) for cell in row] for row in rows]
     made = Table()
     for position, column in enumerate(columns):
@@ -181,7 +184,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))  # brackets are not markup
     if title:
-        _console.print(Text(title, style="bold"))
+        console().print(Text(title, style="bold"))
         _LOG.info(title)
     print_table(made)
     for row in [columns, *rows]:
@@ -194,6 +197,8 @@ def print_table(made: Table) -> None:
     Columns are narrowed down to their longest word, those that were asked not to wrap not at all.
     Where even that is too wide, each row becomes a list of ``column: cell``.
     """
+    from rich.cells import cell_len
+
     cells = [[_plain(column.header), *map(_plain, column.cells)] for column in made.columns]
     widths = [max(map(cell_len, "\n".join(column).split("\n"))) for column in cells]
     least = [
@@ -201,8 +206,8 @@ def print_table(made: Table) -> None:
         for column, texts, width in zip(made.columns, cells, widths, strict=True)
     ]
     # What the frame and the space between columns take: all that stays beside the cells.
-    unbounded = _console.options.update(width=sum(widths) + 100 * (len(widths) + 1))
-    room = _console.width - (_console.measure(made, options=unbounded).maximum - sum(widths))
+    unbounded = console().options.update(width=sum(widths) + 100 * (len(widths) + 1))
+    room = console().width - (console().measure(made, options=unbounded).maximum - sum(widths))
     if sum(least) > room:
         return _print_as_list(cells)
     while sum(widths) > room:
@@ -211,12 +216,14 @@ def print_table(made: Table) -> None:
         widths[widest] -= 1
     for column, width in zip(made.columns, widths, strict=True):
         column.width = width
-    _console.print(made)
+    console().print(made)
     return None
 
 
 def _print_as_list(cells: Sequence[Sequence[str]]) -> None:
     """Rows as lines of ``column: cell``, the columns' cells given with their headers."""
+    from rich.text import Text
+
     headers, *rows = zip(*cells, strict=True)
     for row in rows:
         indent = ""
@@ -225,12 +232,14 @@ def _print_as_list(cells: Sequence[Sequence[str]]) -> None:
             if not cell.strip():
                 continue
             for line in fill(said, indent):
-                _console.print(Text(line))
+                console().print(Text(line))
             indent = "  "
 
 
 def _plain(cell: RenderableType) -> str:
     """A cell's text."""
+    from rich.text import Text
+
     return cell.plain if isinstance(cell, Text) else str(cell)
 
 
@@ -249,18 +258,20 @@ def progress(description: str, total: int | None, unit: str = "") -> Iterator[Ad
         total: How many units there are, or None where that is not known.
         unit: What is counted, as ``"utterances"``.
     """
-    if _console.is_terminal:
+    if console().is_terminal:
+        from rich import progress as bars
+
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn(unit),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn(unit),
+            bars.TextColumn("{task.fields[rate]}"),
+            bars.TimeElapsedColumn(),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[note]}"),
         )
-        with Progress(*columns, console=_console, transient=True) as bar:
+        with bars.Progress(*columns, console=console(), transient=True) as bar:
             task = bar.add_task(description, total=total, note="", rate="")
             started = time.monotonic()
 

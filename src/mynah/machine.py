@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -111,15 +109,19 @@ def _minor(version: str) -> tuple[int, ...]:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a result; imports none of them."""
+    import platform
+
     return {"python": platform.python_version(), **package_versions(_REPORTED)}
 
 
 def package_versions(names: Sequence[str]) -> dict[str, str]:
     """Versions of the packages that are installed, of those named; none is imported."""
+    from importlib import metadata
+
     found = {}
     for name in names:
         try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
             continue
     return found

@@ -16,7 +16,7 @@ from page_commands import REPOSITORY, commands
 from mynah.cli.main import COMMANDS
 from mynah.cli.sweep_data import swept
 from mynah.config.hydra.compose import compose
-from mynah.config.plugins.registry import _entry_points
+from mynah.config.plugins.registry import installed_plugins
 
 PARSED = (
     "data download", "data segment", "export", "lm", "tune-beam", "average", "merge", "adapt-scale",
@@ -60,9 +60,9 @@ def plugins(tmp_path, monkeypatch):
     page = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
     plugin_packages.install_page(site, page)
     monkeypatch.syspath_prepend(site)
-    _entry_points.cache_clear()
+    installed_plugins.cache_clear()
     yield
-    _entry_points.cache_clear()
+    installed_plugins.cache_clear()
 
 
 def composed(arguments: list[str]) -> None:

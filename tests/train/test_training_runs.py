@@ -171,7 +171,7 @@ def test_training_leaves_the_signal_handlers_as_they_were(tmp_path):
 
 def test_on_a_terminal_a_bar_is_shown_and_an_evaluation_may_show_its_own(tmp_path, monkeypatch):
     terminal = Console(file=io.StringIO(), force_terminal=True, width=120, highlight=False)
-    monkeypatch.setattr(console, "_console", terminal)
+    monkeypatch.setattr(console, "console", lambda: terminal)
 
     def evaluate(step):
         with console.progress("decoding", total=2) as advance:

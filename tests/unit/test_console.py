@@ -103,7 +103,7 @@ def closed_pipe():
 @pytest.mark.skipif(not FULL.exists(), reason="there is no full device")
 @pytest.mark.parametrize("screen", [closed_pipe, lambda: FULL.open("w"), lambda: None])
 def test_a_screen_that_is_gone_ends_nothing_and_the_log_goes_on(monkeypatch, caplog, screen):
-    monkeypatch.setattr(console._console, "_file", console._Screen())
+    monkeypatch.setattr(console.console(), "_file", console._Screen())
     caplog.set_level(logging.INFO, logger="mynah")
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", screen())
@@ -123,7 +123,7 @@ def test_a_screen_that_is_gone_ends_nothing_and_the_log_goes_on(monkeypatch, cap
 def test_a_table_that_a_full_disk_does_not_take_is_not_said_to_be_done(
     monkeypatch, capfd, screen, status
 ):
-    monkeypatch.setattr(console._console, "_file", gone := console._Screen())
+    monkeypatch.setattr(console.console(), "_file", gone := console._Screen())
     monkeypatch.setattr(console, "_screen", gone)
     monkeypatch.setattr(logging.getLogger("mynah"), "handlers", [])
     with monkeypatch.context() as patch:

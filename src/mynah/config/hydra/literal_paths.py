@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from mynah.config.settings import all_sections, all_settings
 
@@ -58,11 +57,13 @@ def literal_places() -> Iterator[None]:
 
     source: Any = vars(loader)["ConfigSourceInfo"]
     paths = _Instead(os.path, abspath=lambda path: literal(os.path.abspath(path)))  # noqa: PTH100
-    with (
-        mock.patch.object(loader, "os", _Instead(os, getcwd=lambda: literal(str(Path.cwd())))),
-        mock.patch.object(
-            loader, "ConfigSourceInfo", lambda path, **more: source(path=literal(path), **more)
-        ),
-        mock.patch.object(utils, "os", _Instead(os, path=paths)),
-    ):
+    instead: list[tuple[Any, str, Any]] = [
+        (loader, "os", _Instead(os, getcwd=lambda: literal(str(Path.cwd())))),
+        (loader, "ConfigSourceInfo", lambda path, **more: source(path=literal(path), **more)),
+        (utils, "os", _Instead(os, path=paths)),
+    ]
+    with ExitStack() as restored:
+        for module, name, value in instead:
+            restored.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, value)
         yield

@@ -15,15 +15,17 @@ import contextlib
 import dataclasses
 import functools
 import importlib
-import importlib.metadata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mynah.errors import UserError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUPS = (
     "mynah.sources",
@@ -182,15 +184,28 @@ class Registry(Generic[_T]):
         )
 
 
-@functools.cache
 def _entry_points(group: str) -> tuple[Plugin, ...]:
     """The entry points of a group, in the order of their distributions' names."""
+    return installed_plugins().get(group, ())
+
+
+@functools.cache
+def installed_plugins() -> dict[str, tuple[Plugin, ...]]:
+    """All entry points of Mynah's groups, by group; each distribution's metadata is read once."""
+    from importlib import metadata
+
+    found = metadata.entry_points()
+    return {group: tuple(_plugins(found.select(group=group))) for group in GROUPS}
+
+
+def _plugins(entries: Iterable[EntryPoint]) -> list[Plugin]:
+    """In the order of their distributions' names."""
     found = []
-    for entry in importlib.metadata.entry_points(group=group):
+    for entry in entries:
         held = entry.dist
         about = f"{held.name} {held.version}" if held is not None else "an unknown package"
         found.append(Plugin(entry.name, entry.value, about))
-    return tuple(sorted(found, key=lambda plugin: (plugin.distribution, plugin.name)))
+    return sorted(found, key=lambda plugin: (plugin.distribution, plugin.name))
 
 
 def _imported(value: str) -> _T:  # type: ignore[type-var]

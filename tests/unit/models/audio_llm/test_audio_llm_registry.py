@@ -43,12 +43,12 @@ def installed(tmp_path, monkeypatch):
         points = dict.fromkeys(named.values(), f"{module}:ARCHITECTURE")
         plugin_packages.install(tmp_path / "site", module, source, {"mynah.audio_llms": points})
         monkeypatch.syspath_prepend(tmp_path / "site")
-        plugins._entry_points.cache_clear()
+        plugins.installed_plugins.cache_clear()
         model_families._say_what_is_not_used.cache_clear()
         return module
 
     yield install
-    plugins._entry_points.cache_clear()
+    plugins.installed_plugins.cache_clear()
     model_families._say_what_is_not_used.cache_clear()
 
 
