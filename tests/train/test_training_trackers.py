@@ -12,7 +12,7 @@ from transformers.integrations import integration_utils
 
 from mynah.config.derived import with_derived
 from mynah.config.schema import Config
-from mynah.training.trackers import log_directory
+from mynah.runs.directory import log_directory
 
 
 class Server(TrainerCallback):

@@ -162,6 +162,14 @@ def model_directory_of(run_directory: Path) -> Path:
     return Path(written) if isinstance(written, str) else own
 
 
+def log_directory(output_directory: Path) -> Path:
+    """Where what a training notes as it runs is written: its run's directory, which holds
+    ``model/``; or the output directory itself where that was chosen elsewhere, for it may have
+    neighbours."""
+    run = output_directory.parent
+    return run if output_directory.name == MODEL else output_directory
+
+
 def run_directory_of(checkpoint: Path, outputs: Path) -> Path | None:
     """The directory of the run that wrote a checkpoint, so that resuming continues in it.
 

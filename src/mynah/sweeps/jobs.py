@@ -17,7 +17,7 @@ from mynah.sweeps.scores import Score
 JOB = "job.json"  # written by the sweep into a job's directory
 LOG = "job.log"  # everything that the job printed
 
-Status = Literal["done", "done before", "failed", "killed", "interrupted", "not run"]
+Status = Literal["done", "done before", "pruned", "failed", "killed", "interrupted", "not run"]
 
 _SLUG = 60  # characters of a directory's name, before its hash
 
@@ -59,17 +59,26 @@ class Outcome:
         status: How it ended.
         seconds: Time it ran, over all attempts.
         exit_status: Of its process; negative: the signal that killed it; None: not run.
-        score: What the first evaluation split came to; None: not measured.
+        score: What the first evaluation split came to, of a pruned job at its last evaluation;
+            None: not measured.
+        pruned_at: The step of the evaluation that pruned it; None: it was not.
     """
 
     status: Status
     seconds: float = 0.0
     exit_status: int | None = None
     score: Score | None = None
+    pruned_at: int | None = None
 
     @property
     def well(self) -> bool:
+        """Whether it came to its end."""
         return self.status in ("done", "done before")
+
+    @property
+    def went_wrong(self) -> bool:
+        """Whether it neither came to its end nor was stopped by a search."""
+        return not self.well and self.status != "pruned"
 
 
 def short_label(overrides: Mapping[str, str]) -> str:
@@ -124,8 +133,9 @@ def make_jobs(
         pairs = (text.partition("=") for text in own if text not in shared)
         swept = {key.lstrip("+"): value for key, _, value in pairs}
         identity = json.loads(json.dumps(tree, default=str))
-        # Where results are written, and a resumption, are not what is learned.
+        # Where results are written, a resumption, and what searches are not what is learned.
         identity.get("training", {}).pop("output_dir", None)
+        identity.pop("sweep", None)
         name = "-".join(filter(None, [slug(short_label(swept)), job_digest(identity)]))
         jobs.append(
             SweepJob(first_number + position, tuple(own), swept, tree, sweep_directory / name)

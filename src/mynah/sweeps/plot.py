@@ -99,7 +99,9 @@ def _job(row: TableRow, x: Scale, y: float) -> Markup:
 
 def _measured(row: TableRow, metric: MetricName) -> bool:
     score = row.outcome.score
-    return score is not None and score.metric == metric and not math.isnan(score.value)
+    if score is None or row.outcome.status == "pruned":
+        return False
+    return score.metric == metric and not math.isnan(score.value)
 
 
 def _scores(group: SeedGroup, metric: MetricName) -> list[Score]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from rich.text import Text
 
@@ -42,62 +42,115 @@ class _Running:
     slot: int
     before: float  # seconds of earlier attempts
     shown: float = 0.0
+    stop_sent: float | None = None
+
+
+class JobSource(Protocol):
+    """Where the jobs of a sweep come from, and who is to know how they end."""
+
+    def next_job(self) -> tuple[SweepJob, str] | None:
+        """A job to start, and its place among the others, as ``[2/6]``; None: not now."""
+
+    def is_to_stop(self, job: SweepJob) -> bool:
+        """Whether a running job is to save its checkpoint and end: it is pruned then."""
+
+    def ended(self, job: SweepJob, outcome: Outcome) -> None:
+        """Called once a job that was started has ended."""
+
+
+class GridJobs:
+    """The jobs of a grid, one after the other, each to its end.
+
+    Args:
+        jobs: What to run, in order.
+        outcomes: By job number; written here as jobs end.
+    """
+
+    def __init__(self, jobs: Sequence[SweepJob], outcomes: dict[int, Outcome]) -> None:
+        self._total = len(jobs)
+        self._waiting = list(jobs)
+        self._outcomes = outcomes
+
+    def next_job(self) -> tuple[SweepJob, str] | None:
+        """The next one, where one is left."""
+        if not self._waiting:
+            return None
+        job = self._waiting.pop(0)
+        return job, f"[{self._total - len(self._waiting)}/{self._total}]"
+
+    def is_to_stop(self, job: SweepJob) -> bool:
+        """No job of a grid is."""
+        return False
+
+    def ended(self, job: SweepJob, outcome: Outcome) -> None:
+        """Note what became of it."""
+        self._outcomes[job.number] = outcome
 
 
 def run_jobs(
-    jobs: Sequence[SweepJob],
+    source: JobSource,
     command: Callable[[SweepJob], list[str]],
     *,
     at_once: int = 1,
     devices: Sequence[str] | None = None,
     hold: int | None = None,
-    outcomes: dict[int, Outcome],
 ) -> bool:
-    """Run jobs until all have ended, and fill in what became of each.
+    """Run jobs until there is none left, and all have ended.
 
     Args:
-        jobs: What to run, in order.
+        source: Gives the jobs, in order; none at a moment when none runs: there are no more.
         command: The command line of a job.
         at_once: How many run at the same time.
         devices: Values for ``CUDA_VISIBLE_DEVICES``; the jobs that run at the same time
             share them out. None: every job sees all devices.
         hold: A file descriptor that every job keeps open (the sweep's lock).
-        outcomes: By job number; written here as jobs end.
 
     Returns:
         Whether all were run. False: the user stopped the sweep; the jobs that ran were
         interrupted and have ended.
     """
-    waiting = list(jobs)
     running: list[_Running] = []
     slots = list(range(at_once))
-    total = len(jobs)
     with _interrupts() as interrupts, _status_line() as show:
         try:
-            while waiting or running:
-                while waiting and slots and not interrupts:
-                    job = waiting.pop(0)
-                    place = f"[{total - len(waiting)}/{total}]"
+            while True:
+                while slots and not interrupts and (found := source.next_job()):
+                    job, place = found
                     running.append(
                         _start(job, command(job), place, slots.pop(0), at_once, devices, hold)
                     )
+                if not running and not interrupts:
+                    return True
                 for one in list(running):
                     if one.process.poll() is None:
+                        _prune_where_asked(one, source)
                         show(one)
                         continue
                     running.remove(one)
                     slots.append(one.slot)
-                    outcomes[one.job.number] = _finish(one)
+                    source.ended(one.job, _finish(one))
                 if interrupts:
                     _stop(running, interrupts)
-                    outcomes |= {one.job.number: _finish(one, interrupted=True) for one in running}
+                    for one in running:
+                        source.ended(one.job, _finish(one, interrupted=True))
                     return False
                 if running:
                     time.sleep(_POLL_SECONDS)
         except UserError:  # a job that cannot be started leaves none behind that nobody watches
             _stop(running, interrupts)
             raise
-    return True
+
+
+def _prune_where_asked(one: _Running, source: JobSource) -> None:
+    """Interrupt a job that is to stop, once; one that does not save in time is killed."""
+    if one.stop_sent is None:
+        if source.is_to_stop(one.job):
+            one.stop_sent = time.monotonic()
+            with suppress(ProcessLookupError):
+                one.process.send_signal(signal.SIGINT)
+    elif time.monotonic() - one.stop_sent > _INTERRUPT_SECONDS:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(one.process.pid, signal.SIGKILL)
 
 
 def last_lines(log: Path, count: int) -> list[str]:
@@ -181,7 +234,9 @@ def _finish(one: _Running, interrupted: bool = False) -> Outcome:
     exit_status = one.process.wait()
     one.log.close()
     seconds = one.before + time.monotonic() - one.started
-    if exit_status == 0:
+    if one.stop_sent is not None:
+        outcome = Outcome("pruned", seconds, exit_status)
+    elif exit_status == 0:
         outcome = Outcome("done", seconds, 0)
     elif interrupted or exit_status in (130, -signal.SIGINT):
         outcome = Outcome("interrupted", seconds, exit_status)
@@ -200,7 +255,7 @@ def _finish(one: _Running, interrupted: bool = False) -> Outcome:
     if ended in ("failed", "killed"):
         ended += f" ({how_it_ended(exit_status).removeprefix('killed by ')})"
     console.say(f"      {one.job.label}: {ended} after {clock_time(seconds)}{rate}")
-    if not outcome.well and outcome.status != "interrupted":
+    if outcome.status in ("failed", "killed"):
         for line in _complaint(one.job.directory / LOG):
             console.say(f"      | {line}")
     return outcome

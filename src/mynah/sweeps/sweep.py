@@ -15,7 +15,7 @@ from mynah.files import display_path
 from mynah.runs.directory import complete_checkpoints, link_newest_model, model_directory_of
 from mynah.sweeps import data_curve, plot, table
 from mynah.sweeps.jobs import LOG, Outcome, SweepJob, is_finished, read_job
-from mynah.sweeps.processes import how_it_ended, run_jobs
+from mynah.sweeps.processes import GridJobs, how_it_ended, run_jobs
 from mynah.sweeps.scores import read_score
 
 # Overrides that already say where a job starts from: nothing is added to them.
@@ -37,7 +37,7 @@ class SweepResult:
     @property
     def exit_status(self) -> int:
         """0: all went well; 130: stopped; 2: all failures are the user's to fix; 1: others."""
-        failed = [row.outcome for row in self.rows if not row.outcome.well]
+        failed = [row.outcome for row in self.rows if row.outcome.went_wrong]
         if self.interrupted or any(outcome.status == "interrupted" for outcome in failed):
             return 130
         if not failed:
@@ -71,7 +71,7 @@ def run_sweep(
     Raises:
         UserError: The same sweep is running right now, or a job cannot be started.
     """
-    with _hold(sweep_directory) as lock, _log_to(sweep_directory / "sweep.log"):
+    with hold(sweep_directory) as lock, log_to(sweep_directory / "sweep.log"):
         outcomes: dict[int, Outcome] = {}
         missing = []
         for job in jobs:
@@ -86,19 +86,18 @@ def run_sweep(
         console.say(f"Sweep of {len(jobs)} jobs in {display_path(sweep_directory)}{again}")
 
         all_run = run_jobs(
-            missing,
-            lambda job: command(job, _resumed(job)),
+            GridJobs(missing, outcomes),
+            lambda job: command(job, resumed(job)),
             at_once=at_once,
             devices=devices,
             hold=lock,
-            outcomes=outcomes,
         )
         result = SweepResult(table.jobs_best_first(jobs, outcomes), not all_run)
-        _conclude(result, sweep_directory, working_directory, any_new=len(missing) > 0)
+        conclude(result, sweep_directory, working_directory, any_new=len(missing) > 0)
         return result
 
 
-def _resumed(job: SweepJob) -> list[str]:
+def resumed(job: SweepJob) -> list[str]:
     """The override that lets a job resume where an earlier attempt was stopped, if it was."""
     keys = {text.partition("=")[0].lstrip("+") for text in job.overrides}
     if keys & set(_STARTING_POINTS):
@@ -114,9 +113,14 @@ def quoted(value: str) -> str:
     return QuotedString(value, Quote.single).with_quotes()
 
 
-def _conclude(
+def conclude(
     result: SweepResult, sweep_directory: Path, working_directory: Path, *, any_new: bool
 ) -> None:
+    """Print, write and plot how the jobs compare, and say what did not go well.
+
+    Raises:
+        UserError: The table cannot be written.
+    """
     console.say()
     table.print_tables(result.rows)
     csv_path, svg_path = sweep_directory / "sweep.csv", sweep_directory / "sweep.svg"
@@ -158,7 +162,7 @@ def _conclude(
 
 
 @contextmanager
-def _hold(sweep_directory: Path) -> Iterator[int | None]:
+def hold(sweep_directory: Path) -> Iterator[int | None]:
     """Keep the same sweep from running twice at a time.
 
     The lock is handed to the jobs too: it lasts while any of them runs, even where the sweep
@@ -194,7 +198,7 @@ def _hold(sweep_directory: Path) -> Iterator[int | None]:
 
 
 @contextmanager
-def _log_to(path: Path) -> Iterator[None]:
+def log_to(path: Path) -> Iterator[None]:
     """Write what is said to a file, and not a second time to the screen by Hydra's handler."""
     logger = logging.getLogger("mynah")
     level, propagate = logger.level, logger.propagate

@@ -49,10 +49,11 @@ def jobs_best_first(jobs: Sequence[SweepJob], outcomes: Mapping[int, Outcome]) -
 
     metric = common_metric(rows)
 
-    def order(row: TableRow) -> tuple[float, bool, int]:
+    def order(row: TableRow) -> tuple[bool, float, bool, int]:
         score = row.outcome.score
         comparable = score is not None and score.metric == metric and not math.isnan(score.value)
         return (
+            row.outcome.status == "pruned",  # measured too early to be compared with the others
             score.loss if comparable and score is not None else math.inf,
             not row.outcome.well,
             row.job.number,
@@ -69,7 +70,7 @@ def common_metric(rows: Sequence[TableRow]) -> MetricName | None:
 
 def table_values(rows: Sequence[TableRow], metric: MetricName | None) -> list[float]:
     """The values of one metric, of the jobs that have one."""
-    scores = [row.outcome.score for row in rows]
+    scores = [row.outcome.score for row in rows if row.outcome.status != "pruned"]
     return [
         score.value
         for score in scores
@@ -175,6 +176,8 @@ def _value(outcome: Outcome, metric: MetricName | None) -> str:
 
 
 def _status(outcome: Outcome) -> str:
+    if outcome.pruned_at is not None:
+        return f"pruned at step {outcome.pruned_at:,}"
     if outcome.status in ("failed", "killed") and outcome.exit_status is not None:
         return f"{outcome.status} ({how_it_ended(outcome.exit_status).removeprefix('killed by ')})"
     return outcome.status

@@ -12,10 +12,10 @@ import torch
 from mynah import console, distributed
 from mynah.data.positions import Key, Position
 from mynah.errors import UserError
+from mynah.runs.directory import log_directory
 from mynah.training.guards.loss_guard import LossGuard, StepBatch
 from mynah.training.guards.running_statistics import RunningStatistics
 from mynah.training.guards.skipped_rows import SkippedRows
-from mynah.training.trackers import log_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

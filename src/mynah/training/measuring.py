@@ -12,6 +12,8 @@ from mynah.config.best_metric import best_metric, greater_is_better
 from mynah.config.plugins.metrics import METRICS
 from mynah.data.positions import Key
 from mynah.errors import UserError
+from mynah.runs.directory import log_directory
+from mynah.runs.evaluations import StepScore, note_evaluation
 from mynah.training.callbacks import say_scores
 from mynah.training.guards.stops import EvaluationStopped
 from mynah.training.optimizers.plateau import MeasuredRate
@@ -146,7 +148,8 @@ class Measurer(Generic[Key]):
         """Let the learning rate follow the scores, and see whether they are the best."""
         trainer = self._trainer
         schedule = trainer.lr_scheduler
-        value = metrics[self.best_name(metrics)]
+        name = self.best_name(metrics)
+        value = metrics[name]
         if isinstance(schedule, MeasuredRate):
             schedule.measured(value)
         best = trainer.state.best_metric
@@ -162,7 +165,12 @@ class Measurer(Generic[Key]):
             if self.wants_best:
                 trainer.control.should_save = True
         if distributed.rank() == 0:
-            say_scores(trainer.state.global_step, metrics, best=improved)
+            step = trainer.state.global_step
+            say_scores(step, metrics, best=improved)
+            note_evaluation(
+                log_directory(self._job.output_directory),
+                StepScore(step, self._job.steps_total, name.removeprefix("eval_"), value),
+            )
         if self.out_of_patience:
             self._stop_early()
 

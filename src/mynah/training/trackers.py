@@ -164,13 +164,6 @@ def trackers(names: Sequence[str], directory: Path, *, first_step: int) -> list[
     return found
 
 
-def log_directory(output_directory: Path) -> Path:
-    """Where the trackers of a training write: its run's directory, which holds ``model/``; or
-    the output directory itself where that was chosen elsewhere, for it may have neighbours."""
-    run = output_directory.parent
-    return run if output_directory.name == "model" else output_directory
-
-
 def _tensorboard(folder: Path, first_step: int) -> Callable[[], TrainerCallback]:
     try:
         from torch.utils.tensorboard import SummaryWriter

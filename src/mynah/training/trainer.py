@@ -17,6 +17,7 @@ from mynah.data.positions import Key
 from mynah.distributed import world_size
 from mynah.errors import UserError, reading_checkpoint
 from mynah.machine import describe_machine
+from mynah.runs.directory import log_directory
 from mynah.training.arguments import (
     interval,
     reporters,
@@ -259,7 +260,7 @@ def _make_trainer(job: Job[Key], *, first_step: int, elapsed_seconds: float) -> 
     from mynah.training.engine import MynahTrainer
     from mynah.training.guards.directory import DirectoryWatch
     from mynah.training.minutes import Minutes
-    from mynah.training.trackers import log_directory, trackers
+    from mynah.training.trackers import trackers
 
     config, total = job.config, job.steps_total
     training = config.training

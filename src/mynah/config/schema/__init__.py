@@ -21,6 +21,7 @@ from mynah.config.schema.model import (
 )
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
+from mynah.config.schema.sweep import SweepConfig
 from mynah.config.schema.synthesis import SynthesisConfig
 from mynah.config.schema.training import TrainingConfig
 
@@ -35,6 +36,7 @@ __all__ = [
     "Nature",
     "ProjectorConfig",
     "SpecAugmentConfig",
+    "SweepConfig",
     "SynthesisConfig",
     "TrainingConfig",
     "TransducerConfig",
@@ -50,6 +52,7 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     eval_checkpoint: str | None = setting(
         None,
         "Measure this model instead of training: a checkpoint, a run's directory, or a recognizer "
