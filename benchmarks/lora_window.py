@@ -20,11 +20,11 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
+import turns
 
 from mynah.config.schema import ModelConfig
 from mynah.models import registry
@@ -64,12 +64,7 @@ def main() -> None:
     steps = {way: _step(arguments, way) for way in WAYS}
     for step in steps.values():
         step()
-    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
-    for repeat in range(arguments.repeats):
-        for way in WAYS if repeat % 2 else reversed(WAYS):
-            started = time.perf_counter()
-            steps[way]()
-            seconds[way].append(time.perf_counter() - started)
+    seconds = turns.in_turns(steps, arguments.repeats)
     print(
         f"{arguments.model}, LoRA r {RANK}, {arguments.clips} clips of {arguments.seconds:g} s, "
         f"{arguments.threads} threads, {arguments.repeats} turns"
@@ -78,10 +73,9 @@ def main() -> None:
         speed = arguments.clips / statistics.median(seconds[way])
         print(f"{way:>20}: {speed:6.2f} utterances/s, peak {memory[way]:5.2f} GiB")
     for fast, slow in RATIOS:
-        ratios = [b / a for a, b in zip(seconds[fast], seconds[slow], strict=True)]
+        middle, least, most = turns.ratios(seconds[fast], seconds[slow])
         print(
-            f"{fast} against {slow}: {statistics.median(ratios):.1f} x the utterances "
-            f"({min(ratios):.1f} to {max(ratios):.1f}), "
+            f"{fast} against {slow}: {middle:.1f} x the utterances ({least:.1f} to {most:.1f}), "
             f"{memory[fast] / memory[slow]:.2f} x the peak memory"
         )
 

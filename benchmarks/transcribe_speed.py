@@ -15,10 +15,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import turns
 
 if TYPE_CHECKING:
     from mynah.models.family import Family
@@ -52,11 +54,8 @@ def main() -> None:
     ours, tuned = "Mynah, native window", "Mynah, true length"
     for first, other in ((ours, "pipeline"), (ours, "faster-whisper"), (tuned, "pipeline")):
         theirs = next(name for name in times if name.startswith(other))
-        ratios = [b / a for a, b in zip(times[first], times[theirs], strict=True)]
-        print(
-            f"{first} is {statistics.median(ratios):.2f} times as fast as {theirs} "
-            f"({min(ratios):.2f} to {max(ratios):.2f})"
-        )
+        middle, least, most = turns.ratios(times[first], times[theirs])
+        print(f"{first} is {middle:.2f} times as fast as {theirs} ({least:.2f} to {most:.2f})")
 
 
 def recordings(folder: Path, count: int) -> list[np.ndarray]:
@@ -156,11 +155,8 @@ def interleaved(
     """Seconds of each program in each round, all of them once before."""
     for program in programs.values():
         program(clips[:1])
-    times: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(rounds):
-        for name, program in programs.items():
-            times[name].append(timed(program, clips))
-    return times
+    ways = {name: partial(program, clips) for name, program in programs.items()}
+    return turns.in_turns(ways, rounds)
 
 
 def timed(program: Transcriber, clips: Sequence[np.ndarray]) -> float:

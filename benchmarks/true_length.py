@@ -20,13 +20,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import turns
 
 from mynah.config.schema import ModelConfig
 from mynah.models import registry
@@ -62,12 +62,7 @@ def main() -> None:
         steps = {window: _step(arguments, window) for window in WINDOWS}
         for step in steps.values():
             step()
-        seconds: dict[str, list[float]] = {window: [] for window in WINDOWS}
-        for repeat in range(arguments.repeats):
-            for window in WINDOWS if repeat % 2 else reversed(WINDOWS):
-                started = time.perf_counter()
-                steps[window]()
-                seconds[window].append(time.perf_counter() - started)
+        seconds = turns.in_turns(steps, arguments.repeats)
     print(
         f"whisper-{arguments.encoder} ({arguments.encoder_tuning}), {arguments.clips} clips of "
         f"{arguments.seconds:g} s, {arguments.threads} threads, {arguments.repeats} turns"
@@ -79,10 +74,9 @@ def main() -> None:
             f"{window:>7}: {speed:7.2f} utterances/s, peak {process:5.2f} GiB, of which the steps "
             f"{above:5.2f} GiB"
         )
-    ratios = [b / a for a, b in zip(seconds["clip"], seconds["native"], strict=True)]
+    middle, least, most = turns.ratios(seconds["clip"], seconds["native"])
     print(
-        f"clip against native: {statistics.median(ratios):.1f} x the utterances "
-        f"({min(ratios):.1f} to {max(ratios):.1f}), "
+        f"clip against native: {middle:.1f} x the utterances ({least:.1f} to {most:.1f}), "
         f"{memory['clip'][0] / memory['native'][0]:.2f} x the peak memory"
     )
 

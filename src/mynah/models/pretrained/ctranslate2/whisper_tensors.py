@@ -95,8 +95,9 @@ def _check_not_quantized(variables: Mapping[str, Variable]) -> None:
     for name, one in variables.items():
         if one.shape and one.dtype not in _FLOATS:
             raise ValueError(
-                f"is quantized to {one.dtype}, as {name}: its weights are rounded, and cannot be "
-                "trained on. Convert the model again with --quantization float16"
+                f"is quantized to {one.dtype}, as {name}: its weights are rounded, and neither a "
+                "training nor an error rate would be that of the model. Convert the model again "
+                "with --quantization float16"
             )
 
 
