@@ -115,6 +115,7 @@ class ProcessLauncher(Launcher):
         Raises:
             ConfigErrors: A job's configuration has a mistake; none was started then.
         """
+        from mynah.launching.sweep import runs_here
         from mynah.sweeps.jobs import make_jobs
         from mynah.sweeps.sweep import run_sweep
 
@@ -127,6 +128,9 @@ class ProcessLauncher(Launcher):
             sweep_directory,
             initial_job_idx,
         )
+        if not runs_here(jobs):
+            self._submit(jobs, sweep_directory, working_directory)
+            return [self._submitted(job) for job in jobs]
         result = run_sweep(
             jobs,
             self._command,
@@ -137,15 +141,44 @@ class ProcessLauncher(Launcher):
         )
         return [self._returned(job, result) for job in jobs]
 
+    def _submit(
+        self, jobs: "Sequence[SweepJob]", sweep_directory: Path, working_directory: Path
+    ) -> None:
+        """Submit all jobs as an array of a cluster, and one behind them that compares them."""
+        from mynah.errors import UserError
+        from mynah.launching.sweep import submit_sweep
+
+        assert self.config is not None
+        if "BasicSweeper" not in str(self.config.hydra.sweeper._target_):
+            raise UserError(
+                "A search chooses its next job by what the last ones came to, and an array's jobs "
+                "are submitted all at once.",
+                where="launch.launcher",
+                fix="leave launch out, and give the command itself to sbatch; or type a grid",
+            )
+        submit_sweep(
+            jobs, self._command, sweep_directory, working_directory=working_directory,
+            arguments=sys.argv[1:],
+        )  # fmt: skip
+
+    def _submitted(self, job: "SweepJob") -> JobReturn:
+        returned = JobReturn(status=JobStatus.COMPLETED)
+        returned.return_value = None
+        returned.overrides = list(job.overrides)
+        returned.working_dir = str(job.directory)
+        return returned
+
     def _sweep_name(self, overrides: Sequence[str]) -> str:
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
+        from mynah.config.schema.launch import is_launch
         from mynah.sweeps.jobs import sweep_name
 
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         definition = []
-        for override in parser.parse_overrides(list(overrides)):
+        learned = [text for text in overrides if not is_launch(text)]
+        for override in parser.parse_overrides(learned):
             if override.is_sweep_override() and override.is_discrete_sweep():
                 values = [str(value) for value in override.sweep_string_iterator()]
             else:
@@ -168,6 +201,8 @@ class ProcessLauncher(Launcher):
 
     def _command(self, job: "SweepJob", added: list[str]) -> list[str]:
         """The command of one job: the same entry, its overrides, its directory."""
+        from mynah.launching.command import config_flags, entry
+
         assert self.config is not None
         hydra_overrides = [
             text
@@ -180,7 +215,7 @@ class ProcessLauncher(Launcher):
             own = [text for text in own if not _sets(text, "training.output_dir")]
             own.append(f"training.output_dir={_quoted(str(Path(output_dir) / job.directory.name))}")
         own.append(f"hydra.run.dir={_quoted(str(job.directory))}")
-        return [sys.executable, *entry(), *_config_flags(sys.argv[1:]), *own, *added]
+        return [sys.executable, *entry(), *config_flags(sys.argv[1:]), *own, *added]
 
     def _returned(self, job: "SweepJob", result: "SweepResult") -> JobReturn:
         outcome = result.outcome_of(job.number)
@@ -193,27 +228,6 @@ class ProcessLauncher(Launcher):
         returned.overrides = list(job.overrides)
         returned.working_dir = str(job.directory)
         return returned
-
-
-def entry() -> list[str]:
-    """What Python was started with: the script, or the ``mynah train`` command."""
-    script = Path(sys.argv[0])
-    started_as_module = getattr(sys.modules["__main__"], "__spec__", None) is not None
-    if script.suffix == ".py" and script.is_file() and not started_as_module:
-        return [str(script.resolve())]
-    return ["-m", "mynah.cli", "train"]
-
-
-def _config_flags(arguments: Sequence[str]) -> list[str]:
-    """The flags that say where the configuration is read from, as the sweep was given them."""
-    names = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn")
-    found = []
-    for position, token in enumerate(arguments):
-        if token in names:
-            found += arguments[position : position + 2]
-        elif token.partition("=")[0] in names:
-            found.append(token)
-    return found
 
 
 def _sets(text: str, key: str) -> bool:

@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": Command("mynah.cli.demo", "a page to speak to one model, or two side by side"),
     "record": Command("mynah.cli.record", "sentences read aloud, as a corpus"),
     "runs": Command("mynah.cli.runs", "all runs as a table, the best first"),
+    "jobs": Command("mynah.cli.jobs", "jobs on a cluster: state, log, cancel"),
     "compare": Command("mynah.cli.compare", "which of several systems is better"),
     "score": Command("mynah.cli.score", "error rates of any system's transcripts"),
     "lm": Command("mynah.cli.lm", "n-grams of words from text, for CTC models"),

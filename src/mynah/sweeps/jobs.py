@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mynah.config.schema.launch import is_launch
 from mynah.files import read_json, write_json
 from mynah.runs.record import read_record
 from mynah.sweeps.scores import Score
@@ -130,12 +131,14 @@ def make_jobs(
     shared = set(overrides[0]).intersection(*overrides) if len(overrides) > 1 else set()
     jobs = []
     for position, (own, tree) in enumerate(zip(overrides, settings, strict=True)):
-        pairs = (text.partition("=") for text in own if text not in shared)
+        elsewhere = {text for text in own if is_launch(text)}
+        pairs = (text.partition("=") for text in own if text not in shared | elsewhere)
         swept = {key.lstrip("+"): value for key, _, value in pairs}
         identity = json.loads(json.dumps(tree, default=str))
-        # Where results are written, a resumption, and what searches are not what is learned.
+        # Where results are written, where a job runs and what searches are not what is learned.
         identity.get("training", {}).pop("output_dir", None)
         identity.pop("sweep", None)
+        identity.pop("launch", None)
         name = "-".join(filter(None, [slug(short_label(swept)), job_digest(identity)]))
         jobs.append(
             SweepJob(first_number + position, tuple(own), swept, tree, sweep_directory / name)

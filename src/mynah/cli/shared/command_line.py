@@ -20,12 +20,14 @@ from typing import Any
 from mynah import console, distributed
 from mynah.cli.shared.exit_status import exit_status
 from mynah.cli.shared.job import check_names, run_overrides
+from mynah.cli.shared.submitted import submit_run
 from mynah.config import settings
 from mynah.config.hydra.compose import Composed, compose, from_hydra, parse_overrides, prepare_hydra
 from mynah.config.hydra.flags import parse_flags
 from mynah.config.hydra.literal_paths import literal_places
 from mynah.config.hydra.search_path import config_directories, install_search_path
 from mynah.config.hydra.shown import help_text, hydra_help_text, job_yaml
+from mynah.config.schema.launch import LOCAL
 from mynah.distributed import is_first_rank
 from mynah.errors import ConfigError, ConfigErrors, UserError
 
@@ -113,6 +115,9 @@ class CommandLine:
         given = self._flags(flags)
         if shown or flags.multirun or _is_multirun(composed):
             return self._hydra(task, [*given, *composed.arguments])
+        if composed.config.launch.launcher != LOCAL:
+            submit_run(composed, self.arguments, self.program)
+            return None
         return self._hydra(task, [*given, *composed.arguments, *run_overrides(composed)])
 
     def requeues(self) -> bool:

@@ -37,21 +37,38 @@ def run_overrides(composed: Composed) -> list[str]:
             "hydra/job_logging=none",
             "hydra/hydra_logging=none",
         ]
+    if _typed_directory(composed) is not None:
+        _check_places(composed, _typed_directory(composed))
+        return []
+    directory, more = run_directory(composed)
+    return [argument("hydra.run.dir", literal(str(directory))), *more]
+
+
+def run_directory(composed: Composed) -> tuple[Path, list[str]]:
+    """The directory of the run about to start, and Hydra's further settings of it.
+
+    A run that is resumed keeps its own, what was typed is taken, and a new one is claimed; before
+    that everything is found that :func:`run_overrides` finds.
+
+    Raises:
+        UserError: See :func:`run_overrides`.
+    """
     from mynah.runs import directory as runs_directory
 
-    is_typed = any(text.startswith("hydra.run.dir=") for text in composed.hydra.overrides.hydra)
-    resumed = _check_places(composed, Path(composed.hydra.run.dir) if is_typed else None)
-    if is_typed:
-        return []
-    if resumed is not None:
+    typed = _typed_directory(composed)
+    resumed = _check_places(composed, typed)
+    if resumed is not None or typed is not None:
         now = datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
-        return [
-            argument("hydra.run.dir", literal(str(resumed))),
-            f"hydra.output_subdir=.hydra/resumed-{now}",
-        ]
+        more = [] if resumed is None else [f"hydra.output_subdir=.hydra/resumed-{now}"]
+        return typed or resumed or Path(), more
     wanted = Path(str(composed.hydra.run.dir))
-    claimed = runs_directory.claim(wanted.parent, wanted.name)
-    return [argument("hydra.run.dir", literal(str(claimed)))]
+    return runs_directory.claim(wanted.parent, wanted.name), []
+
+
+def _typed_directory(composed: Composed) -> Path | None:
+    """``hydra.run.dir`` where it was typed."""
+    is_typed = any(text.startswith("hydra.run.dir=") for text in composed.hydra.overrides.hydra)
+    return Path(composed.hydra.run.dir) if is_typed else None
 
 
 def check_names(output: str | None) -> None:

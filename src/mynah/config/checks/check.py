@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from mynah.config.checks.augmentation import check_augmentation
 from mynah.config.checks.best_model import check_best_model
 from mynah.config.checks.checker import Checker
+from mynah.config.checks.launch import check_launch
 from mynah.config.checks.metrics import check_metrics
 from mynah.config.checks.mixture import check_mixture
 from mynah.config.checks.models.architectures import check_architecture, check_new_tokenizer
@@ -90,5 +91,6 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     check_tuning,
     check_architecture,
     check_new_tokenizer,
+    check_launch,
 )
 _OF_TRAINING = (check_schedule, check_best_model)

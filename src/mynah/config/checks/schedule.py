@@ -6,6 +6,7 @@ import os
 
 from mynah.config.checks.checker import Checker
 from mynah.config.durations import parse_duration
+from mynah.config.schema.launch import LOCAL
 
 _WORKERS_A_CORE = 8
 _FEW_WORKERS = 16  # as a configuration for larger machines has them: slow, and no more than that
@@ -52,9 +53,17 @@ def check_schedule(checker: Checker) -> None:
 
 
 def _check_workers(checker: Checker) -> None:
-    """Report more data workers than the machine can start, let alone feed."""
-    workers, cores = checker.config.training.dataloader_num_workers, os.cpu_count() or 1
-    if workers is not None and workers > max(_FEW_WORKERS, _WORKERS_A_CORE * cores):
+    """Report more data workers than the machine can start, let alone feed.
+
+    Of a job it is not this machine: there they are the cores that the job asks for.
+    """
+    launch = checker.config.launch
+    is_here = launch.launcher == LOCAL
+    workers = checker.config.training.dataloader_num_workers
+    cores = (os.cpu_count() or 1) if is_here else launch.cpus_per_process
+    if workers is None or cores is None:
+        return
+    if workers > max(_FEW_WORKERS, _WORKERS_A_CORE * cores):
         checker.wrong(
             "training.dataloader_num_workers",
             f"{workers} data workers are too many for {cores} cores: each is a process of its own.",

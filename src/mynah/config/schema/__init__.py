@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from mynah.config.schema.augmentation import AugmentationConfig, SpecAugmentConfig
 from mynah.config.schema.data import DataConfig, MixtureEntry
 from mynah.config.schema.evaluation import EvaluationConfig
+from mynah.config.schema.launch import LaunchConfig
 from mynah.config.schema.model import (
     EncoderConfig,
     ModelConfig,
@@ -31,6 +32,7 @@ __all__ = [
     "DataConfig",
     "EncoderConfig",
     "EvaluationConfig",
+    "LaunchConfig",
     "MixtureEntry",
     "ModelConfig",
     "Nature",
@@ -53,6 +55,7 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
+    launch: LaunchConfig = field(default_factory=LaunchConfig)
     eval_checkpoint: str | None = setting(
         None,
         "Measure this model instead of training: a checkpoint, a run's directory, or a recognizer "

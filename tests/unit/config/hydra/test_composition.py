@@ -25,6 +25,7 @@ GROUPS = {
     "model": PRESETS,
     "data": ["an4", "default", "full", "general", "small"],
     "training": ["default", "mac", "production"],
+    "launch": ["local", "slurm"],
 }
 
 

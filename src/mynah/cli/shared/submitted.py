@@ -1,0 +1,63 @@
+"""Commands with ``launch=slurm``: what is checked here, and what the job runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mynah.cli.shared.job import run_directory
+from mynah.config.hydra.literal_paths import literal
+from mynah.config.values import argument
+
+if TYPE_CHECKING:
+    from mynah.config.hydra.compose import Composed
+
+_RESUME = "resume_from_checkpoint="
+
+
+def submit_run(composed: Composed, arguments: Sequence[str], program: str) -> None:
+    """Submit a training or an evaluation, whose settings are checked already.
+
+    Args:
+        composed: The settings.
+        arguments: As typed.
+        program: What was typed before them.
+
+    Raises:
+        UserError: A checkpoint or a place is wrong, or the job cannot be submitted.
+    """
+    from mynah.launching.command import config_flags, entry, on_node
+    from mynah.launching.script import NodeCommand
+    from mynah.launching.submit import Submission, check_submission, submit, typed_command
+    from mynah.runs.directory import MODEL
+
+    config, here = composed.config, Path.cwd()
+    check_submission(config.launch)
+    directory, more = run_directory(composed)
+    directory = (here / directory).absolute()
+    typed = [text for text in composed.arguments if not text.startswith("hydra.run.dir=")]
+    trains = config.eval_checkpoint is None
+    resumed = [text for text in typed if text.lstrip("+").startswith(_RESUME)] if trains else []
+    words = [
+        *entry(),
+        *config_flags(arguments),
+        *on_node([text for text in typed if text not in resumed]),
+        argument("hydra.run.dir", literal(str(directory))),
+        *more,
+    ]
+    output = config.training.output_dir
+    command = NodeCommand(
+        words,
+        run=directory if trains else None,
+        checkpoints=here / output if output else directory / MODEL,
+        first=resumed[-1] if resumed else None,
+    )
+    submission = Submission(
+        "training" if trains else "evaluation",
+        typed_command(program, arguments),
+        config.launch,
+        config.training.requeue,
+        here,
+    )
+    submit(submission, command, directory)
