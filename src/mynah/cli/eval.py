@@ -68,7 +68,7 @@ def as_settings(arguments: Sequence[str]) -> list[str]:
         # What else is wrong with them is said first: a setting may have been meant otherwise.
         typed = [one for one in arguments if "=" in one and not one.startswith("-")]
         newest = argument("eval_checkpoint", "outputs/model")
-        read_settings([newest, *typed], "mynah train", trains=False)
+        read_settings([newest, *typed], "mynah train", trains=False, submits=True)
         raise UserError(
             "Which checkpoint is to be measured?",
             fix=f"mynah eval {shlex.join(['outputs/model', *typed])}  measures the newest "

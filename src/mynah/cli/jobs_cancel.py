@@ -37,15 +37,20 @@ def parser() -> argparse.ArgumentParser:
 
 def _cancel(jobs: Sequence[str]) -> None:
     from mynah import console
-    from mynah.launching import records, slurm
+    from mynah.launching import listing, records, slurm
 
     here = Path.cwd()
     numbers: list[str] = []
     for job in jobs:
         record, task = records.named(job, here)
+        listed = listing.listed([record])[0]
+        if not listed.is_there:
+            console.say(f"Job {job} has ended already: {listed.state}.")
+            continue
         numbers.append(job)
         if record.tasks and task is None:
             numbers += [one.id for one in records.submitted(here) if one.follows == record.id]
-    slurm.cancel(*numbers)
+    if numbers:
+        slurm.cancel(*numbers)
     for number in numbers:
         console.say(f"Job {number} is cancelled.")

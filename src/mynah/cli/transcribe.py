@@ -20,6 +20,7 @@ examples:
   mynah transcribe call.wav --channels split --format json
   mynah transcribe talk.mp3 --model openai/whisper-small --language de --to talk.vtt
   mynah transcribe call.wav --model outputs/model model.language_model=none
+  mynah transcribe calls/ --to transcripts launch=slurm launch.time=2h
   cat call.wav | mynah transcribe -
 """
 
@@ -35,15 +36,23 @@ def main(arguments: Sequence[str]) -> int:
 
     parsed = parser().parse_intermixed_args(arguments)
     console.use_stderr()
-    return exit_status(lambda: _transcribe(parsed))
+    # What is written to a place continues there where a job was stopped.
+    return exit_status(
+        lambda: _transcribe(parsed, arguments), requeues=lambda: parsed.to is not None
+    )
 
 
-def _transcribe(parsed: argparse.Namespace) -> int:
+def _transcribe(parsed: argparse.Namespace, arguments: Sequence[str]) -> int:
+    launch = [text for text in parsed.sources if _is_launch(text)]
+    sources = [text for text in parsed.sources if not _is_setting(text) and text not in launch]
+    if launch and _submit(launch, sources, parsed.to, arguments):
+        return 0
+
     from mynah.inference.transcribe import TranscriptionRequest, transcribe
 
     settings = [text for text in parsed.sources if _is_setting(text)]
     request = TranscriptionRequest(
-        sources=[text for text in parsed.sources if text not in settings],
+        sources=sources,
         model=parsed.model,
         to=None if parsed.to is None else Path(parsed.to).expanduser(),
         formats=parsed.format,
@@ -63,6 +72,41 @@ def _transcribe(parsed: argparse.Namespace) -> int:
 
         raise UserError("Which recordings?", fix="mynah transcribe call.wav")
     return OURS if transcribe(request) else 0
+
+
+def _submit(
+    launch: Sequence[str], sources: Sequence[str], to: str | None, arguments: Sequence[str]
+) -> bool:
+    """Submit the command where its settings of launch ask for it.
+
+    Raises:
+        UserError: They are wrong, the job cannot be submitted, a recording is not there, or there
+            is no place for transcripts.
+    """
+    from mynah.cli.shared.settings import read_settings
+    from mynah.cli.shared.submitted import submit_in_one_process
+    from mynah.config.schema.launch import LOCAL
+    from mynah.errors import UserError
+    from mynah.inference.sources import find_sources
+
+    composed = read_settings(launch, "mynah transcribe", trains=False, submits=True)
+    if composed.config.launch.launcher == LOCAL:
+        return False
+    if "-" in sources:
+        raise UserError(
+            "A job has no standard input.", where="launch=slurm", fix="name files or folders"
+        )
+    if to is None:
+        raise UserError(
+            "A job needs a place for its transcripts.", where="launch=slurm", fix="--to transcripts"
+        )
+    find_sources(sources, leave_out=Path(to).expanduser())
+    submit_in_one_process("transcription", composed, ["transcribe"], arguments)
+    return True
+
+
+def _is_launch(text: str) -> bool:
+    return text.startswith(("launch=", "launch.")) and "=" in text and not Path(text).exists()
 
 
 def _is_setting(text: str) -> bool:

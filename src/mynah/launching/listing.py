@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from mynah.launching import slurm
 from mynah.launching.records import JobRecord
+from mynah.launching.script import read_exits
 from mynah.launching.slurm import QueuedJob
 from mynah.runs.record import read_record
+from mynah.sweeps.processes import clock_time
 
 WAITS_OR_RUNS = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED")
 UNKNOWN = "unknown"
@@ -60,20 +61,21 @@ def _listed(record: JobRecord, queued: Sequence[QueuedJob]) -> ListedJob:
 
 def _as_written(record: JobRecord) -> ListedJob:
     """What the runs themselves wrote."""
-    places = list(record.tasks.values()) or [record.directory]
-    written = [read_record(Path(place)) for place in places]
-    counts = Counter(str(one.get("status") or UNKNOWN) for one in written)
+    places = [Path(place) for place in list(record.tasks.values()) or [record.directory]]
+    if record.follows is not None:
+        written = (places[0] / "sweep.csv").is_file()
+        return ListedJob(record, "done" if written else UNKNOWN, "-", "", False)
+    counts = Counter(map(_state_written, places))
     if record.tasks:
         state = ", ".join(f"{number} {name}" for name, number in counts.items())
         return ListedJob(record, state, "-", "", False)
-    return ListedJob(record, next(iter(counts)), _elapsed(written[0]), "", False)
+    exits = read_exits(places[0])
+    elapsed = clock_time(sum(seconds for _, seconds in exits)) if exits else "-"
+    return ListedJob(record, next(iter(counts)), elapsed, "", False)
 
 
-def _elapsed(written: dict[str, object]) -> str:
-    try:
-        started, finished = (
-            datetime.fromisoformat(str(written[name])) for name in ("started", "finished")
-        )
-    except (KeyError, ValueError):
-        return "-"
-    return str(finished - started).partition(".")[0]
+def _state_written(directory: Path) -> str:
+    exits = read_exits(directory)
+    if exits:
+        return {0: "done", 130: "interrupted"}.get(exits[-1][0], "failed")
+    return str(read_record(directory).get("status") or UNKNOWN)

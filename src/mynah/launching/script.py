@@ -13,7 +13,13 @@ from mynah.config.schema import LaunchConfig
 from mynah.config.values import argument
 from mynah.runs.directory import SUMS
 
-EXITS = "job.exits"  # of a sweep's job: exit status and seconds of each attempt, a line each
+EXITS = "job.exits"  # exit status and seconds of each attempt, a line each
+_END = (
+    "status=0",
+    'srun --kill-on-bad-exit=1 "$python" "${command[@]}" || status=$?',
+    f'echo "$status $SECONDS" >> "$directory/{EXITS}"  # for mynah jobs',
+    'exit "$status"',
+)
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,9 @@ def job_script(
         *_head(launch, log, typed, requeue=requeue),
         *_setup(launch, working_directory),
         f"python={shlex.quote(launch.python or python)}",
+        f"directory={shlex.quote(str(log.parent))}",
         *_command(command),
-        'srun --kill-on-bad-exit=1 "$python" "${command[@]}"',
+        *_END,
     ]
     return "\n".join(lines) + "\n"
 
@@ -118,10 +125,7 @@ def array_script(
         "esac",
         "",
         f'exec >> "$directory/{logs[next(iter(logs))].name}" 2>&1',
-        "status=0",
-        'srun --kill-on-bad-exit=1 "$python" "${command[@]}" || status=$?',
-        f'echo "$status $SECONDS" >> "$directory/{EXITS}"  # the sweep\'s table reads it',
-        'exit "$status"',
+        *_END,
     ]
     return "\n".join(lines) + "\n"
 
@@ -234,3 +238,13 @@ def _command(command: NodeCommand) -> list[str]:
         "done",
         'command+=("$resumed")',
     ]
+
+
+def read_exits(directory: Path) -> list[tuple[int, int]]:
+    """Exit status and seconds of each attempt of a job, as its script wrote them; an attempt that
+    the cluster ended has none."""
+    try:
+        lines = [line.split() for line in (directory / EXITS).read_text("utf-8").splitlines()]
+        return [(int(status), int(seconds)) for status, seconds in lines]
+    except (OSError, ValueError):
+        return []

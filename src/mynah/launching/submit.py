@@ -19,6 +19,8 @@ from mynah.launching import records, slurm
 from mynah.launching.records import JobRecord
 from mynah.launching.script import NodeCommand, job_script, processes_per_node
 
+# Reasons of squeue that time alone does not change.
+_NEVER = ("Partition", "BadConstraints", "Invalid", "ReqNodeNotAvail", "Assoc", "QOSMax", "QOSMin")
 SCRIPT, LOG = "job.sbatch", "job.log"
 
 
@@ -102,7 +104,19 @@ def submit(one: Submission, command: NodeCommand, directory: Path) -> JobRecord:
         ("Cancel", f"mynah jobs cancel {number}"),
     ):
         console.say(f"{name + ':':<8}{value}")
+    say_what_keeps(number)
     return record
+
+
+def say_what_keeps(number: str) -> None:
+    """Say where the cluster took a job that it will not start as it is."""
+    waiting = next(iter(slurm.states([number]).get(number, [])), None)
+    reason = "" if waiting is None else waiting.reason.strip("()")
+    if reason.startswith(_NEVER):
+        console.notice(
+            f"It waits for what this cluster does not have, and may never start: {reason} "
+            "(man squeue, JOB REASON CODES)."
+        )
 
 
 def submitted_or_removed(script: Path, text: str, *options: str) -> str:

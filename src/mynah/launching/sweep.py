@@ -19,6 +19,7 @@ from mynah.launching.script import EXITS, NodeCommand, array_script, table_scrip
 from mynah.launching.submit import (
     check_submission,
     described,
+    say_what_keeps,
     submitted_or_removed,
     typed_command,
 )
@@ -92,6 +93,7 @@ def submit_sweep(
     table = _submit_table(launch, array, sweep_directory, working_directory)
     with log_to(sweep_directory / "sweep.log"):
         _say(record, table, launch, len(jobs) - len(missing))
+        say_what_keeps(array)
 
 
 def _note_submitted(job: SweepJob, command: NodeCommand) -> None:

@@ -11,7 +11,7 @@ from mynah.errors import UserError
 from mynah.files import display_path, read_json, write_json
 from mynah.launching import listing, records, slurm
 from mynah.launching.records import JobRecord
-from mynah.launching.script import EXITS
+from mynah.launching.script import read_exits
 from mynah.runs.record import read_record
 from mynah.sweeps.jobs import LOG, Outcome, SweepJob, is_finished, read_job, write_job
 from mynah.sweeps.scores import read_score
@@ -117,7 +117,7 @@ def outcome_of(job: SweepJob, is_there: bool) -> Outcome:
         job: The job.
         is_there: Whether it waits or runs.
     """
-    exits = _exits(job.directory / EXITS)
+    exits = read_exits(job.directory)
     seconds = float(sum(took for _, took in exits))
     if is_finished(job):
         if not exits:
@@ -135,15 +135,6 @@ def outcome_of(job: SweepJob, is_there: bool) -> Outcome:
     if status > 128:
         return Outcome("killed", seconds, 128 - status)
     return Outcome("failed", seconds, status)
-
-
-def _exits(path: Path) -> list[tuple[int, int]]:
-    """Exit status and seconds of each attempt, as the job's script wrote them."""
-    try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
-        return [(int(status), int(seconds)) for status, seconds in lines]
-    except (OSError, ValueError):
-        return []
 
 
 def _tasks_there(sweep_directory: Path, working_directory: Path) -> set[str]:

@@ -22,7 +22,9 @@ def main(arguments: Sequence[str]) -> int:
         The exit status (see ``mynah.cli.shared.exit_status``).
     """
     parsed = parser().parse_intermixed_args(arguments)  # settings may stand between flags
-    return exit_status(lambda: _prepare(parsed))
+    return exit_status(
+        lambda: _prepare(parsed, arguments), requeues=lambda: _requeues(parsed.settings)
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
             "examples:\n"
             "  mynah data prepare ./my_recordings\n"
             "  mynah data prepare data.dataset_name=an4 data.path=./an4 'data.eval_splits=[test]'\n"
+            "  mynah data prepare ./calls launch=slurm launch.gpus_per_node=0\n"
             "  mynah data prepare ./calls data.num_proc=16 data.on_error=fail --to account\n"
         ),
     )
@@ -65,8 +68,25 @@ def prepared_corpora(settings: Sequence[str], command: str = _COMMAND) -> Prepar
     return prepare(config.data, offline=config.offline, working_directory=here, tests=True)
 
 
-def _prepare(parsed: argparse.Namespace) -> None:
+def _requeues(settings: Sequence[str]) -> bool:
+    from mynah.cli.shared.settings import read_settings
+
+    composed = read_settings(settings, _COMMAND, trains=False, submits=True)
+    return composed.config.training.requeue
+
+
+def _prepare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from mynah import console
+    from mynah.cli.shared.settings import read_settings
+    from mynah.config.schema.launch import LOCAL
+
+    composed = read_settings(parsed.settings, _COMMAND, trains=False, submits=True)
+    if composed.config.launch.launcher != LOCAL:
+        from mynah.cli.shared.submitted import submit_in_one_process
+
+        submit_in_one_process("preparation", composed, ["data", "prepare"], arguments)
+        return
+
     from mynah.data.preparation.account import table_of_splits
 
     data = prepared_corpora(parsed.settings)

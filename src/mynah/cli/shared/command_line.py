@@ -20,7 +20,7 @@ from typing import Any
 from mynah import console, distributed
 from mynah.cli.shared.exit_status import exit_status
 from mynah.cli.shared.job import check_names, run_overrides
-from mynah.cli.shared.submitted import submit_run
+from mynah.cli.shared.submitted import check_sweep, submit_run
 from mynah.config import settings
 from mynah.config.hydra.compose import Composed, compose, from_hydra, parse_overrides, prepare_hydra
 from mynah.config.hydra.flags import parse_flags
@@ -113,7 +113,10 @@ class CommandLine:
         if not shown:
             check_names(composed.config.training.output_dir)
         given = self._flags(flags)
-        if shown or flags.multirun or _is_multirun(composed):
+        is_sweep = flags.multirun or _is_multirun(composed)
+        if is_sweep and not shown:
+            check_sweep(composed)
+        if shown or is_sweep:
             return self._hydra(task, [*given, *composed.arguments])
         if composed.config.launch.launcher != LOCAL:
             submit_run(composed, self.arguments, self.program)

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from mynah.cli.shared.command_line import CommandLine
 from mynah.config.hydra.compose import Composed, compose
+from mynah.config.schema.launch import LOCAL
 from mynah.config.values import argument
 from mynah.errors import ConfigErrors, UserError
 
 
-def read_settings(arguments: Sequence[str], command: str, *, trains: bool = True) -> Composed:
+def read_settings(
+    arguments: Sequence[str], command: str, *, trains: bool = True, submits: bool = False
+) -> Composed:
     """Compose ``key=value``, ``group=option`` and ``+experiments=name`` as ``mynah train`` does.
 
     An argument that is a folder or a file here stands for ``data.dataset_name=PATH``.
@@ -21,20 +24,30 @@ def read_settings(arguments: Sequence[str], command: str, *, trains: bool = True
         arguments: What was typed, without flags.
         command: How the command is typed, for messages, as ``mynah data inspect``.
         trains: Whether a training is what the settings are for.
+        submits: Whether the command can be a job of a cluster.
 
     Raises:
-        UserError: A mistake in the configuration.
+        UserError: A mistake in the configuration, or a launcher of a command that runs here.
     """
     overrides = [
         argument("data.dataset_name", there(text, command)) if _is_path(text) else text
         for text in arguments
     ]
     try:
-        return compose(overrides, trains=trains)
+        composed = compose(overrides, trains=trains)
     except ConfigErrors as problem:
         raise CommandLine(overrides, command, trains=trains).with_command(
             problem.errors
         ) from problem
+    launcher = composed.config.launch.launcher
+    if launcher != LOCAL and not submits:
+        raise UserError(
+            f"{command} runs here, and is not submitted: that is for mynah train, eval, "
+            "transcribe and data prepare.",
+            where=f"launch={launcher}",
+            fix="launch=local",
+        )
+    return composed
 
 
 def _is_path(text: str) -> bool:

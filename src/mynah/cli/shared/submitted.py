@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mynah.cli.shared.job import run_directory
 from mynah.config.hydra.literal_paths import literal
+from mynah.config.schema.launch import LOCAL, is_launch
 from mynah.config.values import argument
 
 if TYPE_CHECKING:
@@ -61,3 +62,48 @@ def submit_run(composed: Composed, arguments: Sequence[str], program: str) -> No
         here,
     )
     submit(submission, command, directory)
+
+
+def check_sweep(composed: Composed) -> None:
+    """Find what keeps a sweep from being submitted, before anything of it is written.
+
+    Raises:
+        UserError: There is no sbatch, or no such partition.
+    """
+    if composed.config.launch.launcher != LOCAL:
+        from mynah.launching.submit import check_submission
+
+        check_submission(composed.config.launch)
+
+
+def submit_in_one_process(
+    what: str, composed: Composed, command: Sequence[str], arguments: Sequence[str]
+) -> None:
+    """Submit a command that runs in one process, and begins where it was stopped by itself.
+
+    Args:
+        what: What it is: ``preparation`` or ``transcription``.
+        composed: The settings.
+        command: Its words behind ``mynah``.
+        arguments: As typed behind those.
+
+    Raises:
+        UserError: The job cannot be submitted, or is to have several processes.
+    """
+    from mynah.launching.script import NodeCommand
+    from mynah.launching.submit import Submission, check_submission, submit, typed_command
+    from mynah.runs.directory import claim
+
+    config, here = composed.config, Path.cwd()
+    check_submission(config.launch, one_process=f"A {what}")
+    wanted = here / str(composed.hydra.run.dir)
+    submission = Submission(
+        what,
+        typed_command(f"mynah {' '.join(command)}", arguments),
+        config.launch,
+        config.training.requeue,
+        here,
+    )
+    kept = [text for text in arguments if not is_launch(text)]
+    words = ["-m", "mynah.cli", *command, *kept]
+    submit(submission, NodeCommand(words), claim(wanted.parent, wanted.name))
