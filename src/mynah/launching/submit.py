@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -142,7 +141,10 @@ def submitted_or_removed(script: Path, text: str, *options: str) -> str:
     except UserError:
         with suppress(OSError):
             script.unlink()
-            os.removedirs(script.parent)  # as far up as they are empty
+            for place in (script.parent, *script.parent.parents):
+                if not place.is_relative_to(Path.cwd()) or place == Path.cwd():
+                    break
+                place.rmdir()  # as far up as they are empty
         raise
 
 
