@@ -210,10 +210,18 @@ def _marked(command: PageCommand) -> object:
     return pytest.param(command, id=identity, marks=[pytest.mark.long] if is_long else [])
 
 
+def is_of_a_cluster(command: PageCommand) -> bool:
+    """Whether it submits a job, or looks at one: tests/cluster runs those on a real SLURM."""
+    return command.program == "jobs" or "launch=slurm" in command.words
+
+
 RUN = [
     one
     for one in commands()
-    if one.text not in NOT_RUN and one.program not in WAITING and not is_of_the_guide(one)
+    if one.text not in NOT_RUN
+    and one.program not in WAITING
+    and not is_of_the_guide(one)
+    and not is_of_a_cluster(one)
 ]
 
 
