@@ -14,10 +14,12 @@ from mynah.config.values import argument
 from mynah.runs.directory import SUMS
 
 EXITS = "job.exits"  # exit status and seconds of each attempt, a line each
+_KEEP = f'echo "$status $SECONDS" >> "$directory/{EXITS}"'
+_KEPT = (f"trap 'status=$?; {_KEEP}' ERR  # a line of the setup that fails",)
 _END = (
     "status=0",
     'srun --kill-on-bad-exit=1 "$python" "${command[@]}" || status=$?',
-    f'echo "$status $SECONDS" >> "$directory/{EXITS}"  # for mynah jobs',
+    f"{_KEEP}  # for mynah jobs",
     'exit "$status"',
 )
 
@@ -74,10 +76,12 @@ def job_script(
     """
     lines = [
         *_head(launch, log, typed, requeue=requeue),
-        *_setup(launch, working_directory),
-        f"python={shlex.quote(launch.python or python)}",
         f"directory={shlex.quote(str(log.parent))}",
         *_command(command),
+        "",
+        *_KEPT,
+        *_setup(launch, working_directory),
+        f"python={shlex.quote(launch.python or python)}",
         *_END,
     ]
     return "\n".join(lines) + "\n"
@@ -110,8 +114,6 @@ def array_script(
     at_once = f"%{launch.at_once}" if launch.at_once else ""
     lines = [
         *_head(launch, log, typed, requeue=requeue, more=[f"--array={numbers}{at_once}"]),
-        *_setup(launch, working_directory),
-        f"python={shlex.quote(launch.python or python)}",
         'case "$SLURM_ARRAY_TASK_ID" in',
     ]
     for number, command in commands.items():
@@ -125,6 +127,9 @@ def array_script(
         "esac",
         "",
         f'exec >> "$directory/{logs[next(iter(logs))].name}" 2>&1',
+        *_KEPT,
+        *_setup(launch, working_directory),
+        f"python={shlex.quote(launch.python or python)}",
         *_END,
     ]
     return "\n".join(lines) + "\n"
@@ -147,7 +152,8 @@ def table_script(
             }
         ),
         "",
-        *_setup(launch, working_directory),
+        # Without set -e: what fails in the setup of its jobs is in the table.
+        *_setup(launch, working_directory)[1:],
         shlex.join([launch.python or python, *words]),
     ]
     return "\n".join(lines) + "\n"
@@ -209,7 +215,7 @@ def _file_pattern(path: Path) -> str:
 
 
 def _setup(launch: LaunchConfig, working_directory: Path) -> list[str]:
-    return ["set -e", f"cd {shlex.quote(str(working_directory))}", *launch.environment, ""]
+    return ["set -eE", f"cd {shlex.quote(str(working_directory))}", *launch.environment, ""]
 
 
 def _command(command: NodeCommand) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import os
 import re
 import shutil
 import subprocess
@@ -191,6 +192,7 @@ def _call(words: Sequence[str], cwd: Path | None = None) -> subprocess.Completed
         return subprocess.run(
             list(words),
             cwd=cwd,
+            env=_outside_of_a_job(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -200,3 +202,13 @@ def _call(words: Sequence[str], cwd: Path | None = None) -> subprocess.Completed
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
+
+
+def _outside_of_a_job() -> dict[str, str]:
+    """The environment without what SLURM says of the job that this is typed in, as an interactive
+    one: the new job would take it for its own."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SLURM_") or name == "SLURM_CONF"
+    }

@@ -97,6 +97,7 @@ def test_a_line_of_the_environment_that_fails_ends_the_job_before_its_command(tm
     text = script(tmp_path, launch, NodeCommand(["x"])).replace("srun", "touch reached; :")
     assert subprocess.run(["bash", "-c", text], capture_output=True).returncode == 1
     assert not (tmp_path / "reached").exists()
+    assert (tmp_path / EXITS).read_text().split()[0] == "1"
 
 
 def test_the_exit_status_of_the_command_is_that_of_the_job_and_is_kept(tmp_path, bash):
@@ -158,3 +159,13 @@ def test_the_job_of_the_table_asks_for_no_gpu_and_for_the_same_partition(tmp_pat
     assert "gpu" not in text.replace("--partition=gpu", "")
     assert "#SBATCH --partition=gpu" in text and "#SBATCH --account=speech" in text
     assert "#SBATCH --ntasks=1\n" in text
+
+
+def test_a_line_of_the_environment_that_fails_keeps_no_sweep_from_its_table(tmp_path):
+    launch = LaunchConfig(launcher="slurm", environment=["false"])
+    words = ["-c", "touch table"]
+    text = table_script(
+        launch, words, log=tmp_path / "table.log", working_directory=tmp_path, python="bash"
+    )
+    assert subprocess.run(["bash", "-c", text], capture_output=True).returncode == 0
+    assert (tmp_path / "table").exists()
