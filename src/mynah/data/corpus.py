@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from mynah.data import characters
-from mynah.data.audio import files
 from mynah.data.audio.files import AudioError
 from mynah.data.pieces import Piece, fingerprint_of
 from mynah.data.tables import beside
 from mynah.data.tables.columns import Column, StoredColumn, numbers
+from mynah.data.tables.stored_audio import AUDIO_COLUMNS, StoredAudio
 from mynah.data.tables.table import Table
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -178,10 +180,8 @@ class Corpus:
         return float(self.durations.sum()) / 3600
 
     def __getitem__(self, row: int) -> Utterance:
-        if not -len(self) <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)}")
+        stored = self._stored_row(row)
         row = int(row) % len(self)
-        stored = row if self._rows is None else int(self._rows[row])
         return Utterance(
             id=self.ids.stored(stored),
             text=self.texts.stored(stored),
@@ -199,7 +199,7 @@ class Corpus:
         Raises:
             AudioError: It cannot be read.
         """
-        return self._read(row, lambda given: self.sample_rate)
+        return self._read(row, lambda stored: stored.read(self.sample_rate))
 
     def read_as_recorded(self, row: int) -> tuple[np.ndarray, int]:
         """The utterance as its file has it: mono float32 [samples], and the file's hertz.
@@ -207,48 +207,31 @@ class Corpus:
         Raises:
             AudioError: It cannot be read.
         """
-        rate = 0
 
-        def of_file(given: Any) -> int:
-            nonlocal rate
-            file, byte_offset, byte_length, channel = given
-            about = files.probe(
-                file, channel=channel, byte_offset=byte_offset, byte_length=byte_length
-            )
-            rate = about.sample_rate
-            return rate
+        def as_recorded(stored: StoredAudio) -> tuple[np.ndarray, int]:
+            rate = stored.sample_rate()
+            return stored.read(rate), rate
 
-        return self._read(row, of_file), rate
+        return self._read(row, as_recorded)
 
-    def _read(self, row: int, rate_of: Callable[[Any], int]) -> np.ndarray:
-        held = self._held(row, _AUDIO_COLUMNS)
-        content, path = held["audio"]["bytes"], held["audio"]["path"]
-        file = content if content is not None else path
+    def _read(self, row: int, reading: Callable[[StoredAudio], Read]) -> Read:
+        stored = self.stored_audio(row)
         try:
-            return files.read(
-                file,
-                rate_of((file, held["byte_offset"], held["byte_length"], held["channel"])),
-                offset_seconds=held["offset_seconds"] or 0.0,
-                duration_seconds=held["duration_seconds"] or None,
-                channel=held["channel"],
-                byte_offset=held["byte_offset"],
-                byte_length=held["byte_length"],
-            )
+            return reading(stored)
         except (ValueError, OSError, TypeError) as problem:
             raise AudioError(
                 f"The audio of utterance {self.ids[row]} cannot be read: {problem}.",
-                where=path or f"{self.name}, row {row}",
+                where=stored.path or f"{self.name}, row {row}",
                 fix="Fix or remove the file, then run again.",
             ) from problem
 
+    def stored_audio(self, row: int) -> StoredAudio:
+        """Where the audio of an utterance lies."""
+        return StoredAudio.of(self._held(row, AUDIO_COLUMNS), self._piece(row).table.folder)
+
     def audio_file(self, row: int) -> Path | None:
         """The file that holds the utterance, where it is one of its own on this machine."""
-        held = self._held(row, ("audio", "offset_seconds", "byte_offset", "channel"))
-        path = held["audio"]["path"]
-        in_another = held["offset_seconds"] or held["byte_offset"] is not None
-        if held["audio"]["bytes"] is not None or path is None or in_another:
-            return None
-        return Path(path) if held["channel"] is None else None
+        return self.stored_audio(row).own_file
 
     def error(self, row: int) -> str:
         """Why an utterance could not be read when it was prepared; "" where it could."""
@@ -256,7 +239,7 @@ class Corpus:
 
     def recording(self, row: int) -> str:
         """The file or shard that holds the utterance; "" where its bytes are in the table."""
-        return self._held(row, ("audio",))["audio"]["path"] or ""
+        return self.stored_audio(row).path or ""
 
     def arrays(self, column: str) -> Iterator[pa.Array]:
         """A column of the tables as it is stored, piece by piece, in the order of the tables:
@@ -374,25 +357,30 @@ class Corpus:
             def shown(held: str | None, row: int) -> str:
                 return seen(only, held or "", row)
         else:
-            starts, pieces = self._starts, self._pieces
 
             def shown(held: str | None, row: int) -> str:
-                piece = pieces[int(np.searchsorted(starts, row, side="right")) - 1]
-                return seen(piece, held or "", row)
+                return seen(self._piece_of(row), held or "", row)
 
         return Column(self._column(name), self._rows, shown)
 
-    def _held(self, row: int, columns: Sequence[str]) -> dict[str, Any]:
+    def _piece_of(self, stored: int) -> Piece:
+        """The piece whose table holds a stored row."""
+        if len(self._pieces) == 1:
+            return self._pieces[0]
+        return self._pieces[int(np.searchsorted(self._starts, stored, side="right")) - 1]
+
+    def _piece(self, row: int) -> Piece:
+        return self._piece_of(self._stored_row(row))
+
+    def _stored_row(self, row: int) -> int:
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of {len(self)}")
         row = int(row) % len(self)
-        stored = row if self._rows is None else int(self._rows[row])
+        return row if self._rows is None else int(self._rows[row])
+
+    def _held(self, row: int, columns: Sequence[str]) -> dict[str, Any]:
+        stored = self._stored_row(row)
         return {name: self._column(name)[stored] for name in columns}
-
-
-_AUDIO_COLUMNS = (
-    "audio", "byte_offset", "byte_length", "offset_seconds", "duration_seconds", "channel",
-)  # fmt: skip
 
 
 def _index_type(rows: int) -> Any:

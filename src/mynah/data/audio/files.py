@@ -18,6 +18,7 @@ from typing import IO, Protocol
 import numpy as np
 
 from mynah.data.audio import containers
+from mynah.data.audio.byte_ranges import byte_range, opened
 from mynah.errors import UserError
 
 AUDIO_SUFFIXES = frozenset(
@@ -255,8 +256,7 @@ def _opened(
     from mynah.data.audio.libsndfile import SoundFileDecoder
 
     if byte_offset is not None:
-        with _content(file, byte_offset, byte_length) as content:
-            file = content.read()
+        file = byte_range(file, byte_offset, byte_length)
     if not isinstance(file, bytes) and not Path(file).is_file():
         raise FileNotFoundError(f"there is no file {file}")
     decoder: _Decoder
@@ -295,19 +295,11 @@ def _content(
         ValueError: The shard ends before it does.
         OSError: The file cannot be opened.
     """
-    if not isinstance(file, bytes) and not Path(file).is_file():
-        raise FileNotFoundError(f"there is no file {file}")
-    with io.BytesIO(file) if isinstance(file, bytes) else Path(file).open("rb") as content:
-        if byte_offset is None:
-            yield content
-            return
-        content.seek(byte_offset)
-        held = content.read(-1 if byte_length is None else byte_length)
-    if byte_length is not None and len(held) < byte_length:
-        raise ValueError(
-            f"its shard is cut short: {len(held):,} of {byte_length:,} bytes are there"
-        )
-    yield io.BytesIO(held)
+    if byte_offset is not None:
+        yield io.BytesIO(byte_range(file, byte_offset, byte_length))
+        return
+    with opened(file) as content:
+        yield content
 
 
 class _Levels:

@@ -56,6 +56,7 @@ class Table:
         audio: A datasets.Dataset with the column ``audio`` of the same rows, where the
             recordings lie elsewhere; None: in the table's own column.
         columns: The file of what else the corpus says of the same rows; None: nothing.
+        folder: What the paths in it are relative to; None: they are absolute.
     """
 
     directory: Path
@@ -64,6 +65,7 @@ class Table:
     fingerprint: str = ""
     audio: Any = None
     columns: Path | None = None
+    folder: Path | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "arrow"}
