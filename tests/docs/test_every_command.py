@@ -19,7 +19,8 @@ from mynah.config.hydra.compose import compose
 from mynah.config.plugins.registry import installed_plugins
 
 PARSED = (
-    "data download", "data segment", "export", "lm", "tune-beam", "average", "merge", "adapt-scale",
+    "data download", "data segment", "data pack", "export", "lm", "tune-beam", "average", "merge",
+    "adapt-scale",
     "models", "transcribe", "serve", "publish", "record", "demo",
     "runs", "compare", "score", "completion", "config explain", "config diff",
 )  # fmt: skip
@@ -28,6 +29,7 @@ WITH_SETTINGS = ("data prepare", "data inspect", "data augment", "prefetch")
 MODULES = {
     "data download": "mynah.cli.data.download",
     "data segment": "mynah.cli.data.segment",
+    "data pack": "mynah.cli.data.pack",
     "data prepare": "mynah.cli.data.prepare",
     "data inspect": "mynah.cli.data.inspect",
     "data augment": "mynah.cli.data.augment",

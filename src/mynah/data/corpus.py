@@ -329,8 +329,9 @@ class Corpus:
         return self._stored[name]
 
     def _held_column(self, name: str) -> pa.ChunkedArray:
-        if name == beside.COLUMNS_NAME and name not in self._table.column_names:
-            return pa.chunked_array([pa.nulls(self._table.num_rows, pa.string())])
+        if name in beside.OPTIONAL and name not in self._table.column_names:
+            sizes = [len(chunk) for chunk in self._table.column("id").chunks]
+            return pa.chunked_array([pa.nulls(size, pa.string()) for size in sizes], pa.string())
         return self._table.column(name)
 
     @cached_property

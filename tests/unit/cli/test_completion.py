@@ -16,6 +16,7 @@ LINES = [
     ("mynah trai", ["train"]),
     ("mynah data pre", ["prepare"]),
     ("mynah data segment x --to y --mo", ["--model"]),
+    ("mynah data pack --shar", ["--shard-size"]),
     ("mynah train training.bf16=t", ["true"]),
     ("mynah train +exper", ["+experiments="]),
     ("mynah train +experiments=t", ["test"]),

@@ -10,6 +10,7 @@ ACTIONS = {
     "prepare": Command("mynah.cli.data.prepare", "decode, filter and count a corpus"),
     "inspect": Command("mynah.cli.data.inspect", "what is in a corpus, and what looks wrong"),
     "segment": Command("mynah.cli.data.segment", "cut long recordings into utterances"),
+    "pack": Command("mynah.cli.data.pack", "write a corpus as tar shards with an index"),
     "download": Command("mynah.cli.data.download", "download a public corpus"),
     "augment": Command("mynah.cli.data.augment", "listen to and see what augmentation makes of it"),
 }

@@ -11,7 +11,9 @@ from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
 from mynah.config.hydra.search_path import config_directories
 from mynah.config.settings import Setting, all_sections, all_settings, without_none
 
-_TAKES_SETTINGS = ("train", "eval", "prefetch", "data prepare", "data inspect", "data augment")
+_TAKES_SETTINGS = (
+    "train", "eval", "prefetch", "data prepare", "data inspect", "data augment", "data pack",
+)  # fmt: skip
 _HYDRA_FLAGS = ("--cfg", "--config-dir", "--help", "--info", "--multirun", "--resolve")
 
 

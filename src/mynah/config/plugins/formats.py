@@ -27,6 +27,7 @@ FORMATS: Registry[Any] = Registry(
     {
         "synthetic": f"{_ROOM}.synthetic:SyntheticSource",
         "disk": f"{_ROOM}.disk:DiskSource",
+        "packed": f"{_ROOM}.packed:PackedSource",
         "an4": f"{_ROOM}.an4:AN4Source",
         "librispeech": f"{_ROOM}.librispeech:LibriSpeechSource",
         "speechocean762": f"{_ROOM}.speechocean762:SpeechOcean762Source",

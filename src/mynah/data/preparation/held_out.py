@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mynah.data.corpus import Corpus
+from mynah.data.tables.beside import RECORDING as PACKED_RECORDING
 from mynah.data.tables.table import locked
 from mynah.files import write_json
 
@@ -134,14 +135,15 @@ def _what_is_known(corpus: Corpus) -> list[str]:
 
 def _groups(corpus: Corpus, by: str, root: str) -> Iterator[pa.Array]:
     """For each utterance the name of what it is held out with."""
-    columns = ("id", "speaker", "audio", "byte_offset")
+    columns = ("id", "speaker", "audio", "byte_offset", PACKED_RECORDING)
     for held in zip(*(corpus.arrays(name) for name in columns), strict=True):
-        ids, speakers, audio, offset = held
+        ids, speakers, audio, offset, packed = held
         found = ids
         if by.endswith(RECORDING):
             path = pc.struct_field(audio, "path")
             inside = pc.or_(pc.is_valid(pc.struct_field(audio, "bytes")), pc.is_valid(offset))
             found = pc.if_else(pc.or_(inside, pc.is_null(path)), ids, _below(path, root))
+            found = pc.if_else(pc.is_valid(packed), packed, found)
         if by.startswith(SPEAKER):
             speakers = pc.fill_null(speakers, "")
             if by == SPEAKER:

@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from mynah.console import notice, say
 from mynah.data.corpus import Corpus
 from mynah.data.preparation.duplicates import digests
+from mynah.data.sentences import sentences
+from mynah.data.tables.beside import RECORDING
 from mynah.data.tables.table import locked
 from mynah.errors import UserError
 from mynah.files import read_json, write_json
@@ -71,10 +73,10 @@ def tell_leaks(name: str, found: dict[str, Any], policy: str) -> None:
     """
     if policy == "ignore":
         return
-    sentences = describe_leaks(name, found)
-    if sentences and policy == "fail":
+    phrases = describe_leaks(name, found)
+    if phrases and policy == "fail":
         raise UserError(
-            f"Training and evaluation share {'; '.join(sentences)}.",
+            f"Training and evaluation share {'; '.join(phrases)}.",
             where="data.on_leak=fail",
             fix="Take them out of one of the two, hold out by speaker (data.eval_splits=null), or "
             "accept it: data.on_leak=warn",
@@ -83,11 +85,11 @@ def tell_leaks(name: str, found: dict[str, Any], policy: str) -> None:
     # shares that one: both are worth a line, and no alarm.
     one_speaker = found["speakers_to_learn_from"] == 1
     calm = not found["recordings"]["shared"] and (not found["speakers"]["shared"] or one_speaker)
-    if sentences and calm:
-        say(f"Shared with training: {'; '.join(sentences)}")
-    elif sentences:
+    if phrases and calm:
+        say(f"Shared with training: {'; '.join(phrases)}")
+    elif phrases:
         notice(
-            f"Shared with training: {'; '.join(sentences)}: the error rate will look better "
+            f"Shared with training: {'; '.join(phrases)}: the error rate will look better "
             "than on what is new. data.on_leak=fail makes this an error."
         )
 
@@ -145,22 +147,15 @@ def _counted(values: pa.ChunkedArray) -> dict[str, Any]:
 
 
 def _shared_sentences(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
-    asked = pa.chunked_array(map(_sentence, evaluation.arrays("text")), type=pa.string())
+    asked = pa.chunked_array(map(sentences, evaluation.arrays("text")), type=pa.string())
     asked = asked.filter(pc.not_equal(asked, ""))
     wanted = pc.unique(asked)
     inside = []
     for array in train.arrays("text"):
-        sentences = _sentence(array)
-        inside.append(pc.unique(sentences.filter(pc.is_in(sentences, wanted))))
+        learned = sentences(array)
+        inside.append(pc.unique(learned.filter(pc.is_in(learned, wanted))))
     known = pc.unique(pa.chunked_array(inside, type=pa.string()))
     return _counted(asked.filter(pc.is_in(asked, known)))
-
-
-def _sentence(array: pa.Array) -> pa.Array:
-    """Transcripts as they are compared: small letters and digits, single spaces."""
-    small = pc.utf8_lower(pc.utf8_normalize(pc.fill_null(array, ""), "NFKC"))
-    bare = pc.replace_substring_regex(small, r"['\x{2019}]", "")
-    return pc.utf8_trim(pc.replace_substring_regex(bare, r"[^\pL\pM\pN]+", " "), " ")
 
 
 def _shared_recordings(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
@@ -178,7 +173,10 @@ def _shared_recordings(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
 
 
 def _files(corpus: Corpus) -> Iterator[pa.Array]:
-    """The file that each utterance is in; null where it lies in the table or in a shard."""
-    for audio, offset in zip(corpus.arrays("audio"), corpus.arrays("byte_offset"), strict=True):
+    """The file that each utterance is in, or was in before it was packed; null where it lies
+    in the table or in a shard."""
+    columns = ("audio", "byte_offset", RECORDING)
+    for audio, offset, packed in zip(*map(corpus.arrays, columns), strict=True):
         elsewhere = pc.or_(pc.is_valid(pc.struct_field(audio, "bytes")), pc.is_valid(offset))
-        yield pc.if_else(elsewhere, pa.scalar(None, pa.string()), pc.struct_field(audio, "path"))
+        own = pc.if_else(elsewhere, pa.scalar(None, pa.string()), pc.struct_field(audio, "path"))
+        yield pc.if_else(pc.is_valid(packed), packed, own)

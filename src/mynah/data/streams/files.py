@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mynah.data.packed.layout import PACK_NAME, UNFINISHED_NAME
 from mynah.data.row import Row
 from mynah.data.sources.reading.source import ONLY_SPLIT, usual_split
 from mynah.data.streams import arrow_shards, manifests, tars
@@ -113,6 +114,8 @@ def find_shards(root: Path) -> dict[str, list[ShardFile]]:
 
 def _ending(path: Path) -> str:
     name = path.name.lower()
+    if name in (PACK_NAME, UNFINISHED_NAME):  # beside the tars of a packed corpus
+        return ""
     endings = [ending for ending in _FORMATS if name.endswith(ending)]
     return max(endings, key=len, default="")
 

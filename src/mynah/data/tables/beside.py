@@ -16,6 +16,8 @@ from mynah.data.tables.shards import map_shard
 from mynah.files import staged
 
 COLUMNS_NAME = "columns"
+RECORDING = "recording"  # the file that a packed row was in, from the corpus's folder on
+OPTIONAL = (COLUMNS_NAME, RECORDING)  # texts that a table may have or not
 _SCHEMA = pa.schema([(COLUMNS_NAME, pa.string())])
 _BATCH_ROWS = 10_000
 

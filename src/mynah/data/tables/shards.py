@@ -16,7 +16,7 @@ from mynah.data.scripts import scripts_of
 from mynah.files import staged
 
 FORMAT_VERSION = 4  # of the columns and of how rows are checked
-_ROWS = pa.schema(
+ROW_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
         ("audio", pa.struct([("path", pa.string()), ("bytes", pa.binary())])),
@@ -44,7 +44,7 @@ _MEASURED = pa.schema(
         ("script", pa.int8()),  # of its letters, as data/scripts.py numbers them
     ]
 )
-TABLE_SCHEMA = pa.schema([*_ROWS, *_MEASURED])
+TABLE_SCHEMA = pa.schema([*ROW_SCHEMA, *_MEASURED])
 # What an utterance is, wherever it lies.
 _CONTENT = (
     "id", "text", "offset_seconds", "duration_seconds", "channel", "no_speech", "digest",
@@ -73,7 +73,7 @@ def write_shard(path: Path, rows: Iterable[dict[str, Any] | pa.RecordBatch]) -> 
         pa.ipc.new_stream(sink, TABLE_SCHEMA) as writer,
     ):
         for batch in _batches(rows):
-            writer.write_batch(_measured(batch))
+            writer.write_batch(measured(batch))
             count += batch.num_rows
     return count
 
@@ -88,10 +88,10 @@ def _batches(rows: Iterable[dict[str, Any] | pa.RecordBatch]) -> Iterator[pa.Rec
         held.append(row)
         size += len((row.get("audio") or {}).get("bytes") or b"")
         if len(held) == _BATCH_ROWS or size > _BATCH_BYTES:
-            yield pa.RecordBatch.from_pylist(held, schema=_ROWS)
+            yield pa.RecordBatch.from_pylist(held, schema=ROW_SCHEMA)
             held, size = [], 0
     if held:
-        yield pa.RecordBatch.from_pylist(held, schema=_ROWS)
+        yield pa.RecordBatch.from_pylist(held, schema=ROW_SCHEMA)
 
 
 def _with_all_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -100,22 +100,33 @@ def _with_all_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
         batch.column(field.name).cast(field.type)
         if field.name in there
         else pa.nulls(batch.num_rows, field.type)
-        for field in _ROWS
+        for field in ROW_SCHEMA
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=_ROWS)
+    return pa.RecordBatch.from_arrays(columns, schema=ROW_SCHEMA)
 
 
-def _measured(batch: pa.RecordBatch) -> pa.RecordBatch:
-    text = pc.fill_null(batch.column("text"), "")
-    made = pc.utf8_trim(
-        pc.replace_substring_regex(pc.utf8_normalize(text, "NFC"), _SPACES, " "), " "
+def regular_texts(text: pa.Array) -> pa.Array:
+    """Transcripts in Unicode NFC with single spaces; "" for null."""
+    filled = pc.fill_null(text, "")
+    return pc.utf8_trim(
+        pc.replace_substring_regex(pc.utf8_normalize(filled, "NFC"), _SPACES, " "), " "
     )
+
+
+def measured(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows with the columns that are measured of their transcripts.
+
+    Args:
+        batch: With the columns of ``ROW_SCHEMA``.
+    """
+    text = pc.fill_null(batch.column("text"), "")
+    made = regular_texts(text)
     characters = pc.utf8_length(made)
     words = pc.if_else(
         pc.greater(characters, 0), pc.add(pc.count_substring(made, " "), 1), pa.scalar(0)
     )
-    measured = [characters, words, pc.equal(made, text), pa.array(scripts_of(made))]
-    columns = [column.cast(field.type) for column, field in zip(measured, _MEASURED, strict=True)]
+    found = [characters, words, pc.equal(made, text), pa.array(scripts_of(made))]
+    columns = [column.cast(field.type) for column, field in zip(found, _MEASURED, strict=True)]
     return pa.RecordBatch.from_arrays([*batch.columns, *columns], schema=TABLE_SCHEMA)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from mynah import console
+from mynah.data.tables.label_bounds import label_bounds
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ _NAMED = 5  # utterances named in a message
 _FEW_ROWS = 20_000  # that are all tokenized: it takes a second
 _BLOCK_ROWS = 10_000  # whose texts are looked at together
 _CHECKED_BOUNDS = 1_000  # rows on which the bound is held against the tokenizer
-_SPECIAL_TOKENS = 8  # that a tokenizer may add to a text, at most
-_ASCII = 128
-_CASE = 0x20  # the bit that tells A from a
 # Rows whose lengths are as near as this are looked at as one.
 _LENGTH_STEP, _TEXT_STEP = 1.01, 1.02
 
@@ -108,29 +106,6 @@ def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
     left = iter(texts)
     while block := list(itertools.islice(left, _BLOCK_ROWS)):
         yield block
-
-
-def label_bounds(texts: Sequence[str]) -> np.ndarray:
-    """At most so many frames does CTC need for a text, int64 [texts], whatever the tokenizer.
-
-    That is a frame a label and one between two equal labels. A label consists of one character
-    or more, so of labels of a single character no more are equal to the one before than
-    characters are, and a label of two or more characters takes two frames at most. Where
-    there are characters beyond ASCII, a label may be a byte of one.
-    """
-    sizes = np.asarray([len(text) for text in texts], dtype=np.int64)
-    characters = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    ends = np.cumsum(sizes)
-    folded = np.where(characters < _ASCII, characters | _CASE, characters)
-    equal = np.zeros(len(characters) + 1, dtype=np.int64)
-    np.cumsum(folded[1:] == folded[:-1], out=equal[2:] if len(characters) else equal[:0])
-    beyond = np.concatenate([[0], np.cumsum(characters >= _ASCII)])
-    starts = ends - sizes
-    repeats = equal[ends] - equal[np.minimum(starts + 1, ends)]
-    # A character beyond ASCII is four bytes at most, each of which may equal the one before.
-    in_bytes = 2 * (sizes + 3 * (beyond[ends] - beyond[starts]))
-    bounds: np.ndarray = np.where(beyond[ends] > beyond[starts], in_bytes, sizes + repeats)
-    return bounds + _SPECIAL_TOKENS
 
 
 def surely_possible(family: Family, samples: np.ndarray, bounds: np.ndarray) -> np.ndarray:

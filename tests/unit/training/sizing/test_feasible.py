@@ -12,9 +12,10 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from mynah.data.tables.label_bounds import label_bounds
 from mynah.errors import UserError
 from mynah.training.sizing import feasible
-from mynah.training.sizing.feasible import label_bounds, surely_possible, without_impossible
+from mynah.training.sizing.feasible import surely_possible, without_impossible
 
 WORDS = ("hello", "well", "book", "straße", "наука", "see", "a", "!!")
 

@@ -1,0 +1,1 @@
+"""A corpus in tar shards of one size with an index beside each: opened in seconds at any size."""
