@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 _ENDING = "writing"
@@ -125,6 +125,14 @@ def user_cache() -> Path:
         return Path(named).expanduser().resolve()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "mynah"
+
+
+def is_outside(name: str) -> bool:
+    """Whether a name that somebody else gave, with ``/``, leads out of the folder it is meant in,
+    or cannot be a file's there."""
+    path = PurePosixPath(name)
+    outside = path.is_absolute() or ".." in path.parts or not path.parts
+    return outside or "\\" in name or "\0" in name
 
 
 def display_path(path: Path, root: Path | None = None) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah import console, distributed
-from mynah.checkpoints import find
 from mynah.config.checkpointed import with_absolute_paths
 from mynah.config.effective import effective_yaml
 from mynah.config.naming.one_corpus import named_languages
@@ -29,6 +28,7 @@ from mynah.stopping.signals import Interrupted
 from mynah.training.guards import slurm
 
 if TYPE_CHECKING:
+    from mynah.checkpoints.mirror import Mirror
     from mynah.config.origins import Origin
     from mynah.data.positions import Batches, Key
     from mynah.data.preparation.prepare import PreparedData
@@ -139,8 +139,24 @@ def run(
 
 def train(config: Config, place: RunPlace) -> Run:
     """Corpus -> batches -> family -> training -> checkpoint -> evaluation -> report."""
+    from mynah.training.resuming.beginning import mirrored
+
     started = time.monotonic()
-    resume = checkpoint_to_resume(config, place)
+    with mirrored(config, place.run, place.working, place.output) as mirror:
+        done = train_mirrored(config, place, mirror, started)
+        unmirrored = mirror.finish() if mirror is not None and not done.interrupted else None
+    if not done.interrupted:
+        say_what_is_next(place, done.report, seconds=time.monotonic() - started)
+    if unmirrored is not None:
+        raise unmirrored
+    return done
+
+
+def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, started: float) -> Run:
+    """The training, with what copies its checkpoints elsewhere."""
+    from mynah.training.resuming.beginning import checkpoint_to_resume
+
+    resume = checkpoint_to_resume(config, place.working, place.output)
 
     from mynah.data.preparation.training_rows import prepared_rows
     from mynah.evaluation.baseline.before import base_before
@@ -162,9 +178,11 @@ def train(config: Config, place: RunPlace) -> Run:
         rows = with_replay(config, checked, family, corpus, place.working)
         planned = planned_batches(config, family, rows, place.run, resume)
         before = base_before(planned.config, checked, family, rows.data, guards)
-        outcome = trained(planned, family, rows, place, resume, started)
+        outcome = trained(planned, family, rows, place, resume, started, mirror)
         if outcome.interrupted:
             record.status = "interrupted"
+            if mirror is not None:
+                mirror.stopped()
             place.say_what_was_replaced()
             say_how_to_go_on(config, outcome)
             return Run(place.run, place.output, {}, None, interrupted=True)
@@ -174,7 +192,6 @@ def train(config: Config, place: RunPlace) -> Run:
         keep_confidences(planned.config, best, final, place, rows.data, evaluations)
         changed = base_and_tuned(planned.config, before, evaluations, best)
         report = reported(planned.config, place, rows.data, evaluations, best, final, changed)
-    say_what_is_next(place, report, seconds=time.monotonic() - started)
     return Run(place.run, place.output, evaluations, report)
 
 
@@ -222,26 +239,6 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> 
     return Run(place.run, model.place, evaluations, report)
 
 
-def checkpoint_to_resume(config: Config, place: RunPlace) -> Path | None:
-    """The checkpoint that the training resumes from, intact; None: it begins."""
-    resume = None
-    if config.resume_from_checkpoint is not None:
-        resume = distributed.on_first(
-            lambda: find.resolve_resume(
-                config, working_directory=place.working, output_directory=place.output
-            )
-        )
-        if resume is None:
-            console.say("There is nothing to resume yet: this is a new run.")
-    if resume is not None:
-        from mynah.checkpoints.commit import verify
-
-        verify(resume)  # before hours may go into preparing data
-        console.say(f"Resuming from {resume}")
-    runs_directory.check_output_directory(place.output, resume=resume)
-    return resume
-
-
 def checked_model(config: Config) -> CheckedModel:
     """The model that is asked for, its names found, before anything is prepared."""
     from mynah.models import registry
@@ -270,6 +267,7 @@ def trained(
     place: RunPlace,
     resume: Path | None,
     started: float,
+    mirror: Mirror | None,
 ) -> TrainingResult:
     """The training itself, of a table or of a stream."""
     from mynah.data.preparation.training_rows import save_account
@@ -292,6 +290,7 @@ def trained(
             augmentation=rows.augmentation,
             resume=resume,
             on_first_checkpoint=place.link_newest_model,
+            on_commit=mirror.committed if mirror is not None else None,
             elapsed_seconds=time.monotonic() - started,
             extra_files={"config.yaml": effective_yaml(config)},
         )

@@ -21,7 +21,7 @@ from pathlib import Path
 from mynah import files
 from mynah.errors import UserError, fault_of_machine, number_of_system
 from mynah.models.pretrained.file_sizes import oversized, written_bytes
-from mynah.runs.directory import CHECKPOINT, SUMS, is_outside, named_checkpoints
+from mynah.runs.directory import CHECKPOINT, SUMS, named_checkpoints
 
 PREFIX = "checkpoint-"
 AVERAGE = "average"  # the name of the average of a training's checkpoints, beside them
@@ -183,7 +183,7 @@ def find_damage(directory: Path) -> str | None:
         expected, separator, name = line.partition("  ")
         if not separator or len(expected) != 64:
             return f"{SUMS} is damaged"
-        if is_outside(name):
+        if files.is_outside(name):
             return f"{SUMS} names {name}, which is not a file of the checkpoint"
         path = directory / name
         try:

@@ -32,6 +32,7 @@ from mynah.runs.directory import (
 )
 from mynah.runs.record import identity, read_record
 
+NEWEST = ("last", "auto")  # of resume_from_checkpoint: not a path
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _NAMED = 5  # checkpoints that a message names at most
 
@@ -143,7 +144,7 @@ def resolve_resume(
     """
     typed = config.resume_from_checkpoint
     assert typed is not None
-    if typed not in ("last", "auto"):
+    if typed not in NEWEST:
         return resolve_checkpoint(typed, working_directory, resume=True)
     if output_directory is not None:
         own = _newest_intact(named_checkpoints(output_directory), quiet=quiet)

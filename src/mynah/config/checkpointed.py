@@ -14,6 +14,7 @@ from mynah.config.recorded import read_recorded
 from mynah.config.schema import Config, DataConfig, ModelConfig, Nature
 from mynah.config.settings import entry_names, leaves, names, value_of, with_value
 from mynah.errors import UserError
+from mynah.storage.address import is_address
 
 if TYPE_CHECKING:
     from mynah.config.origins import Origin
@@ -39,7 +40,7 @@ def with_absolute_paths(config: Config, working_directory: Path) -> Config:
     for name in (*paths, *names(Nature.NAME)):
         value = value_of(config, name)
         # A list of folders stays as it was typed: `last` knows the runs there are by it.
-        if not isinstance(value, str):
+        if not isinstance(value, str) or is_address(value):
             continue
         path = working_directory / Path(value).expanduser()
         if name in paths or path.is_dir():

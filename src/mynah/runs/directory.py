@@ -17,13 +17,13 @@ import os
 import re
 import tempfile
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mynah.config.effective import effective_yaml
 from mynah.config.schema import Config
 from mynah.distributed import is_first_rank
 from mynah.errors import UserError
-from mynah.files import write_text
+from mynah.files import is_outside, write_text
 from mynah.runs.record import RECORD, read_record
 
 SUMS = "SHA256SUMS"  # written last into a checkpoint: where it is, the checkpoint is complete
@@ -111,12 +111,6 @@ def is_complete(directory: Path) -> bool:
 def lost_files(directory: Path) -> list[str]:
     """Files that the list of sums names and that are not there."""
     return [name for name in _summed_files(directory) if not (directory / name).is_file()]
-
-
-def is_outside(name: str) -> bool:
-    """Whether a name in a list of sums leads out of the directory that the list is of."""
-    path = PurePosixPath(name)
-    return path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts
 
 
 def _summed_files(directory: Path) -> list[str]:

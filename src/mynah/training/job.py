@@ -31,6 +31,7 @@ class Job(Generic[Key]):
         output_directory: Where ``checkpoint-N`` go, and at the end the best model.
         evaluate: Measures the model at a step: error rates by name, as ``eval_wer``.
         on_first_checkpoint: Called once, after the first checkpoint of this call is complete.
+        on_commit: Called on the first rank after each checkpoint is complete.
         extra_files: Text files written into every checkpoint, by name.
         settings: What a resumed training must share with this one, by name.
     """
@@ -43,6 +44,7 @@ class Job(Generic[Key]):
     output_directory: Path
     evaluate: Callable[[int], Mapping[str, float]]
     on_first_checkpoint: Callable[[], None]
+    on_commit: Callable[[], None] | None
     extra_files: Mapping[str, str]
     settings: Mapping[str, Any]
 

@@ -96,6 +96,7 @@ def train(
     augmentation: Augmentation | None = None,
     resume: Path | None = None,
     on_first_checkpoint: Callable[[], None] = lambda: None,
+    on_commit: Callable[[], None] | None = None,
     extra_files: Mapping[str, str] | None = None,
     elapsed_seconds: float = 0.0,
 ) -> TrainingResult:
@@ -112,6 +113,7 @@ def train(
         augmentation: Of the training audio; None: opened here, as the settings say.
         resume: An intact checkpoint to resume from.
         on_first_checkpoint: Called once, after the first checkpoint of this call is complete.
+        on_commit: Called on the first rank after each checkpoint is complete.
         extra_files: Text files written into every checkpoint, by name.
         elapsed_seconds: What of ``training.max_time`` went before this call.
 
@@ -128,7 +130,7 @@ def train(
         )
     job = Job(
         family, corpus, plan, config, augmentation, output_directory, evaluate,
-        on_first_checkpoint, dict(extra_files or {}),
+        on_first_checkpoint, on_commit, dict(extra_files or {}),
         fixed_settings(config, corpus, augmentation),
     )  # fmt: skip
     first_step = _begun(job, resume)

@@ -13,6 +13,7 @@ from mynah.config.hydra.literal_paths import literal
 from mynah.config.values import argument
 from mynah.distributed import is_first_rank
 from mynah.errors import UserError, is_utf_8
+from mynah.storage.address import is_address
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -115,11 +116,16 @@ def _check_places(composed: Composed, directory: Path | None) -> Path | None:
         return None
     output = Path(config.training.output_dir) if config.training.output_dir else None
     resume = None
-    if config.resume_from_checkpoint is not None:
+    if config.resume_from_checkpoint is not None and not is_address(config.resume_from_checkpoint):
         own = output or (here / directory / runs_directory.MODEL if directory else None)
-        resume = find.resolve_resume(
-            config, working_directory=here, output_directory=own, quiet=True
-        )
+        try:
+            resume = find.resolve_resume(
+                config, working_directory=here, output_directory=own, quiet=True
+            )
+        except UserError:
+            # On a new machine all that there is lies in the mirror.
+            if config.training.mirror is None or config.resume_from_checkpoint not in find.NEWEST:
+                raise
     if resume is not None:
         verify(resume)
     if output is not None:

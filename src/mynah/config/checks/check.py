@@ -21,6 +21,7 @@ from mynah.config.checks.models.tuning import check_tuning
 from mynah.config.checks.options import check_options
 from mynah.config.checks.rows import check_rows
 from mynah.config.checks.schedule import check_schedule
+from mynah.config.checks.storage import check_storage
 from mynah.config.checks.streaming import check_streaming
 from mynah.config.checks.text import check_text
 from mynah.config.checks.trainer import check_trainer_fields
@@ -84,6 +85,7 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     check_language_model,
     _check_ways,
     check_precision,
+    check_storage,
     check_streaming,
     check_mixture,
     check_options,

@@ -105,6 +105,14 @@ class TrainingConfig:
         nature=Nature.RUN,
     )
 
+    mirror: str | None = setting(
+        None,
+        "A folder of a bucket (s3://BUCKET/FOLDER, gs://…) that each checkpoint is copied to after "
+        "it is complete here, and at the end the model and the report; what retention removes here "
+        "is removed there. resume_from_checkpoint=last finds them on another machine.",
+        nature=Nature.RUN,
+    )
+
     # Of TrainingArguments, where Mynah's default or type differs, or the code reads them
     output_dir: str | None = setting(
         None,

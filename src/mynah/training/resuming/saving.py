@@ -117,6 +117,8 @@ class Checkpointer(Generic[Key]):
             self._announced = True
             if distributed.rank() == 0:
                 job.on_first_checkpoint()
+        if job.on_commit is not None and distributed.rank() == 0:
+            job.on_commit()
 
     def _commit(self, randoms: list[Any], streams: list[dict[str, Any]]) -> None:
         trainer, job = self._trainer, self._job

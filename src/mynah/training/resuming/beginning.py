@@ -1,0 +1,100 @@
+"""Where a training begins: what it resumes from, here or in storage, and what mirrors it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mynah import console, distributed
+from mynah.checkpoints import commit, find, stored
+from mynah.checkpoints.mirror import Mirror
+from mynah.config.schema import Config
+from mynah.errors import UserError
+from mynah.runs import directory as runs_directory
+from mynah.runs.record import identity
+from mynah.storage.address import is_address, join
+from mynah.storage.store import Store
+
+
+@contextmanager
+def mirrored(config: Config, run: Path, working: Path, output: Path) -> Iterator[Mirror | None]:
+    """What copies this run to ``training.mirror``; None where nothing does, and on other ranks.
+
+    Checkpoints that lie there already are brought here where the run may resume. A job of a sweep
+    has a folder of its own there.
+
+    Raises:
+        UserError: It cannot be written there, or another run lies there.
+    """
+    address = config.training.mirror
+    if address is None:
+        yield None
+        return
+    sweeps = (working / "outputs" / runs_directory.SWEEPS).resolve()
+    place = join(address, run.name) if sweeps in run.resolve().parents else address
+    mirror = Mirror(Store(place, setting="training.mirror"), run, output)
+
+    def begin() -> None:
+        mirror.check(identity(config), resumes=config.resume_from_checkpoint is not None)
+        if config.resume_from_checkpoint in find.NEWEST:
+            mirror.restore()
+
+    distributed.on_first(begin)
+    try:
+        yield mirror if distributed.is_first_rank() else None
+    except BaseException:
+        mirror.stopped()
+        raise
+    finally:
+        mirror.close()
+
+
+def checkpoint_to_resume(config: Config, working: Path, output: Path) -> Path | None:
+    """The checkpoint that the training resumes from, intact; None: it begins.
+
+    Args:
+        config: The settings.
+        working: Where the command was typed.
+        output: Where the training's checkpoints go.
+
+    Raises:
+        UserError: There is none, it is not intact, or ``output`` holds another run.
+    """
+    resume: Path | None = None
+    asked = config.resume_from_checkpoint
+    if asked is not None:
+        resume = distributed.on_first(_finder(config, asked, working, output))
+        if resume is None:
+            console.say("There is nothing to resume yet: this is a new run.")
+    if resume is not None:
+        commit.verify(resume)  # before hours may go into preparing data
+        console.say(f"Resuming from {resume}")
+    runs_directory.check_output_directory(output, resume=resume)
+    return resume
+
+
+def _finder(config: Config, asked: str, working: Path, output: Path) -> Callable[[], Path | None]:
+    if is_address(asked):
+        return lambda: _fetched(asked, output)
+    return lambda: find.resolve_resume(config, working_directory=working, output_directory=output)
+
+
+def _fetched(address: str, output: Path) -> Path:
+    """A checkpoint in storage, fetched to where this training's own ones go."""
+    found = stored.newest_in(Store(address, setting="resume_from_checkpoint"))
+    final = output / found.name
+    if commit.step_of(final) is None:
+        raise UserError(
+            "Training resumes from a checkpoint-N, and this is a model without its training state.",
+            where=f"resume_from_checkpoint={address}",
+            fix="name one of its checkpoints; to fine-tune this model instead, set "
+            "model.pretrained to it",
+        )
+    if not commit.is_intact(final) and not stored.fetch(found, final):
+        raise UserError(
+            "The checkpoint is not intact in the storage.",
+            where=f"resume_from_checkpoint={address}",
+            fix="name another checkpoint",
+        )
+    return final.resolve()

@@ -1,0 +1,82 @@
+"""Addresses of storage: what is one, and that no secret in one is kept or printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from mynah.config.checks.check import check
+from mynah.config.schema import Config
+from mynah.errors import ConfigErrors
+from mynah.storage.address import is_address, join, masked, mistake_in, name_of
+
+SECRET = "5ecret"
+
+
+@pytest.mark.parametrize("text", ["s3://b/x", "https://host/x.tar", "hf://datasets/a/b", "GS://b"])
+def test_a_scheme_makes_an_address(text):
+    assert is_address(text)
+
+
+@pytest.mark.parametrize("text", ["outputs/model", "org/model", "C:/x", "a b://c", None, 3, ""])
+def test_a_path_or_a_name_of_the_hub_is_not_one(text):
+    assert not is_address(text)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"s3://user:{SECRET}@bucket/x",
+        f"https://{SECRET}@host/x",
+        f"https://host/x.tar?X-Amz-Signature={SECRET}&X-Amz-Credential={SECRET}",
+        f"https://host/x?sig={SECRET}",
+        f"https://host/x?access_token={SECRET}",
+    ],
+)
+def test_an_address_with_a_secret_is_refused_without_repeating_it(address):
+    assert mistake_in(address) is not None
+    assert SECRET not in mistake_in(address) + masked(address)
+
+
+@pytest.mark.parametrize("address", ["s3://", "ftp://host/x", "s3://bucket/../other", "s3://b/./x"])
+def test_an_address_that_cannot_be_used_is_refused(address):
+    assert mistake_in(address) is not None
+
+
+@pytest.mark.parametrize(
+    "address", ["s3://bucket", "s3://b/a b/ü", "https://host/x.tar?download=1"]
+)
+def test_others_are_taken(address):
+    assert mistake_in(address) is None
+
+
+def test_an_address_has_names_below_it_and_one_of_its_own():
+    assert join("s3://b/x/", "model", "checkpoint-1") == "s3://b/x/model/checkpoint-1"
+    assert name_of("s3://b/x/checkpoint-1/") == "checkpoint-1"
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "address", "what"),
+    [
+        ("training", "mirror", f"s3://me:{SECRET}@b/x", "password"),
+        ("training", "mirror", "https://host/x", "Only s3:// and gs:// can be written to"),
+        ("training", "mirror", "a/folder", "training.mirror is a folder of a bucket"),
+        ("training", "output_dir", "s3://b/x", "a file or folder of this machine"),
+        (None, "eval_checkpoint", f"s3://me:{SECRET}@b/x", "password"),
+    ],
+)
+def test_a_setting_takes_no_address_that_it_cannot_use(section, name, address, what):
+    config = Config()
+    setattr(getattr(config, section) if section else config, name, address)
+
+    with pytest.raises(ConfigErrors) as found:
+        check(config)
+
+    assert what in str(found.value) and SECRET not in str(found.value)
+
+
+def test_offline_takes_no_address():
+    config = Config(offline=True)
+    config.training.mirror = "s3://bucket/x"
+
+    with pytest.raises(ConfigErrors, match="offline=true uses no network"):
+        check(config)
