@@ -37,13 +37,16 @@ def stored_label_bounds(texts: pa.Array) -> np.ndarray:
     _, offsets, letters = texts.buffers()
     if letters is None or not len(texts):
         return np.full(len(texts), _SPECIAL_TOKENS, dtype=np.int64)
-    edges = np.frombuffer(offsets, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    edges: np.ndarray = np.frombuffer(offsets, dtype=np.int32)[
+        texts.offset : texts.offset + len(texts) + 1
+    ]
     content = np.frombuffer(letters, dtype=np.uint8)[edges[0] : edges[-1]]
     if len(content) and content.max() >= _ASCII:
         return label_bounds(texts.to_pylist())
     edges = edges.astype(np.int64) - int(edges[0])
     starts, ends = edges[:-1], edges[1:]
-    return ends - starts + _repeats(content, starts, ends) + _SPECIAL_TOKENS
+    bounds: np.ndarray = ends - starts + _repeats(content, starts, ends)
+    return bounds + _SPECIAL_TOKENS
 
 
 def _repeats(characters: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
