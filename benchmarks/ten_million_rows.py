@@ -225,9 +225,9 @@ def sampled_rows(start: int, end: int, transcripts: pa.Array) -> Iterator[pa.Rec
         yield pa.RecordBatch.from_pydict(columns)
 
 
-def sampled_transcripts() -> pa.Array:
+def sampled_transcripts(seed: int = _SEED) -> pa.Array:
     """Fifty transcripts of each number of words from 1 to 80, in this order."""
-    draw = random.Random(_SEED)
+    draw = random.Random(seed)
     return pa.array(
         [" ".join(draw.choices(_WORDS, k=words)) for words in range(1, 81) for _ in range(50)]
     )

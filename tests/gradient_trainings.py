@@ -21,8 +21,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from mynah import distributed
 from mynah.config.schema import Config, EncoderConfig, ModelConfig, ProjectorConfig
-from mynah.data.corpus import Utterance
 from mynah.data.positions import NumberedBatches
+from mynah.data.utterances import Utterance
 from mynah.machine import seed_everything
 from mynah.models import registry
 from mynah.models.family import Family

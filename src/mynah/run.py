@@ -223,7 +223,7 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> 
         runs_directory.write_settings(place.run, settings)
         family = model.load()
         for split in data.evaluation.values():
-            family.check_decoded_languages(set(split.languages))
+            family.check_decoded_languages(split.distinct_languages)
         evaluations = measured(settings, family, data.evaluation)
         report = write_report(
             settings,
@@ -254,7 +254,7 @@ def initialized(checked: CheckedModel, rows: PreparedRows, config: Config) -> Fa
 
     use_threads(config)
     seed_everything(config.training.seed)
-    family = checked.build(rows.training.texts)
+    family = checked.build(rows.training.tokenizer_texts)
     family.configure_decoding(config.model)
     family.model.to(device_for(config))
     return family

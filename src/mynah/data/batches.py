@@ -131,12 +131,11 @@ class BatchPlan(NumberedBatches):
 
     def padded_seconds(self, epoch: int = 0) -> float:
         """Rows × longest over all batches of an epoch, of all ranks."""
-        return sum(self._seconds_of(epoch, number)[0] for number in range(len(self._buckets)))
+        return self._seconds(epoch)[0]
 
     def padding_fraction(self, epoch: int = 0) -> float:
         """Share of the padded seconds of an epoch that is padding."""
-        pairs = [self._seconds_of(epoch, number) for number in range(len(self._buckets))]
-        padded, real = (sum(column) for column in zip(*pairs, strict=True))
+        padded, real = self._seconds(epoch)
         return 1.0 - real / padded if padded else 0.0
 
     def typical_batch(self) -> list[int]:
@@ -191,6 +190,7 @@ class BatchPlan(NumberedBatches):
         self.batches_per_epoch = int(self._first_step[-1])
         rows = len(self._sorted) if cumulative is None else int(cumulative[-1]) / _UNIT
         self.rows_per_epoch = float(rows)
+        self._counted_seconds: dict[int, tuple[float, float]] = {}
         self._hold(-1)
 
     def _hold(self, epoch: int) -> None:
@@ -242,13 +242,21 @@ class BatchPlan(NumberedBatches):
         drifted = np.arange(len(rows)) + bucket.drift * generator.random(len(rows))
         return rows[np.argsort(drifted)], None
 
+    def _seconds(self, epoch: int) -> tuple[float, float]:
+        """Padded seconds of an epoch's batches, and what of them is audio."""
+        if epoch not in self._counted_seconds:
+            pairs = [self._seconds_of(epoch, number) for number in range(len(self._buckets))]
+            padded, real = (sum(column) for column in zip(*pairs, strict=True))
+            self._counted_seconds = {epoch: (padded, real)}
+        return self._counted_seconds[epoch]
+
     def _seconds_of(self, epoch: int, number: int) -> tuple[float, float]:
         """Padded seconds of a bucket's batches, and what of them is audio."""
         bucket = self._buckets[number]
         lengths = self._lengths[self._ordered(epoch, number)[0]]
         batches = bucket.steps * self.world_size
         bounds = np.arange(batches + 1) * len(lengths) // batches
-        edges = np.unique(bounds[:-1][np.diff(bounds) > 0])
+        edges = bounds[:-1][np.diff(bounds) > 0]  # ascending: no two are equal
         sizes = np.diff(np.append(edges, len(lengths)))
         fillers = (batches - len(edges)) * float(self._lengths[self._filler(bucket)])
         longest = np.maximum.reduceat(lengths, edges) if len(edges) else edges

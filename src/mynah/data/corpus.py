@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,27 +13,17 @@ import pyarrow as pa
 
 from mynah.data import characters
 from mynah.data.audio.files import AudioError
-from mynah.data.pieces import Piece, fingerprint_of
+from mynah.data.pieces import Piece, Pieces, fingerprint_of
 from mynah.data.tables import beside
-from mynah.data.tables.columns import Column, StoredColumn, numbers
+from mynah.data.tables.columns import Column, StoredColumn, index_type, numbers
+from mynah.data.tables.facts import AllRows
+from mynah.data.tables.label_bounds import label_bounds_of
 from mynah.data.tables.stored_audio import AUDIO_COLUMNS, StoredAudio
 from mynah.data.tables.table import Table
+from mynah.data.utterances import Utterance
 
 Read = TypeVar("Read")
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One row, without its audio."""
-
-    id: str
-    text: str
-    duration_seconds: float
-    speaker: str
-    language: str
-    source: str
-    no_speech: bool = False
-    context: str = ""
+_READ_ROWS = 1_000
 
 
 class Corpus:
@@ -73,7 +62,7 @@ class Corpus:
         self.name = name
         self.sample_rate = sample_rate
         self.repeats = repeats
-        self._pieces = tuple(pieces)
+        self._pieces = Pieces(pieces)
         self._rows = rows
         self.fingerprint = fingerprint or fingerprint_of(
             self._pieces, rows, repeats=repeats, sample_rate=sample_rate
@@ -227,7 +216,8 @@ class Corpus:
 
     def stored_audio(self, row: int) -> StoredAudio:
         """Where the audio of an utterance lies."""
-        return StoredAudio.of(self._held(row, AUDIO_COLUMNS), self._piece(row).table.folder)
+        folder = self._pieces.at(self._stored_row(row)).table.folder
+        return StoredAudio.of(self._held(row, AUDIO_COLUMNS), folder)
 
     def audio_file(self, row: int) -> Path | None:
         """The file that holds the utterance, where it is one of its own on this machine."""
@@ -245,10 +235,12 @@ class Corpus:
         """A column of the tables as it is stored, piece by piece, in the order of the tables:
         for what is counted over all rows."""
         yield from self._column(column).arrays(self._ascending)
+        self._pieces.release()
 
     def numbers(self, column: str, missing: float = 0) -> np.ndarray:
         """A column of numbers or truth values, [rows]; ``missing`` where there is none."""
         found = numbers(self._table.column(column), missing)
+        self._pieces.release()
         return found if self._rows is None else found[self._rows]
 
     def with_texts(self, texts: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -279,7 +271,7 @@ class Corpus:
             [*self._pieces, other],
             name=self.name,
             sample_rate=self.sample_rate,
-            rows=np.concatenate([rows, more]).astype(_index_type(start + len(other.table))),
+            rows=np.concatenate([rows, more]).astype(index_type(start + len(other.table))),
             repeats=np.concatenate([of_own * (1 - share) * total / self.hours, each]),
         )
 
@@ -293,11 +285,52 @@ class Corpus:
             name=self.name,
             sample_rate=self.sample_rate,
             rows=(chosen if self._rows is None else self._rows[chosen]).astype(
-                _index_type(self._table.num_rows)
+                index_type(self._table.num_rows)
             ),
             repeats=None if self.repeats is None else self.repeats[chosen],
             fingerprint=digest.hexdigest(),
         )
+
+    def release(self) -> None:
+        """Let go of the memory of what was read of all rows: it is read again where it is asked."""
+        for name in ("durations", "text_lengths"):
+            self.__dict__.pop(name, None)
+        self._pieces.release()
+
+    @property
+    def tokenizer_texts(self) -> Sequence[str]:
+        """What a tokenizer is trained on: all transcripts, or of more than 300,000 a fixed sample
+        of 20,000 and one with each character that is in none of those."""
+        rows = self.all_rows.tokenizer_rows
+        return self.texts if rows is None else self.select(rows).read_texts()
+
+    def read_texts(self) -> list[str]:
+        """All transcripts, read so that no more memory than theirs is held."""
+        found: list[str] = []
+        for start in range(0, len(self), _READ_ROWS):
+            found += self.texts[start : start + _READ_ROWS]
+            self.release()
+        return found
+
+    @property
+    def distinct_languages(self) -> set[str]:
+        """The languages of the rows, "" among them where one is not known."""
+        named = {piece.language for piece in self._pieces}
+        if len(named) > 1:
+            return set(self.languages)
+        return {one for one in named if one is not None} or self.all_rows.distinct("language")
+
+    def label_bounds(self) -> np.ndarray:
+        """int64 [rows], at most so many frames does CTC need for a transcript, whatever the
+        tokenizer (:func:`mynah.data.tables.label_bounds.label_bounds`)."""
+        if not self._pieces.are_plain:
+            return label_bounds_of(self.texts)
+        return self.all_rows.label_bounds
+
+    @cached_property
+    def all_rows(self) -> AllRows:
+        """What is asked of all rows together."""
+        return AllRows(self._table, self._rows, self._pieces.statistics, self._pieces.release)
 
     @cached_property
     def _ascending(self) -> np.ndarray | None:
@@ -306,18 +339,9 @@ class Corpus:
             return rows
         return np.sort(rows)
 
-    @cached_property
+    @property
     def _table(self) -> pa.Table:
-        if len(self._pieces) == 1:
-            return self._pieces[0].table.arrow
-        tables = [piece.table.arrow for piece in self._pieces]
-        # A dataset's own audio column may name its fields in another order.
-        return pa.concat_tables(tables, promote_options="permissive")
-
-    @cached_property
-    def _starts(self) -> np.ndarray:
-        sizes = [piece.table.arrow.num_rows for piece in self._pieces]
-        return np.cumsum([0, *sizes])
+        return self._pieces.table
 
     @cached_property
     def _stored(self) -> dict[str, StoredColumn]:
@@ -339,12 +363,7 @@ class Corpus:
         """Whether some transcript is put into the lower case of a language with its own."""
         if not any(piece.policy is not None and piece.policy.lower for piece in self._pieces):
             return False
-        there = {
-            one
-            for array in self._column("language").arrays(None)
-            for one in array.unique().to_pylist()
-        }
-        there |= {piece.language for piece in self._pieces}
+        there = self.all_rows.distinct("language") | {piece.language for piece in self._pieces}
         return any(one and characters.has_own_case(one) for one in there)
 
     def _texts_of(self, name: str, seen: Callable[[Piece, str], str]) -> Column:
@@ -360,18 +379,9 @@ class Corpus:
         else:
 
             def shown(held: str | None, row: int) -> str:
-                return seen(self._piece_of(row), held or "", row)
+                return seen(self._pieces.at(row), held or "", row)
 
         return Column(self._column(name), self._rows, shown)
-
-    def _piece_of(self, stored: int) -> Piece:
-        """The piece whose table holds a stored row."""
-        if len(self._pieces) == 1:
-            return self._pieces[0]
-        return self._pieces[int(np.searchsorted(self._starts, stored, side="right")) - 1]
-
-    def _piece(self, row: int) -> Piece:
-        return self._piece_of(self._stored_row(row))
 
     def _stored_row(self, row: int) -> int:
         if not -len(self) <= row < len(self):
@@ -382,8 +392,3 @@ class Corpus:
     def _held(self, row: int, columns: Sequence[str]) -> dict[str, Any]:
         stored = self._stored_row(row)
         return {name: self._column(name)[stored] for name in columns}
-
-
-def _index_type(rows: int) -> Any:
-    """The smallest type that numbers so many rows: a worker is sent as many bytes."""
-    return np.int32 if rows < 2**31 else np.int64

@@ -18,7 +18,12 @@ def sentences(texts: pa.Array) -> pa.Array:
 
 def sentence_hashes(texts: pa.Array) -> np.ndarray:
     """uint64 [texts]: equal for texts that are equal as :func:`sentences`; 0 for none."""
-    return np.asarray([_hash(one) for one in sentences(texts).to_pylist()], dtype=np.uint64)
+    return hashes_of(sentences(texts))
+
+
+def hashes_of(made: pa.Array) -> np.ndarray:
+    """:func:`sentence_hashes` of what :func:`sentences` gave."""
+    return np.asarray([_hash(one) for one in made.to_pylist()], dtype=np.uint64)
 
 
 def _hash(sentence: str) -> int:

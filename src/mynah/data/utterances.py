@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from mynah.data.corpus import Utterance
-
 # What a row is asked for by: its number in a table; of a stream the row itself.
 Asked = TypeVar("Asked", contravariant=True)
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One row, without its audio."""
+
+    id: str
+    text: str
+    duration_seconds: float
+    speaker: str
+    language: str
+    source: str
+    no_speech: bool = False
+    context: str = ""
 
 
 class TrainingData(Protocol[Asked]):
@@ -21,7 +34,7 @@ class TrainingData(Protocol[Asked]):
         name: The split's name.
         sample_rate: Hertz of what :meth:`read_audio` gives.
         fingerprint: Of the content; a resumed training must have the same.
-        texts: Transcripts that a tokenizer is trained on.
+        tokenizer_texts: Transcripts that a tokenizer is trained on.
         size: How many rows there are; None of a stream, whose rows nobody has counted.
     """
 
@@ -35,7 +48,7 @@ class TrainingData(Protocol[Asked]):
     def fingerprint(self) -> str: ...
 
     @property
-    def texts(self) -> Iterable[str]: ...
+    def tokenizer_texts(self) -> Iterable[str]: ...
 
     @property
     def size(self) -> int | None: ...
@@ -63,7 +76,7 @@ class Utterances(TrainingData[int], Protocol):
     Attributes:
         ids: Ids, one a row.
         texts: Transcripts, one a row.
-        languages: ISO 639-1 codes, one a row, "" where one is not known.
+        distinct_languages: ISO 639-1 codes of the rows, "" where one is not known.
         durations: float64 [rows], seconds.
         text_lengths: int32 [rows], characters of the transcripts.
         repeats: float64 [rows], how often a row comes in an epoch on average; None: once.
@@ -76,7 +89,7 @@ class Utterances(TrainingData[int], Protocol):
     def ids(self) -> Sequence[str]: ...
 
     @property
-    def languages(self) -> Sequence[str]: ...
+    def distinct_languages(self) -> set[str]: ...
 
     @property
     def durations(self) -> np.ndarray: ...
@@ -88,6 +101,12 @@ class Utterances(TrainingData[int], Protocol):
     def repeats(self) -> np.ndarray | None: ...
 
     def __len__(self) -> int: ...
+
+    def release(self) -> None:
+        """Let go of the memory of what was read of all rows."""
+
+    def label_bounds(self) -> np.ndarray:
+        """int64 [rows], at most so many frames does CTC need for a transcript."""
 
     def select(self, rows: Sequence[int] | np.ndarray, /) -> Self:
         """Some rows, in the order given."""

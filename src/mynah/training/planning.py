@@ -56,13 +56,15 @@ def planned_batches(
     """
     # Of a stream the first rows stand for all: what is checked and estimated is of them.
     first = rows.training.head(seed=config.training.seed)
-    family.check_languages(set(first.languages))
+    family.check_languages(first.distinct_languages)
     for split in rows.data.measured.values():
-        family.check_decoded_languages(set(split.languages))
+        family.check_decoded_languages(split.distinct_languages)
     judged = without_impossible(first, family, config.data, report=rows.data.report)
+    first.release()
     save_account(run, rows.data)
     settings = with_batch_size(config, family, judged, resume=resume)
     plan = batch_plan(judged, settings)
+    judged.release()
     settings = with_steps(settings, plan, float(judged.durations.sum()) / 3600)
     write_settings(run, settings)
     cost = estimate(family, judged, plan, settings, directory=run)

@@ -11,7 +11,7 @@ from tiny_models import TEXTS
 
 import mynah.evaluation.loss as loss_of
 from mynah.config.schema import Config
-from mynah.data.corpus import Utterance
+from mynah.data.utterances import Utterance
 from mynah.errors import UserError
 from mynah.evaluation.evaluate import evaluate_split
 from mynah.models.family import Example

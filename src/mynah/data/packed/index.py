@@ -15,12 +15,12 @@ from mynah.data.packed.statistics import Statistics
 from mynah.data.packed.tar_shard import Member
 from mynah.data.sentences import sentence_hashes
 from mynah.data.tables.beside import COLUMNS_NAME, RECORDING
+from mynah.data.tables.facts import AUDIO_DIGEST, LABEL_BOUND, SENTENCE
 from mynah.data.tables.label_bounds import stored_label_bounds
-from mynah.data.tables.shards import ROW_SCHEMA, TABLE_SCHEMA, measured, regular_texts
+from mynah.data.tables.shards import ROW_SCHEMA, TABLE_SCHEMA, map_shard, measured, regular_texts
 from mynah.errors import UserError
 from mynah.files import staged
 
-LABEL_BOUND, SENTENCE, AUDIO_DIGEST = "label_bound", "sentence", "audio_digest"
 _MORE = pa.schema(
     [
         (COLUMNS_NAME, pa.string()),
@@ -123,6 +123,14 @@ def read_statistics(path: Path) -> Statistics:
         return Statistics.of_json(_metadata(path)["statistics"])
     except (KeyError, TypeError, ValueError) as problem:
         raise _unreadable(path, str(problem)) from problem
+
+
+def repeated_audio(indexes: Sequence[Path]) -> int:
+    """Rows of some indexes whose recording an earlier row has, those without one not counted."""
+    parts = [map_shard(path).column(AUDIO_DIGEST).to_numpy() for path in indexes]
+    digests = np.concatenate(parts)
+    digests = np.sort(digests[digests != 0])
+    return int((digests[1:] == digests[:-1]).sum())
 
 
 def _metadata(path: Path) -> dict[str, Any]:

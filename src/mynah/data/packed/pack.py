@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,13 @@ from typing import Any
 
 from mynah.console import Advance, notice, progress, say
 from mynah.data.corpus import Corpus
-from mynah.data.packed.index import IndexHead, read_head, read_statistics, write_index
+from mynah.data.packed.index import (
+    IndexHead,
+    read_head,
+    read_statistics,
+    repeated_audio,
+    write_index,
+)
 from mynah.data.packed.layout import (
     PACK_NAME,
     UNFINISHED_NAME,
@@ -192,7 +199,9 @@ def _described(packing: Packing, split: str, heads: Sequence[IndexHead]) -> Pack
     if lost:  # it was read when the table was made, and is another corpus without it
         fingerprint = hashlib.blake2b(f"{fingerprint} {lost}".encode(), digest_size=16).hexdigest()
     unreadable = sum(head.unreadable for head in heads)
-    return PackedSplit(split, fingerprint, unreadable, tuple(shards), Statistics.joined(parts))
+    repeated = repeated_audio([packing.to / index_name(head.tar) for head in heads])
+    statistics = dataclasses.replace(Statistics.joined(parts), repeated_audio=repeated)
+    return PackedSplit(split, fingerprint, unreadable, tuple(shards), statistics)
 
 
 class _Ahead:

@@ -33,6 +33,7 @@ class Statistics:
         scripts: Transcripts by script.
         languages: Rows by language, "" where one is not known.
         annotations: What looks like an annotation in the transcripts, in lower case.
+        repeated_audio: Rows whose recording an earlier row has; None: nobody has looked.
     """
 
     rows: int = 0
@@ -44,6 +45,7 @@ class Statistics:
     scripts: Mapping[str, int] = field(default_factory=dict)
     languages: Mapping[str, int] = field(default_factory=dict)
     annotations: Mapping[str, int] = field(default_factory=dict)
+    repeated_audio: int | None = None
 
     @classmethod
     def of(cls, batches: Sequence[pa.RecordBatch]) -> Statistics:
@@ -89,7 +91,17 @@ class Statistics:
                 counts.update(getattr(part, name))
             rows, seconds = rows + part.rows, seconds + part.seconds
             longest = max(longest, part.longest_text)
-        return cls(rows=rows, seconds=seconds, first_with=first_with, longest_text=longest, **sums)
+        return cls(
+            rows=rows,
+            seconds=seconds,
+            durations=sums["durations"],
+            characters=sums["characters"],
+            first_with=first_with,
+            longest_text=longest,
+            scripts=sums["scripts"],
+            languages=sums["languages"],
+            annotations=sums["annotations"],
+        )
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON file holds it."""

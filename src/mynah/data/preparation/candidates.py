@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ from mynah.data.preparation.selection import (
 )
 from mynah.data.row import OUTSIDE
 from mynah.data.scripts import strangers
+from mynah.data.tables.columns import index_type
 from mynah.data.tables.table import locked
 from mynah.data.text import POLICY_VERSION, TextPolicy
 from mynah.errors import UserError
@@ -205,14 +206,14 @@ def _measures(corpus: Corpus, texts: _Texts, members: np.ndarray) -> Measures:
     scripts = corpus.numbers("script").astype(np.int8)
     return Measures(
         seconds=corpus.durations,
-        unreadable=_is_so(corpus, "error", pc.is_valid),
+        unreadable=corpus.all_rows.where("error", pc.is_valid),
         no_speech=corpus.no_speech,
         words=texts.words,
         characters=texts.characters,
         scripts=scripts,
         strange=_strange(corpus, scripts, members),
         annotated=texts.annotated,
-        outside=_is_so(corpus, "error", _is_outside),
+        outside=corpus.all_rows.where("error", _is_outside),
     )
 
 
@@ -267,18 +268,14 @@ def _example(before: str, after: str) -> dict[str, str]:
     return {"before": before, "after": after}
 
 
-def _is_so(corpus: Corpus, column: str, test: Callable[[pa.Array], pa.Array]) -> np.ndarray:
-    """bool [rows], whether a value is so; rows ascending."""
-    found = [test(array).to_numpy(zero_copy_only=False) for array in corpus.arrays(column)]
-    return np.concatenate(found).astype(bool) if found else np.empty(0, dtype=bool)
-
-
 def _is_outside(errors: pa.Array) -> pa.Array:
     return pc.fill_null(pc.starts_with(errors, OUTSIDE), False)
 
 
 def _strange(corpus: Corpus, scripts: np.ndarray, members: np.ndarray) -> np.ndarray:
     """bool [rows], whether hardly any row of the same source and language is in its script."""
+    if corpus.all_rows.one_script:
+        return np.zeros(len(scripts), dtype=bool)
     languages = pa.chunked_array(corpus.arrays("language"), type=pa.string())
     encoded = languages.combine_chunks().dictionary_encode()
     codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
@@ -295,6 +292,8 @@ def _duplicates(
 ) -> tuple[dict[str, Any], dict[int, int]]:
     """Count what is there twice among the rows that stay; mark it where it is to be dropped."""
     rows = np.flatnonzero(codes == filters.KEPT)
+    if corpus.all_rows.no_repeated_audio:
+        rows = rows[:0]
     found = find_duplicates(corpus.select(rows), digests(corpus)[rows])
     same_as = {int(rows[row]): int(rows[first]) for row, first in found.first.items()}
     dropping = config.on_duplicates == "drop"
@@ -334,7 +333,7 @@ def _limited(
     if request.training and config.train_share < 1.0:
         limit = math.ceil(config.train_share * min(limit or len(kept), len(kept)))
     kept = within_limits(kept, seconds[kept], samples=limit)
-    return kept, len(staying) - len(kept)
+    return kept.astype(index_type(len(codes)), copy=False), len(staying) - len(kept)
 
 
 def _dropped(

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mynah.data.corpus import Corpus
+from mynah.data.tables.facts import AUDIO_DIGEST
 
 _DIGITS = 16  # of a digest: 64 bits in hexadecimal
 
@@ -30,7 +31,10 @@ class Duplicates:
 
 def digests(corpus: Corpus) -> np.ndarray:
     """uint64 [rows] in the tables' order, the digests of the audio; 0 where it cannot be read."""
-    found = [_parsed(array) for array in corpus.arrays("digest")]
+    if corpus.all_rows.has(AUDIO_DIGEST):  # parsed when they were packed
+        found = list(map(_numbers, corpus.arrays(AUDIO_DIGEST)))
+    else:
+        found = [_parsed(array) for array in corpus.arrays("digest")]
     return np.concatenate(found) if found else np.empty(0, dtype=np.uint64)
 
 
@@ -57,6 +61,11 @@ def find_duplicates(corpus: Corpus, digest: np.ndarray) -> Duplicates:
     return Duplicates(
         np.asarray(same_text, dtype=np.int64), np.asarray(other_text, dtype=np.int64), first
     )
+
+
+def _numbers(array: pa.Array) -> np.ndarray:
+    found: np.ndarray = array.to_numpy()
+    return found
 
 
 def _parsed(array: pa.Array) -> np.ndarray:

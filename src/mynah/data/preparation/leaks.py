@@ -14,13 +14,15 @@ import pyarrow.compute as pc
 from mynah.console import notice, say
 from mynah.data.corpus import Corpus
 from mynah.data.preparation.duplicates import digests
-from mynah.data.sentences import sentences
+from mynah.data.sentences import hashes_of, sentences
 from mynah.data.tables.beside import RECORDING
+from mynah.data.tables.facts import SENTENCE
 from mynah.data.tables.table import locked
 from mynah.errors import UserError
 from mynah.files import read_json, write_json
 
 _EXAMPLES = 3
+_BLOCK_ROWS = 1 << 20  # that are compared together
 _VERSION = 2  # of how it is counted
 
 
@@ -151,17 +153,30 @@ def _shared_sentences(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
     asked = asked.filter(pc.not_equal(asked, ""))
     wanted = pc.unique(asked)
     inside = []
-    for array in train.arrays("text"):
+    for array in _likely(train, wanted):
         learned = sentences(array)
         inside.append(pc.unique(learned.filter(pc.is_in(learned, wanted))))
     known = pc.unique(pa.chunked_array(inside, type=pa.string()))
     return _counted(asked.filter(pc.is_in(asked, known)))
 
 
+def _likely(train: Corpus, wanted: pa.Array) -> Iterator[pa.Array]:
+    """Transcripts of training among which all are that are wanted: where their hashes were
+    stored with the table, few others."""
+    if not train.all_rows.has(SENTENCE):
+        yield from train.arrays("text")
+        return
+    hashes = pa.array(hashes_of(wanted))
+    for texts, known in zip(train.arrays("text"), train.arrays(SENTENCE), strict=True):
+        yield pc.unique(texts.filter(pc.is_in(known, hashes)))
+
+
 def _shared_recordings(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
     """By the digest of the audio, and by the file where utterances are pieces of one."""
     digest = digests(evaluation)
-    inside = np.isin(digest, digests(train)) & (digest != 0)
+    wanted_digests = np.unique(digest[digest != 0])
+    shared_digests = among(digests(train), wanted_digests)
+    inside = np.isin(digest, shared_digests)
     files = pa.chunked_array(_files(evaluation), type=pa.string())
     wanted = pc.unique(files.drop_null())
     if len(wanted):
@@ -170,6 +185,21 @@ def _shared_recordings(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
         inside |= pc.is_in(files, shared).to_numpy()
     ids = pa.chunked_array(evaluation.arrays("id"), type=pa.string()).filter(pa.array(inside))
     return _counted(ids)
+
+
+def among(many: np.ndarray, few: np.ndarray) -> np.ndarray:
+    """Which of a few numbers are among many: what takes memory is as long as the few.
+
+    Args:
+        many: [numbers].
+        few: [numbers], ascending.
+    """
+    found = np.zeros(len(few), dtype=bool)
+    for start in range(0, len(many) if len(few) else 0, _BLOCK_ROWS):
+        block = many[start : start + _BLOCK_ROWS]
+        places = np.minimum(np.searchsorted(few, block), len(few) - 1)
+        found[places[few[places] == block]] = True
+    return few[found]
 
 
 def _files(corpus: Corpus) -> Iterator[pa.Array]:

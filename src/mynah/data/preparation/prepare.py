@@ -102,6 +102,7 @@ def prepare(
     for request in requests:
         name = request.name
         corpora[name], account, dropped_files[name] = chosen_corpus(request, config, policy, cache)
+        corpora[name].release()
         report["splits"][name] = account
         report["fingerprints"][name] = account["fingerprint"]
         if request.held is not None and not request.training:
@@ -120,6 +121,7 @@ def prepare(
         report["leaks"] = {}
         for name, corpus in corpora.items():
             report["leaks"][name] = known_leaks(train_corpus, corpus, cache)
+            train_corpus.release()
             tell_leaks(name, report["leaks"][name], config.on_leak)
     once = {request.name: corpora.pop(request.name) for request in requests if request.once}
     return PreparedData(train_corpus, corpora, report, dropped_files, cache, once)

@@ -48,6 +48,8 @@ def members_of(request: Request) -> np.ndarray:
 
 
 def _hours(request: Request, numbers: np.ndarray, seconds: np.ndarray) -> dict[str, float]:
+    if len(distinct_members(request)) == 1:
+        return {request.members[0].name: float(seconds.sum()) / 3600}
     members = members_of(request)[numbers]
     sums = np.bincount(members, weights=seconds, minlength=len(distinct_members(request))) / 3600
     return {m.name: float(sums[number]) for number, m in enumerate(distinct_members(request))}
@@ -79,7 +81,9 @@ def account_of_members(
 ) -> dict[str, Any]:
     """What each source gives, for ``data.json``: utterances, hours, share of an epoch, repeats."""
     hours = _hours(request, numbers, seconds)
-    counts = np.bincount(members_of(request)[numbers], minlength=len(hours))
+    counts = [len(numbers)]
+    if len(hours) > 1:
+        counts = np.bincount(members_of(request)[numbers], minlength=len(hours)).tolist()
     total = sum(hours.values())
     return {
         name or "all": {

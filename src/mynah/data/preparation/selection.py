@@ -14,6 +14,7 @@ import numpy as np
 
 from mynah.data.pieces import Piece
 from mynah.data.tables import table
+from mynah.data.tables.columns import index_type
 from mynah.files import write_json, write_text
 
 _SEED = 0  # of max_train_samples and the like: the same rows in every run
@@ -57,14 +58,17 @@ class Chosen:
 
 def joined_rows(stretches: Sequence[Stretch]) -> tuple[np.ndarray, np.ndarray]:
     """Rows of all stretches, counted over their tables one after the other, and the stretch
-    that each belongs to: int64 [rows], int32 [rows]."""
+    that each belongs to: int [rows] of as few bytes as can number them, int32 [rows]."""
     rows, numbers, start = [], [], 0
+    kind = index_type(sum(len(stretch.piece.table) for stretch in stretches))
     for number, stretch in enumerate(stretches):
         total = len(stretch.piece.table)
-        mine = np.arange(total) if stretch.rows is None else stretch.rows
-        rows.append(mine + start)
-        numbers.append(np.full(len(mine), number, dtype=np.int32))
+        mine = np.arange(total, dtype=kind) if stretch.rows is None else stretch.rows
+        rows.append((mine + start).astype(kind, copy=False))
+        numbers.append(np.broadcast_to(np.int32(number), len(mine)))  # takes no memory
         start += total
+    if len(stretches) == 1:
+        return rows[0], numbers[0]
     return np.concatenate(rows), np.concatenate(numbers)
 
 

@@ -14,14 +14,15 @@ from mynah.config.schema import DataConfig
 from mynah.console import progress, say
 from mynah.data.audio import files as audio_files
 from mynah.data.audio.files import AudioError
-from mynah.data.corpus import Utterance
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import Place, UnknownSplitError, meant_splits
 from mynah.data.streams.files import FileReader, find_shards
 from mynah.data.streams.reader import BadRow, ShardReader
 from mynah.data.streams.rows import StreamedUtterance
 from mynah.data.streams.windows import Windows
+from mynah.data.tables.label_bounds import label_bounds_of
 from mynah.data.text import TextPolicy
+from mynah.data.utterances import Utterance
 from mynah.errors import UserError
 
 _HEAD_ROWS = 256  # looked at before training starts
@@ -39,7 +40,7 @@ class Stream:
         name: What the stream is called.
         sample_rate: Hertz of what :meth:`read_audio` gives.
         fingerprint: Of the shards' names and sizes, or of a hub dataset's commit.
-        texts: The first ``data.tokenizer_rows`` transcripts; read when they are asked for.
+        tokenizer_texts: The first ``data.tokenizer_rows`` transcripts; read when asked for.
         size: None: nobody has counted the rows.
     """
 
@@ -51,7 +52,7 @@ class Stream:
         self.fingerprint = reader.identity
         self.reader = reader
         self.policy = policy
-        self.texts = _FirstTexts(reader, policy, config)
+        self.tokenizer_texts = _FirstTexts(reader, policy, config)
         self._language = config.language
         self._config = config
 
@@ -193,9 +194,21 @@ class Head:
         return [row.text for row in self._rows]
 
     @property
-    def languages(self) -> list[str]:
+    def tokenizer_texts(self) -> list[str]:
+        """Those of these rows."""
+        return self.texts
+
+    @property
+    def distinct_languages(self) -> set[str]:
         """ISO 639-1 codes, "" where one is not known."""
-        return [self._stream.language_of(row) for row in self._rows]
+        return {self._stream.language_of(row) for row in self._rows}
+
+    def release(self) -> None:
+        """Nothing: they are few."""
+
+    def label_bounds(self) -> np.ndarray:
+        """As :meth:`mynah.data.corpus.Corpus.label_bounds`."""
+        return label_bounds_of(self.texts)
 
     @property
     def durations(self) -> np.ndarray:

@@ -107,6 +107,11 @@ def numbers(column: pa.ChunkedArray, missing: float = 0) -> np.ndarray:
     return made
 
 
+def index_type(rows: int) -> Any:
+    """The smallest type that numbers so many rows: a worker is sent as many bytes."""
+    return np.int32 if rows < 2**31 else np.int64
+
+
 class Column(Sequence[str]):
     """Texts of a corpus, one a row: a sequence whose values are read when they are asked for.
 

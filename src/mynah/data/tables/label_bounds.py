@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
 
+_BLOCK_ROWS = 10_000  # whose texts are looked at together
 _SPECIAL_TOKENS = 8  # that a tokenizer may add to a text, at most
 _ASCII = 128
 _CASE = 0x20  # the bit that tells A from a
@@ -32,6 +34,15 @@ def label_bounds(texts: Sequence[str]) -> np.ndarray:
     return bounds + _SPECIAL_TOKENS
 
 
+def label_bounds_of(texts: Iterable[str]) -> np.ndarray:
+    """:func:`label_bounds` of many texts, int64 [texts]; few are held at a time."""
+    left = iter(texts)
+    found = [np.zeros(0, dtype=np.int64)]
+    while block := list(itertools.islice(left, _BLOCK_ROWS)):
+        found.append(label_bounds(block))
+    return np.concatenate(found)
+
+
 def stored_label_bounds(texts: pa.Array) -> np.ndarray:
     """:func:`label_bounds` of a column, none null: where it is ASCII no text is looked at alone."""
     _, offsets, letters = texts.buffers()
@@ -43,10 +54,10 @@ def stored_label_bounds(texts: pa.Array) -> np.ndarray:
     content = np.frombuffer(letters, dtype=np.uint8)[edges[0] : edges[-1]]
     if len(content) and content.max() >= _ASCII:
         return label_bounds(texts.to_pylist())
-    edges = edges.astype(np.int64) - int(edges[0])
-    starts, ends = edges[:-1], edges[1:]
-    bounds: np.ndarray = ends - starts + _repeats(content, starts, ends)
-    return bounds + _SPECIAL_TOKENS
+    places = edges.astype(np.int64) - int(edges[0])
+    starts, ends = places[:-1], places[1:]
+    bounds: np.ndarray = ends - starts + _repeats(content, starts, ends) + _SPECIAL_TOKENS
+    return bounds
 
 
 def _repeats(characters: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from mynah.console import notice, say
 from mynah.data.tables import beside
 from mynah.data.tables.shards import (
     FORMAT_VERSION,
+    MappedShard,
     content_fingerprint,
     is_complete_shard,
     map_shard,
@@ -42,6 +43,8 @@ __all__ = [
     "shard",
     "write_shard",
 ]
+
+_NOT_SENT = ("arrow", "_mapped")  # to another process, which maps the same files
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,13 @@ class Table:
     folder: Path | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "arrow"}
+        return {name: value for name, value in vars(self).items() if name not in _NOT_SENT}
 
     @cached_property
     def arrow(self) -> pa.Table:
         """All rows, memory-mapped, with the columns of ``TABLE_SCHEMA``, and ``columns`` where
         there are more."""
-        rows = pa.concat_tables([map_shard(path) for path in self.shards])
+        rows = pa.concat_tables([shard.rows for shard in self._mapped])
         if self.columns is not None:
             rows = rows.append_column(
                 beside.COLUMNS_NAME, map_shard(self.columns).column(beside.COLUMNS_NAME)
@@ -83,6 +86,15 @@ class Table:
             return rows
         recordings = self.audio.data.table.column("audio")
         return rows.set_column(rows.column_names.index("audio"), "audio", recordings)
+
+    @cached_property
+    def _mapped(self) -> list[MappedShard]:
+        return [MappedShard.of(path) for path in self.shards]
+
+    def release(self) -> None:
+        """Let go of what was read of the shards: it is read again where it is asked for."""
+        for shard in self._mapped:
+            shard.release()
 
     def __len__(self) -> int:
         return int(self.arrow.num_rows)

@@ -22,8 +22,7 @@ from mynah.models.family import Example, token_weight
 
 if TYPE_CHECKING:
     from mynah.data.augmentation.chain import Augmentation
-    from mynah.data.corpus import Utterance
-    from mynah.data.utterances import TrainingData
+    from mynah.data.utterances import TrainingData, Utterance
     from mynah.models.family import Family
 
 # What reading a file, or noise for it, can end in: errors of the disk, and of decoders.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from mynah import console
-from mynah.data.tables.label_bounds import label_bounds
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ Held = TypeVar("Held", bound="Utterances")
 _NAMED = 5  # utterances named in a message
 _FEW_ROWS = 20_000  # that are all tokenized: it takes a second
 _BLOCK_ROWS = 10_000  # whose texts are looked at together
+_RELEASED_ROWS = 100  # after which the memory of their texts is given back
 _CHECKED_BOUNDS = 1_000  # rows on which the bound is held against the tokenizer
 # Rows whose lengths are as near as this are looked at as one.
 _LENGTH_STEP, _TEXT_STEP = 1.01, 1.02
@@ -78,34 +79,30 @@ def _impossible(
     rows = _doubtful(corpus, family, samples)
     texts = corpus.texts
     with console.progress("checking transcripts", total=len(rows), unit="utterances") as advance:
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            block = rows[start : start + _BLOCK_ROWS]
+        for start in range(0, len(rows), _RELEASED_ROWS):
+            block = rows[start : start + _RELEASED_ROWS]
             for row in block.tolist():
                 reason = family.impossible(int(samples[row]), family.labels(texts[row]))
                 if reason is not None:
                     yield row, reason
+            corpus.release()
             advance(len(block))
 
 
 def _doubtful(corpus: Utterances, family: Family, samples: np.ndarray) -> np.ndarray:
     """The rows that have to be tokenized to know."""
-    everything: np.ndarray = np.arange(len(corpus))
     if len(corpus) <= _FEW_ROWS:
-        return everything
-    bounds = np.concatenate([label_bounds(block) for block in _blocks(corpus.texts)])
-    checked = np.random.default_rng(0).choice(everything, _CHECKED_BOUNDS, replace=False)
-    for row in checked.tolist():
+        return np.arange(len(corpus))
+    bounds = corpus.label_bounds()
+    checked = np.random.default_rng(0).choice(len(corpus), _CHECKED_BOUNDS, replace=False)
+    for number, row in enumerate(checked.tolist()):
         labels = family.labels(corpus.texts[row])
         if len(labels) + sum(a == b for a, b in itertools.pairwise(labels)) > bounds[row]:
-            return everything  # a tokenizer that makes more of a text than it has characters
-    doubtful: np.ndarray = everything[~surely_possible(family, samples, bounds)]
-    return doubtful
-
-
-def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    left = iter(texts)
-    while block := list(itertools.islice(left, _BLOCK_ROWS)):
-        yield block
+            # A tokenizer that makes more of a text than it has characters.
+            return np.arange(len(corpus))
+        if number % _RELEASED_ROWS == 0:
+            corpus.release()
+    return np.flatnonzero(~surely_possible(family, samples, bounds))
 
 
 def surely_possible(family: Family, samples: np.ndarray, bounds: np.ndarray) -> np.ndarray:
@@ -119,19 +116,31 @@ def surely_possible(family: Family, samples: np.ndarray, bounds: np.ndarray) -> 
         samples: Of each recording, int [rows].
         bounds: The most labels each may have, int [rows].
     """
-    length = np.floor(np.log(np.maximum(samples, 1)) / np.log(_LENGTH_STEP)).astype(np.int64)
-    text = np.ceil(np.log(np.maximum(bounds, 1)) / np.log(_TEXT_STEP)).astype(np.int64)
-    cells, cell_of = np.unique(length * (int(text.max()) + 1) + text, return_inverse=True)
-    shortest = np.full(len(cells), np.iinfo(np.int64).max)
-    longest, labels = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
-    np.minimum.at(shortest, cell_of, samples)
-    np.maximum.at(longest, cell_of, samples)
-    np.maximum.at(labels, cell_of, bounds)
-    possible = [
-        family.impossible(low, range(count)) is None
-        and family.impossible(high, range(count)) is None
-        for low, high, count in zip(
-            shortest.tolist(), longest.tolist(), labels.tolist(), strict=True
+    texts = _steps(int(bounds.max(initial=1)), _TEXT_STEP) + 1
+    cell_of = np.empty(len(samples), dtype=np.int32)
+    cells = (_steps(int(samples.max(initial=1)), _LENGTH_STEP) + 1) * texts
+    shortest = np.full(cells, np.iinfo(np.int64).max)
+    longest, labels = np.zeros(cells, np.int64), np.zeros(cells, np.int64)
+    for start in range(0, len(samples), _BLOCK_ROWS * 10):
+        block = slice(start, start + _BLOCK_ROWS * 10)
+        inside, counts = samples[block], bounds[block]
+        length = np.floor(np.log(np.maximum(inside, 1)) / np.log(_LENGTH_STEP)).astype(np.int32)
+        text = np.ceil(np.log(np.maximum(counts, 1)) / np.log(_TEXT_STEP)).astype(np.int32)
+        cell_of[block] = cell = length * texts + text
+        np.minimum.at(shortest, cell, inside)
+        np.maximum.at(longest, cell, inside)
+        np.maximum.at(labels, cell, counts)
+    possible = np.zeros(cells, dtype=bool)
+    for cell in np.flatnonzero(labels).tolist():
+        low, high, count = int(shortest[cell]), int(longest[cell]), int(labels[cell])
+        possible[cell] = (
+            family.impossible(low, range(count)) is None
+            and family.impossible(high, range(count)) is None
         )
-    ]
-    return np.asarray(possible, dtype=bool)[cell_of]
+    sure: np.ndarray = possible[cell_of]
+    return sure
+
+
+def _steps(most: int, step: float) -> int:
+    """Steps of a factor that lead to a number or beyond it."""
+    return 1 + math.ceil(math.log(max(most, 1)) / math.log(step))

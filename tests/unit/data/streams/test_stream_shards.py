@@ -84,7 +84,7 @@ def test_transcripts_are_read_without_the_audio(corpus):
     rows = list(opened(corpus).reader.rows(0, audio=False))
     assert [row.text for row in rows] == TEXTS
     assert not any(row.audio for row in rows)
-    assert list(opened(corpus, tokenizer_rows=5).texts) == TEXTS[:5]
+    assert list(opened(corpus, tokenizer_rows=5).tokenizer_texts) == TEXTS[:5]
 
 
 def test_splits_are_recognized_by_folders_and_by_names(tmp_path):

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mynah.config.schema import Config
+from mynah.data.tables.label_bounds import label_bounds
 from mynah.errors import UserError
 from mynah.models.family import Example, LossSum
 
@@ -99,6 +100,13 @@ class FakeCorpus:
         self.ids = [f"u{row}" for row in range(len(durations))]
         self.repeats = None
         self.unreadable = unreadable
+
+    def release(self) -> None:
+        """Nothing is mapped."""
+
+    def label_bounds(self) -> np.ndarray:
+        """Of all transcripts."""
+        return label_bounds(self.texts)
 
     def __len__(self) -> int:
         return len(self.durations)
