@@ -239,7 +239,7 @@ class Corpus:
 
     def numbers(self, column: str, missing: float = 0) -> np.ndarray:
         """A column of numbers or truth values, [rows]; ``missing`` where there is none."""
-        found = numbers(self._table.column(column), missing)
+        found: np.ndarray = numbers(self._table.column(column), missing)
         self._pieces.release()
         return found if self._rows is None else found[self._rows]
 
