@@ -31,6 +31,7 @@ from mynah.runs.directory import (
     runs,
 )
 from mynah.runs.record import identity, read_record
+from mynah.storage.address import is_address
 
 NEWEST = ("last", "auto")  # of resume_from_checkpoint: not a path
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -56,8 +57,9 @@ def resolve_checkpoint(
     Raises:
         UserError: There is none; the message names those that exist nearby, newest first.
     """
-    asked = working_directory / Path(path).expanduser()
     setting = setting or ("resume_from_checkpoint" if resume else "eval_checkpoint")
+    path = local_place(path, setting=setting)
+    asked = working_directory / Path(path).expanduser()
     if not asked.is_dir():
         if asked.is_file():
             raise UserError(
@@ -88,6 +90,19 @@ def resolve_checkpoint(
     raise _missing(f"{path} holds no checkpoint.", setting, asked, working_directory)
 
 
+def local_place(path: str, *, setting: str) -> str:
+    """A path as it is; of an address of storage the folder here that it was fetched to.
+
+    Raises:
+        UserError: There is no model at the address, or it cannot be read.
+    """
+    if not is_address(path):
+        return path
+    from mynah.runs.stored import fetched_model
+
+    return str(fetched_model(path, setting))
+
+
 def checkpoint_or_plain(
     path: str, working_directory: Path, *, setting: str
 ) -> tuple[Path | None, str]:
@@ -102,6 +117,7 @@ def checkpoint_or_plain(
     Raises:
         UserError: It is neither.
     """
+    path = local_place(path, setting=setting)
     asked = working_directory / Path(path).expanduser()
     if not asked.exists() and _HUB_NAME.fullmatch(path) and not path.startswith("."):
         if asked.parent.is_dir() or path.startswith("outputs/"):  # a checkpoint that is not there

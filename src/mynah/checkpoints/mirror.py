@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from mynah import console
-from mynah.checkpoints import commit, stored
+from mynah.checkpoints import commit
+from mynah.checkpoints.fetch import fetch
 from mynah.errors import UserError
+from mynah.runs import stored
 from mynah.runs.directory import MODEL, SUMS, complete_checkpoints, named_checkpoints
 from mynah.runs.record import RECORD
 from mynah.storage.address import masked
@@ -113,7 +115,7 @@ class Mirror:
             if final.name in here:
                 continue
             found = stored.checkpoint_in(self.store, entries, f"{MODEL}/{final.name}/")
-            if stored.fetch(found, final):
+            if fetch(found, final):
                 console.say(f"{final.name} was fetched from {masked(self.store.address)}")
 
     # While it trains

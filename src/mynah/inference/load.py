@@ -12,6 +12,7 @@ from mynah.checkpoints import find
 from mynah.config.schema import Config, ModelConfig
 from mynah.errors import UserError
 from mynah.offline import network_only_if
+from mynah.storage.address import is_address, masked
 
 if TYPE_CHECKING:
     from mynah.inference.confidence.calibration import Calibration
@@ -50,6 +51,12 @@ def load(
         UserError: There is no such model, it is damaged, what it builds on is gone, or a setting
             does not fit it.
     """
+    if offline and is_address(str(model)):
+        raise UserError(
+            "--offline uses no network, and the model is on one.",
+            where=f"{_SETTING} {masked(str(model))}",
+            fix="leave --offline out, or name a folder of this machine",
+        )
     checkpoint, plain = find.checkpoint_or_plain(str(model), Path.cwd(), setting=_SETTING)
     with network_only_if(not offline):
         if checkpoint is not None:

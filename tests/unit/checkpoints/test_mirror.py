@@ -10,9 +10,10 @@ import hashlib
 import fsspec
 import pytest
 
-from mynah.checkpoints import stored
+from mynah.checkpoints.fetch import fetch
 from mynah.checkpoints.mirror import Mirror
 from mynah.errors import UserError
+from mynah.runs import stored
 from mynah.storage.store import Patience, Store
 
 IDENTITY = {"data": "d1", "model": "m1", "seed": 1}
@@ -184,7 +185,7 @@ def test_sums_that_name_what_is_outside_are_refused_and_nothing_is_written(memor
     store = Store("memory://m", patience=Patience(()), connect=lambda: memory)
 
     with pytest.raises(UserError, match=r"leads out|not a file of the checkpoint"):
-        stored.fetch(stored.newest_in(store), tmp_path / "here" / "checkpoint-1")
+        fetch(stored.newest_in(store), tmp_path / "here" / "checkpoint-1")
 
     assert list(tmp_path.rglob("*evil*")) == []
 

@@ -13,7 +13,13 @@ from mynah.storage.address import WRITABLE, is_address, masked, mistake_in
 if TYPE_CHECKING:
     from mynah.config.checks.checker import Checker
 
-_READ = ("eval_checkpoint", "resume_from_checkpoint")
+_READ = (
+    "eval_checkpoint",
+    "resume_from_checkpoint",
+    "model.pretrained",
+    "model.encoder_model_name",
+    "model.decoder_model_name",
+)
 _WRITTEN = ("training.mirror",)
 
 

@@ -11,6 +11,8 @@ from mynah.errors import UserError
 from mynah.models.lora import quantization
 from mynah.models.pretrained import hub, weight_files
 from mynah.models.pretrained.part import PretrainedName, PretrainedPart
+from mynah.storage import cache
+from mynah.storage.address import is_address, masked
 
 
 def recorded(name: str, revision: str | None, *, offline: bool, setting: str) -> PretrainedPart:
@@ -29,6 +31,8 @@ def recorded(name: str, revision: str | None, *, offline: bool, setting: str) ->
     """
     digest = revision if (revision or "").startswith(weight_files.DIGEST_PREFIX) else None
     commit = None if digest or revision == "local" else revision
+    if is_address(name):
+        name = str(_fetched_before(name, setting))
     asked = PretrainedName(name=name, revision=commit, offline=offline, setting=setting)
     folder = Path(name)
     if not asked.is_folder and (digest or folder.is_absolute()):
@@ -50,6 +54,25 @@ def recorded(name: str, revision: str | None, *, offline: bool, setting: str) ->
             "folder that holds them.",
         )
     return part
+
+
+def _fetched_before(address: str, setting: str) -> Path:
+    """What this machine fetched of an address: one that a checkpoint names is not contacted, for
+    the checkpoint may be anybody's.
+
+    Raises:
+        UserError: It never did.
+    """
+    found = cache.kept(address)
+    if found is None:
+        raise UserError(
+            f"The checkpoint builds on the weights in {masked(address)}, which are not fetched "
+            "from where a checkpoint says.",
+            where=setting,
+            fix="if you trust that place, fetch them once: mynah prefetch "
+            f"model.pretrained={masked(address)}",
+        )
+    return found
 
 
 def _short(digest: str) -> str:

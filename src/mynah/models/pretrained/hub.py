@@ -18,6 +18,8 @@ from mynah.models.pretrained.ctranslate2.converted import converted, is_ctransla
 from mynah.models.pretrained.extractor_fit import check_fit
 from mynah.models.pretrained.file_sizes import oversized
 from mynah.models.pretrained.part import PretrainedName, PretrainedPart
+from mynah.runs.stored import fetched_model
+from mynah.storage.address import is_address
 
 _AT_ONCE = 8  # files that are downloaded at a time
 # The files that say which class prepares a part's input, and how they name it.
@@ -31,12 +33,11 @@ _PROCESSOR_FILES = {
 def resolve(asked: PretrainedName) -> PretrainedPart:
     """Find a part: the commit that its revision stands for, and the files that it has.
 
-    A name is looked for in the hub's cache, in an installed package, and on the hub, in this
-    order. A folder may hold a Whisper of CTranslate2: its converted copy is what is loaded.
+    A name is looked for in the hub's cache, in a package, and on the hub, in this order; an address
+    in storage. A folder may hold a Whisper of CTranslate2: its converted copy is what is loaded.
 
-    Done once a run: whoever is given the part finds its files without asking again. Of one of
-    the hub this fetches ``config.json``, which tells the commit and lets the hub's library note it
-    for a time without a network, and asks for the list of files.
+    Done once a run: who is given the part asks no more. Of the hub this fetches ``config.json``,
+    which tells the commit and lets its library note it for a time offline, and the list of files.
 
     Raises:
         UserError: The part does not exist, is not on this machine, or may not be read.
@@ -44,6 +45,8 @@ def resolve(asked: PretrainedName) -> PretrainedPart:
     if isinstance(asked, PretrainedPart):
         return asked
     held = {one.name: getattr(asked, one.name) for one in dataclasses.fields(PretrainedName)}
+    if is_address(name := asked.name):
+        return PretrainedPart(**held, folder=fetched_model(name, asked.setting), origin=name)
     if asked.is_folder:
         folder = Path(asked.name)
         if folder.is_dir() and (problem := oversized(folder)):

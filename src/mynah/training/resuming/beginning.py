@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mynah import console, distributed
-from mynah.checkpoints import commit, find, stored
+from mynah.checkpoints import commit, find
+from mynah.checkpoints.fetch import fetch
 from mynah.checkpoints.mirror import Mirror
 from mynah.config.schema import Config
 from mynah.errors import UserError
 from mynah.runs import directory as runs_directory
+from mynah.runs import stored
 from mynah.runs.record import identity
 from mynah.storage.address import is_address, join
 from mynah.storage.store import Store
@@ -91,7 +93,7 @@ def _fetched(address: str, output: Path) -> Path:
             fix="name one of its checkpoints; to fine-tune this model instead, set "
             "model.pretrained to it",
         )
-    if not commit.is_intact(final) and not stored.fetch(found, final):
+    if not commit.is_intact(final) and not fetch(found, final):
         raise UserError(
             "The checkpoint is not intact in the storage.",
             where=f"resume_from_checkpoint={address}",

@@ -1,21 +1,19 @@
-"""Checkpoints that lie in storage: which are complete there, and how they come here, intact.
+"""Checkpoints and models that lie in storage: which are complete there, and how they come here.
 
 What is read of them is data of whoever wrote it: only files that their sums name are taken, under
-names that stay in the checkpoint's folder, of the size that the listing gave, and a checkpoint
-whose sums do not agree is not there.
+names that stay in the checkpoint's folder, and of the size that the listing gave.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mynah import console, files
-from mynah.checkpoints import commit
+from mynah import files
 from mynah.errors import UserError
 from mynah.runs.directory import CHECKPOINT, MODEL, SUMS
+from mynah.storage import cache
 from mynah.storage.address import masked
 from mynah.storage.store import Entry, Store
 
@@ -99,61 +97,6 @@ def steps_in(entries: Sequence[Entry], holder: str = "") -> list[int]:
     return sorted(steps)
 
 
-def fetch(checkpoint: StoredCheckpoint, final: Path) -> bool:
-    """Bring a checkpoint here; committed under its name only where every sum agrees.
-
-    Args:
-        checkpoint: The one in storage.
-        final: Its directory here.
-
-    Returns:
-        Whether it was intact; where it was not, that is said and nothing is there.
-
-    Raises:
-        UserError: It cannot be read, does not fit on the disk, or reaches out of its folder.
-    """
-    wanted = checkpoint.summed()
-    if wanted is None:
-        console.notice(f"{masked(checkpoint.address)} is skipped: it is not complete.")
-        return False
-    size = sum(entry.size for entry in wanted)
-    place = final.parent
-    while not place.exists():
-        place = place.parent
-    if (free := shutil.disk_usage(place).free) < size:
-        raise UserError(
-            f"The checkpoint does not fit on this disk: it has {commit.megabytes(size)}, and "
-            f"{commit.megabytes(free)} are free.",
-            where=masked(checkpoint.address),
-            fix="free some space, or write elsewhere: hydra.run.dir=FOLDER",
-        )
-    try:
-        with commit.commit(final, expected_bytes=size) as staging:
-            _copy(checkpoint, wanted, staging, size)
-            if (damage := commit.find_damage(staging)) is not None:
-                raise _Damaged(damage)
-    except _Damaged as damage:
-        console.notice(f"{masked(checkpoint.address)} is skipped, for it is not intact: {damage}.")
-        return False
-    return True
-
-
-class _Damaged(Exception):  # noqa: N818 - what is damaged, not an error of a caller
-    """The sums do not agree."""
-
-
-def _copy(checkpoint: StoredCheckpoint, wanted: Sequence[Entry], staging: Path, size: int) -> None:
-    (staging / SUMS).write_bytes(checkpoint.sums())
-    with console.progress(f"Fetching {checkpoint.name}", size, unit="bytes") as advance:
-        for entry in wanted:
-            target = staging / entry.name.removeprefix(checkpoint.prefix)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as file:
-                for piece in checkpoint.store.pieces(entry):
-                    file.write(piece)
-                    advance(len(piece))
-
-
 def newest_in(store: Store) -> StoredCheckpoint:
     """The checkpoint that an address means: itself, or the newest complete one of a run there.
 
@@ -174,3 +117,76 @@ def newest_in(store: Store) -> StoredCheckpoint:
         where=masked(store.address),
         fix="name a checkpoint-N folder, or the place that training.mirror named",
     )
+
+
+def fetched_model(address: str, setting: str) -> Path:
+    """The model that an address means, in the cache of storage: complete, and its sums agree.
+
+    It is what :func:`mynah.checkpoints.find.resolve_checkpoint` takes of a folder: the checkpoint
+    itself, the best model of a run, or its newest checkpoint; else a model as it was published.
+
+    Args:
+        address: Of a checkpoint, of a run, or of a folder of transformers.
+        setting: What names it.
+
+    Raises:
+        UserError: There is none, it cannot be read, or is not intact.
+    """
+    store = Store(address, setting=setting)
+    entries = _listing(store)
+    for prefix in ("", f"{MODEL}/"):
+        model = checkpoint_in(store, entries, prefix)
+        if (summed := model.summed()) is not None:
+            return _in_cache(model, summed)
+    for holder in ("", f"{MODEL}/"):
+        for step in reversed(steps_in(entries, holder)):
+            checkpoint = checkpoint_in(store, entries, f"{holder}checkpoint-{step}/")
+            if (summed := checkpoint.summed()) is not None:
+                return _in_cache(checkpoint, summed)
+    if not any(entry.name in _PUBLISHED for entry in entries):
+        raise UserError(
+            "There is no model there." if entries else "There is nothing there.",
+            where=f"{setting}={masked(address)}",
+            fix="name a checkpoint, a run, or a folder with a config.json",
+        )
+    return cache.fetched(cache.Fetched(store, entries))
+
+
+# Of a model as it is: transformers' configuration, or an adapter's.
+_PUBLISHED = ("config.json", "adapter_config.json")
+
+
+def _in_cache(model: StoredCheckpoint, summed: Sequence[Entry]) -> Path:
+    wanted = cache.Fetched(model.store, [*summed, model.files[SUMS]], model.prefix)
+    return cache.fetched(wanted, check=_unlike_sums)
+
+
+def _listing(store: Store) -> list[Entry]:
+    """What lies there; a server of https:// lists nothing, and the list of sums says it."""
+    if not store.address.lower().startswith("http"):
+        return store.list()
+    sums = store.find(SUMS)
+    if sums is None:
+        raise UserError(
+            f"A server does not list what is in a folder, and there is no {SUMS} that does.",
+            where=masked(store.address),
+            fix="name a model's folder that Mynah wrote, or copy it here first",
+        )
+    names = names_in(store.read_small(SUMS, _MOST_BYTES_OF_SUMS) or b"")[:_MOST_FILES]
+    inside = [name for name in names if not files.is_outside(name)]
+    return [sums, *filter(None, map(store.find, inside))]
+
+
+def _unlike_sums(folder: Path) -> str | None:
+    """What of a folder is not as its list of sums says, as a part of a sentence."""
+    altered = [
+        name
+        for digest, name in map(_summed, (folder / SUMS).read_text("utf-8").splitlines())
+        if name and files.sha256(folder / name) != digest
+    ]
+    return f"{', '.join(altered)} altered or cut short" if altered else None
+
+
+def _summed(line: str) -> tuple[str, str]:
+    digest, _, name = line.partition("  ")
+    return digest, name

@@ -1,0 +1,266 @@
+"""What was fetched of storage, on this machine's disk: complete or not there, and with a bound.
+
+::
+
+    ~/.cache/mynah/storage/<address>/<content>/       digests of the address, and of what lay there
+        complete.json                                 written last: names and sizes
+        files/<name>/…                                what was fetched
+        lock                                          held by whoever reads it: it is not removed
+
+Where the bound is passed, what was used longest ago goes first, and nothing that is in use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from mynah import console, files
+from mynah.errors import UserError
+from mynah.storage.address import masked, name_of
+from mynah.storage.store import Entry, Store
+
+BOUND = "MYNAH_STORAGE_GIB"
+_DEFAULT_GIB = 100.0
+_MARKER = "complete.json"
+_held: dict[Path, IO[bytes]] = {}  # locks of what this process uses, until it ends
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What is to be fetched.
+
+    Attributes:
+        store: Where it lies.
+        entries: Its files, their names safe and below ``prefix``.
+        prefix: What their names begin with, which is left out here.
+        name: What the folder is called here.
+    """
+
+    store: Store
+    entries: Sequence[Entry]
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        own = name_of(f"{self.store.address}/{self.prefix}")
+        return own if own and not files.is_outside(own) and "/" not in own else "files"
+
+    @property
+    def size(self) -> int:
+        return sum(entry.size for entry in self.entries)
+
+    @property
+    def digest(self) -> str:
+        about = [(entry.name, entry.size, entry.tag) for entry in self.entries]
+        return _digest(json.dumps([self.prefix, about]))
+
+
+def fetched(wanted: Fetched, *, check: Callable[[Path], str | None] = lambda _: None) -> Path:
+    """A folder of storage, here: fetched where it is not yet, and kept while this process runs.
+
+    Args:
+        wanted: What is fetched.
+        check: Finds what is wrong with it once it is here, a part of a sentence.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        UserError: It cannot be read, is larger than the cache may be or the disk is, or is not
+            intact.
+    """
+    place = _root() / _digest(wanted.store.address) / wanted.digest
+    found = place / "files" / wanted.name
+    _keep(place)
+    if not _is_complete(place, wanted):
+        with _alone(place):
+            if not _is_complete(place, wanted):  # another process fetched it in the meantime
+                _fill(place, wanted, found, check)
+        _keep(place)
+    os.utime(place / _MARKER)
+    return found
+
+
+def _fill(place: Path, wanted: Fetched, found: Path, check: Callable[[Path], str | None]) -> None:
+    (place / _MARKER).unlink(missing_ok=True)
+    shutil.rmtree(place / "files", ignore_errors=True)
+    _make_room(wanted)
+    try:
+        _fetch(wanted, found)
+        if (problem := check(found)) is not None:
+            raise UserError(
+                f"What was fetched is not intact: {problem}.",
+                where=masked(wanted.store.address),
+                fix="copy it there again from where it is intact",
+            )
+    except BaseException:
+        shutil.rmtree(place / "files", ignore_errors=True)
+        raise
+    sizes = {entry.name: entry.size for entry in wanted.entries}
+    files.write_json(place / _MARKER, {"prefix": wanted.prefix, "sizes": sizes})
+
+
+def kept(address: str) -> Path | None:
+    """The folder that was fetched of an address last, without asking for it; None: none is."""
+    makers = (_root() / _digest(address.rstrip("/"))).glob(f"*/{_MARKER}")
+    for marker in sorted(makers, key=lambda one: one.stat().st_mtime, reverse=True):
+        folders = list((marker.parent / "files").iterdir())
+        if len(folders) == 1:
+            _keep(marker.parent)
+            return folders[0]
+    return None
+
+
+def _fetch(wanted: Fetched, target: Path) -> None:
+    target.mkdir(parents=True)
+    shown = masked(wanted.store.address)
+    with console.progress(f"Fetching {shown}", wanted.size, unit="bytes") as advance:
+        for entry in wanted.entries:
+            file_here = target / entry.name.removeprefix(wanted.prefix)
+            file_here.parent.mkdir(parents=True, exist_ok=True)
+            with file_here.open("xb") as file:
+                for piece in wanted.store.pieces(entry):
+                    file.write(piece)
+                    advance(len(piece))
+
+
+def _is_complete(place: Path, wanted: Fetched) -> bool:
+    written = files.read_json(place / _MARKER)
+    sizes = {entry.name: entry.size for entry in wanted.entries}
+    if written.get("sizes") != sizes:
+        return False
+    root = place / "files" / wanted.name
+    for name, size in sizes.items():
+        try:
+            if (root / name.removeprefix(wanted.prefix)).stat().st_size != size:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def bound_bytes() -> int:
+    """The most that the cache may hold, as ``MYNAH_STORAGE_GIB`` says.
+
+    Raises:
+        UserError: It is not a number.
+    """
+    typed = os.environ.get(BOUND)
+    try:
+        gib = _DEFAULT_GIB if typed is None else float(typed)
+        if not 0 < gib < 2**30:
+            raise ValueError
+    except ValueError:
+        raise UserError(
+            f"{BOUND} is a number of GiB, not {typed!r}.", where=BOUND, fix=f"{BOUND}=100"
+        ) from None
+    return int(gib * 2**30)
+
+
+def _make_room(wanted: Fetched) -> None:
+    bound, root = bound_bytes(), _root()
+    if wanted.size > bound:
+        raise UserError(
+            f"What lies there has {_shown(wanted.size)}, and the cache of storage may hold "
+            f"{_shown(bound)}.",
+            where=masked(wanted.store.address),
+            fix=f"set {BOUND}={wanted.size / 2**30 + 1:.0f}, or stream a corpus: "
+            "data.streaming=true",
+        )
+    kept_bytes = {place: _size(place) for place in root.glob("*/*") if place.is_dir()}
+    oldest_first = sorted(kept_bytes, key=_last_used)
+    while oldest_first and sum(kept_bytes.values()) + wanted.size > bound:
+        place = oldest_first.pop(0)
+        if _removed(place):
+            del kept_bytes[place]
+    if sum(kept_bytes.values()) + wanted.size > bound:
+        console.notice("The cache of storage holds more than its bound: what is in it is in use.")
+    free = shutil.disk_usage(root).free
+    if free < wanted.size:
+        raise UserError(
+            f"It does not fit on this disk: it has {_shown(wanted.size)}, and {_shown(free)} are "
+            "free.",
+            where=str(root),
+            fix="free some space, or keep it elsewhere: MYNAH_CACHE=FOLDER",
+        )
+
+
+def _removed(place: Path) -> bool:
+    """Remove what nobody uses."""
+    with suppress(OSError):
+        lock = (place / "lock").open("ab")
+        if not _lock(lock, shared=False, wait=False):
+            lock.close()
+            return False
+        (place / _MARKER).unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+        lock.close()
+        return True
+    return False
+
+
+def _last_used(place: Path) -> float:
+    with suppress(OSError):
+        return (place / _MARKER).stat().st_mtime
+    return 0.0
+
+
+def _size(place: Path) -> int:
+    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+
+
+def _keep(place: Path) -> None:
+    """Let nobody remove or fill a place while this process runs; waits for who fills it now."""
+    if place not in _held:
+        place.mkdir(parents=True, exist_ok=True)
+        _held[place] = (place / "lock").open("ab")
+        _lock(_held[place], shared=True, wait=True)
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Nobody else fills or reads the place in the block."""
+    _held.pop(place).close()
+    with (place / "lock").open("ab") as lock:
+        _lock(lock, shared=False, wait=True)
+        place.mkdir(parents=True, exist_ok=True)
+        yield
+
+
+def _lock(file: IO[bytes], *, shared: bool, wait: bool) -> bool:
+    """The system's lock of a file; it goes with the process. Where there are none, True."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def _root() -> Path:
+    root = files.user_cache() / "storage"
+    root.mkdir(parents=True, exist_ok=True)
+    return root
+
+
+def _shown(size_bytes: float) -> str:
+    gib = size_bytes / 2**30
+    return f"{gib:,.1f} GiB" if gib >= 1 else f"{1024 * gib:,.1f} MiB"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -1,0 +1,150 @@
+"""What was fetched is complete or not there, and the cache has a bound.
+
+The storage is fsspec's memory, of which some requests fail where a test says so.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import fsspec
+import pytest
+
+from mynah.errors import UserError
+from mynah.files import sha256
+from mynah.runs.stored import checkpoint_in, fetched_model
+from mynah.storage import cache
+from mynah.storage.store import Patience, Store
+
+
+@pytest.fixture(autouse=True)
+def memory(tmp_path, monkeypatch):
+    monkeypatch.setenv("MYNAH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "_held", {})
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    yield system
+    system.store.clear()
+
+
+def store(memory, address="memory://b/corpus"):
+    return Store(address, patience=Patience(()), connect=lambda: memory)
+
+
+def wanted(memory, address="memory://b/corpus"):
+    there = store(memory, address)
+    return cache.Fetched(there, there.list())
+
+
+def test_a_folder_is_here_as_it_is_there_and_read_once(memory, monkeypatch):
+    memory.pipe({"/b/corpus/a.txt": b"one", "/b/corpus/wav/1.wav": b"RIFF"})
+    folder = cache.fetched(wanted(memory))
+
+    assert {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")} == {
+        "a.txt": b"one", "wav/1.wav": b"RIFF",
+    }  # fmt: skip
+    assert folder.name == "corpus"
+    monkeypatch.setattr(Store, "pieces", None)
+    assert cache.fetched(wanted(memory)) == folder
+    assert cache.kept("memory://b/corpus/") == folder
+
+
+def test_what_changed_there_is_fetched_again(memory):
+    memory.pipe({"/b/corpus/a.txt": b"one"})
+    cache.fetched(wanted(memory))
+    memory.pipe({"/b/corpus/a.txt": b"three"})
+
+    assert (cache.fetched(wanted(memory)) / "a.txt").read_bytes() == b"three"
+
+
+def test_what_breaks_off_is_not_there_and_is_fetched_in_full_the_next_time(memory, monkeypatch):
+    memory.pipe({"/b/corpus/a.txt": b"one", "/b/corpus/b.txt": b"two"})
+    intact = Store.pieces
+
+    def broken(self, entry, **named):
+        if entry.name == "b.txt":
+            raise UserError("the network is gone")
+        return intact(self, entry, **named)
+
+    monkeypatch.setattr(Store, "pieces", broken)
+    with pytest.raises(UserError, match="the network is gone"):
+        cache.fetched(wanted(memory))
+    assert cache.kept("memory://b/corpus") is None
+    monkeypatch.setattr(Store, "pieces", intact)
+
+    assert (cache.fetched(wanted(memory)) / "b.txt").read_bytes() == b"two"
+
+
+def _fetch_and_end(address):
+    cache.fetched(wanted(fsspec.filesystem("memory"), address))
+
+
+def test_what_was_used_longest_ago_goes_first_and_nothing_that_is_in_use(memory, monkeypatch):
+    monkeypatch.setenv("MYNAH_STORAGE_GIB", str(2500 / 2**30))
+    for name in ("old", "new", "third"):
+        memory.pipe({f"/b/{name}/a": bytes(1000)})
+    for name in ("old", "new"):  # in a process of its own, whose use ends with it
+        process = multiprocessing.get_context("fork").Process(
+            target=_fetch_and_end, args=(f"memory://b/{name}",)
+        )
+        process.start()
+        process.join()
+    cache.fetched(wanted(memory, "memory://b/old"))  # used now, though it is the older one
+
+    cache.fetched(wanted(memory, "memory://b/third"))
+
+    assert cache.kept("memory://b/old") is not None
+    assert cache.kept("memory://b/new") is None
+    assert cache.kept("memory://b/third") is not None
+
+
+def test_what_is_larger_than_the_bound_is_refused_before_it_is_read(memory, monkeypatch):
+    monkeypatch.setenv("MYNAH_STORAGE_GIB", str(500 / 2**30))
+    memory.pipe({"/b/corpus/a": bytes(1000)})
+    monkeypatch.setattr(Store, "pieces", None)
+
+    with pytest.raises(UserError, match="the cache of storage may hold"):
+        cache.fetched(wanted(memory))
+
+
+@pytest.mark.parametrize("typed", ["a lot", "-1", "nan", "inf", "0"])
+def test_a_bound_is_a_number(typed, monkeypatch):
+    monkeypatch.setenv("MYNAH_STORAGE_GIB", typed)
+
+    with pytest.raises(UserError, match="is a number of GiB"):
+        cache.bound_bytes()
+
+
+def model(memory, tmp_path, prefix, content):
+    (tmp_path / "sum").write_bytes(content)
+    sums = f"{sha256(tmp_path / 'sum')}  config.json\n".encode()
+    memory.pipe({f"{prefix}/config.json": content, f"{prefix}/SHA256SUMS": sums})
+
+
+def test_of_a_run_the_best_model_is_fetched_and_no_checkpoint(memory, tmp_path, monkeypatch):
+    model(memory, tmp_path, "/b/run/model", b"best")
+    model(memory, tmp_path, "/b/run/model/checkpoint-5", b"newest")
+    monkeypatch.setattr("mynah.runs.stored.Store", lambda address, setting: store(memory, address))
+
+    folder = fetched_model("memory://b/run", "eval_checkpoint")
+
+    assert sorted(path.name for path in folder.iterdir()) == ["SHA256SUMS", "config.json"]
+    assert (folder / "config.json").read_bytes() == b"best"
+
+
+def test_a_model_whose_sums_do_not_agree_is_refused_and_not_kept(memory, tmp_path, monkeypatch):
+    model(memory, tmp_path, "/b/run/model", b"best")
+    memory.pipe({"/b/run/model/config.json": b"evil"})
+    monkeypatch.setattr("mynah.runs.stored.Store", lambda address, setting: store(memory, address))
+
+    with pytest.raises(UserError, match=r"not intact: config.json altered"):
+        fetched_model("memory://b/run/model", "eval_checkpoint")
+    assert cache.kept("memory://b/run/model") is None
+
+
+def test_a_checkpoint_of_which_a_file_is_missing_is_not_complete(memory, tmp_path):
+    model(memory, tmp_path, "/b/run/checkpoint-5", b"newest")
+    memory.rm("/b/run/checkpoint-5/config.json")
+    there = store(memory, "memory://b/run")
+
+    assert checkpoint_in(there, there.list(), "checkpoint-5/").summed() is None
