@@ -184,7 +184,7 @@ def write_shards(root: Path, rows: int) -> None:
             fingerprint = f"sampled-{split}-{rows}"
             statistics = replace(Statistics.joined(parts), repeated_audio=0)
             splits[split] = PackedSplit(split, fingerprint, 0, tuple(shards), statistics)
-    Pack("sampled", True, splits).write(root)
+    Pack("sampled", True, {}, splits).write(root)
 
 
 def write_one(root: Path, name: str, start: int, end: int, transcripts: pa.Array) -> PackedShard:

@@ -99,6 +99,7 @@ def _pack(parsed: argparse.Namespace) -> None:
         corpus=source.name,
         root=source.identity,
         has_splits=source.has_splits,
+        statement=source.statement(),
         tables=_tables(source, parsed.splits),
         to=to,
         shard_bytes=parsed.shard_size,

@@ -87,11 +87,13 @@ class Pack:
     Attributes:
         corpus: What it was packed from is called so.
         has_splits: Whether that corpus itself tells what is for training and what is not.
+        statement: What it says of how training and evaluation differ.
         splits: By name.
     """
 
     corpus: str
     has_splits: bool
+    statement: Mapping[str, Any]
     splits: Mapping[str, PackedSplit]
 
     def write(self, root: Path) -> None:
@@ -153,7 +155,7 @@ def read_pack(root: Path) -> Pack:
         )
     try:
         splits = {name: _split(one) for name, one in held["splits"].items()}
-        pack = Pack(held["corpus"], bool(held["has_splits"]), splits)
+        pack = Pack(held["corpus"], bool(held["has_splits"]), dict(held["statement"]), splits)
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise UserError(
             f"The list of shards cannot be read: it is cut short or was edited ({problem}).",

@@ -52,6 +52,7 @@ class Packing:
         corpus: What the corpus is called.
         root: Its folder: recordings are named from there.
         has_splits: Whether it tells itself what is for training and what is not.
+        statement: What it says of how training and evaluation differ.
         tables: The prepared table of each split, by name.
         to: The folder of the shards.
         shard_bytes: How large a shard is at most, unless one recording is larger.
@@ -62,6 +63,7 @@ class Packing:
     corpus: str
     root: str
     has_splits: bool
+    statement: dict[str, Any]
     tables: dict[str, Table]
     to: Path
     shard_bytes: int
@@ -87,7 +89,7 @@ def pack(packing: Packing) -> Pack:
                 return done
             remove_staged(to)
             splits = {name: _split(packing, name) for name in packing.tables}
-            made = Pack(packing.corpus, packing.has_splits, splits)
+            made = Pack(packing.corpus, packing.has_splits, packing.statement, splits)
             made.write(to)
     except filelock.Timeout:
         raise UserError("Another process is packing into this folder.", where=str(to)) from None

@@ -10,6 +10,7 @@ training, and nothing unpacked. The same tars are read by whatever reads WebData
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mynah.config.schema import DataConfig
 from mynah.data.packed.layout import Pack, is_packed, read_pack
@@ -40,6 +41,9 @@ class PackedSource(Source):
 
     def splits(self) -> list[str]:
         return list(self._pack.splits)
+
+    def statement(self) -> dict[str, Any]:
+        return dict(self._pack.statement)
 
     def table(self, part: Part, first_rows: int | None = None) -> Table:
         split = self._pack.splits[part.key]
