@@ -14,7 +14,7 @@ from mynah.config.recorded import read_recorded
 from mynah.config.schema import Config, DataConfig, ModelConfig, Nature
 from mynah.config.settings import entry_names, leaves, names, value_of, with_value
 from mynah.errors import UserError
-from mynah.storage.address import is_address
+from mynah.storage.address import is_address, masked
 
 if TYPE_CHECKING:
     from mynah.config.origins import Origin
@@ -125,6 +125,27 @@ def checkpoint_config(
         evaluation=_with_typed(saved.evaluation, config.evaluation, "evaluation", origins),
     )
     return MeasuringSettings(measured, notices)
+
+
+def check_corpus_is_named(data: DataConfig, origins: Mapping[str, Origin]) -> None:
+    """Contact no address that only a checkpoint names: it may be anybody's.
+
+    Args:
+        data: What is measured on.
+        origins: The layer that set each setting.
+
+    Raises:
+        UserError: The corpus lies at an address that was not typed.
+    """
+    typed = _is_typed("data.dataset_name", origins) or _is_typed("data.path", origins)
+    given = data.path or data.dataset_name
+    if is_address(given) and not typed:
+        raise UserError(
+            "The checkpoint was trained on a corpus in storage, which is asked only where it is "
+            "named.",
+            where=f"data.dataset_name={masked(given)}",
+            fix=f"add data.dataset_name={masked(given)}, or name another corpus",
+        )
 
 
 def plain_config(name: str, config: Config, origins: Mapping[str, Origin]) -> Config:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.checkpoints import find
-from mynah.config.checkpointed import checkpoint_config, plain_config
+from mynah.config.checkpointed import check_corpus_is_named, checkpoint_config, plain_config
 from mynah.config.schema import Config
 from mynah.errors import UserError
 
@@ -72,6 +72,7 @@ def measured_model(
 
     verify(checkpoint)
     measured_with = checkpoint_config(checkpoint, config, origins)
+    check_corpus_is_named(measured_with.config.data, origins)
     for text in measured_with.notices:
         console.notice(text)
     console.say(f"Evaluating {checkpoint}")

@@ -77,7 +77,7 @@ def fetched(wanted: Fetched, *, check: Callable[[Path], str | None] = lambda _: 
         UserError: It cannot be read, is larger than the cache may be or the disk is, or is not
             intact.
     """
-    place = _root() / _digest(wanted.store.address) / wanted.digest
+    place = storage_root() / _digest(wanted.store.address) / wanted.digest
     found = place / "files" / wanted.name
     _keep(place)
     if not _is_complete(place, wanted):
@@ -110,7 +110,7 @@ def _fill(place: Path, wanted: Fetched, found: Path, check: Callable[[Path], str
 
 def kept(address: str) -> Path | None:
     """The folder that was fetched of an address last, without asking for it; None: none is."""
-    makers = (_root() / _digest(address.rstrip("/"))).glob(f"*/{_MARKER}")
+    makers = (storage_root() / _digest(address.rstrip("/"))).glob(f"*/{_MARKER}")
     for marker in sorted(makers, key=lambda one: one.stat().st_mtime, reverse=True):
         folders = list((marker.parent / "files").iterdir())
         if len(folders) == 1:
@@ -165,8 +165,15 @@ def bound_bytes() -> int:
     return int(gib * 2**30)
 
 
+def folders_bytes() -> int:
+    """What the folders in the cache hold, as they were fetched."""
+    written = (files.read_json(marker) for marker in storage_root().glob(f"*/*/{_MARKER}"))
+    sizes = (one.get("sizes") for one in written)
+    return sum(sum(one.values()) for one in sizes if isinstance(one, dict))
+
+
 def _make_room(wanted: Fetched) -> None:
-    bound, root = bound_bytes(), _root()
+    bound, root = bound_bytes(), storage_root()
     if wanted.size > bound:
         raise UserError(
             f"What lies there has {_shown(wanted.size)}, and the cache of storage may hold "
@@ -251,7 +258,8 @@ def _lock(file: IO[bytes], *, shared: bool, wait: bool) -> bool:
     return True
 
 
-def _root() -> Path:
+def storage_root() -> Path:
+    """Where all that is fetched is kept."""
     root = files.user_cache() / "storage"
     root.mkdir(parents=True, exist_ok=True)
     return root

@@ -148,8 +148,19 @@ class Store:
         Raises:
             UserError: It cannot be found out.
         """
+
+        def look(system: FileSystem) -> dict[str, Any]:
+            try:
+                return system.info(self._path(name))
+            except Exception as problem:
+                if fault_of(problem) is not Fault.FORBIDDEN:
+                    raise
+                # What is asked for a size alone answers without a reason; this one gives it.
+                system.cat_file(self._path(name), start=0, end=1)
+                return system.info(self._path(name))
+
         try:
-            about = self._tried("read", name, lambda system: system.info(self._path(name)))
+            about = self._tried("read", name, look)
         except UserError as problem:
             if isinstance(problem.__cause__, Exception) and (
                 fault_of(problem.__cause__) is Fault.MISSING

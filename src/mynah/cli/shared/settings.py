@@ -11,6 +11,7 @@ from mynah.config.hydra.compose import Composed, compose
 from mynah.config.schema.launch import LOCAL
 from mynah.config.values import argument
 from mynah.errors import ConfigErrors, UserError
+from mynah.storage.address import is_address
 
 
 def read_settings(
@@ -59,11 +60,13 @@ def _is_path(text: str) -> bool:
 
 
 def there(text: str, command: str) -> str:
-    """A folder or a file that was typed, `~` written out.
+    """A folder or a file that was typed, `~` written out; an address of storage as it is.
 
     Raises:
         UserError: It is not there; the nearest name is named.
     """
+    if is_address(text):
+        return text
     path = Path(text).expanduser()
     if path.exists():
         return str(path)

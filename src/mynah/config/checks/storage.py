@@ -19,6 +19,8 @@ _READ = (
     "model.pretrained",
     "model.encoder_model_name",
     "model.decoder_model_name",
+    "data.dataset_name",
+    "data.path",
 )
 _WRITTEN = ("training.mirror",)
 
@@ -33,6 +35,7 @@ def check_storage(checker: Checker) -> None:
             _check(checker, name, value)
         elif name in names(Nature.PATH):
             _refuse(checker, name, value, f"{name} is a file or folder of this machine.")
+    _check_mixture(checker)
     mirror = checker.config.training.mirror
     if mirror is not None and not is_address(mirror):
         checker.wrong(
@@ -41,6 +44,20 @@ def check_storage(checker: Checker) -> None:
             "machine with training.output_dir.",
             "training.mirror=s3://BUCKET/FOLDER",
         )
+
+
+def _check_mixture(checker: Checker) -> None:
+    for entry in checker.config.data.mixture.values():
+        for leaf in ("dataset_name", "path"):
+            value = str((entry if isinstance(entry, dict) else vars(entry)).get(leaf))
+            if is_address(value) and (mistake := mistake_in(value)) is not None:
+                checker.errors.append(
+                    ConfigError(
+                        mistake,
+                        where=f"data.mixture: {leaf}: {masked(value)}",
+                        setting="data.mixture",
+                    )
+                )
 
 
 def _check(checker: Checker, name: str, address: str) -> None:

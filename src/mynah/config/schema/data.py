@@ -86,7 +86,8 @@ class DataConfig:
     dataset_name: str = setting(
         "synthetic",
         "`synthetic` (speech made here), `librispeech`, `an4`, a folder's path, "
-        "or the name of a dataset on the Hugging Face hub.",
+        "an address of storage (s3://BUCKET/FOLDER), or the name of a dataset on the Hugging Face "
+        "hub.",
         nature=Nature.ROWS | Nature.CORPUS | Nature.NAME,
     )
     dataset_configs: list[str] | None = setting(

@@ -5,6 +5,7 @@ A new one is one new file and one line in ``mynah.config.plugins.formats``.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from mynah.data.recipes import RECIPES
 from mynah.data.sources.reading.foreign import ForeignSource
 from mynah.data.sources.reading.source import Place, Source
 from mynah.errors import UserError
+from mynah.storage.address import is_address
+from mynah.storage.corpus import corpus_folder
 
 _PLAIN = "folder"  # what is there and in no other format
 
@@ -33,6 +36,7 @@ def open_source(config: DataConfig, place: Place, *, section: str = "data") -> S
     Raises:
         UserError: It is not there, in no known format, or its options do not suit its format.
     """
+    config = fetched_corpus(config, section)
     name = find_format(config, place.working_directory)
     source = format_of(name)
     owner = f"the corpus format {name}"
@@ -42,6 +46,28 @@ def open_source(config: DataConfig, place: Place, *, section: str = "data") -> S
         if FORMATS.plugin(name) is None:
             return opened
         return ForeignSource(opened, functools.partial(FORMATS.blame, name))
+
+
+def fetched_corpus(config: DataConfig, section: str = "data") -> DataConfig:
+    """The settings with a corpus in storage fetched to this machine; others as they are.
+
+    Shards that are streamed stay where they are.
+
+    Args:
+        config: The settings.
+        section: Where a person finds them.
+
+    Raises:
+        UserError: It cannot be read, or is larger than the cache of storage may be.
+    """
+    given = config.path or config.dataset_name
+    if not is_address(given) or config.streaming:
+        return config
+    setting = f"{section}.{'path' if config.path else 'dataset_name'}"
+    folder = str(corpus_folder(given, setting))
+    if config.path:
+        return dataclasses.replace(config, path=folder)
+    return dataclasses.replace(config, dataset_name=folder)
 
 
 def format_of(name: str) -> type[Source]:
@@ -71,6 +97,11 @@ def find_format(config: DataConfig, working_directory: Path) -> str:
     if config.format != AUTO_FORMAT:
         return config.format
     name = config.dataset_name
+    if is_address(config.path or name):
+        if config.streaming:
+            return "shards"
+        config = fetched_corpus(config)
+        name = config.dataset_name
     if config.streaming and (config.path or (working_directory / name).expanduser().exists()):
         return "shards"
     if name in FORMATS and (named := _named(config, working_directory)):

@@ -17,9 +17,12 @@ from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import Place, SplitFilesSource
-from mynah.data.streams.files import FileReader, ShardFile, find_shards
+from mynah.data.streams.files import NOWHERE, FileReader, find_shards, nothing_stored, stored_shards
 from mynah.data.streams.reader import BadRow
+from mynah.data.streams.shard import Shard
 from mynah.errors import UserError
+from mynah.storage.address import is_address, masked, name_of
+from mynah.storage.store import Store
 
 
 class ShardsSource(SplitFilesSource):
@@ -27,11 +30,14 @@ class ShardsSource(SplitFilesSource):
 
     format = "shards"
     _root: Path
-    _found: dict[str, list[ShardFile]]
+    _found: dict[str, list[Shard]]
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> ShardsSource:
-        root = place.working_directory / Path(config.path or config.dataset_name).expanduser()
+        given = config.path or config.dataset_name
+        if is_address(given):
+            return cls._stored(given, config, place)
+        root = place.working_directory / Path(given).expanduser()
         root = root.resolve()
         found = find_shards(root) if root.exists() else {}
         if not found:
@@ -42,14 +48,30 @@ class ShardsSource(SplitFilesSource):
                 where="data.path" if config.path else "data.dataset_name",
                 fix="name the folder that holds them: data.path=FOLDER",
             )
-        source = cls(
-            config,
-            place,
-            name=root.name,
-            identity=str(root),
-            splits={split: [file.path for file in files] for split, files in found.items()},
+        return cls._of(
+            found, root.name, root.parent if root.is_file() else root, str(root), config, place
         )
-        source._root = root.parent if root.is_file() else root
+
+    @classmethod
+    def _stored(cls, address: str, config: DataConfig, place: Place) -> ShardsSource:
+        found = stored_shards(Store(address, setting="data.dataset_name"))
+        if not found:
+            raise nothing_stored(address)
+        return cls._of(found, name_of(address), NOWHERE, masked(address), config, place)
+
+    @classmethod
+    def _of(
+        cls,
+        found: dict[str, list[Shard]],
+        name: str,
+        root: Path,
+        identity: str,
+        config: DataConfig,
+        place: Place,
+    ) -> ShardsSource:
+        splits = {split: [file.path for file in files] for split, files in found.items()}
+        source = cls(config, place, name=name, identity=identity, splits=splits)
+        source._root = root
         source._found = found
         return source
 

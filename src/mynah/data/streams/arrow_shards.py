@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,17 +11,21 @@ import pyarrow.parquet
 from mynah.data.row import Row
 from mynah.data.sources.reading.metadata import other_columns
 from mynah.data.streams.reader import FindAudio, listed_row, stream_columns
+from mynah.data.streams.shard import Shard
 
 _BATCH_ROWS = 16  # held as Python objects at once
 
 
 def read_parquet(
-    path: Path, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
+    shard: Shard, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
 ) -> Iterator[Row]:
     """Rows of a parquet file from ``start`` on; row groups before it are not read."""
     # Without mapping and read-ahead: memory is that of the batches, and counted as such.
-    with pyarrow.parquet.ParquetFile(str(path), memory_map=False, pre_buffer=False) as file:
-        names = _names(file.schema_arrow, columns, str(path))
+    with (
+        _opened(shard) as source,
+        pyarrow.parquet.ParquetFile(source, memory_map=False, pre_buffer=False) as file,
+    ):
+        names = _names(file.schema_arrow, columns, str(shard))
         first, groups = 0, []
         for group in range(file.metadata.num_row_groups):
             if first + file.metadata.row_group(group).num_rows > start:
@@ -33,14 +36,14 @@ def read_parquet(
             return
         wanted = _wanted(file.schema_arrow, names, audio)
         batches = file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=wanted)
-        yield from _rows(batches, first, start, names, path, find)
+        yield from _rows(batches, first, start, names, shard, find)
 
 
 def read_arrow(
-    path: Path, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
+    shard: Shard, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
 ) -> Iterator[Row]:
     """Rows of an Arrow file or stream from ``start`` on."""
-    with pa.OSFile(str(path)) as source:
+    with _opened(shard) as source:
         head = source.read(6)
         source.seek(0)
         if head == b"ARROW1":
@@ -50,9 +53,13 @@ def read_arrow(
         else:
             stream = pa.ipc.open_stream(source)
             schema, batches = stream.schema, iter(stream)
-        names = _names(schema, columns, str(path))
+        names = _names(schema, columns, str(shard))
         wanted = _wanted(schema, names, audio)
-        yield from _rows((b.select(wanted) for b in batches), 0, start, names, path, find)
+        yield from _rows((b.select(wanted) for b in batches), 0, start, names, shard, find)
+
+
+def _opened(shard: Shard) -> pa.NativeFile:
+    return pa.OSFile(str(shard.path)) if shard.store is None else pa.PythonFile(shard.open(), "r")
 
 
 def _names(schema: pa.Schema, columns: dict[str, str], where: str) -> dict[str, str]:
@@ -87,7 +94,7 @@ def _rows(
     first: int,
     start: int,
     names: dict[str, str],
-    path: Path,
+    shard: Shard,
     find: FindAudio,
 ) -> Iterator[Row]:
     place = first
@@ -98,12 +105,12 @@ def _rows(
             for listed in batch.slice(low, _BATCH_ROWS).to_pylist():
                 file, content = held_audio(listed.get(names["audio"]))
                 if file is not None:
-                    file = find(file, f"{path}, row {place}")
+                    file = find(file, f"{shard}, row {place}")
                 yield listed_row(
                     listed,
                     names,
-                    fallback_id=f"{path.stem}-{place:07d}",
-                    source=path.name,
+                    fallback_id=f"{shard.path.stem}-{place:07d}",
+                    source=shard.path.name,
                     path=file,
                     content=content,
                 )

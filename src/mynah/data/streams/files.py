@@ -1,11 +1,10 @@
-"""Shards that are files on this machine: parquet, Arrow, tar and JSON Lines, read in order."""
+"""Shards that are files: parquet, Arrow, tar and JSON Lines, read in order."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mynah.data.packed.layout import PACK_NAME, UNFINISHED_NAME
@@ -13,7 +12,10 @@ from mynah.data.row import Row
 from mynah.data.sources.reading.source import ONLY_SPLIT, usual_split
 from mynah.data.streams import arrow_shards, manifests, tars
 from mynah.data.streams.reader import BadRow, FindAudio, ShardReader
+from mynah.data.streams.shard import Shard
 from mynah.errors import UserError
+from mynah.storage.address import masked
+from mynah.storage.store import Store
 
 _FORMATS = {
     ".parquet": arrow_shards.read_parquet,
@@ -29,17 +31,16 @@ _FORMATS = {
 _NUMBERED = re.compile(r"^(?P<split>.*?)(?:[-_.]?\d{3,})?(?:[-_]of[-_]\d+)?$")
 
 
-@dataclass(frozen=True)
-class ShardFile:
-    """A shard on this machine.
+NOWHERE = Path("/nowhere")  # no folder of this machine: shards in storage hold their recordings
 
-    Attributes:
-        path: The file.
-        ending: Which of the formats it is in, as ``".tar.gz"``.
-    """
 
-    path: Path
-    ending: str
+def nothing_stored(address: str) -> UserError:
+    """There are no shards at an address."""
+    return UserError(
+        "There are no parquet, Arrow or tar shards there.",
+        where=masked(address),
+        fix="name the folder that holds them; other corpora are fetched: data.streaming=false",
+    )
 
 
 class FileReader(ShardReader):
@@ -56,7 +57,7 @@ class FileReader(ShardReader):
     def __init__(
         self,
         name: str,
-        files: Sequence[ShardFile],
+        files: Sequence[Shard],
         *,
         columns: dict[str, str],
         root: Path,
@@ -68,7 +69,7 @@ class FileReader(ShardReader):
         self._find = find
         self.shards = tuple(_shown(file.path, root) for file in self._files)
         about = "\n".join(
-            f"{shown} {file.path.stat().st_size}"
+            f"{shown} {file.size_bytes}"
             for shown, file in zip(self.shards, self._files, strict=True)
         )
         self.identity = hashlib.blake2b(about.encode(), digest_size=16).hexdigest()
@@ -76,11 +77,11 @@ class FileReader(ShardReader):
     def read(self, shard: int, start: int, *, audio: bool) -> Iterator[Row | BadRow]:
         file = self._files[shard]
         return _FORMATS[file.ending](
-            file.path, start, audio=audio, columns=self._columns, find=self._find
+            file, start, audio=audio, columns=self._columns, find=self._find
         )
 
 
-def find_shards(root: Path) -> dict[str, list[ShardFile]]:
+def find_shards(root: Path) -> dict[str, list[Shard]]:
     """Shard files by split, each split's sorted by path; empty where there are none.
 
     A split is given by a folder or by the name of the files: ``train/0001.tar``,
@@ -94,19 +95,48 @@ def find_shards(root: Path) -> dict[str, list[ShardFile]]:
     """
     if root.is_file():
         ending = _ending(root)
-        return {_split(root, root.parent): [ShardFile(root, ending)]} if ending else {}
-    found: dict[str, list[ShardFile]] = {}
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
-        ending = _ending(path)
-        if ending and path.is_file() and not any(part.startswith(".") for part in relative.parts):
-            found.setdefault(_split(path, root), []).append(ShardFile(path, ending))
+        return {_split(root, root.parent): [Shard(root, ending)]} if ending else {}
+    paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    return _by_split([Shard(path, _ending(path)) for path in paths], root, str(root))
+
+
+def stored_shards(store: Store) -> dict[str, list[Shard]]:
+    """As :func:`find_shards`, of a corpus in storage.
+
+    Raises:
+        UserError: It cannot be listed, a split is in several formats, or recordings lie beside
+            what lists them.
+    """
+    entries = store.list()
+    if not entries and (itself := store.find()) is not None:
+        store = Store(store.address.rpartition("/")[0])
+        entries = [itself]
+    shards = [Shard(Path(e.name), _ending(Path(e.name)), store, e) for e in entries]
+    found = _by_split(shards, Path(), masked(store.address))
+    for files in found.values():
+        if files[0].ending.startswith(".json"):
+            raise UserError(
+                "A manifest in storage names recordings beside it, one request each: it is not "
+                "streamed.",
+                where=str(files[0]),
+                fix="data.streaming=false fetches the corpus; or pack it into shards first: "
+                "mynah data pack CORPUS --to SHARDS",
+            )
+    return found
+
+
+def _by_split(shards: Sequence[Shard], root: Path, where: str) -> dict[str, list[Shard]]:
+    found: dict[str, list[Shard]] = {}
+    for shard in shards:
+        relative = shard.path.relative_to(root)
+        if shard.ending and not any(part.startswith(".") for part in relative.parts):
+            found.setdefault(_split(shard.path, root), []).append(shard)
     for split, files in found.items():
         kinds = {file.ending for file in files}
         if len(kinds) > 1:
             raise UserError(
                 f"Split {split} has shards in several formats: {', '.join(sorted(kinds))}.",
-                where=str(root),
+                where=where,
                 fix="give the folder that holds those of one format: data.path=FOLDER",
             )
     return found

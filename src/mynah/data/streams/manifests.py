@@ -8,19 +8,19 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from mynah.data.row import Row
 from mynah.data.sources.reading import values
 from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns, word
+from mynah.data.streams.shard import Shard
 from mynah.errors import UserError
 
 _KINDS = 100  # sets of keys that are remembered
 
 
 def read_manifest(
-    path: Path, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
+    shard: Shard, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
 ) -> Iterator[Row | BadRow]:
     """Rows of a manifest from row ``start`` on; recordings stay where they are.
 
@@ -28,6 +28,7 @@ def read_manifest(
         UserError: The first row is none, or a path leaves the corpus.
     """
     known: dict[tuple[str, ...], dict[str, str]] = {}  # our names, by the keys of a row
+    path = shard.path
     open_file: Any = gzip.open if path.suffix == ".gz" else open
     with open_file(path, "rb") as file:
         place = -1

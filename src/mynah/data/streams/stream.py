@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -16,14 +16,23 @@ from mynah.data.audio import files as audio_files
 from mynah.data.audio.files import AudioError
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import Place, UnknownSplitError, meant_splits
-from mynah.data.streams.files import FileReader, find_shards
+from mynah.data.streams.files import (
+    NOWHERE,
+    FileReader,
+    find_shards,
+    nothing_stored,
+    stored_shards,
+)
 from mynah.data.streams.reader import BadRow, ShardReader
 from mynah.data.streams.rows import StreamedUtterance
+from mynah.data.streams.shard import Shard
 from mynah.data.streams.windows import Windows
 from mynah.data.tables.label_bounds import label_bounds_of
 from mynah.data.text import TextPolicy
 from mynah.data.utterances import Utterance
 from mynah.errors import UserError
+from mynah.storage.address import is_address, name_of
+from mynah.storage.store import Store
 
 _HEAD_ROWS = 256  # looked at before training starts
 
@@ -285,29 +294,49 @@ def open_stream(config: DataConfig, *, offline: bool, working_directory: Path) -
         from mynah.data.streams.hub_shards import HubReader
 
         return Stream(HubReader(config, place, config.train_splits), config, policy)
-    root = (working_directory / Path(config.path or config.dataset_name)).expanduser()
-    root = root.resolve()
-    splits = find_shards(root) if root.exists() else {}
-    if not splits:
-        raise UserError(
-            f"There is nothing to stream in {root}."
-            if root.exists()
-            else f"There is no folder {root}.",
-            where="data.streaming=true",
-            fix="what is streamed is a dataset of the Hugging Face hub, or a folder of parquet, "
-            "Arrow, WebDataset tar or JSON Lines shards; other corpora are prepared: "
-            "data.streaming=false",
-        )
-    files = []
+    given = config.path or config.dataset_name
+    if is_address(given):
+        splits = stored_shards(Store(given, setting="data.dataset_name"))
+        if not splits:
+            raise nothing_stored(given)
+        name, folder = name_of(given), NOWHERE
+    else:
+        root = (working_directory / Path(given)).expanduser().resolve()
+        splits = find_shards(root) if root.exists() else {}
+        if not splits:
+            raise _nothing(root)
+        name, folder = root.name, root.parent if root.is_file() else root
+    shards = _wanted(config, splits, name)
+    # Manifests name absolute paths as a rule; a table of bytes and paths does not.
+    paths = AudioPaths(folder, config, place, absolute=shards[0].ending.startswith(".json"))
+    reader = FileReader(name, shards, columns=config.columns, root=folder, find=paths.find)
+    return Stream(reader, config, policy)
+
+
+def _wanted(config: DataConfig, splits: Mapping[str, list[Shard]], name: str) -> list[Shard]:
+    """The shards of the training splits.
+
+    Raises:
+        UserError: There is no such split.
+    """
+    shards: list[Shard] = []
     for wanted in config.train_splits:
         names = meant_splits(wanted, list(splits))
         if not names:
-            problem = UnknownSplitError(root.name, wanted, list(splits))
+            problem = UnknownSplitError(name, wanted, list(splits))
             problem.fix = f"data.train_splits=[{problem.there[0]}]" if problem.there else None
             raise problem
-        files += [file for name in names for file in splits[name]]
-    folder = root.parent if root.is_file() else root
-    # Manifests name absolute paths as a rule; a table of bytes and paths does not.
-    paths = AudioPaths(folder, config, place, absolute=files[0].ending.startswith(".json"))
-    reader = FileReader(root.name, files, columns=config.columns, root=folder, find=paths.find)
-    return Stream(reader, config, policy)
+        shards += [shard for one in names for shard in splits[one]]
+    return shards
+
+
+def _nothing(root: Path) -> UserError:
+    return UserError(
+        f"There is nothing to stream in {root}."
+        if root.exists()
+        else f"There is no folder {root}.",
+        where="data.streaming=true",
+        fix="what is streamed is a dataset of the Hugging Face hub, or a folder of parquet, "
+        "Arrow, WebDataset tar or JSON Lines shards; other corpora are prepared: "
+        "data.streaming=false",
+    )

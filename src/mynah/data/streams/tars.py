@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
 from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns
+from mynah.data.streams.shard import Shard
 from mynah.errors import UserError
 
 _TEXT_BYTES = 1 << 20  # more is not a transcript
@@ -24,34 +24,37 @@ _TEXT_ENDINGS = ("txt", "text", "transcript")
 
 
 def read_tar(
-    path: Path, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
+    shard: Shard, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
 ) -> Iterator[Row | BadRow]:
     """Rows of a tar from ``start`` on; the audio of rows before it is not read."""
-    plain = path.suffix == ".tar"
+    plain = shard.path.suffix == ".tar"
     if plain:
-        _check_end(path)
-    with tarfile.open(path, "r:" if plain else "r|gz") as tar:
+        _check_end(shard)
+    with (
+        shard.open() as file,
+        tarfile.open(fileobj=file, mode="r:" if plain else "r|gz") as tar,
+    ):
         place = -1
         for place, (key, members) in enumerate(_grouped(tar, start, audio)):
             if place < start:
                 continue
             try:
-                yield _row(key, members, path, columns)
+                yield _row(key, members, shard, columns)
             except UserError as problem:
                 if place == 0:
                     raise
-                yield BadRow(key, f"{problem.what} ({path})")
+                yield BadRow(key, f"{problem.what} ({shard})")
         if place < 0:
             raise UserError(
                 "The tar holds no pair of a recording and its transcript.",
-                where=str(path),
+                where=str(shard),
                 fix="members are named NAME.flac and NAME.txt (or NAME.json with a text)",
             )
 
 
-def _check_end(path: Path) -> None:
+def _check_end(shard: Shard) -> None:
     """A tar that is cut between two members would else read as if it were complete."""
-    with path.open("rb") as file:
+    with shard.open() as file:
         file.seek(0, 2)
         size = file.tell()
         file.seek(max(size - _END_BYTES, 0))
@@ -89,14 +92,14 @@ def _grouped(
         yield key, members
 
 
-def _row(key: str, members: dict[str, bytes], path: Path, columns: dict[str, str]) -> Row:
+def _row(key: str, members: dict[str, bytes], shard: Shard, columns: dict[str, str]) -> Row:
     listed: dict[str, Any] = {}
     if "json" in members:
         try:
             read = json.loads(members["json"])
         except ValueError as problem:
             raise UserError(
-                f"{key}.json is not JSON: {problem}", where=str(path), fix="fix the shard"
+                f"{key}.json is not JSON: {problem}", where=str(shard), fix="fix the shard"
             ) from problem
         listed = read if isinstance(read, dict) else {}
     for ending in _TEXT_ENDINGS:
@@ -106,20 +109,20 @@ def _row(key: str, members: dict[str, bytes], path: Path, columns: dict[str, str
     if not recordings:
         raise UserError(
             f"{key} has no recording beside it, only {', '.join(members)}.",
-            where=str(path),
+            where=str(shard),
             fix=f"recordings end in {', '.join(sorted(AUDIO_SUFFIXES))}",
         )
     names = stream_columns(
         ["audio", *(name for name in listed if name != "audio")],
         {ours: theirs for ours, theirs in columns.items() if ours != "audio"},
-        str(path),
+        str(shard),
         audio="audio",
     )
     return listed_row(
         listed,
         names,
         fallback_id=key,
-        source=path.name,
+        source=shard.path.name,
         path=None,
         content=members[recordings[0]],
     )
