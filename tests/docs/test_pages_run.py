@@ -84,8 +84,8 @@ AFTER = {
     "mynah eval outputs/model model.language_model=domain.arpa model.language_model_weight=0.7": LM,
     "mynah eval ./half": "mynah adapt-scale outputs/model --scale 0.5 --to half",
     "mynah eval ./scaled": "mynah adapt-scale outputs/model --scale 0.75 --to scaled",
-    "mynah train data.dataset_name=shards data.eval_splits=null": (
-        "mynah data pack calls/ --to shards"
+    "mynah train data.dataset_name=calls-packed data.eval_splits=null": (
+        "mynah data pack calls/ --to calls-packed"
     ),
     "mynah train data.dataset_name=utterances data.eval_splits=null": (
         "mynah data segment calls/ --to utterances"  # by times: a random model aligns nothing
