@@ -35,7 +35,8 @@ def hypotheses(directory):
     return {json.loads(line)["hypothesis"] for line in lines}
 
 
-@pytest.mark.parametrize("lora", [pytest.param("false", marks=pytest.mark.long), "true"])
+@pytest.mark.long
+@pytest.mark.parametrize("lora", ["false", "true"])
 def test_an_audio_llm_from_outside_is_trained_and_measured(folder, lora):
     installed = plugin_packages.install(folder / "site", "lyre", LYRE, ENTRY)
     path = {"PYTHONPATH": f"{installed['PYTHONPATH']}:{folder / 'src'}"}

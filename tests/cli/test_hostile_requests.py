@@ -120,6 +120,7 @@ def test_the_name_of_a_base_is_asked_for_as_it_is_written(file, machine, hostile
     assert done.returncode == 2, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_training_from_a_stranger_s_adapter_tells_no_variable(machine, hostile, tmp_path):
     write_sums(hostile)
     recordings = write_folder(

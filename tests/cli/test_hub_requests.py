@@ -40,10 +40,8 @@ def names(asked: Counter[tuple[str, str]]) -> set[str]:
     return {path.rpartition("/")[2] for _, path in asked}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [_WHISPER, *(pytest.param(one, marks=pytest.mark.long) for one in list(_RECOGNIZERS)[1:])],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", _RECOGNIZERS)
 def test_a_training_asks_for_each_file_of_its_model_once_and_the_next_for_its_commit(
     name, hub, tmp_path
 ):

@@ -131,6 +131,7 @@ def test_a_mistake_in_any_job_is_reported_before_the_first_one_starts(tmp_path, 
     assert not list(tmp_path.glob("outputs/sweeps/*/*/job.log"))
 
 
+@pytest.mark.long
 def test_jobs_that_fail_are_each_reported_with_their_log(tmp_path):
     (tmp_path / "empty").mkdir()
     ended = sweep(tmp_path, "-m", *SHRINK, "data.dataset_name=./empty,./gone")

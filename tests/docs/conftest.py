@@ -6,11 +6,13 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import hub_server
 import page_corpora
 import pytest
+from buckets import Bucket, bucket
 from forked_commands import Commands, Ended
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "cli"))
@@ -32,8 +34,10 @@ TRAINED = {
 class Workplace:
     """Gives each command a folder that holds the pages' corpora and, where asked, a model."""
 
-    def __init__(self, root: Path, commands: Commands, hub: str) -> None:
+    def __init__(self, root: Path, commands: Commands, hub: str, ends: ExitStack) -> None:
         self._hub = hub
+        self._ends = ends
+        self._bucket: Bucket | None = None
         self._root = root
         self._corpora = page_corpora.lay_out(root / "corpora")
         self._commands = commands
@@ -77,6 +81,18 @@ class Workplace:
             more |= {"PYTHONPATH": os.pathsep.join(path)}
         return self._commands.run(folder, words, **more)
 
+    def bucket(self) -> dict[str, str]:
+        """The environment in which s3://speech has corpora, ``models/calls``, and no runs."""
+        if self._bucket is None:
+            self._bucket = self._ends.enter_context(bucket())
+            for corpus in ("calls", "corpus"):
+                self._bucket.upload(self._corpora / corpus, corpus)
+            model = self._trained("calls") / "outputs" / "model"
+            self._bucket.upload(model.resolve(), "models/calls")
+        for run in self._bucket.names("runs/"):
+            self._bucket.delete(run)
+        return self._bucket.environment
+
     def _trained(self, name: str) -> Path:
         if name not in self._models:
             folder = self.folder()
@@ -96,5 +112,5 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     offline = {"HF_HOME": str(root / "hub"), "HF_HUB_CACHE": str(root / "hub" / "hub")}
     offline |= {"HF_HUB_OFFLINE": "1", "MYNAH_CACHE": str(root / "prepared")}
     commands = Commands(environment(**offline))
-    with hub_server.serving(root / "hub" / "hub") as hub:
-        yield Workplace(root, commands, hub.address)
+    with hub_server.serving(root / "hub" / "hub") as hub, ExitStack() as ends:
+        yield Workplace(root, commands, hub.address, ends)

@@ -35,7 +35,8 @@ def test_ended_by_sigterm_it_ends_as_if_untouched(bench):
     assert_all_identical(bench.terms(8), 8)
 
 
-@pytest.mark.parametrize("number", [1, pytest.param(8, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [1, 8])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(bench, number):
     assert_all_identical(bench.damaged(number), number)
 

@@ -47,6 +47,7 @@ def plain(word):
     return re.sub(r"\W", "", word.lower())
 
 
+@pytest.mark.long
 def test_words_begin_where_espeak_begins_them(recognizer, talk):
     errors = []
     for audio, hertz, words, starts in talk:

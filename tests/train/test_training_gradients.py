@@ -107,6 +107,7 @@ def test_what_is_counted_makes_a_difference():
     assert full_gradient(range(8))[1] != pytest.approx(full_gradient(range(8), "utterance")[1])
 
 
+@pytest.mark.long
 def test_fifty_steps_end_in_the_same_place_for_every_split(tmp_path):
     ends = [
         weights(trained(tmp_path / str(n), batches, steps=50, accumulation=accumulation)[0])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
 from workspaces import assert_refused, clone, run
 
 
+@pytest.mark.long
 def test_the_message_is_the_same_as_a_process_of_its_own(models, tmp_path):
     folder = clone(tmp_path / "clone")
     done = run(folder, f"mynah train model.pretrained={models('chat_lm')} offline=true")

@@ -23,7 +23,6 @@ KINDS = [
     for kind in kinds
     if kind.startswith(("wav2vec2_ctc", "parakeet_ctc"))
 ]
-FAST = ("wav2vec2_ctc_layer_norm",)  # another is fast in test_onnx.py
 
 
 def noise(seconds, scale=USUAL_DEVIATION):
@@ -57,9 +56,8 @@ def test_a_label_that_writes_nothing_counts_as_the_blank(checkpoints):
     assert torch.equal(found.argmax(-1), torch.where(nothing, family.blank, best))
 
 
-@pytest.mark.parametrize(
-    "kind", [one if one in FAST else pytest.param(one, marks=pytest.mark.long) for one in KINDS]
-)
+@pytest.mark.long  # tests/cli/test_export.py exports one in the fast tests
+@pytest.mark.parametrize("kind", KINDS)
 def test_sherpa_onnx_writes_what_the_model_writes(kind, checkpoints, tmp_path):
     pytest.importorskip("sherpa_onnx")
     from mynah.export.foreign import sherpa_onnx

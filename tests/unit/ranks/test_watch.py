@@ -40,6 +40,7 @@ def meeting(monkeypatch):
     monkeypatch.setattr(watches, "_PULSE_SECONDS", 0.02)
     monkeypatch.setattr(watches, "_GRACE_SECONDS", 0.1)
     monkeypatch.setattr(watches, "_SAID_SECONDS", 0.1)
+    monkeypatch.setattr(watches, "_FAREWELLS", 1)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
