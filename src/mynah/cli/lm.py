@@ -97,7 +97,7 @@ def estimate_model(texts: Sequence[str], to: str, keep: int, case: str | None) -
             )
 
     from mynah import console, files
-    from mynah.models.ctc import text_ngrams
+    from mynah.models.fusion import text_ngrams
 
     model = text_ngrams.estimate_from_text(_shown(text_ngrams.lines(paths), case), keep=keep)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ def tune_beam(checkpoint: str, arguments: Sequence[str]) -> None:
     from mynah.data.preparation.prepare import prepare
     from mynah.evaluation.evaluate import evaluate_split
     from mynah.evaluation.measured_model import measured_model
-    from mynah.models.ctc import beam_weights as tuning
+    from mynah.models.fusion import beam_weights as tuning
 
     here = Path.cwd()
     composed = read_settings(

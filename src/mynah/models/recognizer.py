@@ -6,8 +6,12 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from mynah.config.naming.language_model import NONE, is_file
 from mynah.config.tuning import Tuning, tuning_of_recognizer
+from mynah.errors import UserError
 from mynah.models.family import Family, LossSum
+from mynah.models.fusion.hot_words import HotWords, read_phrases
+from mynah.models.fusion.word_decoding import WordDecoding, letters_of
 from mynah.models.lora import adapters
 from mynah.models.parameters import parameter_table
 from mynah.models.pretrained import weights
@@ -67,15 +71,61 @@ class FrameRecognizer(PretrainedRecognizer):
     Attributes:
         frontend: Makes the encoder's input.
         blank: The label that stands for none.
+        tokenizer: Its tokenizer.
     """
 
     frontend: Frontend
     blank: int
+    tokenizer: Any
     _labeller: Labeller
+    _words: WordDecoding | None = None  # its language model, if it has one
+    _beam: WordDecoding | None = None  # what joins in decoding; None: it is greedy
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_words": None, "_beam": None}
 
     def save(self, directory: Path) -> None:
         weights.save_recognizer(self.model, directory)
         self.processor.save_pretrained(directory)
+        if self._beam is not None:
+            self._beam.save(directory)
+
+    def configure_decoding(self, config: ModelConfig) -> None:
+        asked, hot = config.language_model, self._hot_words(config)
+        if is_file(asked) and (self._words is None or self._words.source != asked):
+            self._words = WordDecoding.of_file(Path(asked), self.tokenizer, self._labeller.cased)
+        self._beam = None
+        if asked == NONE and hot is not None:
+            self._beam = WordDecoding(None, self.tokenizer)
+        elif asked != NONE and self._words is None:
+            raise UserError(
+                "This model was trained without a language model of its corpus's words.",
+                where="model.language_model",
+                fix="model.language_model=none",
+            )
+        elif asked != NONE:
+            self._beam = self._words
+        if self._beam is not None:
+            self._beam.configure(
+                weight=config.language_model_weight,
+                word_bonus=config.word_bonus,
+                beam_size=config.beam_size,
+                hot=hot,
+            )
+
+    def _hot_words(self, config: ModelConfig) -> HotWords | None:
+        if config.context_file is None:
+            return None
+        phrases = read_phrases(
+            Path(config.context_file),
+            written_as=self._labeller.cased,
+            letters=letters_of(self.tokenizer),
+        )
+        return HotWords(phrases, config.context_weight)
+
+    def decode_greedily(self) -> None:
+        """Decode without word n-grams and hot words from now on."""
+        self._beam = None
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         return self.frontend.features(audio)

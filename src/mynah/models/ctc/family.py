@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.config.naming.language_model import NONE, WORDS, is_file
+from mynah.config.naming.language_model import WORDS
 from mynah.config.tuning import FROZEN, LORA, Tuning, tuning_of_recognizer
 from mynah.errors import UserError
-from mynah.models.ctc import loading, word_decoding
+from mynah.models.ctc import loading
+from mynah.models.ctc.beam_search import search
 from mynah.models.ctc.greedy import best_paths
 from mynah.models.ctc.head import too_many_labels
-from mynah.models.ctc.hot_words import HotWords, read_phrases
 from mynah.models.family import Example, LossSum
 from mynah.models.features.frontends import frontend_for, group_by_length
+from mynah.models.fusion.word_decoding import WordDecoding
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms
 from mynah.models.pretrained import hub, weights
@@ -81,12 +82,7 @@ class CTC(FrameRecognizer):
         self._labeller = Labeller(tokenizer, self.blank)
         self._writer = PathWriter(tokenizer, self.frontend, timed=True)
         self._revisions = dict(revisions or {})
-        self._words: word_decoding.WordDecoding | None = None  # its language model, if it has one
-        self._beam: word_decoding.WordDecoding | None = None  # what decodes; None: greedily
         self._new_head = False
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_words": None, "_beam": None}
 
     @classmethod
     def model_types(cls) -> Collection[str]:
@@ -102,7 +98,7 @@ class CTC(FrameRecognizer):
         family = cls._build_model(config, parts, texts, sample_rate)
         if config.language_model == WORDS:
             cased = map(family._labeller.cased, texts)
-            family._words = word_decoding.WordDecoding.estimate(cased, family.tokenizer)
+            family._words = WordDecoding.estimate(cased, family.tokenizer)
         family.configure_decoding(config)
         return family
 
@@ -169,7 +165,7 @@ class CTC(FrameRecognizer):
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> CTC:
         family = cls._load_model(directory, offline=offline)
-        family._words = word_decoding.WordDecoding.load(directory, family.tokenizer)
+        family._words = WordDecoding.load(directory, family.tokenizer)
         family._beam = family._words
         return family
 
@@ -181,41 +177,6 @@ class CTC(FrameRecognizer):
         return type(self)(
             self.model, extractor, self.tokenizer, pretrained=True, revisions=self._revisions
         )
-
-    def configure_decoding(self, config: ModelConfig) -> None:
-        asked, hot = config.language_model, self._hot_words(config)
-        if is_file(asked) and (self._words is None or self._words.source != asked):
-            self._words = word_decoding.WordDecoding.of_file(
-                Path(asked), self.tokenizer, self._labeller.cased
-            )
-        self._beam = None
-        if asked == NONE and hot is not None:
-            self._beam = word_decoding.WordDecoding(None, self.tokenizer)
-        elif asked != NONE and self._words is None:
-            raise UserError(
-                "This model was trained without a language model of its corpus's words.",
-                where="model.language_model",
-                fix="model.language_model=none",
-            )
-        elif asked != NONE:
-            self._beam = self._words
-        if self._beam is not None:
-            self._beam.configure(
-                weight=config.language_model_weight,
-                word_bonus=config.word_bonus,
-                beam_size=config.beam_size,
-                hot=hot,
-            )
-
-    def _hot_words(self, config: ModelConfig) -> HotWords | None:
-        if config.context_file is None:
-            return None
-        phrases = read_phrases(
-            Path(config.context_file),
-            written_as=self._labeller.cased,
-            letters=word_decoding.letters_of(self.tokenizer),
-        )
-        return HotWords(phrases, config.context_weight)
 
     @classmethod
     def _load_model(cls, directory: Path, *, offline: bool) -> CTC:
@@ -233,11 +194,6 @@ class CTC(FrameRecognizer):
         model = adapters.load_lora(model, directory, trainable=True)
         revisions = {base.name: hub.commit_of(base)}
         return cls(model, extractor, tokenizer, pretrained=True, revisions=revisions)
-
-    def save(self, directory: Path) -> None:
-        super().save(directory)
-        if self._beam is not None:
-            self._beam.save(directory)
 
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
         return too_many_labels(self.output_length(samples), labels)
@@ -336,16 +292,18 @@ class CTC(FrameRecognizer):
         if self._beam is not None:
             rows = logits.float().log_softmax(-1).cpu().numpy()
             found = [
-                self._beam.labels(row[:length], blank=self.blank)
+                search(
+                    row[:length],
+                    blank=self.blank,
+                    beam_size=self._beam.beam_size,
+                    scorer=self._beam.scorer,
+                    written=self._beam.written,
+                )
                 for row, length in zip(rows, frames, strict=True)
             ]
             return [Transcript(text_of(self.tokenizer, one), tuple(one)) for one in found]
         paths = best_paths(logits, frames, blank=self.blank)
         return [self._writer.write(path) for path in paths]
-
-    def decode_greedily(self) -> None:
-        """Decode without word n-grams and hot words from now on."""
-        self._beam = None
 
     def written(self, logits: np.ndarray) -> str:
         """The greedy transcript of one clip's logits, float32 [frames, labels]."""
@@ -356,5 +314,5 @@ class CTC(FrameRecognizer):
 
     def describe_decoding(self) -> str:
         if self._beam is not None:
-            return self._beam.describe()
+            return self._beam.describe("CTC beam search")
         return "greedy CTC: the best label of each frame"

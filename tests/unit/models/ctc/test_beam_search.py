@@ -9,9 +9,10 @@ from transcripts import transcribed
 
 from mynah.errors import UserError
 from mynah.models import registry
-from mynah.models.ctc import kneser_ney
-from mynah.models.ctc.beam_search import WordScorer, search
-from mynah.models.ctc.word_ngrams import SENTENCE_END, WordNgrams
+from mynah.models.ctc.beam_search import search
+from mynah.models.fusion import kneser_ney
+from mynah.models.fusion.scorer import WordScorer
+from mynah.models.fusion.word_ngrams import SENTENCE_END, WordNgrams
 from mynah.models.text.tokenizers import pieces_of
 
 LETTERS = "cat sodgue"  # labels 1 and up; 0 is the blank

@@ -15,8 +15,9 @@ from transcripts import transcribed
 from mynah import console
 from mynah.errors import UserError
 from mynah.models import registry
-from mynah.models.ctc.beam_search import WordScorer, search
-from mynah.models.ctc.hot_words import BEGIN, HotWords, read_phrases
+from mynah.models.ctc.beam_search import search
+from mynah.models.fusion.hot_words import BEGIN, HotWords, read_phrases
+from mynah.models.fusion.scorer import WordScorer
 
 WEIGHT = 1.5
 

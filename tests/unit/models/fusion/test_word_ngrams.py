@@ -1,9 +1,9 @@
 import pytest
 
 from mynah.errors import UserError
-from mynah.models.ctc import kneser_ney
-from mynah.models.ctc.arpa import ArpaModel
-from mynah.models.ctc.word_ngrams import SENTENCE_END, WordNgrams
+from mynah.models.fusion import kneser_ney
+from mynah.models.fusion.arpa import ArpaModel
+from mynah.models.fusion.word_ngrams import SENTENCE_END, WordNgrams
 
 TEXTS = [
     "the cat sat on the mat",

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from mynah.errors import UserError
-from mynah.models.ctc import kneser_ney
-from mynah.models.ctc.arpa import ArpaModel
-from mynah.models.ctc.word_decoding import NGRAMS_FILE, SETTINGS_FILE, WordDecoding
-from mynah.models.ctc.word_ngrams import SENTENCE_END, WordNgrams
+from mynah.models.fusion import kneser_ney
+from mynah.models.fusion.arpa import ArpaModel
+from mynah.models.fusion.word_decoding import NGRAMS_FILE, SETTINGS_FILE, WordDecoding
+from mynah.models.fusion.word_ngrams import SENTENCE_END, WordNgrams
 
 # Unigrams 1/8, never, 1/4, 1/4, 3/8; bigrams 3/4, 1/2, 3/5. What is left over is shared out by
 # weights of 1/3 (= 1/4 of 3/4), 4/5 (= 1/2 of 5/8) and 8/15 (= 2/5 of 3/4).
@@ -140,7 +140,7 @@ def test_a_checkpoint_with_counts_decodes_by_the_same_probabilities(tmp_path):
     content = {"settings": settings, "ngrams": AS_COUNTS}
     (tmp_path / SETTINGS_FILE).write_text(json.dumps(content), encoding="utf-8")
     found = WordDecoding.load(tmp_path, TOKENIZER)
-    assert "weight 2, beam 3" in found.describe()
+    assert "weight 2, beam 3" in found.describe("beam search")
     ngrams = found._ngrams
     # As in test_word_ngrams: Kneser and Ney by hand.
     unigram = (1 - 2 / 7) / 5 + 2 / 7 * ngrams.characters.word("b")
@@ -150,7 +150,7 @@ def test_a_checkpoint_with_counts_decodes_by_the_same_probabilities(tmp_path):
     assert ngrams.word(("\t", "a"), "b") == pytest.approx(trigram, rel=1e-12)
     found.save(tmp_path)
     again = WordDecoding.load(tmp_path, TOKENIZER)
-    assert again.describe() == found.describe()
+    assert again.describe("") == found.describe("")
     assert again._ngrams.word(("\t", "a"), "b") == ngrams.word(("\t", "a"), "b")
 
 

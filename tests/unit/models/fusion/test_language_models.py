@@ -1,4 +1,4 @@
-"""``model.language_model=FILE`` and ``mynah lm``: text and ARPA files that join a CTC model."""
+"""``model.language_model=FILE`` and ``mynah lm``: text and ARPA files that join a beam."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from transcripts import transcribed
 from mynah.cli.main import main
 from mynah.errors import UserError
 from mynah.models import registry
-from mynah.models.ctc import kneser_ney, text_ngrams
-from mynah.models.ctc.arpa import ArpaModel
-from mynah.models.ctc.word_ngrams import WordNgrams
+from mynah.models.fusion import kneser_ney, text_ngrams
+from mynah.models.fusion.arpa import ArpaModel
+from mynah.models.fusion.word_ngrams import WordNgrams
 
 BIGRAMS = """\
 \\data\\

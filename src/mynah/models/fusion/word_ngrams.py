@@ -8,10 +8,10 @@ so. A decoder that goes letter by letter is thus conditioned at each letter on w
 from __future__ import annotations
 
 from mynah.errors import UserError
-from mynah.models.ctc import arpa
-from mynah.models.ctc.arpa import ArpaModel, Context
-from mynah.models.ctc.character_ngrams import CharacterNgrams
-from mynah.models.ctc.kneser_ney import unescaped
+from mynah.models.fusion import arpa
+from mynah.models.fusion.arpa import ArpaModel, Context
+from mynah.models.fusion.character_ngrams import CharacterNgrams
+from mynah.models.fusion.kneser_ney import unescaped
 
 # In no transcript, as white space separates words.
 SENTENCE_END = "\n"  # ends a sentence

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mynah.errors import UserError
-from mynah.models.ctc.arpa import END, LOG_ZERO, START, UNKNOWN, ArpaModel, Context
-from mynah.models.ctc.character_ngrams import CharacterNgrams
+from mynah.models.fusion.arpa import END, LOG_ZERO, START, UNKNOWN, ArpaModel, Context
+from mynah.models.fusion.character_ngrams import CharacterNgrams
 
 WORD_ORDER = 3  # words: two of history
 MOST_NGRAMS = 300_000  # kept of each order; of more, the rarer are left to the order below

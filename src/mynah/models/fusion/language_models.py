@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mynah.config.naming.language_model import TEXT
 from mynah.errors import UserError
-from mynah.models.ctc import kneser_ney, text_ngrams
-from mynah.models.ctc.arpa import END, START, UNKNOWN, ArpaModel, Context
+from mynah.models.fusion import kneser_ney, text_ngrams
+from mynah.models.fusion.arpa import END, START, UNKNOWN, ArpaModel, Context
 
 _LEAST_WRITTEN = 0.5  # of the words of a model: with fewer it is of another script or case
 

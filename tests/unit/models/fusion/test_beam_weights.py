@@ -8,7 +8,7 @@ import pytest
 
 from mynah.config.schema import ModelConfig
 from mynah.errors import UserError
-from mynah.models.ctc.beam_weights import best_of, development_split, tune, tuned_names
+from mynah.models.fusion.beam_weights import best_of, development_split, tune, tuned_names
 
 
 def rate(config):

@@ -1,6 +1,6 @@
 """N-grams of text that does not fit in memory: counted in sorted runs on disk, which are merged.
 
-What comes out is what :func:`mynah.models.ctc.kneser_ney.estimate_ngrams` gives of the same
+What comes out is what :func:`mynah.models.fusion.kneser_ney.estimate_ngrams` gives of the same
 sentences; only what is kept of it is ever held.
 """
 
@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mynah.errors import UserError
-from mynah.models.ctc.arpa import END, START, ArpaModel, Context
-from mynah.models.ctc.kneser_ney import MOST_NGRAMS, Order, escaped, interpolated, unseen_share
+from mynah.models.fusion.arpa import END, START, ArpaModel, Context
+from mynah.models.fusion.kneser_ney import MOST_NGRAMS, Order, escaped, interpolated, unseen_share
 
 _IN_MEMORY = 2_000_000  # different n-grams between two runs: some 300 MB
 

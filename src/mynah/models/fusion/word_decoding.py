@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mynah.config.naming.language_model import WORDS
 from mynah.errors import UserError
-from mynah.models.ctc import beam_search, kneser_ney, language_models
-from mynah.models.ctc.arpa import ArpaModel
-from mynah.models.ctc.hot_words import HotWords
-from mynah.models.ctc.word_ngrams import WordNgrams
+from mynah.models.fusion import kneser_ney, language_models
+from mynah.models.fusion.arpa import ArpaModel
+from mynah.models.fusion.hot_words import HotWords
+from mynah.models.fusion.scorer import WordScorer
+from mynah.models.fusion.word_ngrams import WordNgrams
 from mynah.models.text.tokenizers import pieces_of
 
 # Beside a checkpoint's weights: how it decodes, and the model; in one, with counts, before 0.1.
@@ -26,15 +25,16 @@ NGRAMS_FILE = "language_model.arpa"
 
 
 class WordDecoding:
-    """A CTC model's language model of words, or none, with the settings of its beam.
+    """A recognizer's language model of words, or none, with the settings of its beam.
 
     Args:
         read: Gives the model of words, once it is needed; None: hot words alone count.
-        tokenizer: Of the CTC model.
+        tokenizer: Of the recognizer.
         source: Where the words come from: ``words``, the training transcripts, or a file's path.
 
     Attributes:
         source: The same.
+        written: Labels that a transcript can have, in order, without a tokenizer's special ones.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class WordDecoding:
         self.source = source
         self._hot: HotWords | None = None
         self._pieces = pieces_of(tokenizer)
-        self._written = sorted(self._pieces)
+        self.written = sorted(self._pieces)
         self._settings = _Settings()
 
     @classmethod
     def estimate(cls, texts: Iterable[str], tokenizer: Any) -> WordDecoding:
-        """From the transcripts that the CTC model is trained on.
+        """From the transcripts that the recognizer is trained on.
 
         Raises:
             UserError: They have no word.
@@ -63,7 +63,7 @@ class WordDecoding:
 
         Args:
             path: ``.arpa``, or ``.txt`` with a sentence a line.
-            tokenizer: Of the CTC model.
+            tokenizer: Of the recognizer.
             written_as: A text in the tokenizer's case.
 
         Raises:
@@ -89,7 +89,7 @@ class WordDecoding:
         """
         self._settings = _Settings(weight, word_bonus, beam_size)
         self._hot = hot
-        self.__dict__.pop("_scorer", None)
+        self.__dict__.pop("scorer", None)
         assert self._ngrams is not None or self._read is None  # an error comes early
 
     @functools.cached_property
@@ -97,8 +97,9 @@ class WordDecoding:
         return None if self._read is None else WordNgrams(self._read())
 
     @functools.cached_property
-    def _scorer(self) -> beam_search.WordScorer:
-        return beam_search.WordScorer(
+    def scorer(self) -> WordScorer:
+        """What joins the beam, with its weights."""
+        return WordScorer(
             self._ngrams,
             self._pieces,
             weight=self._settings.weight,
@@ -106,8 +107,17 @@ class WordDecoding:
             hot=self._hot,
         )
 
-    def describe(self) -> str:
-        """What joins in, with its settings."""
+    @property
+    def beam_size(self) -> int:
+        """Hypotheses that are kept."""
+        return self._settings.beam_size
+
+    def describe(self, search: str) -> str:
+        """What joins in, with its settings.
+
+        Args:
+            search: What it joins, as ``CTC beam search``.
+        """
         parts, settings = [], f"beam {self._settings.beam_size}"
         if self._read is not None:
             of = "the training transcripts" if self.source == WORDS else Path(self.source).name
@@ -116,17 +126,7 @@ class WordDecoding:
         if self._hot is not None:
             parts.append(f"{len(self._hot):,} hot words")
             settings = f"{settings}, {self._hot.weight:g} a letter of a hot word"
-        return f"CTC beam search with {' and '.join(parts)} ({settings})"
-
-    def labels(self, log_probabilities: np.ndarray, *, blank: int) -> list[int]:
-        """The labels of one utterance, from log probabilities [frames, labels]."""
-        return beam_search.search(
-            log_probabilities,
-            blank=blank,
-            beam_size=self._settings.beam_size,
-            scorer=self._scorer,
-            written=self._written,
-        )
+        return f"{search} with {' and '.join(parts)} ({settings})"
 
     def save(self, directory: Path) -> None:
         """Write the files that :meth:`load` reads; nothing where there is no model of words."""
@@ -168,7 +168,7 @@ class WordDecoding:
 
 
 def letters_of(tokenizer: Any) -> frozenset[str]:
-    """All characters that a CTC model's tokenizer can write, but for space."""
+    """All characters that a recognizer's tokenizer can write, but for space."""
     return frozenset("".join(pieces_of(tokenizer).values())) - {" "}
 
 

@@ -1,0 +1,1 @@
+"""What joins a beam: language models of words, and hot words (shallow fusion)."""
