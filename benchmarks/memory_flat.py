@@ -96,7 +96,7 @@ def settings(root: Path, cache: Path, *, streaming: bool) -> Config:
 def streamed(config: Config, rows: int, workers: list[int]) -> Iterator[tuple[int, list[Point]]]:
     """(workers, memory) over one pass of the stream."""
     stream = open_stream(config.data, offline=True, working_directory=Path.cwd())
-    family = build(config, stream.texts)
+    family = build(config, stream.tokenizer_texts)
     for count in workers:
         plan = StreamPlan(stream, config)
         yield count, measured(family, stream, PlanSampler(plan), config, rows, count)
