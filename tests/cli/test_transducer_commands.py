@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from workspaces import SMALL, assert_trained, clone, run
 
 SIZES = "model.family=transducer model.transducer.hidden_size=32 model.transducer.max_duration=4"
@@ -14,8 +15,7 @@ def test_a_transducer_trains_and_its_checkpoint_is_measured_again(tmp_path):
     done = run(folder, f"mynah train {SIZES} {SMALL}")
     settings = {"model.family": "transducer", "model.transducer.max_duration": 4}
     directory = assert_trained(folder, done, utterances={"validation": 4}, settings=settings)
-    assert "model.language_model=words has no effect" in done.stdout + done.stderr
-    assert "greedy TDT" in done.stdout
+    assert "TDT beam search with word n-grams of the training transcripts" in done.stdout
     measured = run(folder, "mynah eval outputs/model evaluation.bootstrap_samples=50")
     assert measured.returncode == 0, measured.stdout + measured.stderr
     (again,) = (
@@ -30,8 +30,21 @@ def test_a_transducer_trains_and_its_checkpoint_is_measured_again(tmp_path):
         assert before[count] == after[count], count
 
 
-def test_words_typed_for_a_transducer_are_an_error_before_anything_is_done(tmp_path):
-    done = run(clone(tmp_path), "mynah train model.family=transducer model.language_model=words")
+@pytest.mark.long
+def test_the_beam_of_a_transducer_is_tuned_by_the_command(tmp_path):
+    folder = clone(tmp_path)
+    assert run(folder, f"mynah train {SIZES} {SMALL}").returncode == 0
+    (folder / "names.txt").write_text("nightingale\nбуря\n", encoding="utf-8")
+    few = "data.max_eval_samples=2 evaluation.bootstrap_samples=50"
+    tuned = run(folder, f"mynah tune-beam outputs/model model.context_file=names.txt {few}")
+    assert tuned.returncode == 0, tuned.stdout + tuned.stderr
+    assert "context_weight" in tuned.stdout and "model.language_model_weight=" in tuned.stdout
+    plain = run(folder, f"mynah eval outputs/model model.language_model=none {few}")
+    assert plain.returncode == 0 and "greedy TDT" in plain.stdout
+
+
+def test_words_typed_for_a_model_without_a_beam_are_an_error_before_anything_is_done(tmp_path):
+    done = run(clone(tmp_path), "mynah train model.family=seq2seq model.language_model=words")
     assert done.returncode == 2
-    assert "joins CTC models alone" in done.stderr
+    assert "joins CTC models and transducers alone" in done.stderr
     assert "model.language_model=none" in done.stderr and "Traceback" not in done.stderr

@@ -1,4 +1,5 @@
-"""``mynah lm``: n-grams of words from text, as a file that CTC models decode with."""
+"""``mynah lm``: n-grams of words from text, as a file that CTC models and transducers decode
+with."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""``mynah tune-beam MODEL [key=value ...]``: the weights of a CTC model's language model and hot
-words, chosen on a development split."""
+"""``mynah tune-beam MODEL [key=value ...]``: the weights of a beam's language model and hot words,
+chosen on a development split."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mynah.errors import UserError
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
+    from mynah.models.fusion.beam_weights import Trial
 
 _COMMAND = "mynah tune-beam"
 
@@ -33,8 +34,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog=_COMMAND,
         allow_abbrev=False,
-        description="Measure a CTC checkpoint with several weights of its language model and hot "
-        "words, on the split that chose it (never on a test split), and print the best.",
+        description="Measure a CTC model or a transducer with several weights of its language "
+        "model and hot words, on the split that chose it (never on a test split), and print the "
+        "best.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=(
             "examples:\n"
@@ -55,8 +57,8 @@ def tune_beam(checkpoint: str, arguments: Sequence[str]) -> None:
         arguments: Settings, as ``mynah eval`` takes them.
 
     Raises:
-        UserError: It is not a CTC model, nothing joins its beam, the split is a test split, or a
-            setting is wrong.
+        UserError: It is neither a CTC model nor a transducer, nothing joins its beam, the split is
+            a test split, or a setting is wrong.
     """
     from mynah import console
     from mynah.cli.shared.settings import read_settings
@@ -66,6 +68,7 @@ def tune_beam(checkpoint: str, arguments: Sequence[str]) -> None:
     from mynah.evaluation.evaluate import evaluate_split
     from mynah.evaluation.measured_model import measured_model
     from mynah.models.fusion import beam_weights as tuning
+    from mynah.models.recognizer import FrameRecognizer
 
     here = Path.cwd()
     composed = read_settings(
@@ -77,9 +80,10 @@ def tune_beam(checkpoint: str, arguments: Sequence[str]) -> None:
     data = prepare(config.data, offline=config.offline, working_directory=here, train=False)
     split = tuning.development_split(data.evaluation)
     family = model.load()
-    if family.name != "ctc":
+    if not isinstance(family, FrameRecognizer):
         raise UserError(
-            f"Only a CTC model has a beam to tune, and this one is a {family.name}.",
+            "Only CTC models and transducers have a beam to tune, and this model is a "
+            f"{family.name}.",
             where=checkpoint,
             fix=f"mynah eval {checkpoint}",
         )
@@ -95,15 +99,22 @@ def tune_beam(checkpoint: str, arguments: Sequence[str]) -> None:
 
     trials = tuning.tune(config.model, measure)
     best = tuning.best_of(trials)
+    _show(trials, split, labels[0])
+    typed = " ".join(
+        [*arguments, *(f"model.{name}={value:g}" for name, value in best.settings.items())]
+    )
+    console.say(f"Best on {split}. Next: mynah eval {checkpoint} {typed}")
+
+
+def _show(trials: Sequence[Trial], split: str, label: str) -> None:
+    """What was measured, in its order, under the label of the rate."""
+    from mynah import console
+
     console.table(
         f"Weights on {split}",
-        [*best.settings, labels[0]],
+        [*trials[0].settings, label],
         [
             [*(f"{value:g}" for value in trial.settings.values()), f"{100 * abs(trial.rate):.2f} %"]
             for trial in trials
         ],
     )
-    typed = " ".join(
-        [*arguments, *(f"model.{name}={value:g}" for name, value in best.settings.items())]
-    )
-    console.say(f"Best on {split}. Next: mynah eval {checkpoint} {typed}")

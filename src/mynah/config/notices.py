@@ -56,8 +56,8 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
             yield f"{_several(sizes)} no effect: no transducer is built from scratch."
         if words_unused(config):
             yield (
-                f"model.language_model={model.language_model} has no effect: it joins CTC "
-                f"models alone in decoding, and this model is a {family_named(config)}."
+                f"model.language_model={model.language_model} has no effect: it joins CTC models "
+                f"and transducers alone in decoding, and this model is a {family_named(config)}."
             )
     yield from _idle_notices(config, asked)
     yield from precision_notices(config)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from mynah.config.naming.language_model import NONE, is_file
+from mynah.config.naming.language_model import NONE, WORDS, is_file
 from mynah.config.tuning import Tuning, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.family import Family, LossSum
@@ -84,11 +85,30 @@ class FrameRecognizer(PretrainedRecognizer):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_words": None, "_beam": None}
 
+    @classmethod
+    def load(cls, directory: Path, *, offline: bool = False) -> Self:
+        family = cls._load_model(directory, offline=offline)
+        family._words = WordDecoding.load(directory, family.tokenizer)
+        family._beam = family._words
+        return family
+
+    @classmethod
+    @abstractmethod
+    def _load_model(cls, directory: Path, *, offline: bool) -> Self:
+        """The family of a checkpoint, without what joins in decoding."""
+
     def save(self, directory: Path) -> None:
         weights.save_recognizer(self.model, directory)
         self.processor.save_pretrained(directory)
         if self._beam is not None:
             self._beam.save(directory)
+
+    def _join(self, config: ModelConfig, texts: Iterable[str]) -> None:
+        """Take the settings of decoding, and the n-grams of training transcripts if asked to."""
+        if config.language_model == WORDS:
+            cased = map(self._labeller.cased, texts)
+            self._words = WordDecoding.estimate(cased, self.tokenizer)
+        self.configure_decoding(config)
 
     def configure_decoding(self, config: ModelConfig) -> None:
         asked, hot = config.language_model, self._hot_words(config)

@@ -203,9 +203,9 @@ class ModelConfig:
     )
     language_model: str = setting(
         "none",
-        "What joins a CTC model in decoding, by beam search; words: word n-grams of the training "
-        "transcripts; FILE.arpa: n-grams of mynah lm, KenLM or SRILM; FILE.txt: those of a text; "
-        "none: the best label of each frame.",
+        "What joins a CTC model or a transducer in decoding, by beam search; words: word n-grams "
+        "of the training transcripts; FILE.arpa: n-grams of mynah lm, KenLM or SRILM; FILE.txt: "
+        "those of a text; none: the likeliest label at each step.",
         nature=Nature.DECODING,
     )
     language_model_weight: float = setting(
@@ -220,7 +220,7 @@ class ModelConfig:
     context_file: str | None = setting(
         None,
         "A list of hot words, a word or phrase a line, as names and products: the beam of a CTC "
-        "model favours them while it writes them; null: none.",
+        "model or a transducer favours them while it writes them; null: none.",
         nature=Nature.DECODING | Nature.PATH,
     )
     context_weight: float = setting(
@@ -232,7 +232,10 @@ class ModelConfig:
         minimum=0.0,
     )
     beam_size: int = setting(
-        12, "Hypotheses kept from frame to frame.", nature=Nature.DECODING, minimum=1
+        12,
+        "Hypotheses kept from frame to frame, or step to step.",
+        nature=Nature.DECODING,
+        minimum=1,
     )
     projector: ProjectorConfig = section(
         ProjectorConfig, "Projector between encoder and language model."

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.config.naming.language_model import WORDS
 from mynah.config.tuning import FROZEN, LORA, Tuning, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.ctc import loading
@@ -22,7 +21,6 @@ from mynah.models.ctc.greedy import best_paths
 from mynah.models.ctc.head import too_many_labels
 from mynah.models.family import Example, LossSum
 from mynah.models.features.frontends import frontend_for, group_by_length
-from mynah.models.fusion.word_decoding import WordDecoding
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms
 from mynah.models.pretrained import hub, weights
@@ -96,10 +94,7 @@ class CTC(FrameRecognizer):
     ) -> CTC:
         texts = list(texts)
         family = cls._build_model(config, parts, texts, sample_rate)
-        if config.language_model == WORDS:
-            cased = map(family._labeller.cased, texts)
-            family._words = WordDecoding.estimate(cased, family.tokenizer)
-        family.configure_decoding(config)
+        family._join(config, texts)
         return family
 
     @classmethod
@@ -161,13 +156,6 @@ class CTC(FrameRecognizer):
             return self
         extractor, revisions = self.processor.feature_extractor, self.base_revisions()
         return CTC(model, extractor, self.tokenizer, pretrained=True, revisions=revisions)
-
-    @classmethod
-    def load(cls, directory: Path, *, offline: bool = False) -> CTC:
-        family = cls._load_model(directory, offline=offline)
-        family._words = WordDecoding.load(directory, family.tokenizer)
-        family._beam = family._words
-        return family
 
     def untuned(self) -> CTC | None:
         if not self.pretrained or self._new_head:

@@ -1,4 +1,4 @@
-"""The weights of what joins a CTC model's beam, chosen on a development split.
+"""The weights of what joins a beam, chosen on a development split.
 
 One weight after the other, the language model's first, then a word's bonus, then a hot word's
 letters: each takes the value with the lowest error rate, the others as they are.

@@ -50,7 +50,7 @@ def greedy(
     active = (search.frames > 0).nonzero()[:, 0]  # utterances that have frames left
     while len(active):
         poll()
-        predicted, state = _predict(model.decoder, search.label[active], state)
+        predicted, state = predict(model.decoder, search.label[active], state)
         emits = search.look(active, predicted)
         search.emit(active[emits])
         going = emits & (search.time[active] < search.frames[active])
@@ -167,7 +167,7 @@ def _durations(
     return torch.where(is_label, lasting, lasting.clamp(min=1)), lasting
 
 
-def _predict(
+def predict(
     decoder: Any, labels: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor] | None
 ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
     """One step of the prediction network: [batch, width] and its state after ``labels``."""

@@ -7,6 +7,7 @@ FastConformer (arXiv 2305.05084) in transformers' own classes.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 from collections.abc import Collection, Iterable, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console
-from mynah.config.naming.language_model import NONE
+from mynah.config.naming.language_model import NONE, WORDS
 from mynah.config.tuning import FROZEN, Tuning, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.family import Example, LossSum
@@ -26,6 +27,7 @@ from mynah.models.pretrained.part import NamedParts, PretrainedPart
 from mynah.models.recognizer import FrameRecognizer
 from mynah.models.text.labeller import Labeller
 from mynah.models.text.labels import padded_labels
+from mynah.models.text.word_times import Path as LabelPath
 from mynah.models.text.word_times import PathWriter
 from mynah.models.transcript import Clip, Transcript
 from mynah.models.transducer import loading
@@ -49,7 +51,7 @@ class Transducer(FrameRecognizer):
     """
 
     name = "transducer"
-    supports = frozenset({"language"})
+    supports = frozenset({"language", "context_file"})
     auto_classes = ("AutoModelForRNNT", "AutoModelForTDT")
 
     def __init__(
@@ -100,11 +102,9 @@ class Transducer(FrameRecognizer):
         if config.pretrained is None:
             fresh = loading.transducer_from_scratch(config, texts, sample_rate)
             family = cls(fresh.model, fresh.processor, pretrained=False)
-            family.configure_decoding(config)
-            return family
-        part = parts["pretrained"]
-        family = cls._from_pretrained(config, part, texts, sample_rate)
-        family.configure_decoding(config)
+        else:
+            family = cls._from_pretrained(config, parts["pretrained"], texts, sample_rate)
+        family._join(config, texts)
         return family
 
     @classmethod
@@ -140,7 +140,7 @@ class Transducer(FrameRecognizer):
         return Transducer(model, self.processor, pretrained=True, revisions=self.base_revisions())
 
     @classmethod
-    def load(cls, directory: Path, *, offline: bool = False) -> Transducer:
+    def _load_model(cls, directory: Path, *, offline: bool) -> Transducer:
         here = hub.checkpoint(directory)
         processor = loading.load_transducer_processor(here)
         if not (directory / "adapter_config.json").exists():
@@ -151,7 +151,12 @@ class Transducer(FrameRecognizer):
         return cls(model, processor, pretrained=True, revisions=revisions)
 
     def untuned(self) -> Transducer | None:
-        return self if self.pretrained else None
+        if not self.pretrained:
+            return None
+        # Without the words of the corpus that it is going to be tuned on.
+        found = copy.copy(self)
+        found._words = found._beam = None
+        return found
 
     def impossible(self, samples: int, labels: Sequence[int]) -> str | None:
         return self._no_path(self.output_length(samples), len(labels))
@@ -214,8 +219,6 @@ class Transducer(FrameRecognizer):
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         import torch
 
-        from mynah.models.transducer import decoding
-
         base = weights.own(self.model)
         device = next(base.parameters()).device
         encoded_rows = [row for row, one in enumerate(clips) if self.output_length(len(one.audio))]
@@ -235,17 +238,39 @@ class Transducer(FrameRecognizer):
                         **{name: tensor.to(device) for name, tensor in batch.items()},
                         **self._options,
                     ).pooler_output
-                    found = decoding.greedy(
-                        base,
-                        encoded,
-                        frames[group],
-                        blank=self.blank,
-                        durations=self.durations,
-                        max_symbols=self._max_symbols,
-                    )
+                    found = self._paths(base, encoded, frames[group])
                 for row, path, language in zip(rows, found, languages, strict=True):
-                    transcripts[row] = self._writer.write(path, language=language)
+                    one = self._writer.write(path, language=language)
+                    if self._beam is not None:  # its probability is not that of one path
+                        one = dataclasses.replace(one, log_probability=None)
+                    transcripts[row] = one
         return transcripts
+
+    def _paths(self, base: Any, encoded: torch.Tensor, frames: torch.Tensor) -> list[LabelPath]:
+        """What is read off [batch, time, width], ``frames`` of it not padding."""
+        from mynah.models.transducer import beam_search, decoding
+
+        if self._beam is None:
+            return decoding.greedy(
+                base,
+                encoded,
+                frames,
+                blank=self.blank,
+                durations=self.durations,
+                max_symbols=self._max_symbols,
+            )
+        found = beam_search.search(
+            base,
+            encoded,
+            frames,
+            blank=self.blank,
+            durations=self.durations,
+            max_symbols=self._max_symbols,
+            beam_size=self._beam.beam_size,
+            scorer=self._beam.scorer,
+            written=self._beam.written,
+        )
+        return [best.path for best, *_ in found]
 
     def configure_decoding(self, config: ModelConfig) -> None:
         for name in ("task", "timestamps", *(() if self._prompts else ("language",))):
@@ -257,14 +282,18 @@ class Transducer(FrameRecognizer):
                 )
         self._language = config.language or ""
         self.check_languages({self._language})
-        # Where model.family says transducer, it was said with the settings.
-        if config.language_model != NONE and config.family == "auto":
+        if config.language_model == WORDS and self._words is None:
+            # What was trained before n-grams joined transducers has the setting all the same.
             console.notice(
-                f"model.language_model={config.language_model} has no effect: it joins CTC "
-                "models alone in decoding, and this model is a transducer."
+                "model.language_model=words has no effect: this transducer was trained without a "
+                "language model of its corpus's words. model.language_model=FILE names one."
             )
+            config = dataclasses.replace(config, language_model=NONE)
+        super().configure_decoding(config)
 
     def describe_decoding(self) -> str:
+        if self._beam is not None:
+            return self._beam.describe(f"{'TDT' if self.durations else 'RNN-T'} beam search")
         if self.durations:
             return "greedy TDT: the likeliest label or blank, and its likeliest duration"
         return "greedy RNN-T: the likeliest label or blank at each step"

@@ -226,16 +226,17 @@ def test_lora_on_something_pretrained_gets_no_notice():
 
 
 @pytest.mark.parametrize("layer", ["group", "command line"])
-def test_words_join_ctc_alone_which_is_an_error_where_they_were_asked_for(layer):
-    config = config_with(model__family="transducer", model__language_model="words")
+def test_words_join_a_beam_alone_which_is_an_error_where_they_were_asked_for(layer):
+    config = config_with(model__decoder_model_name="a", model__language_model="words")
     origins = {"model.language_model": Origin(layer, "model.language_model=words")}
     if layer == "group":  # a default of a shipped model
         check(config, origins)
-        assert ["joins CTC models alone" in text for text in notices(config, origins)] == [True]
+        said = notices(config, origins)
+        assert ["joins CTC models and transducers alone" in text for text in said] == [True]
         return
     with pytest.raises(ConfigErrors) as caught:
         check(config, origins)
-    assert "joins CTC models alone" in caught.value.errors[0].what
+    assert "joins CTC models and transducers alone" in caught.value.errors[0].what
     assert caught.value.errors[0].instead == "model.language_model=none"
 
 

@@ -9,6 +9,8 @@ from mynah.config.naming.language_model import ARPA, NONE, TEXT, WORDS, is_file,
 from mynah.config.origins import SCHEMA
 from mynah.config.schema import Config
 
+_WITH_A_BEAM = ("auto", "ctc", "transducer")  # families that a language model of words may join
+
 
 def check_encoder(checker: Checker) -> None:
     """Report sizes of an encoder that do not fit together."""
@@ -61,7 +63,7 @@ def check_model_names(checker: Checker) -> None:
 
 
 def check_language_model(checker: Checker) -> None:
-    """Only CTC's labels are joined by a language model of words in decoding."""
+    """Only labels that follow the sound are joined by a language model of words in decoding."""
     model = checker.config.model
     if not is_valid(model.language_model):
         checker.wrong(
@@ -78,8 +80,8 @@ def check_language_model(checker: Checker) -> None:
     if asked and words_unused(checker.config):
         checker.wrong(
             "model.language_model",
-            "A language model of words joins CTC models alone in decoding, and this model is a "
-            f"{family_named(checker.config)}.",
+            "A language model of words joins CTC models and transducers alone in decoding, and "
+            f"this model is a {family_named(checker.config)}.",
             "model.language_model=none",
         )
 
@@ -99,12 +101,12 @@ def _check_files(checker: Checker) -> None:
         elif (
             name == "context_file"
             and checker.config.eval_checkpoint is None
-            and family_named(checker.config) not in ("auto", "ctc")
+            and family_named(checker.config) not in _WITH_A_BEAM
         ):
             checker.wrong(
                 "model.context_file",
-                "Hot words join the beam of CTC models alone, and this model is a "
-                f"{family_named(checker.config)}.",
+                "Hot words join the beam of CTC models and transducers alone, and this model is "
+                f"a {family_named(checker.config)}.",
                 nothing,
             )
 
@@ -117,4 +119,4 @@ def family_named(config: Config) -> str:
 
 def words_unused(config: Config) -> bool:
     """Whether a language model of words is asked for that the family has no place for."""
-    return config.model.language_model != NONE and family_named(config) not in ("auto", "ctc")
+    return config.model.language_model != NONE and family_named(config) not in _WITH_A_BEAM
