@@ -15,8 +15,9 @@ from page_commands import REPOSITORY, commands
 
 from mynah.cli.main import COMMANDS
 from mynah.cli.sweep_data import swept
-from mynah.config.hydra.compose import compose
+from mynah.config.hydra.compose import compose, parse_overrides
 from mynah.config.plugins.registry import installed_plugins
+from mynah.sweeps.search.reading import is_search_setting, read_space
 
 PARSED = (
     "data download", "data segment", "data pack", "export", "lm", "tune-beam", "average", "merge",
@@ -74,6 +75,11 @@ def composed(arguments: list[str]) -> None:
     kept = [one for one in kept if not one.startswith("hydra")]
     if not sweeping:
         return check_settings(kept)
+    overrides = parse_overrides(kept)
+    if any(one.is_sweep_override() and one.is_interval_sweep() for one in overrides):
+        space, fixed = read_space(overrides)
+        how = [one for one in kept if is_search_setting(one)]
+        return check_settings([*fixed, *how, *space.overrides(space.corner())])
     choices = []
     for one in kept:
         key, _, value = one.partition("=")

@@ -181,6 +181,10 @@ def shortened(folder: Path, command: PageCommand, monkeypatch: pytest.MonkeyPatc
     if not (config.model.pretrained or config.model.encoder_model_name):
         words.append("model.encoder.layers=1")
     words.append("training.dataloader_num_workers=0")
+    if "interval(" in command.text:
+        words.append("sweep.trials=2")
+    if "sweep.pruner=halving" in command.words:  # there is an evaluation before the end
+        words.append("training.eval_steps=1")
     if config.data.streaming:
         words = [one for one in words if "max_train_samples" not in one]
     return words

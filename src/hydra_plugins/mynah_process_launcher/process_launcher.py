@@ -21,6 +21,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 if TYPE_CHECKING:
+    from mynah.config.schema import Config
     from mynah.sweeps.jobs import SweepJob
     from mynah.sweeps.sweep import SweepResult
 
@@ -141,6 +142,44 @@ class ProcessLauncher(Launcher):
         )
         return [self._returned(job, result) for job in jobs]
 
+    def search(self, arguments: Sequence[str]) -> "SweepResult":
+        """Try points of what is varied until there are as many as asked for, and compare all.
+
+        Args:
+            arguments: As the sweeper has them.
+
+        Raises:
+            UserError: The folder holds another search, or a training cannot be started.
+        """
+        from mynah.sweeps.jobs import learned_digest
+        from mynah.sweeps.search.objectives import objectives_of
+        from mynah.sweeps.search.plan import Search
+        from mynah.sweeps.search.reading import is_search_setting, read_space
+        from mynah.sweeps.search.run import run_search
+
+        assert self.config is not None
+        space, fixed = read_space(self._parser().parse_overrides(list(arguments)))
+        how = [text for text in arguments if is_search_setting(text)]
+        config = self._compose([*fixed, *how, *space.overrides(space.corner())])
+        search = Search(
+            space,
+            tuple(fixed),
+            config.sweep,
+            objectives_of(config),
+            learned_digest(dataclasses.asdict(config)),
+        )
+        working_directory = Path(self.config.hydra.runtime.cwd)
+        return run_search(
+            search,
+            self._compose,
+            self._command,
+            (working_directory / str(self.config.hydra.sweep.dir)).absolute(),
+            seed=config.training.seed,
+            working_directory=working_directory,
+            at_once=self.n_jobs,
+            devices=self.devices,
+        )
+
     def _submit(
         self, jobs: "Sequence[SweepJob]", sweep_directory: Path, working_directory: Path
     ) -> None:
@@ -169,25 +208,39 @@ class ProcessLauncher(Launcher):
         return returned
 
     def _sweep_name(self, overrides: Sequence[str]) -> str:
-        from hydra.core.override_parser.overrides_parser import OverridesParser
-
         from mynah.config.schema.launch import is_launch
         from mynah.sweeps.jobs import sweep_name
+        from mynah.sweeps.search.reading import is_extent, read_dimension
 
-        assert self.hydra_context is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         definition = []
-        learned = [text for text in overrides if not is_launch(text)]
-        for override in parser.parse_overrides(learned):
-            if override.is_sweep_override() and override.is_discrete_sweep():
+        learned = [text for text in overrides if not is_launch(text) and not is_extent(text)]
+        for override in self._parser().parse_overrides(learned):
+            if not override.is_sweep_override():
+                values = [str(override.get_value_element_as_str())]
+            elif override.is_discrete_sweep():
                 values = [str(value) for value in override.sweep_string_iterator()]
             else:
-                values = [str(override.get_value_element_as_str())]
+                values = read_dimension(override).definition
             definition.append((override.get_key_element(), values))
+        if self._searches():
+            definition.append(("sweep", ["search"]))
         return sweep_name(definition)
+
+    def _searches(self) -> bool:
+        assert self.config is not None
+        return "mynah_search" in str(self.config.hydra.sweeper._target_)
+
+    def _parser(self) -> Any:
+        from hydra.core.override_parser.overrides_parser import OverridesParser
+
+        assert self.hydra_context is not None
+        return OverridesParser.create(config_loader=self.hydra_context.config_loader)
 
     def _settings(self, overrides: Sequence[str]) -> dict[str, Any]:
         """The effective configuration of a job, checked."""
+        return dataclasses.asdict(self._compose(overrides))
+
+    def _compose(self, overrides: Sequence[str]) -> "Config":
         from mynah.config.hydra.compose import compose
 
         assert self.config is not None
@@ -197,7 +250,7 @@ class ProcessLauncher(Launcher):
             directories=[Path(source.path) for source in sources if source.schema == "file"],
             config_name=self.config.hydra.job.config_name,
         )
-        return dataclasses.asdict(composed.config)
+        return composed.config
 
     def _command(self, job: "SweepJob", added: list[str]) -> list[str]:
         """The command of one job: the same entry, its overrides, its directory."""

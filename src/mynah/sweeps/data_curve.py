@@ -75,6 +75,8 @@ def points_of(rows: Sequence[TableRow], metric: MetricName) -> list[ShareResult]
         score = row.outcome.score
         if score is None or score.metric != metric or math.isnan(score.value):
             continue
+        if row.outcome.status == "pruned":
+            continue
         share, low = float(row.job.swept[SHARE]), score.low
         inside = score.value > 0 and low > 0 and score.high > low
         point = (

@@ -63,6 +63,7 @@ class Outcome:
         score: What the first evaluation split came to, of a pruned job at its last evaluation;
             None: not measured.
         pruned_at: The step of the evaluation that pruned it; None: it was not.
+        others: What else it is measured by, where a search has several objectives.
     """
 
     status: Status
@@ -70,6 +71,7 @@ class Outcome:
     exit_status: int | None = None
     score: Score | None = None
     pruned_at: int | None = None
+    others: tuple[Score, ...] = ()
 
     @property
     def well(self) -> bool:
@@ -134,16 +136,24 @@ def make_jobs(
         elsewhere = {text for text in own if is_launch(text)}
         pairs = (text.partition("=") for text in own if text not in shared | elsewhere)
         swept = {key.lstrip("+"): value for key, _, value in pairs}
-        identity = json.loads(json.dumps(tree, default=str))
-        # Where results are written, where a job runs and what searches are not what is learned.
-        identity.get("training", {}).pop("output_dir", None)
-        identity.pop("sweep", None)
-        identity.pop("launch", None)
-        name = "-".join(filter(None, [slug(short_label(swept)), job_digest(identity)]))
-        jobs.append(
-            SweepJob(first_number + position, tuple(own), swept, tree, sweep_directory / name)
-        )
+        directory = sweep_directory / job_name(swept, tree)
+        jobs.append(SweepJob(first_number + position, tuple(own), swept, tree, directory))
     return jobs
+
+
+def job_name(swept: Mapping[str, str], settings: Mapping[str, Any]) -> str:
+    """The name of a job's directory: what sets it apart, and a hash of what it learns."""
+    return "-".join(filter(None, [slug(short_label(swept)), learned_digest(settings)]))
+
+
+def learned_digest(settings: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that stand for settings as far as they decide what is learned."""
+    identity = json.loads(json.dumps(settings, default=str))
+    # Where results are written, where a job runs and what searches are not what is learned.
+    identity.get("training", {}).pop("output_dir", None)
+    identity.pop("sweep", None)
+    identity.pop("launch", None)
+    return job_digest(identity)
 
 
 def read_job(directory: Path) -> dict[str, Any]:

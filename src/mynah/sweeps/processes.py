@@ -30,6 +30,8 @@ from mynah.sweeps.scores import read_score
 _POLL_SECONDS = 0.1
 _QUIET_SECONDS = 60.0  # between two lines of a running job, where the output is not a terminal
 _INTERRUPT_SECONDS = 120.0  # a job has to write its checkpoint after an interrupt
+# How a job ends that was asked to stop; SIGKILL is ours where it does not.
+_STOPPED = (130, -signal.SIGINT, -signal.SIGKILL)
 
 
 @dataclass
@@ -234,10 +236,10 @@ def _finish(one: _Running, interrupted: bool = False) -> Outcome:
     exit_status = one.process.wait()
     one.log.close()
     seconds = one.before + time.monotonic() - one.started
-    if one.stop_sent is not None:
-        outcome = Outcome("pruned", seconds, exit_status)
-    elif exit_status == 0:
+    if exit_status == 0:  # also where it came to its end before it was stopped
         outcome = Outcome("done", seconds, 0)
+    elif one.stop_sent is not None and exit_status in _STOPPED:
+        outcome = Outcome("pruned", seconds, exit_status)
     elif interrupted or exit_status in (130, -signal.SIGINT):
         outcome = Outcome("interrupted", seconds, exit_status)
     else:

@@ -39,6 +39,18 @@ class MetricName:
         return f"{100 * value:.2f} %" if self.percent else f"{value:.4g}"
 
 
+def metric_name(name: str) -> MetricName:
+    """A metric of the registry as tables show it.
+
+    Raises:
+        UserError: It is a plug-in's that fails to import or breaks its contract.
+    """
+    about = METRICS.get(name)
+    return MetricName(
+        name, about.label, about.title, bool(about.greater_is_better), bool(about.percent)
+    )
+
+
 @dataclass(frozen=True)
 class Score:
     """The value of one job.
@@ -56,6 +68,11 @@ class Score:
     low: float
     high: float
     over_utterances: tuple[float, float]
+
+    @classmethod
+    def alone(cls, metric: MetricName, value: float) -> Score:
+        """One that has no interval."""
+        return cls(metric, value, math.nan, math.nan, (math.nan, math.nan))
 
     @property
     def loss(self) -> float:
@@ -76,38 +93,45 @@ class Score:
         return f"{low} – {high}{unit}"
 
 
-def read_score(directory: Path) -> Score | None:
-    """What a job's evaluation wrote into its directory, or None."""
+def read_score(directory: Path, metric: str | None = None) -> Score | None:
+    """What a job's evaluation wrote into its directory, or None.
+
+    Args:
+        directory: The job's.
+        metric: Which of its metrics; None: the one that chose its checkpoints.
+    """
+    return _score(read_first_split(directory), metric)
+
+
+def read_first_split(directory: Path) -> Mapping[str, Any]:
+    """What ``results.json`` of a job says of the first split; nothing where there is none."""
     try:
-        content = json.loads((directory / "evaluation" / "results.json").read_text("utf-8"))
+        results = json.loads((directory / "evaluation" / "results.json").read_text("utf-8"))
     except (OSError, ValueError):
-        return None
-    return _score(_first_split(content))
-
-
-def _first_split(results: Any) -> Mapping[str, Any]:
-    """The scores of the first split in ``results.json``."""
+        return {}
     splits = results.get("evaluations") if isinstance(results, dict) else None
     found = list(splits.values()) if isinstance(splits, dict) else []
     return found[0] if found and isinstance(found[0], dict) else {}
 
 
-def _score(split: Mapping[str, Any]) -> Score | None:
+def _score(split: Mapping[str, Any], asked: str | None) -> Score | None:
     described = split.get("metrics")
     if isinstance(described, dict) and described:
-        best = split.get("best_metric")
+        best = split.get("best_metric") if asked is None else asked
+        if asked is not None and asked not in described:
+            return None
         name = best if best in described else next(iter(described))
         about = described[name] if isinstance(described[name], dict) else {}
     else:  # of a version that did not describe them
-        name = next((name for name in METRICS.own if name in split), None)
+        known = METRICS.own if asked is None else (asked,)
+        name = next((name for name in known if name in split), None)
         if name is None:
             return None
-        metric = METRICS.get(name)
         about = {
             "value": split[name],
             "low": split.get(f"{name}_low"),
             "high": split.get(f"{name}_high"),
-            **{key: getattr(metric, key) for key in _DESCRIPTION},
+            **{key: getattr(METRICS.get(name), key) for key in _DESCRIPTION},
         }
     if not isinstance(about.get("value"), int | float):
         return None

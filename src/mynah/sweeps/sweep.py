@@ -114,9 +114,21 @@ def quoted(value: str) -> str:
 
 
 def conclude(
-    result: SweepResult, sweep_directory: Path, working_directory: Path, *, any_new: bool
+    result: SweepResult,
+    sweep_directory: Path,
+    working_directory: Path,
+    *,
+    any_new: bool,
+    best: table.TableRow | None = None,
 ) -> None:
     """Print, write and plot how the jobs compare, and say what did not go well.
+
+    Args:
+        result: What became of them.
+        sweep_directory: The sweep's.
+        working_directory: Where the command was typed.
+        any_new: Whether any was run now.
+        best: The job whose model is to be ``outputs/model``; None: the first in the table.
 
     Raises:
         UserError: The table cannot be written.
@@ -137,7 +149,7 @@ def conclude(
     console.say(f"Table: {display_path(csv_path)}{drawing}")
     data_curve.conclude(result.rows, sweep_directory)
 
-    best = result.rows[0]
+    best = best or result.rows[0]
     model = model_directory_of(best.job.directory)
     if any_new and best.outcome.well and complete_checkpoints(model):
         outputs = working_directory / "outputs"

@@ -68,6 +68,17 @@ def common_metric(rows: Sequence[TableRow]) -> MetricName | None:
     return counts.most_common(1)[0][0] if counts else None
 
 
+def other_metrics(rows: Sequence[TableRow]) -> list[MetricName]:
+    """What else the jobs of a search with several objectives are measured by."""
+    return list(dict.fromkeys(score.metric for row in rows for score in row.outcome.others))
+
+
+def other_value(outcome: Outcome, metric: MetricName) -> float | None:
+    """What a job came to in one of them, where it was measured."""
+    found = (score.value for score in outcome.others if score.metric == metric)
+    return next(found, None)
+
+
 def table_values(rows: Sequence[TableRow], metric: MetricName | None) -> list[float]:
     """The values of one metric, of the jobs that have one."""
     scores = [row.outcome.score for row in rows if row.outcome.status != "pruned"]
@@ -108,14 +119,16 @@ def print_tables(rows: Sequence[TableRow]) -> None:
     """Print the jobs, and where several seeds ran, the settings with mean and spread."""
     metric = common_metric(rows)
     label = metric.label if metric is not None else "score"
+    others = other_metrics(rows)
     console.table(
         "Jobs, best first",
-        ["job", label, "95 % interval", "time", "status"],
+        ["job", label, "95 % interval", *(one.label for one in others), "time", "status"],
         [
             [
                 row.job.label,
                 _value(row.outcome, metric),
                 row.outcome.score.interval if row.outcome.score is not None else "-",
+                *(one.shown(other_value(row.outcome, one)) for one in others),
                 clock_time(row.outcome.seconds),
                 _status(row.outcome),
             ]
@@ -138,11 +151,13 @@ def write_csv(path: Path, rows: Sequence[TableRow]) -> None:
     by_number = {row.job.number: group for group in group_seeds(rows) for row in group.rows}
     metric = common_metric(rows)
     name = metric.name if metric is not None else "score"
+    others = other_metrics(rows)
     content = io.StringIO(newline="")
     writer = csv.writer(content)
     writer.writerow(
-        ["job", *keys, name, f"{name}_low", f"{name}_high", "seconds", "status", "exit_status",
-         "seeds", f"mean_{name}_over_seeds", f"std_{name}_over_seeds", "directory", "log"]
+        ["job", *keys, name, f"{name}_low", f"{name}_high", *(one.name for one in others),
+         "seconds", "status", "exit_status", "seeds", f"mean_{name}_over_seeds",
+         f"std_{name}_over_seeds", "directory", "log"]
     )  # fmt: skip
     for row in rows:
         outcome, group = row.outcome, by_number[row.job.number]
@@ -154,6 +169,7 @@ def write_csv(path: Path, rows: Sequence[TableRow]) -> None:
                 row.job.number,
                 *(row.job.swept.get(key, "") for key in keys),
                 *(_number(value) for value in numbers),
+                *(_number(other_value(outcome, one)) for one in others),
                 f"{outcome.seconds:.1f}",
                 outcome.status,
                 "" if outcome.exit_status is None else outcome.exit_status,

@@ -20,6 +20,7 @@ from typing import Any
 from mynah import console, distributed
 from mynah.cli.shared.exit_status import exit_status
 from mynah.cli.shared.job import check_names, run_overrides
+from mynah.cli.shared.searches import bounds, check_sweep_settings, of_intervals, sweeper
 from mynah.cli.shared.submitted import check_sweep, submit_run
 from mynah.config import settings
 from mynah.config.hydra.compose import Composed, compose, from_hydra, parse_overrides, prepare_hydra
@@ -30,6 +31,7 @@ from mynah.config.hydra.shown import help_text, hydra_help_text, job_yaml
 from mynah.config.schema.launch import LOCAL
 from mynah.distributed import is_first_rank
 from mynah.errors import ConfigError, ConfigErrors, UserError
+from mynah.sweeps.search.checks import check_no_search
 
 
 def command_line(
@@ -115,6 +117,7 @@ class CommandLine:
         given = self._flags(flags)
         is_sweep = flags.multirun or _is_multirun(composed)
         if is_sweep and not shown:
+            given += sweeper(composed)
             check_sweep(composed)
         if shown or is_sweep:
             return self._hydra(task, [*given, *composed.arguments])
@@ -212,9 +215,16 @@ class CommandLine:
         if flags.config_name:
             where["config_name"] = flags.config_name.removesuffix(".yaml")
         variants = self._variants(flags, overrides)
-        composed = compose(variants[0], trains=self._trains, **where)
-        for variant in variants[1:]:
-            compose(variant, trains=self._trains, **where)
+        try:
+            composed = compose(variants[0], trains=self._trains, **where)
+            for variant in variants[1:]:
+                compose(variant, trains=self._trains, **where)
+        except ConfigErrors as problem:
+            raise of_intervals(problem, overrides) from problem
+        if flags.multirun or _is_multirun(composed):
+            check_sweep_settings(overrides, composed)
+        else:
+            check_no_search(composed.config, composed.origins)
         if len(variants) > 1 or variants[0] != list(overrides):
             return dataclasses.replace(composed, arguments=list(overrides))
         return composed
@@ -230,10 +240,9 @@ class CommandLine:
             raise ConfigErrors([self._not_a_sweep(o) for o in swept])
         values = []
         for override in swept:
-            if override.is_interval_sweep():  # a sampler draws from it
-                continue
             key = override.get_key_element()
-            texts = list(override.sweep_string_iterator())
+            is_interval = override.is_interval_sweep()
+            texts = bounds(override) if is_interval else list(override.sweep_string_iterator())
             found = settings.find(override.key_or_group)
             if found is not None and settings.is_list_of_texts(found):
                 self._check_lists(override, texts)

@@ -13,12 +13,12 @@ OWN_OBJECTIVES = ("speed", "size")
 
 @dataclass
 class SweepConfig:
-    """A search over settings (`-m` with an interval, or with `sweep.trials`); a grid needs none."""
+    """A search over settings: `-m` with an interval, or with any of these; a grid needs none."""
 
     trials: int | None = setting(
         None,
-        "Points that a search tries; null: 20 where an interval is searched, and without one every "
-        "point of the grid.",
+        "Points that a search tries, more of the same search where it is raised; null: 20 where an "
+        "interval is searched, and without one every point of the grid.",
         nature=Nature.RUN,
         minimum=1,
     )
@@ -35,7 +35,7 @@ class SweepConfig:
     seeds: int = setting(
         1,
         "Trainings of each point, with training.seed and the numbers that follow it; a point is "
-        "worth their mean.",
+        "worth their mean. Halving looks at the first, and trains the others of what is left.",
         nature=Nature.RUN,
         minimum=1,
     )
@@ -67,4 +67,11 @@ class SweepConfig:
         nature=Nature.RUN,
         unit="steps",
         minimum=1,
+    )
+    storage: str = setting(
+        "journal",
+        "The file of the trials in the sweep's folder; journal: search.journal, also on network "
+        "drives; sqlite: search.sqlite3.",
+        nature=Nature.RUN,
+        choices=("journal", "sqlite"),
     )

@@ -1,0 +1,1 @@
+"""Hydra sweeper ``mynah_search``: points that Optuna proposes, instead of a grid."""

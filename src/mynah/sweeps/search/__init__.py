@@ -1,0 +1,1 @@
+"""A search over settings: Optuna proposes the points, each of them is an ordinary training."""
