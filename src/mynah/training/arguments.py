@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _WORKERS_BESIDE_A_CPU = 1
 _WORKERS_BESIDE_A_GPU = 8  # at most, a rank
-_SHARDED = ("fsdp", "fsdp_config", "deepspeed")
+_SHARDED = ("fsdp_config", "deepspeed")
 # Fields whose meaning is carried out in this package; Trainer gets what keeps it out of the way.
 _OURS = {
     "output_dir",
@@ -42,6 +42,7 @@ _OURS = {
     "eval_on_start",
     "dataloader_multiprocessing_context",
     "dataloader_pin_memory",
+    "fsdp",
     *_SHARDED,
 }
 
@@ -94,9 +95,8 @@ def training_arguments(
     for name in _SHARDED:
         if getattr(training, name, None):
             raise UserError(
-                f"training.{name} is not supported: a checkpoint of Mynah holds full weights, "
-                "and sharded training has not been tried on accelerators (docs/distributed.md).",
-                fix=f"leave training.{name} out; several GPUs train together under torchrun",
+                f"training.{name} is not supported: {UPSTREAM_DISPOSITION[name].reason}.",
+                fix=f"leave training.{name} out; training.fsdp=true shards what is trained",
             )
     values = _translated(config)
     values |= {

@@ -35,6 +35,7 @@ from mynah.training.optimizers.part_rates import part_rates, split_by_part
 from mynah.training.optimizers.plateau import MeasuredRate
 from mynah.training.pauses import Pauses
 from mynah.training.resuming.saving import Checkpointer
+from mynah.training.sharding.choice import placement_of
 
 if TYPE_CHECKING:
     from mynah.training.callbacks import Progress
@@ -68,6 +69,7 @@ class MynahTrainer(Trainer, Generic[Key]):
         stop: Whether somebody asked to stop.
         time_limit: Given how long steps and saves take; None where there is no limit.
         feed: Loads the batches.
+        placement: Which part of each weight this rank holds.
         pauses: What takes note of the time that evaluations and checkpoints take.
         gradient: Makes a step's gradient.
         average: Of the weights, where one is kept.
@@ -95,18 +97,22 @@ class MynahTrainer(Trainer, Generic[Key]):
             model.config.use_cache = use_cache  # Trainer turns it off, for decoding too
         self._keep_to_one_gpu()
         self.args.metric_for_best_model = None  # which step is the best is the measurer's to say
+        self.placement = placement_of(job)
+        self._leave_wrapping_out()
         self.pauses = Pauses()
         self.pauses.report_to(self.feed.loader_wait.add_pause)
-        self.gradient = StepGradient(self, job, self.feed.rows, stop=stop, time_limit=time_limit)
+        self.gradient = StepGradient(
+            self, job, self.feed.rows, placement=self.placement, stop=stop, time_limit=time_limit
+        )
         decay = job.config.training.ema_decay
         self.average = None if decay is None else MovingAverage(job.family.model, decay)
         self.measurer = Measurer(
-            self, job, stop=stop, pauses=self.pauses,
-            statistics=self.gradient.statistics, average=self.average,
+            self, job, stop=stop, pauses=self.pauses, statistics=self.gradient.statistics,
+            placement=self.placement, average=self.average,
         )  # fmt: skip
         self.checkpointer = Checkpointer(
-            self, job, gradient=self.gradient, measurer=self.measurer, average=self.average,
-            pauses=self.pauses, time_limit=time_limit,
+            self, job, gradient=self.gradient, measurer=self.measurer, placement=self.placement,
+            average=self.average, pauses=self.pauses, time_limit=time_limit,
         )  # fmt: skip
         for unwanted in (DefaultFlowCallback, ProgressCallback, PrinterCallback):
             self.remove_callback(unwanted)
@@ -121,6 +127,16 @@ class MynahTrainer(Trainer, Generic[Key]):
                 "torchrun --nproc-per-node=N trains on all of them."
             )
             self.args._n_gpu = 1  # nn.DataParallel would split the family's batch
+
+    def _leave_wrapping_out(self) -> None:
+        """Have Accelerate prepare a model that is to be sharded without DDP around it."""
+        if self.placement.shards:
+            prepare = self.accelerator.prepare_model
+
+            def prepared(model: Any, **_: Any) -> Any:
+                return prepare(model, device_placement=False, evaluation_mode=True)
+
+            self.accelerator.prepare_model = prepared
 
     def show(self, progress: Progress) -> None:
         """Let a person see how far the training is."""
@@ -205,6 +221,7 @@ class MynahTrainer(Trainer, Generic[Key]):
         """The optimizer that ``training.optim`` names (Muon is ours), with each part's rate."""
         if self.optimizer is not None:
             return super().create_optimizer(model)
+        self.placement.shard()
         training = self.job.config.training
         trained: Any = self.model if model is None else model
         if training.optim == muon.NAME:

@@ -16,6 +16,7 @@ from mynah.runs.directory import log_directory
 from mynah.training.guards.loss_guard import LossGuard, StepBatch
 from mynah.training.guards.running_statistics import RunningStatistics
 from mynah.training.guards.skipped_rows import SkippedRows
+from mynah.training.sharding.tensors import own_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mynah.training.guards.time_limit import TimeLimit
     from mynah.training.job import Job
     from mynah.training.loading.dataset import TrainingRows
+    from mynah.training.sharding.placement import Replicated
 
 _NAMED = 5  # utterances named in a message
 
@@ -43,6 +45,7 @@ class StepGradient(Generic[Key]):
         trainer: Knows the device, the precision and the step.
         job: The training.
         rows: Loads a batch again where memory holds it only in pieces.
+        placement: Which part of each gradient this rank has.
         stop: Whether this rank was asked to stop; the ranks agree with each step's gradient.
         time_limit: Takes note of how long steps take; None where there is no limit.
 
@@ -60,6 +63,7 @@ class StepGradient(Generic[Key]):
         job: Job[Key],
         rows: TrainingRows[Key],
         *,
+        placement: Replicated,
         stop: StopRequest,
         time_limit: TimeLimit | None,
     ) -> None:
@@ -67,6 +71,7 @@ class StepGradient(Generic[Key]):
         self._trainer = trainer
         self._family = job.family
         self._rows = rows
+        self._placement = placement
         self._stop = stop
         self._time_limit = time_limit
         self.skipped = SkippedRows(fail=job.config.data.on_error == "fail")
@@ -213,10 +218,10 @@ class StepGradient(Generic[Key]):
         self.audio_seconds += seconds
         self._total = self._count = self._seconds = 0.0
         batches, self._batches = self._batches, []
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        gradients = [own_part(p.grad) for p in model.parameters() if p.grad is not None]
         reason = self.guard.judge(total / count) if count else "no utterance could be read"
         if reason is None:
-            # DDP has averaged over the ranks already.
+            # DDP, and fully_shard, have averaged over the ranks already.
             torch._foreach_mul_(gradients, distributed.world_size() / count)
             reason = self._problem_of(gradients)
         if reason is None:
@@ -235,7 +240,7 @@ class StepGradient(Generic[Key]):
     def _problem_of(self, gradients: list[torch.Tensor]) -> str | None:
         if self._trainer.accelerator.scaler is not None:  # which looks for itself, and rescales
             return None
-        finite = math.isfinite(float(torch.nn.utils.get_total_norm(gradients)))
+        finite = math.isfinite(self._placement.norm(gradients))
         return None if finite else "the gradient is not finite"
 
     def _drop(self, model: Any) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mynah.training.guards.stops import StopRequest
     from mynah.training.job import Job
     from mynah.training.pauses import Pauses
+    from mynah.training.sharding.placement import Replicated
 
 
 class Measurer(Generic[Key]):
@@ -41,6 +42,7 @@ class Measurer(Generic[Key]):
         stop: Whether somebody asked to stop.
         pauses: Leave the evaluations out of the speed.
         statistics: Of the model; the ranks measure with the first one's.
+        placement: Gives every rank the model in full, to decode with.
         average: Of the weights, which is what is measured; None: the weights themselves are.
 
     Attributes:
@@ -55,6 +57,7 @@ class Measurer(Generic[Key]):
         stop: StopRequest,
         pauses: Pauses,
         statistics: RunningStatistics,
+        placement: Replicated,
         average: MovingAverage | None,
     ) -> None:
         self._trainer = trainer
@@ -62,6 +65,7 @@ class Measurer(Generic[Key]):
         self._stop = stop
         self._pauses = pauses
         self._statistics = statistics
+        self._placement = placement
         self._average = average
         self._pending = False
         self._scores: dict[str, float] = {}
@@ -115,7 +119,8 @@ class Measurer(Generic[Key]):
         stopped_early = False
         try:
             averaged = self._average.in_model() if self._average else nullcontext()
-            with self._pauses.pause(), averaged, self._stop.evaluating():
+            full = self._placement.in_full()
+            with self._pauses.pause(), averaged, full, self._stop.evaluating():
                 model.eval()
                 self._statistics.take_from_first()
                 found = self._job.evaluate(step)

@@ -214,6 +214,8 @@ def _result(trainer: MynahTrainer[Key], started: float) -> TrainingResult:
     trainer.gradient.guard.account(steps, skipped, stopped=interrupted)
     if trainer.average is not None and not interrupted:
         trainer.average.swap()  # the model of who has no checkpoint to load
+    if trainer.placement.shards and distributed.from_first(chosen is None):
+        trainer.placement.keep_in_full()
     if chosen is not None and not interrupted and distributed.rank() == 0:
         checkpoints.copy_to_model_directory(chosen, trainer.job.output_directory)
     if distributed.rank() == 0:

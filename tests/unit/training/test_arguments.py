@@ -119,11 +119,15 @@ def test_a_value_that_transformers_refuses_is_the_users_to_fix(tmp_path):
         translated(tmp_path, optim="optimal")
 
 
-@pytest.mark.parametrize("setting", [{"fsdp": "full_shard"}, {"deepspeed": "zero.json"}])
-def test_sharded_training_is_refused_with_its_reason(tmp_path, setting):
-    with pytest.raises(UserError, match="full weights") as caught:
+@pytest.mark.parametrize("setting", [{"fsdp_config": {"a": 1}}, {"deepspeed": "zero.json"}])
+def test_other_ways_to_shard_are_refused_with_what_there_is(tmp_path, setting):
+    with pytest.raises(UserError, match="fsdp=true shards") as caught:
         translated(tmp_path, **setting)
-    assert "torchrun" in caught.value.fix
+    assert "training.fsdp=true" in caught.value.fix
+
+
+def test_sharding_is_not_left_to_accelerates_plugin(tmp_path):
+    assert not translated(tmp_path, fsdp=True).fsdp
 
 
 @pytest.mark.parametrize("wanted", ["bf16", "fp16"])

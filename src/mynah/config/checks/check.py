@@ -21,6 +21,7 @@ from mynah.config.checks.models.tuning import check_tuning
 from mynah.config.checks.options import check_options
 from mynah.config.checks.rows import check_rows
 from mynah.config.checks.schedule import check_schedule
+from mynah.config.checks.sharding import check_sharding
 from mynah.config.checks.storage import check_storage
 from mynah.config.checks.streaming import check_streaming
 from mynah.config.checks.text import check_text
@@ -76,6 +77,7 @@ def _check_ways(checker: Checker) -> None:
 _RULES: tuple[Callable[[Checker], None], ...] = (
     check_trainer_fields,
     check_schedule,
+    check_sharding,
     check_best_model,
     check_metrics,
     check_rows,
@@ -95,4 +97,4 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     check_new_tokenizer,
     check_launch,
 )
-_OF_TRAINING = (check_schedule, check_best_model)
+_OF_TRAINING = (check_schedule, check_sharding, check_best_model)

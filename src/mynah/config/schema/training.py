@@ -330,6 +330,13 @@ class TrainingConfig:
     gradient_checkpointing: bool = setting(
         False, "Less memory for more time: activations are computed again.", nature=Nature.RUN
     )
+    fsdp: bool | None = setting(
+        None,
+        "Of several processes, let each hold a part of weights, gradients and optimizer's state, "
+        "by torch's fully_shard: less memory for more traffic. The steps are the same, and so are "
+        "the checkpoints, which any number of processes resumes. null: each holds all of them.",
+        nature=Nature.RUN,
+    )
     bf16: bool = setting(False, "Mixed precision with bfloat16.", nature=Nature.STEP)
     fp16: bool = setting(False, "Mixed precision with float16, CUDA only.", nature=Nature.STEP)
     report_to: list[str] | None = setting(

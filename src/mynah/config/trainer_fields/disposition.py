@@ -165,6 +165,7 @@ UPSTREAM_DISPOSITION: dict[str, Disposition] = {
         report_to="null: TensorBoard's files in the run's directory; nothing is sent anywhere",
         disable_tqdm="null: bars on a terminal, lines elsewhere",
         gradient_checkpointing="its name is activation_checkpointing in transformers",
+        fsdp="true: torch's fully_shard, and not Accelerate's plugin (docs/distributed.md)",
         ddp_find_unused_parameters="null: true for pretrained weights, which may drop layers",
         remove_unused_columns="no effect: batches are made by the model's own collation",
         eval_accumulation_steps="no effect: transcripts leave the device batch by batch",
@@ -251,10 +252,12 @@ UPSTREAM_DISPOSITION: dict[str, Disposition] = {
     **_refused("it is a setting of the root: resume_from_checkpoint=…", "resume_from_checkpoint"),
     **_refused("torchrun sets it", "local_rank"),
     **_refused(
-        "a checkpoint holds full weights, and sharded training has not been tried on accelerators "
-        "(docs/distributed.md); several GPUs train together under torchrun, each with all weights",
-        "fsdp",
+        "training.fsdp=true shards by torch's fully_shard, layer by layer, with nothing to choose "
+        "(docs/distributed.md)",
         "fsdp_config",
+    ),
+    **_refused(
+        "training.fsdp=true shards by torch itself (docs/distributed.md)",
         "deepspeed",
     ),
 }

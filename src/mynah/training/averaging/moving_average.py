@@ -14,6 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.modules.batchnorm import _NormBase
 
+from mynah.training.sharding.tensors import joined, own_part, split
+
 AVERAGE_FILE = "unaveraged.safetensors"
 """Of a checkpoint whose model is an average: the weights that the optimizer continues with."""
 
@@ -21,7 +23,8 @@ AVERAGE_FILE = "unaveraged.safetensors"
 class MovingAverage:
     """An average of what a step changes: trained weights, and normalisation's running statistics.
 
-    Statistics go with the weights: those of the last steps are not those of the average.
+    Statistics go with the weights: those of the last steps are not those of the average. Of sharded
+    weights each rank averages its own parts.
 
     Args:
         model: The module that is trained, on its device.
@@ -35,14 +38,16 @@ class MovingAverage:
 
     def begin(self) -> None:
         """Average from the weights as they are on; where one was restored, from there."""
-        if not self._average:
-            self._average = {name: tensor.clone() for name, tensor in self._followed()}
+        restored, self._average = self._average, {}
+        for name, tensor in self._followed():
+            begun = split(restored[name], tensor) if name in restored else tensor.clone()
+            self._average[name] = own_part(begun)
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Add the weights after a step, counted from 1."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        followed = dict(self._followed())
+        followed = {name: own_part(tensor) for name, tensor in self._followed()}
         averages = [self._average[name] for name in followed]
         torch._foreach_lerp_(averages, list(followed.values()), 1.0 - decay)
 
@@ -60,14 +65,24 @@ class MovingAverage:
         """Exchange the model's weights and the average, value by value: an optimizer, a wrapper
         and a recurrent layer's packed weights hold on to the tensors."""
         for name, tensor in self._followed():
-            kept = tensor.clone()
-            tensor.copy_(self._average[name])
+            own = own_part(tensor)
+            kept = own.clone()
+            own.copy_(self._average[name])
             self._average[name].copy_(kept)
 
-    def save_unaveraged(self, directory: Path) -> None:
-        """Write what the average stands in place of; called while it is in the model."""
-        tensors = {name: one.cpu().contiguous() for name, one in self._average.items()}
-        save_file(tensors, str(directory / AVERAGE_FILE))
+    def unaveraged(self) -> dict[str, torch.Tensor]:
+        """What the average stands in place of, by name, in full and on the CPU.
+
+        Called while the average is in the model, by all ranks together.
+        """
+        followed = self._followed()
+        return {name: joined(self._average[name], like).cpu() for name, like in followed}
+
+    @staticmethod
+    def save_unaveraged(tensors: dict[str, torch.Tensor], directory: Path) -> None:
+        """Write what :meth:`unaveraged` gave."""
+        held = {name: one.contiguous() for name, one in tensors.items()}
+        save_file(held, str(directory / AVERAGE_FILE))
 
     @torch.no_grad()
     def restore(self, directory: Path) -> None:

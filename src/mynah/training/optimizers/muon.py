@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from mynah.training.sharding.tensors import joined, own_part, split
+
 NAME = "muon"
 # Quintic Newton-Schulz iteration that pulls singular values towards 1.
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -40,13 +42,17 @@ def matrix_parameters(model: nn.Module) -> set[str]:
             depthwise = parameter.ndim > 2 and parameter.shape[1] == 1
             if parameter.ndim < 2 or depthwise:
                 continue
-            if min(parameter.shape[0], parameter[0].numel()) >= _SMALLEST_SIDE:
+            rows = parameter.shape[0]
+            if min(rows, parameter.numel() // max(rows, 1)) >= _SMALLEST_SIDE:
                 found.add(f"{prefix}.{name}" if prefix else name)
     return found
 
 
 class Muon(torch.optim.Optimizer):
     """Muon for the groups with ``muon=True``, AdamW for the others.
+
+    Of a sharded matrix each rank keeps its part of the momentum, and gathers the update: turned by
+    parts it would be another one.
 
     Args:
         groups: Parameter groups; each has ``muon``, and may have ``weight_decay``.
@@ -86,8 +92,9 @@ class Muon(torch.optim.Optimizer):
             state = self.state[parameter]
             if not state:
                 state["momentum"] = torch.zeros_like(parameter)
-            momentum = state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
-            update = parameter.grad.lerp(momentum, _MOMENTUM).flatten(1)
+            gradient = own_part(parameter.grad)
+            momentum = own_part(state["momentum"]).lerp_(gradient, 1 - _MOMENTUM)
+            update = joined(gradient.lerp(momentum, _MOMENTUM), parameter).flatten(1)
             tall = update.shape[0] > update.shape[1]
             key = (update.shape[0], update.shape[1], tall)
             alike[key].append((parameter, update.mT if tall else update))
@@ -95,9 +102,9 @@ class Muon(torch.optim.Optimizer):
             directions = orthogonalized(torch.stack([update for _, update in members]))
             scale = _UPDATE_RMS * max(rows, columns) ** 0.5
             for (parameter, _), direction in zip(members, directions, strict=True):
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                turned = direction.mT if tall else direction
-                parameter.add_(turned.reshape(parameter.shape), alpha=-group["lr"] * scale)
+                own = own_part(parameter).mul_(1 - group["lr"] * group["weight_decay"])
+                turned = (direction.mT if tall else direction).reshape(parameter.shape)
+                own.add_(own_part(split(turned, parameter)), alpha=-group["lr"] * scale)
 
     def _move_others(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
@@ -110,11 +117,12 @@ class Muon(torch.optim.Optimizer):
                 state["square"] = torch.zeros_like(parameter)
             state["step"] += 1
             step = float(state["step"])
-            mean = state["mean"].lerp_(parameter.grad, 1 - beta1)
-            square = state["square"].lerp_(parameter.grad.square(), 1 - beta2)
+            gradient = own_part(parameter.grad)
+            mean = own_part(state["mean"]).lerp_(gradient, 1 - beta1)
+            square = own_part(state["square"]).lerp_(gradient.square(), 1 - beta2)
             spread = (square / (1 - beta2**step)).sqrt_().add_(group["eps"])
-            parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.addcdiv_(mean, spread, value=-group["lr"] / (1 - beta1**step))
+            own = own_part(parameter).mul_(1 - group["lr"] * group["weight_decay"])
+            own.addcdiv_(mean, spread, value=-group["lr"] / (1 - beta1**step))
 
 
 def orthogonalized(matrices: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -23,6 +26,7 @@ from mynah.training.resuming import state
 from mynah.training.resuming.resume import ABOUT_NAME, read_about
 
 if TYPE_CHECKING:
+    import torch
     from transformers import Trainer
 
     from mynah.training.averaging.moving_average import MovingAverage
@@ -31,6 +35,16 @@ if TYPE_CHECKING:
     from mynah.training.job import Job
     from mynah.training.measuring import Measurer
     from mynah.training.pauses import Pauses
+    from mynah.training.sharding.placement import Replicated
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What the first rank writes beside the model: the optimizer's state, and the weights that an
+    average in the model stands in place of."""
+
+    optimizer: dict[str, Any]
+    unaveraged: dict[str, torch.Tensor] | None
 
 
 class Checkpointer(Generic[Key]):
@@ -44,6 +58,7 @@ class Checkpointer(Generic[Key]):
         job: The training.
         gradient: Its running loss, loss guard and skipped rows are saved.
         measurer: Its scores are saved, and the evaluation that is left for later.
+        placement: Gives the first rank what it saves in full.
         average: Of the weights: the model that is saved, beside what it is the average of.
         pauses: Leave the saves out of the speed.
         time_limit: Takes note of how long a save takes; None where there is no limit.
@@ -59,6 +74,7 @@ class Checkpointer(Generic[Key]):
         *,
         gradient: StepGradient[Key],
         measurer: Measurer[Key],
+        placement: Replicated,
         average: MovingAverage | None,
         pauses: Pauses,
         time_limit: TimeLimit | None,
@@ -67,6 +83,7 @@ class Checkpointer(Generic[Key]):
         self._job = job
         self._gradient = gradient
         self._measurer = measurer
+        self._placement = placement
         self._average = average
         self._pauses = pauses
         self._time_limit = time_limit
@@ -95,20 +112,20 @@ class Checkpointer(Generic[Key]):
             (state.random_state(trainer.args.device), skipped.reasons, job.plan.state(batches))
         )
         failure: UserError | None = None
-        if distributed.rank() == 0:
-            for _, reasons, _ in gathered:
-                skipped.merge(reasons)
-            randoms = [found for found, _, _ in gathered]
-            streams = [position for _, _, position in gathered if position]
-            began = time.monotonic()
-            try:
-                with self._pauses.pause():
+        for _, reasons, _ in gathered:
+            skipped.merge(reasons)
+        randoms = [found for found, _, _ in gathered]
+        about = self._about([position for _, _, position in gathered if position])
+        began = time.monotonic()
+        with self._pauses.pause(), self._in_full() as held:
+            if distributed.rank() == 0:
+                try:
                     self.disk.make_room(best=self._best())
-                    self._commit(randoms, streams)
-            except UserError as error:
-                failure = error
-            if self._time_limit is not None:
-                self._time_limit.took(save_seconds=time.monotonic() - began)
+                    self._commit(held, randoms, about)
+                except UserError as error:
+                    failure = error
+        if self._time_limit is not None and distributed.rank() == 0:
+            self._time_limit.took(save_seconds=time.monotonic() - began)
         failure = distributed.from_first(failure)
         if failure is not None:
             failure.shared = True
@@ -120,20 +137,35 @@ class Checkpointer(Generic[Key]):
         if job.on_commit is not None and distributed.rank() == 0:
             job.on_commit()
 
-    def _commit(self, randoms: list[Any], streams: list[dict[str, Any]]) -> None:
+    @contextmanager
+    def _in_full(self) -> Iterator[_Held]:
+        """Let the first rank have all that it writes; all ranks together."""
+        if self._placement.shards:
+            self._gradient.statistics.take_from_first()
+        with self._average.in_model() if self._average else nullcontext():
+            held = _Held(
+                self._placement.state_in_full(self._trainer.optimizer.state_dict()),
+                self._average.unaveraged() if self._average else None,
+            )
+            with self._placement.in_full_on_first():
+                yield held
+
+    def _commit(self, held: _Held, randoms: list[Any], about: dict[str, Any]) -> None:
         trainer, job = self._trainer, self._job
         final = checkpoints.checkpoint_path(job.output_directory, trainer.state.global_step)
         with checkpoints.commit(final, expected_bytes=self._expected_bytes()) as staging:
-            self._save_model(staging)
-            state.save_tree(trainer.optimizer.state_dict(), staging, "optimizer")
+            job.family.save(staging)
+            if self._average is not None and held.unaveraged is not None:
+                self._average.save_unaveraged(held.unaveraged, staging)
+            state.save_tree(held.optimizer, staging, "optimizer")
             state.save_tree(trainer.lr_scheduler.state_dict(), staging, "scheduler")
             if trainer.accelerator.scaler is not None:
                 state.save_tree(trainer.accelerator.scaler.state_dict(), staging, "scaler")
             for rank, tree in enumerate(randoms):
                 state.save_tree(tree, staging, f"rng_state_{rank}")
             trainer.state.save_to_json(str(staging / "trainer_state.json"))
-            about = json.dumps(self._about(streams), indent=2, ensure_ascii=False) + "\n"
-            for name, text in {**job.extra_files, ABOUT_NAME: about}.items():
+            written = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+            for name, text in {**job.extra_files, ABOUT_NAME: written}.items():
                 (staging / name).write_text(text, encoding="utf-8")
             write_note(staging)
         checkpoints.retain(
@@ -142,14 +174,6 @@ class Checkpointer(Generic[Key]):
             best=self._best() if self._measurer.wants_best else None,
             besides=self.best_measured(job.config.training.average_checkpoints or 0),
         )
-
-    def _save_model(self, staging: Path) -> None:
-        if self._average is None:
-            self._job.family.save(staging)
-            return
-        with self._average.in_model():
-            self._job.family.save(staging)
-            self._average.save_unaveraged(staging)
 
     def _about(self, streams: list[dict[str, Any]]) -> dict[str, Any]:
         progress, job = self._trainer.state, self._job
@@ -258,7 +282,8 @@ class Checkpointer(Generic[Key]):
         if directory is None:
             return
         with reading_checkpoint(directory):
-            trainer.optimizer.load_state_dict(state.load_tree(directory, "optimizer"))
+            held = state.load_tree(directory, "optimizer")
+            trainer.optimizer.load_state_dict(self._placement.own_state(held, trainer.optimizer))
             trainer.lr_scheduler.load_state_dict(state.load_tree(directory, "scheduler"))
             if read_about(directory)["training"]["steps_total"] != self._job.steps_total:
                 _follow(trainer.lr_scheduler)

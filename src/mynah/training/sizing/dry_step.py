@@ -37,6 +37,8 @@ class DrySteps:
         model: The model.
         device: Where it is.
         held_bytes: What a training holds beside what a step shows: the optimizer's state.
+        spared_bytes: What a step shows of weights and gradients that other processes will hold
+            (``training.fsdp``): steps are of the model in full.
     """
 
     def __init__(self, family: Family, corpus: Utterances, config: Config) -> None:
@@ -45,9 +47,12 @@ class DrySteps:
         self._corpus = corpus
         self._config = config
         self.device: torch.device = next(family.model.parameters()).device
+        ranks = distributed.world_size()
+        sharded = bool(config.training.fsdp) and ranks > 1
         self.held_bytes = memory.training_bytes(
-            family.model, config.training.optim, distributed.world_size()
+            family.model, config.training.optim, ranks, sharded=sharded
         )
+        self.spared_bytes = memory.bytes_of_others(family.model, ranks) if sharded else 0
 
     @contextmanager
     def prepared(self) -> Iterator[None]:

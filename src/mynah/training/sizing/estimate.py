@@ -78,6 +78,7 @@ def estimate(
     seconds = min(timings) * (mean / padded if padded else 1.0)
     if steps.device.type != "cuda":
         peak += steps.held_bytes
+    peak = max(peak - steps.spared_bytes, 0)
     return Estimate(seconds * config.training.gradient_accumulation_steps, peak)
 
 

@@ -14,6 +14,7 @@ import torch
 from mynah.models.catalog.footprint import kept_states
 from mynah.training.optimizers.muon import NAME as MUON
 from mynah.training.optimizers.muon import matrix_parameters
+from mynah.training.sharding import blocks
 
 _SAYINGS = (  # of torch's allocators, where the error has no class of its own
     "out of memory",
@@ -39,16 +40,20 @@ def release_unused(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
-def training_bytes(model: torch.nn.Module, optimizer: str | None, world_size: int) -> int:
+def training_bytes(
+    model: torch.nn.Module, optimizer: str | None, world_size: int, *, sharded: bool = False
+) -> int:
     """Bytes a training holds beside what a forward and backward pass shows.
 
     The optimizer's state, what its update needs for a moment, and with several processes the
-    buckets in which gradients are exchanged.
+    buckets in which gradients are exchanged. Of sharded weights each process has its part of the
+    state, and exchanges gradients layer by layer.
 
     Args:
         model: The model; what requires a gradient is trained.
         optimizer: The name in ``training.optim``.
         world_size: Processes that train it together.
+        sharded: Whether each of them holds a part (``training.fsdp``).
     """
     matrices = matrix_parameters(model) if optimizer == MUON else set()
     states, updates, gradients = 0.0, 0, 0
@@ -60,7 +65,20 @@ def training_bytes(model: torch.nn.Module, optimizer: str | None, world_size: in
         states += kept * size
         updates += size
         gradients += size if world_size > 1 else 0
+    if sharded:
+        return int(states + updates) // world_size
     return int(states) + updates + gradients
+
+
+def bytes_of_others(model: torch.nn.Module, world_size: int) -> int:
+    """Bytes of weights and gradients that other processes hold where they are sharded, and that a
+    step of the model in full shows nevertheless.
+
+    Args:
+        model: Not sharded yet.
+        world_size: Processes that train it together.
+    """
+    return max(0, blocks.full_bytes(model) - blocks.largest_held_bytes(model, world_size))
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -128,7 +128,23 @@ RULES = [
     ({"training__learning_rate": 2.0}, "from 0 to 1, not 2", "learning_rate=1"),
     ({"training__learning_rate": float("nan")}, "not a number", "learning_rate=null"),
     ({"model__tokenizer": "bpee"}, "one of bpe, character", "tokenizer=bpe"),
-    ({"training__fsdp": "full_shard"}, "cannot be honoured", "remove training.fsdp"),
+    ({"training__fsdp_config": {"a": 1}}, "cannot be honoured", "remove training.fsdp_config"),
+    ({"training__fsdp": True, "training__optim": "adafactor"}, "adafactor", "optim=adamw_torch"),
+    ({"training__fsdp": True, "training__fp16": True}, "scale of fp16", "training.fp16=false"),
+    (
+        {"training__fsdp": True, "training__torch_compile": True},
+        "torch.compile has not been tried",
+        "training.torch_compile=false",
+    ),
+    (
+        {
+            "training__fsdp": True,
+            "training__gradient_checkpointing": True,
+            "training__gradient_checkpointing_kwargs": {"use_reentrant": True},
+        },
+        "Re-entrant",
+        "remove training.gradient_checkpointing_kwargs",
+    ),
     ({"training__push_to_hub": True}, "cannot be honoured", "remove training.push_to_hub"),
 ]
 

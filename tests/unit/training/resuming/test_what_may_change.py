@@ -71,6 +71,7 @@ MAY_CHANGE = {
     "training.cpu_threads": 1,
     "training.torch_compile": True,
     "training.gradient_checkpointing": True,
+    "training.fsdp": True,
     "training.eval_strategy": "epoch",
     "training.eval_steps": 7,
     "training.eval_batch_seconds": 20.0,

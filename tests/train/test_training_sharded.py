@@ -1,0 +1,230 @@
+"""A training whose weights are sharded over two gloo ranks is the training that it is without."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import forked_commands
+import pytest
+import torch
+from safetensors.torch import load_file
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import gradient_trainings as trainings
+
+from mynah import distributed
+from mynah.models.transcript import Clip
+from mynah.training.trainer import train
+
+STEPS = 50
+# Of each family: what is asked of the training beside 50 clipped steps of SGD.
+FAMILIES = {
+    "ctc, FastConformer from scratch": {},
+    "ctc, wav2vec2 (layer norm), LoRA": {"gradient_accumulation_steps": 2},
+    "ctc, Parakeet": {},
+    "transducer, Parakeet TDT, LoRA": {},
+    "seq2seq, Whisper": {"gradient_checkpointing": True},
+    "audio_llm, Qwen3-ASR, LoRA": {},
+    "speech_llm, Whisper, LoRA": {"gradient_checkpointing": True},
+    "speech_llm, Whisper, all trained": {},
+}
+OPTIMIZERS = ("adamw_torch", "adamw_torch_fused", "adagrad", "rmsprop", "muon")
+SCRIPT = """
+import sys
+from pathlib import Path
+here = Path(sys.argv[1])
+sys.path[:0] = [str(here), str(here.parent), str(here.parent / "helpers")]
+import test_training_sharded
+getattr(test_training_sharded, sys.argv[2])(Path(sys.argv[3]), *sys.argv[4:])
+"""
+
+
+def trained(family, place, *, resume=None, evaluate=lambda step: {}, **training):
+    """A training of two ranks in ``place``; fp32, of 4 batches an epoch and clipped."""
+    settings = {"max_grad_norm": 1.0, "max_steps": STEPS, "save_steps": 1000, **training}
+    accumulation = settings.pop("gradient_accumulation_steps", 1)
+    batches = trainings.RANK_EPOCH if distributed.world_size() > 1 else trainings.EPOCH
+    with trainings.silence():
+        return train(
+            family,
+            trainings.Clips(trainings.MIXED_SECONDS),
+            trainings.FixedPlan(batches),
+            trainings.settings_of(accumulation, **settings),
+            output_directory=place,
+            evaluate=evaluate,
+            resume=resume,
+        )
+
+
+def built(name, folder):
+    """A family in fp32 whose BatchNorm, where it has one, lives."""
+    return trainings.build(name, folder, torch.float32, frozen_norms=False)
+
+
+def train_both_ways(folder: Path, name: str) -> None:
+    """What each rank does: 50 steps with weights in full and with sharded ones."""
+    torch.set_num_threads(1)
+    for fsdp in (False, True):
+        family = built(name, folder)
+        place = folder / f"fsdp-{fsdp}"
+
+        def evaluate(step, family=family, place=place):
+            # One rank decodes three clips and the other none: nothing may wait for the other.
+            clips = trainings.Clips(trainings.MIXED_SECONDS)
+            rows = range(3) if distributed.rank() == 0 else ()
+            said = family.transcribe([Clip(clips.read_audio(row), "en") for row in rows])
+            if rows:
+                (place.parent / f"{place.name}-said-{step}.json").write_text(
+                    json.dumps([one.text for one in said])
+                )
+            return {"eval_wer": 0.5}
+
+        trained(
+            family, place, fsdp=fsdp, evaluate=evaluate, eval_strategy="steps", eval_steps=25,
+            **FAMILIES[name],
+        )  # fmt: skip
+
+
+def train_on(folder: Path, name: str, place: str, resume: str, request: str) -> None:
+    """What each rank does: train in ``place``, with sharded weights, from a checkpoint or not."""
+    torch.set_num_threads(1)
+    asked = json.loads(request)
+    killed = asked.pop("killed_at", None)
+    family = trainings.build(name, folder, getattr(torch, asked.pop("dtype", "float32")))
+
+    def evaluate(step):
+        if step == killed and distributed.rank() == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"eval_wer": 1.0 / step}
+
+    trained(
+        family, folder / place, resume=Path(resume) if resume else None, evaluate=evaluate,
+        **{"eval_strategy": "steps", "eval_steps": 10, **asked},
+    )  # fmt: skip
+
+
+def on_two_ranks(folder: Path, task: str, *arguments: str, fails: bool = False) -> None:
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    here = str(Path(__file__).parent)
+    command = ["python", str(script), here, task, str(folder), *arguments]
+    for ended in forked_commands.run_ranks(command, folder, forked_commands.environment()):
+        assert (ended.returncode != 0) == fails, ended.stdout + ended.stderr
+
+
+def saved(checkpoint: Path, *, state: bool = False) -> dict[str, torch.Tensor]:
+    """Every tensor of a checkpoint by its file and name; the training's own with ``state``."""
+    found = {}
+    for file in sorted(checkpoint.rglob("*.safetensors")):
+        if state or not file.name.startswith(("optimizer", "rng_state", "scheduler")):
+            tensors = load_file(file).items()
+            found |= {f"{file.relative_to(checkpoint)}: {name}": held for name, held in tensors}
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FAMILIES)
+def test_sharded_weights_end_where_full_ones_do(tmp_path, name):
+    built(name, tmp_path)  # writes what it is built from
+    before = {key: value.clone() for key, value in built(name, tmp_path).model.state_dict().items()}
+    on_two_ranks(tmp_path, "train_both_ways", name)
+    full, sharded = (tmp_path / f"fsdp-{fsdp}" / f"checkpoint-{STEPS}" for fsdp in (False, True))
+    assert sorted(path.name for path in full.rglob("*")) == sorted(
+        path.name for path in sharded.rglob("*")
+    )
+    expected, found = saved(full, state=True), saved(sharded, state=True)
+    assert found.keys() == expected.keys() and expected
+    for key, value in expected.items():
+        if "rng_state" not in key:
+            torch.testing.assert_close(found[key], value, rtol=1e-6, atol=1e-6, msg=key)
+    for name_of in ("config.json", "adapter_config.json"):
+        if (full / name_of).exists():
+            assert (full / name_of).read_text() == (sharded / name_of).read_text()
+    loaded = type(built(name, tmp_path)).load(sharded).model.state_dict()
+    assert any(not torch.equal(loaded[key], value) for key, value in before.items())
+    for step in (25, STEPS):
+        said = [tmp_path / f"fsdp-{fsdp}-said-{step}.json" for fsdp in (False, True)]
+        assert said[0].read_text() == said[1].read_text()
+    logs = [
+        json.loads((one / "trainer_state.json").read_text())["log_history"]
+        for one in (full, sharded)
+    ]
+    for one, other in zip(*logs, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+
+
+def assert_same(found: Path, expected: Path) -> None:
+    """Every tensor of two checkpoints is the same, bit for bit, the training's own too."""
+    tensors, wanted = saved(found, state=True), saved(expected, state=True)
+    assert tensors.keys() == wanted.keys() and any("optimizer" in key for key in wanted)
+    for key, value in wanted.items():
+        assert torch.equal(tensors[key], value), key
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("optim", OPTIMIZERS)
+def test_every_optimizer_takes_the_same_steps_with_sharded_weights(tmp_path, optim):
+    name = "ctc, FastConformer from scratch"
+    for fsdp in (False, True):
+        request = {"fsdp": fsdp, "optim": optim, "learning_rate": 1e-3, "dtype": "float64"}
+        request |= {"weight_decay": 0.1, "max_steps": 20}
+        on_two_ranks(tmp_path, "train_on", name, f"fsdp-{fsdp}", "", json.dumps(request))
+    full, sharded = (
+        saved(tmp_path / f"fsdp-{fsdp}" / "checkpoint-20", state=True) for fsdp in (False, True)
+    )
+    assert full.keys() == sharded.keys() and any("optimizer" in key for key in full)
+    for key, value in full.items():
+        if "rng_state" not in key:
+            torch.testing.assert_close(sharded[key], value, rtol=1e-9, atol=1e-12, msg=key)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("speech_llm, Whisper, LoRA", {"optim": "adamw_torch"}),
+        ("ctc, FastConformer from scratch", {"optim": "adamw_torch", "ema_decay": 0.9}),
+        ("ctc, FastConformer from scratch", {"optim": "muon"}),
+    ],
+)
+def test_killed_and_resumed_sharded_training_ends_bit_for_bit(tmp_path, name, asked):
+    trainings.build(name, tmp_path, torch.float32)
+    request = {"fsdp": True, "save_steps": 10, "max_steps": 30, "learning_rate": 1e-3, **asked}
+    on_two_ranks(tmp_path, "train_on", name, "untouched", "", json.dumps(request))
+    killed = json.dumps({**request, "killed_at": 20})
+    on_two_ranks(tmp_path, "train_on", name, "killed", "", killed, fails=True)
+    place = tmp_path / "killed"
+    assert [path.name for path in place.glob("checkpoint-*")] == ["checkpoint-10"]
+    resume = str(place / "checkpoint-10")
+    on_two_ranks(tmp_path, "train_on", name, "killed", resume, json.dumps(request))
+    for step in (20, 30):
+        assert_same(place / f"checkpoint-{step}", tmp_path / "untouched" / f"checkpoint-{step}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", [1, 2])
+def test_another_number_of_processes_resumes_a_sharded_training(tmp_path, first):
+    name = "ctc, FastConformer from scratch"
+    request = {"fsdp": True, "optim": "adamw_torch", "learning_rate": 1e-3, "dtype": "float64"}
+    request |= {"ema_decay": 0.9, "max_steps": 20, "save_steps": 10}
+
+    def run(ranks, place, resume=""):
+        if ranks == 2:
+            on_two_ranks(tmp_path, "train_on", name, place, resume, json.dumps(request))
+        else:
+            train_on(tmp_path, name, place, resume, json.dumps(request))
+
+    run(first, "untouched")
+    shutil.copytree(tmp_path / "untouched" / "checkpoint-10", tmp_path / "moved" / "checkpoint-10")
+    run(3 - first, "moved", str(tmp_path / "moved" / "checkpoint-10"))
+    expected = saved(tmp_path / "untouched" / "checkpoint-20", state=True)
+    found = saved(tmp_path / "moved" / "checkpoint-20", state=True)
+    for key, value in expected.items():
+        if "rng_state" not in key:
+            torch.testing.assert_close(found[key], value, rtol=1e-6, atol=1e-9, msg=key)
