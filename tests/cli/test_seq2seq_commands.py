@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
 from workspaces import SMALL, assert_trained, clone, run
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -35,6 +36,21 @@ def test_a_whisper_is_tuned_at_its_true_length_and_measured_as_it_was_tuned(tmp_
     )
     for count in ("words", "hits", "substitutions", "deletions", "insertions", "confusions"):
         assert before[count] == after[count], count
+
+
+@pytest.mark.long
+def test_listed_words_stand_before_the_transcripts_of_a_measured_whisper(tmp_path):
+    folder = clone(tmp_path)
+    standins.write(folder / "whisper", "whisper_asr")
+    assert run(folder, f"mynah train model.pretrained=whisper {SMALL}").returncode == 0
+    (folder / "names.txt").write_text("Ada\nZoë\n" + "x" * 10_000, encoding="utf-8")
+    few = "data.max_eval_samples=2 evaluation.bootstrap_samples=50"
+    for names, said in (("names.txt", "2 listed words before each transcript"), ("null", "")):
+        done = run(folder, f"mynah eval outputs/model model.context_file={names} {few}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ("listed words" in done.stdout) == bool(said) and said in done.stdout
+    refused = run(folder, "mynah eval outputs/model model.context_file=nowhere.txt")
+    assert refused.returncode == 2 and "There is no file" in refused.stderr
 
 
 def test_timestamps_of_a_model_that_has_none_are_an_error_before_anything_is_done(tmp_path):

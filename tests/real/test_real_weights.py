@@ -49,6 +49,24 @@ def test_batched_and_alone_it_writes_what_transformers_writes(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("number", [15])
+def test_behind_names_it_writes_what_transformers_writes_with_prompt_ids(
+    converted, untuned, utterances, number
+):
+    plain = WhisperForConditionalGeneration.from_pretrained(converted, dtype="float32").eval()
+    names = "Rubenstein, Qwyjibo, Kathleen"
+    prompt = untuned.tokenizer.get_prompt_ids(names, return_tensors="pt")
+    clips = utterances[:: len(utterances) // number]
+    expected = []
+    for clip in clips:
+        inputs = untuned.processor(clip, sampling_rate=16000, return_tensors="pt")
+        ids = plain.generate(inputs.input_features, prompt_ids=prompt, return_timestamps=False)
+        new = ids[0][len(prompt) :] if ids[0][0] == prompt[0] else ids[0]
+        expected.append(untuned.tokenizer.decode(new, skip_special_tokens=True).strip())
+    assert transcribed(untuned, clips, contexts=[names] * len(clips)) == expected
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("every", [3])
 def test_its_tokens_are_those_that_ctranslate2_finds(untuned, package, utterances, every):
     theirs = ctranslate2.models.Whisper(str(package), compute_type="float32", intra_threads=1)

@@ -122,6 +122,8 @@ def export(request: ExportRequest, target: Target) -> Proof:
     if hasattr(family.model, "peft_config") and not target.keeps_adapters:
         family.merge()
     plain = target.plain(family)
+    if family.name == "seq2seq":  # which give it no names and terms
+        samples = [dataclasses.replace(sample, context="") for sample in samples]
     said, samples = _decoded(plain, samples, "decoding as other programs do")
 
     def beside(name: str, of: Said) -> proof.ComparedTexts:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from mynah.inference.recognizer import Recognizer
 
 
+_WITH_A_BEAM = ("ctc", "transducer")
+
+
 @dataclass(frozen=True)
 class TranscriptionRequest:
     """What is to be transcribed, and how.
@@ -213,8 +216,11 @@ def _context(path: Path | None) -> str:
 
 def _say_what_is_not_used(recognizer: Recognizer, request: TranscriptionRequest) -> None:
     family = recognizer.family.name
-    if request.context is not None and family != "audio_llm":
-        console.notice(f"--context has no effect: a model of the family {family} takes none.")
+    if request.context is not None and not recognizer.family.takes_context:
+        instead = "; model.context_file=FILE makes hot words of it" * (family in _WITH_A_BEAM)
+        console.notice(
+            f"--context has no effect: a model of the family {family} takes none{instead}."
+        )
     if request.language is not None and family in ("ctc", "speech_llm"):
         console.notice(f"--language has no effect: a model of the family {family} takes none.")
 

@@ -102,6 +102,7 @@ class Family(ABC):
         pretrained: Whether any weights were loaded rather than initialized.
         feature_seconds: Seconds a feature frame covers where features are spectral, as
             0.01; None where the model takes samples (SpecAugment then does not apply).
+        takes_context: Whether it makes something of the names and terms of a clip.
         supports: The settings in :data:`OPTIONAL_SETTINGS` that apply to the family.
         auto_classes: transformers' auto classes that its models are of: a model that brings its
             own code along is found by the one that its ``auto_map`` names.
@@ -116,6 +117,7 @@ class Family(ABC):
     sample_rate: int
     pretrained: bool
     feature_seconds: float | None
+    takes_context: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         """What data workers need, which is all but the model.

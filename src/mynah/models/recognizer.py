@@ -136,10 +136,11 @@ class FrameRecognizer(PretrainedRecognizer):
     def _hot_words(self, config: ModelConfig) -> HotWords | None:
         if config.context_file is None:
             return None
+        letters = letters_of(self.tokenizer) | {" "}
         phrases = read_phrases(
             Path(config.context_file),
             written_as=self._labeller.cased,
-            letters=letters_of(self.tokenizer),
+            writes=lambda phrase: letters.issuperset(phrase),
         )
         return HotWords(phrases, config.context_weight)
 

@@ -60,8 +60,7 @@ def serve(model: ModelRequest, options: ServingOptions) -> None:
     """
     with contextlib.closing(_bound(options)) as listener:
         recognizer = _loaded(model, options)
-        takes_context = recognizer.family.name == "audio_llm"
-        app = make_app(recognizer, options, takes_context=takes_context)
+        app = make_app(recognizer, options, takes_context=recognizer.family.takes_context)
         server = configured(app, options)
         for line in _greeting(recognizer, options, listener):
             console.say(line)

@@ -219,8 +219,9 @@ class ModelConfig:
     )
     context_file: str | None = setting(
         None,
-        "A list of hot words, a word or phrase a line, as names and products: the beam of a CTC "
-        "model or a transducer favours them while it writes them; null: none.",
+        "A list of words and phrases, one a line, as names and products: the beam of a CTC model "
+        "or a transducer favours them while it writes them, and Whisper reads them before each "
+        "transcript; null: none.",
         nature=Nature.DECODING | Nature.PATH,
     )
     context_weight: float = setting(
@@ -249,7 +250,7 @@ class ModelConfig:
     context_dropout: float = setting(
         0.5,
         "How likely a row's context (names and terms, column `context`) is left out in training, "
-        "so that a speech LLM also works without; sampled again each epoch.",
+        "so that a speech LLM or a Whisper also works without; sampled again each epoch.",
         nature=Nature.STEP,
         minimum=0.0,
         maximum=1.0,

@@ -54,6 +54,7 @@ class AudioLLM(WritingRecognizer):
 
     name = "audio_llm"
     supports = frozenset({"language"})
+    takes_context = True
     usage: AudioLLMUsage
 
     def __init__(

@@ -103,14 +103,14 @@ class HotWords:
 
 
 def read_phrases(
-    path: Path, *, written_as: Callable[[str], str], letters: frozenset[str]
+    path: Path, *, written_as: Callable[[str], str], writes: Callable[[str], bool]
 ) -> list[str]:
     """The words and phrases of a list, one a line; what a tokenizer cannot write is said.
 
     Args:
         path: A text file in UTF-8; empty lines and those that begin with ``#`` are skipped.
         written_as: A phrase in the tokenizer's case.
-        letters: All that the tokenizer can write.
+        writes: Whether the tokenizer can write a phrase.
 
     Raises:
         UserError: The file cannot be read, or holds nothing that can be written.
@@ -122,7 +122,7 @@ def read_phrases(
             continue
         lines += 1
         phrase = written_as(phrase)
-        if len(phrase) > _LONGEST or not set(phrase) <= letters | {" "}:
+        if len(phrase) > _LONGEST or not writes(phrase):
             odd.append(f"{phrase[:40]}…" if len(phrase) > 40 else phrase)
         else:
             phrases.append(phrase)

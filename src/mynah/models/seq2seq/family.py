@@ -24,13 +24,13 @@ from mynah.models.pretrained.part import NamedParts, PretrainedPart
 from mynah.models.recognizer import WritingRecognizer
 from mynah.models.seq2seq import generation, loading
 from mynah.models.seq2seq.clip_length import ClipLength, end_timestamp, most_tokens
+from mynah.models.seq2seq.context import ListedContext, decoder_batch, equally_long, read_context
 from mynah.models.seq2seq.loading import CLIP, Seq2SeqUsage
 from mynah.models.seq2seq.registry import SUPPORTED, UNSUPPORTED, architecture_of
 from mynah.models.seq2seq.word_alignment import WordAligner
 from mynah.models.text.labeller import Labeller
-from mynah.models.text.labels import padded_labels
 from mynah.models.text.pieces import Pieces
-from mynah.models.text.token_loss import IGNORED, token_loss
+from mynah.models.text.token_loss import token_loss
 from mynah.models.transcript import Clip, Transcript, Word
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Seq2Seq(WritingRecognizer):
     """
 
     name = "seq2seq"
-    supports = frozenset({"language", "task", "timestamps"})
+    supports = frozenset({"language", "task", "timestamps", "context_file"})
     auto_classes = ("AutoModelForSpeechSeq2Seq",)
     usage: Seq2SeqUsage
 
@@ -75,6 +75,7 @@ class Seq2Seq(WritingRecognizer):
         self._has_window = architecture.has_window
         self._detects_language = architecture.detects_language
         self._begins_with_space = architecture.begins_with_space
+        self._listed = ListedContext()
         self.frontend = architecture.frontend(
             processor.feature_extractor, base, window=usage.audio_window
         )
@@ -97,6 +98,7 @@ class Seq2Seq(WritingRecognizer):
             task=usage.task,
             timed=usage.timestamps,
         )
+        self.takes_context = self.prompts.takes_context
         self._prompt_length = len(self.prompts.ids(""))
         # <|0.00|> stands behind <|notimestamps|> in every Whisper.
         self._first_time: int | None = None
@@ -132,6 +134,7 @@ class Seq2Seq(WritingRecognizer):
             family = cls._continued(config, part.folder, offline=part.offline)
         else:
             family = cls._from_pretrained(config, part, sample_rate)
+        family._listed = read_context(config.context_file, family.prompts)
         family._labeller.say_what_does_not_fit(list(texts))
         return family
 
@@ -242,15 +245,14 @@ class Seq2Seq(WritingRecognizer):
     def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         import torch
 
-        prompts = [self.prompts.ids(example.language) for example in examples]
         targets = [self._timed(example) for example in examples]
+        prompts = [
+            self.prompts.within(self._positions, example.context, example.language, len(ids) - 1)
+            for example, ids in zip(examples, targets, strict=True)
+        ]
         return {
             **self._audio([example.features for example in examples]),
-            "decoder_input_ids": padded_labels(
-                [[*prompt, *ids[:-1]] for prompt, ids in zip(prompts, targets, strict=True)],
-                self._end,
-            ),
-            "labels": padded_labels(targets, IGNORED),
+            **decoder_batch(prompts, targets, self._end),
             "weights": torch.tensor([example.weight for example in examples]),
         }
 
@@ -278,7 +280,7 @@ class Seq2Seq(WritingRecognizer):
             **inputs, decoder_input_ids=batch["decoder_input_ids"], use_cache=False
         ).logits
         # Logits at a position are of the token after it; the prompt is given, not learned.
-        logits = logits[:, self._prompt_length - 1 :]
+        logits = logits[:, -batch["labels"].shape[1] :]
         return token_loss(logits, batch["labels"], batch["weights"])
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
@@ -286,19 +288,23 @@ class Seq2Seq(WritingRecognizer):
         if not self._detects_language:
             self.prompts.check(languages)
         audios = [clip.audio for clip in clips]
+        before = [self.prompts.previous(self._listed.before(clip.context)) for clip in clips]
         pieces = Pieces.of(audios, [self.window_samples] * len(audios), self._can_encode)
         features = [self.features(piece) for piece in pieces.audios]
         found: dict[int, Transcript] = {}
         lengths = [len(one) for one in features]
         with evaluating(self.model):
-            for length, rows in group_by_length(lengths, self._decoding_quantum):
-                transcripts = self._transcribe_equal(
-                    [features[row] for row in rows],
-                    length,
-                    [languages[pieces.owners[row]] for row in rows],
-                    [len(pieces.audios[row]) / self.sample_rate for row in rows],
-                )
-                found |= zip(rows, transcripts, strict=True)
+            for length, group in group_by_length(lengths, self._decoding_quantum):
+                for rows in equally_long(group, lambda row: before[pieces.owners[row]]):
+                    owners = [pieces.owners[row] for row in rows]
+                    transcripts = self._transcribe_equal(
+                        [features[row] for row in rows],
+                        length,
+                        [languages[owner] for owner in owners],
+                        [len(pieces.audios[row]) / self.sample_rate for row in rows],
+                        [before[owner] for owner in owners],
+                    )
+                    found |= zip(rows, transcripts, strict=True)
         return pieces.joined([found[row] for row in range(len(found))])
 
     @property
@@ -315,20 +321,21 @@ class Seq2Seq(WritingRecognizer):
         length: int,
         languages: Sequence[str],
         seconds: Sequence[float],
+        before: Sequence[Sequence[int]],
     ) -> list[Transcript]:
-        """Transcripts of clips that are equally long once they are padded."""
+        """Transcripts of clips that are equally long once they are padded, as is what is before."""
         base, inputs = weights.own(self.model), self._inputs(features, length)
         languages = generation.identify_languages(base, inputs, self.prompts, languages)
-        most = self.usage.generation_max_length
+        most, more = self.usage.generation_max_length, len(before[0])
         rows = generation.generate(
             base,
             inputs,
-            [self.prompts.ids(one) for one in languages],
+            [[*a, *self.prompts.ids(b)] for a, b in zip(before, languages, strict=True)],
             end=self._end,
             limits=(
                 self._positions,
-                self._limit,
-                None if most is None else self._prompt_length + most,
+                None if self._limit is None else self._limit + more,
+                None if most is None else self._prompt_length + more + most,
             ),
             first_time=self._first_time,
             most=[most_tokens(one) for one in seconds] if self._has_window else None,
@@ -362,7 +369,9 @@ class Seq2Seq(WritingRecognizer):
             return [
                 aligner.words(
                     self._inputs([of_clip], len(of_clip))["input_features"],
-                    self.prompts.ids(one.language or ""),
+                    self.prompts.within(
+                        None, self._listed.before(clip.context), one.language or "", 0
+                    ),
                     one,
                     len(clip.audio) / self.sample_rate,
                 )
@@ -373,7 +382,7 @@ class Seq2Seq(WritingRecognizer):
         beams = loading.beams_of(weights.own(self.model))
         found = "the likeliest token at each step" if beams == 1 else f"beam search of {beams}"
         length = f", {self._length.described}" if self._has_window else ""
-        return f"generation by the decoder: {found}{length}"
+        return f"generation by the decoder: {found}{length}{self._listed.described}"
 
     def configure_decoding(self, config: ModelConfig) -> None:
         self._use(
@@ -384,3 +393,4 @@ class Seq2Seq(WritingRecognizer):
                 generation_max_length=config.generation_max_length,
             )
         )
+        self._listed = read_context(config.context_file, self.prompts)

@@ -22,10 +22,15 @@ class Prompts(ABC):
     Attributes:
         languages: ISO 639-1 codes that the model knows; empty where it takes none.
         tasks: What it can be asked to do.
+        takes_context: Whether text before the first tokens conditions the decoder, as names and
+            terms that may be said.
+        most_context: The most tokens of such a text.
     """
 
     languages: Sequence[str] = ()
     tasks: Sequence[str] = (TRANSCRIBE,)
+    takes_context: bool = False
+    most_context: int = 0
 
     def __init__(self, language: str | None, task: str | None) -> None:
         self.task = task or TRANSCRIBE
@@ -50,6 +55,32 @@ class Prompts(ABC):
     def recorded(self) -> dict[str, Any]:
         """What a generation config says of them to plain transformers; None: it says nothing."""
         return {}
+
+    def previous(self, context: str, room: int | None = None) -> list[int]:
+        """Token ids of names and terms, which come before :meth:`ids`; none of no text.
+
+        Args:
+            context: The text; its end is kept where not all of it fits.
+            room: Most tokens, that which begins them included; None: as many as may be.
+        """
+        return []
+
+    def context_tokens(self, context: str) -> int:
+        """How many tokens a text before a transcript has, whether they fit or not."""
+        return 0
+
+    def within(self, positions: int | None, context: str, language: str, labels: int) -> list[int]:
+        """Token ids of names and terms and of :meth:`ids`.
+
+        Args:
+            positions: Most tokens that the decoder holds; None: any number.
+            context: Names and terms; their end is kept where not all of them fit.
+            language: Of the row.
+            labels: Tokens that the decoder reads behind them.
+        """
+        prompt = self.ids(language)
+        room = None if positions is None else positions - len(prompt) - labels
+        return [*self.previous(context, room), *prompt]
 
     def ids(self, language: str) -> list[int]:
         """Token ids for a row of this language; ``model.language`` comes before it."""

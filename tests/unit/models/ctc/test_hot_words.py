@@ -103,7 +103,7 @@ def notices(monkeypatch):
 
 
 def phrases(path, letters=LETTERS):
-    return read_phrases(path, written_as=str.lower, letters=frozenset(letters))
+    return read_phrases(path, written_as=str.lower, writes=set(f"{letters} ").issuperset)
 
 
 def test_a_list_is_read_a_phrase_a_line_in_the_models_case(tmp_path, notices):

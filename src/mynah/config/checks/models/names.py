@@ -101,12 +101,12 @@ def _check_files(checker: Checker) -> None:
         elif (
             name == "context_file"
             and checker.config.eval_checkpoint is None
-            and family_named(checker.config) not in _WITH_A_BEAM
+            and family_named(checker.config) not in (*_WITH_A_BEAM, "seq2seq")
         ):
             checker.wrong(
                 "model.context_file",
-                "Hot words join the beam of CTC models and transducers alone, and this model is "
-                f"a {family_named(checker.config)}.",
+                "A list of words is for CTC models, transducers and Whisper, and this model is a "
+                f"{family_named(checker.config)}.",
                 nothing,
             )
 

@@ -17,6 +17,7 @@ from mynah.models.seq2seq.english_only import (
     knows_english_alone,
 )
 from mynah.models.seq2seq.prompts import TRANSCRIBE, TRANSLATE, Prompts
+from mynah.models.text.plain_text import PlainText
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, SequenceFeatureExtractor
@@ -26,7 +27,8 @@ class WhisperPrompts(Prompts):
     """``<|startoftranscript|><|en|><|transcribe|><|notimestamps|>`` (arXiv 2212.04356, figure 1).
 
     An English-only checkpoint has no tokens of language and task, and with timestamps the last
-    is left out.
+    is left out. Names and terms come before them as the text of a former window does, behind
+    ``<|startofprev|>``: of a long one the last 223 tokens (openai/whisper, decoding.py).
     """
 
     def __init__(
@@ -52,6 +54,10 @@ class WhisperPrompts(Prompts):
         self._timed = timed
         self._task_tokens: dict[str, int] = {}
         self._no_times: int = vocabulary["<|notimestamps|>"]
+        self._plain = PlainText(tokenizer)
+        self._previous: int | None = vocabulary.get("<|startofprev|>")
+        self.takes_context = self._previous is not None
+        self.most_context = model.config.max_target_positions // 2 - 1
         self._end = [] if timed else [self._no_times]
         if known:
             self._task_tokens = {one: vocabulary[f"<|{one}|>"] for one in self.tasks}
@@ -66,6 +72,20 @@ class WhisperPrompts(Prompts):
     def tokens(self, language: str) -> list[int]:
         language_ids = [self._language_tokens[language]] if self.languages else []
         return [self._start, *language_ids, *self._end]
+
+    def previous(self, context: str, room: int | None = None) -> list[int]:
+        ids = self._context_ids(context)
+        most = self.most_context if room is None else min(self.most_context, room - 1)
+        if self._previous is None or not ids or most < 1:
+            return []
+        return [self._previous, *ids[-most:]]
+
+    def context_tokens(self, context: str) -> int:
+        return len(self._context_ids(context))
+
+    def _context_ids(self, context: str) -> list[int]:
+        text = context.strip()
+        return self._plain.ids(f" {text}") if text else []
 
     def recorded(self) -> dict[str, Any]:
         """As ``WhisperGenerationMixin._retrieve_init_tokens`` of transformers makes a prompt.
