@@ -60,7 +60,7 @@ def main() -> None:
             raise StepsDoneError
 
     Checkpointer.save = timed_save  # type: ignore[method-assign]
-    StepGradient.finish = counted  # type: ignore[method-assign]
+    StepGradient.finish = counted  # type: ignore[assignment, method-assign]
     config = compose(list(SETTINGS)).config
     corpus = prepare(config.data, working_directory=Path.cwd()).train
     assert corpus is not None

@@ -14,6 +14,7 @@ import os
 import resource
 import subprocess
 import sys
+from typing import Any
 
 from mynah.models.catalog.entries import ENTRIES
 from mynah.models.catalog.entry import BATCH
@@ -40,7 +41,7 @@ def main() -> None:
         print(f"{preset:16} {line}", flush=True)
 
 
-def _moonshine():
+def _moonshine() -> tuple[Any, dict[str, Any]]:
     import torch
     from transformers import MoonshineConfig, MoonshineForConditionalGeneration
 
@@ -58,7 +59,7 @@ def _moonshine():
     return MoonshineForConditionalGeneration(config), inputs
 
 
-def _wav2vec2():
+def _wav2vec2() -> tuple[Any, dict[str, Any]]:
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 

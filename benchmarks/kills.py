@@ -39,6 +39,7 @@ import mynah.training.engine
 import mynah.training.trainer
 from mynah.checkpoints import commit as checkpoints
 from mynah.files import sha256
+from mynah.runs.directory import named_checkpoints
 
 PREPARATION, TRAINING, EVALUATION, REPORT = PHASES = (
     "preparation", "training", "evaluation", "report",
@@ -159,7 +160,7 @@ def _mark(marker: int) -> None:
 
     prepare = marked("p", mynah.data.preparation.prepare.prepare)
     mynah.data.preparation.prepare.prepare = prepare
-    mynah.data.preparation.training_rows.prepare = prepare
+    mynah.data.preparation.training_rows.prepare = prepare  # type: ignore[attr-defined]
     mynah.training.trainer.train = marked("t", mynah.training.trainer.train)
     mynah.evaluation.splits.measured = marked("e", mynah.evaluation.splits.measured)
     report = mynah.evaluation.run_report
@@ -243,7 +244,7 @@ def _outcome(folder: Path) -> dict[str, str]:
     found["page"] = str("</html>" in page)
     record = json.loads((results.parents[1] / "run.json").read_text())
     found["status"] = record["status"]
-    for checkpoint in checkpoints.named_checkpoints(results.parents[1] / "model")[-1:]:
+    for checkpoint in named_checkpoints(results.parents[1] / "model")[-1:]:
         found["checkpoint"] = f"{checkpoint.name} {checkpoints.find_damage(checkpoint)}"
         found["weights"] = sha256(checkpoint / "model.safetensors")
     return found

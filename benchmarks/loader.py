@@ -99,16 +99,16 @@ def main() -> None:
     waits: dict[int | None, list[float]] = {None: [], 0: [], 1: []}
     steps: dict[int | None, list[float]] = {None: [], 0: [], 1: []}
     for _ in range(arguments.repeats):
-        for workers in waits:
+        for made_by in waits:
             share, seconds = waiting(
-                family, full, plan_of_all, augmentation, workers, arguments.steps
+                family, full, plan_of_all, augmentation, made_by, arguments.steps
             )
-            waits[workers].append(share)
-            steps[workers].append(seconds)
-    for workers, shares in waits.items():
-        how = "from memory" if workers is None else f"with {workers} workers"
+            waits[made_by].append(share)
+            steps[made_by].append(seconds)
+    for made_by, shares in waits.items():
+        how = "from memory" if made_by is None else f"with {made_by} workers"
         print(
-            f"training {how}: {statistics.median(steps[workers]) * 1000:.0f} ms a step, "
+            f"training {how}: {statistics.median(steps[made_by]) * 1000:.0f} ms a step, "
             f"{statistics.median(shares):.2%} of it waiting for data "
             f"({min(shares):.2%} to {max(shares):.2%})"
         )
@@ -161,7 +161,7 @@ class Turns:
 
 
 def training_loader(
-    family: Any, corpus: Corpus, sampler: PlanSampler, augmentation: Augmentation, workers: int
+    family: Any, corpus: Corpus, sampler: PlanSampler[Any], augmentation: Augmentation, workers: int
 ) -> Any:
     """The loader as a training makes it."""
     options = {"prefetch_factor": 2, "persistent_workers": True} if workers else {}

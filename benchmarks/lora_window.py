@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -152,7 +153,7 @@ def _by_hand(model: str, clips: np.ndarray, seconds: float) -> Callable[[], None
     return step
 
 
-def _cut_positions(whisper: torch.nn.Module, positions: int) -> None:
+def _cut_positions(whisper: Any, positions: int) -> None:
     """Let an encoder take windows of so many positions; a full one stays as it is."""
     encoder = whisper.get_encoder()
     weight = encoder.embed_positions.weight.data[:positions].clone()

@@ -145,7 +145,7 @@ def measured_run(given: list[str]) -> None:
         print(json.dumps({**found, "before": before}), flush=True)
 
     def training(*arguments: Any, **named: Any) -> Any:
-        Corpus.read_audio = reading  # type: ignore[method-assign]
+        Corpus.read_audio = reading  # type: ignore[assignment, method-assign]
         return train(*arguments, **named)
 
     def reading(corpus: Corpus, row: int) -> np.ndarray:

@@ -88,7 +88,7 @@ def main() -> None:
             raise FirstStepError
 
         engine.MynahTrainer.get_train_dataloader = begin  # type: ignore[method-assign]
-        StepGradient.finish = end  # type: ignore[method-assign]
+        StepGradient.finish = end  # type: ignore[assignment, method-assign]
         seconds: dict[str, list[float]] = {"from the beginning": [], "resumed": []}
         for number in range(2 * arguments.repeats):
             what, resume = list(zip(seconds, (None, checkpoint), strict=True))[number % 2]

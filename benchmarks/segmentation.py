@@ -158,11 +158,11 @@ def join(
             text, samples = spoken[number]
             gap = [noise(draw.uniform(*_PAUSE_SECONDS), draw)]
             if draw.random() < _UNTRANSCRIBED:
-                gap += [others[draw.integers(len(others))][1], noise(0.8, draw)]
+                gap += [others[int(draw.integers(len(others)))][1], noise(0.8, draw)]
             truth.seconds += sum(map(len, gap)) / _RATE
             if number in lies:
                 truth.replaced.add(len(truth.spans))
-                text = others[draw.integers(len(others))][0]
+                text = others[int(draw.integers(len(others)))][0]
             begin = len(truth.words)
             truth.words += text.split()
             end = truth.seconds + len(samples) / _RATE

@@ -117,7 +117,7 @@ class Load:
         file = ("clip.flac", content)
         if format == "stream":
             *_, done = create(model="served", file=file, stream=True)
-            return str(done.text)
+            return str(getattr(done, "text", None))
         found = create(model="served", file=file, response_format=format)  # type: ignore[call-overload]
         if format == "srt":
             return None

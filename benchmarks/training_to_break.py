@@ -33,6 +33,7 @@ import mynah.run
 import mynah.training.engine
 import mynah.training.trainer
 from mynah.checkpoints import commit as checkpoints
+from mynah.runs.directory import SUMS, named_checkpoints
 
 RATE = 16000
 LETTERS = "abcdefgh"
@@ -42,7 +43,7 @@ _PRINTED = "printed.txt"
 _BALLAST = ".ballast"
 _WATCHED = ("open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.chmod")
 # What says where and how a run was typed; every other file of a checkpoint is its state.
-_NOT_STATE = {"config.yaml", "data.json", checkpoints.SUMS}
+_NOT_STATE = {"config.yaml", "data.json", SUMS}
 
 # Saves, logs and evaluations fall on different steps, so that none repairs another's loss.
 ARGUMENTS = (
@@ -123,7 +124,8 @@ class Fault:
         engine, main = mynah.training.engine.MynahTrainer, os.getpid()
         step, save, close = engine.training_step, engine._save_checkpoint, engine.close
         publish, fsync = checkpoints.copy_to_model_directory, os.fsync
-        batches, counts, saving = 0, [], False
+        batches, saving = 0, False
+        counts: list[int] = []
 
         def counted_step(*arguments: Any, **options: Any) -> Any:
             nonlocal batches
@@ -168,7 +170,7 @@ class Fault:
 
         engine.training_step = counted_step  # type: ignore[method-assign]
         engine._save_checkpoint = counted(save)  # type: ignore[method-assign]
-        engine.close = ended  # type: ignore[method-assign]
+        engine.close = ended  # type: ignore[assignment, method-assign]
         checkpoints.copy_to_model_directory = counted(publish)
         os.fsync = synced  # type: ignore[assignment]
         sys.addaudithook(audit)
@@ -278,7 +280,7 @@ class Training:
     def fingerprint(self) -> dict[str, str]:
         """SHA-256 of all that the training came to: the files of its last checkpoint (weights,
         optimizer, schedule, random state, log, scores), the published model, the error rates."""
-        newest = checkpoints.named_checkpoints(self.model)[-1]
+        newest = named_checkpoints(self.model)[-1]
         found = {
             f"last/{path.relative_to(newest)}": _sha256(path)
             for path in sorted(newest.rglob("*"))

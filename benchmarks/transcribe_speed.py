@@ -122,7 +122,7 @@ def pipeline_of(folder: Path, batch: int) -> Transcriber:
 
     def transcribe(clips: Sequence[np.ndarray]) -> list[str]:
         given = ({"raw": clip, "sampling_rate": _RATE} for clip in clips)
-        found = recognize(given, batch_size=batch, generate_kwargs={"num_beams": 1})
+        found: Any = recognize(given, batch_size=batch, generate_kwargs={"num_beams": 1})  # type: ignore[arg-type]
         return [one["text"] for one in found]
 
     return transcribe
