@@ -55,6 +55,18 @@ def objective_axis(values: Sequence[float], metric: MetricName) -> UprightAxis:
     )
 
 
+def figures_of(trials: Sequence[Trial], objective: int) -> list[float]:
+    """The figures that an axis spans: of points that were trained to the end, where there are two.
+
+    Args:
+        trials: All of them.
+        objective: Its place.
+    """
+    measured = [one for one in trials if len(one.values) > objective]
+    done = [one for one in measured if one.state == "done"]
+    return [one.values[objective] for one in (done if len(done) > 1 else measured)]
+
+
 def threads(
     search: Search,
     trials: Sequence[Trial],
@@ -77,7 +89,7 @@ def threads(
     rank = {one.number: place for place, one in enumerate(ranked)}
     ranges = []
     for position in range(len(metrics)):
-        found = [one.values[position] for one in measured if len(one.values) > position]
+        found = figures_of(trials, position)
         ranges.append((min(found), max(found)) if found else (0.0, 1.0))
     drawn = []
     for trial, label in zip(trials, labels, strict=True):
@@ -112,4 +124,5 @@ def _decades(interval: Interval) -> list[float]:
 
 
 def _between(value: float, low: float, high: float) -> float:
-    return (value - low) / (high - low) if high > low else 0.5
+    """The place of a figure; at the end of the axis where a pruned point's lies beyond it."""
+    return min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 0.5

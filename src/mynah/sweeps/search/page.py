@@ -19,7 +19,7 @@ from mynah.pages.scatter import scatter
 from mynah.pages.tables import Cell, Heading, sortable
 from mynah.sweeps.jobs import short_label
 from mynah.sweeps.scores import MetricName
-from mynah.sweeps.search.coordinates import objective_axis, setting_axis, threads
+from mynah.sweeps.search.coordinates import figures_of, objective_axis, setting_axis, threads
 from mynah.sweeps.search.plan import Search
 from mynah.sweeps.search.study import SearchStudy, Trial
 from mynah.sweeps.table import TableRow, common_metric, other_metrics
@@ -169,8 +169,7 @@ def _parallel(
 ) -> Markup | None:
     axes = [setting_axis(one) for one in search.space.dimensions.values()]
     axes += [
-        objective_axis([one.values[place] for one in trials if len(one.values) > place], metric)
-        for place, metric in enumerate(metrics)
+        objective_axis(figures_of(trials, place), metric) for place, metric in enumerate(metrics)
     ]
     drawn = parallel_coordinates(
         axes,
@@ -179,7 +178,10 @@ def _parallel(
     )
     if drawn is None:
         return None
-    note = "The stronger a line, the better; the best stands out. Pruned points are faint."
+    note = (
+        "The stronger a line, the better; the best stands out. Pruned points are faint, and end "
+        "where the axis does."
+    )
     return join([tag("p", note, class_="quiet"), drawn])
 
 

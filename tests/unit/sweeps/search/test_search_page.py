@@ -11,10 +11,11 @@ from stub_searches import StubSearch, search_of
 
 from mynah.pages.named_bars import named_bars
 from mynah.pages.parallel import Thread, UprightAxis, parallel_coordinates
-from mynah.sweeps.search.coordinates import place_of, setting_axis
+from mynah.sweeps.scores import MetricName
+from mynah.sweeps.search.coordinates import figures_of, place_of, setting_axis, threads
 from mynah.sweeps.search.page import write_page
 from mynah.sweeps.search.space import Choices, Interval
-from mynah.sweeps.search.study import SearchStudy
+from mynah.sweeps.search.study import SearchStudy, Trial
 from mynah.sweeps.table import jobs_best_first
 
 RATE = "training.learning_rate=tag(log,interval(1e-5,1e-1))"
@@ -92,3 +93,19 @@ def test_bars_are_as_long_as_their_shares():
     long, short = (float(one) for one in re.findall(r'width="([\d.]+)"', drawn))
     assert long == pytest.approx(3 * short, rel=0.01)
     assert named_bars([], description="none") is None
+
+
+def test_a_pruned_figure_does_not_stretch_the_axis_of_those_that_were_trained_to_the_end():
+    def trial(number, state, value):
+        return Trial(number, {"training.learning_rate": 0.1}, state, (value,), {}, None, (), None)
+
+    trials = [trial(0, "done", 0.1), trial(1, "done", 0.3), trial(2, "pruned", 1.5)]
+    assert figures_of(trials, 0) == [0.1, 0.3]
+    drawn = threads(
+        search_of(RATE),
+        trials,
+        [MetricName("wer", "WER", "", False, True)],
+        ["a", "b", "c"],
+    )
+    assert [one.places[-1] for one in drawn] == [0.0, 1.0, 1.0]
+    assert [one.first for one in drawn] == [True, False, False] and drawn[2].shade == 0.0

@@ -199,3 +199,11 @@ def test_a_point_without_its_figure_is_noted_as_such_and_not_run_again(tmp_path)
     again = StubSearch(search, tmp_path, halving)
     again.run()
     assert again.started == []
+
+
+def test_what_is_behind_at_its_last_step_was_trained_to_the_end(tmp_path):
+    curves = {"1": {1: 0.5, 2: 0.4}, "2": {1: 0.3, 2: 0.6}}
+    search = search_of("model.lora_r=1,2", pruner="halving", reduction_factor=2)
+    run = StubSearch(search, tmp_path, lambda swept: curves[swept["model.lora_r"]])
+    run.run()
+    assert [(one.state, one.values) for one in run.trials()] == [("done", (0.4,)), ("done", (0.6,))]
