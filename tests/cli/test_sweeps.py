@@ -128,6 +128,7 @@ def test_a_mistake_in_any_job_is_reported_before_the_first_one_starts(tmp_path, 
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr and len(ended.stderr.splitlines()) <= 10
+    assert not ended.stdout
     assert not list(tmp_path.glob("outputs/sweeps/*/*/job.log"))
 
 

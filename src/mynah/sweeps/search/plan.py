@@ -11,6 +11,7 @@ from mynah.sweeps.search.objectives import Objective
 from mynah.sweeps.search.space import Space
 
 _TRIALS = 20  # of an interval, where nothing is said
+_SHOWN = 4  # differences of two searches
 HALVING = "halving"
 
 
@@ -85,4 +86,5 @@ def changed(before: dict[str, Any], now: dict[str, Any]) -> Sequence[str]:
             parts.append(f"other values of {', '.join(sorted(names)) or 'its settings'}")
         else:
             parts.append(f"{name}={before.get(name)}")
-    return parts or ["other settings in its files"]
+    more = [f"and {len(parts) - _SHOWN} more"] if len(parts) > _SHOWN else []
+    return [*parts[:_SHOWN], *more] or ["other settings in its files"]
