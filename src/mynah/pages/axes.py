@@ -142,6 +142,7 @@ def picture(
         tag("title", description),
         children,
         viewBox=f"0 0 {width} {height}",
+        style=f"max-width: {width * 5 // 4}px",  # its letters stay close to the page's
         role="img",
         aria_label=description,
         **attributes,

@@ -58,7 +58,10 @@ def parallel_coordinates(
     in_order = sorted(threads, key=lambda one: (one.first, one.shade))
     drawing = picture(
         [
-            [_axis(one, _LEFT + _GAP * place) for place, one in enumerate(axes)],
+            [
+                _axis(one, _LEFT + _GAP * place, last=place == len(axes) - 1)
+                for place, one in enumerate(axes)
+            ],
             [_line(one) for one in in_order],
         ],
         description,
@@ -72,13 +75,17 @@ def _y(place: float) -> float:
     return round(_HEIGHT - _BOTTOM - place * (_HEIGHT - _BOTTOM - _TOP), 1)
 
 
-def _axis(axis: UprightAxis, x: float) -> Markup:
+def _axis(axis: UprightAxis, x: float, *, last: bool) -> Markup:
+    # Behind the last axis are no lines for its ticks to stand on.
+    beside: dict[str, object] = {"x": x - 7}
+    if last:
+        beside = {"x": x + 7, "style": "text-anchor: start"}
     return tag(
         "g",
         tag("text", axis.label, class_="label", x=x, y=18),
         tag("line", class_="axis", x1=x, x2=x, y1=_y(0.0), y2=_y(1.0)),
         [
-            tag("text", shown, class_="tick y", x=x - 7, y=_y(place) + 4)
+            tag("text", shown, class_="tick y", y=_y(place) + 4, **beside)
             for place, shown in axis.ticks
         ],
     )
