@@ -106,6 +106,8 @@ REFUSED[
     "mynah publish outputs/model anna/ctc-calls --license mit --results outputs/2026-11-28/10-15-00"
 ] = "This run has no results"
 BENCHMARKS = {
+    "benchmarks/gpu_day.py": "--toy --only machine",
+    "benchmarks/gpu_day_wheels.py": "--list",  # the wheels are the package index's
     "benchmarks/gradient_splits.py": "--families 'ctc, FastConformer from scratch' --steps 2",
     "benchmarks/exact_resume.py": "--kills 1 --terms 1 --full-disks 1 --damaged 1",
     "benchmarks/kills.py": "--preparation 1 --training 1 --evaluation 1 --report 1",
