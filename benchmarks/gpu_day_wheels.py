@@ -27,6 +27,7 @@ import sys
 import tarfile
 import tempfile
 import tomllib
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +84,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             wheels = Path(folder) / "wheels"
             gather(found.gathered, wheels, python=asked.python)
+            for wheel in wheels.glob("bitsandbytes-*.whl"):
+                keep_for_cuda(wheel, asked.cuda)
             pack(wheels, Path(asked.archive), limit_mib=asked.limit_mib)
     except Refused as problem:
         print(f"Refused: {problem}", file=sys.stderr)
@@ -199,6 +202,27 @@ def gather(versions: Mapping[str, str], wheels: Path, *, python: str) -> None:
         raise Refused(f"Mynah's own wheel could not be built:\n{done.stderr[-1000:]}")
 
 
+def keep_for_cuda(wheel: Path, version: str) -> None:
+    """Take the libraries for other versions of CUDA, and for other makers' GPUs, out of a wheel.
+
+    Args:
+        wheel: That of bitsandbytes, with a library for each, as ``libbitsandbytes_cuda130.so``.
+        version: Of the box's CUDA: its major number, as 13.
+    """
+    other = re.compile(rf"libbitsandbytes_(?!cpu|cuda{version}\d)\w+\.so")
+    smaller = wheel.with_suffix(".smaller")
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(smaller, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.infolist():
+            if other.search(member.filename):
+                continue
+            content = old.read(member)
+            if member.filename.endswith(".dist-info/RECORD"):
+                lines = content.decode().splitlines(keepends=True)
+                content = "".join(line for line in lines if not other.search(line)).encode()
+            new.writestr(member, content)
+    smaller.replace(wheel)
+
+
 def _pip(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pip", *words, "--disable-pip-version-check"]
     environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
@@ -275,6 +299,7 @@ def _parser() -> argparse.ArgumentParser:
     box = Path(__file__).with_name("gpu_day_box.txt")
     parser.add_argument("--box", metavar="FILE", default=str(box), help="what is there already")
     parser.add_argument("--python", metavar="3.N", default="3.12", help="the box's")
+    parser.add_argument("--cuda", metavar="N", default="13", help="the box's, for --four-bit")
     parser.add_argument("--limit-mib", type=float, default=_LIMIT_MIB)
     parser.add_argument("--rehearse", metavar="DIR", help="run it in an environment like the box's")
     parser.add_argument("rest", nargs="*", help="behind --: options of the rehearsed run")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,20 @@ def test_an_archive_over_the_limit_is_refused_and_not_written(tmp_path, capsys):
     with tarfile.open(target) as archive:
         names = set(archive.getnames())
     assert {"gpu_day/run.sh", "gpu_day/benchmarks/gpu_day.py", "gpu_day/tests/standins.py"} <= names
+
+
+def test_of_a_wheel_only_the_libraries_for_the_box_s_cuda_are_kept(tmp_path):
+    wheel = tmp_path / "bitsandbytes-1-py3-none-any.whl"
+    libraries = ("cpu", "cuda118", "cuda130", "cuda132", "rocm64", "xpu2025")
+    names = [f"bitsandbytes/libbitsandbytes_{one}.so" for one in libraries]
+    with zipfile.ZipFile(wheel, "w") as made:
+        for name in (*names, "bitsandbytes/__init__.py"):
+            made.writestr(name, "content")
+        record = "".join(f"{name},,\n" for name in names) + "bitsandbytes/__init__.py,,\n"
+        made.writestr("bitsandbytes-1.dist-info/RECORD", record)
+    gpu_day_wheels.keep_for_cuda(wheel, "13")
+    with zipfile.ZipFile(wheel) as kept:
+        recorded = kept.read("bitsandbytes-1.dist-info/RECORD").decode()
+        found = [name for name in kept.namelist() if name.endswith(".so")]
+    assert found == [names[0], names[2], names[3]]
+    assert [line for line in recorded.split(",,\n") if line.endswith(".so")] == found
