@@ -11,8 +11,8 @@ the versions of constraints.txt. On the box:
     tar xf gpu_day.tar && bash gpu_day/run.sh --json gpu_day.json
 
 The sizes are printed; an archive over the limit is refused with exit status 2 and not written.
-``--rehearse DIR`` makes an environment like the box's in DIR, of another Python where asked, on the
-CPU and with the torch that is here, and runs the archive in it at toy sizes.
+``--rehearse DIR`` makes an environment like the box's in DIR, with a torch for the CPU,
+and runs the archive in it at toy sizes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import argparse
 import importlib.metadata
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -87,12 +88,12 @@ def main() -> int:
             for wheel in wheels.glob("bitsandbytes-*.whl"):
                 keep_for_cuda(wheel, asked.cuda)
             pack(wheels, Path(asked.archive), limit_mib=asked.limit_mib)
+        if not asked.rehearse:
+            return 0
+        return rehearse(Path(asked.archive), Path(asked.rehearse), found.present, box, asked)
     except Refused as problem:
         print(f"Refused: {problem}", file=sys.stderr)
         return 2
-    if not asked.rehearse:
-        return 0
-    return rehearse(Path(asked.archive), Path(asked.rehearse), found.present, box, asked)
 
 
 def read_box(text: str) -> dict[str, str | None]:
@@ -266,17 +267,25 @@ def rehearse(
 
     Returns:
         The exit status of the run.
+
+    Raises:
+        Refused: There is no such Python here, or the box's packages cannot be had.
     """
-    interpreter = shutil.which(f"python{asked.python}") or sys.executable
+    interpreter = shutil.which(f"python{asked.python}")
+    if interpreter is None:
+        here = ".".join(map(str, sys.version_info[:2]))
+        raise Refused(f"there is no python{asked.python} here; --python {here} takes this one")
     subprocess.run([interpreter, "-m", "venv", "--clear", str(folder / "env")], check=True)
     python = folder / "env" / "bin" / "python"
-    # Its CUDA build of torch is gigabytes, and says nothing on a CPU that this one does not.
-    torch = importlib.metadata.version("torch").partition("+")[0]
     there = {name: version for name, version in box.items() if name in present or name in _BENEATH}
-    there |= {"torch": torch}
+    del there[
+        "torch"
+    ]  # for CUDA it is gigabytes, and shows nothing on a CPU that asked.torch does not
     names = [name if version is None else f"{name}=={version}" for name, version in there.items()]
     environment = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
-    subprocess.run([python, "-m", "pip", "install", "-q", *names], check=True, env=environment)
+    words = [str(python), "-m", "pip", "install", "-q", *names, asked.torch]
+    if subprocess.run(words, env=environment, check=False).returncode:
+        raise Refused(f"the box's packages could not be installed: {shlex.join(words)}")
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
     words = ["bash", "gpu_day/run.sh", "--toy", "--json", "gpu_day.json", *asked.rest]
@@ -302,6 +311,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cuda", metavar="N", default="13", help="the box's, for --four-bit")
     parser.add_argument("--limit-mib", type=float, default=_LIMIT_MIB)
     parser.add_argument("--rehearse", metavar="DIR", help="run it in an environment like the box's")
+    torch = f"torch=={importlib.metadata.version('torch')}"
+    parser.add_argument("--torch", metavar="SPEC", default=torch, help="of the rehearsal")
     parser.add_argument("rest", nargs="*", help="behind --: options of the rehearsed run")
     return parser
 
