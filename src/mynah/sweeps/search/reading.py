@@ -16,7 +16,7 @@ from mynah.errors import ConfigError, ConfigErrors
 from mynah.sweeps.search.space import Choices, Dimension, Interval, Space
 
 if TYPE_CHECKING:
-    from hydra.core.override_parser.types import Override
+    from hydra.core.override_parser.types import IntervalSweep, Override
 
 _LOG = "log"
 _SEARCH = "sweep."
@@ -83,8 +83,7 @@ def read_dimension(override: Override) -> Dimension:
             fix=f"{override.get_key_element()}=tag(log,interval(1e-5,1e-3))",
         )
     if isinstance(sweep, IntervalSweep):
-        low, high = float(sweep.start or 0.0), float(sweep.end or 0.0)
-        return _interval(override, low, high, log=_LOG in tags)
+        return _interval(override, sweep, log=_LOG in tags)
     if tags:
         raise _error(override, "The tag log is for an interval.", fix="leave the tag out")
     values = [str(value) for value in override.sweep_string_iterator()]
@@ -93,10 +92,12 @@ def read_dimension(override: Override) -> Dimension:
     return Choices(override.get_key_element(), tuple(dict.fromkeys(values)))
 
 
-def _interval(override: Override, low: float, high: float, *, log: bool) -> Interval:
+def _interval(override: Override, sweep: IntervalSweep, *, log: bool) -> Interval:
     key, name = override.get_key_element(), str(override.key_or_group)
+    low, high = float(sweep.start or 0.0), float(sweep.end or 0.0)
     shown = f"{typed(low)} and {typed(high)}"
-    whole = _is_whole(override, name)
+    # int(interval(1,8)) asks for whole numbers where a setting takes others too.
+    whole = _is_whole(override, name) or isinstance(sweep.start, int)
     if not (math.isfinite(low) and math.isfinite(high)):
         raise _error(
             override,

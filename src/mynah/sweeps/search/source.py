@@ -231,7 +231,7 @@ class SearchJobs:
 
     def _place(self, attempt: _Attempt, job: SweepJob) -> str:
         seeds = len(attempt.jobs)
-        seed = f", {attempt.jobs.index(job) + 1}/{seeds}" if seeds > 1 else ""
+        seed = f", seed {attempt.jobs.index(job) + 1}/{seeds}" if seeds > 1 else ""
         return f"[{attempt.number + 1}/{self._search.trials}{seed}]"
 
 

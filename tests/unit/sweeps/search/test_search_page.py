@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from browser import PHONE, on_a_phone
 from stub_searches import StubSearch, search_of
 
 from mynah.pages.named_bars import named_bars
@@ -41,6 +42,12 @@ def test_the_page_has_every_point_and_every_drawing(tmp_path):
     assert text.count("<tr>") == 13 and "training.learning_rate" in text
     assert len(re.findall(r"<polyline[^>]*><title>point", text)) == 12
     HTMLParser().feed(text)
+
+
+def test_the_page_fits_a_phone(tmp_path):
+    page_of(tmp_path, search_of(RATE, "model.lora_r=4,8", trials=8), bowl)
+    found = on_a_phone(tmp_path / "search.html")
+    assert found["width"] <= PHONE and found["nameless"] == 0
 
 
 def test_several_objectives_have_their_front_on_the_page(tmp_path):

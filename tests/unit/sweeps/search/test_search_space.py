@@ -20,6 +20,7 @@ def test_each_way_of_typing_is_read_as_what_it_says():
         "training.gradient_accumulation_steps=interval(1,8)",
         "model.lora_r=range(4,20,4)",
         "training.weight_decay=range(0.1,0.5,0.1)",
+        "training.max_grad_norm=int(interval(1,5))",
         "model=small,large",
         "+experiments=choice(a,b)",
     )
@@ -30,6 +31,7 @@ def test_each_way_of_typing_is_read_as_what_it_says():
     assert found["training.gradient_accumulation_steps"].integer
     assert found["model.lora_r"].values == [4, 8, 12, 16]
     assert found["training.weight_decay"].values == [0.1, 0.2, 0.3, 0.4]
+    assert found["training.max_grad_norm"].values == [1, 2, 3, 4, 5]
     assert found["model"] == Choices("model", ("small", "large"))
     assert found["experiments"].key == "+experiments"
     assert space.has_interval and space.size == float("inf")
