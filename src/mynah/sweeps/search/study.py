@@ -67,19 +67,21 @@ class Trial:
 
 
 class SearchStudy:
-    """The trials of one search.
+    """The trials of one search; what notes something of them raises UserError where it cannot.
 
     Args:
         search: What is searched.
         study: Optuna's.
         storage: Where it keeps the trials.
+        path: Its file.
         at_once: Trainings at the same time.
     """
 
     def __init__(
-        self, search: Search, study: Study, storage: BaseStorage, *, at_once: int = 1
+        self, search: Search, study: Study, storage: BaseStorage, path: Path, *, at_once: int = 1
     ) -> None:
         self._search = search
+        self._path = path
         self._study = study
         self._storage = storage
         self._parallel = at_once > 1
@@ -130,7 +132,7 @@ class SearchStudy:
                 where=str(path),
                 fix="write elsewhere with hydra.sweep.dir=FOLDER, or type that search again",
             )
-        return cls(search, study, storage, at_once=at_once)
+        return cls(search, study, storage, path, at_once=at_once)
 
     def trials(self) -> list[Trial]:
         """All of them, by their numbers."""
@@ -170,7 +172,8 @@ class SearchStudy:
 
     def report(self, number: int, step: int, value: float) -> None:
         """Note an evaluation of a trial's first training."""
-        self._storage.set_trial_intermediate_value(self._id(number), step, value)
+        with self._writing():
+            self._storage.set_trial_intermediate_value(self._id(number), step, value)
 
     def is_behind(self, number: int) -> bool:
         """Whether a trial is not among the best at its last evaluation, by successive halving.
@@ -185,11 +188,13 @@ class SearchStudy:
         if trial.last_step is None or first is None:
             return False
         pruner = SuccessiveHalvingPruner(min_resource=first, reduction_factor=how.reduction_factor)
-        return bool(pruner.prune(self._study, trial))
+        with self._writing():
+            return bool(pruner.prune(self._study, trial))
 
     def stop(self, number: int, step: int) -> None:
         """Note that a trial is stopped at a step, before its training is."""
-        self._storage.set_trial_user_attr(self._id(number), _PRUNED, step)
+        with self._writing():
+            self._storage.set_trial_user_attr(self._id(number), _PRUNED, step)
 
     def finish(self, number: int, values: Sequence[float]) -> None:
         """Note what a trial came to.
@@ -200,19 +205,22 @@ class SearchStudy:
         """
         from optuna.trial import TrialState
 
-        self._study.tell(number, list(values), state=TrialState.COMPLETE)
+        with self._writing():
+            self._study.tell(number, list(values), state=TrialState.COMPLETE)
 
     def prune(self, number: int) -> None:
         """Note that a trial was stopped."""
         from optuna.trial import TrialState
 
-        self._study.tell(number, state=TrialState.PRUNED)
+        with self._writing():
+            self._study.tell(number, state=TrialState.PRUNED)
 
     def fail(self, number: int) -> None:
         """Note that a trial has no figure, and never will."""
         from optuna.trial import TrialState
 
-        self._study.tell(number, state=TrialState.FAIL)
+        with self._writing():
+            self._study.tell(number, state=TrialState.FAIL)
 
     def front(self) -> set[int]:
         """The numbers of the trials that no other one surpasses in every objective."""
@@ -252,15 +260,29 @@ class SearchStudy:
         from optuna.trial import TrialState, create_trial
 
         number = len(self._study.get_trials(deepcopy=False))
-        self._study.add_trial(
-            create_trial(
-                state=TrialState.RUNNING,
-                params=dict(point),
-                distributions=self._distributions,
-                user_attrs=attributes,
-            )
+        trial = create_trial(
+            state=TrialState.RUNNING,
+            params=dict(point),
+            distributions=self._distributions,
+            user_attrs=attributes,
         )
+        with self._writing():
+            self._study.add_trial(trial)
         return number
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A full disk ends the search in order: the trainings save first."""
+        from optuna.exceptions import StorageInternalError
+
+        try:
+            yield
+        except (OSError, StorageInternalError) as problem:
+            raise UserError(
+                f"The trials of this search cannot be written: {_first_line(problem)}.",
+                where=str(self._path),
+                fix="free space there, and give the same command again",
+            ) from problem
 
     def _id(self, number: int) -> int:
         return int(self._study.get_trials(deepcopy=False)[number]._trial_id)

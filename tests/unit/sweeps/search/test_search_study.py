@@ -122,6 +122,26 @@ def test_a_file_that_is_not_one_of_trials_is_refused(tmp_path, storage):
         SearchStudy.open(tmp_path, search)
 
 
+def test_a_full_disk_ends_a_search_as_a_mistake_that_can_be_fixed(tmp_path, monkeypatch):
+    run = StubSearch(search_of(RATE, DROPOUT, trials=3), tmp_path, bowl)
+    trained = run.trained
+
+    def full(self, logs):
+        raise OSError(28, "No space left on device")
+
+    def fill(job, source):
+        monkeypatch.setattr("optuna.storages.journal.JournalFileBackend.append_logs", full)
+        return trained(job, source)
+
+    run.trained = fill
+    with pytest.raises(UserError, match=r"cannot be written: .*No space left"):
+        run.run()
+    monkeypatch.undo()
+    again = StubSearch(search_of(RATE, DROPOUT, trials=3), tmp_path, bowl)
+    again.run()
+    assert [one.state for one in again.trials()] == ["done"] * 3
+
+
 @pytest.mark.long
 def test_a_setting_that_decides_alone_has_nearly_all_of_the_importance(tmp_path):
     def only_rate(swept):
