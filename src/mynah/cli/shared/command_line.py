@@ -20,7 +20,6 @@ from typing import Any
 from mynah import console, distributed
 from mynah.cli.shared.exit_status import exit_status
 from mynah.cli.shared.job import check_names, run_overrides
-from mynah.cli.shared.searches import bounds, check_sweep_settings, of_intervals, sweeper
 from mynah.cli.shared.submitted import check_sweep, submit_run
 from mynah.config import settings
 from mynah.config.hydra.compose import Composed, compose, from_hydra, parse_overrides, prepare_hydra
@@ -31,7 +30,6 @@ from mynah.config.hydra.shown import help_text, hydra_help_text, job_yaml
 from mynah.config.schema.launch import LOCAL
 from mynah.distributed import is_first_rank
 from mynah.errors import ConfigError, ConfigErrors, UserError
-from mynah.sweeps.search.checks import check_no_search
 
 
 def command_line(
@@ -117,6 +115,8 @@ class CommandLine:
         given = self._flags(flags)
         is_sweep = flags.multirun or _is_multirun(composed)
         if is_sweep and not shown:
+            from mynah.cli.shared.searches import sweeper
+
             given += sweeper(composed)
             check_sweep(composed)
         if shown or is_sweep:
@@ -220,11 +220,14 @@ class CommandLine:
             for variant in variants[1:]:
                 compose(variant, trains=self._trains, **where)
         except ConfigErrors as problem:
+            from mynah.cli.shared.searches import of_intervals
+
             raise of_intervals(problem, overrides) from problem
-        if flags.multirun or _is_multirun(composed):
-            check_sweep_settings(overrides, composed)
-        else:
-            check_no_search(composed.config, composed.origins)
+        is_sweep = flags.multirun or _is_multirun(composed)
+        if is_sweep or any(text.startswith("sweep.") for text in overrides):
+            from mynah.cli.shared.searches import check_sweep_settings
+
+            check_sweep_settings(overrides, composed, is_sweep=is_sweep)
         if len(variants) > 1 or variants[0] != list(overrides):
             return dataclasses.replace(composed, arguments=list(overrides))
         return composed
@@ -241,8 +244,12 @@ class CommandLine:
         values = []
         for override in swept:
             key = override.get_key_element()
-            is_interval = override.is_interval_sweep()
-            texts = bounds(override) if is_interval else list(override.sweep_string_iterator())
+            if override.is_interval_sweep():
+                from mynah.cli.shared.searches import bounds
+
+                texts = bounds(override)
+            else:
+                texts = list(override.sweep_string_iterator())
             found = settings.find(override.key_or_group)
             if found is not None and settings.is_list_of_texts(found):
                 self._check_lists(override, texts)

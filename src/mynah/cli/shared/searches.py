@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mynah.config.hydra.compose import parse_overrides
 from mynah.config.schema import SweepConfig
 from mynah.errors import ConfigError, ConfigErrors
-from mynah.sweeps.search.checks import check_machine, check_search
+from mynah.sweeps.search.checks import check_machine, check_no_search, check_search
 from mynah.sweeps.search.reading import read_dimension, read_space, with_bounds
 from mynah.sweeps.search.space import Interval
 
@@ -35,17 +35,22 @@ def sweeper(composed: Composed) -> list[str]:
     return [f"{_SWEEPER}=mynah_search"]
 
 
-def check_sweep_settings(overrides: Sequence[str], composed: Composed) -> None:
-    """Report what is wrong with a sweep that is a search.
+def check_sweep_settings(
+    overrides: Sequence[str], composed: Composed, *, is_sweep: bool = True
+) -> None:
+    """Report what is wrong with a sweep that is a search, and settings of one in a single run.
 
     Args:
         overrides: As typed.
-        composed: The settings of one of its jobs.
+        composed: The settings of one of its jobs, or of the run.
+        is_sweep: Whether it is not a single run.
 
     Raises:
         ConfigErrors: All that is wrong.
     """
-    if not _searches(overrides, composed):
+    if not is_sweep:
+        check_no_search(composed.config, composed.origins)
+    if not is_sweep or not _searches(overrides, composed):
         return
     parsed = parse_overrides(overrides)
     space, _ = read_space(parsed)
