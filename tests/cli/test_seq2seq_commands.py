@@ -39,7 +39,7 @@ def test_a_whisper_is_tuned_at_its_true_length_and_measured_as_it_was_tuned(tmp_
 
 
 @pytest.mark.long
-def test_listed_words_stand_before_the_transcripts_of_a_measured_whisper(tmp_path):
+def test_a_measured_whisper_takes_listed_words_and_gives_several_hypotheses(tmp_path):
     folder = clone(tmp_path)
     standins.write(folder / "whisper", "whisper_asr")
     assert run(folder, f"mynah train model.pretrained=whisper {SMALL}").returncode == 0
@@ -49,6 +49,18 @@ def test_listed_words_stand_before_the_transcripts_of_a_measured_whisper(tmp_pat
         done = run(folder, f"mynah eval outputs/model model.context_file={names} {few}")
         assert done.returncode == 0, done.stdout + done.stderr
         assert ("listed words" in done.stdout) == bool(said) and said in done.stdout
+    (folder / "text.txt").write_text("one two three\n", encoding="utf-8")
+    done = run(
+        folder, f"mynah eval outputs/model evaluation.n_best=5 model.language_model=text.txt {few}"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 hypotheses each of validation, WER:" in done.stdout and "the oracle" in done.stdout
+    assert "rescored by text.txt (weight 0.7, 0 a word)" in done.stdout
+    newest = max(
+        folder.glob("outputs/*/*/evaluation/results.json"), key=lambda p: p.stat().st_mtime
+    )
+    rates = json.loads(newest.read_text())["evaluations"]["validation"]["n_best"]
+    assert rates["oracle"] <= rates["first"] and rates["oracle"] <= rates["rescored"]
     refused = run(folder, "mynah eval outputs/model model.context_file=nowhere.txt")
     assert refused.returncode == 2 and "There is no file" in refused.stderr
 

@@ -82,6 +82,10 @@ AFTER = {
     ),
     "mynah tune-beam outputs/model model.language_model=domain.arpa": LM,
     "mynah eval outputs/model model.language_model=domain.arpa model.language_model_weight=0.7": LM,
+    (
+        "mynah eval openai/whisper-tiny.en data.dataset_name=./recordings evaluation.n_best=5 "
+        "model.language_model=domain.arpa"
+    ): LM,
     "mynah eval ./half": "mynah adapt-scale outputs/model --scale 0.5 --to half",
     "mynah eval ./scaled": "mynah adapt-scale outputs/model --scale 0.75 --to scaled",
     "mynah train data.dataset_name=calls-packed data.eval_splits=null": (

@@ -21,6 +21,7 @@ from mynah.models.parameters import not_finite
 if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.corpus import Corpus
+    from mynah.evaluation.n_best.rates import NBestRates
     from mynah.models.family import Family
 
 
@@ -35,6 +36,7 @@ class Evaluation:
         hypotheses: One an utterance, in the corpus's order.
         seconds: Time that decoding took, audio reading included.
         audio_seconds: Audio that was decoded.
+        n_best: What several hypotheses of each utterance would give, where that was asked for.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Evaluation:
     hypotheses: list[Hypothesis] = field(repr=False)
     seconds: float
     audio_seconds: float
+    n_best: NBestRates | None = None
 
     @property
     def speed(self) -> float:

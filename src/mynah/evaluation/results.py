@@ -125,6 +125,7 @@ def _numbers(evaluation: Evaluation, found: Findings) -> dict[str, Any]:
         "audio_seconds": evaluation.audio_seconds,
         "decoding_seconds": evaluation.seconds,
         "audio_seconds_per_second": evaluation.speed,
+        **({} if evaluation.n_best is None else {"n_best": evaluation.n_best.record}),
         **findings_record(found),
         "confusions": {
             "substitutions": confused.substitutions,

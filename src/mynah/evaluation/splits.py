@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.evaluation.decode import examples
 from mynah.evaluation.evaluate import Evaluation, evaluate_split
+from mynah.evaluation.n_best.lists import check_n_best
+from mynah.evaluation.n_best.rates import n_best_rates
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -23,6 +26,8 @@ def periodic_evaluation(
     The first split's metrics are ``eval_wer``, …; another's carry its name, as
     ``eval_test_wer``: the first decides which checkpoint is best.
     """
+
+    check_n_best(config, family)
 
     def measure_splits(step: int) -> dict[str, float]:
         metrics: dict[str, float] = {}
@@ -42,7 +47,18 @@ def periodic_evaluation(
 def measured(
     config: Config, family: Family, corpora: Mapping[str, Corpus]
 ) -> dict[str, Evaluation]:
-    """The final, full measurement of every evaluation split, and of those measured once."""
-    return {
-        name: evaluate_split(family, corpus, config, name=name) for name, corpus in corpora.items()
-    }
+    """The final, full measurement of every evaluation split, and of those measured once.
+
+    Raises:
+        UserError: Several hypotheses are asked of a model that gives one, or see
+            :func:`evaluate_split`.
+    """
+    check_n_best(config, family)
+    found = {}
+    for name, corpus in corpora.items():
+        one = evaluate_split(family, corpus, config, name=name)
+        if config.evaluation.n_best:
+            rates = n_best_rates(family, corpus, config, one.hypotheses, name=name)
+            one = dataclasses.replace(one, n_best=rates)
+        found[name] = one
+    return found

@@ -37,6 +37,9 @@ def console_summary(evaluations: Mapping[str, Evaluation]) -> None:
         ["split", "utts", *(metric.column for metric in metrics.values()), "S/D/I"],
         rows,
     )
+    for split, evaluation in evaluations.items():
+        if evaluation.n_best is not None:
+            evaluation.n_best.say(split)
     notes: dict[str, list[str]] = {}
     for split, evaluation in evaluations.items():
         notes.setdefault(interval_note(evaluation.scores), []).append(split)

@@ -103,6 +103,7 @@ class Family(ABC):
         feature_seconds: Seconds a feature frame covers where features are spectral, as
             0.01; None where the model takes samples (SpecAugment then does not apply).
         takes_context: Whether it makes something of the names and terms of a clip.
+        gives_n_best: Whether :meth:`n_best` gives hypotheses.
         supports: The settings in :data:`OPTIONAL_SETTINGS` that apply to the family.
         auto_classes: transformers' auto classes that its models are of: a model that brings its
             own code along is found by the one that its ``auto_map`` names.
@@ -118,6 +119,7 @@ class Family(ABC):
     pretrained: bool
     feature_seconds: float | None
     takes_context: bool = False
+    gives_n_best: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         """What data workers need, which is all but the model.
@@ -268,6 +270,11 @@ class Family(ABC):
         Raises:
             UserError: The model has to be given a language, and a clip has none or another.
         """
+
+    def n_best(self, clips: Sequence[Clip], size: int) -> list[list[Transcript]]:
+        """Hypotheses of each clip by beam search, the likeliest first, at most ``size``, with the
+        log probability of their tokens; none of any clip where the family gives none."""
+        return [[] for _ in clips]
 
     def word_times(
         self, clips: Sequence[Clip], transcripts: Sequence[Transcript]

@@ -58,6 +58,17 @@ class EvaluationConfig:
         "precision and an error rate of their own.",
         nature=Nature.MEASURED | Nature.PATH,
     )
+    n_best: int = setting(
+        0,
+        "Hypotheses that a Whisper gives of each utterance once more, by as many beams, at the "
+        "end: error rates of the likeliest, of the best by the reference (oracle) and, where "
+        "model.language_model names a file, of those that its n-grams choose; 0: none. 5 take "
+        "over five times the decoding.",
+        nature=Nature.MEASURED,
+        unit="hypotheses",
+        minimum=0,
+        maximum=20,
+    )
     word_times: bool = setting(
         False,
         "Find when each word is recognized, for the CTM file of mynah score --write, also where "

@@ -14,14 +14,14 @@ _LEAST_WRITTEN = 0.5  # of the words of a model: with fewer it is of another scr
 
 
 def read_language_model(
-    path: Path, *, written_as: Callable[[str], str], letters: frozenset[str]
+    path: Path, *, written_as: Callable[[str], str], letters: frozenset[str] | None
 ) -> ArpaModel:
     """The model of a file, in the letters of a tokenizer.
 
     Args:
         path: ``.arpa``, or ``.txt`` with a sentence a line.
         written_as: A text in the tokenizer's case.
-        letters: All that the tokenizer can write.
+        letters: All that the tokenizer can write; None: anything.
 
     Raises:
         UserError: It cannot be read, is damaged, has no word, or most of its words cannot be
@@ -31,6 +31,8 @@ def read_language_model(
         model = text_ngrams.estimate_from_text(map(written_as, text_ngrams.lines([path])))
     else:
         model = _cased(ArpaModel.read(path), written_as, path)
+    if letters is None:
+        return model
     words = [word for word in model.log10[0].get((), {}) if word not in (START, END, UNKNOWN)]
     written = sum(set(kneser_ney.unescaped(word)) <= letters for word in words)
     if written < _LEAST_WRITTEN * len(words):

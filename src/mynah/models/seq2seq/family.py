@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.config.tuning import Tuning, tuning_of_recognizer
+from mynah.config.tuning import Tuning
 from mynah.models.family import Example, LossSum
 from mynah.models.features.frontends import group_by_length
 from mynah.models.lora import adapters
@@ -99,6 +99,7 @@ class Seq2Seq(WritingRecognizer):
             timed=usage.timestamps,
         )
         self.takes_context = self.prompts.takes_context
+        self.gives_n_best = self._has_window
         self._prompt_length = len(self.prompts.ids(""))
         # <|0.00|> stands behind <|notimestamps|> in every Whisper.
         self._first_time: int | None = None
@@ -148,16 +149,7 @@ class Seq2Seq(WritingRecognizer):
         model: Any = loading.load_seq2seq(part, written)
         usage = loading.usage_of(config, Seq2SeqUsage.of(written))
         commit = hub.commit_of(part)
-        learns = tuning_of_recognizer(config)
-        loading.freeze_seq2seq(model, learns)
-        if learns.adapts:
-            targets = loading.seq2seq_lora_targets(model, config)
-            model = adapters.add_lora(
-                model,
-                dataclasses.replace(config, lora_target_modules=targets),
-                base=part.lasting_name,
-                revision=hub.lasting_revision(part),
-            )
+        model = loading.tuned_seq2seq(model, config, part)
         return cls(model, processor, usage, revisions={part.name: commit})
 
     def _freeze(self, model: Any, learns: Tuning) -> None:
@@ -284,6 +276,13 @@ class Seq2Seq(WritingRecognizer):
         return token_loss(logits, batch["labels"], batch["weights"])
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
+        return [one for (one,) in self._ranked(clips, None)]
+
+    def n_best(self, clips: Sequence[Clip], size: int) -> list[list[Transcript]]:
+        return self._ranked(clips, size) if self.gives_n_best else super().n_best(clips, size)
+
+    def _ranked(self, clips: Sequence[Clip], size: int | None) -> list[list[Transcript]]:
+        """The transcript of each clip, or ``size`` of it; of a clip in pieces theirs by rank."""
         languages = [clip.language for clip in clips]
         if not self._detects_language:
             self.prompts.check(languages)
@@ -291,7 +290,7 @@ class Seq2Seq(WritingRecognizer):
         before = [self.prompts.previous(self._listed.before(clip.context)) for clip in clips]
         pieces = Pieces.of(audios, [self.window_samples] * len(audios), self._can_encode)
         features = [self.features(piece) for piece in pieces.audios]
-        found: dict[int, Transcript] = {}
+        found: dict[int, list[Transcript]] = {}
         lengths = [len(one) for one in features]
         with evaluating(self.model):
             for length, group in group_by_length(lengths, self._decoding_quantum):
@@ -303,9 +302,12 @@ class Seq2Seq(WritingRecognizer):
                         [languages[owner] for owner in owners],
                         [len(pieces.audios[row]) / self.sample_rate for row in rows],
                         [before[owner] for owner in owners],
+                        size,
                     )
                     found |= zip(rows, transcripts, strict=True)
-        return pieces.joined([found[row] for row in range(len(found))])
+        ranks = zip(*(found[row] for row in range(len(found))), strict=True)
+        by_rank = [pieces.joined(rank) for rank in ranks] or [[Transcript("") for _ in clips]]
+        return [list(ranked) for ranked in zip(*by_rank, strict=True)]
 
     @property
     def _decoding_quantum(self) -> int:
@@ -322,7 +324,8 @@ class Seq2Seq(WritingRecognizer):
         languages: Sequence[str],
         seconds: Sequence[float],
         before: Sequence[Sequence[int]],
-    ) -> list[Transcript]:
+        size: int | None,
+    ) -> list[list[Transcript]]:
         """Transcripts of clips that are equally long once they are padded, as is what is before."""
         base, inputs = weights.own(self.model), self._inputs(features, length)
         languages = generation.identify_languages(base, inputs, self.prompts, languages)
@@ -339,12 +342,12 @@ class Seq2Seq(WritingRecognizer):
             ),
             first_time=self._first_time,
             most=[most_tokens(one) for one in seconds] if self._has_window else None,
+            n_best=size,
         )
+        spoken = [self.prompts.spoken(one) for one in languages]
         return [
-            generation.transcript(
-                row, self.tokenizer, self.prompts.spoken(language), self._first_time
-            )
-            for row, language in zip(rows, languages, strict=True)
+            [generation.transcript(one, self.tokenizer, language, self._first_time) for one in row]
+            for row, language in zip(rows, spoken, strict=True)
         ]
 
     def _inputs(self, features: Sequence[np.ndarray], length: int) -> dict[str, torch.Tensor]:

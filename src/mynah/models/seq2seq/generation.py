@@ -36,7 +36,8 @@ def generate(
     limits: Sequence[int | None],
     first_time: int | None,
     most: Sequence[int] | None = None,
-) -> list[Generated]:
+    n_best: int | None = None,
+) -> list[list[Generated]]:
     """What a model writes: the same for any batch of inputs of one length.
 
     Beams and suppressed tokens are the checkpoint's. Beyond them nothing is forced or sampled.
@@ -51,9 +52,10 @@ def generate(
             they come in pairs and never go back.
         most: Most tokens of each row's transcript, as its length allows. Beams are not bounded so:
             where they stop decides which of them is the best.
+        n_best: Hypotheses of each row, by as many beams; None: one, by the checkpoint's beams.
 
     Returns:
-        What follows the prompt of each row, times among its tokens.
+        What follows the prompt of each row, times among its tokens; the likeliest first.
     """
     import torch
     from transformers import GenerationMixin, LogitsProcessorList
@@ -63,7 +65,7 @@ def generate(
     if first_time is not None:
         rules.append(_time_rules(model, first_time, length))
     scores = GreedyScores()
-    is_greedy = beams_of(model) == 1
+    is_greedy = n_best is None and beams_of(model) == 1
     if is_greedy:
         rules.append(scores)
         limits = limits if most is None else [*limits, length + max(most)]
@@ -77,12 +79,34 @@ def generate(
         "stopping_criteria": stopping_criteria(),
         "pad_token_id": end if pad is None else pad,
     }
+    ends = _ends(model, end)
+    if n_best is not None:
+        return _several(model, {**options, "logits_processor": rules}, length, ends, n_best)
     found = GenerationMixin.generate(model, logits_processor=rules, **options)
     rows = found[:, length:].tolist()
-    ends = _ends(model, end)
     if is_greedy:
-        return scores.generated(_bounded(rows, most), ends)
-    return [Generated(until_end(row, ends), None) for row in rows]
+        return [[one] for one in scores.generated(_bounded(rows, most), ends)]
+    return [[Generated(until_end(row, ends), None)] for row in rows]
+
+
+def _several(
+    model: Any, options: dict[str, Any], length: int, ends: set[int], size: int
+) -> list[list[Generated]]:
+    """So many hypotheses of each row, with the log probability that a length penalty divided."""
+    from transformers import GenerationMixin
+
+    options |= {"num_beams": size, "num_return_sequences": size}
+    options |= {"return_dict_in_generate": True, "output_scores": True}
+    beams: Any = GenerationMixin.generate(model, **options)
+    penalty = model.generation_config.length_penalty
+    penalty = 1.0 if penalty is None else penalty
+    found = []
+    rows = beams.sequences[:, length:].tolist()
+    for row, score in zip(rows, beams.sequences_scores.cpu().double().tolist(), strict=True):
+        tokens = until_end(row, ends)
+        steps = min(len(tokens) + 1, len(row))  # a row that was cut has no end
+        found.append(Generated(tokens, score * steps**penalty))
+    return [found[first : first + size] for first in range(0, len(found), size)]
 
 
 def _bounded(rows: list[list[int]], most: Sequence[int] | None) -> list[list[int]]:

@@ -194,6 +194,20 @@ def _load_processor(part: PretrainedPart, kind: str) -> Any:
         ) from None
 
 
+def tuned_seq2seq(model: Any, config: ModelConfig, part: PretrainedPart) -> Any:
+    """The model with what of it is not to learn frozen, and LoRA where the settings ask for it."""
+    learns = tuning_of_recognizer(config)
+    freeze_seq2seq(model, learns)
+    if not learns.adapts:
+        return model
+    return adapters.add_lora(
+        model,
+        replace(config, lora_target_modules=seq2seq_lora_targets(model, config)),
+        base=part.lasting_name,
+        revision=hub.lasting_revision(part),
+    )
+
+
 def freeze_seq2seq(model: Any, learns: Tuning) -> None:
     """Choose what of a pretrained model is trained.
 

@@ -46,7 +46,7 @@ def written(monkeypatch):
 
     def listening(*inputs, **options):
         found = generate(*inputs, **options)
-        rows.extend(list(one.tokens) for one in found)
+        rows.extend(list(one.tokens) for (one,) in found)
         return found
 
     monkeypatch.setattr(seq2seq_generation, "generate", listening)

@@ -119,4 +119,6 @@ def family_named(config: Config) -> str:
 
 def words_unused(config: Config) -> bool:
     """Whether a language model of words is asked for that the family has no place for."""
-    return config.model.language_model != NONE and family_named(config) not in _WITH_A_BEAM
+    model, family = config.model, family_named(config)
+    rescores = family == "seq2seq" and config.evaluation.n_best and is_file(model.language_model)
+    return model.language_model != NONE and family not in _WITH_A_BEAM and not rescores
