@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from mynah.config.checks.augmentation import augmentation_notices
 from mynah.config.checks.best_model import steps_text
 from mynah.config.checks.mixture import mixture_notices
-from mynah.config.checks.models.names import family_named, words_unused
+from mynah.config.checks.models.names import family_named, what_joins, words_unused
 from mynah.config.checks.models.precision import precision_notices
 from mynah.config.checks.models.tuning import tuning_notices
 from mynah.config.naming import one_corpus
@@ -56,8 +56,9 @@ def _notices(config: Config, origins: Mapping[str, Origin]) -> Iterator[str]:
             yield f"{_several(sizes)} no effect: no transducer is built from scratch."
         if words_unused(config):
             yield (
-                f"model.language_model={model.language_model} has no effect: it joins CTC models "
-                f"and transducers alone in decoding, and this model is a {family_named(config)}."
+                f"model.language_model={model.language_model} has no effect: "
+                f"{what_joins(model.language_model)} alone in decoding, and this model is a "
+                f"{family_named(config)}."
             )
     yield from _idle_notices(config, asked)
     yield from precision_notices(config)

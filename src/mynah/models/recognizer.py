@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from mynah.config.naming.language_model import NONE, WORDS, is_file
+from mynah.config.naming.language_model import NONE, is_file
 from mynah.config.tuning import Tuning, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.family import Family, LossSum
@@ -102,13 +101,6 @@ class FrameRecognizer(PretrainedRecognizer):
         self.processor.save_pretrained(directory)
         if self._beam is not None:
             self._beam.save(directory)
-
-    def _join(self, config: ModelConfig, texts: Iterable[str]) -> None:
-        """Take the settings of decoding, and the n-grams of training transcripts if asked to."""
-        if config.language_model == WORDS:
-            cased = map(self._labeller.cased, texts)
-            self._words = WordDecoding.estimate(cased, self.tokenizer)
-        self.configure_decoding(config)
 
     def configure_decoding(self, config: ModelConfig) -> None:
         asked, hot = config.language_model, self._hot_words(config)

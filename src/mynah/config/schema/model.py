@@ -204,8 +204,8 @@ class ModelConfig:
     language_model: str = setting(
         "none",
         "What joins a CTC model or a transducer in decoding, by beam search; words: word n-grams "
-        "of the training transcripts; FILE.arpa: n-grams of mynah lm, KenLM or SRILM; FILE.txt: "
-        "those of a text; none: the likeliest label at each step.",
+        "of the training transcripts (CTC alone); FILE.arpa: n-grams of mynah lm, KenLM or SRILM; "
+        "FILE.txt: those of a text; none: the likeliest label at each step.",
         nature=Nature.DECODING,
     )
     language_model_weight: float = setting(

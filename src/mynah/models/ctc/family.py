@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mynah.config.naming.language_model import WORDS
 from mynah.config.tuning import FROZEN, LORA, Tuning, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.ctc import loading
@@ -21,6 +22,7 @@ from mynah.models.ctc.greedy import best_paths
 from mynah.models.ctc.head import too_many_labels
 from mynah.models.family import Example, LossSum
 from mynah.models.features.frontends import frontend_for, group_by_length
+from mynah.models.fusion.word_decoding import WordDecoding
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms
 from mynah.models.pretrained import hub, weights
@@ -94,7 +96,10 @@ class CTC(FrameRecognizer):
     ) -> CTC:
         texts = list(texts)
         family = cls._build_model(config, parts, texts, sample_rate)
-        family._join(config, texts)
+        if config.language_model == WORDS:
+            cased = map(family._labeller.cased, texts)
+            family._words = WordDecoding.estimate(cased, family.tokenizer)
+        family.configure_decoding(config)
         return family
 
     @classmethod

@@ -104,7 +104,7 @@ class Transducer(FrameRecognizer):
             family = cls(fresh.model, fresh.processor, pretrained=False)
         else:
             family = cls._from_pretrained(config, parts["pretrained"], texts, sample_rate)
-        family._join(config, texts)
+        family.configure_decoding(config)
         return family
 
     @classmethod
@@ -282,12 +282,14 @@ class Transducer(FrameRecognizer):
                 )
         self._language = config.language or ""
         self.check_languages({self._language})
-        if config.language_model == WORDS and self._words is None:
-            # What was trained before n-grams joined transducers has the setting all the same.
-            console.notice(
-                "model.language_model=words has no effect: this transducer was trained without a "
-                "language model of its corpus's words. model.language_model=FILE names one."
-            )
+        if config.language_model == WORDS:
+            # Where model.family says transducer, it was said with the settings.
+            if config.family == "auto":
+                console.notice(
+                    "model.language_model=words has no effect: the network that predicts a "
+                    "transducer's labels has learned the training transcripts. "
+                    "model.language_model=FILE names n-grams that join."
+                )
             config = dataclasses.replace(config, language_model=NONE)
         super().configure_decoding(config)
 

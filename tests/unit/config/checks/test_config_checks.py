@@ -242,17 +242,27 @@ def test_lora_on_something_pretrained_gets_no_notice():
 
 
 @pytest.mark.parametrize("layer", ["group", "command line"])
-def test_words_join_a_beam_alone_which_is_an_error_where_they_were_asked_for(layer):
-    config = config_with(model__decoder_model_name="a", model__language_model="words")
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"family": "transducer", "language_model": "words"}, "join CTC models alone"),
+        ({"decoder_model_name": "a", "language_model": "x.arpa"}, "joins CTC models and trans"),
+    ],
+)
+def test_words_join_a_beam_alone_which_is_an_error_where_they_were_asked_for(
+    layer, settings, said, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.arpa").touch()
+    config = config_with(**{f"model__{name}": value for name, value in settings.items()})
     origins = {"model.language_model": Origin(layer, "model.language_model=words")}
     if layer == "group":  # a default of a shipped model
         check(config, origins)
-        said = notices(config, origins)
-        assert ["joins CTC models and transducers alone" in text for text in said] == [True]
+        assert [said in text for text in notices(config, origins)] == [True]
         return
     with pytest.raises(ConfigErrors) as caught:
         check(config, origins)
-    assert "joins CTC models and transducers alone" in caught.value.errors[0].what
+    assert said in caught.value.errors[0].what
     assert caught.value.errors[0].instead == "model.language_model=none"
 
 

@@ -237,25 +237,35 @@ def build(kind, **options):
     return registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
 
 
+@pytest.fixture
+def domain(tmp_path):
+    """Text in a file that is gone once a checkpoint is loaded."""
+    (tmp_path / "domain.txt").write_text("\n".join(TEXTS))
+    return tmp_path / "domain.txt"
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_words_of_the_corpus_join_and_are_saved(kind, clips, tmp_path):
-    family = make_talkative(build(kind, language_model="words", beam_size=4), clips)
+def test_n_grams_of_a_file_join_and_are_saved(kind, clips, domain, tmp_path):
+    settings = tiny(language_model=str(domain), beam_size=4)
+    family = make_talkative(build(kind), clips)
+    greedy = transcribed(family, clips)
+    family.configure_decoding(settings)
     name = "TDT" if kind == "tdt" else "RNN-T"
     assert family.describe_decoding() == (
-        f"{name} beam search with word n-grams of the training transcripts (weight 0.7, beam 4)"
+        f"{name} beam search with word n-grams of domain.txt (weight 0.7, beam 4)"
     )
     texts = transcribed(family, clips)
+    assert texts != greedy
     assert texts == [transcribed(family, [clip])[0] for clip in clips]
-    family.save(tmp_path)
-    loaded = registry.load_family(tmp_path)
+    assert family.transcribe([Clip(clips[0])])[0].log_probability is None
+    family.save(tmp_path / "model")
+    domain.unlink()
+    loaded = registry.load_family(tmp_path / "model")
     assert loaded.describe_decoding() == family.describe_decoding()
+    loaded.configure_decoding(settings)
     assert transcribed(loaded, clips) == texts
     loaded.configure_decoding(tiny())
-    greedy = transcribed(loaded, clips)
-    assert greedy != texts and "greedy" in loaded.describe_decoding()
-    loaded.configure_decoding(tiny(language_model="words", language_model_weight=0.0, beam_size=1))
-    (one,) = loaded.transcribe([Clip(clips[0])])
-    assert one.log_probability is None
+    assert transcribed(loaded, clips) == greedy and "greedy" in loaded.describe_decoding()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -284,11 +294,13 @@ def test_words_of_a_tdt_have_times_by_the_beam_too(clips, tmp_path):
     assert found.words[0].start_seconds == plain.words[0].start_seconds
 
 
-def test_a_transducer_of_before_says_that_it_has_no_words_and_is_greedy(tmp_path, monkeypatch):
+def test_words_of_the_training_stay_with_ctc(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(console, "notice", said.append)
-    build("rnnt").save(tmp_path)
+    build("rnnt", language_model="words").save(tmp_path)  # as model=small has it
     loaded = registry.load_family(tmp_path)
+    loaded.configure_decoding(tiny(family="transducer", language_model="words"))
+    assert said == [] and "greedy" in loaded.describe_decoding()
     loaded.configure_decoding(tiny(language_model="words"))
     assert "has no effect" in said[0] and "greedy" in loaded.describe_decoding()
 

@@ -9,6 +9,7 @@ from tiny_models import TEXTS, doubled, examples, gradients, make_talkative, tin
 from transcripts import transcribed
 from transformers import AutoModelForRNNT, AutoModelForTDT, AutoProcessor
 
+from mynah import console
 from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.pretrained import weight_files
@@ -173,8 +174,16 @@ def test_a_family_that_the_name_does_not_lead_to_is_refused(checkpoints):
         build(checkpoints("parakeet_tdt"), family="ctc")
 
 
-def test_words_of_the_corpus_join_and_the_untuned_base_stays_greedy(checkpoints):
-    family = build(checkpoints("parakeet_rnnt"), language_model="words")
-    assert "with word n-grams of the training transcripts" in family.describe_decoding()
+def test_words_of_the_corpus_have_no_effect_and_that_is_said(checkpoints, monkeypatch):
+    said = []
+    monkeypatch.setattr(console, "notice", said.append)
+    build(checkpoints("parakeet_rnnt"), language_model="words")
+    assert len(said) == 1 and "no effect" in said[0]
+
+
+def test_words_of_a_file_join_and_the_untuned_base_stays_greedy(checkpoints, tmp_path):
+    (tmp_path / "domain.txt").write_text("\n".join(TEXTS))
+    family = build(checkpoints("parakeet_rnnt"), language_model=str(tmp_path / "domain.txt"))
+    assert "with word n-grams of domain.txt" in family.describe_decoding()
     assert "greedy" in family.untuned().describe_decoding()
     assert "with word n-grams" in family.describe_decoding()

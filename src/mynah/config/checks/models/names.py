@@ -80,8 +80,8 @@ def check_language_model(checker: Checker) -> None:
     if asked and words_unused(checker.config):
         checker.wrong(
             "model.language_model",
-            "A language model of words joins CTC models and transducers alone in decoding, and "
-            f"this model is a {family_named(checker.config)}.",
+            f"{what_joins(model.language_model)} alone in decoding, and this model is a "
+            f"{family_named(checker.config)}.",
             "model.language_model=none",
         )
 
@@ -117,8 +117,17 @@ def family_named(config: Config) -> str:
     return "speech_llm" if model.family == "auto" and model.decoder_model_name else model.family
 
 
+def what_joins(language_model: str) -> str:
+    """What a language model is and joins: a transducer has learned its training's words itself."""
+    if language_model == WORDS:
+        return "N-grams of the training transcripts join CTC models"
+    return "A language model of words joins CTC models and transducers"
+
+
 def words_unused(config: Config) -> bool:
     """Whether a language model of words is asked for that the family has no place for."""
     model, family = config.model, family_named(config)
+    if model.language_model == WORDS:
+        return family not in ("auto", "ctc")
     rescores = family == "seq2seq" and config.evaluation.n_best and is_file(model.language_model)
     return model.language_model != NONE and family not in _WITH_A_BEAM and not rescores
