@@ -87,7 +87,7 @@ _AWARE: dict[type[nn.Module], type[nn.Module]] = {
 
 def _set_lengths(module: nn.Module, lengths: torch.Tensor | None) -> None:
     for part in module.modules():
-        if type(part) in _AWARE.values():
+        if isinstance(part, tuple(_AWARE.values())):  # fully_shard makes classes of its own of them
             part.lengths = lengths  # type: ignore[assignment]
 
 

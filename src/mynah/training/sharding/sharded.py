@@ -6,6 +6,7 @@ https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html; Zhao et 
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -71,8 +72,11 @@ class Sharded(Replicated):
         device = next(self._model.parameters()).device
         mesh = init_device_mesh(device.type, (distributed.world_size(),))
         self._modules = [*blocks(self._model), self._model]
+        # Families compute their losses of what a model gives without writing into it.
+        warnings.filterwarnings("ignore", message=r"FSDP2-wrapped module .* returned a view tensor")
+        numbers = {one for one in self._model.parameters() if one.dim() == 0}  # and frozen
         for module in self._modules:
-            fully_shard(module, mesh=mesh)
+            fully_shard(module, mesh=mesh, ignored_params=numbers)
         self._modules[-1].set_reduce_scatter_unused_params(self._may_leave_out)
 
     def _drop_layers(self, dropped: bool) -> None:
@@ -164,7 +168,7 @@ def check(model: nn.Module) -> None:
     """See that a model can be sharded.
 
     Raises:
-        UserError: It holds weights in four bits, or one that is a single number.
+        UserError: It holds weights in four bits, or trains one that is a single number.
     """
     if quantization.holds_four_bits(model):
         raise UserError(
@@ -173,7 +177,7 @@ def check(model: nn.Module) -> None:
             fix="leave training.fsdp out; each process then holds all weights",
         )
     for name, parameter in model.named_parameters():
-        if parameter.dim() == 0:
+        if parameter.dim() == 0 and parameter.requires_grad:
             raise UserError(
                 f"A weight of this model is a single number ({name}), and torch's fully_shard "
                 "takes none.",
