@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from workspaces import SMALL, clone, environment, run_directories, words
+from workspaces import SMALL, clone, environment, run, run_directories, words
 
 from mynah.checkpoints.commit import find_damage
 
@@ -111,3 +111,32 @@ def test_two_launched_processes_are_one_run(tmp_path, launcher):
     assert done.stdout.count("Report:") == 1
     results = json.loads((directory / "evaluation" / "results.json").read_text())["evaluations"]
     assert {found["utterances"] for found in results.values()} == {4}
+
+
+@pytest.mark.long
+def test_two_processes_with_sharded_weights_are_one_run_that_one_process_resumes(tmp_path):
+    folder = clone(tmp_path / "clone")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    command += [f"--master-port={free_port()}", "--master-addr=127.0.0.1"]
+    measured = SMALL.replace("eval_steps=2", "eval_steps=1 training.save_steps=1")
+    suffix = f"{measured} training.fsdp=true"
+    done = subprocess.run(
+        [*command, *words(COMMAND, suffix)[1:]],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (directory,) = run_directories(folder)
+    assert done.stdout.count("Report:") == 1 and "Traceback" not in done.stderr
+    results = json.loads((directory / "evaluation" / "results.json").read_text())["evaluations"]
+    assert {found["utterances"] for found in results.values()} == {4}
+    assert find_damage(directory / "model" / "checkpoint-2") is None
+    first = directory / "model" / "checkpoint-1"
+    alone = run(folder, COMMAND, f"{suffix} resume_from_checkpoint={first}")
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    assert "training.fsdp has no effect: one process" in alone.stdout
+    assert "This training ran on 2 process(es) and resumes with 1" in alone.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -97,8 +98,11 @@ def train_on(folder: Path, name: str, place: str, resume: str, request: str) -> 
     """What each rank does: train in ``place``, with sharded weights, from a checkpoint or not."""
     torch.set_num_threads(1)
     asked = json.loads(request)
-    killed = asked.pop("killed_at", None)
-    family = trainings.build(name, folder, getattr(torch, asked.pop("dtype", "float32")))
+    killed, broken = asked.pop("killed_at", None), asked.pop("broken_at", None)
+    dtype = getattr(torch, asked.pop("dtype", "float32"))
+    family = trainings.build(name, folder, dtype, frozen_norms=asked.pop("frozen_norms", False))
+    if broken is not None and distributed.rank() == 1:
+        break_gradient(family, broken)
 
     def evaluate(step):
         if step == killed and distributed.rank() == 0:
@@ -109,6 +113,32 @@ def train_on(folder: Path, name: str, place: str, resume: str, request: str) -> 
         family, folder / place, resume=Path(resume) if resume else None, evaluate=evaluate,
         **{"eval_strategy": "steps", "eval_steps": 10, **asked},
     )  # fmt: skip
+
+
+class NotFinite(torch.autograd.Function):
+    """What it is given, with a gradient that is no number."""
+
+    @staticmethod
+    def forward(context, value):
+        return value.clone()
+
+    @staticmethod
+    def backward(context, gradient):
+        return gradient * float("nan")
+
+
+def break_gradient(family, step):
+    """Let the loss of a step, counted from 1, have no gradient that is a number."""
+    of_family, steps = family.loss, []
+
+    def loss(model, batch):
+        steps.append(1)
+        found = of_family(model, batch)
+        if len(steps) != step:
+            return found
+        return dataclasses.replace(found, total=NotFinite.apply(found.total))
+
+    family.loss = loss
 
 
 def on_two_ranks(folder: Path, task: str, *arguments: str, fails: bool = False) -> None:
@@ -220,7 +250,7 @@ def test_killed_and_resumed_sharded_training_ends_bit_for_bit(tmp_path, name, as
 def test_another_number_of_processes_resumes_a_sharded_training(tmp_path, first):
     name = "ctc, FastConformer from scratch"
     request = {"fsdp": True, "optim": "adamw_torch", "learning_rate": 1e-3, "dtype": "float64"}
-    request |= {"ema_decay": 0.9, "max_steps": 20, "save_steps": 10}
+    request |= {"ema_decay": 0.9, "max_steps": 20, "save_steps": 10, "frozen_norms": True}
 
     def run(ranks, place, resume=""):
         if ranks == 2:
@@ -236,3 +266,23 @@ def test_another_number_of_processes_resumes_a_sharded_training(tmp_path, first)
     for key, value in expected.items():
         if "rng_state" not in key:
             assert_close(found[key], value, 1e-6, key)
+
+
+@pytest.mark.long
+def test_a_step_that_one_process_spoils_is_left_out_by_all(tmp_path):
+    name = "ctc, FastConformer from scratch"
+    request = {"optim": "adamw_torch", "learning_rate": 1e-3, "max_steps": 6, "broken_at": 3}
+    for fsdp in (False, True):
+        asked = json.dumps({**request, "fsdp": fsdp, "dtype": "float64"})
+        on_two_ranks(tmp_path, "train_on", name, f"fsdp-{fsdp}", "", asked)
+    full, sharded = (tmp_path / f"fsdp-{fsdp}" / "checkpoint-6" for fsdp in (False, True))
+    guards = [
+        json.loads((one / "mynah.json").read_text())["training"]["guard"] for one in (full, sharded)
+    ]
+    assert guards[0] == pytest.approx(guards[1], rel=1e-6)
+    expected, found = saved(full, state=True), saved(sharded, state=True)
+    steps = [value for key, value in expected.items() if "optimizer" in key and value.dim() == 0]
+    assert steps and all(value == 5 for value in steps)  # of six one is left out
+    for key, value in expected.items():
+        if "rng_state" not in key:
+            assert_close(found[key], value, 1e-9, key)

@@ -15,13 +15,17 @@ def blocks(model: nn.Module) -> Iterator[nn.Module]:
     """
     for child in model.children():
         if isinstance(child, nn.ModuleList) and not isinstance(child, ParametrizationList):
-            for layer in child:
-                if isinstance(layer, nn.ModuleList | nn.ModuleDict):
-                    yield from blocks(layer)
-                elif any(True for _ in layer.parameters()):
-                    yield layer
+            yield from _layers(child)
         else:
             yield from blocks(child)
+
+
+def _layers(stack: nn.Module) -> Iterator[nn.Module]:
+    for layer in stack.children():
+        if isinstance(layer, nn.ModuleList | nn.ModuleDict):
+            yield from _layers(layer)
+        elif any(True for _ in layer.parameters()):
+            yield layer
 
 
 def largest_held_bytes(model: nn.Module, ranks: int) -> int:

@@ -337,3 +337,22 @@ def test_more_data_workers_than_a_machine_can_start_are_refused(monkeypatch, cor
 def test_as_many_data_workers_as_there_is_use_for_pass(monkeypatch, cores, workers):
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     check(config_with(training__dataloader_num_workers=workers))
+
+
+def test_sharding_needs_a_torch_that_knows_weights_left_out(monkeypatch):
+    monkeypatch.setattr("mynah.config.checks.sharding.metadata.version", lambda name: "2.12.1+cpu")
+    problem = problems(training__fsdp=True)
+    assert "torch 2.13 or newer, and this is 2.12.1+cpu" in problem.errors[0].what
+    monkeypatch.setattr("mynah.config.checks.sharding.metadata.version", lambda name: "3.0.0")
+    check(config_with(training__fsdp=True))
+
+
+def test_a_model_that_is_measured_may_have_been_sharded():
+    check(config_with(training__fsdp=True, training__fp16=True, eval_checkpoint="a"))
+
+
+def test_weights_in_four_bits_cannot_be_sharded():
+    adapted = {"model__pretrained": "openai/whisper-tiny", "model__use_lora": True}
+    problem = problems(training__fsdp=True, model__quantization="4bit", **adapted)
+    assert "packed, and cannot be sharded" in problem.errors[0].what
+    assert "training.fsdp=false" in (problem.errors[0].fix or "")

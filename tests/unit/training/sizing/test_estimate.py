@@ -173,3 +173,14 @@ def test_several_processes_hold_the_gradients_twice():
     model = torch.nn.Linear(10, 10, bias=False)
     alone, together = (memory.training_bytes(model, "adamw_torch", size) for size in (1, 2))
     assert together - alone == 400
+
+
+def test_sharded_each_process_holds_its_part_of_the_state_and_little_of_the_weights():
+    model = torch.nn.Sequential(
+        torch.nn.ModuleList(torch.nn.Linear(10, 10, bias=False) for _ in range(8))
+    )
+    alone = memory.training_bytes(model, "adamw_torch", 1)
+    assert memory.training_bytes(model, "adamw_torch", 4, sharded=True) == alone // 4
+    # A quarter of eight layers, and two of them in full, weights and gradients.
+    assert memory.bytes_of_others(model, 4) == 2 * 8 * 400 - (2 * 8 * 400 // 4 + 2 * 800)
+    assert memory.bytes_of_others(torch.nn.Linear(10, 10), 4) == 0
