@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
@@ -85,6 +86,113 @@ def write_manifest(path: Path, ids: Sequence[str], texts: Sequence[str], **colum
         lines.append(json.dumps(written | {"text": text}))
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def tar_of(path: Path, members: Sequence[tuple[str, bytes]]) -> Path:
+    """A tar of files with these names, in this order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+def write_lines(path: Path, lines: Sequence[dict]) -> Path:
+    """JSON Lines, gzipped where the name says so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def write_nemo_tars(
+    folder: Path, shards: Sequence[Sequence[str]], *, sharded: bool = False, all_in_one: bool = True
+) -> list[dict]:
+    """As NeMo's convert_to_tarred_audio_dataset.py lays a dataset out, and the manifest it is of.
+
+    The third transcript of a shard is said in the recording of the second, after it: one member
+    and two lines, the second with ``-sub1``, each with ``offset`` and ``duration``.
+
+    Args:
+        folder: Where to.
+        shards: The transcripts of each tar.
+        sharded: Whether each tar has a manifest.
+        all_in_one: Whether there is one of all tars.
+
+    Returns:
+        The lines of a manifest of the recordings, which are written to ``folder.parent / "wavs"``,
+        in the order of the tars.
+    """
+    wavs = folder.parent / "wavs"
+    wavs.mkdir(parents=True, exist_ok=True)
+    plain, tarred = [], []
+    for number, texts in enumerate(shards):
+        members, lines = [], []
+        for row, text in enumerate(texts):
+            about = {
+                "text": text,
+                "duration": 0.1 * len(text),
+                "speaker": f"s{row % 3}",
+                "lang": "de",
+            }
+            about["id"] = f"{number}-{row:03d}"
+            name = f"{number}_{row:03d}.wav"
+            to_write = squashed = f"_data_{name}"
+            sound = text
+            if row == 1 and len(texts) > 2:
+                sound = text + texts[2]
+                about["offset"] = 0.0
+            if row == 2:
+                name = f"{number}_001.wav"
+                to_write = f"_data_{number}_001-sub1.wav"
+                about["offset"] = 0.1 * len(texts[1])
+            else:
+                members.append((squashed, encoded(sound, "WAV")))
+                (wavs / name).write_bytes(members[-1][1])
+            plain.append({"audio_filepath": str(wavs / name), **about})
+            lines.append({"audio_filepath": to_write, **about, "shard_id": number})
+        tar_of(folder / f"audio_{number}.tar", members)
+        if sharded:
+            write_lines(folder / "sharded_manifests" / f"manifest_{number}.json", lines)
+        tarred += lines
+    if all_in_one:
+        write_lines(folder / "tarred_audio_manifest.json", tarred)
+    (folder / "metadata.yaml").write_text("num_samples_per_shard: 4\n")
+    return plain
+
+
+def shar_cut(name: str, text: str, **changed: object) -> tuple[dict, dict]:
+    """A cut and its recording as Lhotse's SharWriter writes them."""
+    seconds = len(text) / 10
+    recording = {
+        "id": name, "sources": [{"type": "shar", "channels": [0], "source": ""}],
+        "sampling_rate": RATE, "num_samples": round(seconds * RATE), "duration": seconds,
+        "channel_ids": [0],
+    }  # fmt: skip
+    said = {
+        "id": name, "recording_id": name, "start": 0.0, "duration": seconds, "channel": 0,
+        "text": text, "language": "de", "speaker": f"of {name}",
+    }  # fmt: skip
+    cut = {
+        "id": name, "start": 0, "duration": seconds, "channel": 0, "supervisions": [said],
+        "recording": recording, "type": "MonoCut",
+    }  # fmt: skip
+    return cut | changed, recording
+
+
+def write_shar(folder: Path, number: int, ids: Sequence[str], texts: Sequence[str]) -> None:
+    """A shard as Lhotse's SharWriter lays it out, with a field beside the recordings."""
+    cuts, members = [], []
+    for one, text in zip(ids, texts, strict=True):
+        cut, recording = shar_cut(one, text)
+        cuts.append(cut)
+        members += [(f"{one}.flac", encoded(text)), (f"{one}.json", json.dumps(recording).encode())]
+    write_lines(folder / f"cuts.{number:06d}.jsonl.gz", cuts)
+    tar_of(folder / f"recording.{number:06d}.tar", members)
+    features = [(f"{one}{end}", b"") for one in ids for end in (".llc", ".json")]
+    tar_of(folder / f"features.{number:06d}.tar", features)
 
 
 def write_corpus(root: Path, sizes: Sequence[int], split: str = "train") -> list[str]:

@@ -15,7 +15,15 @@ from itertools import islice
 import pytest
 from buckets import bucket
 from forked_commands import environment
-from shard_files import transcripts, write_arrow, write_manifest, write_parquet, write_tar
+from shard_files import (
+    transcripts,
+    write_arrow,
+    write_manifest,
+    write_nemo_tars,
+    write_parquet,
+    write_shar,
+    write_tar,
+)
 
 from mynah.config.schema import DataConfig
 from mynah.data.streams.stream import open_stream
@@ -40,11 +48,21 @@ def stored(monkeypatch, tmp_path):
         yield found
 
 
+LAYOUTS = [*WRITERS, "nemo", "nemo sharded", "shar"]
+
+
 def shards(folder, ending, number=5, rows=12):
+    if ending.startswith("nemo"):
+        texts = [transcripts(rows, seed=shard) for shard in range(number)]
+        write_nemo_tars(folder, texts, sharded=ending == "nemo sharded")
+        return folder
     for shard in range(number):
         texts = transcripts(rows, seed=shard)
         ids = [f"{shard}-{row:03d}" for row in range(rows)]
-        WRITERS[ending](folder / f"train-{shard:05d}.{ending}", ids, texts)
+        if ending == "shar":
+            write_shar(folder, shard, ids, texts)
+        else:
+            WRITERS[ending](folder / f"train-{shard:05d}.{ending}", ids, texts)
     return folder
 
 
@@ -58,7 +76,7 @@ def rows_of(opened, shard, start=0):
     return [(row.id, row.text, row.audio) for row in opened.reader.rows(shard, start)]
 
 
-@pytest.mark.parametrize("ending", WRITERS)
+@pytest.mark.parametrize("ending", LAYOUTS)
 def test_after_fifty_faults_no_row_is_lost_or_doubled(tmp_path, stored, monkeypatch, ending):
     monkeypatch.setattr(ranges, "BLOCK", 2048)  # many requests
     disk = shards(tmp_path / "corpus", ending)
@@ -75,14 +93,17 @@ def test_after_fifty_faults_no_row_is_lost_or_doubled(tmp_path, stored, monkeypa
         assert rows_of(opened, shard, 7) == rows_of(expected, shard, 7)  # of the middle on
     assert opened.reader.shards == expected.reader.shards
     assert opened.fingerprint == expected.fingerprint
-    if ending == "tar":
+    if ending in ("tar", "nemo", "shar"):
         assert sum(stored.proxy.met.values()) >= 50, stored.proxy.met
     assert len(stored.proxy.met) == 7, stored.proxy.met
 
 
-def test_windows_continue_in_the_middle_of_a_shard_as_from_a_disk(tmp_path, stored, monkeypatch):
+@pytest.mark.parametrize("ending", ["tar", "nemo", "shar"])
+def test_windows_continue_in_the_middle_of_a_shard_as_from_a_disk(
+    tmp_path, stored, monkeypatch, ending
+):
     monkeypatch.setattr(ranges, "BLOCK", 4096)
-    disk = shards(tmp_path / "corpus", "tar")
+    disk = shards(tmp_path / "corpus", ending)
     stored.upload(disk, "corpus")
     stored.proxy.fault = lambda request: (
         FAULTS[request.number % 7] if request.number % 3 == 1 else None
@@ -151,14 +172,22 @@ def model_of(folder):
     return weights.read_bytes()
 
 
-def corpus(folder):
-    shards(folder, "tar")
-    write_tar(folder / "dev-00000.tar", [f"dev{row}" for row in range(4)], transcripts(4, seed=9))
+def corpus(folder, ending="tar"):
+    if ending == "tar":
+        shards(folder, "tar")
+        ids = [f"dev{row}" for row in range(4)]
+        write_tar(folder / "dev-00000.tar", ids, transcripts(4, seed=9))
+    else:
+        shards(folder / "train", ending)
+        shards(folder / "dev", ending, number=1, rows=4)
     return folder
 
 
-def test_a_training_streamed_from_a_bucket_killed_and_resumed_is_that_from_a_disk(tmp_path, stored):
-    disk = corpus(tmp_path / "corpus")
+@pytest.mark.parametrize("ending", ["tar", "nemo", "shar"])
+def test_a_training_streamed_from_a_bucket_killed_and_resumed_is_that_from_a_disk(
+    tmp_path, stored, ending
+):
+    disk = corpus(tmp_path / "corpus", ending)
     stored.upload(disk, "corpus")
     done = train(tmp_path / "disk", stored, *STREAMED, f"data.dataset_name={disk}")
     assert done.returncode == 0, done.stderr

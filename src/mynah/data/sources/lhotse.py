@@ -5,7 +5,8 @@
     python src/train_hydra.py data.path=manifests/
 
 Sources of the type ``file`` are read. A command is never run, and nothing is fetched from an
-address. What only Lhotse can compute (mixed cuts, speed, volume) is refused.
+address. What only Lhotse can compute (mixed cuts, speed, volume) is refused. Lhotse's Shar
+(``cuts.000000.jsonl.gz`` with ``recording.000000.tar``) is streamed (:mod:`mynah.data.streams`).
 """
 
 from __future__ import annotations
@@ -41,12 +42,18 @@ class LhotseSource(SplitFilesSource):
 
     @classmethod
     def recognizes(cls, root: Path) -> bool:
-        return bool(lhotse_manifests(root))
+        return bool(lhotse_manifests(root) or _shar_tars(root))
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> LhotseSource:
         root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
         root = root.resolve()
+        if tars := _shar_tars(root):
+            raise UserError(
+                "This is Lhotse's Shar, whose recordings are read in the order of their tars.",
+                where=str(tars[0]),
+                fix="stream it: data.streaming=true",
+            )
         splits = lhotse_manifests(root)
         if not splits:
             raise UserError(
@@ -65,12 +72,14 @@ class LhotseSource(SplitFilesSource):
         pieces = _cuts(paths[0]) if len(paths) == 1 else _supervised(*paths)
         rows: list[Row] = []
         for piece in pieces:
-            rows += _rows(piece, finder, split, self._config.sample_rate)
+            transforms = piece.recording.get("transforms")
+            _check_transforms(transforms, self._config.sample_rate, piece.where)
+            rows += rows_of_piece(piece, _files(piece.recording, finder, piece.where), split)
         return rows
 
 
 @dataclass(frozen=True)
-class _Piece:
+class Piece:
     """A piece of a recording, or all of it, with what is said in it.
 
     Attributes:
@@ -90,6 +99,15 @@ class _Piece:
     channels: list[int]
     supervisions: list[dict[str, Any]]
     where: str
+
+
+def _shar_tars(root: Path) -> list[Path]:
+    """Tars of recordings in or one folder below a folder, beside the cuts that they belong to."""
+    if not root.is_dir():
+        return []
+    tars = [*root.glob("recording*.tar"), *root.glob("*/recording*.tar")]
+    cuts = {tar.parent for tar in tars if any(tar.parent.glob("cuts*.jsonl*"))}
+    return sorted(tar for tar in tars if tar.parent in cuts)
 
 
 def lhotse_manifests(root: Path) -> dict[str, list[Path]]:
@@ -114,36 +132,47 @@ def lhotse_manifests(root: Path) -> dict[str, list[Path]]:
     return splits
 
 
-def _cuts(path: Path) -> Iterator[_Piece]:
+def _cuts(path: Path) -> Iterator[Piece]:
     for number, cut in read_json_lines(path):
-        where = line_place(path, number)
-        kind = cut.get("type", "MonoCut")
-        if kind not in ("MonoCut", "MultiCut"):
-            raise UserError(
-                f"A cut of the type {str(kind)[:40]!r} is put together by Lhotse and lies in no "
-                "file.",
-                where=where,
-                fix=_SAVE,
-            )
-        recording = cut.get("recording")
-        if not isinstance(recording, dict):
-            raise UserError(
-                "The cut has no recording: it was made from features alone.",
-                where=where,
-                fix="Add the recordings: lhotse cut simple --recordings …",
-            )
-        yield _Piece(
-            id=values.text(cut.get("id"), "id", where),
-            recording=recording,
-            start_seconds=_clipped(cut.get("start", 0.0), "start", where),
-            duration_seconds=values.seconds(cut.get("duration"), "duration", where),
-            channels=_channels(cut.get("channel", 0), where),
-            supervisions=_objects(cut.get("supervisions") or [], "supervisions", where),
+        yield piece_of_cut(cut, line_place(path, number))
+
+
+def piece_of_cut(cut: dict[str, Any], where: str) -> Piece:
+    """A line of a manifest of cuts.
+
+    Args:
+        cut: What the line holds.
+        where: File and line, for errors.
+
+    Raises:
+        UserError: It is not a cut, or one that only Lhotse can put together.
+    """
+    kind = cut.get("type", "MonoCut")
+    if kind not in ("MonoCut", "MultiCut"):
+        raise UserError(
+            f"A cut of the type {str(kind)[:40]!r} is put together by Lhotse and lies in no file.",
             where=where,
+            fix=_SAVE,
         )
+    recording = cut.get("recording")
+    if not isinstance(recording, dict):
+        raise UserError(
+            "The cut has no recording: it was made from features alone.",
+            where=where,
+            fix="Add the recordings: lhotse cut simple --recordings …",
+        )
+    return Piece(
+        id=values.text(cut.get("id"), "id", where),
+        recording=recording,
+        start_seconds=_clipped(cut.get("start", 0.0), "start", where),
+        duration_seconds=values.seconds(cut.get("duration"), "duration", where),
+        channels=_channels(cut.get("channel", 0), where),
+        supervisions=_objects(cut.get("supervisions") or [], "supervisions", where),
+        where=where,
+    )
 
 
-def _supervised(recordings: Path, supervisions: Path) -> Iterator[_Piece]:
+def _supervised(recordings: Path, supervisions: Path) -> Iterator[Piece]:
     said: dict[str, list[dict[str, Any]]] = {}
     lines: dict[str, str] = {}
     for number, supervision in read_json_lines(supervisions):
@@ -159,7 +188,7 @@ def _supervised(recordings: Path, supervisions: Path) -> Iterator[_Piece]:
             for source in _objects(recording.get("sources") or [], "sources", where)
             for channel in _channels(source.get("channels") or [], where)
         ]
-        yield _Piece(
+        yield Piece(
             id=name,
             recording=recording,
             start_seconds=0.0,
@@ -172,16 +201,25 @@ def _supervised(recordings: Path, supervisions: Path) -> Iterator[_Piece]:
         raise UserError(f"There is no recording {name!r} in {recordings.name}.", where=lines[name])
 
 
-def _rows(piece: _Piece, finder: AudioPaths, source: str, sample_rate: int) -> list[Row]:
+Files = list[tuple[str, list[int]]]  # path, and which channel of the recording each of its is
+
+
+def rows_of_piece(piece: Piece, files: Files, source: str) -> list[Row]:
     """A row for each supervision and each of its channels; for none, the piece without words.
 
     What is said beyond the piece by more than :data:`_OUTSIDE_SECONDS` has words that are not in
     it: such a row has a fault.
+
+    Args:
+        piece: The cut.
+        files: Of its recording.
+        source: Where it comes from, for people.
+
+    Raises:
+        UserError: A value is not what it is for, or the words cannot be shared out to channels.
     """
     where = piece.where
     total = values.seconds(piece.recording.get("duration"), "duration of the recording", where)
-    _check_transforms(piece.recording.get("transforms"), sample_rate, where)
-    files = _files(piece.recording, finder, where)
     rows = []
     for said in piece.supervisions or [{}]:
         begun = _time(said.get("start", 0.0), "start of a supervision", where)
@@ -232,11 +270,18 @@ def _custom(said: dict[str, Any]) -> dict[str, Any]:
     return held if isinstance(held, dict) else {}
 
 
-_Files = list[tuple[str, list[int]]]  # path, and which channel of the recording each of its is
+def held_channels(recording: dict[str, Any], where: str) -> list[int]:
+    """The channels of a recording that is held in one file.
+
+    Raises:
+        UserError: One is not a channel.
+    """
+    sources = _objects(recording.get("sources") or [], "sources", where)
+    return [one for held in sources for one in _channels(held.get("channels") or [0], where)] or [0]
 
 
-def _files(recording: dict[str, Any], finder: AudioPaths, where: str) -> _Files:
-    files: _Files = []
+def _files(recording: dict[str, Any], finder: AudioPaths, where: str) -> Files:
+    files: Files = []
     for source in _objects(recording.get("sources") or [], "sources", where):
         kind = source.get("type")
         name = values.text(source.get("source"), "source", where)
@@ -261,7 +306,7 @@ def _files(recording: dict[str, Any], finder: AudioPaths, where: str) -> _Files:
 
 
 def _channels_of(
-    channels: list[int], files: _Files, where: str
+    channels: list[int], files: Files, where: str
 ) -> list[tuple[int | None, str, int | None]]:
     """(channel, file, channel in the file) of what a supervision is on. One that is on all
     channels of one file is read as their mean, or as ``data.channels`` says."""

@@ -7,7 +7,7 @@
 ``data.path`` is a manifest, a folder of them, several with commas, or a pattern as NeMo writes
 it: ``manifest__OP_0..7_CL_.json``, ``manifest_{0..7}.json``, ``manifests/*.json``. Recordings in
 tar files (``tarred_audio_manifest.json`` with ``shard_id`` beside ``audio_0.tar``) are read where
-they lie in the tar file.
+they lie in the tar file; ``data.streaming=true`` reads the tars as they come.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from mynah.errors import UserError
 _RANGE = re.compile(r"(?:_OP_|\{)(?P<first>\d+)\.\.(?P<last>\d+)(?:_CL_|\})")
 _SUBSEGMENT = re.compile(r"-sub\d+$")
 _MOST_FILES = 100_000
+_SHARDED = "sharded_manifests"  # a folder beside the tars, with a manifest for each
+_SHOWN = 5  # names in a message
 _SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
 _PATTERN = re.compile(r"[*,{]|_OP_")
 
@@ -45,10 +47,11 @@ class NemoSource(SplitFilesSource):
     def recognizes(cls, root: Path) -> bool:
         if root.is_file():
             return is_manifest(root)
-        # A folder with a listing of its own is read by that.
-        if not root.is_dir() or any(root.glob("metadata.*")):
+        # A folder with a listing of its own is read by that; metadata.yaml is NeMo's of tars.
+        listings = (path for path in root.glob("metadata.*") if path.suffix != ".yaml")
+        if not root.is_dir() or any(listings):
             return False
-        return any(is_manifest(path) for path in root.iterdir())
+        return bool(_manifests_in(root) or _folders_of_tars(root))
 
     @classmethod
     def means(cls, config: DataConfig) -> bool:
@@ -59,6 +62,14 @@ class NemoSource(SplitFilesSource):
     def open(cls, config: DataConfig, place: Place) -> NemoSource:
         given = config.path or config.dataset_name
         paths = nemo_manifests(given, place.working_directory)
+        root = place.working_directory / Path(given).expanduser()
+        if not paths and (folders := _folders_of_tars(root)):
+            raise UserError(
+                f"There are tarred corpora in {len(folders)} folder(s): "
+                f"{', '.join(folder.name for folder in folders[:_SHOWN])}.",
+                where=given,
+                fix=f"stream them: data.streaming=true; or read one: data.path={folders[0]}",
+            )
         if not paths:
             raise UserError(
                 "There is no manifest here: a JSON file with audio_filepath, duration and text "
@@ -160,7 +171,7 @@ def nemo_manifests(given: str, working_directory: Path) -> list[Path]:
         for name in _expanded(one.strip()):
             path = working_directory / Path(name).expanduser()
             if path.is_dir():
-                found += sorted(file for file in path.iterdir() if is_manifest(file))
+                found += _manifests_in(path)
             elif "*" in name:
                 anchor = Path(path.anchor)
                 pattern = str(path.relative_to(anchor))
@@ -168,6 +179,21 @@ def nemo_manifests(given: str, working_directory: Path) -> list[Path]:
             elif path.is_file() or len(found) < _MOST_FILES:
                 found.append(path)
     return found
+
+
+def _manifests_in(folder: Path) -> list[Path]:
+    """The manifests of a folder; of tars that have one each, those."""
+    found = sorted(file for file in folder.iterdir() if is_manifest(file))
+    sharded = folder / _SHARDED
+    return found if found or not sharded.is_dir() else _manifests_in(sharded)
+
+
+def _folders_of_tars(root: Path) -> list[Path]:
+    """The folders in a folder that hold tars with their manifests."""
+    if not root.is_dir():
+        return []
+    folders = {tar.parent for tar in root.glob("*/audio*.tar")}
+    return sorted(folder for folder in folders if _manifests_in(folder))
 
 
 def is_manifest(path: Path) -> bool:

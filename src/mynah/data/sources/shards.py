@@ -3,6 +3,8 @@
     corpus/train-00000-of-00014.parquet …    corpus/validation-00000-of-00001.parquet
     corpus/train/000000.tar …                corpus/validation/000000.tar
     corpus/train.jsonl                       corpus/validation.jsonl
+    corpus/train/audio_0.tar …               of NeMo, with manifests beside the tars
+    corpus/train/cuts.000000.jsonl.gz …      Lhotse's Shar
 
 With ``data.streaming=true`` the training splits are read as they come
 (:mod:`mynah.data.streams`), and this source prepares the evaluation splits.

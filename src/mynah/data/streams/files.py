@@ -1,4 +1,7 @@
-"""Shards that are files: parquet, Arrow, tar and JSON Lines, read in order."""
+"""Shards that are files: parquet, Arrow, tar and JSON Lines, read in order.
+
+Of NeMo's tars and Lhotse's Shar a shard is in several files, which are found together here.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from pathlib import Path
 from mynah.data.packed.layout import PACK_NAME, UNFINISHED_NAME
 from mynah.data.row import Row
 from mynah.data.sources.reading.source import ONLY_SPLIT, usual_split
-from mynah.data.streams import arrow_shards, manifests, tars
+from mynah.data.streams import arrow_shards, lhotse_shar, manifests, nemo_tars, tars
 from mynah.data.streams.reader import BadRow, FindAudio, ShardReader
 from mynah.data.streams.shard import Shard
 from mynah.errors import UserError
 from mynah.storage.address import masked
-from mynah.storage.store import Store
+from mynah.storage.store import Entry, Store
 
 _FORMATS = {
     ".parquet": arrow_shards.read_parquet,
@@ -26,7 +29,11 @@ _FORMATS = {
     ".jsonl": manifests.read_manifest,
     ".jsonl.gz": manifests.read_manifest,
     ".json": manifests.read_manifest,
+    nemo_tars.NEMO_TAR: nemo_tars.read_nemo_tar,
+    lhotse_shar.SHAR: lhotse_shar.read_shar,
 }
+# Layouts of which a shard is in several files: each joins its own, and leaves the others.
+_LAYOUTS = (nemo_tars.with_manifests, lhotse_shar.with_recordings)
 # "train-00000-of-00014", "shard_000012", "train.100-0003", "00007"
 _NUMBERED = re.compile(r"^(?P<split>.*?)(?:[-_.]?\d{3,})?(?:[-_]of[-_]\d+)?$")
 
@@ -69,7 +76,7 @@ class FileReader(ShardReader):
         self._find = find
         self.shards = tuple(_shown(file.path, root) for file in self._files)
         about = "\n".join(
-            f"{shown} {file.size_bytes}"
+            " ".join([f"{shown} {file.size_bytes}", *map(_about, file.beside)])
             for shown, file in zip(self.shards, self._files, strict=True)
         )
         self.identity = hashlib.blake2b(about.encode(), digest_size=16).hexdigest()
@@ -91,11 +98,14 @@ def find_shards(root: Path) -> dict[str, list[Shard]]:
         root: A folder, or one shard.
 
     Raises:
-        UserError: A split is in several formats.
+        UserError: A split is in several formats, or a shard lacks one of its files.
     """
     if root.is_file():
-        ending = _ending(root)
-        return {_split(root, root.parent): [Shard(root, ending)]} if ending else {}
+        given = Shard(root, _ending(root))
+        if nemo_tars.names_tars(given):
+            tars = [Shard(path, ".tar") for path in sorted(root.parent.glob("*.tar"))]
+            return _of_manifest(given, tars, root.parent)
+        return {_split(root, root.parent): [given]} if given.ending else {}
     paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
     return _by_split([Shard(path, _ending(path)) for path in paths], root, str(root))
 
@@ -104,14 +114,22 @@ def stored_shards(store: Store) -> dict[str, list[Shard]]:
     """As :func:`find_shards`, of a corpus in storage.
 
     Raises:
-        UserError: It cannot be listed, a split is in several formats, or recordings lie beside
-            what lists them.
+        UserError: It cannot be listed, a split is in several formats, a shard lacks one of its
+            files, or recordings lie beside what lists them.
     """
+
+    def stored(entries: Sequence[Entry]) -> list[Shard]:
+        return [Shard(Path(e.name), _ending(Path(e.name)), store, e) for e in entries]
+
     entries = store.list()
     if not entries and (itself := store.find()) is not None:
         store = Store(store.address.rpartition("/")[0])
         entries = [itself]
-    shards = [Shard(Path(e.name), _ending(Path(e.name)), store, e) for e in entries]
+        (given,) = stored(entries)
+        if nemo_tars.names_tars(given):
+            beside = [entry for entry in store.list() if "/" not in entry.name]
+            return _of_manifest(given, stored(beside), Path())
+    shards = stored(entries)
     found = _by_split(shards, Path(), masked(store.address))
     for files in found.values():
         if files[0].ending.startswith(".json"):
@@ -125,12 +143,30 @@ def stored_shards(store: Store) -> dict[str, list[Shard]]:
     return found
 
 
+def _of_manifest(manifest: Shard, beside: Sequence[Shard], root: Path) -> dict[str, list[Shard]]:
+    """The tars of one of NeMo's manifests, which lie in its folder."""
+    tars = [shard for shard in beside if nemo_tars.is_tar_name(shard.path.name)]
+    if not tars:
+        raise UserError(
+            "The recordings of this manifest are in tars, and there is none beside it.",
+            where=str(manifest),
+            fix="name the folder with the tars: data.path=FOLDER",
+        )
+    return _by_split([manifest, *tars], root, str(manifest))
+
+
 def _by_split(shards: Sequence[Shard], root: Path, where: str) -> dict[str, list[Shard]]:
+    seen = [
+        shard
+        for shard in shards
+        if shard.ending
+        and not any(part.startswith(".") for part in shard.path.relative_to(root).parts)
+    ]
+    for joined in _LAYOUTS:
+        seen = joined(seen)
     found: dict[str, list[Shard]] = {}
-    for shard in shards:
-        relative = shard.path.relative_to(root)
-        if shard.ending and not any(part.startswith(".") for part in relative.parts):
-            found.setdefault(_split(shard.path, root), []).append(shard)
+    for shard in seen:
+        found.setdefault(_split(shard.path, root), []).append(shard)
     for split, files in found.items():
         kinds = {file.ending for file in files}
         if len(kinds) > 1:
@@ -160,6 +196,10 @@ def _split(path: Path, root: Path) -> str:
         if usual_split(re.split(r"[-_.]", folder)[0]):
             return folder
     return ONLY_SPLIT
+
+
+def _about(shard: Shard) -> str:
+    return f"{shard.path.name} {shard.size_bytes}"
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -27,46 +26,70 @@ def read_manifest(
     Raises:
         UserError: The first row is none, or a path leaves the corpus.
     """
-    known: dict[tuple[str, ...], dict[str, str]] = {}  # our names, by the keys of a row
+    known = ManifestColumns(columns)
     path = shard.path
-    open_file: Any = gzip.open if path.suffix == ".gz" else open
-    with open_file(path, "rb") as file:
-        place = -1
-        for line_number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            place += 1
-            if place < start:
-                continue
-            where = f"{path}, line {line_number}"
-            try:
-                listed = _parsed(line, where)
-                keys = tuple(listed)
-                if keys not in known:
-                    if len(known) > _KINDS:
-                        known.clear()
-                    known[keys] = stream_columns(keys, columns, where)
-                values.text(listed.get(known[keys].get("text", "")), "transcript", where)
-            except UserError as problem:
-                if place == 0:
-                    raise
-                yield BadRow(f"{path.stem}-{place:07d}", f"{problem.what} ({where})")
-                continue
-            names = known[keys]
-            yield listed_row(
-                listed,
-                names,
-                fallback_id=f"{path.stem}-{place:07d}",
-                source=path.name,
-                path=find(word(listed, names, "audio"), where),
-                content=None,
-            )
+    place = -1
+    for line_number, line in shard.lines():
+        if not line.strip():
+            continue
+        place += 1
+        if place < start:
+            continue
+        where = f"{path}, line {line_number}"
+        try:
+            listed, names = known.parsed(line, where)
+        except UserError as problem:
+            if place == 0:
+                raise
+            yield BadRow(f"{path.stem}-{place:07d}", f"{problem.what} ({where})")
+            continue
+        yield listed_row(
+            listed,
+            names,
+            fallback_id=f"{path.stem}-{place:07d}",
+            source=path.name,
+            path=find(word(listed, names, "audio"), where),
+            content=None,
+        )
 
 
-def _parsed(line: bytes, where: str) -> dict[str, Any]:
+class ManifestColumns:
+    """Lines of a manifest, of which each may have other keys.
+
+    Args:
+        columns: ``data.columns``.
+    """
+
+    def __init__(self, columns: dict[str, str]) -> None:
+        self._columns = columns
+        self._known: dict[tuple[str, ...], dict[str, str]] = {}  # our names, by a line's keys
+
+    def parsed(self, line: bytes, where: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """A line's values by its own keys, and our names of these.
+
+        Raises:
+            UserError: It is not a row.
+        """
+        listed = json_object(line, where)
+        keys = tuple(listed)
+        if keys not in self._known:
+            if len(self._known) > _KINDS:
+                self._known.clear()
+            self._known[keys] = stream_columns(keys, self._columns, where)
+        names = self._known[keys]
+        values.text(listed.get(names.get("text", "")), "transcript", where)
+        return listed, names
+
+
+def json_object(line: bytes, where: str) -> dict[str, Any]:
+    """The object of a line.
+
+    Raises:
+        UserError: It is none.
+    """
     try:
         listed = json.loads(line)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise UserError(
             f"This line is not JSON: {problem}",
             where=where,

@@ -60,6 +60,8 @@ def usable(
     """
     if isinstance(row, BadRow):
         return _unreadable(row.id, row.reason, config)
+    if row.fault:
+        return _unreadable(row.id, row.fault, config)
     row = mark_no_speech([row], config.no_speech_texts)[0]
     if config.channels == "first" and row.channel is None:
         row = replace(row, channel=0)

@@ -337,6 +337,7 @@ def _nothing(root: Path) -> UserError:
         else f"There is no folder {root}.",
         where="data.streaming=true",
         fix="what is streamed is a dataset of the Hugging Face hub, or a folder of parquet, "
-        "Arrow, WebDataset tar or JSON Lines shards; other corpora are prepared: "
+        "Arrow, WebDataset tar or JSON Lines shards, NeMo's tars or Lhotse's Shar; other corpora "
+        "are prepared: "
         "data.streaming=false",
     )

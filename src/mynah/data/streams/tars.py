@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mynah.data.audio.files import AUDIO_SUFFIXES
@@ -27,13 +28,7 @@ def read_tar(
     shard: Shard, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
 ) -> Iterator[Row | BadRow]:
     """Rows of a tar from ``start`` on; the audio of rows before it is not read."""
-    plain = shard.path.suffix == ".tar"
-    if plain:
-        _check_end(shard)
-    with (
-        shard.open() as file,
-        tarfile.open(fileobj=file, mode="r:" if plain else "r|gz") as tar,
-    ):
+    with opened_tar(shard) as tar:
         place = -1
         for place, (key, members) in enumerate(_grouped(tar, start, audio)):
             if place < start:
@@ -52,6 +47,32 @@ def read_tar(
             )
 
 
+@contextmanager
+def opened_tar(shard: Shard) -> Iterator[tarfile.TarFile]:
+    """A tar, gzipped or not.
+
+    Raises:
+        EOFError: It is cut short.
+        tarfile.TarError: It is none.
+    """
+    plain = shard.path.suffix == ".tar"
+    if plain:
+        _check_end(shard)
+    with (
+        shard.open() as file,
+        tarfile.open(fileobj=file, mode="r:" if plain else "r|gz") as tar,
+    ):
+        yield tar
+
+
+def files_in(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The plain files of a tar in their order: no folders, no links."""
+    while (member := tar.next()) is not None:
+        tar.members = []  # type: ignore[attr-defined]  # it keeps every header it has read
+        if member.isfile():
+            yield member
+
+
 def _check_end(shard: Shard) -> None:
     """A tar that is cut between two members would else read as if it were complete."""
     with shard.open() as file:
@@ -67,10 +88,7 @@ def _grouped(
 ) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Members of one name, by their ending."""
     key, members, place = "", {}, 0  # type: str, dict[str, bytes], int
-    while (member := tar.next()) is not None:
-        tar.members = []  # type: ignore[attr-defined]  # it keeps every header it has read
-        if not member.isfile():
-            continue
+    for member in files_in(tar):
         folder, _, name = member.name.rpartition("/")
         if name.startswith("."):
             continue
@@ -82,7 +100,7 @@ def _grouped(
             place += 1
         key = found
         ending = ending.lower()
-        is_audio = _is_audio(ending)
+        is_audio = is_recording(ending)
         wanted = place >= start and (audio or not is_audio)
         if not is_audio and member.size > _TEXT_BYTES:
             continue
@@ -105,7 +123,7 @@ def _row(key: str, members: dict[str, bytes], shard: Shard, columns: dict[str, s
     for ending in _TEXT_ENDINGS:
         if ending in members and "text" not in columns:
             listed["text"] = members[ending].decode("utf-8", errors="replace")
-    recordings = [ending for ending in members if _is_audio(ending)]
+    recordings = [ending for ending in members if is_recording(ending)]
     if not recordings:
         raise UserError(
             f"{key} has no recording beside it, only {', '.join(members)}.",
@@ -128,5 +146,6 @@ def _row(key: str, members: dict[str, bytes], shard: Shard, columns: dict[str, s
     )
 
 
-def _is_audio(ending: str) -> bool:
-    return f".{ending.rpartition('.')[2]}" in AUDIO_SUFFIXES
+def is_recording(name: str) -> bool:
+    """Whether a file is a recording, by the ending of its name."""
+    return f".{name.rpartition('.')[2].lower()}" in AUDIO_SUFFIXES
