@@ -94,7 +94,7 @@ def read_nemo_tar(
     Without the audio, in the order of the manifest, and the tar is not opened.
 
     Raises:
-        UserError: The first line of the manifest is no row, or no recording of the tar is in it.
+        UserError: The first line of the manifest is not a row, or no recording of the tar is in it.
     """
     said, wrong = _read_manifest(shard.beside[0], columns)
     if not audio:
@@ -171,7 +171,7 @@ class _Waiting:
         stem = _stem(member)
         if lines := self._lines.pop(self._known(stem), []):
             return lines
-        # The recording itself is called as a piece is: it is no piece, and has its own line.
+        # The recording itself is called as a piece is: it is not one, and has its own line.
         piece_of = self._known(_PIECE.sub("", stem))
         lines = self._lines.get(piece_of, [])
         own = [line for line in lines if line.stem.rpartition("/")[2] == stem.rpartition("/")[2]]
@@ -211,7 +211,7 @@ def _row(line: _Line, shard: Shard, content: bytes | None, pieces: Sequence[_Lin
 
 
 def _read_manifest(manifest: Shard, columns: dict[str, str]) -> tuple[list[_Line], list[BadRow]]:
-    """The lines of a tar, and those that are no rows.
+    """The lines of a tar, and what is not a row.
 
     Raises:
         UserError: The first is none.

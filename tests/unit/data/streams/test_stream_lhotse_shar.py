@@ -1,4 +1,4 @@
-"""Lhotse's Shar gives the rows of the cuts that it is made of."""
+"""Lhotse's Shar gives the rows of the cuts that were written."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_tar_that_ends_before_the_cuts_lacks_the_last_ones(tmp_path):
     assert [row.id for row in rows] == IDS
 
 
-def test_lines_that_are_no_cuts_are_named_and_the_first_is_an_error(tmp_path):
+def test_a_line_that_is_not_a_cut_is_named_and_the_first_is_an_error(tmp_path):
     held = cuts(IDS)
     held[2] = {"id": IDS[2], "type": "MixedCut", "tracks": []}
     held[4] |= {"supervisions": [{"text": {"a": 1}}]}
@@ -244,7 +244,7 @@ def test_splits_are_folders_and_a_shard_may_have_no_number(tmp_path):
     assert len(read(tmp_path, train_splits=["validation"])) == 2
 
 
-def test_without_streaming_it_is_told_what_reads_it(tmp_path):
+def test_without_streaming_it_is_said_what_reads_it(tmp_path):
     write_shar(tmp_path / "c" / "train", 0, IDS, TEXTS)
     for root in (tmp_path / "c", tmp_path / "c" / "train"):
         config = DataConfig(dataset_name=str(root))

@@ -1,4 +1,4 @@
-"""NeMo's tarred datasets give the rows of the manifest that they are made of."""
+"""NeMo's tarred datasets give the rows of the manifest that was tarred."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def rewritten(path: Path, change) -> None:
 
 
 @pytest.mark.parametrize("layout", ["all in one", "sharded", "both"])
-def test_rows_are_those_of_the_manifest_the_tars_were_made_of(tmp_path, layout):
+def test_rows_are_those_of_the_manifest_that_was_tarred(tmp_path, layout):
     plain = write_nemo_tars(
         tmp_path / "tarred", TEXTS, sharded=layout != "all in one", all_in_one=layout != "sharded"
     )
@@ -252,7 +252,7 @@ def test_splits_are_folders_and_tars_without_a_manifest_are_webdataset(tmp_path)
         read(opened(tmp_path))
 
 
-def test_members_of_a_tar_that_are_no_files_are_passed_over(tmp_path):
+def test_links_and_folders_in_a_tar_are_passed_over(tmp_path):
     write_nemo_tars(tmp_path, TEXTS[:1])
     expected = read(opened(tmp_path))
     with tarfile.open(tmp_path / "audio_0.tar", "a") as tar:
@@ -278,7 +278,7 @@ def test_without_streaming_recordings_are_read_in_their_places(tmp_path, all_in_
     ]
 
 
-def test_without_streaming_folders_of_tars_are_told_what_reads_them(tmp_path):
+def test_without_streaming_it_is_said_what_reads_folders_of_tars(tmp_path):
     for split in ("train", "dev"):
         write_nemo_tars(tmp_path / "c" / split, TEXTS, sharded=True, all_in_one=False)
     config = DataConfig(dataset_name=str(tmp_path / "c"))
