@@ -75,7 +75,7 @@ def _judge(context: Context, lines: Lines, name: str, ended: Ended) -> None:
     )  # fmt: skip
     bf16 = [batch["bf16"] for batch in ended.named("batch")]
     if context.toy:
-        said = "slower than fp32: training in fp32" in ended.printed
+        said = "slower than fp32: training in fp32" in ended.said
         lines.check(
             f"{name}: bfloat16", all(bf16), expected="or fp32, and said so, on a CPU without it",
             held=all(bf16) or said,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -122,6 +121,5 @@ def write_models(context: Context, lines: Lines) -> None:
 
 
 def _write(context: Context, name: str) -> int:
-    os.environ["OMP_NUM_THREADS"] = "4"
     models.write_large(context, name)
     return 0

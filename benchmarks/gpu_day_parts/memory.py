@@ -76,7 +76,7 @@ def splitting(context: Context, lines: Lines) -> None:
         if ended[name].status or len(ended[name].losses) != steps:
             lines.check(name, ended[name].complaint, expected="trains", held=False)
             return
-    pieces = re.findall(r"It goes in (\d+) pieces", " ".join(ended["squeezed"].printed.split()))
+    pieces = re.findall(r"It goes in (\d+) pieces", ended["squeezed"].said)
     lines.check(
         "pieces that a batch went in", ", then ".join(pieces) or "none",
         expected="2 or more, said, after memory ran out", held=bool(pieces),
@@ -92,7 +92,8 @@ def splitting(context: Context, lines: Lines) -> None:
 
 def batch_size(context: Context, lines: Lines) -> None:
     """`auto` on a 1.7 B speech LLM with LoRA, and budgets above what it found."""
-    rows, seconds = context.sized((8000, 30.0), (60, 3.0))
+    # Enough for 50 steps of batches that fill the GPU, and no more: each row is looked at first.
+    rows, seconds = context.sized((2600, 30.0), (60, 3.0))
     corpus = corpora.equal(context.corpora / "many", rows, seconds, evaluated=2)
 
     def trained(*settings: str) -> Command:
@@ -106,7 +107,7 @@ def batch_size(context: Context, lines: Lines) -> None:
 
     automatic = trained("training.per_device_train_batch_size=auto", "training.batch_seconds=24")
     ended = alone("auto", automatic, context)
-    found = re.search(r"Batch size: training.batch_seconds=([\d.e+]+)", ended.printed)
+    found = re.search(r"Batch size: training.batch_seconds=([\d.e+]+)", ended.said)
     if ended.status or found is None:
         lines.check("auto", ended.complaint, expected="finds a batch size", held=False)
         return
@@ -125,15 +126,15 @@ def batch_size(context: Context, lines: Lines) -> None:
         expected="{:.0%} to {:.0%}: a tenth is left free".format(*_FILLED),
         held=limited or _FILLED[0] <= share <= _FILLED[1],
     )  # fmt: skip
-    split = "It goes in" in ended.printed
+    split = "It goes in" in ended.said
     lines.check("trains without a split", not split, expected="True", held=not split)
     for factor in (1.15, 1.35):
         larger = trained(f"training.batch_seconds={budget * factor:.0f}")
         probe = alone(f"{factor:g} times", larger, context)
-        fits = probe.status == 0 and "It goes in" not in probe.printed
+        fits = probe.status == 0 and "It goes in" not in probe.said
         lines.figure(f"{factor:g} times as much fits", fits)
         if not fits:
-            refused = "memory is too small" in probe.printed
+            refused = "memory is too small" in probe.said
             lines.check(
                 "what does not fit is refused in advance", refused,
                 expected="True, with the batch named", held=refused and probe.status == 2,
@@ -159,7 +160,7 @@ def four_bits(context: Context, lines: Lines) -> None:
     if context.toy:
         lines.check(
             "4bit without a GPU", four.status, "exit status", expected="2: it needs a CUDA GPU",
-            held=four.status == 2 and "four bits need" in four.printed,
+            held=four.status == 2 and "four bits need" in four.said,
         )  # fmt: skip
         return
     for name, one in ended.items():

@@ -166,7 +166,7 @@ def _decoded(
 
 def loader(context: Context, lines: Lines) -> None:
     """The wait for data with 8, 16 and 4 workers: a FastConformer of 110 M parameters, FLAC."""
-    rows, seconds = context.sized((4000, 15.0), (24, 3.0))
+    rows, seconds = context.sized((2400, 15.0), (24, 3.0))
     corpus = corpora.equal(context.corpora / "loaded", rows, seconds, evaluated=2)
     sizes = context.sized(
         "{hidden_size: 512, layers: 17, heads: 8, feed_forward_size: 2048, "
@@ -183,7 +183,7 @@ def loader(context: Context, lines: Lines) -> None:
             f"training.dataloader_num_workers={workers}", leave=True,
         )  # fmt: skip
         ended = alone(f"{workers} workers", command, context)
-        share = re.search(r"Waited for data: ([\d.]+)%", ended.printed)
+        share = re.search(r"Waited for data: ([\d.]+)%", ended.said)
         if ended.status or share is None:
             lines.check(f"{workers} workers", ended.complaint, expected="trains", held=False)
             continue

@@ -19,7 +19,7 @@ _EVENTS, _PRINTED = "events.jsonl", "printed.txt"
 _POLL_SECONDS = 0.05
 # Of every training here: nothing from a network, and no more beside the training than it takes.
 TRAINING = (
-    "offline=true", "data.on_leak=ignore", "data.num_proc=4", "data.on_impossible=drop",
+    "offline=true", "data.on_leak=ignore", "data.on_impossible=drop",
     "evaluation.baseline=none", "evaluation.guard=[]", "evaluation.bootstrap_samples=20",
     "evaluation.report_utterances=0", "model.generation_max_length=16", "training.logging_steps=1",
     "training.eval_strategy=no", "training.save_steps=100000", "training.show_examples=0",
@@ -82,6 +82,11 @@ class Ended:
         """Of each step but the first, from the end of the gradient before to that of its own."""
         ends = [event["at"] for event in self.named("step")]
         return [later - earlier for earlier, later in itertools.pairwise(ends)]
+
+    @property
+    def said(self) -> str:
+        """What it printed with one space between words, whatever the width of the screen."""
+        return " ".join(self.printed.split())
 
     @property
     def end(self) -> Mapping[str, Any]:
