@@ -119,6 +119,7 @@ BENCHMARKS = {
     "benchmarks/resume_time.py": "--rows 2000 --step 10 --repeats 1",
     "benchmarks/memory_flat.py": "--rows 200",
     "benchmarks/serve_load.py": "--requests 40 --clients 4",
+    "benchmarks/search.py": "--seeds 1 --steps 4 --trials 4 --sentences 24",
 }
 PLUGINS = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
 PARTS = {
