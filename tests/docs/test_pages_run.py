@@ -118,6 +118,7 @@ BENCHMARKS = {
     "benchmarks/checkpoint_cost.py": "--steps 4 --every 2 --repeats 1",
     "benchmarks/resume_time.py": "--rows 2000 --step 10 --repeats 1",
     "benchmarks/memory_flat.py": "--rows 200",
+    "benchmarks/sharded_memory.py": "--width 32 --layers 1 --steps 2",
     "benchmarks/serve_load.py": "--requests 40 --clients 4",
     "benchmarks/search.py": "--seeds 1 --steps 4 --trials 4 --sentences 24",
 }
