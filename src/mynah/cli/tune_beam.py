@@ -97,7 +97,7 @@ def tune_beam(checkpoint: str, arguments: Sequence[str]) -> None:
         labels.append(found.metric.label)
         return -found.value if found.metric.greater_is_better else found.value
 
-    trials = tuning.tune(config.model, measure)
+    trials = tuning.tune(config.model, measure, predicts_labels=family.name == "transducer")
     best = tuning.best_of(trials)
     _show(trials, split, labels[0])
     typed = " ".join(

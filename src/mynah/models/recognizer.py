@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mynah.config.naming.language_model import NONE, is_file
 from mynah.config.tuning import Tuning, tuning_of_recognizer
@@ -78,6 +78,7 @@ class FrameRecognizer(PretrainedRecognizer):
     blank: int
     tokenizer: Any
     _labeller: Labeller
+    _predicts_labels: ClassVar[bool] = False  # whether a part of it is a language model of labels
     _words: WordDecoding | None = None  # its language model, if it has one
     _beam: WordDecoding | None = None  # what joins in decoding; None: it is greedy
 
@@ -123,6 +124,7 @@ class FrameRecognizer(PretrainedRecognizer):
                 word_bonus=config.word_bonus,
                 beam_size=config.beam_size,
                 hot=hot,
+                internal_weight=config.internal_language_model_weight * self._predicts_labels,
             )
 
     def _hot_words(self, config: ModelConfig) -> HotWords | None:

@@ -83,6 +83,7 @@ def test_a_checkpoint_may_be_decoded_in_another_way_and_run_in_another_way():
         "context_file",
         "context_weight",
         "generation_max_length",
+        "internal_language_model_weight",
         "language",
         "language_model",
         "language_model_weight",

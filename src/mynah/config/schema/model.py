@@ -214,6 +214,13 @@ class ModelConfig:
         nature=Nature.DECODING,
         minimum=0.0,
     )
+    internal_language_model_weight: float = setting(
+        0.3,
+        "Power of a transducer's own probability of its labels, without any sound, that is divided "
+        "out where n-grams join it.",
+        nature=Nature.DECODING,
+        minimum=0.0,
+    )
     word_bonus: float = setting(
         0.0, "Added to a hypothesis for each of its words.", nature=Nature.DECODING, unit="nats"
     )

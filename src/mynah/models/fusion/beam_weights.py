@@ -1,7 +1,8 @@
 """The weights of what joins a beam, chosen on a development split.
 
-One weight after the other, the language model's first, then a word's bonus, then a hot word's
-letters: each takes the value with the lowest error rate, the others as they are.
+One weight after the other, the language model's first, then that of a transducer's own, then a
+word's bonus, then a hot word's letters: each takes the value with the lowest error rate, the others
+as they are.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # What is tried, the smallest change first: of equals the first one stays.
 _TRIED: dict[str, tuple[float, ...]] = {
     "language_model_weight": (0.7, 0.4, 1.0, 0.2, 1.4, 2.0),
+    "internal_language_model_weight": (0.3, 0.0, 0.15, 0.45, 0.6),
     "word_bonus": (0.0, 1.0, -1.0, 2.0, 3.0),
     "context_weight": (1.0, 0.5, 2.0, 0.25, 3.0),
 }
@@ -64,15 +66,20 @@ def development_split(evaluation: Mapping[str, Corpus]) -> str:
     return name
 
 
-def tuned_names(config: ModelConfig) -> tuple[str, ...]:
+def tuned_names(config: ModelConfig, *, predicts_labels: bool = False) -> tuple[str, ...]:
     """The weights that what joins the beam has.
+
+    Args:
+        config: The settings.
+        predicts_labels: Whether the recognizer has a language model of its own, as a transducer.
 
     Raises:
         UserError: Nothing joins it.
     """
     names: tuple[str, ...] = ()
     if config.language_model != NONE:
-        names += ("language_model_weight", "word_bonus")
+        own = ("internal_language_model_weight",) if predicts_labels else ()
+        names += ("language_model_weight", *own, "word_bonus")
     if config.context_file is not None:
         names += ("context_weight",)
     if not names:
@@ -89,6 +96,7 @@ def tune(
     measure: Callable[[ModelConfig], float],
     *,
     tried: Mapping[str, Sequence[float]] = _TRIED,
+    predicts_labels: bool = False,
 ) -> list[Trial]:
     """Measure weights; the best are those of the lowest rate, of equals those tried first.
 
@@ -96,6 +104,7 @@ def tune(
         config: The settings to begin with.
         measure: Gives the error rate with settings.
         tried: The values of each weight.
+        predicts_labels: As :func:`tuned_names` has it.
 
     Returns:
         All that were measured, in their order.
@@ -103,7 +112,7 @@ def tune(
     Raises:
         UserError: Nothing joins the beam.
     """
-    names = tuned_names(config)
+    names = tuned_names(config, predicts_labels=predicts_labels)
     trials: list[Trial] = []
     known: dict[tuple[float, ...], float] = {}
     best = config

@@ -27,14 +27,16 @@ class Prefix:
         self.worth = worth
         self.children: dict[int, Prefix] = {}
 
-    def child(self, label: int, scorer: Scorer | None) -> Prefix:
+    def child(self, label: int, scorer: Scorer | None, worth_beside: float = 0.0) -> Prefix:
+        """The prefix with one label more; ``worth_beside`` is what that is worth beside the scorer,
+        in nats."""
         found = self.children.get(label)
         if found is None:
             state, worth = None, 0.0
             if scorer is not None:
                 assert self.state is not None
                 state, worth = scorer.step(self.state, label)
-            found = Prefix(self, label, state, self.worth + worth)
+            found = Prefix(self, label, state, self.worth + worth + worth_beside)
             self.children[label] = found
         return found
 

@@ -81,13 +81,21 @@ class WordDecoding:
         word_bonus: float,
         beam_size: int,
         hot: HotWords | None = None,
+        internal_weight: float = 0.0,
     ) -> None:
-        """Set the language model's weight, the bonus of a word in nats, the beam, and hot words.
+        """Set what joins.
+
+        Args:
+            weight: The language model's.
+            word_bonus: Nats for each word.
+            beam_size: Hypotheses that are kept.
+            hot: Words that are favoured.
+            internal_weight: Of the recognizer's own language model, which is divided out.
 
         Raises:
             UserError: The checkpoint's language model is damaged.
         """
-        self._settings = _Settings(weight, word_bonus, beam_size)
+        self._settings = _Settings(weight, word_bonus, beam_size, internal_weight)
         self._hot = hot
         self.__dict__.pop("scorer", None)
         assert self._ngrams is not None or self._read is None  # an error comes early
@@ -112,6 +120,11 @@ class WordDecoding:
         """Hypotheses that are kept."""
         return self._settings.beam_size
 
+    @property
+    def internal_weight(self) -> float:
+        """Of the recognizer's own language model: 0 where no other one joins."""
+        return 0.0 if self._read is None else self._settings.internal_weight
+
     def describe(self, search: str) -> str:
         """What joins in, with its settings.
 
@@ -122,6 +135,8 @@ class WordDecoding:
         if self._read is not None:
             of = "the training transcripts" if self.source == WORDS else Path(self.source).name
             parts.append(f"word n-grams of {of}")
+            if self.internal_weight:
+                settings = f"internal {self.internal_weight:g}, {settings}"
             settings = f"weight {self._settings.weight:g}, {settings}"
         if self._hot is not None:
             parts.append(f"{len(self._hot):,} hot words")
@@ -177,3 +192,4 @@ class _Settings:
     weight: float = 1.0
     word_bonus: float = 0.0
     beam_size: int = 1
+    internal_weight: float = 0.0

@@ -30,7 +30,8 @@ class Hypothesis:
     Attributes:
         path: Its labels with the frames of their likeliest alignment; its log probability is that
             of all alignments that stayed in the beam.
-        worth: What the scorer gives for them and their end, in nats; 0 without one.
+        worth: What the scorer gives for them and their end, and dividing out the model's own
+            probability of labels does, in nats; 0 without either.
     """
 
     path: Path
@@ -53,6 +54,7 @@ def search(
     beam_size: int,
     scorer: Scorer | None = None,
     written: Sequence[int] | None = None,
+    internal_weight: float = 0.0,
 ) -> list[list[Hypothesis]]:
     """The hypotheses of each utterance that came to its end, the best first, at least one.
 
@@ -68,12 +70,21 @@ def search(
         beam_size: Hypotheses that are kept from step to step.
         scorer: What joins, or None for the probability alone.
         written: Labels that a transcript can have; None for all.
+        internal_weight: The power of the model's own probability of labels, without any sound,
+            that is divided out.
     """
     beams = [
         _Beam(row, length, beam_size, max_symbols, scorer)
         for row, length in enumerate(frames.tolist())
     ]
-    steps = NextSteps(model, encoded, blank=blank, durations=durations, written=written)
+    steps = NextSteps(
+        model,
+        encoded,
+        blank=blank,
+        durations=durations,
+        written=written,
+        internal_weight=internal_weight,
+    )
     while places := [(row, one) for row, beam in enumerate(beams) for one in beam.active]:
         poll()
         choices = steps.choices(
@@ -163,6 +174,7 @@ class _Step(NamedTuple):
         one: The hypothesis.
         label: The label.
         likely: Its log probability.
+        beside: What it is worth beside that and the scorer, in nats.
         lasting: Frames that it lasts, and that it advances by.
         score: The log probability of those.
     """
@@ -170,6 +182,7 @@ class _Step(NamedTuple):
     one: _Open
     label: int
     likely: float
+    beside: float
     lasting: Lasting
     score: float
 
@@ -207,7 +220,9 @@ class _Beam:
         for rank, _, step in sorted(self._longer(choices, found, ranks), reverse=True):
             if len(ranks) >= self._size and rank + self._gain < ranks[0]:
                 break
-            reached = self._reached(step, step.one.prefix.child(step.label, self._scorer))
+            reached = self._reached(
+                step, step.one.prefix.child(step.label, self._scorer, step.beside)
+            )
             _add(found, reached)
             heapq.heappush(ranks, reached.rank)
             if len(ranks) > self._size:
@@ -226,13 +241,13 @@ class _Beam:
         number = 0
         least = ranks[0] - self._gain if len(ranks) >= self._size else -math.inf
         for one, choice in zip(self.active, choices, strict=True):
-            for label, likely in choice.labels:
+            for label, likely, beside in choice.labels:
                 known = one.prefix.children.get(label)
                 for lasting, score in choice.lasting:
-                    step = _Step(one, label, likely, lasting, score)
+                    step = _Step(one, label, likely, beside, lasting, score)
                     if known is not None and (known, self._time(step)) in found:
                         _add(found, self._reached(step, known))
-                    elif (rank := one.rank + likely + score) >= least:
+                    elif (rank := one.rank + likely + beside + score) >= least:
                         number -= 1  # of equals the first one stays
                         yield rank, number, step
 

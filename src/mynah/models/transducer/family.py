@@ -52,6 +52,7 @@ class Transducer(FrameRecognizer):
 
     name = "transducer"
     supports = frozenset({"language", "context_file"})
+    _predicts_labels = True
     auto_classes = ("AutoModelForRNNT", "AutoModelForTDT")
 
     def __init__(
@@ -269,6 +270,7 @@ class Transducer(FrameRecognizer):
             beam_size=self._beam.beam_size,
             scorer=self._beam.scorer,
             written=self._beam.written,
+            internal_weight=self._beam.internal_weight,
         )
         return [best.path for best, *_ in found]
 

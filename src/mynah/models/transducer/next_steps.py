@@ -23,12 +23,13 @@ class Choices:
 
     Attributes:
         blanks: Frames that blanks advance by.
-        labels: Labels.
+        labels: Labels, with what each is worth beside: what the network that predicts labels
+            thinks of it without any sound, divided out.
         lasting: Frames that a label lasts, and that it advances by.
     """
 
     blanks: Sequence[tuple[int, float]]
-    labels: Sequence[tuple[int, float]]
+    labels: Sequence[tuple[int, float, float]]
     lasting: Sequence[tuple[Lasting, float]]
 
 
@@ -41,6 +42,8 @@ class NextSteps:
         blank: Token id of the blank, which is also the prediction network's first input.
         durations: Frames that each of the durations stands for; empty for an RNN-T.
         written: Labels that a transcript can have; None for all.
+        internal_weight: The power of its own probability of labels, without any sound, that is
+            divided out (Meng et al. 2021, arXiv 2011.01991; Variani et al. 2020).
     """
 
     def __init__(
@@ -51,9 +54,11 @@ class NextSteps:
         blank: int,
         durations: Sequence[int],
         written: Sequence[int] | None,
+        internal_weight: float = 0.0,
     ) -> None:
         self._model, self._encoded, self._blank = model, encoded, blank
         self._durations = tuple(durations)
+        self._internal_weight = internal_weight
         self._written = None if written is None else list(written)
         self._never: torch.Tensor | None = None
         labels = torch.full((len(encoded),), blank, device=encoded.device)
@@ -90,15 +95,35 @@ class NextSteps:
         blanks = tokens[:, self._blank].tolist()
         tokens = tokens.masked_fill(self._left_out(vocabulary), -math.inf)
         likely, labels = tokens.topk(min(_MOST_LABELS, vocabulary), dim=-1)
+        beside = self._beside(labels).tolist()
         lasting = scores[:, vocabulary:].log_softmax(-1).tolist()
-        return map(self._choice, blanks, labels.tolist(), likely.tolist(), lasting)
+        return map(self._choice, blanks, labels.tolist(), likely.tolist(), beside, lasting)
+
+    def _beside(self, labels: torch.Tensor) -> torch.Tensor:
+        """What each of [hypotheses, labels] is worth beside its probability, in nats."""
+        if not self._internal_weight:
+            return torch.zeros_like(labels, dtype=torch.float32)
+        scores = self._model.joint(
+            encoder_hidden_states=torch.zeros_like(self._predicted),
+            decoder_hidden_states=self._predicted,
+        )
+        vocabulary = scores.shape[-1] - len(self._durations)
+        tokens = scores[:, :vocabulary].to(torch.promote_types(scores.dtype, torch.float32))
+        tokens = tokens.masked_fill(self._left_out(vocabulary), -math.inf).log_softmax(-1)
+        own = tokens.gather(1, labels)
+        return -self._internal_weight * torch.where(own > -math.inf, own, torch.zeros_like(own))
 
     def _choice(
-        self, blank: float, labels: list[int], likely: list[float], lasting: list[float]
+        self,
+        blank: float,
+        labels: list[int],
+        likely: list[float],
+        beside: list[float],
+        lasting: list[float],
     ) -> Choices:
         said = [
-            (label, score)
-            for place, (label, score) in enumerate(zip(labels, likely, strict=True))
+            (label, score, worth)
+            for place, (label, score, worth) in enumerate(zip(labels, likely, beside, strict=True))
             if score > _LEAST_LOG_PROBABILITY or (place == 0 and score > -math.inf)
         ]
         if not self._durations:

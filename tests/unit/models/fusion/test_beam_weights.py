@@ -35,6 +35,11 @@ def test_what_improves_nothing_changes_nothing():
 
 
 def test_only_what_joins_the_beam_has_weights():
+    own = "internal_language_model_weight"
+    joined = ModelConfig(language_model="x.arpa")
+    assert own in tuned_names(joined, predicts_labels=True) and own not in tuned_names(joined)
+    hot = ModelConfig(context_file="names.txt")
+    assert tuned_names(hot, predicts_labels=True) == ("context_weight",)
     assert tuned_names(ModelConfig(context_file="names.txt")) == ("context_weight",)
     assert tuned_names(ModelConfig(language_model="words", context_file="n.txt")) == (
         "language_model_weight", "word_bonus", "context_weight",

@@ -170,6 +170,28 @@ def test_with_a_language_model_and_hot_words_the_best_of_all_is_found(durations,
     assert differs
 
 
+@pytest.mark.parametrize("durations", [(), (0, 1, 2)])
+def test_what_the_model_knows_of_labels_without_sound_is_divided_out(durations):
+    model = TinyTransducer(1, durations)
+    encoded, frames = model.encoded(2)
+    plain = {one.path.tokens: one for one in decoded(model, encoded, frames, max_symbols=2)[0]}
+    (found,) = decoded(model, encoded, frames, max_symbols=2, internal_weight=0.4)
+
+    def own(labels):
+        with torch.no_grad():
+            scores = model.logits(torch.zeros(1, 6, dtype=torch.float64), labels)[0, :, 1:5]
+        each = scores.log_softmax(-1)[range(len(labels)), [label - 1 for label in labels]]
+        return each.sum().item()
+
+    right = {labels: one.path.log_probability - 0.4 * own(labels) for labels, one in plain.items()}
+    assert found[0].path.tokens == max(right, key=right.get)
+    for one in found:
+        assert one.score == pytest.approx(right[one.path.tokens], rel=1e-9)
+        assert one.path.log_probability == pytest.approx(
+            plain[one.path.tokens].path.log_probability
+        )
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("durations", [(), (0, 1, 2), (1, 3)])
 def test_a_beam_of_one_is_greedy(seed, durations):
@@ -252,7 +274,7 @@ def test_n_grams_of_a_file_join_and_are_saved(kind, clips, domain, tmp_path):
     family.configure_decoding(settings)
     name = "TDT" if kind == "tdt" else "RNN-T"
     assert family.describe_decoding() == (
-        f"{name} beam search with word n-grams of domain.txt (weight 0.7, beam 4)"
+        f"{name} beam search with word n-grams of domain.txt (weight 0.7, internal 0.3, beam 4)"
     )
     texts = transcribed(family, clips)
     assert texts != greedy
