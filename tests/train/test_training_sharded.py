@@ -115,6 +115,16 @@ def train_on(folder: Path, name: str, place: str, resume: str, request: str) -> 
     )  # fmt: skip
 
 
+def train_with_chance(folder: Path, name: str) -> None:
+    """What each rank does: train with dropout, and layers that it would drop."""
+    torch.set_num_threads(1)
+    trainings.take_randomness_out = lambda model: None
+    family = built(name, folder)
+    config = family.model.config
+    config.layerdrop, config.hidden_dropout = 0.5, 0.1
+    trained(family, folder / "chance", max_steps=10, fsdp=True, optim="adamw_torch")
+
+
 class NotFinite(torch.autograd.Function):
     """What it is given, with a gradient that is no number."""
 
@@ -141,12 +151,13 @@ def break_gradient(family, step):
     family.loss = loss
 
 
-def on_two_ranks(folder: Path, task: str, *arguments: str, fails: bool = False) -> None:
+def on_ranks(folder: Path, task: str, *arguments: str, fails: bool = False, ranks: int = 2) -> None:
     script = folder / "script.py"
     script.write_text(SCRIPT)
     here = str(Path(__file__).parent)
     command = ["python", str(script), here, task, str(folder), *arguments]
-    for ended in forked_commands.run_ranks(command, folder, forked_commands.environment()):
+    environment = forked_commands.environment()
+    for ended in forked_commands.run_ranks(command, folder, environment, ranks):
         assert (ended.returncode != 0) == fails, ended.stdout + ended.stderr
 
 
@@ -165,7 +176,7 @@ def saved(checkpoint: Path, *, state: bool = False) -> dict[str, torch.Tensor]:
 def test_sharded_weights_end_where_full_ones_do(tmp_path, name):
     built(name, tmp_path)  # writes what it is built from
     before = {key: value.clone() for key, value in built(name, tmp_path).model.state_dict().items()}
-    on_two_ranks(tmp_path, "train_both_ways", name)
+    on_ranks(tmp_path, "train_both_ways", name)
     full, sharded = (tmp_path / f"fsdp-{fsdp}" / f"checkpoint-{STEPS}" for fsdp in (False, True))
     assert sorted(path.name for path in full.rglob("*")) == sorted(
         path.name for path in sharded.rglob("*")
@@ -212,7 +223,7 @@ def test_every_optimizer_takes_the_same_steps_with_sharded_weights(tmp_path, opt
     for fsdp in (False, True):
         request = {"fsdp": fsdp, "optim": optim, "learning_rate": 1e-3, "dtype": "float64"}
         request |= {"weight_decay": 0.1, "max_steps": 20}
-        on_two_ranks(tmp_path, "train_on", name, f"fsdp-{fsdp}", "", json.dumps(request))
+        on_ranks(tmp_path, "train_on", name, f"fsdp-{fsdp}", "", json.dumps(request))
     full, sharded = (
         saved(tmp_path / f"fsdp-{fsdp}" / "checkpoint-20", state=True) for fsdp in (False, True)
     )
@@ -234,13 +245,13 @@ def test_every_optimizer_takes_the_same_steps_with_sharded_weights(tmp_path, opt
 def test_killed_and_resumed_sharded_training_ends_bit_for_bit(tmp_path, name, asked):
     trainings.build(name, tmp_path, torch.float32)
     request = {"fsdp": True, "save_steps": 10, "max_steps": 30, "learning_rate": 1e-3, **asked}
-    on_two_ranks(tmp_path, "train_on", name, "untouched", "", json.dumps(request))
+    on_ranks(tmp_path, "train_on", name, "untouched", "", json.dumps(request))
     killed = json.dumps({**request, "killed_at": 20})
-    on_two_ranks(tmp_path, "train_on", name, "killed", "", killed, fails=True)
+    on_ranks(tmp_path, "train_on", name, "killed", "", killed, fails=True)
     place = tmp_path / "killed"
     assert [path.name for path in place.glob("checkpoint-*")] == ["checkpoint-10"]
     resume = str(place / "checkpoint-10")
-    on_two_ranks(tmp_path, "train_on", name, "killed", resume, json.dumps(request))
+    on_ranks(tmp_path, "train_on", name, "killed", resume, json.dumps(request))
     for step in (20, 30):
         assert_same(place / f"checkpoint-{step}", tmp_path / "untouched" / f"checkpoint-{step}")
 
@@ -254,7 +265,7 @@ def test_another_number_of_processes_resumes_a_sharded_training(tmp_path, first)
 
     def run(ranks, place, resume=""):
         if ranks == 2:
-            on_two_ranks(tmp_path, "train_on", name, place, resume, json.dumps(request))
+            on_ranks(tmp_path, "train_on", name, place, resume, json.dumps(request))
         else:
             train_on(tmp_path, name, place, resume, json.dumps(request))
 
@@ -274,7 +285,7 @@ def test_a_step_that_one_process_spoils_is_left_out_by_all(tmp_path):
     request = {"optim": "adamw_torch", "learning_rate": 1e-3, "max_steps": 6, "broken_at": 3}
     for fsdp in (False, True):
         asked = json.dumps({**request, "fsdp": fsdp, "dtype": "float64"})
-        on_two_ranks(tmp_path, "train_on", name, f"fsdp-{fsdp}", "", asked)
+        on_ranks(tmp_path, "train_on", name, f"fsdp-{fsdp}", "", asked)
     full, sharded = (tmp_path / f"fsdp-{fsdp}" / "checkpoint-6" for fsdp in (False, True))
     guards = [
         json.loads((one / "mynah.json").read_text())["training"]["guard"] for one in (full, sharded)
@@ -286,3 +297,29 @@ def test_a_step_that_one_process_spoils_is_left_out_by_all(tmp_path):
     for key, value in expected.items():
         if "rng_state" not in key:
             assert_close(found[key], value, 1e-9, key)
+
+
+@pytest.mark.long
+def test_three_processes_share_what_does_not_divide_by_three(tmp_path):
+    name = "speech_llm, Whisper, all trained"
+    trainings.build(name, tmp_path, torch.float64)
+    for fsdp in (False, True):
+        asked = {"fsdp": fsdp, "optim": "adamw_torch", "learning_rate": 1e-3, "dtype": "float64"}
+        request = json.dumps({**asked, "max_steps": 6})
+        on_ranks(tmp_path, "train_on", name, f"fsdp-{fsdp}", "", request, ranks=3)
+    full, sharded = (
+        saved(tmp_path / f"fsdp-{fsdp}" / "checkpoint-6", state=True) for fsdp in (False, True)
+    )
+    assert full.keys() == sharded.keys() and any("optimizer" in key for key in full)
+    for key, value in full.items():
+        if "rng_state" not in key:
+            assert_close(sharded[key], value, 1e-9, key)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["ctc, HuBERT", "ctc, wav2vec2 (group norm)"])
+def test_what_is_left_to_chance_keeps_no_process_waiting(tmp_path, name):
+    trainings.build(name, tmp_path, torch.float32)
+    on_ranks(tmp_path, "train_with_chance", name)
+    written = json.loads((tmp_path / "chance" / "checkpoint-10" / "config.json").read_text())
+    assert (written["layerdrop"], written["hidden_dropout"]) == (0.5, 0.1)
