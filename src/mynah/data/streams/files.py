@@ -29,6 +29,7 @@ _FORMATS = {
     ".jsonl": manifests.read_manifest,
     ".jsonl.gz": manifests.read_manifest,
     ".json": manifests.read_manifest,
+    ".json.gz": manifests.read_manifest,
     nemo_tars.NEMO_TAR: nemo_tars.read_nemo_tar,
     lhotse_shar.SHAR: lhotse_shar.read_shar,
 }
@@ -146,12 +147,6 @@ def stored_shards(store: Store) -> dict[str, list[Shard]]:
 def _of_manifest(manifest: Shard, beside: Sequence[Shard], root: Path) -> dict[str, list[Shard]]:
     """The tars of one of NeMo's manifests, which lie in its folder."""
     tars = [shard for shard in beside if nemo_tars.is_tar_name(shard.path.name)]
-    if not tars:
-        raise UserError(
-            "The recordings of this manifest are in tars, and there is none beside it.",
-            where=str(manifest),
-            fix="name the folder with the tars: data.path=FOLDER",
-        )
     return _by_split([manifest, *tars], root, str(manifest))
 
 

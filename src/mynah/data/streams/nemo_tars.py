@@ -25,6 +25,7 @@ from mynah.errors import UserError
 
 NEMO_TAR = "NeMo tar"  # among the formats
 SHARDED = "sharded_manifests"  # the folder of one manifest for each tar
+_TARRED = "tarred_"  # what the name of a manifest of all tars begins with
 _TAR = re.compile(r"audio[^/]*_(\d+)[^/]*\.tar")
 _MANIFEST = re.compile(r"manifest[^/]*_(\d+)[^/]*\.jsonl?(?:\.gz)?")
 _VERSION = re.compile(r"_version_(\d+)(?=\.)")  # of a manifest with tars that were added later
@@ -71,6 +72,8 @@ def with_manifests(shards: Sequence[Shard]) -> list[Shard]:
     for folder, held in folders.items():
         tars = _by_number(held, _TAR)
         if not tars:
+            if not _by_number(folders.get(folder.parent, []), _TAR):
+                _check_no_tars_meant(folder, held)
             continue
         manifests = [shard for shard in held if names_tars(shard)]
         sharded = folders.get(folder / SHARDED, [])
@@ -323,6 +326,22 @@ def _by_number(shards: Sequence[Shard], pattern: re.Pattern[str]) -> dict[int, S
                     fix="keep the tars and manifests of one dataset in the folder",
                 )
     return dict(sorted(found.items()))
+
+
+def _check_no_tars_meant(folder: Path, held: Sequence[Shard]) -> None:
+    """
+    Raises:
+        UserError: By its name and its first line, a manifest lists recordings in tars.
+    """
+    for shard in held:
+        is_called_so = folder.name == SHARDED or shard.path.name.startswith(_TARRED)
+        if is_called_so and names_tars(shard):
+            raise UserError(
+                "This manifest lists recordings in tars (shard_id), and there is no audio_0.tar "
+                "beside it.",
+                where=str(shard),
+                fix=f"name the folder that holds the tars, with {SHARDED}/ or the manifest in it",
+            )
 
 
 def _check_same(tars: Mapping[int, Shard], manifests: Mapping[int, Shard]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import shutil
@@ -18,6 +19,7 @@ from mynah.config.schema import DataConfig
 from mynah.data.sources import find_format, open_source
 from mynah.data.sources.reading.source import Place
 from mynah.data.streams import reader as readers
+from mynah.data.streams.files import find_shards
 from mynah.data.streams.reader import BadRow
 from mynah.data.streams.rows import LeftOut, usable
 from mynah.data.streams.stream import Stream, open_stream
@@ -123,6 +125,52 @@ def test_lines_of_tars_in_any_order_find_their_tar(tmp_path):
     expected = read(opened(tmp_path))
     rewritten(tmp_path / MANIFEST, lambda lines: [*lines[1::2], *lines[::2]])
     assert sorted(read(opened(tmp_path)), key=lambda r: r.id) == expected
+
+
+def test_a_first_piece_without_an_offset_ends_where_it_is_listed_to(tmp_path):
+    write_nemo_tars(tmp_path, TEXTS[:1])
+    expected = read(opened(tmp_path))
+    rewritten(
+        tmp_path / MANIFEST,
+        lambda lines: [
+            {name: held for name, held in line.items() if name != "offset" or held}
+            for line in lines
+        ],
+    )
+    assert '"offset": 0.0' not in (tmp_path / MANIFEST).read_text()
+    assert read(opened(tmp_path)) == expected
+
+
+def test_a_gzipped_manifest_is_read_and_one_that_is_cut_short_named(tmp_path):
+    write_nemo_tars(tmp_path, TEXTS)
+    expected = read(opened(tmp_path))
+    packed = gzip.compress((tmp_path / MANIFEST).read_bytes())
+    (tmp_path / MANIFEST).unlink()
+    (tmp_path / f"{MANIFEST}.gz").write_bytes(packed)
+    assert find_shards(tmp_path)["train"][0].beside[0].path.name == f"{MANIFEST}.gz"
+    assert read(opened(tmp_path)) == expected
+    (tmp_path / f"{MANIFEST}.gz").write_bytes(packed[:-20])
+    with pytest.raises(UserError, match=r"The manifest cannot be read[\s\S]*json\.gz"):
+        opened(tmp_path)
+
+
+def test_a_changed_manifest_is_another_stream(tmp_path):
+    write_nemo_tars(tmp_path, TEXTS)
+    before = opened(tmp_path).fingerprint
+    assert opened(tmp_path).fingerprint == before
+    rewritten(tmp_path / MANIFEST, lambda lines: [*lines[:-1], dict(lines[-1], text="longer text")])
+    assert opened(tmp_path).fingerprint != before
+
+
+@pytest.mark.parametrize("given", [MANIFEST, "", "sharded_manifests"])
+def test_manifests_of_tars_that_are_not_there_say_what_to_name(tmp_path, given):
+    write_nemo_tars(tmp_path, TEXTS, sharded=True)
+    if given != "sharded_manifests":
+        for tar in tmp_path.glob("*.tar"):
+            tar.unlink()
+    with pytest.raises(UserError, match="lists recordings in tars") as caught:
+        opened(tmp_path / given)
+    assert "name the folder that holds the tars" in caught.value.fix
 
 
 def test_what_has_no_counterpart_is_named_and_counted(tmp_path):
