@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from shard_files import encoded, shar_cut, tar_of, transcripts, write_lines, write_shar
 
 from mynah.config.schema import DataConfig
@@ -108,11 +110,8 @@ def test_transcripts_are_read_from_the_cuts_alone(tmp_path):
     assert [row.text for row in stream.reader.rows(0, audio=False)] == TEXTS
 
 
-def test_each_supervision_is_a_row_on_its_channel_and_clipped_to_the_cut(tmp_path):
-    import io
-
-    import soundfile
-
+@pytest.mark.parametrize("known_by", ["both", "the cut", "the tar"])
+def test_each_supervision_is_a_row_on_its_channel_and_clipped_to_the_cut(tmp_path, known_by):
     left, right = np.sin(np.arange(8000) / 9), np.sin(np.arange(8000) / 7)
     held = io.BytesIO()
     soundfile.write(held, np.stack([left, right], 1) / 2, 8000, format="FLAC", subtype="PCM_16")
@@ -125,7 +124,9 @@ def test_each_supervision_is_a_row_on_its_channel_and_clipped_to_the_cut(tmp_pat
     ]
     cut |= {"type": "MultiCut", "channel": [0, 1], "supervisions": said, "recording": recording}
     members = [("two.flac", held.getvalue()), ("two.json", json.dumps(recording).encode())]
-    write(tmp_path, [cut], members)
+    if known_by == "the tar":
+        del cut["recording"]
+    write(tmp_path, [cut], members[:1] if known_by == "the cut" else members)
     stream = opened(tmp_path)
     rows = list(stream.reader.rows(0))
     assert [(r.id, r.text, r.channel) for r in rows] == [
@@ -137,6 +138,14 @@ def test_each_supervision_is_a_row_on_its_channel_and_clipped_to_the_cut(tmp_pat
     assert "1.50 s out of its cut" in outside.detail
     for start in (1, 2):
         assert list(stream.reader.rows(0, start)) == rows[start:]
+
+
+def test_a_cut_says_which_channels_its_file_has_where_the_tar_does_not(tmp_path):
+    cut, recording = shar_cut("two", "abc", channel=1)
+    recording |= {"sources": [{"type": "shar", "channels": [0, 1], "source": ""}]}
+    cut |= {"supervisions": [{"id": "one", "channel": 1, "text": "abc"}], "recording": recording}
+    write(tmp_path, [cut], pair("two", "abc")[:1])
+    assert [(row.id, row.channel) for row in read(tmp_path)] == [("one", 1)]
 
 
 @pytest.mark.parametrize("names", [IDS[::-1], [*IDS[4:], *IDS[:4]]])
