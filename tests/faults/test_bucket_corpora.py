@@ -121,6 +121,30 @@ def test_windows_continue_in_the_middle_of_a_shard_as_from_a_disk(
     assert windows("s3://speech/corpus", Mark(**middle))[:4] == expected[2:]
 
 
+@pytest.mark.parametrize("ending", ["nemo", "nemo sharded", "shar"])
+def test_transcripts_of_tars_are_read_from_a_bucket_without_the_tars(tmp_path, stored, ending):
+    disk = shards(tmp_path / "corpus", ending, number=2)
+    stored.upload(disk, "corpus")
+    opened = stream("s3://speech/corpus", tmp_path)
+    assert list(opened.tokenizer_texts) == list(stream(disk, tmp_path).tokenizer_texts)
+    assert not any(".tar" in one.path for one in stored.proxy.requests if one.range)
+
+
+def test_a_manifest_in_a_bucket_names_the_tars_beside_it(tmp_path, stored):
+    disk = shards(tmp_path / "corpus", "nemo", number=3)
+    (disk / "other.tar").write_bytes((disk / "audio_0.tar").read_bytes())
+    stored.upload(disk, "corpus")
+    named = "tarred_audio_manifest.json"
+    opened = stream(f"s3://speech/corpus/{named}", tmp_path)
+    assert rows_of(opened, 2) == rows_of(stream(disk / named, tmp_path), 2)
+    assert opened.reader.shards == ("audio_0.tar", "audio_1.tar", "audio_2.tar")
+    (disk / "audio_2.tar").unlink()
+    stored.client.delete_object(Bucket="speech", Key="corpus/audio_2.tar")
+    with pytest.raises(UserError, match=r"missing: audio_2\.tar") as problem:
+        stream("s3://speech/corpus", tmp_path)
+    assert problem.value.where == f"s3://speech/corpus/{named}"
+
+
 def test_a_bucket_that_vanishes_in_the_middle_ends_with_its_name(tmp_path, stored, monkeypatch):
     monkeypatch.setattr(ranges, "BLOCK", 2048)
     stored.upload(shards(tmp_path / "corpus", "tar"), "corpus")

@@ -70,18 +70,17 @@ def with_manifests(shards: Sequence[Shard]) -> list[Shard]:
     made: dict[Path, Shard] = {}
     used: set[Path] = set()
     for folder, held in folders.items():
-        tars = _by_number(held, _TAR)
-        if not tars:
-            if not _by_number(folders.get(folder.parent, []), _TAR):
+        if not _has_tars(held):
+            if not _has_tars(folders.get(folder.parent, [])):
                 _check_no_tars_meant(folder, held)
             continue
         manifests = [shard for shard in held if names_tars(shard)]
         sharded = folders.get(folder / SHARDED, [])
-        of_tar = _by_number(sharded, _MANIFEST)
+        if not manifests and not sharded:  # as WebDataset has them
+            continue
+        tars, of_tar = _by_number(held, _TAR), _by_number(sharded, _MANIFEST)
         if manifests and of_tar.keys() != tars.keys():
             of_tar = _by_shard(_newest(manifests))
-        if not of_tar:  # as WebDataset has them
-            continue
         _check_same(tars, of_tar)
         for number, tar in tars.items():
             made[tar.path] = replace(tar, ending=NEMO_TAR, beside=(of_tar[number],))
@@ -308,6 +307,10 @@ def _newest(manifests: Sequence[Shard]) -> Shard:
     return max(manifests, key=version)
 
 
+def _has_tars(shards: Sequence[Shard]) -> bool:
+    return any(is_tar_name(shard.path.name) for shard in shards)
+
+
 def _by_number(shards: Sequence[Shard], pattern: re.Pattern[str]) -> dict[int, Shard]:
     """Files by the number in their names, in its order.
 
@@ -349,7 +352,7 @@ def _check_same(tars: Mapping[int, Shard], manifests: Mapping[int, Shard]) -> No
     Raises:
         UserError: A tar has no manifest, or a manifest no tar.
     """
-    where = str(next(iter(manifests.values())))
+    where = str(next(iter((manifests or tars).values())))
     fix = "put the tars and the manifest there that were written together"
     if missing := sorted(manifests.keys() - tars.keys()):
         raise UserError(

@@ -331,6 +331,12 @@ def _wanted(config: DataConfig, splits: Mapping[str, list[Shard]], name: str) ->
 
 
 def _nothing(root: Path) -> UserError:
+    if any(sign in root.name for sign in ("_OP_", "{", "*")):
+        return UserError(
+            f"There is no {root.name}: shards are not named by a pattern.",
+            where="data.streaming=true",
+            fix=f"name the folder that holds them: data.path={root.parent}",
+        )
     return UserError(
         f"There is nothing to stream in {root}."
         if root.exists()

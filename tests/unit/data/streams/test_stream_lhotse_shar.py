@@ -259,7 +259,10 @@ def test_without_streaming_it_is_said_what_reads_it(tmp_path):
         config = DataConfig(dataset_name=str(root))
         with pytest.raises(UserError, match="Lhotse's Shar") as caught:
             open_source(config, Place.of(config, tmp_path, offline=True))
-        assert caught.value.fix == "stream it: data.streaming=true"
+        assert "stream it: data.streaming=true" in caught.value.fix
+        config.format = "shards"  # as it says
+        source = open_source(config, Place.of(config, tmp_path, offline=True))
+        assert [row.text for row in source.rows(source.parts("train")[0])] == TEXTS
 
 
 @pytest.mark.long

@@ -258,6 +258,23 @@ def test_which_of_several_manifests_is_meant_has_to_be_said(tmp_path):
     assert len(rows) == 16 and {row.text for row in rows} == {"clean"}
 
 
+def test_two_tars_of_one_number_are_refused_where_a_manifest_numbers_them(tmp_path):
+    write_nemo_tars(tmp_path, TEXTS)
+    shutil.copy(tmp_path / "audio_0.tar", tmp_path / "audio_dev_0.tar")
+    with pytest.raises(UserError, match=r"the number 0: audio_0\.tar and audio_dev_0\.tar"):
+        opened(tmp_path)
+    (tmp_path / MANIFEST).unlink()
+    assert len(opened(tmp_path).reader.shards) == 3
+
+
+@pytest.mark.parametrize("name", ["audio__OP_0..1_CL_.tar", "audio_{0..1}.tar"])
+def test_a_pattern_of_tars_is_answered_with_their_folder(tmp_path, name):
+    write_nemo_tars(tmp_path, TEXTS)
+    with pytest.raises(UserError, match="not named by a pattern") as caught:
+        opened(tmp_path / name)
+    assert caught.value.fix.endswith(f"data.path={tmp_path}")
+
+
 def test_a_manifest_of_other_tars_is_refused(tmp_path):
     write_nemo_tars(tmp_path, TEXTS[:1])
     rewritten(
