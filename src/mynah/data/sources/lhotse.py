@@ -52,7 +52,7 @@ class LhotseSource(SplitFilesSource):
             raise UserError(
                 "This is Lhotse's Shar, whose recordings are read in the order of their tars.",
                 where=str(tars[0]),
-                fix="stream it: data.streaming=true; a small one is prepared with data.format=shards",
+                fix="stream it: data.streaming=true; or prepare a small one: data.format=shards",
             )
         splits = lhotse_manifests(root)
         if not splits:
