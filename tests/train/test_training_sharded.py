@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import gradient_trainings as trainings
 
 from mynah import distributed
+from mynah.models.pretrained import weights
 from mynah.models.transcript import Clip
 from mynah.training.trainer import train
 
@@ -123,6 +124,15 @@ def train_with_chance(folder: Path, name: str) -> None:
     config = family.model.config
     config.layerdrop, config.hidden_dropout = 0.5, 0.1
     trained(family, folder / "chance", max_steps=10, fsdp=True, optim="adamw_torch")
+
+
+def train_held_in_half(folder: Path, name: str) -> None:
+    """What each rank does: train LoRA matrices in fp32 beside frozen weights in bfloat16."""
+    torch.set_num_threads(1)
+    for fsdp in (False, True):
+        family = built(name, folder)
+        weights.hold_frozen(family.model, "bfloat16")
+        trained(family, folder / f"fsdp-{fsdp}", max_steps=5, fsdp=fsdp, learning_rate=RATE)
 
 
 class NotFinite(torch.autograd.Function):
@@ -323,3 +333,14 @@ def test_what_is_left_to_chance_keeps_no_process_waiting(tmp_path, name):
     on_ranks(tmp_path, "train_with_chance", name)
     written = json.loads((tmp_path / "chance" / "checkpoint-10" / "config.json").read_text())
     assert (written["layerdrop"], written["hidden_dropout"]) == (0.5, 0.1)
+
+
+@pytest.mark.long
+def test_frozen_weights_in_bfloat16_are_sharded_beside_trained_ones_in_fp32(tmp_path):
+    name = "speech_llm, Whisper, LoRA"
+    trainings.build(name, tmp_path, torch.float32)
+    on_ranks(tmp_path, "train_held_in_half", name)
+    full, sharded = (saved(tmp_path / f"fsdp-{fsdp}" / "checkpoint-5") for fsdp in (False, True))
+    assert full.keys() == sharded.keys() and any("lora" in key for key in full)
+    for key, value in full.items():
+        assert_close(sharded[key], value, 1e-5, key)
