@@ -30,6 +30,8 @@ _TAR = re.compile(r"audio[^/]*_(\d+)[^/]*\.tar")
 _MANIFEST = re.compile(r"manifest[^/]*_(\d+)[^/]*\.jsonl?(?:\.gz)?")
 _VERSION = re.compile(r"_version_(\d+)(?=\.)")  # of a manifest with tars that were added later
 _PIECE = re.compile(r"-sub\d+$")
+# A line as NeMo writes it ends so; no string of it can, which would end in a quotation mark.
+_LAST = re.compile(rb'"shard_id":\s*(\d{1,9})\s*\}\s*$')
 _SKIPPED = "_skipme"  # a line that says so is passed over in NeMo
 _SHOWN = 5  # names in a message
 
@@ -275,6 +277,8 @@ def _by_shard(manifest: Shard) -> dict[int, Shard]:
 
 
 def _shard_id_in(line: bytes, where: str) -> int | None:
+    if found := _LAST.search(line, max(len(line) - 64, 0)):
+        return int(found[1])
     try:
         return _shard_id(json_object(line, where))
     except UserError:

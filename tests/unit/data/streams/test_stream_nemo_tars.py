@@ -173,6 +173,29 @@ def test_manifests_of_tars_that_are_not_there_say_what_to_name(tmp_path, given):
     assert "name the folder that holds the tars" in caught.value.fix
 
 
+@pytest.mark.parametrize("where", ["first", "middle", "last", "nested", "in a text"])
+def test_a_shard_id_is_found_wherever_it_stands_in_its_line(tmp_path, where):
+    write_nemo_tars(tmp_path, TEXTS)
+    expected = read(opened(tmp_path))
+
+    def changed(line):
+        shard = {"shard_id": line.pop("shard_id")}
+        middle = len(line) // 2
+        return {
+            "first": {**shard, **line},
+            "middle": dict([*list(line.items())[:middle], *shard.items(), *line.items()]),
+            "last": {**line, **shard},
+            "nested": {**shard, **line, "of": {"shard_id": 9}},
+            "in a text": {**shard, **line, "note": '"shard_id": 9}'},
+        }[where]
+
+    rewritten(tmp_path / MANIFEST, lambda lines: [changed(line) for line in lines])
+    found = read(opened(tmp_path))
+    assert [(row.id, row.text, row.audio) for row in found] == [
+        (row.id, row.text, row.audio) for row in expected
+    ]
+
+
 def test_what_has_no_counterpart_is_named_and_counted(tmp_path):
     write_nemo_tars(tmp_path, TEXTS[:1])
     held = [(f"_data_0_{row:03d}.wav", encoded("ab", "WAV")) for row in (0, 1, 3)]
