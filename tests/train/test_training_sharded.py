@@ -136,7 +136,7 @@ def train_held_in_half(folder: Path, name: str) -> None:
 
 
 class NotFinite(torch.autograd.Function):
-    """What it is given, with a gradient that is no number."""
+    """What it is given, with a gradient that is not finite."""
 
     @staticmethod
     def forward(context, value):

@@ -76,7 +76,7 @@ def _y(place: float) -> float:
 
 
 def _axis(axis: UprightAxis, x: float, *, last: bool) -> Markup:
-    # Behind the last axis are no lines for its ticks to stand on.
+    # Behind the last axis there is no line that its ticks would stand on.
     beside: dict[str, object] = {"x": x - 7}
     if last:
         beside = {"x": x + 7, "style": "text-anchor: start"}
