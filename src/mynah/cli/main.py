@@ -21,7 +21,7 @@ COMMANDS = {
     "jobs": Command("mynah.cli.jobs", "jobs on a cluster: state, log, cancel"),
     "compare": Command("mynah.cli.compare", "which of several systems is better"),
     "score": Command("mynah.cli.score", "error rates of any system's transcripts"),
-    "lm": Command("mynah.cli.lm", "n-grams of words from text, for CTC models"),
+    "lm": Command("mynah.cli.lm", "n-grams of words from text, for a beam"),
     "tune-beam": Command("mynah.cli.tune_beam", "weights of a language model and hot words"),
     "average": Command("mynah.cli.average", "several checkpoints of one model as one"),
     "merge": Command("mynah.cli.merge", "fold LoRA matrices into their base"),
