@@ -132,7 +132,10 @@ def bucket() -> Iterator[Bucket]:
         "s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1",
         aws_access_key_id="somebody", aws_secret_access_key="their-secret-key",
     )  # fmt: skip
-    http.client.HTTPConnection(host, port).request("POST", "/moto-api/reset")
+    reset = http.client.HTTPConnection(host, port)
+    reset.request("POST", "/moto-api/reset")
+    reset.getresponse().read()  # else it may empty what comes after it
+    reset.close()
     client.create_bucket(Bucket=BUCKET)
     with faulty_proxy(host, port) as proxy:
         yield Bucket(proxy, client)
