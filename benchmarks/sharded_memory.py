@@ -88,7 +88,7 @@ def work_as_rank(request: dict[str, Any]) -> None:
     place = Path(request["folder"]) / f"fsdp-{request['fsdp']}"
     with silence():
         train(
-            family, Clips((1.9,) * 16), FixedPlan(RANK_EPOCH),  # type: ignore[arg-type]
+            family, Clips((1.9,) * 16), FixedPlan(RANK_EPOCH),
             settings_of(
                 1, max_steps=request["steps"], optim="adamw_torch", learning_rate=1e-4,
                 fsdp=request["fsdp"],

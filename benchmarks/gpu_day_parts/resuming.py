@@ -32,7 +32,7 @@ def resuming(context: Context, lines: Lines) -> None:
             f"model.pretrained={models.tiny(context, 'whisper_asr')}", "model.language=en",
             "model.use_lora=true", "model.lora_dropout=0.1"),
     }  # fmt: skip
-    commands = {}
+    commands: dict[str, Command] = {}
     for family, settings in named.items():
         typed = training(
             context, f"data.dataset_name={corpus}", "data.max_eval_samples=2",

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ def _watch_gradient(note: Callable[..., None], faults: _Faults, count_flops_at: 
         )  # fmt: skip
         add(gradient, model, inputs)
 
-    def learned(gradient: Any, model: Any, tensors: Mapping[str, Any]) -> Any:
+    def learned(gradient: Any, model: Any, tensors: dict[str, Any]) -> Any:
         step = step_of(gradient)
         faults.piece(step, len(next(iter(tensors.values()))))
         if step != count_flops_at:
@@ -136,9 +136,9 @@ def _watch_gradient(note: Callable[..., None], faults: _Faults, count_flops_at: 
         note("step", step=step)
         faults.after(step)
 
-    StepGradient.add = added  # type: ignore[method-assign]
-    StepGradient._learn_piece = learned  # type: ignore[method-assign]
-    StepGradient.finish = finished  # type: ignore[method-assign]
+    StepGradient.add = added  # type: ignore[assignment, method-assign]
+    StepGradient._learn_piece = learned  # type: ignore[assignment, method-assign]
+    StepGradient.finish = finished  # type: ignore[assignment, method-assign]
 
 
 def _scored(labels: Any) -> int | None:
@@ -158,7 +158,7 @@ def _watch_logs(note: Callable[..., None]) -> None:
         note("log", step=state.global_step, logs=logs)
         say(progress, args, state, control, **kwargs)
 
-    Progress.on_log = said  # type: ignore[method-assign]
+    Progress.on_log = said  # type: ignore[assignment, method-assign]
 
 
 def _watch_generation(note: Callable[..., None]) -> None:
@@ -168,13 +168,13 @@ def _watch_generation(note: Callable[..., None]) -> None:
     generate = GenerationMixin.generate
 
     def generated(model: Any, *arguments: Any, **options: Any) -> Any:
-        found = generate(model, *arguments, **options)
+        found: Any = generate(model, *arguments, **options)
         rows, length = getattr(found, "sequences", found).shape
         prompt = options.get("decoder_input_ids")
         note("generated", rows=rows, tokens=length - (0 if prompt is None else prompt.shape[1]))
         return found
 
-    GenerationMixin.generate = generated  # type: ignore[method-assign]
+    GenerationMixin.generate = generated  # type: ignore[assignment, method-assign]
 
 
 def _leave_after_training(end: Callable[[], None]) -> None:
@@ -207,8 +207,8 @@ def _count_slots() -> dict[str, int]:
         counts["through_slots"] += 1
         return fetch(memory, *arguments)
 
-    BatchMemory.__init__ = made  # type: ignore[method-assign]
-    BatchMemory.fetch = fetched  # type: ignore[method-assign]
+    BatchMemory.__init__ = made  # type: ignore[assignment, method-assign]
+    BatchMemory.fetch = fetched  # type: ignore[assignment, method-assign]
     return counts
 
 
