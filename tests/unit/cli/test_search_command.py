@@ -81,6 +81,10 @@ def test_settings_of_a_search_without_one_are_refused():
     assert "is for a search" in str(problem) and problem.command == f"mynah train {' '.join(SMALL)}"
 
 
+def test_a_setting_of_a_search_that_is_added_counts_as_one():
+    assert "is for a search" in str(refused(*SMALL, "+sweep.trials=4"))
+
+
 def test_a_search_is_not_submitted():
     problem = refused("-m", *SMALL, RATE, "launch=slurm", kind=UserError)
     assert "chooses its next training" in str(problem) and "sbatch" in problem.fix

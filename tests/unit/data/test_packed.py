@@ -15,6 +15,7 @@ import soundfile
 from data_helpers import settings
 from packed_corpora import pack, write_corpus
 
+from mynah.cli.main import main
 from mynah.data.packed import pack as packing
 from mynah.data.preparation.prepare import prepare
 from mynah.data.streams.stream import open_stream
@@ -296,6 +297,33 @@ def test_an_index_that_is_not_arrow_is_named(shards, tmp_path):
     file = other / "train-000001.index"
     file.write_bytes(bytes(file.stat().st_size))
     assert "train-000001.index" in refusal(other, tmp_path)
+
+
+def test_an_index_that_is_damaged_behind_its_head_is_named(shards, tmp_path):
+    other = altered(shards, tmp_path)
+    file = other / "train-000001.index"
+    content = file.read_bytes()
+    schema = content.rfind(b"ARROW:schema")
+    start = max(len(content) // 2, schema)
+    file.write_bytes(content[:start] + b"\xff" * (len(content) - start - 8) + content[-8:])
+    assert "train-000001.index" in refusal(other, tmp_path)
+
+
+def test_a_size_that_is_not_a_number_is_refused(shards, tmp_path):
+    other = altered(shards, tmp_path)
+    held = json.loads((other / "pack.json").read_text())
+    held["splits"]["train"]["shards"][0]["bytes"] = "12"
+    (other / "pack.json").write_text(json.dumps(held))
+    assert "pack.json" in refusal(other, tmp_path)
+
+
+@pytest.mark.parametrize("place", ["corpus", "corpus/shards", "s3://speech/shards"])
+def test_shards_do_not_lie_in_their_corpus_or_in_a_bucket(tmp_path, monkeypatch, capsys, place):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus").mkdir()
+    assert main(["data", "pack", "corpus", "--to", place]) == 2
+    assert f"--to {place}" in capsys.readouterr().err
+    assert not list((tmp_path / "corpus").iterdir())
 
 
 def test_a_corpus_without_splits_holds_out_the_same_utterances(tmp_path):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mynah.cli.shared.exit_status import exit_status
 from mynah.errors import UserError
+from mynah.storage.address import is_address, masked
 
 if TYPE_CHECKING:
     from mynah.data.packed.layout import Pack
@@ -91,10 +92,10 @@ def _pack(parsed: argparse.Namespace) -> None:
             where="data.mixture",
             fix=f"{_COMMAND} CORPUS --to shards, then name the shards in data.mixture",
         )
+    to = _target(parsed.to, here, config.data.path or config.data.dataset_name)
     processes = config.data.num_proc or os.cpu_count() or 1
     place = Place.of(config.data, here, processes=processes, offline=config.offline)
     source = open_source(config.data, place)
-    to = here / Path(parsed.to).expanduser()
     packing = Packing(
         corpus=source.name,
         root=source.identity,
@@ -113,6 +114,29 @@ def _pack(parsed: argparse.Namespace) -> None:
         raise
     _show(made)
     console.say(f"Next: mynah train data.dataset_name={shlex.quote(parsed.to)}")
+
+
+def _target(typed: str, here: Path, corpus: str) -> Path:
+    """The folder of the shards.
+
+    Raises:
+        UserError: It is not on this machine, or lies in the corpus, which would read it as rows.
+    """
+    if is_address(typed):
+        raise UserError(
+            "Shards are written to a folder of this machine.",
+            where=f"--to {masked(typed)}",
+            fix="name a folder, and copy it to the bucket when it is complete",
+        )
+    to = here / Path(typed).expanduser()
+    root = here / Path(corpus).expanduser()
+    if root.is_dir() and to.resolve().is_relative_to(root.resolve()):
+        raise UserError(
+            "The folder for the shards lies in the corpus, which would have it among its rows.",
+            where=f"--to {typed}",
+            fix="name a folder beside the corpus",
+        )
+    return to
 
 
 def _tables(source: Source, wanted: str | None) -> dict[str, Table]:

@@ -224,7 +224,7 @@ class CommandLine:
 
             raise of_intervals(problem, overrides) from problem
         is_sweep = flags.multirun or _is_multirun(composed)
-        if is_sweep or any(text.startswith("sweep.") for text in overrides):
+        if is_sweep or any(text.lstrip("+~").startswith("sweep.") for text in overrides):
             from mynah.cli.shared.searches import check_sweep_settings
 
             check_sweep_settings(overrides, composed, is_sweep=is_sweep)

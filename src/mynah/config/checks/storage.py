@@ -50,7 +50,12 @@ def _check_mixture(checker: Checker) -> None:
     for entry in checker.config.data.mixture.values():
         for leaf in ("dataset_name", "path"):
             value = str((entry if isinstance(entry, dict) else vars(entry)).get(leaf))
-            if is_address(value) and (mistake := mistake_in(value)) is not None:
+            if not is_address(value):
+                continue
+            mistake = mistake_in(value)
+            if mistake is None and checker.config.offline:
+                mistake = "offline=true uses no network, and a corpus of the mixture is on one."
+            if mistake is not None:
                 checker.errors.append(
                     ConfigError(
                         mistake,

@@ -180,6 +180,9 @@ def _split(held: Mapping[str, Any]) -> PackedSplit:
 
 def _shard(held: Mapping[str, Any]) -> PackedShard:
     shard = PackedShard(**held)
+    for number in (shard.bytes, shard.index_bytes, shard.rows):
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise ValueError(f"{number!r} is not a whole number")
     if Path(shard.name).name != shard.name or not shard.name.endswith(".tar"):
         raise ValueError(f"{shard.name!r} is not the name of a shard")
     return shard

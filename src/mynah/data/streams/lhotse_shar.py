@@ -147,7 +147,7 @@ def _with_audio(
     """Rows of each recording, and where it is in its tar where they have one."""
     cuts = _cuts(shard)
     waiting: dict[str, list[_Cut]] | None = None  # all that are left, once the orders differ
-    matched = False
+    came = matched = False
     name = shard.beside[0].path.name
     with opened_tar(shard.beside[0]) as tar:
         for pair in _pairs(tar, shard.beside[0]):
@@ -159,7 +159,7 @@ def _with_audio(
             if waiting is not None:
                 same = waiting.get(pair.id)
                 cut = same.pop(0) if same else None
-            matched = matched or cut is not None
+            came, matched = True, matched or cut is not None
             if cut is None:
                 yield [Row(pair.id, None, None, audio=b"", source=shard.path.name)], None, None
             elif pair.member is None:
@@ -167,7 +167,7 @@ def _with_audio(
             else:
                 yield _rows(cut, pair.about, shard), tar, pair.member
     left = [*(cut for same in (waiting or {}).values() for cut in same), *cuts]
-    if left and not matched:
+    if (came or left) and not matched:
         raise UserError(
             f"No recording of {name} is of a cut: they are of two corpora.",
             where=str(shard),

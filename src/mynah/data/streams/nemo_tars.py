@@ -121,7 +121,7 @@ def read_nemo_tar(
                 yield from made[max(start - place, 0) :]
             place += max(len(lines), 1)
     left = waiting.left()
-    if said and len(left) == len(said):
+    if (said or place) and len(left) == len(said):
         raise UserError(
             f"No recording of {shard.path.name} is in its manifest: they are of two datasets.",
             where=str(shard.beside[0]),

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mynah.data.scripts import scripts_of
+from mynah.errors import UserError
 from mynah.files import staged
 
 FORMAT_VERSION = 4  # of the columns and of how rows are checked
@@ -152,10 +153,23 @@ class MappedShard:
 
     @classmethod
     def of(cls, path: Path) -> MappedShard:
-        """Map a file."""
-        with path.open("rb") as file:
-            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return cls(pa.ipc.open_stream(pa.BufferReader(pa.py_buffer(memory))).read_all(), memory)
+        """Map a file.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        try:
+            with path.open("rb") as file:
+                memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            rows = pa.ipc.open_stream(pa.BufferReader(pa.py_buffer(memory))).read_all()
+        except (OSError, ValueError) as problem:  # of Arrow are both
+            reason = (str(problem).splitlines() or [""])[0][:120]
+            raise UserError(
+                f"A file of rows cannot be read: {reason}.",
+                where=str(path),
+                fix="copy it again from where it is intact, or remove it where it lies in a cache",
+            ) from problem
+        return cls(rows, memory)
 
     def release(self) -> None:
         """Let go of the pages that were read, where the system can; the rows stay what they are."""

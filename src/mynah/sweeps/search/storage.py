@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,11 @@ def open_storage(path: Path) -> BaseStorage:
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
     if path.name == FILES["sqlite"]:
-        return RDBStorage(f"sqlite:///{path}")
+        # In a URL, a ? or # of the path would end it.
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(path, timeout=60.0, check_same_thread=False)
+
+        return RDBStorage(f"sqlite:///{path.name}", engine_kwargs={"creator": connect})
     lock = JournalFileOpenLock(str(path))
     path.with_name(f"{path.name}.lock").unlink(missing_ok=True)  # of a process that is gone
     if path.is_file():

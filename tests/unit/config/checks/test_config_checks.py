@@ -146,6 +146,12 @@ RULES = [
         "remove training.gradient_checkpointing_kwargs",
     ),
     ({"training__push_to_hub": True}, "cannot be honoured", "remove training.push_to_hub"),
+    ({"model__family": "seq2seq"}, "from pretrained weights", "model.family=auto"),
+    (
+        {"data__mixture": {"a": {"dataset_name": "s3://x/y"}}, "offline": True},
+        "uses no network",
+        "",
+    ),
 ]
 
 

@@ -207,8 +207,9 @@ def test_recordings_that_tell_nothing_of_themselves_are_as_the_cut_says(tmp_path
     assert [row.id for row in rows] == [*IDS[:2], "x", IDS[2]]
 
 
-def test_cuts_and_recordings_of_two_corpora_are_refused(tmp_path):
-    write(tmp_path, cuts(IDS[:3]), pair("other", "ab"))
+@pytest.mark.parametrize("ids", [IDS[:3], []])
+def test_cuts_and_recordings_of_two_corpora_are_refused(tmp_path, ids):
+    write(tmp_path, cuts(ids), pair("other", "ab"))
     with pytest.raises(UserError, match=r"No recording of recording\.000000\.tar is of a cut"):
         read(tmp_path)
 

@@ -122,6 +122,14 @@ def test_a_file_that_is_not_one_of_trials_is_refused(tmp_path, storage):
         SearchStudy.open(tmp_path, search)
 
 
+def test_trials_lie_in_a_folder_whose_name_ends_a_url(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "a?b#c%20"
+    folder.mkdir()
+    SearchStudy.open(folder, search_of(RATE, storage="sqlite"))
+    assert (folder / "search.sqlite3").stat().st_size and list(tmp_path.iterdir()) == [folder]
+
+
 def test_a_full_disk_ends_a_search_as_a_mistake_that_can_be_fixed(tmp_path, monkeypatch):
     run = StubSearch(search_of(RATE, DROPOUT, trials=3), tmp_path, bowl)
     trained = run.trained

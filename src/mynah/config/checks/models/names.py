@@ -54,6 +54,14 @@ def check_model_names(checker: Checker) -> None:
             "A CTC model has no language model behind it, and model.decoder_model_name names one.",
             "model.family=auto",
         )
+    if model.family in ("seq2seq", "audio_llm") and not (
+        model.pretrained or parts or checker.config.eval_checkpoint
+    ):
+        checker.wrong(
+            "model.family",
+            f"family {model.family} is trained from pretrained weights: model.pretrained.",
+            "model.family=auto",
+        )
     if model.family == "speech_llm" and not model.decoder_model_name and not model.pretrained:
         checker.wrong(
             "model.family",
