@@ -142,7 +142,7 @@ def train(config: Config, place: RunPlace) -> Run:
     from mynah.training.resuming.beginning import mirrored
 
     started = time.monotonic()
-    with mirrored(config, place.run, place.working, place.output) as mirror:
+    with mirrored(config, place.run, place.output) as mirror:
         done = train_mirrored(config, place, mirror, started)
         unmirrored = mirror.finish() if mirror is not None and not done.interrupted else None
     if not done.interrupted:

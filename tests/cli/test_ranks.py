@@ -86,6 +86,22 @@ def test_two_tasks_of_srun_are_one_run(tmp_path):
     assert not (folder / "data.json").exists() and not (folder / "config.yaml").exists()
 
 
+def launched(folder, command, suffix):
+    """What a launcher's processes print, and the directory of their one run."""
+    done = subprocess.run(
+        [*command, *words(COMMAND, suffix)[1:]],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (directory,) = run_directories(folder)
+    return done, directory
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
 def test_two_launched_processes_are_one_run(tmp_path, launcher):
@@ -97,17 +113,7 @@ def test_two_launched_processes_are_one_run(tmp_path, launcher):
     port = {"torchrun": "--master-port", "accelerate": "--main_process_port"}[launcher]
     address = {"torchrun": "--master-addr", "accelerate": "--main_process_ip"}[launcher]
     command = [sys.executable, "-m", *before, f"{port}={free_port()}", f"{address}=127.0.0.1"]
-    done = subprocess.run(
-        [*command, *words(COMMAND, SMALL)[1:]],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (directory,) = run_directories(folder)
+    done, directory = launched(folder, command, SMALL)
     assert done.stdout.count("Report:") == 1
     results = json.loads((directory / "evaluation" / "results.json").read_text())["evaluations"]
     assert {found["utterances"] for found in results.values()} == {4}
@@ -120,17 +126,7 @@ def test_two_processes_with_sharded_weights_are_one_run_that_one_process_resumes
     command += [f"--master-port={free_port()}", "--master-addr=127.0.0.1"]
     measured = SMALL.replace("eval_steps=2", "eval_steps=1 training.save_steps=1")
     suffix = f"{measured} training.fsdp=true"
-    done = subprocess.run(
-        [*command, *words(COMMAND, suffix)[1:]],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (directory,) = run_directories(folder)
+    done, directory = launched(folder, command, suffix)
     assert done.stdout.count("Report:") == 1 and "Traceback" not in done.stderr
     results = json.loads((directory / "evaluation" / "results.json").read_text())["evaluations"]
     assert {found["utterances"] for found in results.values()} == {4}

@@ -17,7 +17,8 @@ from mynah.cli.main import COMMANDS
 from mynah.cli.sweep_data import swept
 from mynah.config.hydra.compose import compose, parse_overrides
 from mynah.config.plugins.registry import installed_plugins
-from mynah.sweeps.search.reading import is_search_setting, read_space
+from mynah.config.schema.sweep import is_search_setting
+from mynah.sweeps.search.reading import read_space
 
 PARSED = (
     "data download", "data segment", "data pack", "export", "lm", "tune-beam", "average", "merge",

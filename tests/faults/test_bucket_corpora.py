@@ -24,6 +24,7 @@ from shard_files import (
     write_shar,
     write_tar,
 )
+from stored_trainings import Trainings, model_of
 
 from mynah.config.schema import DataConfig
 from mynah.data.streams.stream import open_stream
@@ -179,21 +180,8 @@ STREAMED = (
 )  # fmt: skip
 
 
-def command(*settings):
-    return [sys.executable, "-m", "mynah.cli", "train", *SETTINGS, *settings]
-
-
-def train(folder, stored, *settings, **more):
-    folder.mkdir(exist_ok=True)
-    return subprocess.run(
-        command(*settings), cwd=folder, env=environment(**stored.environment, **more),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-def model_of(folder):
-    (weights,) = folder.glob("outputs/*/*/model/model.safetensors")
-    return weights.read_bytes()
+TRAININGS = Trainings(SETTINGS)
+command, train = TRAININGS.command, TRAININGS.run
 
 
 def corpus(folder, ending="tar"):

@@ -8,12 +8,12 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 from buckets import bucket
 from forked_commands import environment
+from stored_trainings import Trainings, model_of
 
 pytestmark = pytest.mark.long
 
@@ -31,21 +31,8 @@ def stored():
         yield found
 
 
-def command(*settings):
-    return [sys.executable, "-m", "mynah.cli", "train", *SETTINGS, *settings]
-
-
-def train(folder, stored, *settings, **more):
-    folder.mkdir(exist_ok=True)
-    return subprocess.run(
-        command(*settings), cwd=folder, env=environment(**stored.environment, **more),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-def model_of(folder):
-    (weights,) = folder.glob("outputs/*/*/model/model.safetensors")
-    return weights.read_bytes()
+TRAININGS = Trainings(SETTINGS)
+command, train = TRAININGS.command, TRAININGS.run
 
 
 def test_a_training_whose_machine_is_lost_ends_with_the_weights_of_one_that_was_not(
@@ -139,3 +126,15 @@ def test_a_checkpoint_in_a_bucket_is_resumed_from_by_its_address(tmp_path, store
     assert resumed.returncode == 0, resumed.stderr
     assert "Resuming at step 10 of 40" in resumed.stdout
     assert model_of(tmp_path / "new") == model_of(tmp_path / "untouched")
+
+
+def test_jobs_of_a_sweep_have_folders_of_their_own_there_wherever_the_sweep_lies(tmp_path, stored):
+    done = train(
+        tmp_path / "run", stored, "-m", "training.learning_rate=1e-3,1e-4", "training.max_steps=2",
+        "training.eval_steps=2", "training.save_steps=2", "hydra.sweep.dir=elsewhere",
+        "training.mirror=s3://speech/runs/sweep",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = {path.parent.name for path in (tmp_path / "run").glob("elsewhere/*/job.json")}
+    there = {name.split("/")[2] for name in stored.names("runs/sweep/")}
+    assert len(jobs) == 2 and there == jobs

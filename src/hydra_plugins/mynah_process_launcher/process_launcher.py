@@ -151,10 +151,11 @@ class ProcessLauncher(Launcher):
         Raises:
             UserError: The folder holds another search, or a training cannot be started.
         """
+        from mynah.config.schema.sweep import is_search_setting
         from mynah.sweeps.jobs import learned_digest
         from mynah.sweeps.search.objectives import objectives_of
         from mynah.sweeps.search.plan import Search
-        from mynah.sweeps.search.reading import is_search_setting, read_space
+        from mynah.sweeps.search.reading import read_space
         from mynah.sweeps.search.run import run_search
 
         assert self.config is not None

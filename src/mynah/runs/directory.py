@@ -29,6 +29,7 @@ from mynah.runs.record import RECORD, read_record
 SUMS = "SHA256SUMS"  # written last into a checkpoint: where it is, the checkpoint is complete
 MODEL = "model"
 SWEEPS = "sweeps"
+JOB = "job.json"  # written by a sweep into the directory of each of its jobs
 
 _MOST_BYTES_OF_SUMS = 2**24  # a line a file
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")

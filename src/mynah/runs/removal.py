@@ -12,11 +12,11 @@ import yaml
 
 from mynah.errors import UserError
 from mynah.files import display_path, read_json
+from mynah.runs.directory import JOB
 from mynah.runs.listing import ListedRun, read_run
 from mynah.runs.record import RECORD, check_run
 
 _MODEL_FILES = ("mynah.json", "adapter_config.json")  # which say what a model was built from
-_JOB = "job.json"  # of a job of a sweep
 _GOING = "running"
 
 
@@ -41,7 +41,7 @@ def check_removable(runs: Sequence[Path], folder: Path) -> None:
         found = read_run(run)
         if found.status == _GOING:
             raise _needed(run, "it is still running", "stop it, or wait for its end")
-        if (run / _JOB).is_file():
+        if (run / JOB).is_file():
             raise _needed(
                 run, f"it is a job of the sweep {display_path(run.parent)}", "keep the sweep's jobs"
             )

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from mynah.config.schema.launch import is_launch
 from mynah.files import read_json, write_json
+from mynah.runs.directory import JOB
 from mynah.runs.record import read_record
 from mynah.sweeps.scores import Score
 
-JOB = "job.json"  # written by the sweep into a job's directory
 LOG = "job.log"  # everything that the job printed
 
 Status = Literal["done", "done before", "pruned", "failed", "killed", "interrupted", "not run"]

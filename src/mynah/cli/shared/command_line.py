@@ -28,6 +28,7 @@ from mynah.config.hydra.literal_paths import literal_places
 from mynah.config.hydra.search_path import config_directories, install_search_path
 from mynah.config.hydra.shown import help_text, hydra_help_text, job_yaml
 from mynah.config.schema.launch import LOCAL
+from mynah.config.schema.sweep import is_search_setting
 from mynah.distributed import is_first_rank
 from mynah.errors import ConfigError, ConfigErrors, UserError
 
@@ -224,7 +225,7 @@ class CommandLine:
 
             raise of_intervals(problem, overrides) from problem
         is_sweep = flags.multirun or _is_multirun(composed)
-        if is_sweep or any(text.lstrip("+~").startswith("sweep.") for text in overrides):
+        if is_sweep or any(map(is_search_setting, overrides)):
             from mynah.cli.shared.searches import check_sweep_settings
 
             check_sweep_settings(overrides, composed, is_sweep=is_sweep)

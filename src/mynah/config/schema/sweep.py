@@ -9,6 +9,12 @@ from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
 
 OWN_OBJECTIVES = ("speed", "size")
+_SEARCH = "sweep."
+
+
+def is_search_setting(override: str) -> bool:
+    """Whether an override is of how a search goes about, and of no training in it."""
+    return override.lstrip("+~").startswith(_SEARCH)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from mynah.config import settings
 from mynah.config.schema.launch import is_launch
+from mynah.config.schema.sweep import is_search_setting
 from mynah.config.values import typed
 from mynah.errors import ConfigError, ConfigErrors
 from mynah.sweeps.search.space import Choices, Dimension, Interval, Space
@@ -19,13 +20,7 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import IntervalSweep, Override
 
 _LOG = "log"
-_SEARCH = "sweep."
 _EXTENT = ("sweep.trials", "sweep.storage")
-
-
-def is_search_setting(override: str) -> bool:
-    """Whether an override is of how a search goes about, and of no training in it."""
-    return override.lstrip("+~").startswith(_SEARCH)
 
 
 def is_extent(override: str) -> bool:

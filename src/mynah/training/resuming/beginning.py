@@ -20,7 +20,7 @@ from mynah.storage.store import Store
 
 
 @contextmanager
-def mirrored(config: Config, run: Path, working: Path, output: Path) -> Iterator[Mirror | None]:
+def mirrored(config: Config, run: Path, output: Path) -> Iterator[Mirror | None]:
     """What copies this run to ``training.mirror``; None where nothing does, and on other ranks.
 
     Checkpoints that lie there already are brought here where the run may resume. A job of a sweep
@@ -33,8 +33,8 @@ def mirrored(config: Config, run: Path, working: Path, output: Path) -> Iterator
     if address is None:
         yield None
         return
-    sweeps = (working / "outputs" / runs_directory.SWEEPS).resolve()
-    place = join(address, run.name) if sweeps in run.resolve().parents else address
+    is_job = (run / runs_directory.JOB).is_file()  # wherever its sweep lies
+    place = join(address, run.name) if is_job else address
     mirror = Mirror(Store(place, setting="training.mirror"), run, output)
 
     def begin() -> None:
