@@ -16,6 +16,7 @@ SMALL = ["model=small", "training.max_steps=8", "training.eval_steps=2"]
 
 # Arguments, what is said of them, and what stands in the corrected command.
 QUICK = [
+    (["training.learning_rat=interval(1e-5,1e-3)"], "no setting", "rate=interval(1e-05,0.001)"),
     (["training.learning_rate=interval(1e-4,1e-4)"], "one point", "rate=0.0001"),
     (["model.lora_dropout=interval(0,2)"], "0 to 0.9", "=interval(0,0.9)"),
     ([RATE, "training.output_dir=a,b"], "nothing that is learned", None),

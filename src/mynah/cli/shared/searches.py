@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mynah.config.hydra.compose import parse_overrides
@@ -91,7 +92,10 @@ def of_intervals(problem: ConfigErrors, overrides: Sequence[str]) -> ConfigError
             continue
         line, interval = typed[where]
         error.where = f"command line: {line}"
-        end, nearest = (str(text or "").partition("=")[2] for text in (where, error.instead))
+        (_, _, end), (key, _, nearest) = (
+            str(text or "").partition("=") for text in (where, error.instead)
+        )
+        interval = replace(interval, key=key or interval.key)  # where the name is mistyped
         ends = [nearest if one == end and nearest else one for one in interval.definition[:2]]
         error.argument, error.instead = line, with_bounds(interval, ends)
         if not nearest:

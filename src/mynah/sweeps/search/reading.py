@@ -131,6 +131,8 @@ def _is_whole(override: Override, name: str) -> bool:
         ConfigError: It takes no numbers.
     """
     found = settings.find(name)
+    if found is None and "." in name and not name.startswith("hydra."):
+        return False  # there is no such setting, which composing says
     kind: Any = None
     if found is not None:
         record, rest = found.record, name.removeprefix(found.name).lstrip(".").split(".")
