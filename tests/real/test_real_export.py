@@ -41,6 +41,7 @@ def tuned(tmp_path_factory):
             {"model.bin", "config.json", "tokenizer.json", "preprocessor_config.json"},
         ),
         ("ggml", "pywhispercpp", {"ggml-model.bin"}),
+        ("sherpa-onnx", "sherpa_onnx", {"encoder.onnx", "decoder.onnx", "tokens.txt"}),
         ("safetensors", "transformers", {"model.safetensors", "config.json"}),
     ],
 )
@@ -62,6 +63,9 @@ def test_a_whisper_says_the_same_in_another_program(tuned, target, package, file
     assert greedy["low"] <= 0.005  # not worse for sure
     if target == "safetensors":
         assert greedy["name"] == "transformers" and greedy["equal"] == 8
+    elif target == "sherpa-onnx":
+        assert greedy["name"] == "sherpa-onnx" and greedy["equal"] >= 6
+        assert "features of its own" in proof["approximate"]
     else:
         assert greedy["name"].endswith("greedy") and defaults[0]["name"].endswith("its defaults")
     if target == "ctranslate2":  # what int8 costs stands beside it

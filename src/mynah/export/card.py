@@ -34,6 +34,7 @@ class Proof:
         programs: Each program beside what was measured; of ``CHECKED`` the first proof, the
             others are shown.
         bytes: Size of all its files.
+        approximate: Why the programs come only near to what was measured, "" where they do not.
     """
 
     target: str
@@ -46,6 +47,7 @@ class Proof:
     plain: ComparedTexts | None = None
     programs: list[ComparedTexts] = field(default_factory=list)
     bytes: int = 0
+    approximate: str = ""
 
     @property
     def rows(self) -> list[ComparedTexts]:
@@ -110,6 +112,7 @@ def _content(proof: Proof, versions: Mapping[str, str]) -> dict[str, Any]:
         "decoding": proof.decoding,
         "normalizer": proof.normalizer,
         "same_features": graph,
+        "approximate": proof.approximate,
         "compared": [one.numbers for one in proof.rows],
         "bytes": proof.bytes,
         "versions": dict(versions),
@@ -134,6 +137,8 @@ def _card(proof: Proof, versions: Mapping[str, str], usage: str) -> str:
         f"On {proof.data}. Measured: {proof.decoding}; text normaliser {proof.normalizer}.",
         "",
     ]
+    if proof.approximate:
+        lines += [f"Approximate: {proof.approximate}.", ""]
     if proof.graph is not None:
         lines += [
             f"The same features into both graphs: {proof.graph[0]} of {proof.graph[1]} transcripts "

@@ -107,6 +107,7 @@ def export(request: ExportRequest, target: Target) -> Proof:
     from mynah.checkpoints.commit import commit, size_bytes
 
     family = _loaded(request)
+    target = target.for_model(family)
     target.check(family)
     samples = _samples(request)
     found = Proof(
@@ -115,6 +116,7 @@ def export(request: ExportRequest, target: Target) -> Proof:
         request.named,
         _described(samples),
         family.describe_decoding(),
+        approximate=target.approximate,
     )
     scored = proof.scorer(request.settings.evaluation.normalizer, _RESAMPLES, _SEED)
     measured, _ = _decoded(family, samples, "decoding as measured")
@@ -186,6 +188,8 @@ def show_proof(found: Proof, folder: Path) -> None:
         card.table_rows(found),
     )
     console.say(f"Measured: {found.decoding}")
+    if found.approximate:
+        console.say(f"Approximate: {found.approximate}.")
     console.say(
         f"Exported to {display_path(folder)} ({found.bytes / 1e6:.0f} MB), {card.CARD} in it"
     )

@@ -18,7 +18,13 @@ import numpy as np
 from mynah.errors import UserError
 from mynah.export.runtimes import Program
 from mynah.export.target import DEFAULTS, GREEDY, DecodingWay, Said, Sample, Target
-from mynah.export.whisper import check_whisper, greedy_in_window, of_whisper, run_whisper
+from mynah.export.whisper import (
+    check_whisper,
+    greedy_in_window,
+    of_whisper,
+    run_whisper,
+    token_bytes,
+)
 
 if TYPE_CHECKING:
     from mynah.models.family import Family
@@ -143,12 +149,8 @@ def _write_filters(handle: BinaryIO, filters: np.ndarray) -> None:
 
 def _write_tokens(handle: BinaryIO, tokenizer: Any, end: int) -> None:
     """The bytes of each token before the end; whisper.cpp names those from there on itself."""
-    from transformers.convert_slow_tokenizer import bytes_to_unicode
-
-    letters = {letter: byte for byte, letter in bytes_to_unicode().items()}
     handle.write(struct.pack("<i", end))
-    for token in tokenizer.convert_ids_to_tokens(range(end)):
-        written = bytes(letters[letter] for letter in token)
+    for written in token_bytes(tokenizer, end):
         handle.write(struct.pack("<i", len(written)) + written)
 
 

@@ -29,6 +29,7 @@ FILE = "model.onnx"
 BUILDER = Program("The ONNX exporter", "onnx_runtime", {"onnx": "onnx", "onnxscript": "onnxscript"})
 ONNXRUNTIME = Program("onnxruntime", "onnx_runtime", {"onnxruntime": "onnxruntime"})
 _MASK = "attention_mask"
+_MOST_IN_ONE_FILE = 1 << 30  # bytes of weights; a file of this format holds 2 GiB at most
 _TRACED_SECONDS = 3.1  # of the two clips that the graph is traced with
 
 _USAGE = """
@@ -160,7 +161,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _refusing(family: CTC) -> Iterator[None]:
+def _refusing(family: Family) -> Iterator[None]:
     """Say in a few lines that a model cannot be exported."""
     import torch
 
@@ -210,13 +211,16 @@ def traced_clip(family: CTC) -> np.ndarray:
 
 
 def write_graph(
-    family: CTC,
+    family: Family,
     module: torch.nn.Module,
     inputs: Mapping[str, torch.Tensor],
     dimensions: Sequence[Mapping[int, str]],
     path: Path,
+    *,
+    outputs: Sequence[str] = ("logits",),
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a module as an ONNX graph whose output is ``logits``.
+    """Write a module as an ONNX graph.
 
     Args:
         family: The model in it, for messages.
@@ -224,6 +228,8 @@ def write_graph(
         inputs: Tensors by name that it is traced with.
         dimensions: Of each input the dimensions of any size, with their names.
         path: The file to write.
+        outputs: Names of what it gives.
+        metadata: What else the graph says of the model.
 
     Raises:
         UserError: torch cannot.
@@ -237,19 +243,21 @@ def write_graph(
             super().__init__()
             self.module = module
 
-        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = self.module(*tensors)
+        def forward(self, *tensors: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+            found: torch.Tensor | tuple[torch.Tensor, ...] = self.module(*tensors)
             return found
 
     with torch.no_grad(), _quiet(), _refusing(family):
-        torch.onnx.export(
+        written = torch.onnx.export(
             Called().eval(),
             tuple(inputs.values()),
-            str(path),
             dynamo=True,
             input_names=list(inputs),
-            output_names=["logits"],
+            output_names=list(outputs),
             dynamic_shapes=(tuple(dict(one) for one in dimensions),),
-            external_data=False,
             verbose=False,
         )
+    assert written is not None
+    written.model.metadata_props.update(metadata or {})
+    held = sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
+    written.save(str(path), external_data=held > _MOST_IN_ONE_FILE)

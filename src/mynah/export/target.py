@@ -84,6 +84,7 @@ class Target(ABC):
         usage: Code that opens it, for its card.
         builder: What writes it, where that is a package of its own.
         keeps_adapters: Whether it holds LoRA matrices as they are; else they are folded in.
+        approximate: Why its programs come only near to what was measured, "" where they do not.
     """
 
     name: ClassVar[str]
@@ -95,6 +96,11 @@ class Target(ABC):
     usage: ClassVar[str]
     builder: ClassVar[Program | None] = None
     keeps_adapters: ClassVar[bool] = False
+    approximate: ClassVar[str] = ""
+
+    def for_model(self, family: Family) -> Target:
+        """The layout as it is of a model, where it is not the same for all."""
+        return self
 
     @abstractmethod
     def check(self, family: Family) -> None:
@@ -165,5 +171,5 @@ def check_holds(target: str, models: str, family: Family, *, fits: bool) -> None
 def layouts_for(family: Family) -> list[str]:
     """Names of the layouts that can hold a model, the likeliest first."""
     if family.model.config.model_type == "whisper":
-        return ["ctranslate2", "ggml", "safetensors"]
+        return ["ctranslate2", "ggml", "sherpa-onnx", "safetensors"]
     return ["onnx", "sherpa-onnx", "safetensors"] if family.name == "ctc" else []

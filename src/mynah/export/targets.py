@@ -10,7 +10,7 @@ from mynah.export.ggml import Ggml
 from mynah.export.lora import Lora
 from mynah.export.onnx import Onnx
 from mynah.export.safetensors import Safetensors
-from mynah.export.sherpa_onnx import SherpaOnnx
+from mynah.export.sherpa.ctc import SherpaOnnx
 
 if TYPE_CHECKING:
     from mynah.export.target import Target

@@ -57,6 +57,15 @@ def sample_languages(family: Seq2Seq, samples: Sequence[Sample]) -> list[str]:
     return [sample.language or family.usage.language or "" for sample in samples]
 
 
+def token_bytes(tokenizer: Any, end: int) -> list[bytes]:
+    """What each token before the end writes, in bytes."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = {letter: byte for byte, letter in bytes_to_unicode().items()}
+    tokens = tokenizer.convert_ids_to_tokens(range(end))
+    return [bytes(letters[letter] for letter in token) for token in tokens]
+
+
 def window_features(family: Seq2Seq, audio: np.ndarray) -> np.ndarray:
     """What the encoder takes of a recording: float32 [bins, frames] of a full window."""
     window = family.frontend.max_features

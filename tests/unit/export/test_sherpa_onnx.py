@@ -10,8 +10,8 @@ import torch
 from mynah.errors import UserError
 from mynah.export.foreign.exchange import ProgramRequest
 from mynah.export.onnx import FILE
-from mynah.export.sherpa_onnx import TOKENS, SherpaOnnx
-from mynah.export.sound_graph import USUAL_DEVIATION, FromSound, features_of
+from mynah.export.sherpa.ctc import TOKENS, SherpaOnnx
+from mynah.export.sherpa.sound_graph import USUAL_DEVIATION, FromSound, features_of
 from mynah.models.ctc.family import CTC
 
 onnxruntime = pytest.importorskip("onnxruntime")

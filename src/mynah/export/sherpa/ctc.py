@@ -17,20 +17,20 @@ from mynah.export.onnx import (
     FILE,
     ONNXRUNTIME,
     as_traced,
-    check_ctc,
     of_ctc,
     traced_clip,
     write_graph,
 )
 from mynah.export.runtimes import Program, start
-from mynah.export.target import DecodingWay, Said, Sample, Target
+from mynah.export.sherpa.whisper import SHERPA, SherpaWhisper
+from mynah.export.target import DecodingWay, Said, Sample, Target, check_holds
+from mynah.export.whisper import is_whisper
 from mynah.models.text.tokenizers import pieces_of
 
 if TYPE_CHECKING:
     from mynah.models.ctc.family import CTC
     from mynah.models.family import Family
 
-SHERPA = Program("sherpa-onnx", "sherpa_onnx", {"sherpa-onnx": "sherpa_onnx"})
 TOKENS = "tokens.txt"
 _RATE = 16000  # sherpa-onnx resamples recordings to it for this kind of model
 _BLANK = "<blk>"
@@ -52,17 +52,22 @@ class SherpaOnnx(Target):
     """``model.onnx`` from samples to logits, with ``tokens.txt``."""
 
     name: ClassVar[str] = "sherpa-onnx"
-    about: ClassVar[str] = "CTC models for sherpa-onnx: phones, the browser, Raspberry Pi"
+    about: ClassVar[str] = (
+        "CTC models and Whisper for sherpa-onnx: phones, the browser, Raspberry Pi"
+    )
     dtypes: ClassVar[tuple[str, ...]] = ("float32",)
     exact: ClassVar[frozenset[str]] = frozenset({"float32"})
     programs: ClassVar[tuple[Program, ...]] = (SHERPA,)
     usage: ClassVar[str] = _USAGE
     builder: ClassVar[Program | None] = BUILDER
 
-    def check(self, family: Family) -> None:
-        from mynah.export.sound_graph import features_of
+    def for_model(self, family: Family) -> Target:
+        return SherpaWhisper() if is_whisper(family) else self
 
-        check_ctc(family, self.name)
+    def check(self, family: Family) -> None:
+        from mynah.export.sherpa.sound_graph import features_of
+
+        check_holds(self.name, "CTC and Whisper", family, fits=family.name == "ctc")
         ctc = of_ctc(family)
         if features_of(ctc) is None:
             raise UserError(
@@ -85,7 +90,7 @@ class SherpaOnnx(Target):
     def write(self, family: Family, folder: Path, dtype: str) -> None:
         import torch
 
-        from mynah.export.sound_graph import FromSound, features_of
+        from mynah.export.sherpa.sound_graph import FromSound, features_of
 
         ctc = of_ctc(family)
         features = features_of(ctc)
@@ -99,7 +104,7 @@ class SherpaOnnx(Target):
         (folder / TOKENS).write_text(_tokens(ctc), encoding="utf-8")
 
     def graph(self, family: Family, folder: Path, samples: Sequence[Sample]) -> list[str] | None:
-        from mynah.export.sound_graph import USUAL_DEVIATION
+        from mynah.export.sherpa.sound_graph import USUAL_DEVIATION
 
         ctc = of_ctc(family)
         arrays = {
