@@ -23,6 +23,16 @@ _FIX = "Copy the file again from where it is intact; of a checkpoint, or use ano
 Context = tuple[str, ...]
 
 
+def escaped(word: str) -> str:
+    """A word of a transcript as it stands in a model, where ``<s>`` and its like are others."""
+    return f"\\{word}" if word.lstrip("\\") in (START, END, UNKNOWN) else word
+
+
+def unescaped(word: str) -> str:
+    """What :func:`escaped` was given."""
+    return word[1:] if word.startswith("\\") and escaped(word[1:]) == word else word
+
+
 @dataclass
 class ArpaModel:
     """A back-off model of words.

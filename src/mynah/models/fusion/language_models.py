@@ -8,7 +8,15 @@ from pathlib import Path
 from mynah.config.naming.language_model import TEXT
 from mynah.errors import UserError
 from mynah.models.fusion import kneser_ney, text_ngrams
-from mynah.models.fusion.arpa import END, START, UNKNOWN, ArpaModel, Context
+from mynah.models.fusion.arpa import (
+    END,
+    START,
+    UNKNOWN,
+    ArpaModel,
+    Context,
+    escaped,
+    unescaped,
+)
 
 _LEAST_WRITTEN = 0.5  # of the words of a model: with fewer it is of another script or case
 
@@ -28,15 +36,17 @@ def read_language_model(
             written with those letters.
     """
     if path.suffix == TEXT:
-        model = text_ngrams.estimate_from_text(map(written_as, text_ngrams.lines([path])))
+        model = kneser_ney.estimate_ngrams(
+            map(written_as, text_ngrams.lines([path])), where=f"model.language_model={path}"
+        )
     else:
         model = _cased(ArpaModel.read(path), written_as, path)
     if letters is None:
         return model
     words = [word for word in model.log10[0].get((), {}) if word not in (START, END, UNKNOWN)]
-    written = sum(set(kneser_ney.unescaped(word)) <= letters for word in words)
+    written = sum(set(unescaped(word)) <= letters for word in words)
     if written < _LEAST_WRITTEN * len(words):
-        odd = next(word for word in words if not set(kneser_ney.unescaped(word)) <= letters)
+        odd = next(word for word in words if not set(unescaped(word)) <= letters)
         raise UserError(
             f"Only {written:,} of the {len(words):,} words of this language model can be written "
             f"with the model's letters; {odd!r} cannot.",
@@ -54,7 +64,7 @@ def _cased(model: ArpaModel, written_as: Callable[[str], str], path: Path) -> Ar
     """
     special = {word: word for word in (START, END, UNKNOWN)}
     cased = {
-        word: special.get(word) or kneser_ney.escaped(written_as(kneser_ney.unescaped(word)))
+        word: special.get(word) or escaped(written_as(unescaped(word)))
         for word in model.log10[0].get((), {})
     }
     if all(word == other for word, other in cased.items()):

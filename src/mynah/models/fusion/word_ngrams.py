@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from mynah.errors import UserError
 from mynah.models.fusion import arpa
-from mynah.models.fusion.arpa import ArpaModel, Context
+from mynah.models.fusion.arpa import ArpaModel, Context, unescaped
 from mynah.models.fusion.character_ngrams import CharacterNgrams
-from mynah.models.fusion.kneser_ney import unescaped
 
 # In no transcript, as white space separates words.
 SENTENCE_END = "\n"  # ends a sentence

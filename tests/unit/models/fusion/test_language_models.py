@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import gzip
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from transcripts import transcribed
 from mynah.cli.main import main
 from mynah.errors import UserError
 from mynah.models import registry
-from mynah.models.fusion import kneser_ney, text_ngrams
+from mynah.models.fusion import kneser_ney
 from mynah.models.fusion.arpa import ArpaModel
 from mynah.models.fusion.word_ngrams import WordNgrams
 
@@ -43,38 +43,6 @@ def family():
     return registry.build(tiny(tokenizer="character"), texts=TEXTS, sample_rate=16000, offline=True)
 
 
-def sentences(number, seed=0):
-    generator = random.Random(seed)
-    words = [f"w{generator.randrange(40) ** 2 // 40}" for _ in range(7 * number)]
-    return [" ".join(words[7 * n : 7 * n + 1 + n % 7]) for n in range(number)]
-
-
-@pytest.mark.parametrize("in_memory", [3, 100, 10**6])
-def test_text_that_goes_to_disk_gives_the_model_of_text_in_memory(in_memory):
-    texts = [*sentences(400), "", "<s> </s> \\<s>", "one"]
-    assert text_ngrams.estimate_from_text(texts, in_memory=in_memory) == (
-        kneser_ney.estimate_ngrams(texts)
-    )
-
-
-def test_what_is_rare_is_left_out_and_the_rest_still_sums_to_one():
-    texts = sentences(400)
-    model = text_ngrams.estimate_from_text(texts, keep=30, in_memory=50)
-    assert all(sum(map(len, table.values())) <= 60 for table in model.log10[1:])
-    full = text_ngrams.estimate_from_text(texts)
-    assert sum(map(len, model.log10[2].values())) < sum(map(len, full.log10[2].values()))
-    words = [word for word in model.log10[0][()] if word != "<s>"]
-    for context in list(model.log10[2])[:5]:
-        # By the definition of the format: listed, or the context's weight times the shorter one.
-        def log10(context, word):
-            found = model.log10[len(context)].get(context, {}).get(word)
-            if found is not None:
-                return found
-            return model.backoff.get(context, 0.0) + log10(context[1:], word)
-
-        assert sum(10 ** log10(context, word) for word in words) == pytest.approx(1.0, abs=1e-9)
-
-
 def lm(*arguments):
     return main(["lm", *map(str, arguments)])
 
@@ -88,7 +56,22 @@ def test_the_command_writes_the_model_of_its_texts(tmp_path, capsys):
     assert ArpaModel.read(target) == kneser_ney.estimate_ngrams(
         ["call anna", "call anna now", "call her"]
     )
-    assert "model.language_model=" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "model.language_model=" in printed.out
+    assert (
+        "2-grams for a discount for each count: 0.93 is taken from every count"
+        in printed.out + printed.err
+    )
+
+
+def test_the_command_takes_packed_text_an_order_and_thresholds(tmp_path, capsys):
+    text = tmp_path / "text.gz"
+    text.write_bytes(gzip.compress(b"call anna\ncall anna now\ncall anna now\nwho\n"))
+    target = tmp_path / "four.arpa"
+    assert lm(text, "--order", 4, "--prune", 0, 0, 1, "--to", target) == 0
+    model = ArpaModel.read(target)
+    assert [sum(map(len, table.values())) for table in model.log10] == [7, 7, 3, 2]
+    assert "7 1-grams, 7 2-grams, 3 3-grams, 2 4-grams" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -100,6 +83,12 @@ def test_the_command_writes_the_model_of_its_texts(tmp_path, capsys):
         (["empty.txt", "--to", "a.arpa"], "has no word"),
         (["latin.txt", "--to", "a.arpa"], "not text in UTF-8"),
         (["text.txt", "--keep", "0", "--to", "a.arpa"], "At least one"),
+        (["text.txt", "--words", "0", "--to", "a.arpa"], "At least one"),
+        (["text.txt", "--order", "1", "--to", "a.arpa"], "2 to 6 words"),
+        (["text.txt", "--prune", "2", "1", "--to", "a.arpa"], "none is lower"),
+        (["text.txt", "--prune", "0", "0", "0", "1", "--to", "a.arpa"], "one for each order"),
+        (["text.txt", "--prune", "9", "--to", "a.arpa"], "No word came 10 times"),
+        (["cut.gz", "--to", "a.arpa"], "cannot be read"),
     ],
 )
 def test_texts_and_targets_that_do_not_fit_are_refused(
@@ -108,6 +97,7 @@ def test_texts_and_targets_that_do_not_fit_are_refused(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.txt").write_text("call anna\n")
     (tmp_path / "empty.txt").write_text("\n \n")
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"call anna")[:-9])
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9 anna\n")
     (tmp_path / "there.arpa").write_text("x")
     assert lm(*arguments) == 2
