@@ -218,7 +218,7 @@ class StepGradient(Generic[Key]):
         self.audio_seconds += seconds
         self._total = self._count = self._seconds = 0.0
         batches, self._batches = self._batches, []
-        gradients = [own_part(p.grad) for p in model.parameters() if p.grad is not None]
+        gradients = self._gradients()
         reason = self.guard.judge(total / count) if count else "no utterance could be read"
         if reason is None:
             # DDP, and fully_shard, have averaged over the ranks already.
@@ -236,6 +236,16 @@ class StepGradient(Generic[Key]):
         if step == self._trainer.state.max_steps and not self.guard.good:
             # Before an untrained model is measured and saved.
             self.guard.account(step, self.skipped.reasons)
+
+    def _gradients(self) -> list[torch.Tensor]:
+        """This rank's parts; the optimizer knows them without a walk over every module."""
+        optimizer: Any = self._trainer.optimizer
+        return [
+            own_part(parameter.grad)
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
 
     def _problem_of(self, gradients: list[torch.Tensor]) -> str | None:
         if self._trainer.accelerator.scaler is not None:  # which looks for itself, and rescales

@@ -150,12 +150,13 @@ def _through_gram(matrices: torch.Tensor) -> torch.Tensor:
     a, b, c = _COEFFICIENTS
     gram = matrices @ matrices.mT
     identity = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
-    product = identity.expand_as(gram)
+    product: torch.Tensor | None = None
     for iteration in range(_ITERATIONS):
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c) + a * identity
-        product = factor @ product
+        product = factor if product is None else factor @ product
         if iteration + 1 < _ITERATIONS:
             gram = factor @ gram @ factor  # all are polynomials of one matrix: they commute
+    assert product is not None
     return product @ matrices
 
 
