@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mynah import console
 from mynah.errors import UserError
@@ -21,8 +21,7 @@ _NAMED = 5  # in a message
 _MOST_BYTES = 2**26
 
 
-@dataclass(frozen=True)
-class PhraseProgress:
+class PhraseProgress(NamedTuple):
     """How far a hypothesis is in writing a listed phrase.
 
     Attributes:

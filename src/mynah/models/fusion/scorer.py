@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -12,21 +13,8 @@ from mynah.models.fusion.word_ngrams import SENTENCE_END, WordNgrams
 
 _MOST_STATES = 200_000  # remembered from one utterance to the next
 
-
-class State:
-    """Where a prefix is in its language model and its hot words, and where each label leads.
-
-    Attributes:
-        steps: For each label asked for before, the next state and what the label is worth.
-    """
-
-    __slots__ = ("history", "hot", "letters", "steps")
-
-    def __init__(self, history: Context, letters: str, hot: PhraseProgress) -> None:
-        self.history = history
-        self.letters = letters
-        self.hot = hot
-        self.steps: dict[int, tuple[State, float]] = {}
+# Where a prefix is in its language model and its hot words: a number of the scorer's own.
+State = int
 
 
 class Scorer(Protocol):
@@ -38,18 +26,22 @@ class Scorer(Protocol):
 
     most: float
 
-    def start(self) -> State: ...
+    def start(self) -> State:
+        """The state of no label, at the beginning of an utterance."""
 
-    def step(self, state: State, label: int) -> tuple[State, float]: ...
+    def step(self, state: State, label: int) -> tuple[State, float]:
+        """Where a label leads, and what it is worth."""
 
-    def finish(self, state: State) -> float: ...
+    def finish(self, state: State) -> float:
+        """What the end of the utterance is worth."""
 
 
 class WordScorer:
     """A prefix's worth by a model of words, by hot words, or by both.
 
     A word that has only begun counts with the probability of all words that begin so, and its
-    bonus; once it ends, with its own.
+    bonus; once it ends, with its own. What was asked for once is remembered, as numbers that
+    Python's garbage collection need not look at.
 
     Args:
         ngrams: The model of words, or None.
@@ -70,6 +62,7 @@ class WordScorer:
     ) -> None:
         self._ngrams = ngrams
         self._pieces = pieces
+        self._labels = max(pieces, default=0) + 1
         self._weight = weight
         self._word_bonus = word_bonus
         words = max((len(written.split()) for written in pieces.values()), default=0)
@@ -78,19 +71,34 @@ class WordScorer:
         if hot is not None:
             longest = max((len(written) for written in pieces.values()), default=0)
             self.most += longest * max(hot.weight, 0.0)
+        self._steps: dict[int, tuple[State, float]] = {}  # by state * labels + label
         self._states: dict[tuple[Context, str, PhraseProgress], State] = {}
+        # By state: its history, the letters of the word that has begun, and the worth of those.
+        self._known: list[tuple[Context, str, PhraseProgress]] = []
+        self._begun: list[float] = []
+        self._ends: dict[State, float] = {}
+        self._lock = threading.Lock()  # a state gets its number once
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it remembers so much that the next utterance should have a new one."""
+        return len(self._known) > _MOST_STATES
 
     def start(self) -> State:
-        if len(self._states) > _MOST_STATES:
-            self._states = {}
-        return self._state(() if self._ngrams is None else self._ngrams.start, "", BEGIN)
+        with self._lock:
+            return self._state(() if self._ngrams is None else self._ngrams.start, "", BEGIN)
 
     def step(self, state: State, label: int) -> tuple[State, float]:
-        found = state.steps.get(label)
-        if found is not None:
-            return found
-        worth = -self._worth(state.history, state.letters)
-        history, letters, hot = state.history, state.letters, state.hot
+        key = state * self._labels + label
+        found = self._steps.get(key)
+        if found is None:
+            with self._lock:
+                found = self._steps[key] = self._step(state, label)
+        return found
+
+    def _step(self, state: State, label: int) -> tuple[State, float]:
+        worth = -self._begun[state]
+        history, letters, hot = self._known[state]
         for character in self._pieces[label]:
             if self._hot is not None:
                 hot, gained = self._hot.step(hot, character)
@@ -100,15 +108,19 @@ class WordScorer:
             elif letters:
                 worth += self._log(history, letters) + self._word_bonus
                 history, letters = self._after(history, letters), ""
-        worth += self._worth(history, letters)
-        found = state.steps[label] = self._state(history, letters, hot), worth
-        return found
+        after = self._state(history, letters, hot)
+        return after, worth + self._begun[after]
 
     def finish(self, state: State) -> float:
-        favoured = 0.0 if self._hot is None else self._hot.finish(state.hot)
+        found = self._ends.get(state)
+        if found is None:
+            found = self._ends[state] = self._finish(*self._known[state])
+        return found
+
+    def _finish(self, history: Context, letters: str, hot: PhraseProgress) -> float:
+        favoured = 0.0 if self._hot is None else self._hot.finish(hot)
         if self._ngrams is None:
             return favoured
-        history, letters = state.history, state.letters
         worth = 0.0
         if letters:
             worth = math.log(self._ngrams.word(history, letters))
@@ -140,5 +152,7 @@ class WordScorer:
         key = (history, letters, hot)
         found = self._states.get(key)
         if found is None:
-            found = self._states[key] = State(history, letters, hot)
+            found = self._states[key] = len(self._known)
+            self._known.append(key)
+            self._begun.append(self._worth(history, letters))
         return found

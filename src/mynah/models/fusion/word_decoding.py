@@ -46,6 +46,7 @@ class WordDecoding:
         self._pieces = pieces_of(tokenizer)
         self.written = sorted(self._pieces)
         self._settings = _Settings()
+        self._scorer: WordScorer | None = None
 
     @classmethod
     def estimate(cls, texts: Iterable[str], tokenizer: Any) -> WordDecoding:
@@ -97,23 +98,25 @@ class WordDecoding:
         """
         self._settings = _Settings(weight, word_bonus, beam_size, internal_weight)
         self._hot = hot
-        self.__dict__.pop("scorer", None)
+        self._scorer = None
         assert self._ngrams is not None or self._read is None  # an error comes early
 
     @functools.cached_property
     def _ngrams(self) -> WordNgrams | None:
         return None if self._read is None else WordNgrams(self._read())
 
-    @functools.cached_property
+    @property
     def scorer(self) -> WordScorer:
-        """What joins the beam, with its weights."""
-        return WordScorer(
-            self._ngrams,
-            self._pieces,
-            weight=self._settings.weight,
-            word_bonus=self._settings.word_bonus,
-            hot=self._hot,
-        )
+        """What joins the beam, with its weights: of one utterance the same."""
+        if self._scorer is None or self._scorer.is_full:
+            self._scorer = WordScorer(
+                self._ngrams,
+                self._pieces,
+                weight=self._settings.weight,
+                word_bonus=self._settings.word_bonus,
+                hot=self._hot,
+            )
+        return self._scorer
 
     @property
     def beam_size(self) -> int:

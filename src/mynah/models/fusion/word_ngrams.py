@@ -20,6 +20,9 @@ _PLAIN = {arpa.START: _START, arpa.END: SENTENCE_END, arpa.UNKNOWN: _UNKNOWN}
 _MOST_CACHED = 100_000
 _NOTHING: dict[str, float] = {}
 
+# Of contexts: what is left to the shorter one, what is given to words, and the context.
+_Contexts = list[tuple[float, dict[str, float], Context]]
+
 
 class WordNgrams:
     """Probabilities of words, and of beginnings of words, after a history of words.
@@ -54,28 +57,39 @@ class WordNgrams:
         self._left, self._shares = _as_interpolated(model)
         for word in self.vocabulary:
             self._shares[()][word] -= self.unseen * self.characters.word(word)
+        # Beginnings of contexts that are not among them: most models have none.
+        self._begun = {
+            context[:size]
+            for context in self._left
+            for size in range(1, len(context))
+            if context[:size] not in self._left
+        }
+        self._contexts: dict[Context, _Contexts] = {}
         self._beginnings: dict[Context, dict[str, float]] = {}
 
     @property
     def start(self) -> Context:
         """The history at the beginning of a sentence."""
-        return (_START,)[: self._order - 1]
+        return self._telling((_START,)[: self._order - 1])
 
     def after(self, history: Context, word: str) -> Context:
-        """The history once ``word`` was said."""
+        """The history once ``word`` was said, as far as the model tells it from others."""
         longer = (*history, word)
-        return longer[max(0, len(longer) - self._order + 1) :]
+        return self._telling(longer[max(0, len(longer) - self._order + 1) :])
+
+    def _telling(self, history: Context) -> Context:
+        """The longest end of a history that is a context of the model, or begins one."""
+        while history and history not in self._left and history not in self._begun:
+            history = history[1:]
+        return history
 
     def word(self, history: Context, word: str) -> float:
         """Probability that ``word`` comes next, be it known or new; ``END`` ends the sentence."""
         found = self._shares[()].get(word, 0.0)
         if word != SENTENCE_END:
             found += self.unseen * self.characters.word(word)
-        for size in range(1, len(history) + 1):
-            context = history[-size:]
-            left = self._left.get(context)
-            if left is not None:
-                found = self._shares.get(context, _NOTHING).get(word, 0.0) + left * found
+        for left, shares, _ in self._known(history):
+            found = shares.get(word, 0.0) + left * found
         return found
 
     def beginning(self, history: Context, letters: str) -> float:
@@ -84,11 +98,22 @@ class WordNgrams:
             return 1.0
         found = self._begin(()).get(letters, 0.0)
         found += self.unseen * self.characters.beginning(letters)
-        for size in range(1, len(history) + 1):
-            context = history[-size:]
-            left = self._left.get(context)
-            if left is not None:
-                found = self._begin(context).get(letters, 0.0) + left * found
+        for left, _, context in self._known(history):
+            found = self._begin(context).get(letters, 0.0) + left * found
+        return found
+
+    def _known(self, history: Context) -> _Contexts:
+        """The contexts of the model that end as a history does, the shortest first."""
+        found = self._contexts.get(history)
+        if found is None:
+            if len(self._contexts) > _MOST_CACHED:
+                self._contexts.clear()
+            ends = [history[-size:] for size in range(1, len(history) + 1)]
+            found = self._contexts[history] = [
+                (self._left[end], self._shares.get(end, _NOTHING), end)
+                for end in ends
+                if end in self._left
+            ]
         return found
 
     def _begin(self, context: Context) -> dict[str, float]:

@@ -4,6 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from plain_beam_search import search as plain_search
 from tiny_models import TEXTS, tiny
 from transcripts import transcribed
 
@@ -11,6 +12,7 @@ from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.ctc.beam_search import search
 from mynah.models.fusion import kneser_ney
+from mynah.models.fusion.hot_words import HotWords
 from mynah.models.fusion.scorer import WordScorer
 from mynah.models.fusion.word_ngrams import SENTENCE_END, WordNgrams
 from mynah.models.text.tokenizers import pieces_of
@@ -28,6 +30,10 @@ def draw(seed, frames, labels, sharpness=2.0):
     """Random log probabilities, float64 [frames, labels]."""
     logits = sharpness * np.random.default_rng(seed).standard_normal((frames, labels))
     return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def draw_letters(seed):
+    return draw(seed, 40, len(LETTERS) + 1)
 
 
 def every_transcript(log_probabilities, blank=0):
@@ -120,6 +126,40 @@ def test_a_narrow_beam_is_the_same_where_the_model_is_asked_of_every_step(seed):
     thorough.most = 1e9
     found = search(log_probabilities, blank=0, beam_size=4, scorer=sparing)
     assert found == search(log_probabilities, blank=0, beam_size=4, scorer=thorough)
+
+
+def peaky(seed, frames=60):
+    """Log probabilities as a trained model has them: blanks, now and then one letter or two,
+    float32 [frames, labels]."""
+    generator = np.random.default_rng(seed)
+    logits = 1.5 * generator.standard_normal((frames, len(LETTERS) + 1))
+    logits[:, 0] += 6.0
+    for frame in np.flatnonzero(generator.random(frames) < 0.4):
+        logits[frame, generator.integers(1, len(LETTERS) + 1)] += generator.choice([6, 8, 10])
+        logits[frame, 0] -= generator.choice([0, 4, 8])
+    logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
+    return logits.astype(np.float32)
+
+
+@pytest.mark.parametrize("drawn", [draw_letters, peaky])
+@pytest.mark.parametrize("beam_size", [1, 5, 12])
+@pytest.mark.parametrize("joined", ["nothing", "words", "bonus", "hot words", "all"])
+def test_nothing_is_lost_by_leaving_out_what_cannot_win(drawn, beam_size, joined):
+    hot = HotWords(["cat", "dog e", "goose"], 1.5) if joined in ("hot words", "all") else None
+    ngrams = NGRAMS if joined in ("words", "bonus", "all") else None
+    bonus = 1.5 if joined in ("bonus", "all") else 0.0
+    joins = WordScorer(ngrams, SPELLINGS, weight=0.7, word_bonus=bonus, hot=hot)
+    for seed in range(4):
+        options = {"blank": 0, "beam_size": beam_size, "written": range(1, len(LETTERS))}
+        options["scorer"] = None if joined == "nothing" else joins
+        spoken = drawn(seed)
+        assert search(spoken, **options) == plain_search(spoken, **options)
+
+
+def test_probabilities_of_long_recordings_do_not_vanish():
+    spoken = draw(0, 2000, len(LETTERS) + 1, sharpness=0.3)  # each frame costs about 2 nats
+    options = {"blank": 0, "beam_size": 3}
+    assert search(spoken, **options) == plain_search(spoken, **options)
 
 
 def test_what_is_misheard_is_corrected_by_the_words_around_it():
