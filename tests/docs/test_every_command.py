@@ -15,7 +15,8 @@ from page_commands import REPOSITORY, commands
 
 from mynah.cli.main import COMMANDS
 from mynah.cli.sweep_data import swept
-from mynah.config.hydra.compose import compose, parse_overrides
+from mynah.config.hydra.compose import compose
+from mynah.config.hydra.overrides import parse_overrides
 from mynah.config.plugins.registry import installed_plugins
 from mynah.config.schema.sweep import is_search_setting
 from mynah.sweeps.search.reading import read_space

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mynah.config.hydra.compose import parse_overrides
+from mynah.config.hydra.overrides import parse_overrides
 from mynah.config.schema import Config, SweepConfig
 from mynah.config.settings import with_value
 from mynah.runs.evaluations import EVALUATIONS_FILE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import sys
 
 import pytest
@@ -75,6 +76,92 @@ def test_what_cannot_be_searched_is_refused_with_the_corrected_command(arguments
     assert len(str(problem).splitlines()) <= 4
     if corrected is not None:
         assert corrected in (problem.command or "")
+
+
+LOG = "training.learning_rate=tag(log,interval(1e-5,1e-3))"
+KEPT = [
+    # as typed, and the words of the corrected command
+    (
+        [RATE, "sweep.pruner=halving", "training.max_steps=8", "training.eval_steps=8"],
+        [RATE, "sweep.pruner=halving", "training.max_steps=8", "training.eval_steps=2"],
+    ),
+    (
+        [RATE, "sweep.objectives=[ser]"],
+        [RATE, "sweep.objectives=[ser]", "evaluation.metrics=[wer,cer,ser]"],
+    ),
+    (
+        [RATE, "sweep.objectives=[ser]", "evaluation.metrics=[wer]"],
+        [RATE, "sweep.objectives=[ser]", "evaluation.metrics=[wer,ser]"],
+    ),
+    (
+        ["training.seed=7,8,9", "sweep.seeds=2", RATE],
+        ["training.seed=7", "sweep.seeds=3", RATE],
+    ),
+    (["model=small", "sweep.trials=4"], ["model=small", "sweep.trials=4", LOG]),
+    (["launch=local,slurm", "sweep.trials=4"], ["sweep.trials=4", LOG]),
+    (
+        ["sweep.objectives=wer,speed", RATE],
+        ["sweep.objectives=[wer,speed]", RATE],
+    ),
+    (["model=small,larg", RATE], ["model=small,large", RATE]),
+    (["training.optim=adamw_torch,adaam", RATE], ["training.optim=adamw_torch", RATE]),
+    (["training.max_steps=interval(2000000,1000)"], ["training.max_steps=interval(1000,2000000)"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("typed", "corrected"),
+    [
+        *KEPT[:2],
+        KEPT[3],
+        *(pytest.param(*one, marks=pytest.mark.long) for one in (KEPT[2], *KEPT[4:])),
+    ],
+)
+def test_a_corrected_command_keeps_what_was_right_and_works(typed, corrected):
+    problem = refused("-m", *typed)
+    assert isinstance(problem, ConfigErrors) and problem.command is not None
+    words = shlex.split(problem.command)
+    assert words == ["mynah", "train", "-m", *corrected]
+    ran = []
+    CommandLine(words[2:], "mynah train").run(lambda: ran.append(True))
+    assert ran
+
+
+def test_one_configuration_of_a_search_is_shown_by_its_corrected_command(capsys):
+    problem = refused("-m", "--cfg", "job", LOG, "model=small,large", "sweep.trials=4")
+    assert isinstance(problem, ConfigErrors) and problem.command is not None
+    words = shlex.split(problem.command)
+    assert words[2:] == ["--cfg", "job", "training.learning_rate=1e-05", "model=small"]
+    CommandLine(words[2:], "mynah train").run(lambda: pytest.fail("it was run"))
+    assert "learning_rate: 1.0e-05" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "value", ["interval(1e-5;1e-3)", "tag(log,interval(1e-5))", "intervall(1,2)", "interval[1,2]"]
+)
+def test_an_interval_that_is_typed_wrongly_is_answered_with_how_it_is_typed(value):
+    problem = refused("-m", f"training.learning_rate={value}")
+    assert "tag(log,interval(a,b))" in str(problem) and "null" not in str(problem)
+
+
+def test_an_interval_of_a_billion_whole_numbers_is_searched():
+    ran = []
+    line = ["-m", "training.max_steps=interval(1,1000000000)"]
+    CommandLine(line, "mynah train").run(lambda: ran.append(True))
+    assert ran
+
+
+def test_one_name_stands_for_a_list_of_one_in_a_search():
+    handed = []
+    typed = ["-m", RATE, "sweep.objectives=wer"]
+    CommandLine(typed, "mynah train").run(lambda: handed.extend(sys.argv))
+    assert "sweep.objectives=[wer]" in handed
+
+
+def test_a_name_beyond_ascii_goes_to_hydra_in_quotes():
+    handed = []
+    CommandLine(["data.dataset_name=häuser!"], "mynah train").run(lambda: handed.extend(sys.argv))
+    assert 'data.dataset_name="häuser!"' in handed
 
 
 def test_settings_of_a_search_without_one_are_refused():

@@ -13,7 +13,8 @@ from mynah.cli import config as explaining
 from mynah.cli.main import main
 from mynah.cli.shared.exit_status import exit_status
 from mynah.config.effective import effective_yaml, values
-from mynah.config.hydra.compose import compose, parse_overrides
+from mynah.config.hydra.compose import compose
+from mynah.config.hydra.overrides import parse_overrides
 from mynah.config.mistakes.command_line import plain_value
 from mynah.config.mistakes.yaml_file import read_yaml
 from mynah.config.reference import reference

@@ -11,20 +11,22 @@ import dataclasses
 import difflib
 import logging
 import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mynah import console, distributed
+from mynah.cli.shared.corrections import corrected, one_run, shell
 from mynah.cli.shared.exit_status import exit_status
 from mynah.cli.shared.job import check_names, run_overrides
+from mynah.cli.shared.places import check_directories
 from mynah.cli.shared.submitted import check_sweep, submit_run
 from mynah.config import settings
-from mynah.config.hydra.compose import Composed, compose, from_hydra, parse_overrides, prepare_hydra
+from mynah.config.hydra.compose import Composed, compose, from_hydra, prepare_hydra
 from mynah.config.hydra.flags import parse_flags
 from mynah.config.hydra.literal_paths import literal_places
+from mynah.config.hydra.overrides import parse_overrides
 from mynah.config.hydra.search_path import config_directories, install_search_path
 from mynah.config.hydra.shown import help_text, hydra_help_text, job_yaml
 from mynah.config.schema.launch import LOCAL
@@ -112,6 +114,7 @@ class CommandLine:
         if shown:  # through Hydra's log; whoever reads it may stop early, as `head` does
             logging.raiseExceptions = False
         if not shown:
+            check_directories(overrides)
             check_names(composed.config.training.output_dir)
         given = self._flags(flags)
         is_sweep = flags.multirun or _is_multirun(composed)
@@ -175,7 +178,7 @@ class CommandLine:
             )
             raise ConfigErrors(
                 [ConfigError(f"{' and '.join(given)} do not go together{why}.")],
-                self._command(_without_sweeps(rest) if flags.multirun else rest),
+                self._command(one_run(rest) if flags.multirun and kept != "-m" else rest),
             )
         if flags.resolve and not flags.cfg and not flags.help:
             raise ConfigErrors(
@@ -221,17 +224,20 @@ class CommandLine:
             for variant in variants[1:]:
                 compose(variant, trains=self._trains, **where)
         except ConfigErrors as problem:
-            from mynah.cli.shared.searches import of_intervals
+            from mynah.cli.shared.searches import of_swept
 
-            raise of_intervals(problem, overrides) from problem
+            raise of_swept(problem, overrides) from problem
         is_sweep = flags.multirun or _is_multirun(composed)
         if is_sweep or any(map(is_search_setting, overrides)):
             from mynah.cli.shared.searches import check_sweep_settings
 
             check_sweep_settings(overrides, composed, is_sweep=is_sweep)
-        if len(variants) > 1 or variants[0] != list(overrides):
-            return dataclasses.replace(composed, arguments=list(overrides))
-        return composed
+        plain = iter(composed.arguments)
+        arguments = [
+            str(one.input_line) if one.is_sweep_override() else next(plain)
+            for one in parse_overrides(overrides)
+        ]
+        return dataclasses.replace(composed, arguments=arguments)
 
     def _variants(self, flags: argparse.Namespace, overrides: Sequence[str]) -> list[list[str]]:
         """The commands that a sweep has to be right for: each swept value once."""
@@ -242,15 +248,11 @@ class CommandLine:
             return [plain]
         if not flags.multirun and not any(o == "hydra.mode=MULTIRUN" for o in overrides):
             raise ConfigErrors([self._not_a_sweep(o) for o in swept])
+        from mynah.cli.shared.searches import values_of
+
         values = []
         for override in swept:
-            key = override.get_key_element()
-            if override.is_interval_sweep():
-                from mynah.cli.shared.searches import bounds
-
-                texts = bounds(override)
-            else:
-                texts = list(override.sweep_string_iterator())
+            key, texts = override.get_key_element(), values_of(override)
             found = settings.find(override.key_or_group)
             if found is not None and settings.is_list_of_texts(found):
                 self._check_lists(override, texts)
@@ -267,7 +269,10 @@ class CommandLine:
         if all(text.startswith("[") or text == "null" for text in texts):
             return
         key, typed = override.get_key_element(), override.input_line
-        listed = ",".join(text if text.startswith("[") else f"[{text}]" for text in texts)
+        if is_search_setting(typed):  # of which there is one
+            listed = f"[{','.join(text.strip('[]') for text in texts)}]"
+        else:
+            listed = ",".join(text if text.startswith("[") else f"[{text}]" for text in texts)
         raise ConfigErrors(
             [
                 ConfigError(
@@ -300,13 +305,13 @@ class CommandLine:
         A command is printed that leads to no next mistake: what is wrong with the corrected one
         is corrected in it as well. What a file has to fix is not the command's.
         """
-        tokens = _corrected(self.arguments, errors)
+        tokens = corrected(self.arguments, errors)
         known = {str(error) for error in errors}
         for _ in range(_CORRECTIONS):
             following = self._mistakes(tokens) if tokens is not None else []
             if not following or {str(error) for error in following} <= known:
                 break
-            tokens = _corrected(tokens or [], following)
+            tokens = corrected(tokens or [], following)
         else:
             tokens = None
         return ConfigErrors(list(errors), self._command(tokens) if tokens is not None else None)
@@ -321,7 +326,7 @@ class CommandLine:
         return []
 
     def _command(self, tokens: Sequence[str]) -> str:
-        return " ".join([self.program, *(_shell(token) for token in tokens)])
+        return " ".join([self.program, *(shell(token) for token in tokens)])
 
     def _flags(self, flags: argparse.Namespace) -> list[str]:
         """The flags for Hydra, as it writes them."""
@@ -337,53 +342,11 @@ class CommandLine:
         return given
 
 
-def _corrected(arguments: Sequence[str], errors: Sequence[UserError]) -> list[str] | None:
-    """The arguments without their mistakes; None where that is not known, or none is theirs."""
-    tokens = list(arguments)
-    changed = False
-    for error in errors:
-        if not isinstance(error, ConfigError):
-            continue
-        if error.argument is not None:
-            tokens, did = _replace(tokens, _words(error.argument), _words(error.instead))
-            changed = changed or did
-        elif error.instead and error.setting:
-            tokens += _words(error.instead)
-            changed = True
-        elif (error.where or "").startswith("command line"):
-            return None
-    return tokens if changed else None
-
-
 def _directories(flags: argparse.Namespace) -> list[Path]:
     return config_directories(
         Path(flags.config_dir) if flags.config_dir else None,
         Path(flags.config_path) if flags.config_path else None,
     )
-
-
-def _words(text: str | Sequence[str] | None) -> list[str]:
-    return [text] if isinstance(text, str) else list(text or [])
-
-
-def _replace(tokens: list[str], old: Sequence[str], new: Sequence[str]) -> tuple[list[str], bool]:
-    """The tokens with one run of them replaced, and whether it was there."""
-    for start in range(len(tokens) - len(old) + 1):
-        if tokens[start : start + len(old)] == list(old):
-            return [*tokens[:start], *new, *tokens[start + len(old) :]], True
-    return tokens, False
-
-
-def _without_sweeps(tokens: Sequence[str]) -> list[str]:
-    """Each ``key=a,b,c`` with its first value alone."""
-    return [t.split(",")[0] if "=" in t and "[" not in t and "(" not in t else t for t in tokens]
-
-
-def _shell(token: str) -> str:
-    # A comma, brackets or a tilde inside a word need no quotes for a person's shell.
-    if all(c.isalnum() or c in "_-./:@%+=,~" for c in token):
-        return token
-    return shlex.quote(token)
 
 
 def _is_multirun(composed: Composed) -> bool:

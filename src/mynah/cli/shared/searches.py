@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mynah.config.hydra.compose import parse_overrides
+from mynah.config.hydra.overrides import parse_overrides
 from mynah.config.schema import SweepConfig
+from mynah.config.values import typed
 from mynah.errors import ConfigError, ConfigErrors
 from mynah.sweeps.search.checks import check_machine, check_no_search, check_search
 from mynah.sweeps.search.reading import read_dimension, read_space, with_bounds
@@ -63,45 +64,71 @@ def check_sweep_settings(
     check_search(space, lines, composed.config, composed.origins)
 
 
-def bounds(override: Override) -> list[str]:
-    """Both ends of an interval, each as it would be typed by itself.
+def values_of(override: Override) -> list[str]:
+    """What is swept, each value as it would be typed by itself; of an interval both ends.
 
     Raises:
-        ConfigErrors: It is not one that can be searched.
+        ConfigErrors: It is an interval that cannot be searched.
     """
+    if not override.is_interval_sweep():
+        return [str(one) for one in override.sweep_string_iterator()]
     try:
-        found = read_dimension(override)
+        found = _interval(override)
     except ConfigError as problem:
         raise ConfigErrors([problem]) from problem
+    return [typed(round(end) if found.integer else end) for end in (found.low, found.high)]
+
+
+def _interval(override: Override) -> Interval:
+    found = read_dimension(override)
     assert isinstance(found, Interval)
-    return found.definition[:2]
+    return found
 
 
-def of_intervals(problem: ConfigErrors, overrides: Sequence[str]) -> ConfigErrors:
-    """The mistakes of a job, those of an interval's ends as of the interval that was typed."""
-    typed: dict[str, tuple[str, Interval]] = {}
+def of_swept(problem: ConfigErrors, overrides: Sequence[str]) -> ConfigErrors:
+    """The mistakes of a job, those of a value as of the values or the interval that was typed."""
+    swept: dict[str, tuple[Override, list[str]]] = {}
     for override in parse_overrides(overrides):
-        if override.is_sweep_override() and override.is_interval_sweep():
-            found = read_dimension(override)
-            assert isinstance(found, Interval)
-            line = str(override.input_line)
-            typed |= {f"{found.key}={end}": (line, found) for end in found.definition[:2]}
+        if override.is_sweep_override():
+            values = values_of(override)
+            swept |= {f"{override.get_key_element()}={one}": (override, values) for one in values}
     for error in problem.errors:
         where = (error.where or "").removeprefix("command line: ")
-        if not isinstance(error, ConfigError) or where not in typed:
+        if not isinstance(error, ConfigError) or where not in swept:
             continue
-        line, interval = typed[where]
+        override, values = swept[where]
+        line = str(override.input_line)
         error.where = f"command line: {line}"
-        (_, _, end), (key, _, nearest) = (
-            str(text or "").partition("=") for text in (where, error.instead)
-        )
-        interval = replace(interval, key=key or interval.key)  # where the name is mistyped
-        ends = [nearest if one == end and nearest else one for one in interval.definition[:2]]
-        error.argument, error.instead = line, with_bounds(interval, ends)
-        if not nearest:
-            error.argument = error.instead = None
-            error.fix = error.fix or "give the interval other bounds"
+        if error.argument is None:
+            continue
+        error.argument = line
+        error.instead = _instead(override, values, where, error.instead)
+        if error.instead is None:
+            error.argument = None
+            error.fix = error.fix or (
+                "give the interval other bounds"
+                if override.is_interval_sweep()
+                else "leave that value out"
+            )
     return problem
+
+
+def _instead(
+    override: Override, values: Sequence[str], wrong: str, right: str | Sequence[str] | None
+) -> str | None:
+    """What was swept with the nearest value in the place of a wrong one; None: none is known."""
+    if right is not None and not isinstance(right, str):
+        return None
+    own = override.get_key_element()
+    value = wrong.partition("=")[2]
+    key, _, nearest = (right or "").partition("=")
+    key = key or own  # where the name is mistyped, the right one
+    if override.is_interval_sweep():
+        found = replace(_interval(override), key=key)
+        ends = [nearest if one == value and nearest else one for one in values]
+        return with_bounds(found, ends) if nearest else None
+    kept = [nearest if one == value else one for one in values if nearest or one != value]
+    return f"{key}={','.join(dict.fromkeys(kept))}" if kept else None
 
 
 def _searches(overrides: Sequence[str], composed: Composed) -> bool:

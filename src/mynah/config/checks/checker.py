@@ -7,6 +7,7 @@ from typing import Any
 
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config
+from mynah.config.settings import all_sections
 from mynah.config.values import typed
 from mynah.errors import ConfigError
 
@@ -44,7 +45,8 @@ class Checker:
         Args:
             name: The setting that is to blame.
             what: One sentence.
-            instead: Arguments that fix it, as ``training.bf16=false``.
+            instead: Arguments that fix it, as ``training.bf16=false``. Where none of them gives
+                the setting itself, it stays as it is typed, and the others are to be changed.
             remove: Whether leaving the setting out fixes it.
         """
         origin = self.origins.get(name, SCHEMA)
@@ -53,9 +55,13 @@ class Checker:
             where = f"command line: {origin.detail}"
         else:
             where = origin.place or f"{name}={typed(self.value(name))}"
+        words = [instead] if isinstance(instead, str) else list(instead or [])
+        others = not remove and all(word.partition("=")[0] != name for word in words)
+        # Of an argument that gives several settings, as training={…}, the others stay too.
+        stays = others or origin.detail.partition("=")[0].lstrip("+") in all_sections()
         fix = None
         if instead and not on_command_line:
-            fix = f"set {instead if isinstance(instead, str) else ' '.join(instead)}"
+            fix = f"set {' '.join(words)}"
         elif remove and not on_command_line:
             fix = f"remove {name}"
         self.errors.append(
@@ -63,7 +69,7 @@ class Checker:
                 what,
                 where=where,
                 fix=fix,
-                argument=origin.detail if on_command_line and (instead or remove) else None,
+                argument=origin.detail if on_command_line and not stays else None,
                 instead=instead,
                 setting=name,
             )

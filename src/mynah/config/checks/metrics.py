@@ -30,5 +30,6 @@ def check_metrics(checker: Checker) -> None:
                 setting,
                 f"{metric.label} is computed by {package}, which is not installed: "
                 f"pip install {metric.install}.",
-                "evaluation.metrics=[wer,cer]",
+                "evaluation.metrics=[wer,cer]" if setting == "evaluation.metrics" else None,
+                remove=setting != "evaluation.metrics",
             )

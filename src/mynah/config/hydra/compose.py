@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,18 @@ from omegaconf.errors import OmegaConfBaseException
 from mynah.config.checks import check
 from mynah.config.derived import derived, with_derived, with_derived_origins
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
+from mynah.config.hydra.overrides import parse_overrides
 from mynah.config.hydra.search_path import config_directories, install_file_source
 from mynah.config.mistakes.command_line import Examination
 from mynah.config.naming import one_corpus, one_model
 from mynah.config.origins import SCHEMA, Origin
 from mynah.config.schema import Config, Nature
-from mynah.config.settings import all_sections, all_settings, find, without_none
-from mynah.config.values import quote
-from mynah.errors import RENAME, ConfigError, ConfigErrors, UserError, is_utf_8
+from mynah.config.settings import (
+    all_sections,
+    all_settings,
+    find,
+)
+from mynah.errors import ConfigError, ConfigErrors, UserError
 
 VERSION_BASE = "1.3"
 SCHEMA_NAME = "mynah_schema"
@@ -158,86 +161,6 @@ def from_hydra(problem: BaseException) -> ConfigError:
         found = found.__cause__
     said = [line for line in dict.fromkeys(lines) if not line.startswith(_NOISE)]
     return ConfigError(f"{': '.join(said[:3]) or type(problem).__name__}.")
-
-
-def parse_overrides(overrides: Sequence[str]) -> list[Any]:
-    """Hydra's ``Override`` objects.
-
-    Raises:
-        ConfigErrors: Some are not in its grammar.
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    parser = OverridesParser.create()
-    parsed, errors = [], []
-    for text in overrides:
-        if not is_utf_8(text):
-            errors.append(_not_utf_8(text))
-            continue
-        try:
-            parsed.append(parser.parse_override(text))
-        except HydraException as problem:
-            quoted = _quoted(text)
-            if quoted is None:
-                errors.append(_unparsed(text, problem))
-            else:
-                parsed.append(parser.parse_override(quoted))
-    if errors:
-        raise ConfigErrors(errors)
-    return parsed
-
-
-def _not_utf_8(text: str) -> ConfigError:
-    return ConfigError(
-        "A name on the command line is not UTF-8, and no settings can hold it.",
-        where=f"command line: {text}",
-        fix=RENAME,
-    )
-
-
-def _quoted(text: str) -> str | None:
-    """An argument with its value in quotes, where that can only mean what was typed.
-
-    Hydra's grammar has no letters beyond ASCII, as a folder's name may have.
-    """
-    key, _, value = text.partition("=")
-    found = find(key.lstrip("+"))
-    is_text = found is not None and without_none(found.type) is str
-    if not is_text or not value or re.search(r"[\"'\\,()\[\]{}$]", value):
-        return None
-    return f"{key}={quote(value)}"
-
-
-def _unparsed(text: str, problem: Exception) -> ConfigError:
-    files = ConfigFiles(config_directories())
-    if text in files.options(EXPERIMENTS):
-        return ConfigError(
-            f"`{text}` has no `=`; there is an experiment of that name.",
-            where=f"command line: {text}",
-            argument=text,
-            instead=f"+{EXPERIMENTS}={text}",
-        )
-    if "=" not in text and not text.startswith("~"):
-        return ConfigError(
-            "An argument is a `key=value`, and this has no `=`.",
-            where=f"command line: {text}",
-            fix="write it as key=value, without spaces around the `=`",
-        )
-    key, _, value = text.partition("=")
-    name = key.lstrip("+")
-    if find(name) and value:
-        return ConfigError(
-            f"The value of {name} cannot be read as it is typed.",
-            where=f"command line: {text}",
-            argument=text,
-            instead=f"{key}={quote(value)}",
-        )
-    return ConfigError(
-        f"The argument cannot be read: {str(problem).splitlines()[0]}.",
-        where=f"command line: {text}",
-        fix="write it as key=value, and quote values with spaces or brackets",
-    )
 
 
 def search_path_of(directories: Sequence[Path]) -> Any:

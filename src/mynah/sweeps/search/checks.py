@@ -12,6 +12,7 @@ from mynah.config.origins import Origin
 from mynah.config.schema import Config, Nature
 from mynah.config.schema.launch import LOCAL
 from mynah.config.schema.sweep import OWN_OBJECTIVES
+from mynah.config.values import typed
 from mynah.errors import ConfigError, ConfigErrors, UserError
 from mynah.sweeps.search.objectives import SPEED
 from mynah.sweeps.search.plan import HALVING
@@ -19,6 +20,7 @@ from mynah.sweeps.search.space import Choices, Dimension, Space
 
 _PACKAGE = "optuna"
 _SEED = "training.seed"
+_MOST_SEEDS = 10  # that may have been meant; an interval is of many
 _LEARNED = Nature.STEP | Nature.ROWS | Nature.DECODING | Nature.LENGTH | Nature.WHEN
 # What a split is measured with where nothing is asked for: by its script, and characters.
 _BY_SCRIPT = ("wer", "mer", "cer")
@@ -113,20 +115,20 @@ def check_no_search(config: Config, origins: Mapping[str, Origin]) -> None:
 def _wrong_dimension(dimension: Dimension, line: str, config: Config) -> ConfigError | None:
     name = dimension.name
 
-    def wrong(what: str, instead: str | None = None, fix: str | None = None) -> ConfigError:
+    def wrong(what: str, *instead: str) -> ConfigError:
         return ConfigError(
-            what,
-            where=f"command line: {line}",
-            fix=fix,
-            argument=line if instead or fix is None else None,
-            instead=instead,
+            what, where=f"command line: {line}", argument=line, instead=instead or None
         )
 
     if name == _SEED:
+        typed_seeds = dimension.values or ()
+        first = typed_seeds[0] if typed_seeds else typed(config.training.seed)
+        count = len(typed_seeds) if 0 < len(typed_seeds) <= _MOST_SEEDS else 3
         return wrong(
             "The best of several seeds is luck, and no setting to search: sweep.seeds repeats each "
             "point over seeds.",
-            f"sweep.seeds={len(dimension.values or ()) or 3}",
+            f"{dimension.key}={first}",
+            f"sweep.seeds={count}",
         )
     if isinstance(dimension, Choices) and len(dimension.values) == 1:
         return wrong(

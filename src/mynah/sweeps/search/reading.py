@@ -103,20 +103,22 @@ def _interval(override: Override, sweep: IntervalSweep, *, log: bool) -> Interva
         raise _error(override, "An interval of one point is nothing to search.", typed(low))
     if low > high:
         raise _error(
-            override, f"The bounds {shown} are in the wrong order.", _written(high, low, log)
+            override,
+            f"The bounds {shown} are in the wrong order.",
+            _written(high, low, log, whole),
         )
     if log and low <= 0:
         raise _error(
             override,
             f"A logarithmic interval lies above 0, and this one begins at {typed(low)}.",
-            _written(high / 1000, high, log) if high > 0 and not whole else None,
+            _written(high / 1000, high, log, whole) if high > 0 and not whole else None,
             fix="give it a lower bound above 0",
         )
     if whole and not (low.is_integer() and high.is_integer()):
         raise _error(
             override,
             f"{name} takes whole numbers: the bounds {shown} must be such.",
-            _written(math.ceil(low), math.floor(high), log)
+            _written(float(math.ceil(low)), float(math.floor(high)), log, whole)
             if math.ceil(low) < math.floor(high)
             else None,
             fix="give it bounds that are whole numbers",
@@ -169,8 +171,10 @@ def with_bounds(interval: Interval, bounds: Sequence[str]) -> str:
     return f"{interval.key}={f'tag(log,{inside})' if interval.log else inside}"
 
 
-def _written(low: float, high: float, log: bool) -> str:
-    inside = f"interval({typed(float(low))},{typed(float(high))})"
+def _written(low: float, high: float, log: bool, whole: bool) -> str:
+    # To Hydra 1e+06 is no whole number.
+    ends = [typed(round(end) if whole and end.is_integer() else end) for end in (low, high)]
+    inside = f"interval({','.join(ends)})"
     return f"tag(log,{inside})" if log else inside
 
 

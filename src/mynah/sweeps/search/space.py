@@ -13,6 +13,7 @@ Value = float | int | str
 Point = Mapping[str, Value]
 
 _DIGITS = 4  # of a proposed number: more of them change no error rate, and nobody reads them
+_COUNTED = 100_000  # values that are held in memory
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Interval:
         if step is None:
             return None
         count = round((self.high - self.low) / step) + 1
+        if count > _COUNTED:
+            return None
         return [self.rounded(self.low + step * number) for number in range(count)]
 
     def rounded(self, value: Value) -> Value:
@@ -120,7 +123,7 @@ class Space:
 
     @property
     def size(self) -> float:
-        """How many points it has."""
+        """How many points it has; infinite where a setting has too many values to count."""
         values = [one.values for one in self.dimensions.values()]
         return math.prod(math.inf if one is None else len(one) for one in values)
 

@@ -8,6 +8,7 @@ have ended well or were pruned, so that one in flight at a kill, or failed, is p
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import warnings
@@ -35,6 +36,7 @@ STUDY = "search"
 _DEFINITION, _JOBS, _PRUNED, _REFUSED = "definition", "jobs", "pruned_at", "refused"
 _RANDOM = 10  # trials before the results so far count
 _AGAIN = 20  # proposals of points that were tried already, before an untried one is taken
+_MOST_LEFT = 100_000  # points among which that one is
 _TOP = 5  # trials, at least, that are compared with all for a setting's importance
 _FEWEST = 6  # trials for that
 
@@ -153,7 +155,8 @@ class SearchStudy:
                 return point
         if math.isinf(self._search.space.size):
             return point
-        left = [one for one in self._search.space.points() if _key(one) not in tried]
+        untried = (one for one in self._search.space.points() if _key(one) not in tried)
+        left = list(itertools.islice(untried, _MOST_LEFT))
         return left[self._seed(number, _AGAIN) % len(left)] if left else None
 
     def begin(self, point: Point, jobs: Sequence[str]) -> None:

@@ -8,8 +8,8 @@ import pytest
 from config_files import GUIDE_EXPERIMENT, experiment, messages, write
 
 from mynah.cli.shared.command_line import CommandLine
-from mynah.config.hydra.compose import parse_overrides
 from mynah.config.hydra.config_files import ConfigFiles
+from mynah.config.hydra.overrides import parse_overrides
 from mynah.config.hydra.search_path import config_directories
 from mynah.config.mistakes.command_line import Examination
 from mynah.errors import ConfigError, ConfigErrors, UserError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mynah.config.hydra.compose import parse_overrides
+from mynah.config.hydra.overrides import parse_overrides
 from mynah.errors import ConfigErrors
 from mynah.sweeps.search.reading import read_space
 from mynah.sweeps.search.space import Choices, Interval, Space
