@@ -11,6 +11,8 @@ SCHEMES = ("s3", "gs", "hf", "https", "http")
 WRITABLE = ("s3", "gs")
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
+# Or the name of an access point, as Amazon writes it.
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:[a-z0-9:-]+", re.ASCII)
 # Of a query of a signed address, as S3, Google, Azure and CloudFront write them.
 _SECRET = re.compile(r"sig|signature|token|credential|secret|password|passwd|key", re.IGNORECASE)
 
@@ -46,6 +48,9 @@ def mistake_in(address: str) -> str | None:
         return f"{scheme}:// names no {'server' if scheme.startswith('http') else 'bucket'}."
     if any(part in (".", "..") for part in rest.split("/")):
         return "An address has no . or .. in it."
+    bucket = rest.partition("/")[0]
+    if scheme.lower() in WRITABLE and not _BUCKET.fullmatch(bucket):
+        return f"{bucket} is not the name of a bucket: it has letters, digits, and . _ - alone."
     return None
 
 

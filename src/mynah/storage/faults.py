@@ -6,6 +6,7 @@ and code that the server gave, or by the names of their classes: none of those i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from enum import Enum, auto
 
@@ -21,11 +22,17 @@ class Fault(Enum):
     EXPIRED = auto()
     """Credentials that were right once: new ones may lie where they are kept."""
     NO_CREDENTIALS = auto()
+    NO_PROFILE = auto()
     WRONG_CREDENTIALS = auto()
     FORBIDDEN = auto()
     NO_BUCKET = auto()
     MISSING = auto()
     OTHER = auto()
+
+
+_GOOGLE = "GOOGLE_APPLICATION_CREDENTIALS"
+# What names a server that speaks S3, the first that is set.
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 class CutShortError(OSError):
@@ -58,7 +65,7 @@ _CODES = {
 _CLASSES = {
     "NoCredentialsError": Fault.NO_CREDENTIALS,
     "PartialCredentialsError": Fault.NO_CREDENTIALS,
-    "ProfileNotFound": Fault.NO_CREDENTIALS,
+    "ProfileNotFound": Fault.NO_PROFILE,
     "DefaultCredentialsError": Fault.NO_CREDENTIALS,
     "TokenRetrievalError": Fault.EXPIRED,
     "SSOTokenLoadError": Fault.EXPIRED,
@@ -114,10 +121,19 @@ def mistake(problem: BaseException, address: str, *, doing: str) -> UserError:
     what, fix = {
         Fault.PASSING: (
             f"The storage does not answer as it should, and was asked again: {_said(problem)}",
-            "see whether the network and the server are well, and type the command again",
+            f"see whether the network and {_server(scheme)} are well, and type the command again",
         ),
         Fault.EXPIRED: ("The credentials for the storage have expired.", _renew(scheme)),
-        Fault.NO_CREDENTIALS: ("There are no credentials for the storage.", _give(scheme)),
+        Fault.NO_CREDENTIALS: (
+            f"The credentials for the storage cannot be read: {_said(problem)}"
+            if scheme == "gs" and os.environ.get(_GOOGLE)
+            else "There are no credentials for the storage.",
+            _give(scheme),
+        ),
+        Fault.NO_PROFILE: (
+            f"There is no profile of that name among those of AWS: {_said(problem)}",
+            "AWS_PROFILE=NAME; aws configure list-profiles names them",
+        ),
         Fault.WRONG_CREDENTIALS: (
             f"The storage does not accept the credentials: {_said(problem)}",
             _give(scheme),
@@ -143,6 +159,11 @@ def mistake(problem: BaseException, address: str, *, doing: str) -> UserError:
 
 
 _RIGHTS = {"read": "list and read", "written": "list, write and delete"}
+
+
+def _server(scheme: str) -> str:
+    names = [name for name in ENDPOINTS if scheme == "s3" and os.environ.get(name)]
+    return f"the server that {names[0]} names" if names else "the server"
 
 
 def _give(scheme: str) -> str:

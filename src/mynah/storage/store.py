@@ -6,24 +6,24 @@ turned off where it can be: how long a fault is borne, and what is said of it, i
 
 from __future__ import annotations
 
-import importlib.util
-import logging
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from mynah import files
+from mynah import console, files
 from mynah.errors import UserError
 from mynah.storage.address import check_address, join, masked, name_of
+from mynah.storage.connection import FileSystem, connected
 from mynah.storage.faults import CutShortError, Fault, fault_of, mistake
 
 _T = TypeVar("_T")
 _PIECE = 8 * 2**20  # bytes that one request asks for
 _MOST_FILES = 1_000_000  # of a listing
-_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "https": "aiohttp", "http": "aiohttp"}
+_SAID = 4.0  # seconds of a pause, from which on it is said
 _TRIED_AGAIN = (Fault.PASSING, Fault.EXPIRED)
 
 
@@ -33,9 +33,11 @@ class Patience:
 
     Attributes:
         pauses: Seconds before each further try.
+        seconds: After them none begins: a server that takes long to fail is not asked as often.
     """
 
     pauses: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+    seconds: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,6 @@ class Entry:
     name: str
     size: int
     tag: str = ""
-
-
-class FileSystem(Protocol):
-    """What of fsspec's file systems is used."""
-
-    def find(self, path: str, *, detail: bool, withdirs: bool) -> dict[str, dict[str, Any]]: ...
-    def info(self, path: str) -> dict[str, Any]: ...
-    def cat_file(self, path: str, start: int | None = None, end: int | None = None) -> bytes: ...
-    def pipe_file(self, path: str, value: bytes) -> None: ...
-    def put_file(self, lpath: str, rpath: str) -> None: ...
-    def rm_file(self, path: str) -> None: ...
-    def _strip_protocol(self, path: str) -> str: ...
 
 
 class Store:
@@ -90,7 +80,7 @@ class Store:
             check_address(address, setting)
         self.address = address.rstrip("/")
         self._patience = patience or Patience()
-        self._connect = connect or self._connected
+        self._connect = connect or functools.partial(connected, self.address)
         self._opened: tuple[int, FileSystem] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -265,6 +255,7 @@ class Store:
             UserError: It failed; the file system's exception is its cause.
         """
         pauses = iter(self._patience.pauses)
+        begun, said = time.monotonic(), False
         while True:
             try:
                 return request(self._system())
@@ -273,47 +264,22 @@ class Store:
             except Exception as problem:
                 fault = fault_of(problem)
                 pause = next(pauses, None) if fault in _TRIED_AGAIN else None
-                if pause is None:
+                if pause is None or time.monotonic() - begun > self._patience.seconds:
                     raise mistake(problem, self._path(name), doing=doing) from problem
                 if fault is Fault.EXPIRED:
                     self._opened = None  # new ones are read where they are kept
+                if pause >= _SAID and not said:
+                    said = True
+                    console.say(
+                        f"{masked(self.address)} does not answer as it should: it is asked again "
+                        f"for up to {self._patience.seconds:.0f} s"
+                    )
                 time.sleep(pause)
 
     def _system(self) -> FileSystem:
         if self._opened is None or self._opened[0] != os.getpid():
             self._opened = os.getpid(), self._connect()
         return self._opened[1]
-
-    def _connected(self) -> FileSystem:
-        """fsspec's file system of the address.
-
-        Raises:
-            UserError: Its package is missing.
-        """
-        scheme = self.address.partition("://")[0].lower()
-        package = _PACKAGES.get(scheme)
-        if package is not None and importlib.util.find_spec(package) is None:
-            raise UserError(
-                f"{scheme}:// asks for the package {package}.",
-                where=masked(self.address),
-                fix='pip install "mynah-asr[cloud]"',
-            )
-        import fsspec
-
-        for talks in ("s3fs", "gcsfs"):
-            logging.getLogger(talks).setLevel(logging.CRITICAL)  # what is said is said once, here
-        options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
-        if scheme == "s3":
-            options["config_kwargs"] = {
-                "connect_timeout": 10,
-                "read_timeout": 30,
-                "retries": {"total_max_attempts": 1, "mode": "standard"},
-            }
-        system: Any = fsspec.filesystem(scheme, **options)
-        if scheme == "s3":
-            system.retries = 1
-        made: FileSystem = system
-        return made
 
 
 def _tag(about: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mynah.cli.main import main
+from mynah.cli.shared.command_line import CommandLine
 from mynah.config.checks.check import check
 from mynah.config.schema import Config
 from mynah.errors import ConfigErrors
@@ -60,7 +62,7 @@ def test_an_address_has_names_below_it_and_one_of_its_own():
         ("training", "mirror", f"s3://me:{SECRET}@b/x", "password"),
         ("training", "mirror", "https://host/x", "Only s3:// and gs:// can be written to"),
         ("training", "mirror", "a/folder", "training.mirror is a folder of a bucket"),
-        ("training", "output_dir", "s3://b/x", "a file or folder of this machine"),
+        ("training", "output_dir", "s3://b/x", "training.output_dir is a folder of this machine"),
         (None, "eval_checkpoint", f"s3://me:{SECRET}@b/x", "password"),
     ],
 )
@@ -80,3 +82,51 @@ def test_offline_takes_no_address():
 
     with pytest.raises(ConfigErrors, match="offline=true uses no network"):
         check(config)
+
+
+def command(*arguments: str) -> ConfigErrors:
+    with pytest.raises(ConfigErrors) as caught:
+        CommandLine(arguments, "mynah train").run(lambda: pytest.fail("it was run"))
+    return caught.value
+
+
+def test_offline_is_turned_off_by_the_corrected_command_and_the_address_stays():
+    assert (
+        command("eval_checkpoint=s3://b/x", "offline=true").command
+        == "mynah train eval_checkpoint=s3://b/x offline=false"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "fix"),
+    [
+        ("model.context_file=s3://b/words.txt", "model.context_file=words.txt"),
+        ("evaluation.terms=s3://b/terms.txt", "aws s3 cp s3://b/terms.txt terms.txt"),
+        ("data.audio_folders=[gs://b/x]", "gcloud storage cp -r gs://b/x ."),
+        ("training.mirror=a/folder", "training.mirror=s3://BUCKET/FOLDER"),
+        ("eval_checkpoint=s3://X_Y!/y", "X_Y! is not the name of a bucket"),
+        ("training.mirror=gs://a b/y", "not the name of a bucket"),
+    ],
+)
+def test_an_address_where_none_can_be_is_refused_once_with_what_to_do(typed, fix):
+    problem = command("model=small", typed)
+    assert len(problem.errors) == 1
+    assert fix in str(problem) and "fix:" in str(problem)
+    assert problem.command is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fix"),
+    [
+        (["train", "hydra.run.dir=s3://b/x"], "training.mirror=s3://b/x in its place"),
+        (["train", "-m", "hydra.sweep.dir=gs://b/x", "model.lora_r=1,2"], "mirror=gs://b/x"),
+        (["average", "a", "b", "--to", "s3://b/mean"], "--to mean, and copy it there"),
+        (["export", "a", "--to", "onnx", "--output=gs://b/x"], "--output x, and copy"),
+        (["data", "pack", "calls", "--to", "hf://b/x"], "--to x, and copy"),
+    ],
+)
+def test_what_is_written_is_written_to_this_machine(arguments, fix, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert fix in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())  # no folder called s3:

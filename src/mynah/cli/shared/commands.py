@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,11 +39,20 @@ def run_command(
         The exit status (see ``mynah.cli.shared.exit_status``).
     """
     from mynah.cli.shared.exit_status import exit_status
+    from mynah.cli.shared.places import check_flags
 
     name, *rest = arguments
     if name not in commands:
         return exit_status(lambda: _unknown(name, commands, program, what))
+    try:
+        check_flags(rest)
+    except UserError as problem:
+        return exit_status(functools.partial(_refuse, problem))
     return int(importlib.import_module(commands[name].module).main(rest))
+
+
+def _refuse(problem: UserError) -> None:
+    raise problem
 
 
 def listed(commands: Mapping[str, Command]) -> str:

@@ -10,6 +10,7 @@ from mynah.config.checks.options import check_named
 from mynah.config.plugins.augmentations import AUGMENTATIONS
 from mynah.config.schema import Config
 from mynah.config.values import argument, typed
+from mynah.storage.address import is_address
 
 if TYPE_CHECKING:
     from mynah.config.checks.checker import Checker
@@ -53,7 +54,9 @@ def check_augmentation(checker: Checker) -> None:
     missing = []
     for name in ("noise_folder", "room_folder"):
         folder = getattr(config, name)
-        if folder is not None and not Path(folder).expanduser().is_dir():
+        if folder is None or is_address(folder):
+            continue
+        if not Path(folder).expanduser().is_dir():
             missing.append(name)
             checker.wrong(
                 f"{_SECTION}.{name}",

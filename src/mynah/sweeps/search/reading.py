@@ -172,7 +172,7 @@ def with_bounds(interval: Interval, bounds: Sequence[str]) -> str:
 
 
 def _written(low: float, high: float, log: bool, whole: bool) -> str:
-    # To Hydra 1e+06 is no whole number.
+    # To Hydra 1e+06 has a fraction.
     ends = [typed(round(end) if whole and end.is_integer() else end) for end in (low, high)]
     inside = f"interval({','.join(ends)})"
     return f"tag(log,{inside})" if log else inside

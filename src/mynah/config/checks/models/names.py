@@ -8,6 +8,7 @@ from mynah.config.checks.checker import Checker
 from mynah.config.naming.language_model import ARPA, NONE, TEXT, WORDS, is_file, is_valid
 from mynah.config.origins import SCHEMA
 from mynah.config.schema import Config
+from mynah.storage.address import is_address
 
 _WITH_A_BEAM = ("auto", "ctc", "transducer")  # families that a language model of words may join
 
@@ -101,7 +102,7 @@ def _check_files(checker: Checker) -> None:
     if is_file(model.language_model):
         named["language_model"] = model.language_model
     for name, value in named.items():
-        if value is None or not origins.get(f"model.{name}", SCHEMA).asked:
+        if value is None or is_address(value) or not origins.get(f"model.{name}", SCHEMA).asked:
             continue
         nothing = f"model.{name}={NONE if name == 'language_model' else 'null'}"
         if not Path(value).expanduser().is_file():
