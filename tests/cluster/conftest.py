@@ -1,12 +1,14 @@
-"""One SLURM for all tests of this folder, and what a job comes to that nobody touched."""
+"""One SLURM and one Ray for the tests of this folder, and what an untouched job comes to."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from debian_packages import UnavailableError
+from local_ray import LocalRay
 from one_node_slurm import OneNodeSlurm
 from slurm_jobs import outcome, submit
 
@@ -36,3 +38,16 @@ def untouched(slurm, tmp_path_factory):
         return done[tasks]
 
     return of
+
+
+@pytest.fixture(scope="session")
+def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRay]:
+    """Two nodes with a core each."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("ray is not installed")
+    try:
+        started = LocalRay(tmp_path_factory.mktemp("ray"), cores=(1, 1))
+    except UnavailableError as reason:
+        pytest.skip(str(reason))
+    yield started
+    started.stop()

@@ -226,8 +226,8 @@ def _marked(command: PageCommand) -> object:
 
 
 def is_of_a_cluster(command: PageCommand) -> bool:
-    """Whether it submits a job, or looks at one: tests/cluster runs those on a real SLURM."""
-    return command.program == "jobs" or "launch=slurm" in command.words
+    """Whether it makes a job, or looks at one: tests/cluster runs those on a real SLURM and Ray."""
+    return command.program == "jobs" or bool({"launch=slurm", "launch=ray"} & set(command.words))
 
 
 RUN = [

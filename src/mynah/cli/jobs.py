@@ -23,6 +23,7 @@ examples:
   mynah jobs                       those submitted from this folder, the newest first
   mynah jobs log 4711 --follow     until the job ends
   mynah jobs log 4712_3            task 3 of an array
+  mynah jobs log ray3              a job on Ray
   mynah jobs cancel 4711 4712_3
 """
 
@@ -45,8 +46,8 @@ def parser() -> argparse.ArgumentParser:
         prog=_COMMAND,
         allow_abbrev=False,
         usage=f"{_COMMAND} [-h] [ACTION ...]",
-        description="The jobs that commands with launch=slurm submitted from this folder: state, "
-        "time, run. What the cluster has forgotten is as the run wrote it.",
+        description="The jobs that commands with launch=slurm or launch=ray made from this folder: "
+        "state, time, run. What the cluster has forgotten is as the run wrote it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
@@ -59,7 +60,10 @@ def _list() -> None:
 
     jobs = listing.listed(records.submitted(Path.cwd()))
     if not jobs:
-        console.say("No job was submitted from this folder: mynah train launch=slurm  submits one.")
+        console.say(
+            "No job was submitted from this folder: mynah train launch=slurm  (or launch=ray) "
+            "makes one."
+        )
         return
     rows = []
     for job in jobs:

@@ -1,13 +1,17 @@
-"""What became of submitted jobs: as SLURM says, or as their runs wrote where it has forgotten."""
+"""What became of jobs: as SLURM or their process says, or as their runs wrote."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from mynah.config.schema.launch import RAY, SLURM
 from mynah.launching import slurm
+from mynah.launching.on_ray import process
+from mynah.launching.on_ray.place import read_starts
 from mynah.launching.records import JobRecord
 from mynah.launching.script import read_exits
 from mynah.launching.slurm import QueuedJob
@@ -16,6 +20,7 @@ from mynah.sweeps.processes import clock_time
 
 WAITS_OR_RUNS = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED")
 UNKNOWN = "unknown"
+_ENDED = {0: "done", 130: "interrupted"}  # by exit status
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,32 @@ class ListedJob:
 
 def listed(records: Sequence[JobRecord]) -> list[ListedJob]:
     """The state of each job."""
-    found = slurm.states([record.id for record in records])
-    return [_listed(record, found.get(record.id, [])) for record in records]
+    of_slurm = [record.id for record in records if record.launcher == SLURM]
+    found = slurm.states(of_slurm) if of_slurm else {}
+    return [
+        _on_ray(record) if record.launcher == RAY else _listed(record, found.get(record.id, []))
+        for record in records
+    ]
+
+
+def _on_ray(record: JobRecord) -> ListedJob:
+    """A job on Ray: as its process is, and as it wrote."""
+    directory = Path(record.directory)
+    exits = read_exits(directory)
+    if exits:
+        state = _ENDED.get(exits[-1][0], "failed")
+        return ListedJob(record, state, clock_time(exits[-1][1]), "", False)
+    if not (process.is_alive(record) or process.is_elsewhere(record)):
+        return ListedJob(record, "killed", "-", "", False)
+    where = f"on {record.machine}" if process.is_elsewhere(record) else ""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(record.submitted)).total_seconds()
+    starts = read_starts(directory)
+    state = "running"
+    if not starts and record.what in ("training", "evaluation"):
+        state = "pending"
+    elif len(starts) > 1:
+        state = f"running, start {len(starts)}"
+    return ListedJob(record, state, clock_time(seconds), where, True)
 
 
 def _listed(record: JobRecord, queued: Sequence[QueuedJob]) -> ListedJob:
@@ -77,5 +106,5 @@ def _as_written(record: JobRecord) -> ListedJob:
 def _state_written(directory: Path) -> str:
     exits = read_exits(directory)
     if exits:
-        return {0: "done", 130: "interrupted"}.get(exits[-1][0], "failed")
+        return _ENDED.get(exits[-1][0], "failed")
     return str(read_record(directory).get("status") or UNKNOWN)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mynah.config.schema.launch import SLURM
 from mynah.errors import UserError
 from mynah.files import read_json, write_json
 
@@ -19,15 +20,19 @@ class JobRecord:
     """One job, as it was submitted.
 
     Attributes:
-        id: Its number; of an array, that of all its tasks.
+        id: Its number; of an array, that of all its tasks; on Ray as ``ray3``.
         what: ``training``, ``evaluation``, ``preparation``, ``transcription``, ``sweep`` or
             ``table``.
         directory: The run's directory, or the sweep's.
         log: Where it prints.
-        script: What was submitted: ``sbatch SCRIPT`` submits it again.
+        script: What was submitted: ``sbatch SCRIPT`` submits it again; empty on Ray.
         submitted: When, UTC.
         tasks: Of an array each task's directory, by its number.
         follows: The array that the job waits for.
+        launcher: ``slurm`` or ``ray``.
+        process: Of a job on Ray its process, on the machine where it was started.
+        began: When that process began, in the kernel's clock.
+        machine: Where it was started.
     """
 
     id: str
@@ -38,6 +43,10 @@ class JobRecord:
     submitted: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     tasks: dict[str, str] = field(default_factory=dict)
     follows: str | None = None
+    launcher: str = SLURM
+    process: int | None = None
+    began: int | None = None
+    machine: str = ""
 
 
 def keep(record: JobRecord, working_directory: Path) -> None:
@@ -63,9 +72,32 @@ def submitted(working_directory: Path) -> list[JobRecord]:
                 if isinstance(tasks, dict)
                 else {},
                 follows=follows if isinstance(follows, str) else None,
+                launcher=str(content.get("launcher") or SLURM),
+                process=_number(content.get("process")),
+                began=_number(content.get("began")),
+                machine=str(content.get("machine") or ""),
             )
         )
     return sorted(found, key=lambda record: (record.submitted, record.id), reverse=True)
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def next_id(prefix: str, working_directory: Path) -> str:
+    """An id that no job of a folder has, as ``ray3``."""
+    taken = [
+        int(path.stem.removeprefix(prefix))
+        for path in (working_directory / JOBS).glob(f"{prefix}*.json")
+        if path.stem.removeprefix(prefix).isdigit()
+    ]
+    return f"{prefix}{max(taken, default=0) + 1}"
+
+
+def article(what: str) -> str:
+    """``a training``, ``an evaluation``."""
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
 
 
 def named(typed: str, working_directory: Path) -> tuple[JobRecord, str | None]:
@@ -86,5 +118,5 @@ def named(typed: str, working_directory: Path) -> tuple[JobRecord, str | None]:
         where=str(working_directory / JOBS),
         fix=f"mynah jobs  lists them; the newest are {known}"
         if known
-        else "mynah train launch=slurm  submits one",
+        else "mynah train launch=slurm  or  launch=ray  makes one",
     )

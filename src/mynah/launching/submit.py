@@ -95,7 +95,9 @@ def submit(one: Submission, command: NodeCommand, directory: Path) -> JobRecord:
     number = submitted_or_removed(script, text)
     record = JobRecord(number, one.what, str(directory), str(log), str(script))
     records.keep(record, one.working_directory)
-    console.say(f"Job {number} is submitted: {article(one.what)} on {described(one.launch)}")
+    console.say(
+        f"Job {number} is submitted: {records.article(one.what)} on {described(one.launch)}"
+    )
     for name, value in (
         ("Run", display_path(directory)),
         ("Log", display_path(log)),
@@ -146,10 +148,6 @@ def submitted_or_removed(script: Path, text: str, *options: str) -> str:
                     break
                 place.rmdir()  # as far up as they are empty
         raise
-
-
-def article(what: str) -> str:
-    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
 
 
 def described(launch: LaunchConfig) -> str:

@@ -10,6 +10,7 @@ from mynah.errors import UserError
 # A thread of each process says that it lives, however slow its work is: who is silent is gone.
 SILENCE_SECONDS = 45.0
 _LAUNCHED_SECONDS = 300.0
+_LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_PROCID", "MYNAH_LAUNCHED")
 _LAUNCH = "start the processes with torchrun, srun or accelerate launch, which set it"
 
 
@@ -92,5 +93,5 @@ class Ranks:
             number("MASTER_PORT", 0),
             number("TORCHELASTIC_RESTART_COUNT", 0),
             hosted,
-            launched="TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ,
+            launched=any(name in os.environ for name in _LAUNCHERS),
         )

@@ -126,8 +126,7 @@ class CommandLine:
         if shown or is_sweep:
             return self._hydra(task, [*given, *composed.arguments])
         if composed.config.launch.launcher != LOCAL:
-            submit_run(composed, self.arguments, self.program)
-            return None
+            return submit_run(composed, self.arguments, self.program)
         return self._hydra(task, [*given, *composed.arguments, *run_overrides(composed)])
 
     def requeues(self) -> bool:

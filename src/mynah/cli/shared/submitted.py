@@ -1,4 +1,4 @@
-"""Commands with ``launch=slurm``: what is checked here, and what the job runs."""
+"""Commands with ``launch=slurm`` or ``launch=ray``: what is checked here, and what the job runs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 from mynah.cli.shared.job import run_directory
 from mynah.config.hydra.literal_paths import literal
-from mynah.config.schema.launch import LOCAL, is_launch
+from mynah.config.schema.launch import LOCAL, RAY, is_launch
 from mynah.config.values import argument
+from mynah.errors import UserError
 
 if TYPE_CHECKING:
     from mynah.config.hydra.compose import Composed
+    from mynah.launching.script import NodeCommand
 
 _RESUME = "resume_from_checkpoint="
 
 
-def submit_run(composed: Composed, arguments: Sequence[str], program: str) -> None:
+def submit_run(composed: Composed, arguments: Sequence[str], program: str) -> int | None:
     """Submit a training or an evaluation, whose settings are checked already.
 
     Args:
@@ -25,16 +27,40 @@ def submit_run(composed: Composed, arguments: Sequence[str], program: str) -> No
         arguments: As typed.
         program: What was typed before them.
 
+    Returns:
+        Where this process is the job itself, on Ray, its exit status.
+
     Raises:
         UserError: A checkpoint or a place is wrong, or the job cannot be submitted.
     """
+    if composed.config.launch.launcher == RAY:
+        return _run_on_ray(composed, arguments)
+    from mynah.launching.submit import Submission, check_submission, submit, typed_command
+
+    check_submission(composed.config.launch)
+    directory, command = _node_command(composed, arguments)
+    submission = Submission(
+        _what(composed),
+        typed_command(program, arguments),
+        composed.config.launch,
+        composed.config.training.requeue,
+        Path.cwd(),
+    )
+    submit(submission, command, directory)
+    return None
+
+
+def _what(composed: Composed) -> str:
+    return "training" if composed.config.eval_checkpoint is None else "evaluation"
+
+
+def _node_command(composed: Composed, arguments: Sequence[str]) -> tuple[Path, NodeCommand]:
+    """The directory of a run, claimed, and what runs it."""
     from mynah.launching.command import config_flags, entry, on_node
     from mynah.launching.script import NodeCommand
-    from mynah.launching.submit import Submission, check_submission, submit, typed_command
     from mynah.runs.directory import MODEL
 
     config, here = composed.config, Path.cwd()
-    check_submission(config.launch)
     directory, more = run_directory(composed)
     directory = (here / directory).absolute()
     typed = [text for text in composed.arguments if not text.startswith("hydra.run.dir=")]
@@ -54,14 +80,34 @@ def submit_run(composed: Composed, arguments: Sequence[str], program: str) -> No
         checkpoints=here / output if output else directory / MODEL,
         first=resumed[-1] if resumed else None,
     )
-    submission = Submission(
-        "training" if trains else "evaluation",
-        typed_command(program, arguments),
+    return directory, command
+
+
+def _run_on_ray(composed: Composed, arguments: Sequence[str]) -> int | None:
+    """Start the job of a run, or be it."""
+    from dataclasses import replace
+
+    from mynah.launching.on_ray.job import check_job, run_job, start_job
+    from mynah.launching.on_ray.place import job_directory
+
+    config, here = composed.config, Path.cwd()
+    own = job_directory()
+    if own is None:
+        check_job(config.launch)
+        directory, _ = _node_command(composed, arguments)
+        typed = [text for text in arguments if not text.startswith("hydra.run.dir=")]
+        place = argument("hydra.run.dir", literal(str(directory)))
+        start_job(_what(composed), config.launch, ["train", *typed, place], directory, here)
+        return None
+    _, command = _node_command(composed, arguments)
+    trains = config.eval_checkpoint is None
+    return run_job(
         config.launch,
-        config.training.requeue,
+        replace(command, words=command.words[2:]),  # behind -m mynah.cli
+        own,
         here,
+        config.training.gradient_accumulation_steps if trains else None,
     )
-    submit(submission, command, directory)
 
 
 def check_sweep(composed: Composed) -> None:
@@ -70,6 +116,8 @@ def check_sweep(composed: Composed) -> None:
     Raises:
         UserError: There is no sbatch, or no such partition.
     """
+    if composed.config.launch.launcher == RAY:
+        raise _not_on_ray("A sweep")
     if composed.config.launch.launcher != LOCAL:
         from mynah.launching.submit import check_submission
 
@@ -95,6 +143,8 @@ def submit_in_one_process(
     from mynah.runs.directory import claim
 
     config, here = composed.config, Path.cwd()
+    if config.launch.launcher == RAY:
+        raise _not_on_ray(f"A {what}")
     check_submission(config.launch, one_process=f"A {what}")
     wanted = here / str(composed.hydra.run.dir)
     submission = Submission(
@@ -107,3 +157,11 @@ def submit_in_one_process(
     kept = [text for text in arguments if not is_launch(text)]
     words = ["-m", "mynah.cli", *command, *kept]
     submit(submission, NodeCommand(words), claim(wanted.parent, wanted.name))
+
+
+def _not_on_ray(what: str) -> UserError:
+    return UserError(
+        f"{what} does not run on Ray: a training and an evaluation do.",
+        where="launch=ray",
+        fix="launch=local, or launch=slurm",
+    )

@@ -6,8 +6,12 @@ import re
 
 from mynah.config.checks.checker import Checker
 from mynah.config.durations import parse_duration
+from mynah.config.schema import LaunchConfig
+from mynah.config.schema.launch import RAY, SLURM
 from mynah.config.settings import in_section
 
+_OF_SLURM = ("time", "partition", "account", "qos", "constraint", "options", "warn_seconds")
+_OF_RAY = ("address", "least_processes", "retries", "grow_seconds")
 _MEMORY = re.compile(r"\d+[KMGT]?", re.IGNORECASE)
 # Options of sbatch that a setting, or the command itself, already gives.
 _OWN = {
@@ -59,7 +63,7 @@ def check_launch(checker: Checker) -> None:
             f"{launch.memory!r} is not a size of memory: write a number with M, G or T.",
             "launch.memory=64G",
         )
-    if launch.gpu_type is not None and not launch.gpus_per_node:
+    if launch.gpu_type is not None and launch.launcher != RAY and not launch.gpus_per_node:
         checker.wrong(
             "launch.gpu_type",
             "launch.gpu_type names a GPU, and launch.gpus_per_node asks for none.",
@@ -68,6 +72,29 @@ def check_launch(checker: Checker) -> None:
     for option in launch.options:
         _check_option(checker, option)
     _check_lines(checker)
+    _check_launcher(checker)
+
+
+def _check_launcher(checker: Checker) -> None:
+    """Report what the launcher would not heed."""
+    launch = checker.config.launch
+    others = {SLURM: _OF_RAY, RAY: _OF_SLURM}.get(launch.launcher, ())
+    default = LaunchConfig()
+    for name in others:
+        if getattr(launch, name) != getattr(default, name):
+            its = "SLURM's" if launch.launcher == RAY else "Ray's"
+            checker.wrong(
+                f"launch.{name}",
+                f"launch.{name} is {its}, and has no effect with launch={launch.launcher}.",
+                remove=True,
+            )
+    total = launch.nodes * (launch.processes_per_node or launch.gpus_per_node or 1)
+    if launch.least_processes is not None and launch.least_processes > total:
+        checker.wrong(
+            "launch.least_processes",
+            f"launch.least_processes={launch.least_processes}, and the job has {total}.",
+            f"launch.least_processes={total}",
+        )
 
 
 def _check_option(checker: Checker, option: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mynah.config.schema.nature import Nature
 from mynah.config.schema.setting import setting
 
-LOCAL, SLURM = "local", "slurm"
+LOCAL, SLURM, RAY = "local", "slurm", "ray"
 _OVERRIDE = re.compile(r"[+~]*launch(?:[.=@].*)?", re.DOTALL)
 
 
@@ -27,15 +27,22 @@ class LaunchConfig:
 
     launcher: str = setting(
         LOCAL,
-        "local: here, until it ends; slurm: as a job, submitted with sbatch, and the command "
-        "returns at once.",
+        "local: here, until it ends; slurm: as a job, submitted with sbatch; ray: as a job on the "
+        "nodes of Ray. The command returns at once from both.",
         nature=Nature.RUN,
-        choices=(LOCAL, SLURM),
+        choices=(LOCAL, SLURM, RAY),
+    )
+    address: str | None = setting(
+        None,
+        "Where Ray answers, as head:6379; auto: the one that this machine is a node of; null: "
+        "$RAY_ADDRESS, or else a Ray of this machine alone that ends with the job.",
+        nature=Nature.RUN,
     )
     nodes: int = setting(1, "Machines of a job.", nature=Nature.RUN, unit="nodes", minimum=1)
     gpus_per_node: int | None = setting(
         None,
-        "GPUs of each node; 0: none; null: nothing is asked for.",
+        "GPUs of each node; 0: none; null: nothing is asked for, and of Ray one a process where "
+        "it has any.",
         nature=Nature.RUN,
         unit="GPUs",
         minimum=0,
@@ -50,9 +57,17 @@ class LaunchConfig:
         unit="processes",
         minimum=1,
     )
+    least_processes: int | None = setting(
+        None,
+        "The fewest processes that a training on Ray continues with where others are lost; a step "
+        "keeps its size. null: it waits until all are there again.",
+        nature=Nature.RUN,
+        unit="processes",
+        minimum=1,
+    )
     cpus_per_process: int | None = setting(
         None,
-        "Cores of each process, its data workers included; null: what the cluster gives.",
+        "Cores of each process, its data workers included; null: what SLURM gives, and of Ray one.",
         nature=Nature.RUN,
         unit="cores",
         minimum=1,
@@ -99,8 +114,25 @@ class LaunchConfig:
     )
     at_once: int | None = setting(
         None,
-        "Jobs of a sweep that run at the same time; null: as many as there is room for.",
+        "Jobs of a sweep, and on Ray parts of a preparation or a transcription, that run at the "
+        "same time; null: as many as there is room for.",
         nature=Nature.RUN,
         unit="jobs",
+        minimum=1,
+    )
+    retries: int = setting(
+        3,
+        "How often Ray begins a training again, at its last checkpoint, or a part of a "
+        "preparation or a transcription, after a process or a node of it was lost.",
+        nature=Nature.RUN,
+        unit="times",
+        minimum=0,
+    )
+    grow_seconds: int = setting(
+        60,
+        "How often a training that continues with fewer processes looks whether Ray has room for "
+        "more again; growing costs the steps since the last checkpoint.",
+        nature=Nature.RUN,
+        unit="seconds",
         minimum=1,
     )

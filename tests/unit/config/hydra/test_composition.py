@@ -25,7 +25,7 @@ GROUPS = {
     "model": PRESETS,
     "data": ["an4", "default", "full", "general", "small"],
     "training": ["default", "mac", "production"],
-    "launch": ["local", "slurm"],
+    "launch": ["local", "ray", "slurm"],
 }
 
 
