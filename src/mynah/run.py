@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mynah import console, distributed
+from mynah import console, distributed, neighbours
 from mynah.config.checkpointed import with_absolute_paths
 from mynah.config.effective import effective_yaml
 from mynah.config.naming.one_corpus import named_languages
@@ -123,6 +123,7 @@ def run(
     Raises:
         UserError: Anything that is the user's to fix.
     """
+    neighbours.sleep_where_busy()  # before torch is loaded
     settings = with_absolute_paths(config, working_directory)
     for text in [*untested_versions(), *notices(settings, origins)]:
         console.notice(text)

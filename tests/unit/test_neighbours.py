@@ -1,38 +1,100 @@
-"""``benchmarks/neighbours.py``: what fair shares leave, and that all of it runs."""
-
-from __future__ import annotations
+"""Whether other work on the machine lets threads sleep while they wait, by /proc/stat."""
 
 import os
 import subprocess
 import sys
-from pathlib import Path
+import textwrap
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+from mynah import neighbours
+from mynah.neighbours import Reading
 
-import neighbours
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
-# On two cores, by hand: so many that run share them, none gets more than one.
+def statistics(tmp_path, seconds, cores=2):
+    """A /proc/stat of these CPU seconds: user, nice, system, idle, iowait, irq, softirq, steal."""
+    ticks = " ".join(str(round(second * TICKS)) for second in seconds)
+    file = tmp_path / "stat"
+    file.write_text(
+        f"cpu  {ticks} 0 0\n" + "".join(f"cpu{core} 1 2 3\n" for core in range(cores)) + "intr 5\n"
+    )
+    return file
+
+
+def test_what_is_busy_is_what_is_neither_idle_nor_waiting_for_the_disk(tmp_path):
+    reading = Reading.now(statistics(tmp_path, (10, 2, 3, 500, 70, 1, 1, 4), cores=2))
+    assert reading is not None
+    assert reading.busy_seconds == 10 + 2 + 3 + 1 + 1 + 4
+    assert reading.cores == 2
+
+
+@pytest.mark.parametrize("content", ["", "cpu a b c d e f g h\n", "cpu 1 2\n", "\n"])
+def test_a_machine_that_does_not_tell_has_no_reading(tmp_path, content):
+    (tmp_path / "stat").write_text(content)
+    assert Reading.now(tmp_path / "stat") is None
+    assert Reading.now(tmp_path / "nowhere") is None
+
+
+def test_the_work_of_others_is_what_is_left_without_ones_own():
+    first = Reading(at=100.0, busy_seconds=50.0, own_seconds=1.0, cores=2)
+    # 2 s later 3 s of CPU were used, 1.5 s of them here: others had 1.5 s in 2 s.
+    last = Reading(at=102.0, busy_seconds=53.0, own_seconds=2.5, cores=2)
+    assert neighbours.others_busy(first, last) == pytest.approx(0.75)
+    too_soon = Reading(at=100.05, busy_seconds=53.0, own_seconds=1.0, cores=2)
+    assert neighbours.others_busy(first, too_soon) == 0.0
+    own_alone = Reading(at=102.0, busy_seconds=51.0, own_seconds=2.5, cores=2)
+    assert neighbours.others_busy(first, own_alone) == 0.0
+
+
 @pytest.mark.parametrize(
-    ("threads", "busy", "left"), [(1, 0, 1), (1, 1, 1), (1, 2, 2 / 3), (2, 1, 2 / 3), (2, 2, 1 / 2)]
+    ("busy", "cores", "threads", "expected"),
+    [
+        (1.0, 2, 2, True),
+        (0.4, 2, 2, False),  # less than half a core
+        (1.0, 2, 1, False),  # a single thread waits for nobody
+        (4.0, 64, 8, False),  # there are cores for both
+        (60.0, 64, 8, True),
+    ],
 )
-def test_fair_shares_of_two_cores(monkeypatch, threads, busy, left):
-    monkeypatch.setattr(neighbours, "cores", lambda: 2)
-    assert neighbours.Way(0, threads, "default").fair(busy) == pytest.approx(left)
+def test_threads_are_in_the_way_where_cores_are_too_few(busy, cores, threads, expected):
+    assert neighbours.in_the_way(busy, cores=cores, threads=threads) is expected
 
 
-@pytest.mark.long
-def test_a_round_of_it_is_measured_beside_a_plain_loop(tmp_path):
-    program = Path(neighbours.__file__)
-    options = "--seconds 1 --repeats 1 --neighbours 0,1 --threads 1 --workers 1"
-    small = "model.encoder.layers=1 model.encoder.hidden_size=16 training.batch_seconds=8"
+CHOICE = textwrap.dedent("""
+    import os, sys
+    from mynah import neighbours
+    first = neighbours.Reading(0.0, 0.0, 0.0, 2)
+    readings = iter([first, neighbours.Reading(1.0, float(sys.argv[1]), 0.0, 2)])
+    neighbours.Reading.now = classmethod(lambda cls: next(readings))
+    if sys.argv[2] == "watched":
+        neighbours.watch()
+    neighbours.sleep_where_busy()
+    print(os.environ.get("OMP_WAIT_POLICY"), "sleep" in neighbours.how_threads_wait())
+""")
+
+
+@pytest.mark.parametrize(
+    ("busy", "watched", "environment", "printed"),
+    [
+        ("1.0", "watched", {}, "passive True"),
+        ("0.0", "watched", {}, "None False"),
+        ("1.0", "not", {}, "None False"),
+        ("1.0", "watched", {"OMP_NUM_THREADS": "1"}, "None False"),
+        ("1.0", "watched", {"OMP_WAIT_POLICY": "active"}, "active False"),
+        ("1.0", "watched", {"GOMP_SPINCOUNT": "9"}, "None False"),
+    ],
+)
+def test_the_environment_of_openmp_is_set_unless_somebody_set_it(
+    busy, watched, environment, printed
+):
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     done = subprocess.run(
-        [sys.executable, str(program), *options.split(), *small.split()],
-        cwd=tmp_path, capture_output=True, text=True, check=False, env=os.environ,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    _, plain, worker = done.stdout.splitlines()
-    assert plain.startswith("plain loop, 1 threads") and worker.startswith("1 workers, 1 threads")
-    assert "1 neighbours" in plain and " left (least " in worker
+        [sys.executable, "-c", CHOICE, busy, watched],
+        env=kept | {"OMP_NUM_THREADS": "2"} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == printed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from mynah import neighbours
 from mynah.cli.shared.commands import Command, listed, run_command
 from mynah.cli.shared.exit_status import exit_status
 from mynah.stopping import signals
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:  # this process is the command's own
         signals.take_over()
+        neighbours.watch()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("--help", "-h"):
         return exit_status(lambda: print(_HELP, flush=True))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mynah import neighbours
 from mynah.checkpoints import find
 from mynah.config.schema import Config, ModelConfig
 from mynah.errors import UserError
@@ -51,12 +52,9 @@ def load(
         UserError: There is no such model, it is damaged, what it builds on is gone, or a setting
             does not fit it.
     """
-    if offline and is_address(str(model)):
-        raise UserError(
-            "--offline uses no network, and the model is on one.",
-            where=f"{_SETTING} {masked(str(model))}",
-            fix="leave --offline out, or name a folder of this machine",
-        )
+    if offline:
+        _refuse_address(str(model))
+    neighbours.sleep_where_busy()  # before torch is loaded
     checkpoint, plain = find.checkpoint_or_plain(str(model), Path.cwd(), setting=_SETTING)
     with network_only_if(not offline):
         if checkpoint is not None:
@@ -84,6 +82,15 @@ def load(
         aligner=beside,
         calibration=_calibration(checkpoint, plain),
     )
+
+
+def _refuse_address(model: str) -> None:
+    if is_address(model):
+        raise UserError(
+            "--offline uses no network, and the model is on one.",
+            where=f"{_SETTING} {masked(model)}",
+            fix="leave --offline out, or name a folder of this machine",
+        )
 
 
 def _calibration(checkpoint: Path | None, plain: str) -> Calibration | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mynah import neighbours
 from mynah.data.preparation.training_rows import save_account
 from mynah.machine import describe_device
 from mynah.runs.directory import write_settings
@@ -79,7 +80,7 @@ def planned_batches(
             steps=steps_total(plan, settings),
             batches_per_epoch=plan.batches_per_epoch,
             padding=plan.padding_fraction(0),
-            device=describe_device(family.model),
+            device=describe_device(family.model) + neighbours.how_threads_wait(),
             seconds_per_step=cost.seconds_per_step,
             peak_bytes=cost.peak_bytes,
         )
