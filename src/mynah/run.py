@@ -246,7 +246,8 @@ def checked_model(config: Config) -> CheckedModel:
 
     registry.check_machine(config.model)
     rate, offline, named = config.data.sample_rate, config.offline, named_languages(config)
-    return registry.check_model(config.model, sample_rate=rate, offline=offline, languages=named)
+    checked = registry.check_model(config.model, sample_rate=rate, offline=offline, languages=named)
+    return checked.packing(config.training.sequence_packing)
 
 
 def initialized(checked: CheckedModel, rows: PreparedRows, config: Config) -> Family:
@@ -384,10 +385,8 @@ def say_how_to_begin_again(config: Config, place: RunPlace) -> None:
     elif runs_directory.complete_checkpoints(place.output):
         console.say("Stopped. To resume, add resume_from_checkpoint=last")
     else:
-        console.say(
-            "Stopped before the first checkpoint. The same command begins again, with what "
-            "was prepared."
-        )
+        again = "The same command begins again, with what was prepared."
+        console.say(f"Stopped before the first checkpoint. {again}")
 
 
 def say_what_is_next(place: RunPlace, report: Path | None, *, seconds: float) -> None:

@@ -318,6 +318,37 @@ class Family(ABC):
         """
         return
 
+    @classmethod
+    def check_packing(cls, how: str, parts: NamedParts) -> None:
+        """See that rows of several utterances can be computed, before anything is loaded.
+
+        Args:
+            how: ``training.sequence_packing``.
+            parts: The pretrained parts that ``model`` names, by their setting.
+
+        Raises:
+            UserError: There are none in the family, or not in its language model.
+        """
+        raise UserError(
+            f"The family {cls.name} has no language model whose rows could hold several "
+            "utterances; speech LLMs have.",
+            where=f"training.sequence_packing={how}",
+            fix="leave training.sequence_packing out",
+        )
+
+    def pack_sequences(self, how: str | None) -> None:
+        """Let :meth:`collate` put the utterances of a batch one behind the other into one row of
+        the language model, and :meth:`loss` compute them as if each had a row.
+
+        Args:
+            how: ``training.sequence_packing``; None: a row an utterance.
+
+        Raises:
+            UserError: As :meth:`check_packing`.
+        """
+        if how is not None:
+            self.check_packing(how, {})
+
     def describe_decoding(self) -> str:
         """How transcripts are found, in a few words: an error rate means little without it."""
         return "greedy: the likeliest token at each step"

@@ -57,6 +57,19 @@ class CheckedModel:
         weights.settle(family.model, self.config)
         return family
 
+    def packing(self, how: str | None) -> CheckedModel:
+        """The same, known to compute rows of several utterances where it is to.
+
+        Args:
+            how: ``training.sequence_packing``.
+
+        Raises:
+            UserError: It is known not to.
+        """
+        if how is not None:
+            self.family.check_packing(how, self.parts)
+        return self
+
 
 def build(config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offline: bool) -> Family:
     """The family that ``config`` asks for: :func:`check_model`, and :meth:`CheckedModel.build`.

@@ -12,6 +12,7 @@ from mynah.machine import describe_device
 from mynah.runs.directory import write_settings
 from mynah.runs.summary import Outlook, summarize
 from mynah.training.arguments import steps_total
+from mynah.training.packing import pack_sequences
 from mynah.training.settled import with_steps
 from mynah.training.sizing.batch_size import batch_plan, with_batch_size
 from mynah.training.sizing.estimate import estimate
@@ -55,6 +56,7 @@ def planned_batches(
     Raises:
         UserError: No batch fits, or rows cannot be learned and ``data.on_impossible`` is ``fail``.
     """
+    pack_sequences(family, config)
     # Of a stream the first rows stand for all: what is checked and estimated is of them.
     first = rows.training.head(seed=config.training.seed)
     family.check_languages(first.distinct_languages)

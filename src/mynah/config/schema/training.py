@@ -42,6 +42,15 @@ class TrainingConfig:
         nature=Nature.STEP,
         choices=("token", "utterance"),
     )
+    sequence_packing: str | None = setting(
+        None,
+        "Of speech LLMs, put the utterances of a batch one behind the other into one row of the "
+        "language model, without padding, with the loss and the gradient of rows of their own. "
+        "mask: attention by a mask over the full row; varlen: utterance by utterance, on CUDA "
+        "with bf16 or fp16 by torch's kernel for that; null: a row an utterance.",
+        nature=Nature.STEP,
+        choices=("mask", "varlen"),
+    )
     eval_batch_seconds: float = setting(
         240.0,
         "Padded audio in an evaluation batch where per_device_eval_batch_size is null.",

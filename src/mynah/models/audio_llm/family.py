@@ -25,6 +25,7 @@ from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import NamedParts, PretrainedPart
 from mynah.models.pretrained.usage import record_generation
 from mynah.models.recognizer import WritingRecognizer
+from mynah.models.text import packed_attention, packing
 from mynah.models.text.generated import Generated, GreedyScores
 from mynah.models.text.pieces import Pieces
 from mynah.models.text.plain_text import PlainText
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_SECONDS = 0.1  # too short for a word, and too little for a spectrum
 _PLACE = "\ue000"  # of a transcript in a request; a private character that no tokenizer knows
-_NOT_INPUTS = ("labels", "weights")
+_NOT_INPUTS = ("labels", "weights", packing.LENGTHS)
 
 
 class AudioLLM(WritingRecognizer):
@@ -56,6 +57,7 @@ class AudioLLM(WritingRecognizer):
     supports = frozenset({"language"})
     takes_context = True
     usage: AudioLLMUsage
+    _packing: str | None = None
 
     def __init__(
         self,
@@ -218,6 +220,12 @@ class AudioLLM(WritingRecognizer):
             )
             given = [*self._ids(prompt, tokens), *prompt.given]
             rows.append((given, list(example.labels) or [self._end]))
+        made = {
+            **self.frontend.pad([example.features for example in examples]),
+            "weights": torch.tensor([example.weight for example in examples]),
+        }
+        if self._packing is not None:
+            return {**made, **packing.pack(rows)}
         shape = (len(rows), max(len(given) + len(labels) for given, labels in rows))
         input_ids = torch.full(shape, self._end, dtype=torch.long)
         labels = torch.full(shape, IGNORED, dtype=torch.long)
@@ -228,12 +236,23 @@ class AudioLLM(WritingRecognizer):
             labels[row, len(given) : length] = torch.tensor(learned)
             attention_mask[row, :length] = 1
         return {
-            **self.frontend.pad([example.features for example in examples]),
+            **made,
             "input_ids": input_ids,
             "attention_mask": attention_mask,
             "labels": labels,
-            "weights": torch.tensor([example.weight for example in examples]),
         }
+
+    @classmethod
+    def check_packing(cls, how: str, parts: NamedParts) -> None:
+        part = parts["pretrained"]
+        packed_attention.check(hub.load_config(part), how, part.name)
+
+    def pack_sequences(self, how: str | None) -> None:
+        if how is not None:
+            own = weights.own(self.model)
+            decoders = [own.get_submodule(path) for path in self._modules.decoder]
+            packed_attention.prepare(own, decoders, how, self.kind)
+        self._packing = how
 
     def _seconds(self, example: Example) -> float:
         if example.seconds is not None:
@@ -247,16 +266,31 @@ class AudioLLM(WritingRecognizer):
     def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
         hold_frozen_norms(self.model)
         inputs: dict[str, Any] = {k: v for k, v in batch.items() if k not in _NOT_INPUTS}
+        if self._noise_switch is not None:
+            inputs[self._noise_switch] = self.model.training
+        if packing.LENGTHS in batch:
+            return self._packed_loss(model, inputs, batch)
         labels = batch["labels"]
         # Logits at a position are of the token after it; the prompt's are not needed.
         first = int((labels != IGNORED).any(0).int().argmax())
         kept = labels.shape[1] - first + 1
         if self._keeps_logits:
             inputs["logits_to_keep"] = kept
-        if self._noise_switch is not None:
-            inputs[self._noise_switch] = self.model.training
         logits = model(**inputs, use_cache=False).logits[:, -kept:-1]
         return token_loss(logits, labels[:, first:], batch["weights"])
+
+    def _packed_loss(
+        self, model: Any, inputs: dict[str, Any], batch: dict[str, torch.Tensor]
+    ) -> LossSum:
+        targets = packing.PackedTargets.of(batch)
+        assert self._packing is not None
+        inputs["attention_mask"] = packing.attention_mask(batch[packing.LENGTHS], self._packing)
+        if self._keeps_logits:
+            inputs["logits_to_keep"] = targets.before
+        logits = model(**inputs, use_cache=False).logits
+        logits = logits if self._keeps_logits else logits[:, targets.before]
+        weights = batch["weights"][targets.owners]
+        return token_loss(logits.transpose(0, 1), targets.labels.transpose(0, 1), weights)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         longest = [

@@ -18,6 +18,7 @@ from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import NamedParts
 from mynah.models.speech_llm.config import DECODER, ENCODER
 from mynah.models.speech_llm.prompts import end_of_text, prompt_ids
+from mynah.models.text import packed_attention, packing
 from mynah.models.text.pieces import Pieces
 from mynah.models.text.plain_text import PlainText
 from mynah.models.text.token_loss import IGNORED, token_losses
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
 # A clip is followed by silence, alone, up to a multiple of this: clips of one length decode in
 # one batch without padding, so that a transcript does not depend on its neighbours.
 _QUANTUM_SECONDS = 0.5
-_TARGETS = ("labels", "weights", "ctc_labels", "ctc_label_lengths")  # for the loss alone
+_TARGETS = (
+    "labels",
+    "weights",
+    "ctc_labels",
+    "ctc_label_lengths",
+    packing.LENGTHS,
+)  # for the loss alone
 
 
 class SpeechLLMFamily(Family):
@@ -47,6 +54,7 @@ class SpeechLLMFamily(Family):
     """
 
     name = "speech_llm"
+    _packing: str | None = None
 
     def __init__(
         self, model: Any, extractor: Any, tokenizer: Any, ctc: CTCHead | None = None
@@ -204,6 +212,12 @@ class SpeechLLMFamily(Family):
 
         batch = self._audio([example.features for example in examples])
         prompts = [self._prompt(frames) for frames in batch["audio_frames"].tolist()]
+        if self.ctc is not None:
+            batch |= self.ctc.collate([example.labels for example in examples])
+        batch["weights"] = torch.tensor([example.weight for example in examples])
+        if self._packing is not None:
+            said = (example.labels for example in examples)
+            return batch | packing.pack(list(zip(prompts, said, strict=True)))
         lengths = [len(p) + len(e.labels) for p, e in zip(prompts, examples, strict=True)]
         shape = (len(examples), max(lengths))
         input_ids = torch.full(shape, self._end, dtype=torch.long)
@@ -213,14 +227,11 @@ class SpeechLLMFamily(Family):
             input_ids[row, : lengths[row]] = torch.tensor([*prompt, *example.labels])
             labels[row, len(prompt) : lengths[row]] = torch.tensor(example.labels)
             attention_mask[row, : lengths[row]] = 1
-        if self.ctc is not None:
-            batch |= self.ctc.collate([example.labels for example in examples])
         return {
             **batch,
             "input_ids": input_ids,
             "attention_mask": attention_mask,
             "labels": labels,
-            "weights": torch.tensor([example.weight for example in examples]),
         }
 
     def _audio(self, features: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
@@ -240,23 +251,55 @@ class SpeechLLMFamily(Family):
             batch["input_features_mask"] = padded["attention_mask"]
         return batch
 
+    @classmethod
+    def check_packing(cls, how: str, parts: NamedParts) -> None:
+        part = parts.get("decoder_model_name") or parts["pretrained"]
+        packed_attention.check(hub.load_config(part), how, part.name)
+
+    def pack_sequences(self, how: str | None) -> None:
+        if how is not None:
+            own = weights.own(self.model.language_model)
+            name = self._bases[DECODER][0] if DECODER in self._bases else own.config.model_type
+            packed_attention.prepare(own, [own], how, name)
+        self._packing = how
+
     def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
         hold_frozen_norms(self.model)
         inputs = {k: v for k, v in batch.items() if k not in _TARGETS}
+        of_tokens = self._packed_losses if packing.LENGTHS in batch else self._padded_losses
+        totals, tokens, ctc_logits = of_tokens(model, inputs, batch)
+        counts = batch["weights"].to(totals)
+        if self.ctc is not None:
+            # A mean over CTC's labels and a mean over tokens, each utterance as its tokens count.
+            of_labels = self.ctc.losses(ctc_logits, batch).to(totals)
+            totals = totals + self.ctc.weight * tokens * of_labels
+        return LossSum(total=(totals * counts).sum(), count=(tokens * counts).sum())
+
+    def _padded_losses(
+        self, model: Any, inputs: dict[str, Any], batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Each utterance's loss over its tokens and their number, [batch], and CTC's logits."""
         labels = batch["labels"]
         # Logits at a position are of the token after it.
         first = int((labels != IGNORED).any(0).int().argmax())
         output = model(**inputs, first_target=first - 1)
-        logits, targets = output.logits[:, :-1], labels[:, first:]
-        losses = token_losses(logits, targets)
-        counts = batch["weights"].to(losses)
-        tokens = (targets != IGNORED).sum(1).to(losses)
-        totals = losses.sum(1)
-        if self.ctc is not None:
-            # A mean over CTC's labels and a mean over tokens, each utterance as its tokens count.
-            of_labels = self.ctc.losses(output.ctc_logits, batch).to(losses)
-            totals = totals + self.ctc.weight * tokens * of_labels
-        return LossSum(total=(totals * counts).sum(), count=(tokens * counts).sum())
+        targets = labels[:, first:]
+        losses = token_losses(output.logits[:, :-1], targets)
+        return losses.sum(1), (targets != IGNORED).sum(1).to(losses), output.ctc_logits
+
+    def _packed_losses(
+        self, model: Any, inputs: dict[str, Any], batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The same of packed rows."""
+        targets = packing.PackedTargets.of(batch)
+        assert self._packing is not None
+        inputs["attention_mask"] = packing.attention_mask(batch[packing.LENGTHS], self._packing)
+        output = model(**inputs, kept_positions=targets.before)
+        losses = token_losses(output.logits, targets.labels)
+        return (
+            targets.per_text(losses), targets.per_text(losses.new_ones(losses.shape)),
+            output.ctc_logits,
+        )  # fmt: skip
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         audios = [clip.audio for clip in clips]

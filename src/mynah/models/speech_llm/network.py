@@ -169,6 +169,8 @@ class SpeechLLM(PreTrainedModel):
         attention_mask: torch.Tensor,
         input_features_mask: torch.Tensor | None = None,
         first_target: int = 0,
+        position_ids: torch.Tensor | None = None,
+        kept_positions: torch.Tensor | None = None,
     ) -> SpeechLLMOutput:
         """Logits of what follows each position, [batch, length - first_target, vocabulary].
 
@@ -177,22 +179,30 @@ class SpeechLLM(PreTrainedModel):
             input_features: [batch, frames, bins] or [batch, samples].
             feature_lengths: Real features of each row, [batch].
             audio_frames: Real encoder frames of each row, [batch].
-            attention_mask: [batch, length], padding behind the text is 0.
+            attention_mask: [batch, length], padding behind the text is 0; of packed rows as
+                :func:`mynah.models.text.packing.attention_mask` makes it.
             input_features_mask: [batch, frames], for encoders that are given the padding.
             first_target: Position before which no logits are needed.
+            position_ids: [batch, length], of packed rows; None: each row counts from 0.
+            kept_positions: Those whose logits alone are needed, instead of ``first_target``.
         """
         hidden = self.encode(input_features, feature_lengths, input_features_mask)
         audio = self.projector(hidden, audio_frames)
-        kept = input_ids.shape[1] - first_target
+        keep: Any = kept_positions
+        if keep is None:
+            keep = input_ids.shape[1] - first_target
+        takes = self._takes("logits_to_keep")
         logits = self.language_model(
             inputs_embeds=self.embeddings(input_ids, audio),
             attention_mask=attention_mask,
             use_cache=False,
-            **({"logits_to_keep": kept} if self._takes("logits_to_keep") else {}),
+            **({"logits_to_keep": keep} if takes else {}),
+            **({} if position_ids is None else {"position_ids": position_ids}),
         ).logits
+        if not takes:
+            logits = logits[:, -keep:] if kept_positions is None else logits[:, kept_positions]
         return SpeechLLMOutput(
-            logits=logits[:, -kept:],
-            ctc_logits=None if self.ctc_head is None else self.ctc_head(hidden),
+            logits=logits, ctc_logits=None if self.ctc_head is None else self.ctc_head(hidden)
         )
 
     def _takes(self, argument: str) -> bool:
