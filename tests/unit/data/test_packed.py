@@ -17,6 +17,7 @@ from packed_corpora import pack, write_corpus
 
 from mynah.cli.main import main
 from mynah.data.packed import pack as packing
+from mynah.data.preparation import candidates
 from mynah.data.preparation.prepare import prepare
 from mynah.data.streams.stream import open_stream
 from mynah.errors import UserError
@@ -72,6 +73,46 @@ def refusal(root, tmp_path):
     with pytest.raises(UserError) as problem:
         prepared(root, tmp_path)
     return f"{problem.value.what} {problem.value.where} {problem.value.fix}"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"min_audio_seconds": 0.65},  # a filter that leaves some out
+        {"max_train_samples": 3},
+        {"max_text_words": 3},
+        {"min_characters_a_second": 8.0},
+        {"max_characters_a_second": 20.0, "filter_eval": True},
+    ],
+    ids=str,
+)
+def test_what_was_counted_while_packing_chooses_the_rows_that_a_look_at_them_does(
+    corpus, shards, tmp_path, changed, monkeypatch
+):
+    looked = prepared(corpus, tmp_path / "looked", **changed)  # which has no statistics
+    counted = prepared(shards, tmp_path / "counted", **changed)
+    for name in ("identity", "format", "fingerprints"):  # of a packed corpus they are its own
+        looked.report.pop(name), counted.report.pop(name)
+    for split in ("train", "test"):
+        looked.report["splits"][split].pop("fingerprint")
+        counted.report["splits"][split].pop("fingerprint")
+    assert counted.report == looked.report
+    monkeypatch.setattr(candidates, "chosen_unseen", lambda *_: None)
+    again = prepared(shards, tmp_path / "again", **changed)
+    assert again.train.fingerprint == counted.train.fingerprint
+    assert list(again.train.ids) == list(counted.train.ids)
+
+
+def test_rows_that_all_stay_are_not_looked_at(shards, tmp_path, monkeypatch):
+    looked_at = []
+    choose = candidates._choose
+    monkeypatch.setattr(
+        candidates, "_choose", lambda request, *rest: looked_at.append(request.name)
+        or choose(request, *rest)
+    )  # fmt: skip
+    prepared(shards, tmp_path)
+    assert looked_at == ["test"]  # where a recording cannot be read
 
 
 @pytest.mark.parametrize("changed", [{}, {"text_case": "lower", "annotations": ["usual"]}])

@@ -28,6 +28,7 @@ from mynah.data.preparation.account import (
 )
 from mynah.data.preparation.duplicates import digests, find_duplicates
 from mynah.data.preparation.filters import Measures
+from mynah.data.preparation.known_rows import chosen_unseen
 from mynah.data.preparation.requests import (
     Request,
     account_of_members,
@@ -96,8 +97,9 @@ def chosen_corpus(
         "held": None if request.held is None else (request.held.by, sorted(request.held.names)),
     }
     directory = view_directory(cache, made_of)
+    given = (request, stretches, config, seen, directory)
     with locked(directory):
-        chosen = read_view(directory) or _choose(request, stretches, config, seen, directory)
+        chosen = read_view(directory) or chosen_unseen(*given) or _choose(*given)
     account = chosen.account
     _refuse(request, account, config)
     corpus = Corpus(
@@ -296,8 +298,7 @@ def _duplicates(
         rows = rows[:0]
     found = find_duplicates(corpus.select(rows), digests(corpus)[rows])
     same_as = {int(rows[row]): int(rows[first]) for row, first in found.first.items()}
-    dropping = config.on_duplicates == "drop"
-    if dropping:
+    if dropping := config.on_duplicates == "drop":
         codes[rows[found.same_text]] = filters.DUPLICATE
         codes[rows[found.other_text]] = filters.OTHER_TEXT
     shown = list(same_as.items())[:_EXAMPLES]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,11 +32,16 @@ class Duplicates:
 
 def digests(corpus: Corpus) -> np.ndarray:
     """uint64 [rows] in the tables' order, the digests of the audio; 0 where it cannot be read."""
-    if corpus.all_rows.has(AUDIO_DIGEST):  # parsed when they were packed
-        found = list(map(_numbers, corpus.arrays(AUDIO_DIGEST)))
-    else:
-        found = [_parsed(array) for array in corpus.arrays("digest")]
+    found = list(digest_blocks(corpus))
     return np.concatenate(found) if found else np.empty(0, dtype=np.uint64)
+
+
+def digest_blocks(corpus: Corpus) -> Iterator[np.ndarray]:
+    """:func:`digests`, so that those of few rows are held at a time."""
+    if corpus.all_rows.has(AUDIO_DIGEST):  # parsed when they were packed
+        yield from map(_numbers, corpus.arrays(AUDIO_DIGEST))
+    else:
+        yield from map(_parsed, corpus.arrays("digest"))
 
 
 def find_duplicates(corpus: Corpus, digest: np.ndarray) -> Duplicates:

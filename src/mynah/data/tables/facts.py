@@ -78,6 +78,14 @@ class AllRows:
         return found if self._rows is None else found[self._rows]
 
     @property
+    def speakers(self) -> Mapping[str, Sequence[str]] | None:
+        """The speakers of each source, "" where one is not known; None where they are to be
+        looked for."""
+        return (
+            None if self._rows is not None or not self._counted else self._counted.get("speakers")
+        )
+
+    @property
     def no_annotations(self) -> bool:
         """Whether it is known that nothing looks like an annotation in any transcript."""
         return self._counted is not None and not self._counted["annotations"]
