@@ -130,3 +130,21 @@ def test_what_is_written_is_written_to_this_machine(arguments, fix, tmp_path, mo
     assert main(arguments) == 2
     assert fix in capsys.readouterr().err
     assert not list(tmp_path.iterdir())  # no folder called s3:
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "hydra.run.dir=file/x"],
+        ["train", "training.output_dir=file/x/y"],
+        ["train", "data.dataset_cache_dir=file"],
+        ["train", "-m", "hydra.sweep.dir=file/x", "model.lora_r=1,2"],
+        ["average", "a", "b", "--to", "file/x"],
+        ["lm", "a.txt", "--to=file/x.arpa"],
+    ],
+)
+def test_what_is_written_is_not_written_below_a_file(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert main(arguments) == 2
+    assert "file is a file, and nothing can lie in it" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.places import check_folder
 from mynah.errors import UserError
 from mynah.storage.address import is_address, masked
 
@@ -129,6 +130,7 @@ def _target(typed: str, here: Path, corpus: str) -> Path:
             fix="name a folder, and copy it to the bucket when it is complete",
         )
     to = here / Path(typed).expanduser()
+    check_folder(to, f"--to {typed}", "name a folder for the shards, as --to shards")
     root = here / Path(corpus).expanduser()
     if root.is_dir() and to.resolve().is_relative_to(root.resolve()):
         raise UserError(

@@ -114,7 +114,7 @@ class CommandLine:
         if shown:  # through Hydra's log; whoever reads it may stop early, as `head` does
             logging.raiseExceptions = False
         if not shown:
-            check_directories(overrides)
+            check_directories(overrides, composed.config)
             check_names(composed.config.training.output_dir)
         given = self._flags(flags)
         is_sweep = flags.multirun or _is_multirun(composed)

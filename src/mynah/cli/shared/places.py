@@ -1,9 +1,11 @@
-"""Where a command writes: on this machine, and not at an address of storage."""
+"""Where a command writes: in a folder of this machine, and not at an address or below a file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from mynah.config.schema import Config
 from mynah.errors import UserError
 from mynah.storage.address import WRITABLE, is_address, masked, name_of
 
@@ -12,7 +14,7 @@ _DIRECTORIES = ("hydra.run.dir", "hydra.sweep.dir")
 
 
 def check_flags(arguments: Sequence[str]) -> None:
-    """Refuse an address as the value of a flag that names what is written.
+    """Refuse as the value of a flag that names what is written what nothing can be written to.
 
     Raises:
         UserError: There is one.
@@ -27,17 +29,38 @@ def check_flags(arguments: Sequence[str]) -> None:
                 where=f"{flag} {masked(value)}",
                 fix=f"{flag} {name_of(value) or 'FOLDER'}, and copy it there when it is complete",
             )
+        if flag in _FLAGS and value:
+            place = Path(value).expanduser()
+            check_folder(place.parent, f"{flag} {value}", f"{flag} {place.name}")
 
 
-def check_directories(arguments: Sequence[str]) -> None:
-    """Refuse an address as the directory of a run or of a sweep.
+def check_folder(path: Path, where: str, fix: str) -> None:
+    """See that a folder can be made: neither it nor what it lies in is a file.
+
+    Raises:
+        UserError: One is.
+    """
+    nearest = next((one for one in (path, *path.parents) if one.exists()), path)
+    if nearest.exists() and not nearest.is_dir():
+        raise UserError(f"{nearest} is a file, and nothing can lie in it.", where=where, fix=fix)
+
+
+def check_directories(arguments: Sequence[str], config: Config) -> None:
+    """Refuse what a run cannot be written to: an address, or what is or lies in a file.
 
     Args:
         arguments: Overrides, as typed.
+        config: The settings.
 
     Raises:
         UserError: There is one.
     """
+    for name, folder in (
+        ("training.output_dir", config.training.output_dir),
+        ("data.dataset_cache_dir", config.data.dataset_cache_dir),
+    ):
+        if folder is not None:
+            check_folder(Path(folder).expanduser(), f"{name}={folder}", f"{name}=FOLDER")
     for text in arguments:
         name, _, value = text.lstrip("+").partition("=")
         value = value.strip("\"'")
@@ -49,3 +72,5 @@ def check_directories(arguments: Sequence[str]) -> None:
                 fix=f"training.mirror={masked(mirrored) or 's3://BUCKET/FOLDER'} in its place "
                 "copies checkpoints, model and report there",
             )
+        if name in _DIRECTORIES and "$" not in value:
+            check_folder(Path(value), f"{name}={value}", f"{name}=FOLDER")

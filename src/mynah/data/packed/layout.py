@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,19 @@ def index_name(tar: str) -> str:
 
 def is_packed(root: Path) -> bool:
     """Whether a folder holds a packed corpus, complete or not."""
-    return (root / PACK_NAME).is_file() or (root / UNFINISHED_NAME).is_file()
+    if (root / PACK_NAME).is_file() or (root / UNFINISHED_NAME).is_file():
+        return True
+    return root.is_dir() and _has_index(root)
+
+
+def _has_index(root: Path) -> bool:
+    """Whether there is a tar with an index of Mynah's beside it."""
+    for index in root.glob("*-000000.index"):
+        if index.with_suffix(".tar").is_file():
+            with suppress(UserError, OSError):
+                read_head(index)
+                return True
+    return False
 
 
 def read_pack(root: Path) -> Pack:
@@ -138,6 +151,14 @@ def read_pack(root: Path) -> Pack:
     where = str(root / PACK_NAME)
     if not (root / PACK_NAME).is_file():
         unfinished = read_json(root / UNFINISHED_NAME).get("command")
+        if not unfinished and _has_index(root):
+            raise UserError(
+                f"The list of shards is missing: {PACK_NAME}. Without it nobody knows whether all "
+                "of them are here.",
+                where=str(root),
+                fix="copy it again from where it is, or pack the corpus again: mynah data pack "
+                "CORPUS --to OTHER_FOLDER",
+            )
         raise UserError(
             "This corpus is not packed to its end."
             if unfinished

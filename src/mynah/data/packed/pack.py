@@ -6,6 +6,7 @@ import concurrent.futures
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,14 +84,18 @@ def pack(packing: Packing) -> Pack:
     to = packing.to
     try:
         to.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{to}.lock", timeout=0.2):
-            done = _begun(packing)
-            if done is not None:
-                return done
-            remove_staged(to)
-            splits = {name: _split(packing, name) for name in packing.tables}
-            made = Pack(packing.corpus, packing.has_splits, packing.statement, splits)
-            made.write(to)
+        with filelock.FileLock(f"{to}.lock", timeout=0.2) as lock:
+            try:
+                done = _begun(packing)
+                if done is not None:
+                    return done
+                remove_staged(to)
+                splits = {name: _split(packing, name) for name in packing.tables}
+                made = Pack(packing.corpus, packing.has_splits, packing.statement, splits)
+                made.write(to)
+            finally:
+                with suppress(OSError):  # Windows removes no file that is open
+                    Path(lock.lock_file).unlink()
     except filelock.Timeout:
         raise UserError("Another process is packing into this folder.", where=str(to)) from None
     except OSError as problem:
@@ -100,7 +105,6 @@ def pack(packing: Packing) -> Pack:
             fix="make room there or name another folder, then run it again: finished shards are "
             f"kept.\n  run:   {packing.command}",
         ) from problem
-    Path(f"{to}.lock").unlink(missing_ok=True)
     return read_pack(to)
 
 

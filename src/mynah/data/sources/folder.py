@@ -24,8 +24,10 @@ from mynah.console import notice
 from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
 from mynah.data.sources.reading import metadata, values
+from mynah.data.sources.reading.lines import read_lines
 from mynah.data.sources.reading.listed import rows_of
 from mynah.data.sources.reading.listings import Listings, listings
+from mynah.data.sources.reading.metadata import LISTING_SUFFIXES
 from mynah.data.sources.reading.paths import AudioPaths
 from mynah.data.sources.reading.source import (
     ONLY_SPLIT,
@@ -36,6 +38,7 @@ from mynah.data.sources.reading.source import (
 )
 from mynah.errors import UserError
 
+_LISTS = tuple(f"{ending}{packed}" for ending in LISTING_SUFFIXES for packed in ("", ".gz"))
 # What `mynah data segment` cuts recordings by.
 TIMED_TRANSCRIPT_SUFFIXES = (".srt", ".vtt", ".stm", ".ctm", ".textgrid")
 
@@ -210,9 +213,27 @@ def _nothing(root: Path) -> UserError:
             fix=f"mynah data segment {shlex.quote(str(folder))} --to utterances  cuts the "
             "recordings by them",
         )
+    lists = [root] if root.is_file() else sorted(root.iterdir())
+    empty = [one for one in lists if one.name.lower().endswith(_LISTS) and _is_empty(one)]
+    if empty:
+        return UserError(
+            f"{empty[0].name} is empty: no recording is listed in it.",
+            where=str(empty[0]),
+            fix="copy it again from where it is intact, or write it again",
+        )
     return UserError(
         "There are no transcripts in this folder.",
         where=str(root),
         fix="Write a metadata.csv with the columns file_name and text, or a text file of the "
         "same name beside each recording",
     )
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a listing holds nothing but blanks, compressed or not."""
+    if not path.is_file():
+        return False
+    try:
+        return not any(line.strip() for _, line in read_lines(path))
+    except UserError:
+        return False

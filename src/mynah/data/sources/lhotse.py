@@ -55,6 +55,8 @@ class LhotseSource(SplitFilesSource):
                 fix="stream it: data.streaming=true; or prepare a small one: data.format=shards",
             )
         splits = lhotse_manifests(root)
+        for path in (path for paths in splits.values() for path in paths):
+            _check_first(path)
         if not splits:
             raise UserError(
                 "There are no Lhotse manifests here: cuts*.jsonl.gz, or recordings*.jsonl.gz and "
@@ -108,6 +110,23 @@ def _shar_tars(root: Path) -> list[Path]:
     tars = [*root.glob("recording*.tar"), *root.glob("*/recording*.tar")]
     cuts = {tar.parent for tar in tars if any(tar.parent.glob("cuts*.jsonl*"))}
     return sorted(tar for tar in tars if tar.parent in cuts)
+
+
+def _check_first(path: Path) -> None:
+    """Raises a UserError where a manifest is empty, or has the cuts of a Shar without its tars."""
+    _, first = next(read_json_lines(path), (0, None))
+    if first is None:
+        fix = "copy it again from where it is intact, or write it again with Lhotse"
+        raise UserError(f"{path.name} is empty: it lists nothing.", where=str(path), fix=fix)
+    recording = first.get("recording")
+    sources = recording.get("sources") if isinstance(recording, dict) else None
+    if "'type': 'shar'" in str(sources):
+        raise UserError(
+            "These are cuts of Lhotse's Shar, and the tars of their recordings are not there.",
+            where=str(path),
+            fix=f"copy the tars there: {path.name.split('.jsonl')[0].replace('cuts', 'recording')}"
+            ".tar belongs to it",
+        )
 
 
 def lhotse_manifests(root: Path) -> dict[str, list[Path]]:

@@ -178,3 +178,19 @@ def received(row):
         row.path, 16000, offset_seconds=row.offset_seconds,
         duration_seconds=row.duration_seconds, channel=row.channel,
     )  # fmt: skip
+
+
+def test_cuts_of_a_shar_without_its_tars_say_which_are_missing(tmp_path):
+    placeholder = recording("", seconds=1.0)
+    placeholder["sources"][0]["type"] = "shar"
+    listed = cut(placeholder, said("a", 0, 1, "eins"), seconds=1.0)
+    write_json_lines(tmp_path / "mine" / "cuts.000007.jsonl.gz", listed)
+    with pytest.raises(UserError, match="the tars of their recordings") as problem:
+        opened(tmp_path, "mine")
+    assert "recording.000007.tar" in problem.value.fix
+
+
+def test_an_empty_manifest_of_cuts_is_named(tmp_path):
+    write_json_lines(tmp_path / "mine" / "cuts_train.jsonl.gz")
+    with pytest.raises(UserError, match=r"cuts_train.jsonl.gz is empty"):
+        opened(tmp_path, "mine")

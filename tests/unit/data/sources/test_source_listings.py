@@ -190,3 +190,41 @@ def test_a_name_too_long_for_a_file_is_a_missing_file(tmp_path):
     config = settings(tmp_path, dataset_name="mine", eval_splits=None, eval_fraction=0.0)
     account = prepare(config, working_directory=tmp_path).report["splits"]["train"]
     assert account["kept"] == 1 and account["dropped"] == {"unreadable": 1}
+
+
+# --- listings that were joined, and empty ones ----------------------------------------------
+
+JOINED = """file_name,text
+a.wav,one
+{}
+b.wav,two
+"""
+
+
+@pytest.mark.parametrize("header", ["file_name,text", "file_name, text", "\ufefffile_name,text"])
+def test_a_header_in_the_middle_is_left_out_and_said(tmp_path, header, capsys):
+    listing(tmp_path, JOINED.format(header))
+    assert [row.text for row in rows_of(opened(tmp_path, "mine"))] == ["one", "two"]
+    said = capsys.readouterr()
+    assert "line 3 repeats the header" in " ".join((said.out + said.err).split())
+
+
+def test_a_header_with_other_columns_in_the_middle_is_refused(tmp_path):
+    listing(tmp_path, JOINED.format("text,file_name"))
+    with pytest.raises(UserError, match="another order") as problem:
+        opened(tmp_path, "mine")
+    assert "line 3" in problem.value.where
+
+
+def test_a_row_that_says_a_name_of_a_column_is_a_row(tmp_path):
+    listing(tmp_path, JOINED.format("c.wav,text"))
+    assert [row.text for row in rows_of(opened(tmp_path, "mine"))] == ["one", "text", "two"]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "metadata.csv", "train.jsonl"])
+@pytest.mark.parametrize("given", ["file", "folder"])
+def test_an_empty_listing_is_named(tmp_path, name, given):
+    path = write_lines(tmp_path / "mine" / name, "")
+    with pytest.raises(UserError, match="is empty") as problem:
+        opened(tmp_path, path if given == "file" else "mine")
+    assert problem.value.where == str(path)

@@ -13,15 +13,14 @@ import numpy as np
 import pytest
 import soundfile
 from shard_files import encoded, shar_cut, tar_of, transcripts, write_lines, write_shar
+from stream_helpers import config_of, heard, opened
 
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources import open_source
 from mynah.data.sources.reading.source import Place
-from mynah.data.streams import reader as readers
 from mynah.data.streams.reader import BadRow
 from mynah.data.streams.rows import usable
-from mynah.data.streams.stream import Stream, open_stream
 from mynah.data.text import TextPolicy
 from mynah.errors import UserError
 
@@ -29,28 +28,8 @@ TEXTS = transcripts(9)
 IDS = ["a/b.c-00", *(f"cut-{number:02d}" for number in range(1, 9))]  # Lhotse's ids may be paths
 
 
-@pytest.fixture(autouse=True)
-def no_waits(monkeypatch):
-    monkeypatch.setattr(readers, "RETRY_SECONDS", (0.0, 0.0))
-
-
-def config_of(root: Path, **changed) -> DataConfig:
-    config = DataConfig(dataset_name=str(root), streaming=True, sample_rate=8000)
-    for name, value in changed.items():
-        setattr(config, name, value)
-    return config
-
-
-def opened(root: Path, **changed) -> Stream:
-    return open_stream(config_of(root, **changed), offline=True, working_directory=root.parent)
-
-
 def read(root: Path, start: int = 0, shard: int = 0, **changed) -> list:
     return list(opened(root, **changed).reader.rows(shard, start))
-
-
-def heard(stream: Stream, row: Row) -> np.ndarray:
-    return stream.read_audio(usable(row, config_of(Path()), TextPolicy()))
 
 
 def write(folder: Path, cuts: list[dict], members: list[tuple[str, bytes]]) -> Path:

@@ -14,37 +14,21 @@ import numpy as np
 import pytest
 import soundfile
 from shard_files import encoded, tar_of, transcripts, write_lines, write_nemo_tars
+from stream_helpers import config_of, heard, opened
 
 from mynah.config.schema import DataConfig
 from mynah.data.sources import find_format, open_source
 from mynah.data.sources.reading.source import Place
-from mynah.data.streams import reader as readers
 from mynah.data.streams.files import find_shards
 from mynah.data.streams.reader import BadRow
 from mynah.data.streams.rows import LeftOut, usable
-from mynah.data.streams.stream import Stream, open_stream
+from mynah.data.streams.stream import Stream
 from mynah.data.streams.windows import Mark
 from mynah.data.text import TextPolicy
 from mynah.errors import UserError
 
 TEXTS = [transcripts(9, seed=1), transcripts(7, seed=2)]
 MANIFEST = "tarred_audio_manifest.json"
-
-
-@pytest.fixture(autouse=True)
-def no_waits(monkeypatch):
-    monkeypatch.setattr(readers, "RETRY_SECONDS", (0.0, 0.0))
-
-
-def config_of(root: Path, **changed) -> DataConfig:
-    config = DataConfig(dataset_name=str(root), streaming=True, sample_rate=8000)
-    for name, value in changed.items():
-        setattr(config, name, value)
-    return config
-
-
-def opened(root: Path, **changed) -> Stream:
-    return open_stream(config_of(root, **changed), offline=True, working_directory=root.parent)
 
 
 def read(stream: Stream, start: int = 0, shard: int | None = None) -> list:
@@ -57,10 +41,6 @@ def samples(held: bytes, offset: float, seconds: float | None) -> np.ndarray:
     sound, rate = soundfile.read(io.BytesIO(held), dtype="float32")
     end = None if seconds is None else round((offset + seconds) * rate)
     return sound[round(offset * rate) : end]
-
-
-def heard(stream: Stream, row) -> np.ndarray:
-    return stream.read_audio(usable(row, config_of(Path()), TextPolicy()))
 
 
 def rewritten(path: Path, change) -> None:

@@ -20,7 +20,6 @@ from shard_files import (
 
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
-from mynah.data.streams import reader as readers
 from mynah.data.streams.files import find_shards
 from mynah.data.streams.reader import BadRow
 from mynah.data.streams.stream import Stream, open_stream
@@ -35,11 +34,6 @@ FORMATS = {
     "train.tar.gz": write_tar,
     "train.jsonl": write_manifest,
 }
-
-
-@pytest.fixture(autouse=True)
-def no_waits(monkeypatch):
-    monkeypatch.setattr(readers, "RETRY_SECONDS", (0.0, 0.0))
 
 
 def opened(root: Path, **changed) -> Stream:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mynah.console import notice
 from mynah.data.sources.reading import quotes
 from mynah.data.sources.reading.extras import as_columns
 from mynah.data.sources.reading.lines import (
@@ -264,6 +265,7 @@ def _csv(
     else:
         reader = csv.reader(quotes.checked(lines, delimiter, str(path)), delimiter=delimiter)
     header: list[str] | None = None
+    repeated: list[int] = []
     try:
         for fields in reader:
             if not fields:
@@ -271,6 +273,9 @@ def _csv(
             if header is None:
                 header = fields
                 _check_header(path, header, columns)
+                continue
+            if _repeats(header, fields, line_place(path, reader.line_num)):
+                repeated.append(reader.line_num)
                 continue
             if len(fields) > len(header) and any(fields[len(header) :]):
                 raise UserError(
@@ -294,6 +299,31 @@ def _csv(
             where=line_place(path, reader.line_num),
             fix=fix,
         ) from None
+    if repeated:
+        notice(
+            f"{line_place(path, repeated[0])} repeats the header, as listings that were joined "
+            f"do, and is left out{f' with {len(repeated) - 1} more' if len(repeated) > 1 else ''}."
+        )
+
+
+def _repeats(header: Sequence[str], fields: Sequence[str], where: str) -> bool:
+    """Whether a line is the header again.
+
+    Raises:
+        UserError: It has the columns in another order, which the lines behind it then have too.
+    """
+    names = [field.strip().removeprefix("\ufeff") for field in fields]
+    first = [name.strip() for name in header]
+    if len(first) < 2 or len(names) != len(first) or sorted(names) != sorted(first):
+        return False
+    if names != first:
+        raise UserError(
+            "The line is a header with the columns in another order than in the first line.",
+            where=where,
+            fix="join listings of one order of columns, or name their folder, each in a folder of "
+            "its own",
+        )
+    return True
 
 
 def _check_header(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> None:
