@@ -74,6 +74,7 @@ def refused(place, words, checkpoint, *said):
     assert_refused(done, *said, lines=6)
     assert seconds < _SECONDS
     assert {path: path.stat().st_mtime_ns for path in checkpoint.rglob("*")} == held
+    return done
 
 
 def with_template(checkpoint, template):
@@ -116,7 +117,8 @@ def test_a_training_is_not_resumed_with_a_template_without_an_end(template, inte
     checkpoint = interrupted / "out/model/checkpoint-1"
     with_template(checkpoint, TEMPLATES[template])
     words = f"{TRAINING} resume_from_checkpoint=out/model/checkpoint-1"
-    refused(interrupted, words, checkpoint, ENDLESS, TEMPLATES[template][:30])
+    done = refused(interrupted, words, checkpoint, ENDLESS, TEMPLATES[template][:30])
+    assert "Resuming from" not in done.stdout  # nor has anything been prepared
 
 
 def claims_a_terabyte(path):

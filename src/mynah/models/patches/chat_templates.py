@@ -11,16 +11,30 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mynah.errors import UserError
+from mynah.files import read_json
 from mynah.models.patches import template_trial
 
 _TRIAL = Path(template_trial.__file__)
 _WAIT_SECONDS = 60.0  # of any time: the machine may be busy
+_MOST_BYTES = 2**24  # of a file with a template
 _TRIED = 4  # renderings of a template; one that was rendered so often is trusted
+_ENDLESS = "takes more time or memory than any text needs"
+# What a prompt is rendered with, where it is not known yet.
+_CONTEXT = {
+    "messages": [
+        {"role": "system", "content": "Write what is said."},
+        {"role": "user", "content": "Write what is said."},
+    ],
+    "add_generation_prompt": True,
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+}
 
 
 class TriedTemplate:
@@ -46,7 +60,7 @@ class TriedTemplate:
         try:
             text: str = self._compiling(self._source).render(*parts, **context)
         except Exception as problem:  # whatever a program of somebody's raises
-            raise self._wrong(f"cannot be rendered: {str(problem)[:200]}") from problem
+            raise self.wrong(f"cannot be rendered: {str(problem)[:200]}") from problem
         return text
 
     def __getattr__(self, name: str) -> Any:
@@ -60,10 +74,11 @@ class TriedTemplate:
         if digest in self._tried or len(self._tried) >= _TRIED:
             return
         if not _ends(asked):
-            raise self._wrong("takes more time or memory than any text needs")
+            raise self.wrong(_ENDLESS)
         self._tried.add(digest)
 
-    def _wrong(self, how: str) -> UserError:
+    def wrong(self, how: str) -> UserError:
+        """What is said of it."""
         return UserError(
             f"The model's chat template {how}.",
             where=f"chat_template: {self._source.strip()[:80]!r}",
@@ -102,3 +117,30 @@ def try_templates() -> None:
 
     compiled.tries = True  # type: ignore[attr-defined]
     templates._compile_jinja_template = compiled  # type: ignore[assignment]
+
+
+def try_saved(directory: Path) -> None:
+    """Try the chat templates that a checkpoint holds, before anything is done with it.
+
+    Raises:
+        UserError: One comes to no end, or takes more memory than a text needs.
+    """
+    for template in _saved(directory):
+        if not _ends(json.dumps({"template": template, "context": _CONTEXT})):
+            raise TriedTemplate(template, None).wrong(_ENDLESS)
+
+
+def _saved(directory: Path) -> Iterator[str]:
+    """The texts of a checkpoint's chat templates, from wherever transformers looks for them."""
+    folder = directory / "additional_chat_templates"
+    for path in (directory / "chat_template.jinja", *sorted(folder.glob("*.jinja"))):
+        with suppress(OSError, UnicodeDecodeError):
+            if path.is_file() and path.stat().st_size <= _MOST_BYTES:
+                yield path.read_text(encoding="utf-8")
+    for name in ("chat_template.json", "processor_config.json", "tokenizer_config.json"):
+        held = read_json(directory / name).get("chat_template")
+        named = held if isinstance(held, list) else [held]
+        for one in named:  # a text, or {"name": …, "template": …} of several
+            text = one.get("template") if isinstance(one, dict) else one
+            if isinstance(text, str):
+                yield text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from mynah.checkpoints.fetch import fetch
 from mynah.checkpoints.mirror import Mirror
 from mynah.config.schema import Config
 from mynah.errors import UserError
+from mynah.models.patches.chat_templates import try_saved
 from mynah.runs import directory as runs_directory
 from mynah.runs import stored
 from mynah.runs.record import identity
@@ -71,6 +73,7 @@ def checkpoint_to_resume(config: Config, working: Path, output: Path) -> Path | 
             console.say("There is nothing to resume yet: this is a new run.")
     if resume is not None:
         commit.verify(resume)  # before hours may go into preparing data
+        distributed.on_first(functools.partial(try_saved, resume))
         console.say(f"Resuming from {resume}")
     runs_directory.check_output_directory(output, resume=resume)
     return resume

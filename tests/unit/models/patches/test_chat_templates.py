@@ -1,5 +1,6 @@
 """Chat templates that never end, or take all memory, are refused in seconds; others are as ever."""
 
+import json
 import time
 
 import pytest
@@ -7,7 +8,7 @@ from tiers import fast_where
 from transformers.utils import chat_template_utils as templates
 
 from mynah.errors import UserError
-from mynah.models.patches.chat_templates import try_templates
+from mynah.models.patches.chat_templates import try_saved, try_templates
 
 CHAT = [[{"role": "user", "content": "Write what is said."}]]
 ENDLESS = {
@@ -73,3 +74,41 @@ def test_a_template_that_raises_is_refused_with_what_it_says(template):
 @pytest.mark.parametrize(("template", "text"), RIGHT.items())
 def test_other_templates_give_the_text_that_they_gave(template, text):
     assert rendered(template) == text
+
+
+def saved(folder, where, template):
+    """Write a template as a checkpoint of transformers holds it."""
+    if where.endswith(".jinja"):
+        (folder / where).parent.mkdir(exist_ok=True)
+        (folder / where).write_text(template)
+    else:
+        name, _, several = where.partition(" ")
+        held = [{"name": "default", "template": template}] if several else template
+        (folder / name).write_text(json.dumps({"chat_template": held}))
+
+
+@pytest.mark.parametrize(
+    "where",
+    fast_where(
+        lambda where: where in ("chat_template.jinja", "tokenizer_config.json several"),
+        [
+            "chat_template.jinja",
+            "additional_chat_templates/tool.jinja",
+            "chat_template.json",
+            "processor_config.json",
+            "tokenizer_config.json",
+            "tokenizer_config.json several",
+        ],
+    ),
+)
+def test_the_templates_of_a_checkpoint_are_tried_in_advance(where, tmp_path):
+    saved(tmp_path, where, ENDLESS["a text that doubles"])
+    with pytest.raises(UserError, match="takes more time or memory than any text needs"):
+        try_saved(tmp_path)
+
+
+def test_a_checkpoint_without_a_template_or_with_a_right_one_is_as_ever(tmp_path):
+    try_saved(tmp_path)
+    for template in (next(iter(RIGHT)), RAISING["its own error"]):
+        saved(tmp_path, "chat_template.jinja", template)
+        try_saved(tmp_path)
