@@ -395,27 +395,3 @@ def test_no_pickle_is_in_a_packed_corpus(shards):
         assert pa.ipc.open_stream(file).read_all().num_rows > 0
     with tarfile.open(next(shards.glob("train-*.tar"))) as opened:
         assert soundfile.info(io.BytesIO(opened.extractfile(opened.next()).read())).frames
-
-
-def test_a_packed_corpus_without_its_list_is_not_read_as_another_format(shards, tmp_path):
-    damaged = altered(shards, tmp_path)
-    (damaged / "pack.json").unlink()
-    with pytest.raises(UserError, match=r"list of shards is missing: pack\.json") as problem:
-        prepared(damaged, tmp_path)
-    assert "copy it again" in problem.value.fix
-
-
-def test_a_packing_that_fails_leaves_no_lock(corpus, tmp_path, capsys):
-    to = tmp_path / "shards"
-    to.mkdir()
-    (to / "other.txt").touch()
-    assert pack(corpus, to) == 2
-    assert "is not empty" in capsys.readouterr().err
-    assert sorted(one.name for one in tmp_path.iterdir() if "lock" in one.name) == []
-
-
-@pytest.mark.parametrize("below", ["", "shards"])
-def test_shards_are_not_written_to_or_below_a_file(corpus, tmp_path, capsys, below):
-    (tmp_path / "file.csv").touch()
-    assert pack(corpus, tmp_path / "file.csv" / below) == 2
-    assert "is a file, and nothing can lie in it" in capsys.readouterr().err
