@@ -13,11 +13,15 @@ _TOKENS_A_WORD = 1.3
 _TOKENS_A_CHARACTER = 1.0
 _LONGEST_WORDS = 12.0  # characters on average: where they are longer, spaces do not separate words
 _TIMES_LONGER = 3.0
+_TIMES_IN_CAPITALS = 1.2  # from where on capitals are words that a tokenizer does not know
 _LOOKED_AT = 500  # transcripts
 
 
 def say_if_long(labels: Callable[[str], Sequence[int]], texts: Sequence[str]) -> None:
     """Say where transcripts have three times the tokens that text of their length should have.
+
+    Those in capitals alone are compared with themselves in lower case, too: a model that knows
+    words as they are usually written has to learn each of them again.
 
     Args:
         labels: A transcript's token ids.
@@ -34,16 +38,26 @@ def say_if_long(labels: Callable[[str], Sequence[int]], texts: Sequence[str]) ->
     else:
         unit, normal, length = "word", _TOKENS_A_WORD, words
     times = tokens / (normal * length)
-    if times < _TIMES_LONGER:
-        return
-    upper = all(text == text.upper() != text.lower() for text in looked_at)
-    helps = (
-        "data.text_case=lower writes them as it knows words"
-        if upper
-        else "name a model that knows their language"
-    )
-    console.notice(
-        f"The model's tokenizer makes {tokens / length:.1f} tokens of each {unit}, {times:.0f} "
-        "times what is usual: it hardly knows how these transcripts are written, so that learning "
-        f"and decoding take as much longer; {helps}."
-    )
+    in_capitals = all(text == text.upper() != text.lower() for text in looked_at)
+    if times >= _TIMES_LONGER:
+        helps = (
+            "data.text_case=lower writes them as it knows words"
+            if in_capitals
+            else "name a model that knows their language"
+        )
+        console.notice(
+            f"The model's tokenizer makes {tokens / length:.1f} tokens of each {unit}, {times:.0f} "
+            "times what is usual: it hardly knows how these transcripts are written, so that "
+            f"learning and decoding take as much longer; {helps}."
+        )
+    elif in_capitals:
+        _say_of_capitals(tokens, sum(len(labels(text.lower())) for text in looked_at))
+
+
+def _say_of_capitals(tokens: int, in_lower_case: int) -> None:
+    if tokens >= _TIMES_IN_CAPITALS * in_lower_case:
+        console.notice(
+            "The transcripts are in capitals alone, which the model's tokenizer makes "
+            f"{tokens / in_lower_case:.1f} times the tokens of: it knows words in lower case, and "
+            "would have to learn to write them; data.text_case=lower leaves it those that it knows."
+        )

@@ -39,3 +39,26 @@ def test_what_helps_is_said(capsys, texts, helps):
 @pytest.mark.parametrize("texts", [[], [""], ["  "]])
 def test_without_a_transcript_nothing_is_said(capsys, texts):
     assert said(capsys, 9, texts) == ""
+
+
+def test_capitals_that_take_more_tokens_than_lower_case_are_said(capsys):
+    def labels(text):
+        return [0] * (6 if text.isupper() else 5)  # 6 for four words: not three times 1.3 a word
+
+    say_if_long(labels, ["WE CALL IT BEAR"] * 3)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "in capitals alone" in printed
+    assert "1.2 times the tokens" in printed
+    assert "data.text_case=lower" in printed
+
+
+@pytest.mark.parametrize("texts", [["WE CALL IT BEAR", "we call it bear"], ["We call it bear"]])
+def test_texts_that_are_not_all_in_capitals_are_left_alone(capsys, texts):
+    say_if_long(lambda text: [0] * (6 if text.isupper() else 5), texts)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("capitals", [4, 5])
+def test_a_tokenizer_that_knows_capitals_is_left_alone(capsys, capitals):
+    say_if_long(lambda text: [0] * (capitals if text.isupper() else 5), ["WE CALL IT BEAR"])
+    assert capsys.readouterr().out == ""
