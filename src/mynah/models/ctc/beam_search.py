@@ -5,7 +5,8 @@ of all its alignments, times the language model's to a power, times a bonus for 
 
 Most of what a frame could add to a prefix can but lose: prefixes and a frame's labels are both
 ranked, and left as soon as the best that is possible is less than what the last prefix of the beam
-has. The language model is asked of what is left alone. Nothing is lost by either.
+has. The language model is asked of what is left alone. Nothing is lost by either; of what a window
+leaves out, which is far from the best, something may be.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from mynah.models.fusion.scorer import Scorer, State
 _ROUNDING = 1e-6  # nats by which the logarithm of a product may differ from the sum of logarithms
 # Probabilities are scaled up before they vanish, by a power of two, which changes no digit.
 _SMALL, _SCALE = 2.0**-300, 2.0**300
+_IMPOSSIBLE = -1e300  # a score below which there is only that of no probability
 _LOG_SCALE = 300 * math.log(2.0)
 
 
@@ -32,6 +34,7 @@ def search(
     beam_size: int,
     scorer: Scorer | None = None,
     written: Sequence[int] | None = None,
+    window: float = math.inf,
 ) -> list[int]:
     """The labels of the most worthy prefix of those that stayed in the beam.
 
@@ -42,8 +45,9 @@ def search(
         scorer: A language model, or None for the probability alone.
         written: Labels that a transcript can have, without a tokenizer's special ones; None
             for all.
+        window: Nats by which a prefix that is kept may be worth less than the best one.
     """
-    beam = _Beam(beam_size, log_probabilities.shape[1], scorer)
+    beam = _Beam(beam_size, log_probabilities.shape[1], scorer, window)
     for frame in likely_labels(log_probabilities, blank=blank, written=written):
         beam.advance(frame)
     return beam.best()
@@ -55,6 +59,8 @@ class _Prefixes:
     They are numbers in lists, since Python's garbage collection looks again and again at objects.
 
     Attributes:
+        labels: How many labels there are.
+        children: Numbers of sequences, by that without the last label, times ``labels``, and that.
         before: By number: that of the sequence without its last label.
         label: The last label.
         state: Where it is in the scorer.
@@ -62,48 +68,41 @@ class _Prefixes:
         place: Where it is in the beam; -1: nowhere.
     """
 
-    def __init__(self, labels: int, scorer: Scorer | None) -> None:
-        self._labels = labels
-        self._scorer = scorer
-        self._children: dict[int, int] = {}
+    def __init__(self, labels: int, state: State) -> None:
+        self.labels = labels
+        self.children: dict[int, int] = {}
         self.before = [0]
         self.label = [-1]
-        self.state: list[State] = [0 if scorer is None else scorer.start()]
+        self.state = [state]
         self.worth = [0.0]
         self.place = [0]
 
-    def child(self, prefix: int, label: int) -> int | None:
-        """The number of a sequence with one label more, if it was in the beam."""
-        return self._children.get(prefix * self._labels + label)
-
-    def add(self, prefix: int, label: int, state: State, worth: float) -> int:
-        """Its number from now on."""
-        number = self._children[prefix * self._labels + label] = len(self.before)
-        self.before.append(prefix)
+    def add(self, key: int, state: State, worth: float) -> int:
+        """The number of a sequence from now on, by its place among the children."""
+        number = self.children[key] = len(self.before)
+        before, label = divmod(key, self.labels)
+        self.before.append(before)
         self.label.append(label)
         self.state.append(state)
         self.worth.append(worth)
         self.place.append(-1)
         return number
 
-    def step(self, prefix: int, label: int) -> tuple[State, float]:
-        """Where a label leads in the scorer, and the worth of the prefix with it."""
-        if self._scorer is None:
-            return 0, 0.0
-        state, worth = self._scorer.step(self.state[prefix], label)
-        return state, self.worth[prefix] + worth
-
-    def labels(self, prefix: int) -> list[int]:
+    def written(self, number: int) -> list[int]:
+        """The labels of a sequence."""
         found = []
-        while prefix:
-            found.append(self.label[prefix])
-            prefix = self.before[prefix]
+        while number:
+            found.append(self.label[number])
+            number = self.before[number]
         return found[::-1]
 
 
-# A prefix's score, by which it is ranked; of equals the first comes first; the prefix; the
-# probability of its alignments that end in the blank, and in its label.
+# A prefix's score, by which it is ranked; of equals the first comes first; its number, or if it
+# is new its place among those less the number of them; the probability of its alignments that end
+# in the blank, and in its label.
 _Ranked = tuple[float, int, int, float, float]
+# A prefix that is new: its place among the children, its state and worth.
+_New = tuple[int, State, float]
 
 
 class _Beam:
@@ -113,11 +112,12 @@ class _Beam:
     and its score the logarithm of that with its worth.
     """
 
-    def __init__(self, size: int, labels: int, scorer: Scorer | None) -> None:
+    def __init__(self, size: int, labels: int, scorer: Scorer | None, window: float) -> None:
         self._size = size
+        self._window = window
         self._scorer = scorer
         self._gain = _ROUNDING + (0.0 if scorer is None else scorer.most)
-        self._prefixes = _Prefixes(labels, scorer)
+        self._prefixes = _Prefixes(labels, 0 if scorer is None else scorer.start())
         self._numbers = [0]
         self._scores = [0.0]
         self._totals = [1.0]
@@ -127,70 +127,90 @@ class _Beam:
     def advance(self, frame: Frame) -> None:
         """Go one frame on."""
         if frame.after_silence:
-            self._blanks = list(self._totals)
+            self._blanks = self._totals.copy()
             self._lasts = [0.0] * len(self._totals)
         ranked = self._as_they_are(frame)
-        self._lengthen(frame, ranked)
+        new = self._lengthen(frame, ranked)
         ranked.sort(reverse=True)
-        self._keep(ranked[: self._size])
+        self._keep(ranked[: self._size], new)
 
     def _as_they_are(self, frame: Frame) -> list[_Ranked]:
         """The prefixes of the beam with this frame: the blank, their own label again, and that
         label said for the first time after the prefix before it."""
-        blank, probabilities = frame.blank, {label: one for label, one, _ in frame.labels}
-        known, log = self._prefixes, math.log
-        own_labels, worths = known.label, known.worth
+        blank = frame.blank
+        log_blank = math.log(blank) if blank > 0.0 else -math.inf
+        probabilities = {label: probability for label, probability, _ in frame.labels}
+        known = self._prefixes
+        own_labels = known.label
         ranked: list[_Ranked] = []
-        for place, number in enumerate(self._numbers):
-            total = blanks = self._totals[place] * blank
-            lasts = 0.0
-            probability = probabilities.get(own_labels[number])
-            if probability is not None:
+        kept = zip(self._numbers, self._scores, self._totals, strict=True)
+        for place, (number, score, total) in enumerate(kept):
+            own = own_labels[number]
+            if own not in probabilities:
+                ranked.append((score + log_blank, -place, number, total * blank, 0.0))
+            else:
+                probability = probabilities[own]
+                blanks = total * blank
                 lasts = self._lasts[place] * probability
                 before = known.before[number]
                 there = known.place[before]
                 if there >= 0:
-                    alike = own_labels[before] == own_labels[number]
+                    alike = own_labels[before] == own
                     lasts += (self._blanks if alike else self._totals)[there] * probability
-                total += lasts
-            if total > 0.0:
-                ranked.append((log(total) + worths[number], -place, number, blanks, lasts))
+                total = blanks + lasts
+                score = math.log(total) + known.worth[number] if total > 0.0 else -math.inf
+                ranked.append((score, -place, number, blanks, lasts))
         return ranked
 
-    def _lengthen(self, frame: Frame, ranked: list[_Ranked]) -> None:
-        """Add the prefixes with one label more that stay."""
-        is_full, gain = len(ranked) >= self._size, self._gain
+    def _lengthen(self, frame: Frame, ranked: list[_Ranked]) -> list[_New]:
+        """Add the prefixes with one label more that stay; those that are new."""
         kept = [one[0] for one in ranked]
-        least = min(kept) if is_full else -math.inf
+        is_full, gain = len(kept) >= self._size, self._gain
+        least = max(max(kept) - self._window, min(kept) if is_full else -math.inf)
+        new: list[_New] = []
         longer = self._possible(frame, least)
         if not longer:
-            return
-        known, log = self._prefixes, math.log
+            return new
+        known, log, numbers = self._prefixes, math.log, self._numbers
+        own_labels, children, labels = known.label, known.children, known.labels
         heapq.heapify(kept)
         for bound, place, label, probability in longer:
             if bound + gain < least:
                 break
-            prefix = self._numbers[place]
-            child = known.child(prefix, label)
+            number = numbers[place]
+            key = number * labels + label
+            child = children.get(key)
             if child is None:
-                state, worth = known.step(prefix, label)
+                state, worth = self._step(number, label)
             elif known.place[child] < 0:
                 worth = known.worth[child]
             else:
                 continue
-            is_again = label == known.label[prefix]
-            added = (self._blanks if is_again else self._totals)[place] * probability
+            again = label == own_labels[number]
+            added = (self._blanks if again else self._totals)[place] * probability
             if added <= 0.0 or (score := log(added) + worth) <= least:
                 continue
             if child is None:
-                child = known.add(prefix, label, state, worth)
+                new.append((key, state, worth))
+                child = -len(new)
             ranked.append((score, -len(ranked), child, 0.0, added))
             if is_full:
                 heapq.heapreplace(kept, score)
+                if kept[0] > least:
+                    least = kept[0]
             else:
                 heapq.heappush(kept, score)
                 is_full = len(kept) >= self._size
-            least = kept[0] if is_full else least
+                if is_full and kept[0] > least:
+                    least = kept[0]
+        return new
+
+    def _step(self, number: int, label: int) -> tuple[State, float]:
+        """Where a label leads in the scorer, and the worth of the prefix with it."""
+        if self._scorer is None:
+            return 0, 0.0
+        state, worth = self._scorer.step(self._prefixes.state[number], label)
+        return state, self._prefixes.worth[number] + worth
 
     def _possible(self, frame: Frame, least: float) -> list[tuple[float, int, int, float]]:
         """What may come to a score: at most which without the scorer, the place of the prefix, and
@@ -209,23 +229,31 @@ class _Beam:
         found.sort(reverse=True)
         return found
 
-    def _keep(self, ranked: list[_Ranked]) -> None:
+    def _keep(self, ranked: list[_Ranked], new: list[_New]) -> None:
         """Make these the beam."""
-        place_of = self._prefixes.place
+        known = self._prefixes
+        places = known.place
         for number in self._numbers:
-            place_of[number] = -1
+            places[number] = -1
+        least = max(ranked[0][0] - self._window, _IMPOSSIBLE)
+        while ranked[-1][0] < least:
+            ranked.pop()
+        numbers, totals = [], []
+        for place, (_, _, number, blanks, lasts) in enumerate(ranked):
+            if number < 0:
+                number = known.add(*new[-1 - number])
+            places[number] = place
+            numbers.append(number)
+            totals.append(blanks + lasts)
+        self._numbers, self._totals = numbers, totals
         self._scores = [one[0] for one in ranked]
-        self._numbers = [one[2] for one in ranked]
         self._blanks = [one[3] for one in ranked]
         self._lasts = [one[4] for one in ranked]
-        self._totals = [one[3] + one[4] for one in ranked]
-        for place, number in enumerate(self._numbers):
-            place_of[number] = place
-        if max(self._totals) < _SMALL:
+        if max(totals) < _SMALL:
             self._scores = [one + _LOG_SCALE for one in self._scores]
             self._blanks = [one * _SCALE for one in self._blanks]
             self._lasts = [one * _SCALE for one in self._lasts]
-            self._totals = [one * _SCALE for one in self._totals]
+            self._totals = [one * _SCALE for one in totals]
 
     def best(self) -> list[int]:
         """The labels of the most worthy prefix, the end of the utterance included."""
@@ -234,4 +262,4 @@ class _Beam:
             score + (0.0 if self._scorer is None else self._scorer.finish(states[number]))
             for number, score in zip(self._numbers, self._scores, strict=True)
         ]
-        return self._prefixes.labels(self._numbers[worths.index(max(worths))])
+        return self._prefixes.written(self._numbers[worths.index(max(worths))])

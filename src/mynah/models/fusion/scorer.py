@@ -72,11 +72,14 @@ class WordScorer:
             longest = max((len(written) for written in pieces.values()), default=0)
             self.most += longest * max(hot.weight, 0.0)
         self._steps: dict[int, tuple[State, float]] = {}  # by state * labels + label
-        self._states: dict[tuple[Context, str, PhraseProgress], State] = {}
+        self._states: dict[tuple[Context, str, int], State] = {}
         # By state: its history, the letters of the word that has begun, and the worth of those.
-        self._known: list[tuple[Context, str, PhraseProgress]] = []
+        self._known: list[tuple[Context, str, int]] = []
         self._begun: list[float] = []
         self._ends: dict[State, float] = {}
+        self._progresses = [BEGIN]
+        self._progress_numbers: dict[PhraseProgress, int] = {BEGIN: 0}
+        self._hot_steps: dict[tuple[int, str], tuple[int, float]] = {}
         self._lock = threading.Lock()  # a state gets its number once
 
     @property
@@ -86,7 +89,7 @@ class WordScorer:
 
     def start(self) -> State:
         with self._lock:
-            return self._state(() if self._ngrams is None else self._ngrams.start, "", BEGIN)
+            return self._state(() if self._ngrams is None else self._ngrams.start, "", 0)
 
     def step(self, state: State, label: int) -> tuple[State, float]:
         key = state * self._labels + label
@@ -101,7 +104,9 @@ class WordScorer:
         history, letters, hot = self._known[state]
         for character in self._pieces[label]:
             if self._hot is not None:
-                hot, gained = self._hot.step(hot, character)
+                hot, gained = self._hot_steps.get((hot, character)) or self._hot_step(
+                    hot, character
+                )
                 worth += gained
             if character != " ":
                 letters += character
@@ -111,14 +116,24 @@ class WordScorer:
         after = self._state(history, letters, hot)
         return after, worth + self._begun[after]
 
+    def _hot_step(self, progress: int, character: str) -> tuple[int, float]:
+        """Where a character leads in the hot words, by number, and what it is worth."""
+        assert self._hot is not None
+        after, gained = self._hot.step(self._progresses[progress], character)
+        number = self._progress_numbers.setdefault(after, len(self._progresses))
+        if number == len(self._progresses):
+            self._progresses.append(after)
+        found = self._hot_steps[progress, character] = number, gained
+        return found
+
     def finish(self, state: State) -> float:
         found = self._ends.get(state)
         if found is None:
             found = self._ends[state] = self._finish(*self._known[state])
         return found
 
-    def _finish(self, history: Context, letters: str, hot: PhraseProgress) -> float:
-        favoured = 0.0 if self._hot is None else self._hot.finish(hot)
+    def _finish(self, history: Context, letters: str, hot: int) -> float:
+        favoured = 0.0 if self._hot is None else self._hot.finish(self._progresses[hot])
         if self._ngrams is None:
             return favoured
         worth = 0.0
@@ -146,7 +161,7 @@ class WordScorer:
             return self._word_bonus
         return self._weight * math.log(self._ngrams.beginning(history, letters)) + self._word_bonus
 
-    def _state(self, history: Context, letters: str, hot: PhraseProgress) -> State:
+    def _state(self, history: Context, letters: str, hot: int) -> State:
         if self._ngrams is None:
             letters = letters[:1]  # whether a word has begun is all that counts
         key = (history, letters, hot)

@@ -22,6 +22,7 @@ _NOTHING: dict[str, float] = {}
 
 # Of contexts: what is left to the shorter one, what is given to words, and the context.
 _Contexts = list[tuple[float, dict[str, float], Context]]
+_Tables = tuple[dict[str, float], list[tuple[float, dict[str, float]]]]
 
 
 class WordNgrams:
@@ -66,6 +67,7 @@ class WordNgrams:
         }
         self._contexts: dict[Context, _Contexts] = {}
         self._beginnings: dict[Context, dict[str, float]] = {}
+        self._tables: dict[Context, _Tables] = {}
 
     @property
     def start(self) -> Context:
@@ -96,10 +98,20 @@ class WordNgrams:
         """Probability that the next word begins with ``letters``; one for none."""
         if not letters:
             return 1.0
-        found = self._begin(()).get(letters, 0.0)
-        found += self.unseen * self.characters.beginning(letters)
-        for left, _, context in self._known(history):
-            found = self._begin(context).get(letters, 0.0) + left * found
+        shortest, tables = self._tables.get(history) or self._tables_of(history)
+        found = shortest.get(letters, 0.0) + self.unseen * self.characters.beginning(letters)
+        for left, table in tables:
+            found = table.get(letters, 0.0) + left * found
+        return found
+
+    def _tables_of(self, history: Context) -> _Tables:
+        """What is given to beginnings of words without a history, and in the contexts of this one,
+        with what each of them leaves to the shorter one."""
+        if len(self._tables) > _MOST_CACHED:
+            self._tables.clear()
+            self._beginnings.clear()
+        longer = [(left, self._begin(context)) for left, _, context in self._known(history)]
+        found = self._tables[history] = self._begin(()), longer
         return found
 
     def _known(self, history: Context) -> _Contexts:
@@ -120,8 +132,6 @@ class WordNgrams:
         """What a context's own words give to each beginning of a word."""
         found = self._beginnings.get(context)
         if found is None:
-            if len(self._beginnings) > _MOST_CACHED:
-                self._beginnings.clear()
             found = {}
             for word, share in self._shares.get(context, _NOTHING).items():
                 if word in (SENTENCE_END, _UNKNOWN):

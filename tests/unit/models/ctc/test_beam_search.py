@@ -156,6 +156,15 @@ def test_nothing_is_lost_by_leaving_out_what_cannot_win(drawn, beam_size, joined
         assert search(spoken, **options) == plain_search(spoken, **options)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_window_leaves_out_what_is_far_from_the_best(seed):
+    options = {"blank": 0, "beam_size": 12, "scorer": scorer()}
+    spoken = peaky(seed)
+    assert search(spoken, window=12.0, **options) == search(spoken, **options)
+    narrow = {"blank": 0, "beam_size": 12, "window": 0.0}
+    assert search(spoken, **narrow) == plain_search(spoken, blank=0, beam_size=1)
+
+
 def test_probabilities_of_long_recordings_do_not_vanish():
     spoken = draw(0, 2000, len(LETTERS) + 1, sharpness=0.3)  # each frame costs about 2 nats
     options = {"blank": 0, "beam_size": 3}
