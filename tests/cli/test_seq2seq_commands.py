@@ -61,6 +61,10 @@ def test_a_measured_whisper_takes_listed_words_and_gives_several_hypotheses(tmp_
     )
     rates = json.loads(newest.read_text())["evaluations"]["validation"]["n_best"]
     assert rates["oracle"] <= rates["first"] and rates["oracle"] <= rates["rescored"]
+    tuned = run(folder, f"mynah tune-beam outputs/model model.language_model=text.txt {few}")
+    assert tuned.returncode == 0, tuned.stdout + tuned.stderr
+    assert "% the oracle" in tuned.stdout
+    assert "evaluation.n_best=5 model.language_model_weight=" in tuned.stdout
     refused = run(folder, "mynah eval outputs/model model.context_file=nowhere.txt")
     assert refused.returncode == 2 and "There is no file" in refused.stderr
 

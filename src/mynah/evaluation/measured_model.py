@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from mynah import console
 from mynah.checkpoints import find
 from mynah.config.checkpointed import check_corpus_is_named, checkpoint_config, plain_config
+from mynah.config.naming.n_best import refusal
 from mynah.config.schema import Config
 from mynah.errors import UserError
+from mynah.files import read_json
 
 if TYPE_CHECKING:
     from mynah.config.origins import Origin
@@ -73,6 +75,9 @@ def measured_model(
     verify(checkpoint)
     measured_with = checkpoint_config(checkpoint, config, origins)
     check_corpus_is_named(measured_with.config.data, origins)
+    family = str(read_json(checkpoint / "mynah.json").get("family", ""))
+    if no := refusal(family, measured_with.config.evaluation.n_best):
+        raise no
     for text in measured_with.notices:
         console.notice(text)
     console.say(f"Evaluating {checkpoint}")

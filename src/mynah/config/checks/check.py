@@ -15,7 +15,12 @@ from mynah.config.checks.launch import check_launch
 from mynah.config.checks.metrics import check_metrics
 from mynah.config.checks.mixture import check_mixture
 from mynah.config.checks.models.architectures import check_architecture, check_new_tokenizer
-from mynah.config.checks.models.names import check_encoder, check_language_model, check_model_names
+from mynah.config.checks.models.names import (
+    check_encoder,
+    check_language_model,
+    check_model_names,
+    check_n_best,
+)
 from mynah.config.checks.models.precision import check_precision
 from mynah.config.checks.models.tuning import check_tuning
 from mynah.config.checks.options import check_options
@@ -85,6 +90,7 @@ _RULES: tuple[Callable[[Checker], None], ...] = (
     check_encoder,
     check_model_names,
     check_language_model,
+    check_n_best,
     _check_ways,
     check_precision,
     check_storage,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mynah import distributed
+from mynah.config.naming.n_best import one_hypothesis
 from mynah.errors import UserError
 from mynah.evaluation.decode import progress_of, rows_by_length, without_a_trace
 from mynah.models.transcript import Clip, Transcript
@@ -25,12 +26,7 @@ def check_n_best(config: Config, family: Family) -> None:
     """
     size = config.evaluation.n_best
     if size and not family.gives_n_best:
-        raise UserError(
-            f"This model ({family.name}) gives one hypothesis of an utterance, not {size}: a "
-            "Whisper gives several.",
-            where=f"evaluation.n_best={size}",
-            fix="evaluation.n_best=0",
-        )
+        raise one_hypothesis(family.name, size)
 
 
 def decode_n_best(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class RankedHypothesis:
+    """One of several hypotheses of an utterance.
+
+    Attributes:
+        text: As the model wrote it.
+        log_probability: Its natural logarithm; None where it is not known.
+        errors: Words wrong by the reference.
+        is_oracle: Whether it is the first of those with the fewest errors.
+        is_rescored: Whether the language model's weight chooses it.
+    """
+
+    text: str
+    log_probability: float | None
+    errors: int
+    is_oracle: bool
+    is_rescored: bool
+
+
+@dataclass(frozen=True)
 class NBestRates:
     """What several hypotheses of each utterance would give.
 
@@ -40,6 +59,7 @@ class NBestRates:
         rescored: That of those which the language model's weight chooses; None without one.
         language_model: What rescored them, with its weight and the bonus of a word; "" for nothing.
         seconds: Time that decoding them took.
+        lists: The hypotheses of each utterance, the likeliest first.
     """
 
     size: int
@@ -49,11 +69,12 @@ class NBestRates:
     rescored: float | None
     language_model: str
     seconds: float
+    lists: Sequence[Sequence[RankedHypothesis]] = ()
 
     @property
     def record(self) -> dict[str, Any]:
         """As ``results.json`` has it."""
-        return asdict(self)
+        return {key: value for key, value in vars(self).items() if key != "lists"}
 
     def say(self, split: str) -> None:
         """Print them."""
@@ -157,18 +178,50 @@ def rates_of(
         ]
     )
     first = chosen([0] * len(lists))
-    oracle = chosen(
-        [
-            min(rank, max(len(found) - 1, 0))
-            for rank, found in zip(errors.argmin(axis=0).tolist(), lists, strict=True)
-        ]
-    )
-    rescored = None
-    if worth is not None:
-        rescored = chosen([_best(found, worth) for found in lists]).error_rate
+    fewest = [
+        min(rank, max(len(found) - 1, 0))
+        for rank, found in zip(errors.argmin(axis=0).tolist(), lists, strict=True)
+    ]
+    weighed = None if worth is None else [_best(found, worth) for found in lists]
     return NBestRates(
-        longest, first.unit.name, first.error_rate, oracle.error_rate, rescored, "", 0.0
+        longest,
+        first.unit.name,
+        first.error_rate,
+        chosen(fewest).error_rate,
+        None if weighed is None else chosen(weighed).error_rate,
+        "",
+        0.0,
+        _ranked(lists, errors, fewest, weighed),
     )
+
+
+def _ranked(
+    lists: Sequence[Sequence[Transcript]],
+    errors: np.ndarray,
+    fewest: Sequence[int],
+    weighed: Sequence[int] | None,
+) -> list[list[RankedHypothesis]]:
+    """The hypotheses with what each is.
+
+    Args:
+        lists: Of each utterance.
+        errors: ``(hypotheses, utterances)``, words wrong.
+        fewest: The oracle's place of each utterance.
+        weighed: The language model's; None without one.
+    """
+    return [
+        [
+            RankedHypothesis(
+                one.text,
+                one.log_probability,
+                int(errors[rank, row]),
+                is_oracle=rank == fewest[row],
+                is_rescored=weighed is not None and rank == weighed[row],
+            )
+            for rank, one in enumerate(found)
+        ]
+        for row, found in enumerate(lists)
+    ]
 
 
 def _best(found: Sequence[Transcript], worth: Callable[[str], float]) -> int:

@@ -18,6 +18,7 @@ from mynah.pages.markup import Markup, join, tag
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
     from mynah.evaluation.evaluate import Evaluation
+    from mynah.evaluation.n_best.rates import RankedHypothesis
 
 _LISTED = 1000  # utterances of a split on the page; all of them are in utterances.jsonl
 _ORDERS = {
@@ -37,12 +38,14 @@ def utterances_section(
     players = (
         _players(corpus, listed[:worst], budget, evaluation.name) if corpus is not None else {}
     )
+    several = evaluation.n_best.lists if evaluation.n_best is not None else ()
     cards = [
         _utterance(
             evaluation.hypotheses[row],
             evaluation.scores.per_utterance[row],
             row,
             players.get(row),
+            several[row] if several else (),
         )
         for row in listed
     ]
@@ -73,7 +76,11 @@ def utterances_section(
 
 
 def _utterance(
-    hypothesis: Hypothesis, row: UtteranceScore, position: int, recording: Markup | None
+    hypothesis: Hypothesis,
+    row: UtteranceScore,
+    position: int,
+    recording: Markup | None,
+    several: Sequence[RankedHypothesis],
 ) -> Markup:
     errors = [
         f"{word.reference or '∅'} → {word.hypothesis or '∅'}"
@@ -100,6 +107,7 @@ def _utterance(
         else None,
         spoken(hypothesis.reference, hypothesis.text),
         aligned(row.alignment),
+        _n_best(several) if several else None,
         class_="utterance",
         data_edits=row.errors,
         data_rate=999 if math.isnan(rate) else round(rate, 4),
@@ -107,6 +115,30 @@ def _utterance(
         data_row=position,
         data_errors="\n".join(errors) or None,
     )
+
+
+def _n_best(several: Sequence[RankedHypothesis]) -> Markup:
+    """What else a beam wrote, folded away, the likeliest first."""
+    return tag(
+        "details",
+        tag("summary", "1 hypothesis" if len(several) == 1 else f"{len(several)} hypotheses"),
+        tag("ol", [tag("li", _ranked(one)) for one in several]),
+        class_="n-best",
+    )
+
+
+def _ranked(one: RankedHypothesis) -> list[Markup | str]:
+    facts = [
+        "1 error" if one.errors == 1 else f"{one.errors} errors",
+        "" if one.log_probability is None else f"log probability {one.log_probability:.2f}",
+        "oracle" if one.is_oracle else "",
+        "chosen by the language model" if one.is_rescored else "",
+    ]
+    return [
+        tag("span", one.text or "∅", dir="auto"),
+        " ",
+        tag("span", " · ".join(fact for fact in facts if fact), class_="quiet"),
+    ]
 
 
 def _count(row: UtteranceScore) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mynah import console
+from mynah.config.naming.context_file import words_of
 from mynah.errors import UserError
 
 _LONGEST = 200  # letters: a line beyond is not a word or phrase that anybody says
@@ -116,8 +117,8 @@ def read_phrases(
     """
     phrases, odd, lines = [], [], 0
     for line in _lines(path):
-        phrase = " ".join(line.split())
-        if not phrase or phrase.startswith("#"):
+        phrase = words_of(line)
+        if not phrase:
             continue
         lines += 1
         phrase = written_as(phrase)

@@ -48,6 +48,10 @@ class Rescorer:
             history = self._ngrams.after(history, word)
         return self._weight * worth + self._word_bonus * len(words)
 
+    def word_count(self, text: str) -> int:
+        """How many words a hypothesis has, as the n-grams have them."""
+        return len(self._words_of(text))
+
     def say_what_it_knows(self, texts: Iterable[str]) -> None:
         """Say so where the n-grams know few of the words that were recognized."""
         words = [word for text in texts for word in self._words_of(text)]

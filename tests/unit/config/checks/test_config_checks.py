@@ -42,6 +42,7 @@ def test_the_schemas_own_defaults_pass():
 
 RULES = [
     ({"training__bf16": True, "training__fp16": True}, "exclude each other", "training.fp16=false"),
+    ({"model__family": "ctc", "evaluation__n_best": 5}, "gives one hypothesis", "n_best=0"),
     ({"training__eval_strategy": "no"}, "saved and measured", "load_best_model_at_end=false"),
     (
         {"training__average_checkpoints": 3, "training__load_best_model_at_end": False},

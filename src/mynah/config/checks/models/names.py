@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from mynah.config.checks.checker import Checker
+from mynah.config.naming.context_file import is_empty
 from mynah.config.naming.language_model import ARPA, NONE, TEXT, WORDS, is_file, is_valid
+from mynah.config.naming.n_best import refusal
 from mynah.config.origins import SCHEMA
 from mynah.config.schema import Config
 from mynah.storage.address import is_address
@@ -95,6 +97,16 @@ def check_language_model(checker: Checker) -> None:
         )
 
 
+def check_n_best(checker: Checker) -> None:
+    """Several hypotheses are asked of a model that gives them: its family may tell."""
+    config = checker.config
+    family = family_named(config)
+    if family == "auto" and not (config.model.pretrained or config.model.encoder_model_name):
+        family = "ctc"
+    if config.eval_checkpoint is None and (no := refusal(family, config.evaluation.n_best)):
+        checker.wrong("evaluation.n_best", no.what, no.fix)
+
+
 def _check_files(checker: Checker) -> None:
     """What joins in decoding is there, and hot words have a beam to join."""
     model, origins = checker.config.model, checker.origins
@@ -107,6 +119,8 @@ def _check_files(checker: Checker) -> None:
         nothing = f"model.{name}={NONE if name == 'language_model' else 'null'}"
         if not Path(value).expanduser().is_file():
             checker.wrong(f"model.{name}", f"There is no file {value}.", nothing)
+        elif name == "context_file" and is_empty(Path(value).expanduser()):
+            checker.wrong("model.context_file", f"The list {value} has no word.", nothing)
         elif (
             name == "context_file"
             and checker.config.eval_checkpoint is None
