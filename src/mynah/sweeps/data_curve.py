@@ -19,6 +19,7 @@ from mynah.sweeps.table import TableRow, common_metric
 FORECAST_FILE = "forecast.svg"
 _TWICE = 2.0
 _FEWEST_UTTERANCES = 40  # of the smallest share: fewer show chance and no curve
+_ASSUMED_SPREAD = 0.05  # of a rate's logarithm between trainings, where seeds do not tell
 _STEPS = 40  # of the curve
 _INK, _MARK = "#1f2933", "#0b6e99"
 
@@ -51,12 +52,22 @@ def _fitted(rows: Sequence[TableRow], metric: MetricName) -> Forecast | str:
         return f"{metric.label} is not an error rate"
     smallest = min(rows, key=lambda row: float(row.job.swept[SHARE]))
     utterances = _utterances(smallest)
-    if utterances is not None and utterances < _FEWEST_UTTERANCES:
-        return (
-            f"{smallest.job.swept[SHARE]} of the training data is {utterances} utterance(s), too "
-            f"few to tell a curve from chance ({_FEWEST_UTTERANCES} at least)"
-        )
+    if utterances is not None and is_too_few(utterances):
+        return too_few(smallest.job.swept[SHARE], utterances)
     return forecast.fit_power_law(points_of(rows, metric))
+
+
+def is_too_few(utterances: int) -> bool:
+    """Whether so many of the smallest share show chance and no curve."""
+    return utterances < _FEWEST_UTTERANCES
+
+
+def too_few(share: object, utterances: int) -> str:
+    """What is said of such a share."""
+    return (
+        f"{share} of the training data is {utterances} utterance(s), too few to tell a curve from "
+        f"chance ({_FEWEST_UTTERANCES} at least)"
+    )
 
 
 def _utterances(row: TableRow) -> int | None:
@@ -68,8 +79,11 @@ def _utterances(row: TableRow) -> int | None:
 
 
 def points_of(rows: Sequence[TableRow], metric: MetricName) -> list[ShareResult]:
-    """A point for each share: the mean over its seeds, whose spread counts where it is wider than
-    the intervals of the rates themselves."""
+    """A point for each share: the mean over its seeds, with the spread between them.
+
+    Where no share has two seeds, how much a training differs from the next is not known, and a
+    twentieth of the rate is assumed.
+    """
     by_share: dict[float, list[ShareResult]] = {}
     for row in rows:
         score = row.outcome.score
@@ -85,16 +99,24 @@ def points_of(rows: Sequence[TableRow], metric: MetricName) -> list[ShareResult]
             else ShareResult(share, score.value, math.nan)
         )
         by_share.setdefault(share, []).append(point)
-    return [_mean(points) for _, points in sorted(by_share.items())]
+    spread = _spread(list(by_share.values()))
+    return [_mean(points, spread) for _, points in sorted(by_share.items())]
 
 
-def _mean(points: Sequence[ShareResult]) -> ShareResult:
+def _spread(shares: Sequence[Sequence[ShareResult]]) -> float:
+    """The standard deviation of a rate's logarithm between seeds, of all shares together."""
+    squares, freedom = 0.0, 0
+    for points in shares:
+        if len(points) > 1 and all(point.rate > 0 for point in points):
+            squares += (len(points) - 1) * statistics.variance(math.log(p.rate) for p in points)
+            freedom += len(points) - 1
+    return math.sqrt(squares / freedom) if freedom else _ASSUMED_SPREAD
+
+
+def _mean(points: Sequence[ShareResult], spread: float) -> ShareResult:
     rate = statistics.fmean(point.rate for point in points)
     deviation = statistics.fmean(point.deviation for point in points)
-    if len(points) > 1 and all(point.rate > 0 for point in points):
-        spread = statistics.stdev(math.log(point.rate) for point in points)
-        deviation = max(deviation, spread / math.sqrt(len(points)))
-    return ShareResult(points[0].share, rate, deviation)
+    return ShareResult(points[0].share, rate, deviation, spread, len(points))
 
 
 def described(found: Forecast, metric: MetricName) -> list[str]:

@@ -29,11 +29,20 @@ class ShareResult:
         share: Of the training utterances; above 0.
         rate: The error rate; above 0.
         deviation: Standard deviation of its natural logarithm; above 0.
+        spread: Standard deviation of the same between trainings with other seeds.
+        seeds: Trainings whose mean the rate is.
     """
 
     share: float
     rate: float
     deviation: float
+    spread: float = 0.0
+    seeds: int = 1
+
+    @property
+    def variance(self) -> float:
+        """Of the logarithm of the rate, as the power of its share gives it."""
+        return self.deviation**2 + self.spread**2 / self.seeds
 
     @classmethod
     def measured(cls, share: float, rate: float, low: float, high: float) -> ShareResult:
@@ -65,7 +74,7 @@ class Forecast:
         """Where a rate would be measured in 95 of 100 such forecasts."""
         at = np.array([1.0, -math.log(share)])
         largest = max(self.points, key=lambda point: point.share)
-        variance = float(at @ self.covariance @ at) + largest.deviation**2
+        variance = float(at @ self.covariance @ at) + largest.deviation**2 + largest.spread**2
         width = _NORMAL * math.sqrt(variance)
         return self.rate(share) * math.exp(-width), self.rate(share) * math.exp(width)
 
@@ -94,7 +103,7 @@ def fit_power_law(points: Sequence[ShareResult]) -> Forecast | str:
     logs = np.log([point.rate for point in points])
     shares = -np.log([point.share for point in points])
     design = np.stack([np.ones(len(points)), shares], axis=1)
-    weights = 1 / np.array([point.deviation for point in points])
+    weights = 1 / np.sqrt([point.variance for point in points])
     unscaled = np.linalg.inv((design * weights[:, None] ** 2).T @ design)
     found = unscaled @ (design * weights[:, None] ** 2).T @ logs
     scatter = float((((logs - design @ found) * weights) ** 2).sum()) / (len(points) - 2)

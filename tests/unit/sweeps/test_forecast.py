@@ -7,12 +7,16 @@ import math
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 
+from mynah.cli.main import main
 from mynah.cli.sweep_data import swept
-from mynah.sweeps.forecast import ShareResult, fit_power_law
+from mynah.sweeps.data_curve import points_of
+from mynah.sweeps.forecast import SHARE, ShareResult, fit_power_law
 from mynah.sweeps.jobs import make_jobs
 from mynah.sweeps.sweep import run_sweep
 
@@ -36,6 +40,18 @@ def test_the_fit_and_its_covariance_are_numpys():
     assert found.covariance[0, 0] == pytest.approx(covariance[1, 1])
     assert found.covariance[1, 1] == pytest.approx(covariance[0, 0])
     assert found.covariance[0, 1] == pytest.approx(-covariance[0, 1])
+
+
+def test_a_training_that_differs_from_the_next_widens_the_interval_by_as_much():
+    # By hand: each logarithm has the variance d² + s²/n, and the forecast one d² + s² beside.
+    points = [ShareResult(share, 0.2 * share**-0.5, 0.03, 0.04, 2) for share in SHARES]
+    variance = 0.03**2 + 0.04**2 / 2
+    x = -np.log(SHARES)
+    spread = ((x - x.mean()) ** 2).sum()
+    of_line = variance * (1 / 3 + (-math.log(2) - x.mean()) ** 2 / spread)
+    low, high = fit_power_law(points).interval(2.0)
+    expected = 2 * 1.959964 * math.sqrt(of_line + 0.03**2 + 0.04**2)
+    assert math.log(high / low) == pytest.approx(expected)
 
 
 def test_a_true_power_law_is_found_by_hand():
@@ -146,6 +162,46 @@ def test_another_sweep_has_no_forecast(tmp_path, capsys):
 
     run_sweep(jobs, command, tmp_path / "sweep", working_directory=tmp_path)
     assert "orecast" not in capsys.readouterr().out
+
+
+def test_the_spread_between_seeds_is_that_of_all_shares_and_assumed_where_there_is_one(tmp_path):
+    def point(share, rate, n):
+        job = SimpleNamespace(swept={SHARE: str(share), "training.seed": str(n)})
+        score = SimpleNamespace(metric="WER", value=rate, low=rate / 1.1, high=rate * 1.1)
+        return SimpleNamespace(job=job, outcome=SimpleNamespace(score=score, status="done"))
+
+    alone = points_of([point(share, 0.2, 1) for share in SHARES], "WER")
+    assert [(one.spread, one.seeds) for one in alone] == [(0.05, 1)] * 3
+    pairs = [(0.25, 0.4), (0.25, 0.44), (0.5, 0.3), (1.0, 0.2), (1.0, 0.21)]
+    found = points_of([point(share, rate, n) for n, (share, rate) in enumerate(pairs)], "WER")
+    # Two differences of logarithms, each half a square of one degree of freedom.
+    expected = math.sqrt((math.log(1.1) ** 2 / 2 + math.log(1.05) ** 2 / 2) / 2)
+    assert [one.spread for one in found] == pytest.approx([expected] * 3)
+    assert [one.seeds for one in found] == [2, 1, 2]
+
+
+def corpus(folder, rows):
+    folder.mkdir()
+    lines = ["file_name,text,split"]
+    for number in range(rows + 2):
+        name, split = f"{number}.wav", "train" if number < rows else "validation"
+        soundfile.write(folder / name, 0.1 * np.sin(np.arange(8000) * 0.2), 16000)
+        lines.append(f"{name},one two,{split}")
+    (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_a_corpus_that_is_missing_or_too_small_is_said_before_a_job_starts(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    corpus(tmp_path / "few", 10)
+    plain = ["model=small", "data.dataset_cache_dir=cache"]
+    assert main(["sweep-data", *plain, "data.dataset_name=./nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert main(["sweep-data", *plain, "data.dataset_name=few", "training.seed=1,2"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "0.25 of the training data is 3 utterance(s), too few" in said
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_the_command_sweeps_a_quarter_half_and_all_unless_other_shares_are_typed():
