@@ -1,12 +1,13 @@
 """Confidences of words, on speakers that they were not fitted on.
 
     python benchmarks/confidences.py CORPUS [--model openai/whisper-tiny.en] [--splits 20]
-        [--utterances 200] [--normalizer whisper_english]
+        [--utterances 200] [--normalizer whisper_english] [--split train]
 
 CORPUS is what data.dataset_name takes; its speakers have to be known. The model transcribes
 utterances spread evenly over it. Temperature and bias are fitted on the words of half of the
 speakers and tried on the others, for so many random halves; shown are the expected calibration
-error of the model's own probabilities, and the mean and the largest of the fitted ones.
+error of the model's own probabilities, of what the model's checkpoint holds (fitted on its first
+evaluation split), and the mean and the largest of the fitted ones.
 """
 
 from __future__ import annotations
@@ -31,10 +32,17 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--utterances", type=int, default=200)
     parser.add_argument("--normalizer", default="whisper_english")
+    parser.add_argument("--split", default="train")
     arguments = parser.parse_args()
-    family = mynah.load(arguments.model, offline=True).family
+    recognizer = mynah.load(arguments.model, offline=True)
+    family = recognizer.family
     corpus = mynah.prepare(
-        arguments.corpus, [f"data.sample_rate={family.sample_rate}", "data.eval_splits=[train]"]
+        arguments.corpus,
+        [
+            f"data.sample_rate={family.sample_rate}",
+            f"data.train_splits=[{arguments.split}]",
+            f"data.eval_splits=[{arguments.split}]",
+        ],
     )
     rows = np.linspace(0, len(corpus) - 1, min(arguments.utterances, len(corpus)))
     corpus = corpus.select(np.unique(rows.round().astype(int)))
@@ -45,6 +53,9 @@ def main() -> None:
     speakers = sorted({word.spoken_by for word in words})
     print(f"{len(words):,} words of {len(speakers)} speakers, {np.mean(right):.1%} right")
     print(f"expected calibration error of the model's own probabilities: {raw:.3f}")
+    if recognizer.calibration is not None:
+        held = [recognizer.calibration.confidence(word.log_probability) for word in words]
+        print(f"the checkpoint's: {expected_calibration_error(held, right):.3f}")
     random = np.random.default_rng(0)
     errors = []
     for _ in range(arguments.splits):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -82,7 +81,9 @@ def start(
     Raises:
         UserError: It fails, or aborts.
     """
-    options.setdefault("threads", os.cpu_count() or 1)
+    import torch
+
+    options.setdefault("threads", torch.get_num_threads())  # as many as our model had
     with tempfile.TemporaryDirectory(prefix="mynah-export-") as place:
         folder = Path(place)
         request = {"model": str(model), **options}

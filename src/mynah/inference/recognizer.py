@@ -68,6 +68,7 @@ class Recognizer:
     Attributes:
         family: The model.
         name: What it was loaded from.
+        calibration: What makes confidences of its probabilities of words, or None.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Recognizer:
         self._language = language
         self._batching = batching or Batching()
         self._aligner = aligner
-        self._calibration = calibration
+        self.calibration = calibration
         longest = self.window_seconds
         self._cutting = Cutting(longest, joined_seconds=0.0 if tuned else 0.9 * longest)
         self._lock = threading.Lock()
@@ -330,7 +331,7 @@ class Recognizer:
                 batch_size=self._batching.size,
                 words=words,
                 aligner=self._aligner,
-                calibration=self._calibration,
+                calibration=self.calibration,
             )
 
 
