@@ -31,8 +31,6 @@ NOT_RUN = {
     "python benchmarks/confidences.py CORPUS": (
         "needs Whisper tiny.en's own weights, in whose place the pages' hub has random ones"
     ),
-    "python benchmarks/confidences.py CORPUS --model outputs/model --split test --normalizer "
-    "basic": "needs a corpus and a model that has learned it",
     **dict.fromkeys(
         (
             "mynah export outputs/model --to ctranslate2 --output exported",
