@@ -50,7 +50,9 @@ class Sound:
         """
         if isinstance(self.content, np.ndarray):
             audio = self._samples(self.content, sample_rate)
-            return audio if len(audio) <= longest else iter([audio])
+            if len(audio) <= longest:
+                return audio
+            return (audio[at : at + longest] for at in range(0, len(audio), longest))
         file = self.content if isinstance(self.content, bytes) else Path(self.content)
         seconds = files.probe(file, channel=self.channel or 0).duration_seconds
         if seconds is not None and round(seconds * sample_rate) <= longest:
@@ -75,7 +77,9 @@ class Sound:
             if self.channel is not None and self.channel >= audio.shape[1]:
                 raise ValueError(f"it has no channel {self.channel}, only {audio.shape[1]}")
             audio = audio.mean(axis=1) if self.channel is None else audio[:, self.channel]
-        if not np.isfinite(audio).all():
+        with np.errstate(invalid="ignore"):
+            total = audio.sum(dtype=np.float64)
+        if not np.isfinite(total):
             raise ValueError("it holds samples that are not numbers")
         return files.resample(audio, self.rate, sample_rate)
 

@@ -10,6 +10,7 @@ from tone_reader import RATE, ToneReader, speech
 from mynah.errors import UserError
 from mynah.inference.long_form import Cutting, LongForm
 from mynah.inference.recognizer import Recognizer
+from mynah.inference.sound import Sound
 from mynah.inference.voice_activity import LevelDetector
 from mynah.models.transcript import Transcript
 
@@ -196,3 +197,21 @@ def test_a_piece_that_a_decoder_stopped_writing_early_is_continued():
     assert made.guarded.stops_continued > 2
     frames = Recognizer(Stopping(12.0, name="ctc"), name="tones", tuned=False).transcribe(audio)
     assert frames.guarded.stops_continued == 0  # what follows frames does not stop
+
+
+def test_samples_are_read_in_blocks_and_not_held_twice():
+    """As a file is: what is cut of a recording stays small, however long it is."""
+    audio = np.arange(10 * RATE, dtype=np.float32) / (10 * RATE)
+    blocks = list(Sound(audio, RATE).open(RATE, 3 * RATE))
+    assert [len(block) for block in blocks] == [3 * RATE, 3 * RATE, 3 * RATE, RATE]
+    assert all(np.shares_memory(block, audio) for block in blocks)
+    assert np.array_equal(np.concatenate(blocks), audio)
+    assert np.shares_memory(Sound(audio, RATE).open(RATE, 10 * RATE), audio)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_not_numbers_are_refused(bad):
+    audio = np.zeros(RATE, np.float32)
+    audio[[7, 9]] = bad, -bad
+    with pytest.raises(ValueError, match="not numbers"):
+        Sound(audio, RATE).open(RATE, RATE)
