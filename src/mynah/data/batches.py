@@ -19,6 +19,7 @@ from mynah.data.positions import NumberedBatches
 
 CHARACTERS_A_SECOND = 30.0  # faster than anybody speaks: 23 in 6,000 utterances of read speech
 
+_NUMBERED_ROWS = 1 << 20  # at a time
 _SHORTEST_SECONDS = 0.05  # shorter rows count as this, so that a batch's size stays finite
 _UNIT = 1 << 32  # repeats are whole numbers of this: sums are exact on any machine
 # Weyl sequence of the golden ratio: evenly spread over the epochs, and each of the 2**32 values
@@ -341,7 +342,9 @@ def _longest_first(
     # The bits of a positive float32 are in the order of its value.
     keys = (~counted.view(np.uint32)).astype(np.uint64)
     keys <<= np.uint64(32)
-    keys |= np.arange(len(counted), dtype=np.uint64)
+    for start in range(0, len(keys), _NUMBERED_ROWS):  # numbers of all rows are 8 bytes each
+        some = keys[start : start + _NUMBERED_ROWS]
+        some |= np.arange(start, start + len(some), dtype=np.uint64)
     if repeats is not None:
         keys = keys[np.rint(repeats * _UNIT) > 0]
     keys.sort()

@@ -23,6 +23,7 @@ class Outlook:
         model: The family's name.
         parameters: (part, parameters, trained parameters) of the model.
         training: Training utterances; of a stream the first ones.
+        hours: Of audio in them.
         streamed: Whether they are a stream's.
         evaluation: Utterances of each evaluation split.
         tests: Of each that is measured once, at the end.
@@ -37,6 +38,7 @@ class Outlook:
     model: str
     parameters: Sequence[tuple[str, int, int]]
     training: Utterances
+    hours: float
     streamed: bool
     evaluation: Mapping[str, Utterances]
     tests: Mapping[str, Utterances]
@@ -56,15 +58,15 @@ def summarize(outlook: Outlook) -> None:
         training = f"streamed; estimated on its first {len(outlook.training):,} utterances"
         batches = "(training.max_steps), "
     else:
-        training = _extent(outlook.training)
+        training = _extent(outlook.training, outlook.hours)
         batches = f"of {outlook.batches_per_epoch:,} batches an epoch, "
     minutes = outlook.seconds_per_step * outlook.steps / 60
     rows = [
         ["model", f"{outlook.model}: {total:,} parameters, {trainable:,} trained"],
         *_parts(outlook.parameters),
         ["training", training],
-        *([f"evaluation: {name}", _extent(split)] for name, split in outlook.evaluation.items()),
-        *([f"at the end: {name}", _extent(split)] for name, split in outlook.tests.items()),
+        *([f"evaluation: {name}", _measured(one)] for name, one in outlook.evaluation.items()),
+        *([f"at the end: {name}", _measured(one)] for name, one in outlook.tests.items()),
         ["steps", f"{outlook.steps:,} {batches}{outlook.padding:.1%} padding"],
         ["device", outlook.device],
         ["estimated time", f"{minutes:.1f} minutes of training"],
@@ -73,8 +75,12 @@ def summarize(outlook: Outlook) -> None:
     console.table("This run", ["what", "how much"], rows)
 
 
-def _extent(split: Utterances) -> str:
-    return f"{len(split):,} utterances, {split.durations.sum() / 3600:.2f} h"
+def _measured(split: Utterances) -> str:
+    return _extent(split, split.durations.sum() / 3600)
+
+
+def _extent(split: Utterances, hours: float) -> str:
+    return f"{len(split):,} utterances, {hours:.2f} h"
 
 
 def _parts(parameters: Sequence[tuple[str, int, int]]) -> list[list[str]]:

@@ -67,8 +67,9 @@ def planned_batches(
     save_account(run, rows.data)
     settings = with_batch_size(config, family, judged, resume=resume)
     plan = batch_plan(judged, settings)
+    hours = float(judged.durations.sum()) / 3600
     judged.release()
-    settings = with_steps(settings, plan, float(judged.durations.sum()) / 3600)
+    settings = with_steps(settings, plan, hours)
     write_settings(run, settings)
     cost = estimate(family, judged, plan, settings, directory=run)
     summarize(
@@ -76,6 +77,7 @@ def planned_batches(
             model=family.name,
             parameters=family.parameter_table(),
             training=judged,
+            hours=hours,
             streamed=settings.data.streaming,
             evaluation=rows.data.evaluation,
             tests=rows.data.tests,

@@ -28,9 +28,9 @@ class Hour:
 def test_parts_have_rows_where_there_are_several_and_not_all_is_trained(parts, rows, capsys):
     summarize(
         Outlook(
-            model="a model", parameters=parts, training=Hour(), streamed=False, evaluation={},
-            tests={}, steps=3, batches_per_epoch=2, padding=0.01, device="CPU",
-            seconds_per_step=20.0, peak_bytes=2.0**30,
+            model="a model", parameters=parts, training=Hour(), hours=1.0,
+            streamed=False, evaluation={}, tests={}, steps=3, batches_per_epoch=2, padding=0.01,
+            device="CPU", seconds_per_step=20.0, peak_bytes=2.0**30,
         )
     )  # fmt: skip
     said = capsys.readouterr().out

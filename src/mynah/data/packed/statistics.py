@@ -17,7 +17,7 @@ from mynah.data.tables.shards import regular_texts
 
 _LONGEST_SECONDS = 3600  # of the histogram: what is longer counts as this
 _LEAST = 1e-9  # seconds, that a length counts as at least
-_MOST_SPEAKERS = 20_000  # that are listed
+_MOST_SPEAKERS = 200_000  # that are listed: 2 MB
 # What is the most or the least of the rows, as filters look at them.
 _EXTREMES = ("shortest", "longest", "wordiest", "slowest", "fastest")
 

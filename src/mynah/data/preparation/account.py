@@ -94,6 +94,14 @@ def count_known(corpus: Corpus, column: str) -> int:
     return len(found.filter(pc.and_(pc.is_valid(found), pc.not_equal(found, ""))))
 
 
+def known_speakers(corpus: Corpus) -> set[str] | None:
+    """The speakers of a corpus, "" not among them, where they were listed when it was packed."""
+    by_source = corpus.all_rows.speakers
+    if by_source is None:
+        return None
+    return {name for names in by_source.values() for name in names if name}
+
+
 def tell(report: Mapping[str, Any]) -> None:
     """Say what was left out, what is there twice, what is broken, what became of transcripts."""
     for name, account in report["splits"].items():

@@ -11,7 +11,7 @@ import numpy as np
 from mynah.config.schema import DataConfig
 from mynah.data.corpus import Corpus
 from mynah.data.preparation import filters
-from mynah.data.preparation.account import annotations_left
+from mynah.data.preparation.account import annotations_left, count_known, known_speakers
 from mynah.data.preparation.filters import Measures
 from mynah.data.preparation.requests import Request
 from mynah.data.preparation.selection import Chosen, Stretch, write_view
@@ -42,13 +42,13 @@ def chosen_unseen(
     piece = stretches[0].piece
     made = Corpus([piece], name=request.name, sample_rate=config.sample_rate)
     annotations = annotations_left(made, policy, alone=np.zeros(0, dtype=bool))
-    hours = counted["seconds"] / 3600
+    hours, known = counted["seconds"] / 3600, known_speakers(made)
     account: dict[str, Any] = {
         "role": "training" if request.training else "evaluation",
         "kept": counted["rows"],
         "hours": round(hours, 4),
         "words": counted["words"],
-        "speakers": len({one for names in counted["speakers"].values() for one in names if one}),
+        "speakers": count_known(made, "speaker") if known is None else len(known),
         "no_speech": 0,
         "dropped": {},
         "dropped_hours": 0.0,
@@ -83,8 +83,8 @@ def _counted(
     counted: Mapping[str, Any] | None = first.piece.table.about.get("statistics")
     if counted is None or limited or shared or (limit is not None and limit < counted["rows"]):
         return None
-    needed = ("extremes", "speakers", "repeated_audio")
-    return None if any(counted.get(name) is None for name in needed) else counted
+    looked = counted.get("extremes") is not None and counted.get("repeated_audio") is not None
+    return counted if looked else None
 
 
 def _keep_all(counted: Mapping[str, Any], request: Request, config: DataConfig) -> bool:

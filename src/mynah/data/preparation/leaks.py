@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from mynah.console import notice, say
 from mynah.data.corpus import Corpus
+from mynah.data.preparation.account import known_speakers
 from mynah.data.preparation.duplicates import digest_blocks, digests
 from mynah.data.sentences import hashes_of, sentences
 from mynah.data.tables.beside import RECORDING
@@ -50,9 +51,8 @@ def find_leaks(train: Corpus, evaluation: Corpus) -> dict[str, Any]:
         evaluation; ``speakers_to_learn_from``: how many the sources of the evaluation have in
         training.
     """
-    known = train.all_rows.speakers
-    names = None if known is None else {one for some in known.values() for one in some if one}
-    speakers = _unique(train, "speaker") if names is None else pa.array(sorted(names), pa.string())
+    known = known_speakers(train)
+    speakers = _unique(train, "speaker") if known is None else pa.array(sorted(known), pa.string())
     sources = pc.unique(pa.chunked_array(evaluation.arrays("source"), type=pa.string()))
     return {
         "utterances": len(evaluation),

@@ -113,13 +113,13 @@ class DrySteps:
 
     def worst_of(self, rows: Sequence[int]) -> tuple[int, int]:
         """The row with the longest recording, and the one with the longest transcript."""
-        positions = np.asarray(rows)
-        longest = positions[int(np.argmax(self._corpus.durations[positions]))]
-        wordiest = positions[int(np.argmax(self._corpus.text_lengths[positions]))]
-        return int(longest), int(wordiest)
+        # One by one: a column of all rows is gone from memory by now.
+        found = {row: self._corpus[row] for row in rows}
+        longest = max(found, key=lambda row: found[row].duration_seconds)
+        return longest, max(found, key=lambda row: len(found[row].text))
 
     def _seconds(self, row: int) -> float:
-        return float(self._corpus.durations[row])
+        return self._corpus[row].duration_seconds
 
     def _noise(self, row: int, speed: float) -> np.ndarray:
         samples = max(round(self._seconds(row) / speed * self._corpus.sample_rate), 1)

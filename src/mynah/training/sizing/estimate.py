@@ -71,7 +71,7 @@ def estimate(
             steps.run(typical)
             timings.append(time.perf_counter() - started)
         peak = memory.peak_bytes(steps.device)
-    padded = len(typical) * float(corpus.durations[typical].max())
+    padded = len(typical) * max(corpus[row].duration_seconds for row in typical)
     batches = plan.batches_per_epoch * distributed.world_size()
     mean = plan.padded_seconds() / batches
     # The typical batch is of the median size; the mean may be another where sizes are fixed.
@@ -95,7 +95,7 @@ def _too_large(
     utterances: list[dict[str, Any]] = [
         {
             "id": corpus.ids[row],
-            "seconds": float(corpus.durations[row]),
+            "seconds": corpus[row].duration_seconds,
             "tokens": len(family.labels(corpus.texts[row])),
         }
         for row in rows

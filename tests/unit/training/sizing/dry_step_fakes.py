@@ -82,6 +82,7 @@ class FakeFamily:
 class FakeUtterance:
     id: str
     text: str
+    duration_seconds: float
 
 
 class FakeCorpus:
@@ -112,7 +113,7 @@ class FakeCorpus:
         return len(self.durations)
 
     def __getitem__(self, row: int) -> FakeUtterance:
-        return FakeUtterance(self.ids[row], self.texts[row])
+        return FakeUtterance(self.ids[row], self.texts[row], float(self.durations[row]))
 
     def read_audio(self, row: int) -> np.ndarray:
         if row in self.unreadable:
