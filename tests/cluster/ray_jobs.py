@@ -47,9 +47,10 @@ class Folder:
         more = " ".join(f"launch.{name}={value}" for name, value in settings.items())
         done = self.type(f"{command} {LAUNCH} launch.address={self.ray.address} {more}")
         assert done.returncode == 0, done.stdout + done.stderr
-        found = re.search(r"^Job (ray\d+) is started: ", done.stdout, re.MULTILINE)
-        place = re.search(r"^(?:Run|Sweep): +(.*)$", done.stdout, re.MULTILINE)
-        assert found and place, done.stdout
+        said = done.stdout + done.stderr  # of a transcription: its output is transcripts
+        found = re.search(r"^Job (ray\d+) is started: ", said, re.MULTILINE)
+        place = re.search(r"^Run: +(.*)$", said, re.MULTILINE)
+        assert found and place, said
         return Job(found[1], self.place / place[1])
 
 

@@ -9,7 +9,8 @@ be pasted and run by itself.
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 if TYPE_CHECKING:
-    from mynah.config.schema import Config
+    from mynah.config.schema import Config, LaunchConfig
     from mynah.sweeps.jobs import SweepJob
+    from mynah.sweeps.processes import Starter
     from mynah.sweeps.sweep import SweepResult
 
 # Hydra's settings that are of the sweep and not of its jobs.
@@ -116,7 +118,8 @@ class ProcessLauncher(Launcher):
         Raises:
             ConfigErrors: A job's configuration has a mistake; none was started then.
         """
-        from mynah.launching.sweep import runs_here
+        from mynah.config.schema.launch import RAY, SLURM
+        from mynah.launching.sweep import launch_of
         from mynah.sweeps.jobs import make_jobs
         from mynah.sweeps.sweep import run_sweep
 
@@ -129,28 +132,37 @@ class ProcessLauncher(Launcher):
             sweep_directory,
             initial_job_idx,
         )
-        if not runs_here(jobs):
+        launch = launch_of(jobs)
+        if launch.launcher == SLURM:
             self._submit(jobs, sweep_directory, working_directory)
             return [self._submitted(job) for job in jobs]
-        result = run_sweep(
-            jobs,
-            self._command,
-            sweep_directory,
-            working_directory=working_directory,
-            at_once=self.n_jobs,
-            devices=self.devices,
-        )
+        if launch.launcher == RAY and self._handed_over(launch):
+            return [self._submitted(job) for job in jobs]
+        with self._room(launch) as (start, at_once):
+            result = run_sweep(
+                jobs,
+                self._command,
+                sweep_directory,
+                working_directory=working_directory,
+                at_once=at_once,
+                devices=self.devices,
+                start=start,
+            )
         return [self._returned(job, result) for job in jobs]
 
-    def search(self, arguments: Sequence[str]) -> "SweepResult":
+    def search(self, arguments: Sequence[str]) -> "SweepResult | None":
         """Try points of what is varied until there are as many as asked for, and compare all.
 
         Args:
             arguments: As the sweeper has them.
 
+        Returns:
+            What it came to; None: it was started as a job.
+
         Raises:
             UserError: The folder holds another search, or a training cannot be started.
         """
+        from mynah.config.schema.launch import RAY, is_launch
         from mynah.config.schema.sweep import is_search_setting
         from mynah.sweeps.jobs import learned_digest
         from mynah.sweeps.search.objectives import objectives_of
@@ -160,7 +172,8 @@ class ProcessLauncher(Launcher):
 
         assert self.config is not None
         space, fixed = read_space(self._parser().parse_overrides(list(arguments)))
-        how = [text for text in arguments if is_search_setting(text)]
+        # Of the search, and of none of its trainings.
+        how = [text for text in arguments if is_search_setting(text) or is_launch(text)]
         config = self._compose([*fixed, *how, *space.overrides(space.corner())])
         search = Search(
             space,
@@ -169,17 +182,44 @@ class ProcessLauncher(Launcher):
             objectives_of(config),
             learned_digest(dataclasses.asdict(config)),
         )
+        if config.launch.launcher == RAY and self._handed_over(config.launch):
+            return None
         working_directory = Path(self.config.hydra.runtime.cwd)
-        return run_search(
-            search,
-            self._compose,
-            self._command,
-            (working_directory / str(self.config.hydra.sweep.dir)).absolute(),
-            seed=config.training.seed,
-            working_directory=working_directory,
-            at_once=self.n_jobs,
-            devices=self.devices,
-        )
+        with self._room(config.launch) as (start, at_once):
+            return run_search(
+                search,
+                self._compose,
+                self._command,
+                (working_directory / str(self.config.hydra.sweep.dir)).absolute(),
+                seed=config.training.seed,
+                working_directory=working_directory,
+                at_once=at_once,
+                devices=self.devices,
+                start=start,
+            )
+
+    def _handed_over(self, launch: "LaunchConfig") -> bool:
+        """Start the sweep as a job on Ray, unless this process is that job."""
+        from mynah.launching.on_ray.sweep import handed_over
+
+        assert self.config is not None
+        working_directory = Path(self.config.hydra.runtime.cwd)
+        place = (working_directory / str(self.config.hydra.sweep.dir)).absolute()
+        return handed_over(launch, sys.argv[1:], place, working_directory)
+
+    @contextmanager
+    def _room(self, launch: "LaunchConfig") -> "Iterator[tuple[Starter | None, int]]":
+        """What starts the jobs, and how many at a time."""
+        from mynah.config.schema.launch import RAY
+
+        if launch.launcher != RAY:
+            yield None, self.n_jobs
+            return
+        from mynah.launching.on_ray.sweep import room_for
+
+        assert self.config is not None
+        with room_for(launch, self._command, Path(self.config.hydra.runtime.cwd)) as room:
+            yield room.start, room.at_once
 
     def _submit(
         self, jobs: "Sequence[SweepJob]", sweep_directory: Path, working_directory: Path

@@ -73,6 +73,6 @@ class SearchSweeper(Sweeper):
             if not written.exists():
                 OmegaConf.save(self.config, written)
         result = self.launcher.search(arguments)  # type: ignore[attr-defined]
-        if result.exit_status:
+        if result is not None and result.exit_status:
             raise SystemExit(result.exit_status)
         return result

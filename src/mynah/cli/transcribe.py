@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mynah.cli.shared.exit_status import OURS, exit_status
+
+if TYPE_CHECKING:
+    from mynah.config.schema import LaunchConfig
 
 _FORMATS = ("txt", "json", "srt", "vtt", "ctm", "textgrid", "tsv")
 _EPILOG = """\
@@ -21,6 +25,7 @@ examples:
   mynah transcribe talk.mp3 --model openai/whisper-small --language de --to talk.vtt
   mynah transcribe call.wav --model outputs/model model.language_model=none
   mynah transcribe calls/ --to transcripts launch=slurm launch.time=2h
+  mynah transcribe calls/ --to transcripts launch=ray launch.address=auto
   cat call.wav | mynah transcribe -
 """
 
@@ -47,9 +52,12 @@ def main(arguments: Sequence[str]) -> int:
 def _transcribe(parsed: argparse.Namespace, arguments: Sequence[str]) -> int:
     launch = [text for text in parsed.sources if _is_launch(text)]
     sources = [text for text in parsed.sources if not _is_setting(text) and text not in launch]
-    if launch and _submit(launch, sources, parsed.to, arguments):
+    where = _where(launch, sources, parsed.to, arguments) if launch else None
+    if launch and where is None:
         return 0
 
+    from mynah.cli.shared.submitted import spread_of
+    from mynah.config.schema import LaunchConfig
     from mynah.inference.transcribe import TranscriptionRequest, transcribe
 
     settings = [text for text in parsed.sources if _is_setting(text)]
@@ -73,13 +81,14 @@ def _transcribe(parsed: argparse.Namespace, arguments: Sequence[str]) -> int:
         from mynah.errors import UserError
 
         raise UserError("Which recordings?", fix="mynah transcribe call.wav")
-    return OURS if transcribe(request) else 0
+    with spread_of(where or LaunchConfig(), decodes_audio_alone=False) as spread:
+        return OURS if transcribe(request, spread) else 0
 
 
-def _submit(
+def _where(
     launch: Sequence[str], sources: Sequence[str], to: str | None, arguments: Sequence[str]
-) -> bool:
-    """Submit the command where its settings of launch ask for it.
+) -> LaunchConfig | None:
+    """Where the command runs; None: it was submitted, as its settings of launch ask for.
 
     Raises:
         UserError: They are wrong, the job cannot be submitted, a recording is not there, or there
@@ -92,19 +101,19 @@ def _submit(
     from mynah.inference.sources import find_sources
 
     composed = read_settings(launch, "mynah transcribe", trains=False, submits=True)
-    if composed.config.launch.launcher == LOCAL:
-        return False
+    where = composed.config.launch
+    if where.launcher == LOCAL:
+        return where
+    asked = f"launch={where.launcher}"
     if "-" in sources:
-        raise UserError(
-            "A job has no standard input.", where="launch=slurm", fix="name files or folders"
-        )
+        raise UserError("A job has no standard input.", where=asked, fix="name files or folders")
     if to is None:
         raise UserError(
-            "A job needs a place for its transcripts.", where="launch=slurm", fix="--to transcripts"
+            "A job needs a place for its transcripts.", where=asked, fix="--to transcripts"
         )
     find_sources(sources, leave_out=Path(to).expanduser())
-    submit_in_one_process("transcription", composed, ["transcribe"], arguments)
-    return True
+    is_job = submit_in_one_process("transcription", composed, ["transcribe"], arguments)
+    return where if is_job else None
 
 
 def _is_launch(text: str) -> bool:

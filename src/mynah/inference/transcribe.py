@@ -6,7 +6,7 @@ Names -> recordings -> a recognizer -> transcripts -> files or the screen.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +19,11 @@ from mynah.files import display_path
 from mynah.inference.formats import TRANSCRIPT_FORMATS
 from mynah.inference.output import File, Folder, Output, Screen, format_of_ending
 from mynah.inference.sources import RecordingSource, find_sources
-from mynah.inference.transcription import Guarded
+from mynah.inference.transcription import Guarded, Transcription
+from mynah.ranks.spread import Spread
 
 if TYPE_CHECKING:
+    from mynah.inference.parts import Asked, LoadedBy
     from mynah.inference.recognizer import Recognizer
 
 
@@ -65,8 +67,12 @@ class TranscriptionRequest:
     overwrite: bool = False
 
 
-def transcribe(request: TranscriptionRequest) -> int:
+def transcribe(request: TranscriptionRequest, spread: Spread | None = None) -> int:
     """Transcribe what was named; what was transcribed in the same way before is passed over.
+
+    Args:
+        request: What, and how.
+        spread: Where parts of the recordings are transcribed; None: here.
 
     Returns:
         How many recordings could not be transcribed; each is named.
@@ -75,7 +81,8 @@ def transcribe(request: TranscriptionRequest) -> int:
         UserError: Anything that is the user's to fix before a recording is decoded, or not one
             recording could be.
     """
-    from mynah.inference.load import default_model, load
+    from mynah.inference.load import default_model
+    from mynah.inference.parts import Asked, LoadedBy
 
     sources = find_sources(request.sources, leave_out=request.to)
     context = _context(request.context)
@@ -89,39 +96,60 @@ def transcribe(request: TranscriptionRequest) -> int:
     settings = list(request.settings)
     if request.language is not None:
         settings.append(argument("model.language", request.language))
-    recognizer = load(
+    loaded = LoadedBy(
         model,
-        settings=settings,
-        revision=request.revision,
-        offline=request.offline,
-        device=request.device,
-        aligner=request.aligner,
+        tuple(settings),
+        request.revision,
+        request.offline,
+        request.device,
+        request.aligner,
     )
-    console.say(f"Transcribing with {model}: {recognizer.describe_decoding()}")
+    words = any(TRANSCRIPT_FORMATS[name].needs_words for name in request.formats)
+    asked = Asked(context, request.channels, request.words or words)
+    return _run(request, waiting, output, lambda seconds: _found(
+        request, waiting, seconds, loaded, asked, spread
+    ))  # fmt: skip
+
+
+def _found(
+    request: TranscriptionRequest,
+    sources: Sequence[RecordingSource],
+    seconds: Sequence[float],
+    model: LoadedBy,
+    asked: Asked,
+    spread: Spread | None,
+) -> Iterator[Transcription]:
+    """The transcripts of recordings, in their order."""
+    if spread is not None:
+        from mynah.inference.parts import in_parts, parts_of
+
+        paths = [one.path for one in sources if one.path is not None]
+        console.say(f"Transcribing with {model.model}")
+        return in_parts(spread, parts_of(paths, seconds, model, asked))
+    recognizer = model.load()
+    console.say(f"Transcribing with {model.model}: {recognizer.describe_decoding()}")
     _say_what_is_not_used(recognizer, request)
-    return _run(recognizer, request, waiting, output, context)
+    return recognizer.transcribe_many(
+        (one.content() for one in sources),
+        context=asked.context,
+        channels=asked.channels,
+        words=asked.words,
+    )
 
 
 def _run(
-    recognizer: Recognizer,
     request: TranscriptionRequest,
     sources: Sequence[RecordingSource],
     output: Output,
-    context: str,
+    transcripts: Callable[[Sequence[float]], Iterator[Transcription]],
 ) -> int:
     """Decode and write; the recordings that fail are named at once."""
-    formats = [TRANSCRIPT_FORMATS[name] for name in request.formats]
     started = time.perf_counter()
     total, lengths = _lengths(sources)
+    found = transcripts(lengths)
     seconds, guarded, failed = 0.0, Guarded(), []
     looping: list[str] = []
     with console.progress("Transcribing", total, "s") as advance:
-        found = recognizer.transcribe_many(
-            (one.content() for one in sources),
-            context=context,
-            channels=request.channels,
-            words=request.words or any(one.needs_words for one in formats),
-        )
         for source, length, transcription in zip(sources, lengths, found, strict=True):
             if transcription.error is not None:
                 failed.append((source, transcription.error))

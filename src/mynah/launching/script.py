@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mynah.config.durations import parse_duration
@@ -39,6 +39,10 @@ class NodeCommand:
     run: Path | None = None
     checkpoints: Path | None = None
     first: str | None = None
+
+    def of_mynah(self) -> NodeCommand:
+        """The same with the words behind ``mynah``, which were behind ``-m mynah.cli``."""
+        return replace(self, words=self.words[2:])
 
 
 def processes_per_node(launch: LaunchConfig) -> int:

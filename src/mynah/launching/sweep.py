@@ -32,9 +32,15 @@ SCRIPT, TABLE_SCRIPT, TABLE_LOG = "sweep.sbatch", "table.sbatch", "table.log"
 _RESUME = "resume_from_checkpoint="
 
 
-def runs_here(jobs: Sequence[SweepJob]) -> bool:
-    """Whether a sweep's jobs run on this machine."""
-    return all(_launch(job).launcher == LOCAL for job in jobs)
+def launch_of(jobs: Sequence[SweepJob]) -> LaunchConfig:
+    """Where the jobs of a sweep run.
+
+    Raises:
+        UserError: They differ in it.
+    """
+    if all(_launch(job).launcher == LOCAL for job in jobs):
+        return LaunchConfig()
+    return _shared_launch(jobs)
 
 
 def submit_sweep(
@@ -66,7 +72,7 @@ def submit_sweep(
         console.say(f"All {len(jobs)} jobs were done before and are not run again.")
         write_table(sweep_directory)
         return
-    commands = {job.number: _on_node(command, job, working_directory) for job in missing}
+    commands = {job.number: on_node(command, job, working_directory) for job in missing}
     for job in missing:
         _note_submitted(job, commands[job.number])
     text = array_script(
@@ -172,7 +178,7 @@ def _shared_launch(jobs: Sequence[SweepJob]) -> LaunchConfig:
     launch = _launch(jobs[0])
     if any(_launch(job) != launch for job in jobs):
         raise UserError(
-            "The jobs of a sweep are one array: they cannot differ in where they run.",
+            "The jobs of a sweep cannot differ in where they run.",
             where="launch",
             fix="give each setting of launch one value",
         )
@@ -190,10 +196,19 @@ def _checkpoints(job: SweepJob, working_directory: Path) -> Path:
     return working_directory / typed / job.directory.name if typed else job.directory / MODEL
 
 
-def _on_node(
+def on_node(
     command: Callable[[SweepJob, list[str]], list[str]], job: SweepJob, working_directory: Path
 ) -> NodeCommand:
-    """What a job runs on its node: its command without Python and without the launcher."""
+    """What a job runs on its node.
+
+    Args:
+        command: The command line of a job, given overrides to add to its own.
+        job: The job.
+        working_directory: Where the command was typed.
+
+    Returns:
+        Its command without Python and without the launcher.
+    """
     kept = SweepJob(
         job.number,
         tuple(text for text in job.overrides if not is_launch(text)),

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from rich.text import Text
 
@@ -34,17 +34,58 @@ _INTERRUPT_SECONDS = 120.0  # a job has to write its checkpoint after an interru
 _STOPPED = (130, -signal.SIGINT, -signal.SIGKILL)
 
 
+class JobProcess(Protocol):
+    """What runs a job.
+
+    Attributes:
+        pid: A process that lives at least as long.
+    """
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its exit status, negative for a signal; None: it runs."""
+
+    def wait(self) -> int | None:
+        """Its exit status, waited for."""
+
+    def interrupt(self) -> None:
+        """Let it save its checkpoint and end."""
+
+    def kill(self) -> None:
+        """End it now."""
+
+
+class _Process:
+    """A process of this machine."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self._popen = popen
+        self.pid = popen.pid
+        self.poll, self.wait = popen.poll, popen.wait
+
+    def interrupt(self) -> None:
+        with suppress(ProcessLookupError):
+            self._popen.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
 @dataclass
 class _Running:
     job: SweepJob
     command: list[str]
-    process: subprocess.Popen[bytes]
-    log: IO[bytes]
+    process: JobProcess
     started: float
     slot: int
     before: float  # seconds of earlier attempts
     shown: float = 0.0
     stop_sent: float | None = None
+
+
+Starter = Callable[[SweepJob, list[str], int], JobProcess]
 
 
 class JobSource(Protocol):
@@ -96,6 +137,7 @@ def run_jobs(
     at_once: int = 1,
     devices: Sequence[str] | None = None,
     hold: int | None = None,
+    start: Starter | None = None,
 ) -> bool:
     """Run jobs until there is none left, and all have ended.
 
@@ -106,6 +148,7 @@ def run_jobs(
         devices: Values for ``CUDA_VISIBLE_DEVICES``; the jobs that run at the same time
             share them out. None: every job sees all devices.
         hold: A file descriptor that every job keeps open (the sweep's lock).
+        start: Starts a job with its command, at one of so many places; None: here.
 
     Returns:
         Whether all were run. False: the user stopped the sweep; the jobs that ran were
@@ -113,14 +156,13 @@ def run_jobs(
     """
     running: list[_Running] = []
     slots = list(range(at_once))
+    start = start or started_here(at_once, devices, hold)
     with _interrupts() as interrupts, _status_line() as show:
         try:
             while True:
                 while slots and not interrupts and (found := source.next_job()):
                     job, place = found
-                    running.append(
-                        _start(job, command(job), place, slots.pop(0), at_once, devices, hold)
-                    )
+                    running.append(_start(job, command(job), place, slots.pop(0), start))
                 if not running and not interrupts:
                     return True
                 for one in list(running):
@@ -148,11 +190,9 @@ def _prune_where_asked(one: _Running, source: JobSource) -> None:
     if one.stop_sent is None:
         if source.is_to_stop(one.job):
             one.stop_sent = time.monotonic()
-            with suppress(ProcessLookupError):
-                one.process.send_signal(signal.SIGINT)
+            one.process.interrupt()
     elif time.monotonic() - one.stop_sent > _INTERRUPT_SECONDS:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(one.process.pid, signal.SIGKILL)
+        one.process.kill()
 
 
 def last_lines(log: Path, count: int) -> list[str]:
@@ -191,34 +231,11 @@ def how_it_ended(exit_status: int) -> str:
     return f"killed by {name}{memory}"
 
 
-def _start(
-    job: SweepJob,
-    command: list[str],
-    place: str,
-    slot: int,
-    at_once: int,
-    devices: Sequence[str] | None,
-    hold: int | None,
-) -> _Running:
+def _start(job: SweepJob, command: list[str], place: str, slot: int, start: Starter) -> _Running:
     before = float(read_job(job.directory).get("seconds", 0.0))
-    environment = dict(os.environ, PYTHONUNBUFFERED="1")
-    if at_once > 1:
-        threads = max(1, (os.cpu_count() or 1) // at_once)
-        environment.setdefault("OMP_NUM_THREADS", str(threads))
-    if devices:
-        environment["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
     try:
         job.directory.mkdir(parents=True, exist_ok=True)
-        log = (job.directory / LOG).open("ab")
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,  # the terminal's Ctrl-C comes through us, once
-            pass_fds=() if hold is None else (hold,),
-        )
+        process = start(job, command, slot)
         started = _described(job, command, "running", before, None) | {"process": process.pid}
         write_job(job.directory, started)
     except OSError as problem:
@@ -229,12 +246,38 @@ def _start(
         ) from problem
     console.say(f"{place} {job.label}: started, log in {display_path(job.directory / LOG)}")
     now = time.monotonic()
-    return _Running(job, command, process, log, now, slot, before, shown=now)
+    return _Running(job, command, process, now, slot, before, shown=now)
+
+
+def started_here(at_once: int, devices: Sequence[str] | None, hold: int | None) -> Starter:
+    """Starts jobs as processes of this machine; see :func:`run_jobs`."""
+
+    def start(job: SweepJob, command: list[str], slot: int) -> JobProcess:
+        environment = dict(os.environ, PYTHONUNBUFFERED="1")
+        if at_once > 1:
+            threads = max(1, (os.cpu_count() or 1) // at_once)
+            environment.setdefault("OMP_NUM_THREADS", str(threads))
+        if devices:
+            environment["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
+        with (job.directory / LOG).open("ab") as log:
+            return _Process(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    start_new_session=True,  # the terminal's Ctrl-C comes through us, once
+                    pass_fds=() if hold is None else (hold,),
+                )
+            )
+
+    return start
 
 
 def _finish(one: _Running, interrupted: bool = False) -> Outcome:
     exit_status = one.process.wait()
-    one.log.close()
+    assert exit_status is not None
     seconds = one.before + time.monotonic() - one.started
     if exit_status == 0:  # also where it came to its end before it was stopped
         outcome = Outcome("done", seconds, 0)
@@ -283,14 +326,12 @@ def _stop(running: Sequence[_Running], interrupts: Sequence[int]) -> None:
     console.say("Stopping: the running job writes its checkpoint. Ctrl-C again kills it.")
     before = len(interrupts)
     for one in running:
-        with suppress(ProcessLookupError):
-            one.process.send_signal(signal.SIGINT)
+        one.process.interrupt()
     deadline = time.monotonic() + _INTERRUPT_SECONDS
     while any(one.process.poll() is None for one in running):
         if len(interrupts) > before or time.monotonic() > deadline:
             for one in running:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(one.process.pid, signal.SIGKILL)
+                one.process.kill()
             return
         time.sleep(_POLL_SECONDS)
 

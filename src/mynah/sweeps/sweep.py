@@ -15,7 +15,7 @@ from mynah.files import display_path
 from mynah.runs.directory import complete_checkpoints, link_newest_model, model_directory_of
 from mynah.sweeps import data_curve, plot, table
 from mynah.sweeps.jobs import LOG, Outcome, SweepJob, is_finished, read_job
-from mynah.sweeps.processes import GridJobs, how_it_ended, run_jobs
+from mynah.sweeps.processes import GridJobs, Starter, how_it_ended, run_jobs
 from mynah.sweeps.scores import read_score
 
 # Overrides that already say where a job starts from: nothing is added to them.
@@ -56,6 +56,7 @@ def run_sweep(
     working_directory: Path,
     at_once: int = 1,
     devices: Sequence[str] | None = None,
+    start: Starter | None = None,
 ) -> SweepResult:
     """Run the jobs that are not done yet, then print and write how all of them compare.
 
@@ -67,6 +68,7 @@ def run_sweep(
             to the best job's model.
         at_once: How many jobs run at the same time.
         devices: See :func:`mynah.sweeps.processes.run_jobs`.
+        start: See there.
 
     Raises:
         UserError: The same sweep is running right now, or a job cannot be started.
@@ -91,6 +93,7 @@ def run_sweep(
             at_once=at_once,
             devices=devices,
             hold=lock,
+            start=start,
         )
         result = SweepResult(table.jobs_best_first(jobs, outcomes), not all_run)
         conclude(result, sweep_directory, working_directory, any_new=len(missing) > 0)

@@ -11,6 +11,7 @@ from mynah.cli.shared.exit_status import exit_status
 
 if TYPE_CHECKING:
     from mynah.data.preparation.prepare import PreparedData
+    from mynah.ranks.spread import Spread
 
 _COMMAND = "mynah data prepare"
 
@@ -49,12 +50,15 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def prepared_corpora(settings: Sequence[str], command: str = _COMMAND) -> PreparedData:
+def prepared_corpora(
+    settings: Sequence[str], command: str = _COMMAND, *, spread: Spread | None = None
+) -> PreparedData:
     """The corpora that settings name, decoded and filtered, or opened where that was done.
 
     Args:
         settings: A folder, and settings as ``mynah train`` takes them.
         command: How it is typed, for messages.
+        spread: Where recordings are decoded; None: here.
 
     Raises:
         UserError: A mistake in the settings or in a corpus.
@@ -65,7 +69,9 @@ def prepared_corpora(settings: Sequence[str], command: str = _COMMAND) -> Prepar
 
     here = Path.cwd()
     config = with_absolute_paths(read_settings(settings, command, trains=False).config, here)
-    return prepare(config.data, offline=config.offline, working_directory=here, tests=True)
+    return prepare(
+        config.data, offline=config.offline, working_directory=here, tests=True, spread=spread
+    )
 
 
 def _requeues(settings: Sequence[str]) -> bool:
@@ -78,18 +84,23 @@ def _requeues(settings: Sequence[str]) -> bool:
 def _prepare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from mynah import console
     from mynah.cli.shared.settings import read_settings
-    from mynah.config.schema.launch import LOCAL
+    from mynah.cli.shared.submitted import spread_of, submit_in_one_process
+    from mynah.config.schema.launch import LOCAL, is_launch
 
     composed = read_settings(parsed.settings, _COMMAND, trains=False, submits=True)
-    if composed.config.launch.launcher != LOCAL:
-        from mynah.cli.shared.submitted import submit_in_one_process
-
-        submit_in_one_process("preparation", composed, ["data", "prepare"], arguments)
+    launch = composed.config.launch
+    if launch.launcher != LOCAL and not submit_in_one_process(
+        "preparation", composed, ["data", "prepare"], arguments
+    ):
         return
 
     from mynah.data.preparation.account import table_of_splits
 
-    data = prepared_corpora(parsed.settings)
+    settings = [text for text in parsed.settings if not is_launch(text)]
+    if launch.launcher != LOCAL and composed.config.data.num_proc is None:
+        settings.append(f"data.num_proc={launch.cpus_per_process or 1}")
+    with spread_of(launch, decodes_audio_alone=True) as spread:
+        data = prepared_corpora(settings, spread=spread)
     table_of_splits(data.report)
     console.say(f"Prepared tables lie in {data.cache}")
     if parsed.to is not None:

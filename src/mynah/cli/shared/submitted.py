@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ from mynah.cli.shared.job import run_directory
 from mynah.config.hydra.literal_paths import literal
 from mynah.config.schema.launch import LOCAL, RAY, is_launch
 from mynah.config.values import argument
-from mynah.errors import UserError
 
 if TYPE_CHECKING:
     from mynah.config.hydra.compose import Composed
+    from mynah.config.schema import LaunchConfig
     from mynah.launching.script import NodeCommand
+    from mynah.ranks.spread import Spread
 
 _RESUME = "resume_from_checkpoint="
 
@@ -85,8 +87,6 @@ def _node_command(composed: Composed, arguments: Sequence[str]) -> tuple[Path, N
 
 def _run_on_ray(composed: Composed, arguments: Sequence[str]) -> int | None:
     """Start the job of a run, or be it."""
-    from dataclasses import replace
-
     from mynah.launching.on_ray.job import check_job, run_job, start_job
     from mynah.launching.on_ray.place import job_directory
 
@@ -103,7 +103,7 @@ def _run_on_ray(composed: Composed, arguments: Sequence[str]) -> int | None:
     trains = config.eval_checkpoint is None
     return run_job(
         config.launch,
-        replace(command, words=command.words[2:]),  # behind -m mynah.cli
+        command.of_mynah(),
         own,
         here,
         config.training.gradient_accumulation_steps if trains else None,
@@ -114,20 +114,28 @@ def check_sweep(composed: Composed) -> None:
     """Find what keeps a sweep from being submitted, before anything of it is written.
 
     Raises:
-        UserError: There is no sbatch, or no such partition.
+        UserError: There is no sbatch, or no such partition; or no Ray that answers, or one that has
+            too little.
     """
-    if composed.config.launch.launcher == RAY:
-        raise _not_on_ray("A sweep")
-    if composed.config.launch.launcher != LOCAL:
+    launch = composed.config.launch
+    if launch.launcher == RAY:
+        from mynah.launching.on_ray.job import check_job
+        from mynah.launching.on_ray.place import job_directory
+
+        if job_directory() is None:
+            check_job(launch)
+    elif launch.launcher != LOCAL:
         from mynah.launching.submit import check_submission
 
-        check_submission(composed.config.launch)
+        check_submission(launch)
 
 
 def submit_in_one_process(
     what: str, composed: Composed, command: Sequence[str], arguments: Sequence[str]
-) -> None:
+) -> bool:
     """Submit a command that runs in one process, and begins where it was stopped by itself.
+
+    On Ray that process is the job, and gives its parts of work to others.
 
     Args:
         what: What it is: ``preparation`` or ``transcription``.
@@ -135,18 +143,30 @@ def submit_in_one_process(
         command: Its words behind ``mynah``.
         arguments: As typed behind those.
 
+    Returns:
+        Whether this process is that job already.
+
     Raises:
         UserError: The job cannot be submitted, or is to have several processes.
     """
-    from mynah.launching.script import NodeCommand
-    from mynah.launching.submit import Submission, check_submission, submit, typed_command
     from mynah.runs.directory import claim
 
     config, here = composed.config, Path.cwd()
-    if config.launch.launcher == RAY:
-        raise _not_on_ray(f"A {what}")
-    check_submission(config.launch, one_process=f"A {what}")
     wanted = here / str(composed.hydra.run.dir)
+    if config.launch.launcher == RAY:
+        from mynah.launching.on_ray.job import check_job, start_job
+        from mynah.launching.on_ray.place import job_directory
+
+        if job_directory() is not None:
+            return True
+        check_job(config.launch, spread=True)
+        place = claim(wanted.parent, wanted.name)
+        start_job(what, config.launch, [*command, *arguments], place, here)
+        return False
+    from mynah.launching.script import NodeCommand
+    from mynah.launching.submit import Submission, check_submission, submit, typed_command
+
+    check_submission(config.launch, one_process=f"A {what}")
     submission = Submission(
         what,
         typed_command(f"mynah {' '.join(command)}", arguments),
@@ -157,11 +177,24 @@ def submit_in_one_process(
     kept = [text for text in arguments if not is_launch(text)]
     words = ["-m", "mynah.cli", *command, *kept]
     submit(submission, NodeCommand(words), claim(wanted.parent, wanted.name))
+    return False
 
 
-def _not_on_ray(what: str) -> UserError:
-    return UserError(
-        f"{what} does not run on Ray: a training and an evaluation do.",
-        where="launch=ray",
-        fix="launch=local, or launch=slurm",
-    )
+@contextmanager
+def spread_of(launch: LaunchConfig, *, decodes_audio_alone: bool) -> Iterator[Spread | None]:
+    """Where parts of work are done: on Ray, where this process is a job of it; None: here.
+
+    Args:
+        launch: The settings.
+        decodes_audio_alone: Whether the work has no use for a GPU.
+
+    Raises:
+        UserError: Ray does not answer, or has too little.
+    """
+    if launch.launcher != RAY:
+        yield None
+        return
+    from mynah.launching.on_ray.pieces import spread_over
+
+    with spread_over(launch, decodes_audio_alone=decodes_audio_alone) as spread:
+        yield spread

@@ -9,7 +9,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mynah.data.row import Row
 from mynah.data.tables import table
 from mynah.data.tables.beside import columns_beside
 from mynah.errors import UserError, fault_of_machine
+from mynah.ranks.spread import Spread
 
 _SHARD_ROWS = 500  # at least; what a killed preparation loses
 _MOST_SHARDS = 400
@@ -36,6 +37,7 @@ def checked_table(
     content: str = "",
     load: Callable[[int], bytes] | None = None,
     stop_at_error: bool = False,
+    spread: Spread | None = None,
 ) -> table.Table:
     """The prepared table of rows: length, digest and error of each recording.
 
@@ -49,6 +51,7 @@ def checked_table(
         load: Gives the audio file of a row where that is neither a path nor in the row; the
             table then holds no audio.
         stop_at_error: End at the first recording that cannot be read.
+        spread: Where shards are checked and written; None: here, one after the other.
 
     Raises:
         UserError: There is one and ``stop_at_error``; what was read before is kept.
@@ -59,33 +62,88 @@ def checked_table(
     shards = -(-len(rows) // size)
 
     def make(staging: Path, missing: list[int]) -> None:
-        parts = {n: range(n * size, min((n + 1) * size, len(rows))) for n in missing}
-        total = sum(len(part) for part in parts.values())
-        over = threading.Event()
-        with (
-            progress(f"Reading {description}", total, "recordings") as advance,
-            concurrent.futures.ThreadPoolExecutor(processes) as pool,
-        ):
+        parts = [
+            Shard(table.shard(staging, n), rows[n * size : (n + 1) * size], n * size, load,
+                  stop_at_error, processes)
+            for n in missing
+        ]  # fmt: skip
+        total = sum(len(part.rows) for part in parts)
+        with progress(f"Reading {description}", total, "recordings") as advance:
+            if spread is None:
+                for part in parts:
+                    part.write(advance)
+                return
+            for number, count in spread.each(write_checked, parts):
+                _see(parts[number].path)
+                advance(count)
 
-            def check(position: int) -> dict[str, Any]:
-                row = rows[position]
+    return _with_columns(table.open_or_make(directory, shards, make, lambda: _about(rows)), rows)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Rows of a table that are checked and written together.
+
+    Attributes:
+        path: The file that gets them.
+        rows: The rows.
+        first: Place of the first one among all rows.
+        load: See :func:`checked_table`.
+        stop_at_error: See there.
+        threads: How many decode.
+    """
+
+    path: Path
+    rows: Sequence[Row]
+    first: int
+    load: Callable[[int], bytes] | None
+    stop_at_error: bool
+    threads: int
+
+    def write(self, advance: Advance) -> None:
+        """Decode each recording once, and write what is found.
+
+        Raises:
+            UserError: One cannot be read and ``stop_at_error``, or the machine fails.
+        """
+        over = threading.Event()
+        with concurrent.futures.ThreadPoolExecutor(self.threads) as pool:
+
+            def check(place: int) -> dict[str, Any]:
+                row, load = self.rows[place], self.load
                 read = _shown_while_read(row, over, advance)
-                found = _checked(row, load and (lambda: load(position)), read)
-                if stop_at_error and found["error"] is not None:
+                found = _checked(row, load and (lambda: load(self.first + place)), read)
+                if self.stop_at_error and found["error"] is not None:
                     raise _unreadable(row, found["error"])
                 return found
 
             try:
-                for number, part in parts.items():
-                    table.write_shard(
-                        table.shard(staging, number), _shown(pool.map(check, part), advance)
-                    )
+                checked = pool.map(check, range(len(self.rows)))
+                table.write_shard(self.path, _shown(checked, advance))
             except BaseException:
                 over.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    return _with_columns(table.open_or_make(directory, shards, make, lambda: _about(rows)), rows)
+
+def write_checked(shard: Shard) -> int:
+    """Write a shard where nobody looks on; how many rows it has."""
+    shard.write(lambda *_, **__: None)
+    return len(shard.rows)
+
+
+def _see(path: Path) -> None:
+    """See that what another machine wrote is here.
+
+    Raises:
+        UserError: It is not.
+    """
+    if not path.is_file():
+        raise UserError(
+            "A part of the prepared corpus was written where this machine does not see it.",
+            where=str(path),
+            fix="data.dataset_cache_dir=FOLDER, or MYNAH_CACHE, in a file system of all machines",
+        )
 
 
 def _about(rows: Sequence[Row]) -> dict[str, Any]:

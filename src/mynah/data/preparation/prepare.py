@@ -30,6 +30,7 @@ from mynah.data.sources.reading.source import Place, UnknownSplitError
 from mynah.data.tables import table as tables
 from mynah.data.text import TextPolicy
 from mynah.errors import ConfigErrors, UserError
+from mynah.ranks.spread import Spread
 
 HELD_OUT = "held_out"
 _TRAIN = "train"
@@ -72,6 +73,7 @@ def prepare(
     working_directory: Path,
     train: bool = True,
     tests: bool = False,
+    spread: Spread | None = None,
 ) -> PreparedData:
     """Find the corpora, decode each recording once, and account for each row.
 
@@ -86,6 +88,7 @@ def prepare(
         working_directory: What relative paths are relative to.
         train: Whether the training splits are prepared too.
         tests: Whether what is measured at the end of a training is.
+        spread: Where recordings are decoded; None: here.
 
     Raises:
         UserError: A corpus is not there, has no transcripts, or lacks a split.
@@ -93,7 +96,7 @@ def prepare(
     policy = TextPolicy.of(config, working_directory)
     cache = tables.cache_directory(config.dataset_cache_dir, working_directory)
     processes = config.num_proc or os.cpu_count() or 1
-    place = Place.of(config, working_directory, processes=processes, offline=offline)
+    place = Place.of(config, working_directory, processes=processes, offline=offline, spread=spread)
     members = _members(config, place)
     requests = _requests(members, cache, working_directory, train=train, tests=tests)
     report = _header(members)
@@ -112,10 +115,7 @@ def prepare(
         report[HELD_OUT] = report[HELD_OUT][""]
     train_corpus = corpora.pop(_TRAIN, None) if train else None
     if config.mixture and train:
-        report["mixture"] = {
-            "temperature": config.mixture_temperature,
-            "sources": report["splits"][_TRAIN]["sources"],
-        }
+        report["mixture"] = _mixture(config, report["splits"][_TRAIN])
     tell(report)
     if train_corpus is not None and config.on_leak != "ignore":
         report["leaks"] = {}
@@ -125,6 +125,10 @@ def prepare(
             tell_leaks(name, report["leaks"][name], config.on_leak)
     once = {request.name: corpora.pop(request.name) for request in requests if request.once}
     return PreparedData(train_corpus, corpora, report, dropped_files, cache, once)
+
+
+def _mixture(config: DataConfig, account: dict[str, Any]) -> dict[str, Any]:
+    return {"temperature": config.mixture_temperature, "sources": account["sources"]}
 
 
 def _members(config: DataConfig, place: Place) -> list[Member]:

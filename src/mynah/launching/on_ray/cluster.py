@@ -7,7 +7,9 @@ import importlib.util
 import logging
 import math
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from mynah.config.schema import LaunchConfig
 from mynah.errors import UserError
+from mynah.stopping.signals import SIGNALS
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -175,13 +178,26 @@ def reached(launch: LaunchConfig) -> Iterator[ModuleType]:
         check_answers(address)
     ray = ray_module()
     try:
-        if address is None:
-            _start(ray)
-        else:
-            _connect(ray, address)
+        with _own_signals():
+            _start(ray) if address is None else _connect(ray, address)
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep the answers to signals that Ray would take over."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
 
 
 def _connect(ray: ModuleType, address: str) -> None:

@@ -7,11 +7,10 @@ import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
-from mynah import console
 from mynah.config.schema import LaunchConfig
 from mynah.launching.on_ray import place
 from mynah.launching.on_ray.cluster import Share, processes_of
-from mynah.launching.on_ray.worker import INTERRUPTED, JobOnRay, run_on_worker
+from mynah.launching.on_ray.worker import INTERRUPTED, JobOnRay, print_to, run_on_worker
 
 if TYPE_CHECKING:
     from ray.train import ScalingConfig
@@ -43,7 +42,7 @@ class RunningCommand:
         return self._status if self._over.is_set() else None
 
     def wait(self, seconds: float | None = None) -> int | None:
-        """Its exit status, waited for."""
+        """Its exit status, waited for at most so long; None: it still runs."""
         self._over.wait(seconds)
         return self.poll()
 
@@ -70,7 +69,8 @@ class RunningCommand:
         except Exception as problem:
             status = INTERRUPTED if place.asked_to_stop(directory) else LOST
             if status == LOST:
-                console.error(_given_up(problem, len(place.read_starts(directory)), self._launch))
+                said = _given_up(problem, len(place.read_starts(directory)), self._launch)
+                print_to(self._job.log, said)
         shutil.rmtree(directory / _STORAGE, ignore_errors=True)
         self._end(status)
 

@@ -28,6 +28,7 @@ from mynah.launching.script import EXITS, NodeCommand
 from mynah.stopping.signals import taken
 
 LOG = "job.log"
+_OF_PROCESSES = ("environment", "python")
 _HOST = ("-m", "mynah.cli.shared.hosted", "job")
 _SAVE_SECONDS = 300.0  # a process may take to save, once it is asked to end
 
@@ -41,8 +42,15 @@ def check_job(launch: LaunchConfig, *, spread: bool = False) -> None:
 
     Raises:
         UserError: Ray is not installed, does not answer, or has too little; or this is one of
-            several processes.
+            several processes; or the job has a setting that its work does not heed.
     """
+    given = [name for name in _OF_PROCESSES if getattr(launch, name)] if spread else []
+    if given:
+        raise UserError(
+            f"launch.{given[0]} is for processes of our own, and parts of work are done in Ray's.",
+            where=f"launch.{given[0]}",
+            fix=f"leave launch.{given[0]} out; what it sets up has to be there when Ray starts",
+        )
     if world_size() > 1:
         raise UserError(
             "Every process of this job would start a job of its own.",

@@ -107,8 +107,12 @@ def run_on_worker(given: Mapping[str, JobOnRay]) -> int:
         return 0
     variables = _ranks(begun, rank, context.get_local_rank()) if begun.processes > 1 else {}
     if job.version != __version__:
-        _print(job.log, f"error: Mynah {__version__} on {socket.gethostname()}, and {job.version} "
-               "where the command was typed: install one version everywhere")  # fmt: skip
+        here = socket.gethostname()
+        print_to(
+            job.log,
+            f"error: Mynah {__version__} on {here}, and {job.version} where the command was typed: "
+            "install one version everywhere",
+        )
         return USERS
     status = _watched(job, begun.words, variables)
     if asked_to_stop(job.directory):
@@ -141,7 +145,7 @@ def begin(job: JobOnRay, size: int) -> Begun:
         words.append(job.first)
     if start.number > 1:
         missing = f" (of {job.processes})" if processes < job.processes else ""
-        _print(job.log, f"Start {start.number}: {processes} process"
+        print_to(job.log, f"Start {start.number}: {processes} process"
                f"{'es' * (processes > 1)}{missing}")  # fmt: skip
     return Begun(tuple(words), processes, _own_address(), _free_port())
 
@@ -185,7 +189,8 @@ def _watched(job: JobOnRay, words: Sequence[str], variables: Mapping[str, str]) 
     return child.returncode
 
 
-def _print(log: Path, text: str) -> None:
+def print_to(log: Path, text: str) -> None:
+    """Add a line to a job's log."""
     with suppress(OSError), log.open("a", encoding="utf-8") as file:
         file.write(f"{text}\n")
 

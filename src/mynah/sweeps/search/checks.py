@@ -10,7 +10,7 @@ from mynah.config.best_metric import asked_metrics, best_metric
 from mynah.config.checks.checker import Checker
 from mynah.config.origins import Origin
 from mynah.config.schema import Config, Nature
-from mynah.config.schema.launch import LOCAL
+from mynah.config.schema.launch import SLURM
 from mynah.config.schema.sweep import OWN_OBJECTIVES
 from mynah.config.values import typed
 from mynah.errors import ConfigError, ConfigErrors, UserError
@@ -33,13 +33,13 @@ def check_machine(config: Config) -> None:
     Raises:
         UserError: It is to be submitted, or Optuna is not installed.
     """
-    if config.launch.launcher != LOCAL:
+    if config.launch.launcher == SLURM:
         raise UserError(
             "A search chooses its next training by what the last ones came to, and jobs are "
             "submitted all at once.",
             where=f"launch.launcher={config.launch.launcher}",
-            fix="leave launch out and give the command itself to sbatch (sbatch --wrap), or type a "
-            "grid",
+            fix="leave launch out and give the command itself to sbatch (sbatch --wrap); or "
+            "launch=ray; or type a grid",
         )
     if importlib.util.find_spec(_PACKAGE) is None:
         raise UserError(

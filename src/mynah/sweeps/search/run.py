@@ -10,7 +10,7 @@ from mynah import console
 from mynah.config.schema import Config
 from mynah.files import display_path
 from mynah.sweeps.jobs import SweepJob, job_name
-from mynah.sweeps.processes import run_jobs
+from mynah.sweeps.processes import Starter, run_jobs
 from mynah.sweeps.search.page import write_page
 from mynah.sweeps.search.plan import Search
 from mynah.sweeps.search.source import SearchJobs, settled
@@ -88,6 +88,7 @@ def run_search(
     working_directory: Path,
     at_once: int = 1,
     devices: Sequence[str] | None = None,
+    start: Starter | None = None,
 ) -> SweepResult:
     """Try points until there are as many as asked for, then print, write and draw what was found.
 
@@ -101,6 +102,7 @@ def run_search(
             the best point's model.
         at_once: How many trainings run at the same time.
         devices: See :func:`mynah.sweeps.processes.run_jobs`.
+        start: See there.
 
     Raises:
         UserError: The same search is running right now, the folder holds another one, or a
@@ -119,6 +121,7 @@ def run_search(
             at_once=at_once,
             devices=devices,
             hold=lock,
+            start=start,
         )
         all_jobs = sorted([*jobs, *source.jobs], key=lambda job: job.number)
         rows = jobs_best_first(all_jobs, outcomes | source.outcomes)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.errors import UserError
+from mynah.ranks.spread import Spread
 
 if TYPE_CHECKING:
     from mynah.data.tables.table import Table
@@ -28,6 +29,7 @@ class Place:
         downloads: Where downloads are kept; None: where the Hugging Face hub keeps them.
         processes: How many processes or threads may work.
         offline: Whether the network must not be used.
+        spread: Where recordings are checked; None: here.
     """
 
     working_directory: Path
@@ -35,17 +37,24 @@ class Place:
     downloads: Path | None
     processes: int
     offline: bool
+    spread: Spread | None = None
 
     @classmethod
     def of(
-        cls, config: DataConfig, working_directory: Path, *, processes: int = 1, offline: bool
+        cls,
+        config: DataConfig,
+        working_directory: Path,
+        *,
+        processes: int = 1,
+        offline: bool,
+        spread: Spread | None = None,
     ) -> Place:
         """As the settings have it."""
         from mynah.data.tables.table import cache_directory  # with pyarrow: not for settings
 
         cache = cache_directory(config.dataset_cache_dir, working_directory)
         downloads = cache / "downloads" if config.dataset_cache_dir else None
-        return cls(working_directory, cache, downloads, processes, offline)
+        return cls(working_directory, cache, downloads, processes, offline, spread)
 
 
 @dataclass(frozen=True)
@@ -210,6 +219,7 @@ class RowSource(Source):
             cache=self._place.cache,
             processes=self._place.processes,
             stop_at_error=self.stops_at_error,
+            spread=self._place.spread,
         )
 
 

@@ -74,6 +74,7 @@ def prepared(
         processes=place.processes,
         content=identity,
         load=lambda position: content(audio[position]["audio"], find_audio),
+        spread=place.spread,
     )
     return replace(table, audio=audio)
 
