@@ -12,7 +12,7 @@ from typing import Any
 
 from mynah.errors import UserError
 from mynah.ranks.agreement import check_agreement
-from mynah.ranks.environment import SILENCE_SECONDS, Ranks, number
+from mynah.ranks.environment import PLANNED, SILENCE_SECONDS, Ranks, number
 from mynah.ranks.meeting import meet
 from mynah.ranks.watch import Watch
 
@@ -79,6 +79,24 @@ def world_size() -> int:
         UserError: The environment has no number.
     """
     return number("WORLD_SIZE", 1)
+
+
+def planned_ranks() -> int:
+    """Ranks that the batches of this training are planned for: as many as there are processes, or
+    as many as a launcher would have if none was missing.
+
+    Raises:
+        UserError: The environment has no number, or one that the processes cannot share out.
+    """
+    size = world_size()
+    planned = number(PLANNED, size)
+    if planned % size:
+        raise UserError(
+            f"{PLANNED}={planned} is not a multiple of the {size} processes of WORLD_SIZE.",
+            where=f"environment variable {PLANNED}",
+            fix=f"unset {PLANNED}",
+        )
+    return planned
 
 
 def is_first_rank() -> bool:

@@ -130,3 +130,14 @@ def test_an_impossible_rank_is_said_by_its_own_process(environment, capsys, rank
         distributed.check_launch()
     show_error(caught.value)
     assert f"RANK={rank} is not one of the 2 processes" in capsys.readouterr().err
+
+
+def test_the_ranks_of_a_plan_are_the_processes_or_as_many_as_a_launcher_would_have(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("MYNAH_PLANNED_RANKS", raising=False)
+    assert distributed.planned_ranks() == 2
+    monkeypatch.setenv("MYNAH_PLANNED_RANKS", "4")
+    assert distributed.planned_ranks() == 4
+    monkeypatch.setenv("MYNAH_PLANNED_RANKS", "3")
+    with pytest.raises(UserError, match="not a multiple of the 2 processes"):
+        distributed.planned_ranks()

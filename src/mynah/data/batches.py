@@ -46,6 +46,9 @@ class BatchPlan(NumberedBatches):
         batch_size: Rows a batch has at most; None: as the budget allows.
         world_size: Ranks; each gets its own batch of every step.
         rank: Whose batches a training here gets.
+        processes: How many there are, where they are fewer than the ranks: each has the batches
+            of several in turn, so that together they have the same ones for a step. None: one
+            a rank.
         text_lengths: Characters of each row's transcript, [rows]; None: they do not count.
         repeats: How often a row comes in an epoch on average, [rows], 0 for never; None: once.
         characters_a_second: A row counts towards ``batch_seconds`` as its transcript at this
@@ -54,7 +57,7 @@ class BatchPlan(NumberedBatches):
             exceed the budget.
 
     Attributes:
-        batches_per_epoch: Batches a rank has, the same in every epoch and for every rank.
+        batches_per_epoch: Batches a process has, the same in every epoch and for every one.
         rows_per_epoch: Rows that all ranks together have in an epoch, on average.
         world_size: Ranks.
         rank: Whose batches a training here gets.
@@ -72,6 +75,7 @@ class BatchPlan(NumberedBatches):
         batch_size: int | None,
         world_size: int = 1,
         rank: int = 0,
+        processes: int | None = None,
         text_lengths: Sequence[int] | np.ndarray | None = None,
         repeats: Sequence[float] | np.ndarray | None = None,
         characters_a_second: float | None = CHARACTERS_A_SECOND,
@@ -83,6 +87,8 @@ class BatchPlan(NumberedBatches):
         self._seed = seed
         self.world_size = world_size
         self.rank = rank
+        self._processes = max(processes or world_size, 1)
+        self._turns = world_size // self._processes
         self._characters = None
         counted = np.maximum(self._lengths, np.float32(_SHORTEST_SECONDS))
         if text_lengths is not None and characters_a_second is not None:
@@ -178,6 +184,8 @@ class BatchPlan(NumberedBatches):
             raise ValueError("batch_seconds is above 0")
         if self.world_size < 1 or (batch_size is not None and batch_size < 1):
             raise ValueError("world_size and batch_size are at least 1")
+        if self._turns * self._processes != self.world_size:
+            raise ValueError("the ranks of a plan are a multiple of the processes")
         cumulative = None if self._repeats is None else np.cumsum(self._repeats)
         self._buckets = cut(
             self._counted,
@@ -188,7 +196,7 @@ class BatchPlan(NumberedBatches):
         )
         steps = np.asarray([bucket.steps for bucket in self._buckets])
         self._first_step = np.concatenate([[0], np.cumsum(steps)])
-        self.batches_per_epoch = int(self._first_step[-1])
+        self.batches_per_epoch = int(self._first_step[-1]) * self._turns
         rows = len(self._sorted) if cumulative is None else int(cumulative[-1]) / _UNIT
         self.rows_per_epoch = float(rows)
         self._counted_seconds: dict[int, tuple[float, float]] = {}
@@ -196,15 +204,17 @@ class BatchPlan(NumberedBatches):
 
     def _hold(self, epoch: int) -> None:
         """Hold the order of one epoch (-1: of none); what is held only saves time."""
-        steps = np.arange(self.batches_per_epoch if epoch >= 0 else 0, dtype=np.int64)
+        steps = np.arange(self._first_step[-1] if epoch >= 0 else 0, dtype=np.int64)
         self._order = np.random.default_rng([self._seed, max(epoch, 0)]).permutation(steps)
         self._permuted = {}
         self._epoch = epoch
 
     def _place(self, epoch: int, index: int, rank: int) -> tuple[Bucket, int, int, int]:
         """A batch's bucket, its number, and where in the bucket's order it begins and ends."""
-        if not 0 <= index < self.batches_per_epoch or not 0 <= rank < self.world_size:
+        if not 0 <= index < self.batches_per_epoch or not 0 <= rank < self._processes:
             raise IndexError(f"batch {index} of rank {rank}")
+        index, turn = divmod(index, self._turns)
+        rank += turn * self._processes
         if epoch != self._epoch:
             self._hold(epoch)
         step = int(self._order[index])

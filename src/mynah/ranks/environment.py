@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mynah.errors import UserError
 
+PLANNED = "MYNAH_PLANNED_RANKS"
 # A thread of each process says that it lives, however slow its work is: who is silent is gone.
 SILENCE_SECONDS = 45.0
 _LAUNCHED_SECONDS = 300.0

@@ -14,7 +14,7 @@ from mynah import console, distributed
 from mynah.checkpoints import commit as checkpoints
 from mynah.data.augmentation.chain import Augmentation
 from mynah.data.positions import Key
-from mynah.distributed import world_size
+from mynah.distributed import planned_ranks, world_size
 from mynah.errors import UserError, reading_checkpoint
 from mynah.machine import describe_machine
 from mynah.runs.directory import log_directory
@@ -159,6 +159,7 @@ def _begun(job: Job[Key], resume: Path | None) -> int:
             resume,
             job.settings,
             world_size=world_size(),
+            planned=planned_ranks(),
             steps=total,
             machine=describe_machine(job.family.model),
         )

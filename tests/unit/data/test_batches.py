@@ -66,6 +66,32 @@ def test_a_batch_is_a_function_of_its_position_whatever_was_asked_before():
     assert pickle.loads(pickle.dumps(jumping)).batch(3, 2) == make().batch(3, 2)
 
 
+@pytest.mark.parametrize(("ranks", "processes"), [(2, 1), (4, 2), (6, 3), (6, 1)])
+def test_fewer_processes_than_ranks_have_the_batches_of_all_ranks_for_a_step(ranks, processes):
+    seconds = np.random.default_rng(3).uniform(1, 20, 200)
+    settings = {"seed": 5, "batch_seconds": 60.0, "batch_size": None, "world_size": ranks}
+    plan = BatchPlan(seconds, **settings)
+    dealt = BatchPlan(seconds, **settings, processes=processes)
+    turns = ranks // processes
+    assert dealt.batches_per_epoch == plan.batches_per_epoch * turns
+    for epoch in (0, 1):
+        for step in range(plan.batches_per_epoch):
+            expected = [plan.batch(epoch, step, rank) for rank in range(ranks)]
+            found = [
+                dealt.batch(epoch, step * turns + turn, process)
+                for turn in range(turns)
+                for process in range(processes)
+            ]
+            assert found == expected
+    with pytest.raises(IndexError):
+        dealt.batch(0, 0, processes)
+
+
+def test_ranks_that_cannot_be_dealt_evenly_are_refused():
+    with pytest.raises(ValueError, match="multiple of the processes"):
+        BatchPlan([1.0] * 9, seed=0, batch_seconds=9.0, batch_size=None, world_size=3, processes=2)
+
+
 def test_another_seed_and_another_epoch_give_another_order():
     durations = np.random.default_rng(0).uniform(1, 15, 500)
     plan = BatchPlan(durations, seed=7, batch_seconds=60, batch_size=None)

@@ -18,6 +18,7 @@ from mynah.config.hydra.literal_paths import literal
 from mynah.config.values import argument
 from mynah.launching.on_ray.place import asked_to_stop, note_start
 from mynah.machine import __version__
+from mynah.ranks.environment import PLANNED
 from mynah.runs.directory import SUMS
 
 _LOOK_SECONDS = 0.2
@@ -106,6 +107,8 @@ def run_on_worker(given: Mapping[str, JobOnRay]) -> int:
     if rank >= begun.processes:
         return 0
     variables = _ranks(begun, rank, context.get_local_rank()) if begun.processes > 1 else {}
+    if job.accumulation is not None:
+        variables[PLANNED] = str(job.processes)
     if job.version != __version__:
         here = socket.gethostname()
         print_to(
@@ -125,7 +128,7 @@ def run_on_worker(given: Mapping[str, JobOnRay]) -> int:
 def begin(job: JobOnRay, size: int) -> Begun:
     """Decide with how many processes a job begins, and from what.
 
-    A step keeps its batches: of fewer processes each adds up more of them.
+    A step keeps its batches: each of fewer processes has those of several in turn.
 
     Args:
         job: The job.
@@ -134,9 +137,8 @@ def begin(job: JobOnRay, size: int) -> Begun:
     words = list(job.words)
     processes = size
     if job.accumulation is not None and size != job.processes:
-        batches = job.processes * job.accumulation
-        processes = max(n for n in range(1, size + 1) if batches % n == 0)
-        words.append(f"{_ACCUMULATION}={batches // processes}")
+        processes = max(n for n in range(1, size + 1) if job.processes % n == 0)
+        words.append(f"{_ACCUMULATION}={job.processes * job.accumulation // processes}")
     resumed = bool(job.checkpoints and any(job.checkpoints.glob(f"checkpoint-*/{SUMS}")))
     start = note_start(job.directory, processes, resumed=resumed)
     if resumed and job.run is not None and (start.number > 1 or job.first is None):

@@ -98,7 +98,13 @@ def read_about(checkpoint: Path) -> dict[str, Any]:
 
 
 def check_resume(
-    checkpoint: Path, settings: Mapping[str, Any], *, world_size: int, steps: int, machine: str
+    checkpoint: Path,
+    settings: Mapping[str, Any],
+    *,
+    world_size: int,
+    planned: int | None = None,
+    steps: int,
+    machine: str,
 ) -> int:
     """Check that training may resume from a checkpoint; say what the changes mean.
 
@@ -106,6 +112,7 @@ def check_resume(
         checkpoint: An intact checkpoint.
         settings: :func:`fixed_settings` of this run.
         world_size: Processes of this run.
+        planned: Ranks that its batches are planned for; None: as many.
         steps: Steps of this run.
         machine: What this run computes on and with, in words.
 
@@ -123,7 +130,13 @@ def check_resume(
     _check_same(training["settings"], settings, checkpoint, as_many_batches=kept)
     step = int(about["step"])
     if ranks != world_size:
-        _tell_ranks(training, world_size, batches, settings[_ACCUMULATION])
+        if kept and training.get("planned_ranks", ranks) == (planned or world_size):
+            console.notice(
+                f"This training ran on {ranks} process(es) and resumes with {world_size}: every "
+                "step takes the same utterances as before, added up in another order."
+            )
+        else:
+            _tell_ranks(training, world_size, batches, settings[_ACCUMULATION])
         if step >= steps and step < training["steps_total"]:
             raise UserError(
                 f"With {world_size} processes this training has {steps:,} steps, and it has "

@@ -191,6 +191,7 @@ class Checkpointer(Generic[Key]):
                 "settings": job.settings,
                 "steps_total": job.steps_total,
                 "world_size": distributed.world_size(),
+                "planned_ranks": distributed.planned_ranks(),
                 "machine": describe_machine(job.family.model),
                 **self._gradient.state(),
                 **self._measurer.state(),
