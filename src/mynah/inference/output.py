@@ -130,7 +130,9 @@ class Folder:
             self._path.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise UserError(
-                f"The folder cannot be made: {problem.strerror}.", where=f"--to {self._path}"
+                f"The folder cannot be made: {problem.strerror}.",
+                where=f"--to {self._path}",
+                fix="name a folder that can be made or is there: --to transcripts",
             ) from None
         if not os.access(self._path, os.W_OK):
             raise UserError("The folder cannot be written to.", where=f"--to {self._path}")

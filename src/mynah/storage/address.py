@@ -90,3 +90,19 @@ def join(address: str, *names: str) -> str:
 def name_of(address: str) -> str:
     """The last part of an address, as a file or folder of that name would be called."""
     return address.partition("://")[2].partition("?")[0].rstrip("/").rpartition("/")[2]
+
+
+def copying(address: str, here: str, *, folder: bool = False) -> str | None:
+    """The command that copies a file or a folder of storage to this machine; None: none is known.
+
+    Args:
+        address: The file or the folder.
+        here: What it is to be called.
+        folder: Which of them it is.
+    """
+    commands = {
+        "s3": f"aws s3 cp {'--recursive ' if folder else ''}{masked(address)} {here}",
+        "gs": f"gcloud storage cp {'-r ' if folder else ''}{masked(address)} "
+        f"{'.' if folder else here}",
+    }
+    return commands.get(address.partition("://")[0].lower())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from mynah.cli.main import main
@@ -148,3 +150,24 @@ def test_what_is_written_is_not_written_below_a_file(arguments, tmp_path, monkey
     (tmp_path / "file").touch()
     assert main(arguments) == 2
     assert "file is a file, and nothing can lie in it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fix"),
+    [
+        (["transcribe", "s3://b/call.wav"], "aws s3 cp s3://b/call.wav call.wav"),
+        (["transcribe", "a.wav", "gs://b/calls"], "gcloud storage cp -r gs://b/calls ."),
+        (["lm", "https://b/text.txt", "--to", "x.arpa"], "copy it here and name text.txt"),
+        (["data", "segment", "s3://b/calls", "--to", "x"], "aws s3 cp --recursive s3://b/calls"),
+    ],
+)
+def test_what_is_read_here_alone_is_not_an_address(arguments, fix, capsys):
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "lies on this machine, and this is an address" in said and fix in said
+
+
+def test_a_folder_that_is_read_only_is_named_before_anything_is_done(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    assert main(["average", "a", "b", "--to", str(tmp_path / "c" / "d")]) == 2
+    assert f"{tmp_path} cannot be written to" in capsys.readouterr().err

@@ -39,13 +39,14 @@ def run_command(
         The exit status (see ``mynah.cli.shared.exit_status``).
     """
     from mynah.cli.shared.exit_status import exit_status
-    from mynah.cli.shared.places import check_flags
+    from mynah.cli.shared.places import check_flags, check_sources
 
     name, *rest = arguments
     if name not in commands:
         return exit_status(lambda: _unknown(name, commands, program, what))
     try:
         check_flags(rest)
+        check_sources(name, rest)
     except UserError as problem:
         return exit_status(functools.partial(_refuse, problem))
     return int(importlib.import_module(commands[name].module).main(rest))

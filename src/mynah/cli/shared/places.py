@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.config.schema import Config
 from mynah.errors import UserError
-from mynah.storage.address import WRITABLE, is_address, masked, name_of
+from mynah.storage.address import WRITABLE, copying, is_address, masked, name_of
 
 _FLAGS = ("--to", "--output")
 _DIRECTORIES = ("hydra.run.dir", "hydra.sweep.dir")
+
+
+# Commands whose plain arguments are files and folders of this machine alone.
+_READ_HERE = ("compare", "lm", "runs", "score", "segment", "transcribe")
+
+
+def check_sources(command: str, arguments: Sequence[str]) -> None:
+    """Refuse an address where a command reads files of this machine.
+
+    Args:
+        command: Its name, as ``transcribe``.
+        arguments: What was typed behind it.
+
+    Raises:
+        UserError: There is one.
+    """
+    if command not in _READ_HERE:
+        return
+    for before, token in zip(["", *arguments], arguments, strict=False):
+        if is_address(token) and not before.startswith("-"):
+            here = name_of(token) or "FOLDER"
+            copy = copying(token, here, folder="." not in here)
+            raise UserError(
+                f"mynah {command} reads what lies on this machine, and this is an address.",
+                where=masked(token),
+                fix=f"copy it here{f' ({copy})' if copy else ''} and name {here}",
+            )
 
 
 def check_flags(arguments: Sequence[str]) -> None:
@@ -35,14 +63,16 @@ def check_flags(arguments: Sequence[str]) -> None:
 
 
 def check_folder(path: Path, where: str, fix: str) -> None:
-    """See that a folder can be made: neither it nor what it lies in is a file.
+    """See that a folder is there or can be made, and written to.
 
     Raises:
-        UserError: One is.
+        UserError: It lies in a file, or in a folder that is read-only.
     """
     nearest = next((one for one in (path, *path.parents) if one.exists()), path)
     if nearest.exists() and not nearest.is_dir():
         raise UserError(f"{nearest} is a file, and nothing can lie in it.", where=where, fix=fix)
+    if nearest.exists() and not os.access(nearest, os.W_OK):
+        raise UserError(f"{nearest} cannot be written to.", where=where, fix=fix)
 
 
 def check_directories(arguments: Sequence[str], config: Config) -> None:

@@ -9,7 +9,7 @@ from mynah.config.schema import Nature
 from mynah.config.settings import all_settings, names
 from mynah.config.values import argument
 from mynah.errors import ConfigError
-from mynah.storage.address import WRITABLE, is_address, masked, mistake_in, name_of
+from mynah.storage.address import WRITABLE, copying, is_address, masked, mistake_in, name_of
 
 if TYPE_CHECKING:
     from mynah.config.checks.checker import Checker
@@ -97,16 +97,7 @@ def _copied(name: str, address: str) -> str:
     """How a file or folder of storage comes to this machine."""
     here = name_of(address) or "FOLDER"
     value = argument(name, [here] if name.endswith("_folders") else here)
-    folder = name.endswith(("_folder", "_folders"))
-    copies = {
-        "s3": f"aws s3 cp --recursive {masked(address)} {here}"
-        if folder
-        else f"aws s3 cp {masked(address)} {here}",
-        "gs": f"gcloud storage cp -r {masked(address)} ."
-        if folder
-        else f"gcloud storage cp {masked(address)} {here}",
-    }
-    copy = copies.get(address.partition("://")[0].lower())
+    copy = copying(address, here, folder=name.endswith(("_folder", "_folders")))
     return f"copy it here{f' ({copy})' if copy else ''} and name it: {value}"
 
 
