@@ -94,7 +94,7 @@ def test_a_part_that_is_lost_too_often_ends_a_preparation_which_keeps_what_is_do
     job = folder.start(prepare, retries=0)
     assert kill_while_working(job, 1) == 1
     assert job.end() == 2, job.log
-    assert "lost its process 1 times" in job.log and "launch.memory" in job.log
+    assert "lost its process once" in job.log and "launch.memory" in job.log
     assert "Traceback" not in job.log
     again = folder.start(prepare)
     assert again.end() == 0, again.log

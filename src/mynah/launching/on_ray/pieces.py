@@ -124,8 +124,9 @@ class RayTasks:
         self.lost += 1
         reason = f"{type(problem).__name__.removesuffix('Error')}"
         if losses > self._launch.retries:
+            often = "once" if losses == 1 else f"{losses} times"
             raise UserError(
-                f"Part {number + 1} of {pieces} lost its process {losses} times ({reason}), and is "
+                f"Part {number + 1} of {pieces} lost its process {often} ({reason}), and is "
                 "given up. What is done is kept.",
                 where=f"launch.retries={self._launch.retries}",
                 fix="where its memory did not suffice: launch.memory=8G, or fewer at a time with "
