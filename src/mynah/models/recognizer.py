@@ -6,7 +6,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from mynah.config.naming.language_model import NONE, is_file
+from mynah.config.naming.language_model import NONE, is_file, weight_of
 from mynah.config.tuning import Tuning, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.family import Family, LossSum
@@ -120,7 +120,9 @@ class FrameRecognizer(PretrainedRecognizer):
             self._beam = self._words
         if self._beam is not None:
             self._beam.configure(
-                weight=config.language_model_weight,
+                weight=weight_of(
+                    config.language_model_weight, predicts_labels=self._predicts_labels
+                ),
                 word_bonus=config.word_bonus,
                 beam_size=config.beam_size,
                 hot=hot,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RECORD = "run.json"
 # Of settings of data whose default has changed since: a run has the identity that it had.
 _DEFAULTS_OF_BEFORE = {"on_other_script": "drop"}
+_MODEL_DEFAULTS_OF_BEFORE = {"language_model_weight": 0.7}  # likewise of settings of the model
 _VERSIONED = ("mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets")
 
 
@@ -49,6 +50,9 @@ def identity(config: Config) -> dict[str, Any]:
     for name in deciding_only(Nature.RUN | Nature.MEASURED, "data"):
         data.pop(name.removeprefix("data."), None)
     model = _changed(config.model)
+    for name, weight in _MODEL_DEFAULTS_OF_BEFORE.items():
+        if model.get(name) == weight:
+            del model[name]
     if not (is_pretrained(config.model) and tuning(config.model).adapts):
         model = {name: v for name, v in model.items() if name not in leaves(Nature.LORA, "model")}
     return {"data": _digest(data), "model": _digest(model), "seed": config.training.seed}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+WEIGHT = 0.7  # of n-grams that join a CTC model, or choose among hypotheses
+TRANSDUCER_WEIGHT = 0.2  # a transducer's prediction network knows words itself
 NONE, WORDS = "none", "words"
 ARPA, TEXT = ".arpa", ".txt"
 
@@ -14,3 +16,15 @@ def is_file(value: str) -> bool:
 def is_valid(value: str) -> bool:
     """Whether the setting takes the value."""
     return value in (NONE, WORDS) or is_file(value)
+
+
+def weight_of(asked: float | None, *, predicts_labels: bool = False) -> float:
+    """The weight of a language model in decoding.
+
+    Args:
+        asked: ``model.language_model_weight``.
+        predicts_labels: Whether the recognizer has a language model of its own, as a transducer.
+    """
+    if asked is not None:
+        return asked
+    return TRANSDUCER_WEIGHT if predicts_labels else WEIGHT

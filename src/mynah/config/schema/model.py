@@ -208,9 +208,10 @@ class ModelConfig:
         "FILE.txt: those of a text; none: the likeliest label at each step.",
         nature=Nature.DECODING,
     )
-    language_model_weight: float = setting(
-        0.7,
-        "Power the language model's probability is raised to in decoding.",
+    language_model_weight: float | None = setting(
+        None,
+        "Power the language model's probability is raised to in decoding; null: 0.7, of a "
+        "transducer, which knows words itself, 0.2.",
         nature=Nature.DECODING,
         minimum=0.0,
     )

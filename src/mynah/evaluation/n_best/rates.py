@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mynah import console
-from mynah.config.naming.language_model import is_file
+from mynah.config.naming.language_model import is_file, weight_of
 from mynah.data.characters import lower
 from mynah.evaluation.n_best.lists import decode_n_best
 from mynah.evaluation.normalize import get_normalizer
@@ -120,7 +120,8 @@ def n_best_rates(
         rescorer.say_what_it_knows(one.text for found in lists for one in found[:1])
         model = (
             f"{Path(config.model.language_model).name} "
-            f"(weight {config.model.language_model_weight:g}, {config.model.word_bonus:g} a word)"
+            f"(weight {weight_of(config.model.language_model_weight):g}, "
+            f"{config.model.word_bonus:g} a word)"
         )
     size = config.evaluation.n_best
     return replace(rates, size=size, language_model=model, seconds=seconds)
@@ -138,7 +139,7 @@ def read_rescorer(config: ModelConfig, normalizer: str) -> Rescorer | None:
     normalize = get_normalizer(normalizer)
     return Rescorer(
         model,
-        weight=config.language_model_weight,
+        weight=weight_of(config.language_model_weight),
         word_bonus=config.word_bonus,
         words_of=lambda text: lower(normalize(text)).split(),
     )

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mynah.config.naming.language_model import is_file
+from mynah.config.naming.language_model import is_file, weight_of
 from mynah.errors import UserError
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.n_best.lists import check_n_best, decode_n_best
@@ -66,7 +66,7 @@ def rescored_rates(
     ]
 
     def rates(settings: ModelConfig) -> NBestRates:
-        weight, bonus = settings.language_model_weight, settings.word_bonus
+        weight, bonus = weight_of(settings.language_model_weight), settings.word_bonus
         return rates_of(
             lists,
             hypotheses,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mynah.config.naming.language_model import NONE
+from mynah.config.naming.language_model import NONE, weight_of
 from mynah.errors import UserError
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ def tune(
         UserError: Nothing joins the beam.
     """
     names = tuned_names(config, predicts_labels=predicts_labels)
+    weight = weight_of(config.language_model_weight, predicts_labels=predicts_labels)
+    config = dataclasses.replace(config, language_model_weight=weight)
     trials: list[Trial] = []
     known: dict[tuple[float, ...], float] = {}
     best = config
