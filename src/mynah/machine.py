@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -74,18 +73,6 @@ def use_threads(config: Config) -> None:
     wanted = config.training.cpu_threads or available or os.cpu_count() or 1
     if config.training.cpu_threads is not None or "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(wanted)
-
-
-def sleep_beside_neighbours() -> None:
-    """Let threads that wait for one another sleep, where other work keeps all cores busy.
-
-    A thread that spins keeps the core that the one it waits for needs: on two cores with ten other
-    processes a clip took six times as long. To be called before torch is imported, which reads it.
-    """
-    if "OMP_WAIT_POLICY" in os.environ or "torch" in sys.modules or not hasattr(os, "getloadavg"):
-        return
-    if os.getloadavg()[0] > (os.cpu_count() or 1):
-        os.environ["OMP_WAIT_POLICY"] = "passive"
 
 
 def seed_everything(seed: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import re
 import subprocess
 import sys
@@ -65,27 +64,3 @@ def test_versions_are_known_without_importing_the_libraries():
         "sys.exit(any(name in sys.modules for name in machine.TESTED))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("load", "given", "policy"),
-    [(2.5, None, "passive"), (1.5, None, None), (9.0, "active", "active")],
-)
-def test_threads_sleep_where_more_runs_than_there_are_cores(monkeypatch, load, given, policy):
-    monkeypatch.setattr(machine.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(machine.os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
-    monkeypatch.delitem(sys.modules, "torch", raising=False)
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    if given is not None:
-        monkeypatch.setenv("OMP_WAIT_POLICY", given)
-    machine.sleep_beside_neighbours()
-    found = os.environ.pop("OMP_WAIT_POLICY", None)
-    assert found == policy
-
-
-def test_threads_that_torch_has_started_already_are_left_alone(monkeypatch):
-    monkeypatch.setattr(machine.os, "getloadavg", lambda: (99.0, 0.0, 0.0), raising=False)
-    monkeypatch.setitem(sys.modules, "torch", machine)
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    machine.sleep_beside_neighbours()
-    assert "OMP_WAIT_POLICY" not in os.environ

@@ -38,9 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         could not be transcribed.
     """
     from mynah import console
-    from mynah.machine import sleep_beside_neighbours
 
-    sleep_beside_neighbours()
     parsed = parser().parse_intermixed_args(arguments)
     console.use_stderr()
     # What is written to a place continues there where a job was stopped.
