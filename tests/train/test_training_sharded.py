@@ -227,6 +227,20 @@ def assert_same(found: Path, expected: Path) -> None:
 
 
 @pytest.mark.long
+def test_activations_that_are_computed_again_change_no_sharded_step(tmp_path):
+    name = "speech_llm, Whisper, all trained"
+    trainings.build(name, tmp_path, torch.float32)  # writes what it is built from
+    for again in (False, True):
+        request = {"fsdp": True, "gradient_checkpointing": again, "learning_rate": RATE}
+        request |= {"max_steps": 3, "eval_strategy": "no"}
+        on_ranks(tmp_path, "train_on", name, f"again-{again}", "", json.dumps(request))
+    kept, again = (saved(tmp_path / f"again-{way}" / "checkpoint-3") for way in (False, True))
+    assert kept.keys() == again.keys() and kept
+    for key, value in kept.items():
+        assert_close(again[key], value, 1e-6, key)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("optim", OPTIMIZERS)
 def test_every_optimizer_takes_the_same_steps_with_sharded_weights(tmp_path, optim):
     name = "ctc, FastConformer from scratch"

@@ -10,7 +10,7 @@ another.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from mynah.data.positions import NumberedBatches
 
 CHARACTERS_A_SECOND = 30.0  # faster than anybody speaks: 23 in 6,000 utterances of read speech
 
-_NUMBERED_ROWS = 1 << 20  # at a time
+_BLOCK_ROWS = 1 << 20  # that are looked at together
 _SHORTEST_SECONDS = 0.05  # shorter rows count as this, so that a batch's size stays finite
 _UNIT = 1 << 32  # repeats are whole numbers of this: sums are exact on any machine
 # Weyl sequence of the golden ratio: evenly spread over the epochs, and each of the 2**32 values
@@ -93,7 +93,9 @@ class BatchPlan(NumberedBatches):
         counted = np.maximum(self._lengths, np.float32(_SHORTEST_SECONDS))
         if text_lengths is not None and characters_a_second is not None:
             self._characters = _per_row(text_lengths, len(self._lengths), np.int32, "text length")
-            counted = np.maximum(counted, _rounded_up(self._characters / characters_a_second))
+            for some in _blocks(len(counted)):  # of all rows at once it is 16 bytes each
+                spoken = _rounded_up(self._characters[some] / characters_a_second)
+                np.maximum(counted[some], spoken, out=counted[some])
         often = None if repeats is None else _per_row(repeats, len(counted), np.float64, "repeats")
         if often is not None and (often == 1).all():
             often = None
@@ -315,6 +317,12 @@ def _spread(counts: np.ndarray, generator: np.random.Generator) -> tuple[np.ndar
     return np.repeat(np.arange(len(counts)), counts)[order], number[order]
 
 
+def _blocks(rows: int) -> Iterator[slice]:
+    """All rows, some after the other: what is computed of them takes little memory then."""
+    for start in range(0, rows, _BLOCK_ROWS):
+        yield slice(start, min(start + _BLOCK_ROWS, rows))
+
+
 def _lengths(durations_seconds: Sequence[float] | np.ndarray) -> np.ndarray:
     """float32 [rows], rounded up: a budget that holds for these holds for the true lengths."""
     lengths = np.asarray(durations_seconds, dtype=np.float64)
@@ -352,12 +360,13 @@ def _longest_first(
     # The bits of a positive float32 are in the order of its value.
     keys = (~counted.view(np.uint32)).astype(np.uint64)
     keys <<= np.uint64(32)
-    for start in range(0, len(keys), _NUMBERED_ROWS):  # numbers of all rows are 8 bytes each
-        some = keys[start : start + _NUMBERED_ROWS]
-        some |= np.arange(start, start + len(some), dtype=np.uint64)
+    for some in _blocks(len(keys)):  # numbers of all rows are 8 bytes each
+        keys[some] |= np.arange(some.start, some.stop, dtype=np.uint64)
     if repeats is not None:
         keys = keys[np.rint(repeats * _UNIT) > 0]
     keys.sort()
-    rows = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    rows = np.empty(len(keys), dtype=np.uint32)
+    for some in _blocks(len(keys)):
+        rows[some] = keys[some] & np.uint64(0xFFFFFFFF)
     keys >>= np.uint64(32)
     return rows, (~keys.astype(np.uint32)).view(np.float32)
