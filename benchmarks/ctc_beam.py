@@ -4,7 +4,7 @@
         [--repeats 5] [--threads 1]
 
 MODEL is a checkpoint of a trained CTC model, CORPUS what data.dataset_name takes; without them a
-small model learns a language of tones first (about a minute), which needs nothing. Each way decodes
+small model learns a language of tones first (some minutes), which needs nothing. Each way decodes
 all utterances as ``mynah eval`` does, with audio, features, forward pass and text, in turns; before
 each turn the model is loaded again, so that nothing is remembered. Ways are greedy decoding, a beam
 of 12 with n-grams of words (a file's, or ``words``: the training transcripts'), and the same with
