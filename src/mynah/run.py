@@ -164,12 +164,11 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
     from mynah.evaluation.baseline.change import base_and_tuned
     from mynah.evaluation.baseline.guards import guard_corpora
     from mynah.evaluation.baseline.replay import with_replay
-    from mynah.evaluation.splits import measured
-    from mynah.evaluation.terms.listed import check_terms
+    from mynah.evaluation.splits import check_scoring, measured
     from mynah.training.averaging.checkpoints import averaged
     from mynah.training.planning import planned_batches
 
-    check_terms(config)
+    check_scoring(config)
     order = runs_directory.next_order(place.working / "outputs")
     with RunRecord.of_run(place.run, config, order) as record:
         checked = checked_model(config)
@@ -207,10 +206,9 @@ def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> 
     from mynah.data.preparation.prepare import prepare
     from mynah.data.preparation.training_rows import save_account
     from mynah.evaluation.run_report import measured_on, write_report
-    from mynah.evaluation.splits import measured
-    from mynah.evaluation.terms.listed import check_terms
+    from mynah.evaluation.splits import check_scoring, measured
 
-    check_terms(settings)
+    check_scoring(settings)
     with RunRecord.of_run(place.run, settings):
         data = prepare(
             settings.data,

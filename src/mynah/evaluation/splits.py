@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING
 from mynah import console
 from mynah.evaluation.decode import examples
 from mynah.evaluation.evaluate import Evaluation, evaluate_split
+from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.n_best.lists import check_n_best
 from mynah.evaluation.n_best.rates import n_best_rates
+from mynah.evaluation.terms.listed import check_terms
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.corpus import Corpus
     from mynah.models.family import Family
+
+
+def check_scoring(config: Config) -> None:
+    """See that splits can be scored, before anything is spent.
+
+    Raises:
+        UserError: A metric cannot be loaded, or ``evaluation.terms`` cannot be read.
+    """
+    Choice.of(config).check()
+    check_terms(config)
 
 
 def periodic_evaluation(

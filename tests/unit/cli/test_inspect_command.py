@@ -220,7 +220,7 @@ def test_a_sample_bounds_what_is_listened_to_and_not_what_is_counted(clean, tmp_
         (["--with", "nowhere"], "There is no checkpoint nowhere"),
         (["--with", "clean"], "--with clean"),
         (["--to", "page.txt"], "HTML file"),
-        (["--to", "clean/metadata.csv/page.html"], "cannot be written"),
+        (["--to", "clean/metadata.csv/page.html"], "is a file, and nothing can lie in it"),
         (["--sample", "0"], "at least one row"),
     ],
 )

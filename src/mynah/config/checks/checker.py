@@ -47,7 +47,7 @@ class Checker:
             what: One sentence.
             instead: Arguments that fix it, as ``training.bf16=false``. Where none of them gives
                 the setting itself, it stays as it is typed, and the others are to be changed.
-            remove: Whether leaving the setting out fixes it.
+            remove: Whether the setting is to be left out, for nothing or for ``instead``.
         """
         origin = self.origins.get(name, SCHEMA)
         on_command_line = origin.layer == "command line"

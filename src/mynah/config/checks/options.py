@@ -88,5 +88,5 @@ def check_of(
             at,
             wrong.what,
             None if is_typed else wrong.instead,
-            remove=not is_typed and wrong.instead is None,
+            remove=not is_typed,  # what is right has another name
         )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mynah.config.options import option
+from mynah.errors import UserError
 from mynah.evaluation.metrics.metric import Vector
 from mynah.evaluation.metrics.translation import TranslationMetric
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU
 
 _ORDER = 4  # words of the longest n-grams
+_TOKENIZERS = (
+    "13a", "none", "zh", "intl", "char", "ja-mecab", "ko-mecab", "flores101", "flores200",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,11 @@ class BleuOptions:
     """Settings of ``evaluation.options.bleu``.
 
     Attributes:
-        tokenize: sacrebleu's tokenizer: 13a, or zh, ja-mecab, ko-mecab, char, intl, flores200.
+        tokenize: sacrebleu's tokenizer.
         lowercase: Whether case counts for nothing.
     """
 
-    tokenize: str = "13a"
+    tokenize: str = option("13a", "sacrebleu's tokenizer", choices=_TOKENIZERS)
     lowercase: bool = False
 
 
@@ -44,6 +49,16 @@ class Bleu(TranslationMetric):
     label = "BLEU"
     title = "BLEU"
     Options = BleuOptions
+
+    def load(self) -> None:
+        try:
+            self._scorer.sentence_score("a", ["a"])
+        except Exception as problem:  # a package of the tokenizer, or its model on the network
+            raise UserError(
+                f"BLEU's tokenizer cannot be loaded: {' '.join(str(problem).split())}",
+                where="evaluation.options.bleu.tokenize",
+                fix="install what it asks for, or evaluation.options.bleu.tokenize=13a",
+            ) from problem
 
     def statistics(self, reference: str, hypothesis: str) -> Vector:
         score = self._scorer.sentence_score(hypothesis, [reference])

@@ -49,15 +49,15 @@ class Choice:
         return LOSS in (*(self.asked or ()), self.best)
 
     def check(self) -> None:
-        """Import what was asked for, before anything is decoded for it.
+        """Load what was asked for, before anything is decoded for it.
 
         Raises:
-            UserError: There is no such metric, or it is a plug-in's that fails or breaks its
-                contract.
+            UserError: There is no such metric, what it computes with is not there, or it is a
+                plug-in's that fails or breaks its contract.
         """
         for name in (*(self.asked or ()), self.best):
             if name is not None:
-                make(name, self.options.get(name))
+                make(name, self.options.get(name)).load()
 
     def metrics(self, references: Sequence[str]) -> list[Metric]:
         """The metrics of transcripts, the first to be shown first.

@@ -29,6 +29,12 @@ class ForeignMetric(Metric):
             setattr(self, name, getattr(metric, name, getattr(Metric, name, None)))
         self.name = plugin.name  # type: ignore[misc]
 
+    def load(self) -> None:
+        try:
+            getattr(self._metric, "load", lambda: None)()
+        except Exception as problem:
+            raise self._broken(f"failed: {type(problem).__name__}: {problem}") from problem
+
     def statistics(self, reference: str, hypothesis: str) -> Vector:
         try:
             vector = np.asarray(self._metric.statistics(reference, hypothesis), dtype=np.float64)

@@ -63,6 +63,13 @@ class Metric(ABC):
         """
         self.options = options
 
+    def load(self) -> None:  # noqa: B027 - most have nothing to load
+        """Load what it computes with, before anything is decoded for it.
+
+        Raises:
+            UserError: That is not there.
+        """
+
     @property
     def identity(self) -> str:
         """``name@version``, as it stands beside a value."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import numpy as np
 import pytest
 import sacrebleu
 from evaluation_fakes import FakeCorpus, evaluation_of
+from sacrebleu.metrics.bleu import _TOKENIZERS
 
+from mynah.cli.main import main
+from mynah.config.settings import fields_of
 from mynah.evaluation.metrics.bleu import Bleu, BleuOptions
 from mynah.evaluation.metrics.chrf import Chrf, ChrfOptions
 
@@ -83,6 +87,32 @@ def test_a_tokenizer_of_sacrebleu_can_be_chosen():
     said, recognized = ["今天天气很好", "我想喝茶"], ["今天天汽很好", "我想喝水"]
     theirs = sacrebleu.corpus_bleu(recognized, [said], tokenize="zh").score
     assert of_sums(Bleu(BleuOptions(tokenize="zh")), said, recognized) == theirs > 0
+
+
+def test_a_tokenizer_that_cannot_be_loaded_is_said_before_anything_is_spent(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "MeCab", None)  # as where sacrebleu[ja] is not installed
+    settings = ["evaluation.metrics=[bleu]", "evaluation.options.bleu.tokenize=ja-mecab"]
+    assert main(["train", "model=small", *settings]) == 2
+    printed = capsys.readouterr()
+    assert "tokenizer cannot be loaded" in printed.err
+    assert "evaluation.options.bleu.tokenize=13a" in printed.err
+    assert "Reading" not in printed.out + printed.err
+
+
+def test_a_tokenizer_that_sacrebleu_does_not_have_is_refused(capsys):
+    settings = ["evaluation.metrics=[bleu]", "evaluation.options.bleu.tokenize=klingon"]
+    assert main(["train", "model=small", *settings]) == 2
+    refused = capsys.readouterr().err
+    assert 'not "klingon"' in refused
+    assert "run:   mynah train" in refused
+
+
+def test_the_tokenizers_that_are_named_are_sacrebleu_s():
+    named = fields_of(BleuOptions)["tokenize"].choices
+    assert set(named) <= set(_TOKENIZERS)
 
 
 def test_nothing_right_is_zero():

@@ -55,7 +55,10 @@ def answer(capsys, monkeypatch, *settings, installed=True):
 @pytest.mark.parametrize(
     "settings, said",
     [
-        (["model.pretrained=x"], "model.quantization=4bit model.use_lora=true"),
+        (
+            ["model.pretrained=x"],
+            "mynah train model.quantization=4bit model.pretrained=x model.use_lora=true",
+        ),
         (["model=small", "model.use_lora=true"], "nothing pretrained is named"),
         (
             ["model.pretrained=x", "model.use_lora=true", "training.use_cpu=true"],

@@ -274,7 +274,7 @@ def test_n_grams_of_a_file_join_and_are_saved(kind, clips, domain, tmp_path):
     family.configure_decoding(settings)
     name = "TDT" if kind == "tdt" else "RNN-T"
     assert family.describe_decoding() == (
-        f"{name} beam search with word n-grams of domain.txt (weight 0.7, internal 0.3, beam 4)"
+        f"{name} beam search with word n-grams of domain.txt (weight 0.2, internal 0.3, beam 4)"
     )
     texts = transcribed(family, clips)
     assert texts != greedy
