@@ -15,6 +15,7 @@ from mynah.data.audio import mp3, wav
 from mynah.data.audio.splice import Splice
 
 _BLOCK_FRAMES = 1 << 18
+_FRAMES_BEYOND = 1 << 10  # asked for behind the end, to see that it is one
 _UNKNOWN_FRAMES = 1 << 60  # and more: of FLAC written to a pipe, libsndfile knows no length
 # libsndfile seeks wrongly into the last page of Ogg Vorbis; it decodes on to it rightly.
 _VORBIS_TAIL_SECONDS = 30
@@ -71,6 +72,7 @@ class SoundFileDecoder:
         self.channels: int = self._opened.channels
         frames: int = self._opened.frames
         self.frames: int | None = None if frames >= _UNKNOWN_FRAMES else frames - self._lead
+        self._left = self.frames
         self._begun = not self._lead
 
     def skip(self, frames: int) -> int:
@@ -86,13 +88,21 @@ class SoundFileDecoder:
             if not read:
                 break
             sought += read
+        if self._left is not None:
+            self._left = max(0, self._left - (sought - self._lead))
         return sought - self._lead
 
     def read(self, frames: int) -> np.ndarray:
         """float32 [frames or fewer at the end, channels]."""
         if not self._begun:
             self.skip(0)
+        if self._left is not None:
+            # What libsndfile does not fill of a block it clears, which takes longer than a short
+            # recording.
+            frames = min(frames, self._left + _FRAMES_BEYOND)
         block: np.ndarray = self._opened.read(frames, dtype="float32", always_2d=True)
+        if self._left is not None:  # None as well where a file goes on behind the end of its header
+            self._left = self._left - len(block) if len(block) <= self._left else None
         return block
 
     def close(self) -> None:

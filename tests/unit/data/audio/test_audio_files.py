@@ -100,3 +100,23 @@ def test_samples_that_are_not_numbers_are_refused():
     soundfile.write(held, samples, 16000, format="WAV", subtype="FLOAT")
     with pytest.raises(ValueError, match="not numbers"):
         files.read(held.getvalue(), 16000)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
+def test_no_more_is_asked_of_a_decoder_than_a_file_holds(suffix, tmp_path, monkeypatch):
+    """What libsndfile does not fill it clears: a megabyte for each short recording."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 5000)
+    soundfile.write(tmp_path / f"short.{suffix}", noise, 16000)
+    expected, _ = soundfile.read(tmp_path / f"short.{suffix}", dtype="float32")
+    asked = []
+    plain = soundfile.SoundFile.read
+
+    def watched(self, frames=-1, *arguments, **options):
+        asked.append(frames)
+        return plain(self, frames, *arguments, **options)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", watched)
+    samples = files.read(tmp_path / f"short.{suffix}", 16000)
+    assert np.array_equal(samples, expected)
+    assert asked
+    assert max(asked) <= 5000 + 1024
