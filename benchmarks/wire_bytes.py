@@ -48,6 +48,7 @@ from mynah.training.trainer import train
 
 MODELS = {"full": "speech_llm, Whisper, all trained", "LoRA": "speech_llm, Whisper, LoRA"}
 _TCP_INFO_BYTES = 256  # more than the kernel fills
+_LEAST_STEPS = 3  # the first connects, and two are needed for a difference
 _SENT = 120  # where bytes_acked begins in Linux's struct tcp_info; bytes_received is behind it
 
 
@@ -181,6 +182,8 @@ def main() -> None:
     parser.add_argument("--late", type=float, default=0.3)
     parser.add_argument("--rank-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.steps < _LEAST_STEPS:
+        parser.error(f"--steps: at least {_LEAST_STEPS}; the first step is not counted")
     if arguments.rank_of:
         work_as_rank(json.loads(arguments.rank_of))
         return
