@@ -10,7 +10,7 @@ be pasted and run by itself.
 import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,11 +47,13 @@ class ProcessLauncherConf:
         n_jobs: Jobs that run at the same time.
         devices: Values for CUDA_VISIBLE_DEVICES, shared out over the jobs that run at the
             same time, as ``["0", "1"]``; null: every job sees all devices.
+        for_forecast: Whether the sweep is for the forecast of ``mynah sweep-data`` alone.
     """
 
     _target_: str = "hydra_plugins.mynah_process_launcher.process_launcher.ProcessLauncher"
     n_jobs: int = 1
     devices: list[str] | None = None
+    for_forecast: bool = False
 
 
 ConfigStore.instance().store(
@@ -80,9 +82,16 @@ class FailedJob(JobReturn):
 class ProcessLauncher(Launcher):
     """Runs each job of a sweep in a process of its own."""
 
-    def __init__(self, n_jobs: int = 1, devices: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        n_jobs: int = 1,
+        devices: Sequence[str] | None = None,
+        for_forecast: bool = False,
+    ) -> None:
         self.n_jobs = n_jobs
         self.devices = list(devices) if devices else None
+        self.for_forecast = for_forecast
+        self.is_new = False
         self.config: DictConfig | None = None
         self.hydra_context: HydraContext | None = None
 
@@ -109,6 +118,7 @@ class ProcessLauncher(Launcher):
             with read_write(config), open_dict(config):
                 name = self._sweep_name(list(config.hydra.overrides.task))
                 config.hydra.sweep.dir = str(Path(config.hydra.sweep.dir) / name)
+        self.is_new = not (Path(config.hydra.runtime.cwd) / config.hydra.sweep.dir).exists()
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -117,27 +127,27 @@ class ProcessLauncher(Launcher):
 
         Raises:
             ConfigErrors: A job's configuration has a mistake; none was started then.
+            UserError: The corpus or the model of all jobs is not there, or one cannot be started.
         """
         from mynah.config.schema.launch import RAY, SLURM
         from mynah.launching.sweep import launch_of
-        from mynah.sweeps.jobs import make_jobs
+        from mynah.sweeps.jobs import is_finished, make_jobs
         from mynah.sweeps.sweep import run_sweep
 
         assert self.config is not None
         working_directory = Path(self.config.hydra.runtime.cwd)
         sweep_directory = (working_directory / str(self.config.hydra.sweep.dir)).absolute()
-        jobs = make_jobs(
-            job_overrides,
-            [self._settings(overrides) for overrides in job_overrides],
-            sweep_directory,
-            initial_job_idx,
-        )
+        configs = [self._compose(overrides) for overrides in job_overrides]
+        settings = [dataclasses.asdict(one) for one in configs]
+        jobs = make_jobs(job_overrides, settings, sweep_directory, initial_job_idx)
         launch = launch_of(jobs)
         if launch.launcher == SLURM:
             self._submit(jobs, sweep_directory, working_directory)
             return [self._submitted(job) for job in jobs]
         if launch.launcher == RAY and self._handed_over(launch):
             return [self._submitted(job) for job in jobs]
+        pairs = zip(jobs, configs, strict=True)
+        self._check_shared([config for job, config in pairs if not is_finished(job)])
         with self._room(launch) as (start, at_once):
             result = run_sweep(
                 jobs,
@@ -160,10 +170,12 @@ class ProcessLauncher(Launcher):
             What it came to; None: it was started as a job.
 
         Raises:
-            UserError: The folder holds another search, or a training cannot be started.
+            UserError: The folder holds another search, the corpus or the model of all trainings
+                is not there, or one cannot be started.
         """
         from mynah.config.schema.launch import RAY, is_launch
         from mynah.config.schema.sweep import is_search_setting
+        from mynah.errors import UserError
         from mynah.sweeps.jobs import learned_digest
         from mynah.sweeps.search.objectives import objectives_of
         from mynah.sweeps.search.plan import Search
@@ -171,10 +183,13 @@ class ProcessLauncher(Launcher):
         from mynah.sweeps.search.run import run_search
 
         assert self.config is not None
+        opposite: list[Config] = []
         space, fixed = read_space(self._parser().parse_overrides(list(arguments)))
         # Of the search, and of none of its trainings.
         how = [text for text in arguments if is_search_setting(text) or is_launch(text)]
         config = self._compose([*fixed, *how, *space.overrides(space.corner())])
+        with suppress(UserError):
+            opposite.append(self._compose([*fixed, *space.overrides(space.opposite_corner())]))
         search = Search(
             space,
             tuple(fixed),
@@ -196,7 +211,26 @@ class ProcessLauncher(Launcher):
                 at_once=at_once,
                 devices=self.devices,
                 start=start,
+                check=lambda: self._check_shared([config, *opposite]),
             )
+
+    def _check_shared(self, configs: "Sequence[Config]") -> None:
+        """Look at what the jobs share that run here; leave nothing where it is not there."""
+        from mynah.config.schema.launch import LOCAL
+        from mynah.errors import UserError
+        from mynah.sweeps.shared import check_shared, leave_nothing
+
+        assert self.config is not None
+        working_directory = Path(self.config.hydra.runtime.cwd)
+        if any(one.launch.launcher != LOCAL for one in configs):
+            return
+        try:
+            check_shared(configs, working_directory, for_forecast=self.for_forecast)
+        except UserError:
+            if self.is_new:
+                place = working_directory / str(self.config.hydra.sweep.dir)
+                leave_nothing(place.absolute(), working_directory)
+            raise
 
     def _handed_over(self, launch: "LaunchConfig") -> bool:
         """Start the sweep as a job on Ray, unless this process is that job."""
@@ -276,10 +310,6 @@ class ProcessLauncher(Launcher):
 
         assert self.hydra_context is not None
         return OverridesParser.create(config_loader=self.hydra_context.config_loader)
-
-    def _settings(self, overrides: Sequence[str]) -> dict[str, Any]:
-        """The effective configuration of a job, checked."""
-        return dataclasses.asdict(self._compose(overrides))
 
     def _compose(self, overrides: Sequence[str]) -> "Config":
         from mynah.config.hydra.compose import compose

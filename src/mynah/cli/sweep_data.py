@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-
-from mynah.errors import UserError
 
 _COMMAND = "mynah sweep-data"
-_SHARE = "data.train_share"
-_SHARES = f"{_SHARE}=0.25,0.5,1"
+_SHARES = "data.train_share=0.25,0.5,1"
 _HELP = f"""\
 usage: {_COMMAND} [key=value ...]
 
@@ -36,75 +32,14 @@ def main(arguments: Sequence[str]) -> int:
 
     from mynah.cli.shared.command_line import command_line
     from mynah.cli.shared.entry import job
-    from mynah.cli.shared.exit_status import exit_status
 
-    status = exit_status(lambda: check_corpus(swept(arguments)))
-    if status != 0:
-        return status
-    return command_line(job, swept(arguments), _COMMAND)
+    return command_line(job, swept(arguments), _COMMAND, of_hydra=_of_hydra(arguments))
 
 
-def check_corpus(arguments: Sequence[str]) -> None:
-    """Prepare the corpus, as every job would, before the first one starts.
-
-    Nothing is looked at where the settings have a mistake, which the sweep names, where the
-    corpus is streamed, or where jobs run on a cluster.
-
-    Args:
-        arguments: Those of the sweep.
-
-    Raises:
-        UserError: The corpus is not there or damaged, or the smallest share is too small.
-    """
-    from mynah.cli.shared.settings import read_settings
-    from mynah.config.checkpointed import with_absolute_paths
-
-    try:
-        composed = read_settings([*_first_values(arguments), _share_of(arguments)], _COMMAND)
-    except UserError:
-        return
-    here = Path.cwd()
-    config = with_absolute_paths(composed.config, here)
-    if config.data.streaming:
-        return
-
-    from mynah.data.preparation.prepare import prepare
-    from mynah.sweeps import data_curve
-
-    data = prepare(config.data, offline=config.offline, working_directory=here)
-    if data.train is not None and data_curve.is_too_few(len(data.train)):
-        raise UserError(
-            f"No curve: {data_curve.too_few(config.data.train_share, len(data.train))}.",
-            where="data.train_share",
-            fix="give more data, or larger shares, as data.train_share=0.5,0.75,1",
-        )
-
-
-def _first_values(arguments: Sequence[str]) -> list[str]:
-    """The settings of one of the jobs, its share left out."""
-    found = []
-    for one in arguments:
-        name, equals, value = one.partition("=")
-        if not equals or name.startswith(("-", "hydra.")) or name.lstrip("+") == _SHARE:
-            continue
-        if value.partition("(")[0] in ("range", "choice", "glob", "interval"):
-            continue
-        if not value.startswith(("[", "{", "'", '"')):
-            value = value.partition(",")[0]
-        found.append(f"{name}={value}")
-    return found
-
-
-def _share_of(arguments: Sequence[str]) -> str:
-    """The smallest share that is asked for, as a setting."""
-    typed = next(one for one in arguments if one.lstrip("+").startswith(f"{_SHARE}="))
-    shares = []
-    for one in typed.partition("=")[2].split(","):
-        try:
-            shares.append(float(one))
-        except ValueError:
-            continue
-    return f"{_SHARE}={min(shares, default=1.0):g}"
+def _of_hydra(arguments: Sequence[str]) -> list[str]:
+    """What lets the sweep refuse shares that show no curve, unless another launcher is typed."""
+    typed = any(one.startswith("hydra/launcher=") for one in arguments)
+    return [] if typed else ["hydra.launcher.for_forecast=true"]
 
 
 def swept(arguments: Sequence[str]) -> list[str]:

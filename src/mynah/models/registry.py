@@ -188,11 +188,7 @@ def check_model(
             supported, with weights in pickle files alone, or of another sample rate.
     """
     config = _plain(config)
-    parts = {
-        setting: hub.resolve(PretrainedName.of(config, setting, offline=offline))
-        for setting in leaves(Nature.NAME, "model")
-        if getattr(config, setting) is not None
-    }
+    parts = named_parts(config, offline=offline)
     family = _family(config, parts)
     family.check_settings(config)
     check_given(
@@ -212,6 +208,23 @@ def check_model(
     if "pretrained" in parts:
         family.check_named_languages(parts["pretrained"], languages or {})
     return CheckedModel(config, family, parts, sample_rate)
+
+
+def named_parts(config: ModelConfig, *, offline: bool) -> dict[str, PretrainedPart]:
+    """Where each name in ``config`` leads to, by its setting.
+
+    Args:
+        config: The ``model`` section.
+        offline: Use nothing that is not on this machine.
+
+    Raises:
+        UserError: A name is unknown or out of reach.
+    """
+    return {
+        setting: hub.resolve(PretrainedName.of(config, setting, offline=offline))
+        for setting in leaves(Nature.NAME, "model")
+        if getattr(config, setting) is not None
+    }
 
 
 def _check_part(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah import console
+from mynah.errors import UserError
 from mynah.files import display_path, read_json, write_text
 from mynah.pages.axes import TOP, Frame, picture, show_percent
 from mynah.pages.markup import tag
@@ -52,18 +53,26 @@ def _fitted(rows: Sequence[TableRow], metric: MetricName) -> Forecast | str:
         return f"{metric.label} is not an error rate"
     smallest = min(rows, key=lambda row: float(row.job.swept[SHARE]))
     utterances = _utterances(smallest)
-    if utterances is not None and is_too_few(utterances):
-        return too_few(smallest.job.swept[SHARE], utterances)
+    if utterances is not None and utterances < _FEWEST_UTTERANCES:
+        return _too_few(smallest.job.swept[SHARE], utterances)
     return forecast.fit_power_law(points_of(rows, metric))
 
 
-def is_too_few(utterances: int) -> bool:
-    """Whether so many of the smallest share show chance and no curve."""
-    return utterances < _FEWEST_UTTERANCES
+def check_share(share: float, utterances: int) -> None:
+    """Refuse a smallest share of the training data that shows chance and no curve.
+
+    Raises:
+        UserError: It is one.
+    """
+    if utterances < _FEWEST_UTTERANCES:
+        raise UserError(
+            f"No curve: {_too_few(share, utterances)}.",
+            where=SHARE,
+            fix="give more data, or larger shares, as data.train_share=0.5,0.75,1",
+        )
 
 
-def too_few(share: object, utterances: int) -> str:
-    """What is said of such a share."""
+def _too_few(share: object, utterances: int) -> str:
     return (
         f"{share} of the training data is {utterances} utterance(s), too few to tell a curve from "
         f"chance ({_FEWEST_UTTERANCES} at least)"

@@ -36,7 +36,11 @@ from mynah.errors import ConfigError, ConfigErrors, UserError
 
 
 def command_line(
-    task: Callable[[], Any], argv: Sequence[str] | None = None, program: str | None = None
+    task: Callable[[], Any],
+    argv: Sequence[str] | None = None,
+    program: str | None = None,
+    *,
+    of_hydra: Sequence[str] = (),
 ) -> int:
     """Run a function that is decorated with ``@hydra.main``, and say how it ended.
 
@@ -44,12 +48,13 @@ def command_line(
         task: The decorated function.
         argv: Its arguments; None: those of this process.
         program: The command as it is typed, for messages; None: this process's.
+        of_hydra: Hydra's settings of a sweep, beside those that were typed.
 
     Returns:
         The exit status (see ``mynah.cli.shared.exit_status``).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    line = CommandLine(arguments, program or _program())
+    line = CommandLine(arguments, program or _program(), of_hydra=of_hydra)
 
     def run() -> int | None:
         distributed.adopt_slurm()
@@ -76,12 +81,21 @@ class CommandLine:
         arguments: Without the program's name.
         program: The command as it is typed, for messages.
         trains: Whether a training is what the settings are for.
+        of_hydra: Hydra's settings of a sweep, beside those that were typed.
     """
 
-    def __init__(self, arguments: Sequence[str], program: str, *, trains: bool = True) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        program: str,
+        *,
+        trains: bool = True,
+        of_hydra: Sequence[str] = (),
+    ) -> None:
         self.arguments = list(arguments)
         self.program = program
         self._trains = trains
+        self._of_hydra = of_hydra
 
     def run(self, task: Callable[[], Any]) -> int | None:
         """Check everything, then let Hydra run ``task``, or show what is asked for.
@@ -121,7 +135,7 @@ class CommandLine:
         if is_sweep and not shown:
             from mynah.cli.shared.searches import sweeper
 
-            given += sweeper(composed)
+            given += [*self._of_hydra, *sweeper(composed)]
             check_sweep(composed)
         if shown or is_sweep:
             return self._hydra(task, [*given, *composed.arguments])

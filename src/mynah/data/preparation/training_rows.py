@@ -50,6 +50,13 @@ def prepared_rows(config: Config, run: Path, working_directory: Path) -> Prepare
     Raises:
         UserError: See :func:`prepare` and :func:`open_stream`.
     """
+    rows = found_rows(config, working_directory)
+    save_account(run, rows.data)
+    return rows
+
+
+def found_rows(config: Config, working_directory: Path) -> PreparedRows:
+    """What :func:`prepared_rows` gives, its account not written."""
     augmentation = Augmentation.open(
         config.data.augmentation, sample_rate=config.data.sample_rate, seed=config.training.seed
     )
@@ -70,7 +77,6 @@ def prepared_rows(config: Config, run: Path, working_directory: Path) -> Prepare
         data.report["fingerprints"]["train"] = stream.fingerprint
     if folders := augmentation.report():
         data.report["augmentation"] = folders
-    save_account(run, data)
     return PreparedRows(data, stream, augmentation)
 
 

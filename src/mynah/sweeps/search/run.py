@@ -89,6 +89,7 @@ def run_search(
     at_once: int = 1,
     devices: Sequence[str] | None = None,
     start: Starter | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> SweepResult:
     """Try points until there are as many as asked for, then print, write and draw what was found.
 
@@ -103,26 +104,25 @@ def run_search(
         at_once: How many trainings run at the same time.
         devices: See :func:`mynah.sweeps.processes.run_jobs`.
         start: See there.
+        check: Looks, where anything is left to try, at what all trainings share.
 
     Raises:
         UserError: The same search is running right now, the folder holds another one, or a
-            training cannot be started.
+            training, or all, cannot be started.
     """
     with hold(sweep_directory) as lock, log_to(sweep_directory / "sweep.log"):
         study = SearchStudy.open(sweep_directory, search, at_once=at_once)
         trainings = Trainings(search, sweep_directory, compose, seed)
         before = study.trials()
+        if len(before) < search.trials or any(one.state == "open" for one in before):
+            check()
         jobs, outcomes = settled(before, search, trainings.again)
         _say_what_is_searched(search, before, sweep_directory)
         source = SearchJobs(search, study, trainings)
         all_run = run_jobs(
-            source,
-            lambda job: command(job, resumed(job)),
-            at_once=at_once,
-            devices=devices,
-            hold=lock,
-            start=start,
-        )
+            source, lambda job: command(job, resumed(job)), at_once=at_once, devices=devices,
+            hold=lock, start=start,
+        )  # fmt: skip
         all_jobs = sorted([*jobs, *source.jobs], key=lambda job: job.number)
         rows = jobs_best_first(all_jobs, outcomes | source.outcomes)
         result = SweepResult(rows, not all_run)

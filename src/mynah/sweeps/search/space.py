@@ -143,3 +143,10 @@ class Space:
             name: one.rounded(one.low) if isinstance(one, Interval) else one.values[0]
             for name, one in self.dimensions.items()
         }
+
+    def opposite_corner(self) -> Point:
+        """Another one: the upper bounds, and the last of all values."""
+        return {
+            name: one.rounded(one.high) if isinstance(one, Interval) else one.values[-1]
+            for name, one in self.dimensions.items()
+        }
