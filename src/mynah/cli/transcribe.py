@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from mynah.config.schema import LaunchConfig
 
 _FORMATS = ("txt", "json", "srt", "vtt", "ctm", "textgrid", "tsv")
+_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,7}")  # of a file: folders end in .d or .2026 too
 _EPILOG = """\
 A recording may have any length, rate and number of channels. Transcripts of clips up to the
 model's window are those that `mynah eval` measures: with the model's n-grams, adapters and prompt.
@@ -50,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
 def _transcribe(parsed: argparse.Namespace, arguments: Sequence[str]) -> int:
     launch = [text for text in parsed.sources if _is_launch(text)]
     sources = [text for text in parsed.sources if not _is_setting(text) and text not in launch]
+    if parsed.to is not None:
+        _check_ending(parsed.to, sources, parsed.format, arguments)
     where = _where(launch, sources, parsed.to, arguments) if launch else None
     if launch and where is None:
         return 0
@@ -112,6 +117,52 @@ def _where(
     find_sources(sources, leave_out=Path(to).expanduser())
     is_job = submit_in_one_process("transcription", composed, ["transcribe"], arguments)
     return where if is_job else None
+
+
+def _check_ending(
+    to: str, sources: Sequence[str], formats: Sequence[str], arguments: Sequence[str]
+) -> None:
+    """Refuse the name of a file that is none of a format's, or of one for several recordings.
+
+    Args:
+        to: The place, as typed.
+        sources: The recordings.
+        formats: Those that are asked for.
+        arguments: All that was typed.
+
+    Raises:
+        UserError: It is one.
+    """
+    from mynah.cli.shared.corrections import shell
+    from mynah.errors import ConfigErrors, UserError
+    from mynah.inference.formats import TRANSCRIPT_FORMATS
+    from mynah.inference.output import format_of_ending
+
+    path = Path(to).expanduser()
+    if to.endswith("/") or path.is_dir() or not _ENDING.fullmatch(path.suffix):
+        return
+    several = len(sources) > 1 or any(Path(one).expanduser().is_dir() for one in sources)
+    named = format_of_ending(path)
+    if named is not None and not several:
+        return
+    stem = to[: -len(path.suffix)]
+    if several:
+        what = f"{path.name} is the name of a file, and several recordings go to a folder."
+        asked = [] if formats or named is None else ["--format", named.name]
+        instead = stem
+    else:
+        suffixes = {one.suffix[1:].lower(): one for one in TRANSCRIPT_FORMATS.values()}
+        near = difflib.get_close_matches(path.suffix[1:].lower(), suffixes, n=1)
+        name = formats[0] if formats else suffixes[near[0]].name if near else "txt"
+        known = ", ".join(one.suffix for one in TRANSCRIPT_FORMATS.values())
+        what = f"Transcripts are not written as {path.suffix} files, but as {known}."
+        asked = []
+        instead = stem if len(formats) > 1 else f"{stem}{TRANSCRIPT_FORMATS[name].suffix}"
+    words = [{to: instead, f"--to={to}": f"--to={instead}"}.get(one, one) for one in arguments]
+    raise ConfigErrors(
+        [UserError(what, where=f"--to {to}")],
+        " ".join(["mynah transcribe", *map(shell, [*words, *asked])]),
+    )
 
 
 def _is_launch(text: str) -> bool:
