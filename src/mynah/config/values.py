@@ -29,11 +29,13 @@ class ValueMistake:
         instead: The nearest value that is right, as it is typed on a command line; None: the
             setting is to be left out.
         name: The name that was meant, where it is the name that is wrong.
+        is_default: Whether ``instead`` is the default, for nothing is near what was typed.
     """
 
     what: str
     instead: str | None
     name: str | None = None
+    is_default: bool = False
 
 
 @cache
@@ -122,8 +124,12 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
     if refused:
         return ValueMistake(f"{setting.name} cannot be honoured: {refused}.", None)
     a_list = get_origin(without_none(setting.type)) is list
-    instead = f"[{_quoted(value)}]" if a_list and isinstance(value, str) else _suggestion(setting)
-    wrong = ValueMistake(f"{name} takes {describe_values(setting)}, not {shown(value)}.", instead)
+    listed = f"[{_quoted(value)}]" if a_list and isinstance(value, str) else None
+    wrong = ValueMistake(
+        f"{name} takes {describe_values(setting)}, not {shown(value)}.",
+        listed or _suggestion(setting),
+        is_default=listed is None,
+    )
     if not inside:
         if value is None:
             return None if may_be_null(setting.type) else wrong
@@ -175,6 +181,7 @@ def _record_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | N
             return ValueMistake(
                 f"{name} takes pairs, as {{name: value}}, not {shown(value)}.",
                 "{}" if name == setting.name else None,
+                is_default=True,
             )
         for key, below in value.items():
             if mistake := _record_mistake(setting, f"{name}.{key}", below):

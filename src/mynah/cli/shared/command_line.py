@@ -308,7 +308,17 @@ class CommandLine:
         else:
             instead = ["-m", typed]
             what = "Several values are a sweep, which is asked for with -m."
-        return ConfigError(what, where=f"command line: {typed}", argument=typed, instead=instead)
+        where = f"command line: {typed}"
+        if not is_list and not override.is_interval_sweep():
+            from mynah.cli.shared.searches import tried, values_of
+
+            kept, wrong = tried(key, values_of(override))
+            if wrong is not None:
+                what = wrong
+                instead = [*(["-m"] if len(kept) > 1 else []), f"{key}={','.join(kept)}"]
+                if not kept:
+                    return ConfigError(what, where=where)
+        return ConfigError(what, where=where, argument=typed, instead=instead)
 
     # Messages
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mynah.config import settings
 from mynah.config.hydra.overrides import parse_overrides
+from mynah.config.mistakes.command_line import plain_value
 from mynah.config.schema import SweepConfig
-from mynah.config.values import typed
+from mynah.config.values import typed, value_mistake
 from mynah.errors import ConfigError, ConfigErrors
 from mynah.sweeps.search.checks import check_machine, check_no_search, check_search
 from mynah.sweeps.search.reading import read_dimension, read_space, with_bounds
@@ -105,12 +107,41 @@ def of_swept(problem: ConfigErrors, overrides: Sequence[str]) -> ConfigErrors:
         error.instead = _instead(override, values, where, error.instead)
         if error.instead is None:
             error.argument = None
-            error.fix = error.fix or (
-                "give the interval other bounds"
-                if override.is_interval_sweep()
-                else "leave that value out"
-            )
+            error.fix = error.fix or _way_out(override, values)
     return problem
+
+
+def tried(key: str, values: Sequence[str]) -> tuple[list[str], str | None]:
+    """What of swept values can be tried, and what is wrong with the first that cannot.
+
+    Args:
+        key: The setting, as typed.
+        values: What it was given.
+
+    Returns:
+        The values, each that is out of range or mistyped replaced by the nearest, without those
+        that nothing is near to; and one sentence, None where all are right.
+    """
+    found = settings.find(key.lstrip("+"))
+    if found is None:
+        return list(values), None
+    kept, what = [], None
+    for text in values:
+        (override,) = parse_overrides([f"{key}={text}"])
+        mistake = value_mistake(found, found.name, plain_value(override))
+        if mistake is None:
+            kept.append(text)
+            continue
+        what = what or mistake.what
+        if mistake.instead is not None and not mistake.is_default:
+            kept.append(mistake.instead)
+    return list(dict.fromkeys(kept)), what
+
+
+def _way_out(override: Override, values: Sequence[str]) -> str | None:
+    if override.is_interval_sweep():
+        return "give the interval other bounds"
+    return "leave that value out" if tried(override.get_key_element(), values)[0] else None
 
 
 def _instead(
@@ -127,7 +158,9 @@ def _instead(
         found = replace(_interval(override), key=key)
         ends = [nearest if one == value and nearest else one for one in values]
         return with_bounds(found, ends) if nearest else None
-    kept = [nearest if one == value else one for one in values if nearest or one != value]
+    kept, what = tried(key, values)
+    if what is None:  # the value by itself is right
+        kept = [nearest if one == value else one for one in values if nearest or one != value]
     return f"{key}={','.join(dict.fromkeys(kept))}" if kept else None
 
 

@@ -82,6 +82,10 @@ FIXED = [
     ("training.label_smoothing_factor=0.1", "", "smoothing"),
     ("training.resume_from_checkpoint=last", "resume_from_checkpoint=last", "setting of the root"),
     ("training.max_steps=1,2", "-m training.max_steps=1,2", "a sweep"),
+    ("training.max_steps=4,x", "training.max_steps=4", 'or null, not "x"'),
+    ("training.max_steps=4,x,8", "-m training.max_steps=4,8", 'or null, not "x"'),
+    ("-m training.max_steps=4,x", "-m training.max_steps=4", 'or null, not "x"'),
+    ("-m model.lora_r=x,0,8", "-m model.lora_r=1,8", 'a whole number, not "x"'),
     ("data.train_splits=a,b", "'data.train_splits=[a,b]'", "brackets"),
     ("--learning_rate 3e-4", "training.learning_rate=3e-4", "settings are written key=value"),
     ("--learning-rate=3e-4", "training.learning_rate=3e-4", "settings are written key=value"),
@@ -127,6 +131,16 @@ def test_all_mistakes_of_command_line_and_files_are_reported_at_once(tmp_path):
 
 def test_no_command_is_proposed_that_would_still_be_wrong():
     assert answer("training.seed=a", "training.zzz=1").command is None
+
+
+@pytest.mark.parametrize("typed", ["training.max_steps=x,y", "-m training.max_steps=x,y"])
+def test_where_no_value_can_be_tried_no_command_is_given(typed):
+    problem = answer(*typed.split())
+    assert problem.command is None
+    assert str(problem) == (
+        'training.max_steps takes a whole number or null, not "x".\n'
+        "  where: command line: training.max_steps=x,y"
+    )
 
 
 def test_every_value_of_a_sweep_is_checked_before_any_job_runs():
