@@ -1,8 +1,10 @@
-"""Audio files inside shards: the one place that opens a file for some of its bytes."""
+"""Bytes of audio files and of shards: the one place that opens a file for them."""
 
 from __future__ import annotations
 
 import io
+import os
+import stat
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +20,22 @@ def opened(file: Path | str | bytes) -> IO[bytes]:
     if not Path(file).is_file():
         raise FileNotFoundError(f"there is no file {file}")
     return Path(file).open("rb")
+
+
+def all_bytes(file: Path | str, most: int) -> bytes | None:
+    """A file in full, where it is not longer than ``most`` bytes; None where it is, or is none.
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
+    try:
+        status = os.stat(file)  # noqa: PTH116 (of each of many files: a Path takes longer)
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+        return None
+    with open(file, "rb", buffering=0) as content:  # noqa: PTH123
+        return content.read()
 
 
 def byte_range(file: Path | str | bytes, byte_offset: int, byte_length: int | None) -> bytes:

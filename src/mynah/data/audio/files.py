@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import IO, Protocol
 
 import numpy as np
 
-from mynah.data.audio import containers
-from mynah.data.audio.byte_ranges import byte_range, opened
+from mynah.data.audio import containers, wav
+from mynah.data.audio.byte_ranges import all_bytes, byte_range, opened
+from mynah.data.audio.levels import Levels, check_peak
 from mynah.errors import UserError
 
 AUDIO_SUFFIXES = frozenset(
@@ -28,10 +29,9 @@ AUDIO_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 _BLOCK_FRAMES = 1 << 18
+_HELD_BYTES = 8 << 20  # of a file that is read at once and not part by part
 # By how much a file may end too soon: a lossy codec's length is only an estimate.
 OVERSHOOT_SECONDS = 0.1
-_LOUDEST = 32.0  # what no recording reaches, 30 dB above full scale; integers kept as floats do
-_CANCELLED = 1e-4  # share of the channels' power that is left where they cancel each other
 _SILENT_RANGE = 2.0**-16  # half of what the last of 16 bits stands for; full scale is 2
 
 
@@ -162,38 +162,30 @@ def inspect(
         ValueError, OSError: As :func:`read`; it is silent and must not be, or its channels cancel
             each other.
     """
+    if byte_offset is not None:
+        file = byte_range(file, byte_offset, byte_length)
     entire = not offset_seconds and duration_seconds is None
-    digest, frames = hashlib.blake2b(digest_size=8), 0
-    with _content(file, byte_offset, byte_length) as content:
-        size = content.seek(0, os.SEEK_END)
-        if entire:
-            problem = containers.cut_short(content, size) or containers.goes_on(content, size)
-            if problem is not None:
-                raise ValueError(problem)
-        # Of the file where it is one utterance, so that the digest does not hang on the decoder.
-        of_file = entire and channel is None
-        if of_file:
-            content.seek(0)
-            while block := content.read(1 << 20):
-                digest.update(block)
-    lowest, highest = np.inf, -np.inf
-    with _opened(file, byte_offset, byte_length, channel) as decoder:
-        levels = _Levels() if channel is None and decoder.channels > 1 else None
-        place = (offset_seconds, duration_seconds, channel, overshoot_seconds)
-        for mono in _pieces(decoder, *place, levels):
-            frames += len(mono)
-            read(frames / decoder.rate)
-            lowest, highest = min(lowest, mono.min()), max(highest, mono.max())
-            if not of_file:
-                digest.update(mono.tobytes())
-        if levels is not None and levels.cancel:
-            raise ValueError(
-                f"its {decoder.channels} channels cancel each other where they are mixed "
-                "(data.channels=first reads the first alone)"
-            )
-        if not may_be_silent and highest - lowest < _SILENT_RANGE:
-            raise ValueError("it is silent: all its samples are the same")
-        return frames / decoder.rate, digest.hexdigest()
+    # Of the file where it is one utterance, so that the digest does not hang on the decoder.
+    of_file = entire and channel is None
+    digest = hashlib.blake2b(digest_size=8)
+    if entire:
+        held = file if isinstance(file, bytes) else all_bytes(file, _HELD_BYTES)
+        plain = wav.plain_samples(held) if of_file and held and _has_utf8_name(file) else None
+        if held and plain is not None and (may_be_silent or (plain[1] != plain[1][0]).any()):
+            seconds = len(plain[1]) / plain[0]
+            read(seconds)
+            digest.update(held)
+            return seconds, digest.hexdigest()
+        with opened(file if held is None else held) as content:
+            _check_ends(content)
+            if of_file:
+                content.seek(0)
+                while block := content.read(1 << 20):
+                    digest.update(block)
+    place = (offset_seconds, duration_seconds, channel, overshoot_seconds)
+    with _opened(file, None, None, channel) as decoder:
+        seconds = _heard(decoder, place, may_be_silent, read, None if of_file else digest)
+    return seconds, digest.hexdigest()
 
 
 def probe(
@@ -264,7 +256,7 @@ def _opened(
         try:
             decoder = SoundFileDecoder(file)
         except soundfile.LibsndfileError:
-            with _content(file, None, None) as content:
+            with opened(file) as content:
                 head = content.read(containers.HEAD_BYTES)
             demuxer = containers.ffmpeg_demuxer(head)
             if demuxer is None:
@@ -285,52 +277,51 @@ def _opened(
         raise ValueError("its name is not UTF-8; rename it (convmv -f latin1 -t utf8)") from problem
 
 
-@contextlib.contextmanager
-def _content(
-    file: Path | str | bytes, byte_offset: int | None, byte_length: int | None
-) -> Iterator[IO[bytes]]:
-    """The bytes of the audio file, seekable.
-
-    Raises:
-        ValueError: The shard ends before it does.
-        OSError: The file cannot be opened.
-    """
-    if byte_offset is not None:
-        yield io.BytesIO(byte_range(file, byte_offset, byte_length))
-        return
-    with opened(file) as content:
-        yield content
+def _has_utf8_name(file: Path | str | bytes) -> bool:
+    """Whether decoders, to which a name is UTF-8, can open a file; bytes they can."""
+    name = "" if isinstance(file, bytes) else str(file)
+    return name.isascii() or not re.search("[\ud800-\udfff]", name)
 
 
-class _Levels:
-    """How loud the channels are, and their mean."""
-
-    def __init__(self) -> None:
-        self._channels = self._mixed = 0.0
-
-    def add(self, block: np.ndarray, mono: np.ndarray) -> None:
-        """Count a block [samples, channels] and what is read of it [samples]."""
-        self._channels += float(np.square(block, dtype=np.float64).mean(axis=1).sum())
-        self._mixed += float(np.square(mono, dtype=np.float64).sum())
-
-    @property
-    def cancel(self) -> bool:
-        """Whether hardly anything is left of the channels in their mean."""
-        return self._mixed < _CANCELLED * self._channels
-
-
-def _check_peak(peak: float) -> None:
+def _check_ends(content: IO[bytes]) -> None:
     """
     Raises:
-        ValueError: It is not a level of a sound.
+        ValueError: A file is cut short, or goes on behind its end.
     """
-    if not np.isfinite(peak):
-        raise ValueError("it holds samples that are not numbers")
-    if peak > _LOUDEST:
+    size = content.seek(0, os.SEEK_END)
+    problem = containers.cut_short(content, size) or containers.goes_on(content, size)
+    if problem is not None:
+        raise ValueError(problem)
+
+
+def _heard(
+    decoder: _Decoder,
+    place: tuple[float, float | None, int | None, float],
+    may_be_silent: bool,
+    read: Callable[[float], None],
+    digest: hashlib.blake2b | None,
+) -> float:
+    """Seconds of an utterance that is decoded and looked at; its samples go into the digest.
+
+    Raises:
+        ValueError: As :func:`inspect`.
+    """
+    frames, lowest, highest = 0, np.inf, -np.inf
+    levels = Levels() if place[2] is None and decoder.channels > 1 else None
+    for mono in _pieces(decoder, *place, levels):
+        frames += len(mono)
+        read(frames / decoder.rate)
+        lowest, highest = min(lowest, mono.min()), max(highest, mono.max())
+        if digest is not None:
+            digest.update(mono.tobytes())
+    if levels is not None and levels.cancel:
         raise ValueError(
-            f"its samples reach {peak:,.6g}, where full scale is 1: these are integers written as "
-            "floats, or no sound (write it as 16-bit PCM, or divide it by 32768)"
+            f"its {decoder.channels} channels cancel each other where they are mixed "
+            "(data.channels=first reads the first alone)"
         )
+    if not may_be_silent and highest - lowest < _SILENT_RANGE:
+        raise ValueError("it is silent: all its samples are the same")
+    return frames / decoder.rate
 
 
 def _pieces(
@@ -339,7 +330,7 @@ def _pieces(
     duration_seconds: float | None,
     channel: int | None,
     overshoot_seconds: float = OVERSHOOT_SECONDS,
-    levels: _Levels | None = None,
+    levels: Levels | None = None,
 ) -> Iterator[np.ndarray]:
     """Mono float32 [samples] of the utterance at the file's own rate, block by block.
 
@@ -372,7 +363,7 @@ def _pieces(
             mono = block.mean(axis=1)
         if levels is not None:
             levels.add(block, mono)
-        _check_peak(float(np.abs(mono).max()))
+        check_peak(float(np.abs(mono).max()))
         yield mono
     if expected is not None and read < expected - int(rate * overshoot_seconds):
         raise ValueError(f"it ends after {read / rate:.2f} of {expected / rate:.2f} seconds")
