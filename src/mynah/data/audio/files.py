@@ -19,7 +19,7 @@ import numpy as np
 
 from mynah.data.audio import containers, wav
 from mynah.data.audio.byte_ranges import all_bytes, byte_range, opened
-from mynah.data.audio.levels import Levels, check_peak
+from mynah.data.audio.levels import Levels, check_peak, is_one_value
 from mynah.errors import UserError
 
 AUDIO_SUFFIXES = frozenset(
@@ -171,7 +171,7 @@ def inspect(
     if entire:
         held = file if isinstance(file, bytes) else all_bytes(file, _HELD_BYTES)
         plain = wav.plain_samples(held) if of_file and held and _has_utf8_name(file) else None
-        if held and plain is not None and (may_be_silent or (plain[1] != plain[1][0]).any()):
+        if held and plain is not None and (may_be_silent or not is_one_value(plain[1])):
             seconds = len(plain[1]) / plain[0]
             read(seconds)
             digest.update(held)

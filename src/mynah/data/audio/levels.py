@@ -37,3 +37,9 @@ def check_peak(peak: float) -> None:
             f"its samples reach {peak:,.6g}, where full scale is 1: these are integers written as "
             "floats, or no sound (write it as 16-bit PCM, or divide it by 32768)"
         )
+
+
+def is_one_value(samples: np.ndarray) -> bool:
+    """Whether all samples, [samples] and at least one, are the same."""
+    # Where the ends differ, which is as a rule, the rest need not be looked at.
+    return bool(samples[0] == samples[-1] and (samples == samples[0]).all())

@@ -23,6 +23,7 @@ from mynah.ranks.spread import Spread
 
 _SHARD_ROWS = 500  # at least; what a killed preparation loses
 _MOST_SHARDS = 400
+_ROWS_AT_ONCE = 16  # that a thread checks
 _LONG_SECONDS = 600  # of a recording whose reading is shown by itself
 _DECODING = 2  # version of how recordings are decoded and what of them is refused
 
@@ -107,23 +108,29 @@ class Shard:
             UserError: One cannot be read and ``stop_at_error``, or the machine fails.
         """
         over = threading.Event()
+        # Handing short recordings over one by one takes as long as looking at them.
+        size = max(1, min(_ROWS_AT_ONCE, len(self.rows) // (4 * self.threads)))
         with concurrent.futures.ThreadPoolExecutor(self.threads) as pool:
 
-            def check(place: int) -> dict[str, Any]:
-                row, load = self.rows[place], self.load
-                read = _shown_while_read(row, over, advance)
-                found = _checked(row, load and (lambda: load(self.first + place)), read)
-                if self.stop_at_error and found["error"] is not None:
-                    raise _unreadable(row, found["error"])
-                return found
+            def check(start: int) -> list[dict[str, Any]]:
+                places = range(start, min(start + size, len(self.rows)))
+                return [self._checked(place, over, advance) for place in places]
 
             try:
-                checked = pool.map(check, range(len(self.rows)))
+                checked = pool.map(check, range(0, len(self.rows), size))
                 table.write_shard(self.path, _shown(checked, advance))
             except BaseException:
                 over.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+    def _checked(self, place: int, over: threading.Event, advance: Advance) -> dict[str, Any]:
+        row, load = self.rows[place], self.load
+        read = _shown_while_read(row, over, advance)
+        found = _checked(row, load and (lambda: load(self.first + place)), read)
+        if self.stop_at_error and found["error"] is not None:
+            raise _unreadable(row, found["error"])
+        return found
 
 
 def write_checked(shard: Shard) -> int:
@@ -190,10 +197,10 @@ def _with_unique_ids(rows: Sequence[Row]) -> list[Row]:
     return unique
 
 
-def _shown(checked: Iterable[dict[str, Any]], advance: Any) -> Iterator[dict[str, Any]]:
-    for row in checked:
-        yield row
-        advance()
+def _shown(checked: Iterable[list[dict[str, Any]]], advance: Advance) -> Iterator[dict[str, Any]]:
+    for rows in checked:
+        yield from rows
+        advance(len(rows))
 
 
 def _fingerprint(rows: Sequence[Row], content: str) -> str:
