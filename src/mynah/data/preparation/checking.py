@@ -168,6 +168,8 @@ class _Over(Exception):  # noqa: N818 - it is not an error
 def _in_utf8(row: Row) -> Row:
     """A row as a table can hold it; one whose file has another name than that has a fault."""
     texts = {name: value for name, value in vars(row).items() if isinstance(value, str)}
+    if all(map(str.isascii, texts.values())):
+        return row
     changed: dict[str, Any] = {}
     for name, value in texts.items():
         escaped = value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()

@@ -104,9 +104,9 @@ def _listed(root: Path, there: Listings, config: DataConfig, place: Place) -> di
         else:
             default = listing.parent.name if listing.parent != root else ONLY_SPLIT
         paths = AudioPaths(root, config, place, folders=[listing.parent])
-        unit = "row" if listing.suffix.lower() == ".parquet" else "line"
+        line = f"{listing}, {'row' if listing.suffix.lower() == '.parquet' else 'line'}"
         for number, listed in metadata.read_listing(listing, config.columns):
-            where = f"{listing}, {unit} {number}"
+            where = f"{line} {number}"
             if "audio" not in listed:
                 raise UserError("No audio file is named here.", where=where)
             audio = listed["audio"]
@@ -122,7 +122,7 @@ def _listed(root: Path, there: Listings, config: DataConfig, place: Place) -> di
                 source=root.name,
                 channels=config.channels,
             )
-            kept = [row for row in rows if _place(row) not in measured]
+            kept = [row for row in rows if _place(row) not in measured] if measured else rows
             again += len(rows) - len(kept)
             found.setdefault(split, []).extend(kept)
         if there.by_rest and usual_split(listing.stem):

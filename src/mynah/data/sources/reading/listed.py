@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from mynah.data.row import Row
@@ -45,29 +44,29 @@ def rows_of(
     """
     offset, duration = _stretch(listed, where, cuts)
     language = values.text(listed.get("language"), "language", where)
+    by_channel = _is_by_channel(listed)
     row = Row(
         id=values.text(listed.get("id", name), "id", where),
         path=path,
-        text=None,
         audio=content,
         byte_offset=byte_offset,
         byte_length=byte_length,
         offset_seconds=offset,
         duration_seconds=duration or None,
-        channel=None,
         speaker=values.text(listed.get("speaker"), "speaker", where),
         language=language,
         context=values.terms(listed.get("context"), "context", where),
         source=source,
         no_speech=values.truth(listed.get("no_speech"), "no_speech", where),
         columns=listed.get(OTHERS, ""),
+        text=None if by_channel else _words(listed.get("text"), where),
+        channel=None
+        if by_channel or "channel" not in listed
+        else values.channel(listed["channel"], where),
     )
-    texts = _by_channel(listed, where)
-    if texts is not None:
-        return _rows_by_channel(row, texts, listed, channels, where)
-    text = " ".join(values.text(listed.get("text"), "transcript", where).split())
-    channel = values.channel(listed["channel"], where) if "channel" in listed else None
-    return [replace(row, text=text or None, channel=channel)]
+    if by_channel:
+        return _rows_by_channel(row, _texts_by_channel(listed, where), listed, channels, where)
+    return [row]
 
 
 def _stretch(listed: dict[str, Any], where: str, cuts: bool) -> tuple[float, float | None]:
@@ -103,13 +102,18 @@ def _rows_by_channel(
     return split_row(row, texts[:1], speakers)
 
 
-def _by_channel(listed: dict[str, Any], where: str) -> list[str | None] | None:
-    """The transcript of each channel, None where there is one for all."""
+def _is_by_channel(listed: dict[str, Any]) -> bool:
+    """Whether a line has a transcript for each channel, and not one for all."""
+    return isinstance(listed.get("text"), list) or "text_0" in listed or "text_1" in listed
+
+
+def _texts_by_channel(listed: dict[str, Any], where: str) -> list[str | None]:
+    """The transcript of each channel."""
     held = listed.get("text")
-    if isinstance(held, list):
-        parts = held
-    elif "text_0" in listed or "text_1" in listed:
-        parts = [listed.get("text_0"), listed.get("text_1")]
-    else:
-        return None
-    return [" ".join(values.text(part, "transcript", where).split()) or None for part in parts]
+    parts = held if isinstance(held, list) else [listed.get("text_0"), listed.get("text_1")]
+    return [_words(part, where) for part in parts]
+
+
+def _words(value: Any, where: str) -> str | None:
+    """A transcript with single spaces; None where there is none."""
+    return " ".join(values.text(value, "transcript", where).split()) or None

@@ -78,15 +78,17 @@ def read_listing(path: Path, columns: dict[str, str], *, literal: bool = False) 
         UserError: It cannot be parsed, or lacks the audio or the text column; the line is named.
     """
     check_columns(columns)
-    names_of: dict[tuple[str, ...], dict[str, str]] = {}
+    names_of: dict[tuple[str, ...], tuple[dict[str, str], list[str]]] = {}
     for number, row in _raw(path, columns, literal=literal):
         there = tuple(row)
-        names = names_of.get(there)
-        if names is None:
+        known = names_of.get(there)
+        if known is None:
             # Lines of JSON may differ; the first tells what the listing is meant to hold.
             names = column_names(path, there, columns, needed=not names_of)
+            known = names, other_columns(there, names)
             if len(names_of) < 1000:
-                names_of[there] = names
+                names_of[there] = known
+        names, rest = known
         found = {}
         for ours, theirs in names.items():
             value = row[theirs]
@@ -94,7 +96,7 @@ def read_listing(path: Path, columns: dict[str, str], *, literal: bool = False) 
             is_nothing = value is None or value == "" or (value != value and ours not in _TIMES)
             if not is_nothing:
                 found[ours] = value
-        if others := as_columns(row, other_columns(there, names)):
+        if rest and (others := as_columns(row, rest)):
             found[OTHERS] = others
         yield number, found
 
@@ -265,6 +267,7 @@ def _csv(
     else:
         reader = csv.reader(quotes.checked(lines, delimiter, str(path)), delimiter=delimiter)
     header: list[str] | None = None
+    names: set[str] = set()
     repeated: list[int] = []
     try:
         for fields in reader:
@@ -273,8 +276,11 @@ def _csv(
             if header is None:
                 header = fields
                 _check_header(path, header, columns)
+                names = {name.strip() for name in header}
                 continue
-            if _repeats(header, fields, line_place(path, reader.line_num)):
+            if _plain_name(fields[0]) in names and _repeats(
+                header, fields, line_place(path, reader.line_num)
+            ):
                 repeated.append(reader.line_num)
                 continue
             if len(fields) > len(header) and any(fields[len(header) :]):
@@ -312,7 +318,7 @@ def _repeats(header: Sequence[str], fields: Sequence[str], where: str) -> bool:
     Raises:
         UserError: It has the columns in another order, which the lines behind it then have too.
     """
-    names = [field.strip().removeprefix("\ufeff") for field in fields]
+    names = [_plain_name(field) for field in fields]
     first = [name.strip() for name in header]
     if len(first) < 2 or len(names) != len(first) or sorted(names) != sorted(first):
         return False
@@ -324,6 +330,10 @@ def _repeats(header: Sequence[str], fields: Sequence[str], where: str) -> bool:
             "its own",
         )
     return True
+
+
+def _plain_name(field: str) -> str:
+    return field.strip().removeprefix("\ufeff")
 
 
 def _check_header(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ Lhotse are written on the machine where they are used and name absolute paths as
 an absolute path is followed, and only a relative one that climbs out is refused.
 """
 # pathlib raises on odd names where os.path says no, and is slower:
-# ruff: noqa: PTH110, PTH206, PTH208, PTH111, PTH113, PTH114, PTH117, PTH118, PTH119, PTH120, PTH122
+# ruff: noqa: PTH110, PTH206, PTH208, PTH111, PTH113, PTH114, PTH117, PTH118, PTH120, PTH122
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class AudioPaths:
         allowed = [root, *others, *([place.working_directory] if absolute else [])]
         self._allowed = [os.path.realpath(folder) for folder in (*allowed, *_hub_blobs(root))]
         self._absolute = absolute
-        self._real: dict[str, str] = {}  # folder: where it really is
+        self._real: dict[str, tuple[str, bool]] = {}  # see _real_folder
 
     def find(self, name: str, where: str) -> str:
         """The file of a recording; where it would be, if it is nowhere: that is found out,
@@ -76,7 +76,7 @@ class AudioPaths:
         """
         if not name.strip() or "\0" in name:
             raise UserError(f"{name!r} names no audio file.", where=where)
-        if _URL.match(name) and not name.startswith("file://"):
+        if "://" in name and _URL.match(name) and not name.startswith("file://"):
             raise UserError(
                 f"{name[:80]} is an address, and nothing is fetched from addresses in a listing.",
                 where=where,
@@ -148,14 +148,13 @@ class AudioPaths:
         Raises:
             UserError: The file is outside the folders where recordings may lie.
         """
-        folder = os.path.dirname(file)
-        real = self._real.get(folder)
-        if real is None:
-            real = self._real[folder] = os.path.realpath(folder)
-        led = os.path.join(real, os.path.basename(file))
-        if os.path.basename(file) in ("..", ".") or os.path.islink(file):
-            led = os.path.realpath(file)
-        if any(_inside(led, allowed) for allowed in self._allowed):
+        folder, base = os.path.split(file)
+        real, allows = self._real.get(folder) or self._real_folder(folder)
+        is_led = base in ("..", ".") or os.path.islink(file)
+        if allows and not is_led:
+            return
+        led = os.path.realpath(file) if is_led else os.path.join(real, base)
+        if self._is_allowed(led):
             return
         raise UserError(
             f"{name[:200]} leads out of the corpus, to {led[:200]}.",
@@ -163,6 +162,15 @@ class AudioPaths:
             fix="Move the recordings into the corpus's folder, or, if you trust the listing: "
             f"data.audio_folders=[{os.path.dirname(led)[:200]}]",
         )
+
+    def _real_folder(self, folder: str) -> tuple[str, bool]:
+        """Where a folder really is, and whether what lies in it may be read."""
+        real = os.path.realpath(folder)
+        self._real[folder] = real, self._is_allowed(real)
+        return self._real[folder]
+
+    def _is_allowed(self, path: str) -> bool:
+        return any(_inside(path, allowed) for allowed in self._allowed)
 
 
 def composed(path: str) -> str | None:

@@ -19,6 +19,8 @@ def text(value: Any, what: str, where: str) -> str:
     Raises:
         UserError: It is a list, an object or a truth value, or not valid Unicode.
     """
+    if type(value) is str and value.isascii():  # as most are
+        return value
     if value is None or value != value:  # NaN: a cell that holds nothing
         return ""
     if isinstance(value, list | dict | bytes | bool):
