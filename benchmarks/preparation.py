@@ -1,8 +1,8 @@
 """Preparing a folder of short recordings, against a bare loop that reads them.
 
-    python benchmarks/preparation.py [--files 10000] [--repeats 3] [--processes 1]
+    python benchmarks/preparation.py [--files 10000] [--repeats 3] [--processes 1] [--form wav]
 
-A folder with a metadata.csv and so many WAV files of 0.5 to 1.5 s (16 kHz, noise) is prepared as
+A folder with a metadata.csv and so many files of 0.5 to 1.5 s (16 kHz, noise) is prepared as
 `mynah data prepare` does it: the table read and checked, every file decoded and looked at, leaks
 and double rows searched for, the prepared table written. The bare loop decodes every file with
 soundfile and adds up its samples. Both take turns on one folder, whose files are in memory; each
@@ -38,11 +38,12 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--form", choices=("wav", "flac"), default="wav")
     arguments = parser.parse_args()
     console.hush(True)
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "short"
-        files = _write(corpus, arguments.files)
+        files = _write(corpus, arguments.files, arguments.form)
         ways: dict[str, Callable[[], None]] = {
             "prepared": lambda: _prepared(corpus, Path(folder), arguments.processes),
             "bare loop": lambda: _read(files),
@@ -56,7 +57,10 @@ def main() -> None:
                 seconds, cpu = _timed(ways[name])
                 wall[name].append(seconds)
                 used[name].append(cpu)
-    print(f"{arguments.files:,} files, {arguments.processes} processes, {arguments.repeats} turns")
+    print(
+        f"{arguments.files:,} {arguments.form} files, {arguments.processes} processes, "
+        f"{arguments.repeats} turns"
+    )
     for name in ways:
         print(
             f"{name:>10}: {statistics.median(wall[name]):6.2f} s, "
@@ -70,13 +74,13 @@ def main() -> None:
     )
 
 
-def _write(corpus: Path, count: int) -> list[Path]:
+def _write(corpus: Path, count: int, form: str = "wav") -> list[Path]:
     """The folder; its files."""
     (corpus / "audio").mkdir(parents=True)
     draw = np.random.default_rng(0)
     rows, files = [], []
     for row in range(count):
-        file = corpus / "audio" / f"{row:06d}.wav"
+        file = corpus / "audio" / f"{row:06d}.{form}"
         samples = 0.1 * draw.standard_normal(int(draw.integers(RATE // 2, 3 * RATE // 2)))
         soundfile.write(file, samples.astype(np.float32), RATE)
         words = draw.choice(["one", "two", "three", "four", "five", "six"], 2 + row % 3)
