@@ -11,7 +11,7 @@ from pathlib import Path
 
 _LONGEST = 500  # letters of a place in a message
 _SHOWN = 200  # characters of what a library says of a file
-_RESUME = "then resume with resume_from_checkpoint=last"
+_RESUME = "then type the command again, a training with resume_from_checkpoint=last"
 _SAVED = "What was saved before is still there."
 # What no program can do anything about: the cause, and the way out.
 _MACHINE = {

@@ -53,7 +53,8 @@ def average_checkpoints(sources: Sequence[Path], target: Path, *, family: Family
         _check_alike(source, last, names)
     weights = [name for name in names if name.endswith(".safetensors")]
     buffers = buffer_names(family)
-    with checkpoints.commit(target, expected_bytes=checkpoints.size_bytes(last)) as staging:
+    size = sum((last / name).stat().st_size for name in names)
+    with checkpoints.commit(target, expected_bytes=size) as staging:
         for name in names:
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             if name not in weights:

@@ -79,7 +79,8 @@ def commit(final: Path, *, expected_bytes: int | None = None) -> Iterator[Path]:
         written = size_bytes(staging)
         shutil.rmtree(staging, ignore_errors=True)
         if _is_full_disk(error):
-            needed = max(expected_bytes or 0, written, _newest_size_bytes(final.parent))
+            like_it = _newest_size_bytes(final.parent) if step_of(final) is not None else 0
+            needed = max(expected_bytes or 0, written, like_it)
             raise _full_disk_error(final, needed) from error
         if (fault := fault_of_machine(error)) is not None:
             raise fault from error

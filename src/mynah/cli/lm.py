@@ -134,8 +134,8 @@ def estimate_model(texts: Sequence[str], to: str, limits: Limits, case: str | No
         The file, complete where it is there.
 
     Raises:
-        UserError: The file is there or has another ending, a text cannot be read, or the texts
-            have no word.
+        UserError: The file is there or has another ending, a text cannot be read, the texts have
+            no word, or the disk is full.
     """
     target = Path(to).expanduser()
     if target.suffix != ".arpa":
@@ -163,9 +163,16 @@ def estimate_model(texts: Sequence[str], to: str, limits: Limits, case: str | No
     model = kneser_ney.estimate_ngrams(
         _shown(text_ngrams.lines(paths), case), limits, report=_say_discounts, where="text"
     )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with files.staged(target) as beside:
-        model.write(beside)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with files.staged(target) as beside:
+            model.write(beside)
+    except OSError as error:
+        raise UserError(
+            f"The language model cannot be written: {error.strerror or error}.",
+            where=f"--to {to}",
+            fix="free some space there, or name another place with --to",
+        ) from error
     counts = ", ".join(
         f"{sum(map(len, table.values())):,} {order}-grams"
         for order, table in enumerate(model.log10, start=1)

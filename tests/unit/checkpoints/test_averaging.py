@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -204,3 +205,25 @@ def test_a_damaged_one_and_one_alone_are_refused(tmp_path, capsys):
     weights = load_file(other / "model.safetensors")
     save_file({name: one * 0 for name, one in weights.items()}, other / "model.safetensors")
     assert "not intact" in refused(capsys, other, source, "--to", tmp_path / "average")
+
+
+def test_a_full_disk_leaves_no_average_and_names_what_the_model_needs(
+    tmp_path, monkeypatch, capsys
+):
+    sources = [
+        committed(moved(from_scratch(), seed), tmp_path / f"checkpoint-{seed}") for seed in (1, 2)
+    ]
+    with (sources[-1] / "optimizer.safetensors").open("wb") as file:
+        file.write(b"state" * 1_000_000)
+    write_sums(sources[-1])
+    state = ("optimizer.safetensors", "unaveraged.safetensors", "SHA256SUMS")
+    needed = sum(one.stat().st_size for one in sources[-1].iterdir() if one.name not in state)
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    assert averaged(*sources, "--to", tmp_path / "both") == 2
+    err = capsys.readouterr().err
+    assert f"both needs about {needed / 1e6:,.1f} MB" in err and "resume_from" not in err
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["checkpoint-1", "checkpoint-2"]

@@ -77,7 +77,8 @@ class NgramCounts:
         rows["ngram"], rows["counts"] = ngrams, counts
         try:
             with path.open("wb") as file:
-                rows.tofile(file)
+                # tofile() loses what the system says of the last buffer, as of a disk that is full.
+                file.write(rows.view(np.uint8).data)
         except OSError as error:
             raise UserError(
                 f"The counts of n-grams cannot be written: {error.strerror or error}.",
