@@ -13,18 +13,21 @@ from __future__ import annotations
 
 import sys
 
+from mynah.config.garbage import leave_without_search, uncollected
 from mynah.stopping import signals
 
 if __name__ == "__main__":
     signals.take_over()  # what is imported below takes its time
+    leave_without_search()
 
-import hydra
-from omegaconf import DictConfig
+with uncollected():
+    import hydra
+    from omegaconf import DictConfig
 
-from mynah.cli.shared.command_line import command_line
-from mynah.cli.shared.job import run_job
-from mynah.config.hydra.compose import CONFIG_NAME, VERSION_BASE
-from mynah.config.hydra.search_path import shipped_configs
+    from mynah.cli.shared.command_line import command_line
+    from mynah.cli.shared.job import run_job
+    from mynah.config.hydra.compose import CONFIG_NAME, VERSION_BASE
+    from mynah.config.hydra.search_path import shipped_configs
 
 
 @hydra.main(config_path=str(shipped_configs()), config_name=CONFIG_NAME, version_base=VERSION_BASE)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from mynah import neighbours
 from mynah.cli.shared.commands import Command, listed, run_command
 from mynah.cli.shared.exit_status import exit_status
+from mynah.config.garbage import leave_without_search
 from mynah.stopping import signals
 
 COMMANDS = {
@@ -74,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # this process is the command's own
         signals.take_over()
         neighbours.watch()
+        leave_without_search()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("--help", "-h"):
         return exit_status(lambda: print(_HELP, flush=True))

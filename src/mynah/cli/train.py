@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mynah.config.garbage import uncollected
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run a training or a sweep, by Hydra's grammar.
@@ -11,7 +13,8 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status (see ``mynah.cli.shared.exit_status``).
     """
-    from mynah.cli.shared.command_line import command_line
-    from mynah.cli.shared.entry import job
+    with uncollected():
+        from mynah.cli.shared.command_line import command_line
+        from mynah.cli.shared.entry import job
 
     return command_line(job, arguments, "mynah train")

@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mynah.config.garbage import uncollected
 from mynah.errors import UserError
 
 
@@ -38,8 +39,9 @@ def run_command(
     Returns:
         The exit status (see ``mynah.cli.shared.exit_status``).
     """
-    from mynah.cli.shared.exit_status import exit_status
-    from mynah.cli.shared.places import check_flags, check_sources
+    with uncollected():
+        from mynah.cli.shared.exit_status import exit_status
+        from mynah.cli.shared.places import check_flags, check_sources
 
     name, *rest = arguments
     if name not in commands:

@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mynah.config.checks import check
 from mynah.config.derived import derived, with_derived, with_derived_origins
+from mynah.config.garbage import uncollected
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
 from mynah.config.hydra.overrides import parse_overrides
 from mynah.config.hydra.search_path import config_directories, install_file_source
@@ -54,20 +55,26 @@ class Composed:
         return found
 
 
+@uncollected()
 def prepare_hydra() -> None:
     """Register the schema, the file source and Hydra's resolvers; may be called twice."""
     from hydra import version
-    from hydra.core.config_store import ConfigStore
+    from hydra.core.config_store import ConfigNode, ConfigStore
     from hydra.core.utils import setup_globals
 
     version.setbase(VERSION_BASE)
     store = ConfigStore.instance()
-    if f"{SCHEMA_NAME}.yaml" not in store.repo:
-        store.store(name=SCHEMA_NAME, node=Config)
+    name = f"{SCHEMA_NAME}.yaml"
+    if name not in store.repo:
+        # As ConfigStore.store does it, but for the copies of what nobody else holds.
+        node = OmegaConf.structured(Config, flags={"no_deepcopy_set_nodes": True})
+        node._set_flag("no_deepcopy_set_nodes", None)
+        store.repo[name] = ConfigNode(name=name, node=node, group=None, package=None, provider=None)
     install_file_source()
     setup_globals()
 
 
+@uncollected()
 def compose(
     overrides: Sequence[str] = (),
     *,
@@ -113,7 +120,7 @@ def compose(
     for name in (*corpora, *models):
         OmegaConf.update(composed, name, all_settings()[name].default, merge=False)
     origins |= one_corpus.defaults_of(corpora) | one_corpus.defaults_of(models, "model")
-    config = to_config(composed, origins)
+    config = to_config(composed, origins) if corpora or models else read
     check.check(config, origins, trains=trains)
     nulls = [name for name in derived() if OmegaConf.select(composed, name) is None]
     origins = with_derived_origins(origins, nulls, config.model)

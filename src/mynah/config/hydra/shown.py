@@ -8,11 +8,13 @@ from string import Template
 from typing import Any
 
 from mynah.config import settings
+from mynah.config.garbage import uncollected
 from mynah.config.hydra.compose import Composed, search_path_of
 from mynah.config.hydra.config_files import ConfigFiles
 from mynah.errors import UserError
 
 
+@uncollected()
 def job_yaml(composed: Composed, package: str | None, resolve: bool) -> str:
     """What ``--cfg job`` prints."""
     from omegaconf import Container, OmegaConf

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,11 @@ class YamlFile:
 
     def at(self, line: int) -> str:
         """The place of a line, as a person would type it."""
-        return f"{display_path(self.path)}:{line}"
+        return f"{self._shown}:{line}"
+
+    @cached_property
+    def _shown(self) -> str:
+        return display_path(self.path)
 
 
 @cache

@@ -15,8 +15,11 @@ import contextlib
 import dataclasses
 import functools
 import importlib
+import os
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from omegaconf import OmegaConf
@@ -192,10 +195,31 @@ def _entry_points(group: str) -> tuple[Plugin, ...]:
 @functools.cache
 def installed_plugins() -> dict[str, tuple[Plugin, ...]]:
     """All entry points of Mynah's groups, by group; each distribution's metadata is read once."""
+    finders = [one for one in sys.meta_path if hasattr(one, "find_distributions")]
+    if finders == [PathFinder] and not any(map(_may_announce, dict.fromkeys(sys.path))):
+        return dict.fromkeys(GROUPS, ())
     from importlib import metadata
 
     found = metadata.entry_points()
     return {group: tuple(_plugins(found.select(group=group))) for group in GROUPS}
+
+
+def _may_announce(folder: str) -> bool:
+    """Whether a package in a folder of ``sys.path`` may have entry points of Mynah's groups.
+
+    Most have none, and importing what reads metadata takes longer than looking for the word.
+    """
+    try:
+        names = os.listdir(folder or os.curdir)  # noqa: PTH208
+    except OSError:
+        return os.path.exists(folder)  # noqa: PTH110 (an archive)
+    for name in names:
+        if name.lower().endswith((".dist-info", "egg-info")):
+            listed = os.path.join(folder, name, "entry_points.txt")  # noqa: PTH118
+            with contextlib.suppress(OSError), open(listed, "rb") as file:  # noqa: PTH123
+                if b"[mynah." in file.read():
+                    return True
+    return False
 
 
 def _plugins(entries: Iterable[EntryPoint]) -> list[Plugin]:
