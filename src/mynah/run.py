@@ -289,6 +289,7 @@ def trained(
             evaluate=evaluate_splits,
             augmentation=rows.augmentation,
             resume=resume,
+            clips=planned.clips,
             on_first_checkpoint=place.link_newest_model,
             on_commit=mirror.committed if mirror is not None else None,
             elapsed_seconds=time.monotonic() - started,

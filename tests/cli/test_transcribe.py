@@ -127,6 +127,30 @@ def test_words_have_the_confidences_that_were_fitted_on_the_evaluation_split(typ
     assert segment["words"] and all(0 <= one["confidence"] <= 1 for one in segment["words"])
 
 
+def test_pieces_of_a_long_recording_are_as_long_as_the_clips_of_the_training(
+    typed, workspace, monkeypatch
+):
+    """At pauses of 0.3 s, where a model without such clips is given them in windows; the clips of
+    the training have three to five letters of a tenth of a second each."""
+    from mynah.inference import recognizer, voice_activity
+
+    monkeypatch.setattr(recognizer, "detector", voice_activity.LevelDetector)  # tones, no speech
+    about = json.loads((workspace / "outputs" / "model" / "mynah.json").read_text())
+    assert 0.3 < about["clips"]["mean_seconds"] < about["clips"]["longest_seconds"] == 0.5
+    silence = np.zeros(round(0.3 * RATE), np.float32)
+    sounds = [soundfile.read(workspace / "recordings" / f"test{one}.flac")[0] for one in range(8)]
+    joined = np.concatenate(12 * [part for one in sounds for part in (one, silence)])
+    assert len(joined) / RATE > 60
+    soundfile.write(workspace / "joined.wav", joined, RATE)
+    status, out, _ = typed("joined.wav", "--format", "json")
+    segments = json.loads(out)["segments"]
+    starts = np.cumsum([0.0, *12 * [len(one) / RATE + 0.3 for one in sounds]])
+    assert status == 0 and 0 < len(segments) <= 96
+    for one in segments:  # within one clip and the pauses beside it
+        clip = int(np.searchsorted(starts, one["start"] + 0.2)) - 1
+        assert starts[clip] - 0.3 <= one["start"] and one["end"] <= starts[clip + 1] + 0.05
+
+
 def test_a_setting_of_decoding_is_taken_as_eval_takes_it(typed):
     status, _, err = typed("recordings/test0.flac", "model.language_model=none")
     assert status == 0 and "greedy CTC" in err

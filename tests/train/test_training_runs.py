@@ -15,6 +15,7 @@ from rich.console import Console
 from training_fakes import TinyCorpus, TinyFamily, tiny_config, tiny_train, weights
 
 from mynah import console
+from mynah.checkpoints.clip_lengths import ClipLengths
 from mynah.checkpoints.commit import intact_checkpoints, is_intact
 from mynah.errors import UserError
 
@@ -33,7 +34,9 @@ def test_a_short_training_evaluates_and_commits_its_last_step(tmp_path):
 
 
 def test_a_checkpoint_holds_no_pickle_and_the_files_given(tmp_path):
-    tiny_train(tmp_path / "model", tiny_config(max_steps=2), extra_files={"config.yaml": "a: 1\n"})
+    clips = ClipLengths(0.35, 0.5)
+    config = tiny_config(max_steps=2)
+    tiny_train(tmp_path / "model", config, extra_files={"config.yaml": "a: 1\n"}, clips=clips)
     directory = tmp_path / "model" / "checkpoint-2"
     names = {path.name for path in directory.iterdir()}
     assert {name.rpartition(".")[2] for name in names} <= {
@@ -47,6 +50,7 @@ def test_a_checkpoint_holds_no_pickle_and_the_files_given(tmp_path):
     about = json.loads((directory / "mynah.json").read_text())
     assert about["family"] == "tiny" and about["step"] == 2
     assert about["scores"]["eval_wer"] == 1 / 3
+    assert about["clips"] == {"mean_seconds": 0.35, "longest_seconds": 0.5}
 
 
 def scores_by_step(scores):

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from mynah import neighbours
 from mynah.checkpoints import find
+from mynah.checkpoints.clip_lengths import ClipLengths
 from mynah.config.schema import Config, ModelConfig
 from mynah.errors import UserError
+from mynah.files import read_json
 from mynah.offline import network_only_if
 from mynah.storage.address import is_address, masked
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 BASE = "openai/whisper-tiny.en"  # what a machine without a training of its own transcribes with
 _SETTING = "--model"
+_ABOUT = "mynah.json"
 _PARTS = ("adapter_config.json", "projector.safetensors")  # of what is loaded with its base
 
 
@@ -81,6 +84,7 @@ def load(
         batching=batching,
         aligner=beside,
         calibration=_calibration(checkpoint, plain),
+        clips=None if checkpoint is None else ClipLengths.read(read_json(checkpoint / _ABOUT)),
     )
 
 

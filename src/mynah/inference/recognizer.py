@@ -26,6 +26,7 @@ from mynah.inference.voice_activity import detector, is_silent, nobody_speaks
 from mynah.models.transcript import Clip
 
 if TYPE_CHECKING:
+    from mynah.checkpoints.clip_lengths import ClipLengths
     from mynah.inference.confidence.calibration import Calibration
     from mynah.models.ctc.family import CTC
     from mynah.models.family import Family
@@ -64,6 +65,7 @@ class Recognizer:
         aligner: A CTC model that times the words of a model that does not.
         calibration: What makes confidences of the model's probabilities of words; None: words
             have no confidence.
+        clips: Lengths of the clips that it was trained on; None: not known.
 
     Attributes:
         family: The model.
@@ -81,6 +83,7 @@ class Recognizer:
         batching: Batching | None = None,
         aligner: CTC | None = None,
         calibration: Calibration | None = None,
+        clips: ClipLengths | None = None,
     ) -> None:
         self.family = family
         self.name = name
@@ -89,7 +92,8 @@ class Recognizer:
         self._aligner = aligner
         self.calibration = calibration
         longest = self.window_seconds
-        self._cutting = Cutting(longest, joined_seconds=0.0 if tuned else 0.9 * longest)
+        joined = 0.0 if tuned else 0.9 * longest
+        self._cutting = Cutting(longest, joined_seconds=joined, clips=clips)
         self._lock = threading.Lock()
 
     @property

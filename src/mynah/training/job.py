@@ -11,6 +11,7 @@ from mynah.data.positions import Key
 from mynah.training.arguments import steps_per_epoch, steps_total
 
 if TYPE_CHECKING:
+    from mynah.checkpoints.clip_lengths import ClipLengths
     from mynah.config.schema import Config
     from mynah.data.augmentation.chain import Augmentation
     from mynah.data.positions import Batches
@@ -34,6 +35,7 @@ class Job(Generic[Key]):
         on_commit: Called on the first rank after each checkpoint is complete.
         extra_files: Text files written into every checkpoint, by name.
         settings: What a resumed training must share with this one, by name.
+        clips: Lengths of the training utterances, which checkpoints say; None: not known.
     """
 
     family: Family
@@ -47,6 +49,7 @@ class Job(Generic[Key]):
     on_commit: Callable[[], None] | None
     extra_files: Mapping[str, str]
     settings: Mapping[str, Any]
+    clips: ClipLengths | None = None
 
     @property
     def steps_per_epoch(self) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah import neighbours
+from mynah.checkpoints.clip_lengths import ClipLengths
 from mynah.data.preparation.training_rows import save_account
 from mynah.machine import describe_device
 from mynah.runs.directory import write_settings
@@ -34,11 +35,13 @@ class PlannedBatches:
         config: The settings, with the batch sizes that were found.
         judged: The rows less those that the model cannot learn; of a stream its first.
         plan: Their batches.
+        clips: How long they are; None where nobody knows.
     """
 
     config: Config
     judged: Utterances
     plan: BatchPlan
+    clips: ClipLengths | None
 
 
 def planned_batches(
@@ -68,6 +71,7 @@ def planned_batches(
     settings = with_batch_size(config, family, judged, resume=resume)
     plan = batch_plan(judged, settings)
     hours = float(judged.durations.sum()) / 3600
+    clips = ClipLengths.of(judged.durations)
     judged.release()
     settings = with_steps(settings, plan, hours)
     write_settings(run, settings)
@@ -89,4 +93,4 @@ def planned_batches(
             peak_bytes=cost.peak_bytes,
         )
     )
-    return PlannedBatches(settings, judged, plan)
+    return PlannedBatches(settings, judged, plan, clips)

@@ -30,6 +30,7 @@ from mynah.training.job import Job
 from mynah.training.resuming.resume import check_resume, fixed_settings
 
 if TYPE_CHECKING:
+    from mynah.checkpoints.clip_lengths import ClipLengths
     from mynah.config.schema import Config
     from mynah.data.positions import Batches
     from mynah.data.utterances import TrainingData
@@ -95,6 +96,7 @@ def train(
     evaluate: Callable[[int], Mapping[str, float]],
     augmentation: Augmentation | None = None,
     resume: Path | None = None,
+    clips: ClipLengths | None = None,
     on_first_checkpoint: Callable[[], None] = lambda: None,
     on_commit: Callable[[], None] | None = None,
     extra_files: Mapping[str, str] | None = None,
@@ -112,6 +114,7 @@ def train(
         evaluate: Measures the model at a step: error rates by name, as ``eval_wer``.
         augmentation: Of the training audio; None: opened here, as the settings say.
         resume: An intact checkpoint to resume from.
+        clips: Lengths of the training utterances; None: not known.
         on_first_checkpoint: Called once, after the first checkpoint of this call is complete.
         on_commit: Called on the first rank after each checkpoint is complete.
         extra_files: Text files written into every checkpoint, by name.
@@ -131,7 +134,7 @@ def train(
     job = Job(
         family, corpus, plan, config, augmentation, output_directory, evaluate,
         on_first_checkpoint, on_commit, dict(extra_files or {}),
-        fixed_settings(config, corpus, augmentation),
+        fixed_settings(config, corpus, augmentation), clips,
     )  # fmt: skip
     first_step = _begun(job, resume)
     with quiet_transformers(config):

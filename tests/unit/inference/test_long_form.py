@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from tone_reader import RATE, ToneReader, speech
 
+from mynah.checkpoints.clip_lengths import ClipLengths
 from mynah.errors import UserError
 from mynah.inference.long_form import Cutting, LongForm
 from mynah.inference.recognizer import Recognizer
@@ -65,6 +66,44 @@ def test_a_tuned_model_is_given_clips_like_those_it_was_trained_on():
     assert all(seconds <= 0.9 * 9 + 0.1 for batch in untuned.heard for seconds in batch)
 
 
+def cut_for(clips, audio, size=7 * RATE):
+    blocks = (audio[at : at + size] for at in range(0, len(audio), size))
+    long = LongForm(RATE, Cutting(20.0, clips=clips), LevelDetector(RATE))
+    return list(long.pieces(blocks))
+
+
+@pytest.mark.parametrize("pause", [0.3, 0.7])
+def test_pieces_are_as_long_as_the_clips_of_the_training(pause):
+    """Pauses of 0.3 s part them where there are no longer ones, and 0.45 s not where 0.7 s do."""
+    inside = 0.45 if pause > 0.45 else 0.1
+    parts = 30 * ["call anna", inside, "now", pause, "ten", inside, "minutes", pause]
+    audio, words = speech(*parts)
+    clip = len(audio) / RATE / 60 - pause + 0.4  # with a little silence around it
+    pieces = cut_for(ClipLengths(clip, 2 * clip), audio)
+    assert len(pieces) == 60
+    firsts = [start for word, start in words if word in ("call", "ten")]
+    assert [one.start_seconds for one in pieces] == pytest.approx(firsts, abs=0.3)
+
+
+def test_a_stretch_longer_than_the_clips_is_cut_at_its_longest_pauses():
+    audio, words = speech(*20 * ["call anna", 0.2, "now", 0.3, "ten minutes", 0.2, "stop", 2.0])
+    starts = [start for word, start in words if word == "call"]
+    long = words[-1][1] - starts[-1]
+    # On average they may be as long as they are, but none as long as four phrases.
+    pieces = cut_for(ClipLengths(0.8 * long, 0.8 * long), audio)
+    tens = [start for word, start in words if word == "ten"]
+    assert [one.start_seconds for one in pieces] == pytest.approx(sorted([*starts, *tens]), abs=0.3)
+
+
+def test_speech_without_a_pause_is_given_in_windows_of_the_clips_lengths():
+    audio, words = speech(" ".join(f"{a}{b}{c}" for a in "abcdefg" for b in "hijkl" for c in "mno"))
+    reader = ToneReader(20.0)
+    made = Recognizer(reader, name="tones", clips=ClipLengths(3.0, 6.0)).transcribe(audio)
+    assert max(map(max, reader.heard)) <= 6.5
+    wrong = sum(a != b for a, b in zip(made.text.split(), [w for w, _ in words], strict=True))
+    assert wrong <= 2
+
+
 def test_no_piece_holds_a_long_pause():
     audio, words = speech("call anna", 2.0, "stop", 5.0, "next song", 1.0)
     reader = ToneReader(20.0)
@@ -91,10 +130,11 @@ def test_an_hour_of_zeros_is_an_empty_transcript():
     assert made.guarded.silent_seconds == pytest.approx(3600, abs=0.1)
 
 
+@pytest.mark.parametrize("clips", [None, ClipLengths(2.0, 4.0)])
 @pytest.mark.parametrize("block", [1000, RATE, 100 * RATE])
-def test_pieces_do_not_depend_on_the_blocks_in_which_a_file_is_read(block):
+def test_pieces_do_not_depend_on_the_blocks_in_which_a_file_is_read(block, clips):
     audio, _ = recording(300, 0.5)
-    cutting = Cutting(5.0)
+    cutting = Cutting(5.0, clips=clips)
 
     def cut(size):
         blocks = (audio[at : at + size] for at in range(0, len(audio), size))

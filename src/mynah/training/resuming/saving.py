@@ -187,6 +187,7 @@ class Checkpointer(Generic[Key]):
             "base_revisions": job.family.base_revisions(),
             "parameters": [list(row) for row in job.family.parameter_table()],
             "fingerprints": {"data": job.settings["training data (fingerprint)"]},
+            **(job.clips.as_recorded() if job.clips else {}),
             "training": {
                 "settings": job.settings,
                 "steps_total": job.steps_total,
