@@ -1,11 +1,13 @@
 """A long recording of joined utterances against the utterances by themselves.
 
     python benchmarks/joined_recording.py CORPUS [--minutes 60] [--first 0] [--pause 0]
-        [--model openai/whisper-tiny.en] [--without-silero] [--normalizer whisper_english]
+        [--model openai/whisper-tiny.en] [--clips MEAN LONGEST] [--without-silero] [--normalizer whisper_english]
 
 CORPUS is what data.dataset_name takes. Utterances from number ``--first`` on are transcribed one by
 one, then as one recording of so many minutes, with so many seconds of digital silence between them:
-error rates, words, what was kept out, and how much memory the long one took on top.
+error rates, words, what was kept out, and how much memory the long one took at its peak: more than
+was held before it, and more than the utterances by themselves took. ``--clips`` gives a model whose
+checkpoint says no lengths of its training's clips their mean and their longest, in seconds.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ from pathlib import Path
 import numpy as np
 
 import mynah
+from mynah.checkpoints.clip_lengths import ClipLengths
 from mynah.data.corpus import Corpus
 from mynah.evaluation.metrics.edits import count_edits
 from mynah.evaluation.normalize import get_normalizer
 from mynah.inference import voice_activity
 from mynah.inference.load import BASE
+from mynah.inference.recognizer import Recognizer
 
 _KILOBYTES = 1 if sys.platform != "darwin" else 1024  # ru_maxrss is in bytes on macOS
 
@@ -35,12 +39,16 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--model", default=BASE)
+    parser.add_argument("--clips", type=float, nargs=2, metavar="SECONDS")
     parser.add_argument("--without-silero", action="store_true")
     parser.add_argument("--normalizer", default="whisper_english")
     arguments = parser.parse_args()
     if arguments.without_silero:
         voice_activity.silero_file = lambda: None  # type: ignore[assignment]
     recognizer = mynah.load(arguments.model, offline=True)
+    if arguments.clips:
+        family, name, clips = recognizer.family, recognizer.name, ClipLengths(*arguments.clips)
+        recognizer = Recognizer(family, name=name, clips=clips)
     corpus = mynah.prepare(
         arguments.corpus,
         [f"data.sample_rate={recognizer.sample_rate}", "data.eval_splits=[train]"],
@@ -50,9 +58,11 @@ def main() -> None:
     same = get_normalizer(arguments.normalizer)
     reference = " ".join(same(corpus.texts[row]) for row in rows).split()
 
+    before = _peak_megabytes(from_now=True)
     started = time.perf_counter()
     texts = [one.text for one in recognizer.transcribe_many(audios)]
     _show("by themselves", reference, same(" ".join(map(same, texts))), started)
+    alone = _peak_megabytes() - before
     silence = np.zeros(round(arguments.pause * recognizer.sample_rate), np.float32)
     joined = np.concatenate([part for audio in audios for part in (audio, silence)])
     del audios
@@ -60,7 +70,11 @@ def main() -> None:
     started = time.perf_counter()
     found = recognizer.transcribe(joined)
     _show("joined", reference, same(found.text), started)
-    print(f"kept out: {found.guarded}; {_peak_megabytes() - before:.0f} MB more at the peak")
+    more = _peak_megabytes() - before
+    print(
+        f"kept out: {found.guarded}; {more:.0f} MB more at the peak than before, "
+        f"{more - alone:+.0f} MB against the utterances by themselves"
+    )
 
 
 def _rows(corpus: Corpus, first: int, seconds: float) -> list[int]:
