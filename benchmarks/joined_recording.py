@@ -1,7 +1,8 @@
 """A long recording of joined utterances against the utterances by themselves.
 
     python benchmarks/joined_recording.py CORPUS [--minutes 60] [--first 0] [--pause 0]
-        [--model openai/whisper-tiny.en] [--clips MEAN LONGEST] [--without-silero] [--normalizer whisper_english]
+        [--model openai/whisper-tiny.en] [--clips MEAN LONGEST] [--without-silero]
+        [--normalizer whisper_english]
 
 CORPUS is what data.dataset_name takes. Utterances from number ``--first`` on are transcribed one by
 one, then as one recording of so many minutes, with so many seconds of digital silence between them:
