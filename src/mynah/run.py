@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mynah.data.utterances import TrainingData
     from mynah.evaluation.baseline.change import Changes
     from mynah.evaluation.evaluate import Evaluation
+    from mynah.evaluation.splits import PeriodicEvaluation
     from mynah.models.family import Family
     from mynah.models.registry import CheckedModel
     from mynah.training.planning import PlannedBatches
@@ -164,7 +165,7 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
     from mynah.evaluation.baseline.change import base_and_tuned
     from mynah.evaluation.baseline.guards import guard_corpora
     from mynah.evaluation.baseline.replay import with_replay
-    from mynah.evaluation.splits import check_scoring, measured
+    from mynah.evaluation.splits import PeriodicEvaluation, check_scoring, measured
     from mynah.training.averaging.checkpoints import averaged
     from mynah.training.planning import planned_batches
 
@@ -178,7 +179,8 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
         rows = with_replay(config, checked, family, corpus, place.working)
         planned = planned_batches(config, family, rows, place.run, resume)
         before = base_before(planned.config, checked, family, rows.data, guards)
-        outcome = trained(planned, family, rows, place, resume, started, mirror)
+        periodic = PeriodicEvaluation(planned.config, family, rows.data.evaluation)
+        outcome = trained(planned, family, rows, place, resume, started, mirror, periodic)
         if outcome.interrupted:
             record.status = "interrupted"
             if mirror is not None:
@@ -188,7 +190,8 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
             return Run(place.run, place.output, {}, None, interrupted=True)
         final = averaged(outcome, planned.config, rows.data.evaluation, place.output)
         best = model_to_use(final, family, planned.config)
-        evaluations = measured(planned.config, best, rows.data.measured)
+        known = periodic.of_step(final.measured_step)
+        evaluations = measured(planned.config, best, rows.data.measured, known)
         keep_confidences(planned.config, best, final, place, rows.data, evaluations)
         changed = base_and_tuned(planned.config, before, evaluations, best)
         report = reported(planned.config, place, rows.data, evaluations, best, final, changed)
@@ -268,16 +271,15 @@ def trained(
     resume: Path | None,
     started: float,
     mirror: Mirror | None,
+    periodic: PeriodicEvaluation,
 ) -> TrainingResult:
     """The training itself, of a table or of a stream."""
     from mynah.data.preparation.training_rows import save_account
-    from mynah.evaluation.splits import periodic_evaluation
     from mynah.training import trainer
     from mynah.training.sharing import check_plan
 
     check_plan(planned, rows)
     config = planned.config
-    evaluate_splits = periodic_evaluation(config, family, rows.data.evaluation)
 
     def train_on(training: TrainingData[Key], batches: Batches[Key]) -> TrainingResult:
         return trainer.train(
@@ -286,7 +288,7 @@ def trained(
             batches,
             config,
             output_directory=place.output,
-            evaluate=evaluate_splits,
+            evaluate=periodic,
             augmentation=rows.augmentation,
             resume=resume,
             clips=planned.clips,

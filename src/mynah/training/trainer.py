@@ -76,6 +76,12 @@ class TrainingResult:
     stopped_by: str | None = None
 
     @property
+    def measured_step(self) -> int | None:
+        """The step whose weights are the model's; None of an average."""
+        best = self.best_checkpoint
+        return self.steps if best is None else checkpoints.step_of(best)
+
+    @property
     def timed_history(self) -> list[dict[str, Any]]:
         """The history with ``minutes`` in the entries whose time is known."""
         return [

@@ -40,14 +40,14 @@ def averaged(
         UserError: The average cannot be written.
     """
     from mynah.evaluation.measured_model import loaded
-    from mynah.evaluation.splits import periodic_evaluation
+    from mynah.evaluation.splits import PeriodicEvaluation
 
     return with_average(
         outcome,
         config,
         output_directory=output,
         load=lambda checkpoint: loaded(checkpoint, config),
-        measure=lambda family: periodic_evaluation(config, family, corpora)(outcome.steps),
+        measure=lambda family: PeriodicEvaluation(config, family, corpora)(outcome.steps),
     )
 
 
