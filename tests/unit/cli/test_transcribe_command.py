@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from mynah import console
 from mynah.cli import transcribe
 from mynah.cli.main import main
 from mynah.errors import UserError
@@ -18,6 +19,8 @@ def _folder(tmp_path, monkeypatch):
     (tmp_path / "calls").mkdir()
     for name in ("call.wav", "other.wav", "calls/call.wav"):
         (tmp_path / name).write_bytes(b"")
+    yield
+    console.use_stderr(False)  # the command prints to standard error from then on
 
 
 @pytest.mark.parametrize(
