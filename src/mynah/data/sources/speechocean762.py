@@ -14,6 +14,7 @@ from pathlib import Path
 from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.kaldi import keyed_lines
+from mynah.data.sources.reading import values
 from mynah.data.sources.reading.extras import as_columns
 from mynah.data.sources.reading.lines import as_object, parse_json, read_all
 from mynah.data.sources.reading.paths import AudioPaths
@@ -89,10 +90,16 @@ class SpeechOcean762Source(SplitFilesSource):
 
 
 def _scores(path: Path) -> dict[str, str]:
-    """The sentence of each utterance, as the file of the scores has it."""
+    """The sentence of each utterance, as the file of the scores has it.
+
+    Raises:
+        UserError: The file is none of JSON, or a sentence is not text.
+    """
     if not path.is_file():
         return {}
     held = as_object(parse_json(read_all(path), path), path, None)
     return {
-        name: str(about.get("text", "")) for name, about in held.items() if isinstance(about, dict)
+        name: values.text(about.get("text"), "text", f"{path}, {name}")
+        for name, about in held.items()
+        if isinstance(about, dict)
     }

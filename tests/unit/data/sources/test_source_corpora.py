@@ -108,6 +108,15 @@ def test_speechocean762_is_read_as_it_is_unpacked(tmp_path):
     assert prepare(config, working_directory=tmp_path).train.hours > 0
 
 
+def test_a_sentence_of_speechocean762_that_no_table_holds_is_named(tmp_path):
+    write_speechocean762(tmp_path / "speechocean762")
+    (tmp_path / "speechocean762" / "train" / "text").unlink()
+    scores = tmp_path / "speechocean762" / "resource" / "scores.json"
+    scores.write_text(scores.read_text().replace("BEAR", "\\ud800"))  # half a character
+    with pytest.raises(UserError, match=r"not valid Unicode[\s\S]*scores.json, 0010010011"):
+        rows_of(opened(tmp_path, "speechocean762"))
+
+
 def test_speechocean762_never_runs_what_its_listing_says(tmp_path):
     write_speechocean762(tmp_path / "speechocean762")
     write_lines(tmp_path / "speechocean762" / "train" / "wav.scp", f"a touch {tmp_path}/PWNED |")
