@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 _KEY = "clips"  # of a checkpoint's mynah.json
-_PART = 1 << 20  # clips looked at together
+_PART = 1 << 16  # clips looked at together
 
 
 @dataclass(frozen=True)
