@@ -56,8 +56,7 @@ _TARGET_SECONDS, _TARGET_BYTES = 10.0, 2.0**30
 _SEED = 1
 _SETTINGS = [
     "model=small", "model.encoder.layers=1", "data.eval_splits=[test]", "offline=true",
-    "training.dataloader_num_workers=0", "training.use_cpu=true", "training.batch_seconds=60",
-    "training.save_strategy=steps",
+    "training.dataloader_num_workers=0", "training.use_cpu=true", "training.save_strategy=steps",
     "training.save_steps=1", "training.eval_strategy=no", "training.load_best_model_at_end=false",
 ]  # fmt: skip
 

@@ -10,18 +10,17 @@ another.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from mynah.data.buckets import Bucket, Places, cut
+from mynah.data.lengths import UNIT, blocks, checked_lengths, longest_first, per_row, rounded_up
 from mynah.data.positions import NumberedBatches
 
 CHARACTERS_A_SECOND = 30.0  # faster than anybody speaks: 23 in 6,000 utterances of read speech
 
-_BLOCK_ROWS = 1 << 20  # that are looked at together
 _SHORTEST_SECONDS = 0.05  # shorter rows count as this, so that a batch's size stays finite
-_UNIT = 1 << 32  # repeats are whole numbers of this: sums are exact on any machine
 # Weyl sequence of the golden ratio: evenly spread over the epochs, and each of the 2**32 values
 # comes once in a period, so that a row's mean over the epochs is its repeats and no other.
 _GOLDEN = 0x9E3779B9
@@ -38,7 +37,7 @@ class BatchPlan(NumberedBatches):
     kept; an epoch still has the same number of batches.
 
     Args:
-        durations_seconds: Length of each row, [rows].
+        durations_seconds: Length of each row, [rows]; what :func:`rounded_up` gives is not copied.
         seed: Any other seed gives other orders.
         batch_seconds: Padded seconds that a batch never exceeds, but for a single row that
             is longer alone; None: no budget. A batch is filled with rows of nearly the same
@@ -81,38 +80,36 @@ class BatchPlan(NumberedBatches):
         characters_a_second: float | None = CHARACTERS_A_SECOND,
     ) -> None:
         self._epoch = -1
-        self._order = np.empty(0, dtype=np.int64)
+        self._order = np.empty(0, dtype=np.uint32)
         self._permuted: dict[int, Ordered] = {}
-        self._lengths = _lengths(durations_seconds)
+        self._lengths = checked_lengths(durations_seconds)
         self._seed = seed
         self.world_size = world_size
         self.rank = rank
         self._processes = max(processes or world_size, 1)
         self._turns = world_size // self._processes
         self._characters = None
-        counted = np.maximum(self._lengths, np.float32(_SHORTEST_SECONDS))
+        self._characters_a_second = characters_a_second
         if text_lengths is not None and characters_a_second is not None:
-            self._characters = _per_row(text_lengths, len(self._lengths), np.int32, "text length")
-            for some in _blocks(len(counted)):  # of all rows at once it is 16 bytes each
-                spoken = _rounded_up(self._characters[some] / characters_a_second)
-                np.maximum(counted[some], spoken, out=counted[some])
-        often = None if repeats is None else _per_row(repeats, len(counted), np.float64, "repeats")
+            self._characters = per_row(text_lengths, len(self._lengths), np.int32, "text length")
+        counted = self._counted()
+        often = None if repeats is None else per_row(repeats, len(counted), np.float64, "repeats")
         if often is not None and (often == 1).all():
             often = None
-        self._sorted, self._counted = _longest_first(counted, often)
-        self._repeats = None  # of each row in the sorted order, in units of 1 / _UNIT
+        self._sorted, counted = longest_first(counted, often)
+        self._repeats = None  # of each row in the sorted order, in units of 1 / UNIT
         if often is not None:
             if not len(self._sorted):
                 raise ValueError("a batch plan needs at least one row that is repeated")
             if often.sum() >= 2**31:
                 raise ValueError("the repeats add up to more rows than can be counted")
-            self._repeats = np.rint(often[self._sorted] * _UNIT).astype(np.int64)
-        self._cut(batch_seconds, batch_size)
+            self._repeats = np.rint(often[self._sorted] * UNIT).astype(np.int64)
+        self._cut(counted, batch_seconds, batch_size)
 
     def resized(self, batch_seconds: float) -> BatchPlan:
         """The plan of the same rows for another budget, without sorting them again."""
         other = copy.copy(self)
-        other._cut(batch_seconds, None)
+        other._cut(self._counted()[self._sorted], batch_seconds, None)
         return other
 
     def batch(self, epoch: int, index: int, rank: int = 0) -> list[tuple[int, float]]:
@@ -149,7 +146,12 @@ class BatchPlan(NumberedBatches):
 
     def typical_batch(self) -> list[int]:
         """Rows of a batch such as half of the steps are smaller than, in padded seconds."""
-        sizes = np.asarray([self._full_batch(b) * self._counted[b.start] for b in self._buckets])
+        sizes = np.asarray(
+            [
+                self._full_batch(bucket) * longest
+                for bucket, longest in zip(self._buckets, self._longest, strict=True)
+            ]
+        )
         order = np.argsort(sizes, kind="stable")
         steps = np.cumsum([self._buckets[number].steps for number in order])
         median = int(np.searchsorted(steps, steps[-1] / 2))
@@ -179,7 +181,25 @@ class BatchPlan(NumberedBatches):
             found.append(self._taken(bucket, rows))
         return found[:1] if set(found[0]) == set(found[-1]) else found
 
-    def _cut(self, batch_seconds: float | None, batch_size: int | None) -> None:
+    def _counted(self) -> np.ndarray:
+        """What each row counts towards a budget of seconds, float32 [rows], above 0."""
+        counted: np.ndarray = np.maximum(self._lengths, np.float32(_SHORTEST_SECONDS))
+        if self._characters is not None and self._characters_a_second is not None:
+            for some in blocks(len(counted)):  # of all rows at once it is 16 bytes each
+                spoken = rounded_up(self._characters[some] / self._characters_a_second)
+                np.maximum(counted[some], spoken, out=counted[some])
+        return counted
+
+    def _cut(
+        self, counted: np.ndarray, batch_seconds: float | None, batch_size: int | None
+    ) -> None:
+        """Cut the rows into buckets.
+
+        Args:
+            counted: What each counts towards the budget, in their sorted order.
+            batch_seconds: The budget.
+            batch_size: Rows a batch has at most.
+        """
         if batch_seconds is None and batch_size is None:
             raise ValueError("a batch plan needs batch_seconds or batch_size")
         if batch_seconds is not None and not batch_seconds > 0:
@@ -190,23 +210,26 @@ class BatchPlan(NumberedBatches):
             raise ValueError("the ranks of a plan are a multiple of the processes")
         cumulative = None if self._repeats is None else np.cumsum(self._repeats)
         self._buckets = cut(
-            self._counted,
-            Places(len(self._sorted), cumulative, _UNIT),
+            counted,
+            Places(len(self._sorted), cumulative, UNIT),
             batch_seconds=batch_seconds,
             batch_size=batch_size,
             world_size=self.world_size,
         )
+        self._longest = [float(counted[bucket.start]) for bucket in self._buckets]
         steps = np.asarray([bucket.steps for bucket in self._buckets])
         self._first_step = np.concatenate([[0], np.cumsum(steps)])
         self.batches_per_epoch = int(self._first_step[-1]) * self._turns
-        rows = len(self._sorted) if cumulative is None else int(cumulative[-1]) / _UNIT
+        rows = len(self._sorted) if cumulative is None else int(cumulative[-1]) / UNIT
         self.rows_per_epoch = float(rows)
         self._counted_seconds: dict[int, tuple[float, float]] = {}
         self._hold(-1)
 
     def _hold(self, epoch: int) -> None:
         """Hold the order of one epoch (-1: of none); what is held only saves time."""
-        steps = np.arange(self._first_step[-1] if epoch >= 0 else 0, dtype=np.int64)
+        count = int(self._first_step[-1]) if epoch >= 0 else 0
+        # A permutation is the same in any type; this one is 4 bytes a step.
+        steps = np.arange(count, dtype=np.uint32 if count < 2**32 else np.int64)
         self._order = np.random.default_rng([self._seed, max(epoch, 0)]).permutation(steps)
         self._permuted = {}
         self._epoch = epoch
@@ -281,7 +304,7 @@ class BatchPlan(NumberedBatches):
             places = bucket.rows
         else:
             repeats = self._repeats[bucket.start : bucket.start + bucket.rows]
-            places = -(-int(repeats.sum()) // _UNIT)
+            places = -(-int(repeats.sum()) // UNIT)
         return max(-(-places // (bucket.steps * self.world_size)), 1)
 
     def _taken(self, bucket: Bucket, rows: Sequence[int] | np.ndarray) -> list[int]:
@@ -301,7 +324,7 @@ def sampled_counts(repeats: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
         seed: Shifts the comb of all epochs.
         epoch: The epoch.
     """
-    shift = (int(np.random.default_rng([seed, 1]).integers(_UNIT)) + epoch * _GOLDEN) % _UNIT
+    shift = (int(np.random.default_rng([seed, 1]).integers(UNIT)) + epoch * _GOLDEN) % UNIT
     teeth = (np.cumsum(repeats) + shift) >> 32
     return np.diff(teeth, prepend=0)
 
@@ -315,58 +338,3 @@ def _spread(counts: np.ndarray, generator: np.random.Generator) -> tuple[np.ndar
     number = np.arange(len(copies)) - np.repeat(np.cumsum(counts) - counts, counts)
     order = np.argsort((number + generator.random(len(copies))) / copies)
     return np.repeat(np.arange(len(counts)), counts)[order], number[order]
-
-
-def _blocks(rows: int) -> Iterator[slice]:
-    """All rows, some after the other: what is computed of them takes little memory then."""
-    for start in range(0, rows, _BLOCK_ROWS):
-        yield slice(start, min(start + _BLOCK_ROWS, rows))
-
-
-def _lengths(durations_seconds: Sequence[float] | np.ndarray) -> np.ndarray:
-    """float32 [rows], rounded up: a budget that holds for these holds for the true lengths."""
-    lengths = np.asarray(durations_seconds, dtype=np.float64)
-    if lengths.ndim != 1 or not len(lengths):
-        raise ValueError("a batch plan needs at least one row")
-    if not np.isfinite(lengths).all() or (lengths < 0).any():
-        raise ValueError("a length is negative or not a number")
-    return _rounded_up(lengths)
-
-
-def _rounded_up(values: np.ndarray) -> np.ndarray:
-    rounded = values.astype(np.float32)
-    low = rounded < values
-    rounded[low] = np.nextafter(rounded[low], np.float32(np.inf))
-    return rounded
-
-
-def _per_row(values: Sequence[float] | np.ndarray, rows: int, kind: type, name: str) -> np.ndarray:
-    array = np.asarray(values)
-    if array.shape != (rows,):
-        raise ValueError(f"there is not one {name} a row")
-    if not np.isfinite(array).all() or (array < 0).any():
-        raise ValueError(f"{name} is negative or not a number")
-    return array.astype(kind, copy=False)
-
-
-def _longest_first(
-    counted: np.ndarray, repeats: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that are ever sampled, longest first, and what each counts, [rows] both.
-
-    Equal lengths stay in the order of the rows: the keys are all different, so that any
-    sorting algorithm gives this order.
-    """
-    # The bits of a positive float32 are in the order of its value.
-    keys = (~counted.view(np.uint32)).astype(np.uint64)
-    keys <<= np.uint64(32)
-    for some in _blocks(len(keys)):  # numbers of all rows are 8 bytes each
-        keys[some] |= np.arange(some.start, some.stop, dtype=np.uint64)
-    if repeats is not None:
-        keys = keys[np.rint(repeats * _UNIT) > 0]
-    keys.sort()
-    rows = np.empty(len(keys), dtype=np.uint32)
-    for some in _blocks(len(keys)):
-        rows[some] = keys[some] & np.uint64(0xFFFFFFFF)
-    keys >>= np.uint64(32)
-    return rows, (~keys.astype(np.uint32)).view(np.float32)

@@ -239,8 +239,7 @@ class Corpus:
 
     def numbers(self, column: str, missing: float = 0) -> np.ndarray:
         """A column of numbers or truth values, [rows]; ``missing`` where there is none."""
-        found: np.ndarray = numbers(self._table.column(column), missing)
-        self._pieces.release()
+        found = numbers(self._table.column(column), missing, release=self._pieces.release)
         return found if self._rows is None else found[self._rows]
 
     def with_texts(self, texts: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -279,7 +278,7 @@ class Corpus:
         """Some rows, in the order given."""
         chosen = np.asarray(rows, dtype=np.int64).reshape(-1)
         digest = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
-        digest.update(chosen.tobytes())
+        digest.update(np.ascontiguousarray(chosen).data)
         return Corpus(
             self._pieces,
             name=self.name,

@@ -114,8 +114,8 @@ def fingerprint_of(
         policy = _written(piece.policy) if piece.policy and not piece.policy.is_plain else "None"
         content = f"({piece.table.fingerprint!r}, {policy}, {piece.prefix!r})"
         digest.update(content.encode())
-    digest.update(b"all" if rows is None else np.asarray(rows, dtype=np.int64).tobytes())
-    digest.update(b"once" if repeats is None else repeats.tobytes())
+    digest.update(b"all" if rows is None else np.ascontiguousarray(rows, np.int64).data)
+    digest.update(b"once" if repeats is None else np.ascontiguousarray(repeats).data)
     digest.update(str(sample_rate).encode())
     return digest.hexdigest()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mynah import neighbours
 from mynah.checkpoints.clip_lengths import ClipLengths
 from mynah.data.preparation.training_rows import save_account
-from mynah.machine import describe_device
+from mynah.machine import describe_device, release_memory
 from mynah.runs.directory import write_settings
 from mynah.runs.summary import Outlook, summarize
 from mynah.training.arguments import steps_total
@@ -67,15 +67,19 @@ def planned_batches(
         family.check_decoded_languages(split.distinct_languages)
     judged = without_impossible(first, family, config.data, report=rows.data.report)
     first.release()
+    release_memory()
     save_account(run, rows.data)
     settings = with_batch_size(config, family, judged, resume=resume)
-    plan = batch_plan(judged, settings)
     hours = float(judged.durations.sum()) / 3600
     clips = ClipLengths.of(judged.durations)
     judged.release()
+    release_memory()
+    plan = batch_plan(judged, settings)
+    release_memory()
     settings = with_steps(settings, plan, hours)
     write_settings(run, settings)
     cost = estimate(family, judged, plan, settings, directory=run)
+    release_memory()
     summarize(
         Outlook(
             model=family.name,

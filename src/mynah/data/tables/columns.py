@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 _BLOCK_ROWS = 10_000  # read together while a column is gone through
+_RELEASED_ROWS = 1 << 20  # after which what is mapped of their numbers is let go
 
 
 class StoredColumn:
@@ -98,12 +99,25 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def numbers(column: pa.ChunkedArray, missing: float = 0) -> np.ndarray:
-    """A column of numbers or truth values, [rows]; ``missing`` where there is none."""
-    if not len(column):
-        return np.empty(0, dtype=column.type.to_pandas_dtype())
-    filled = column.fill_null(pa.scalar(missing).cast(column.type)) if column.null_count else column
-    made: np.ndarray = filled.to_numpy()
+def numbers(
+    column: pa.ChunkedArray, missing: float = 0, release: Callable[[], None] | None = None
+) -> np.ndarray:
+    """A column of numbers or truth values, [rows].
+
+    Args:
+        column: As it is stored.
+        missing: In place of a number that is missing.
+        release: Lets go of what was read of the files: called after each million rows, whose
+            mapped pages take more memory than their numbers. None: nothing is let go.
+    """
+    made = np.empty(len(column), dtype=column.type.to_pandas_dtype())
+    for start in range(0, len(column), _RELEASED_ROWS):
+        block = column.slice(start, _RELEASED_ROWS)
+        if block.null_count:
+            block = block.fill_null(pa.scalar(missing).cast(column.type))
+        made[start : start + _RELEASED_ROWS] = block.to_numpy()
+        if release is not None:
+            release()
     return made
 
 

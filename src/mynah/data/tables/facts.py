@@ -73,8 +73,7 @@ class AllRows:
 
     def numbers(self, column: str) -> np.ndarray:
         """A column of numbers, [rows]."""
-        found = numbers(self._table.column(column))
-        self._release()
+        found = numbers(self._table.column(column), release=self._release)
         return found if self._rows is None else found[self._rows]
 
     @property

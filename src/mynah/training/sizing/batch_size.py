@@ -18,6 +18,7 @@ import torch
 
 from mynah import console, distributed
 from mynah.data.batches import BatchPlan
+from mynah.data.lengths import rounded_up
 from mynah.errors import UserError, reading_checkpoint
 from mynah.training.resuming.resume import read_about
 from mynah.training.sizing import memory
@@ -42,8 +43,10 @@ def batch_plan(corpus: Utterances, config: Config) -> BatchPlan:
     training = config.training
     asked = training.per_device_train_batch_size
     size = asked if isinstance(asked, int) else None
+    lengths = rounded_up(corpus.durations)
+    corpus.release()  # of a large corpus the plan takes the most memory before training
     return BatchPlan(
-        corpus.durations,
+        lengths,
         seed=training.seed,
         batch_seconds=training.batch_seconds if size is None else None,
         batch_size=size,

@@ -47,8 +47,7 @@ def without_impossible(
         UserError: There are such utterances and ``data.on_impossible`` is ``fail``.
     """
     fastest = max([1.0, *config.augmentation.speed_factors])
-    samples = (corpus.durations * (corpus.sample_rate / fastest)).astype(np.int64)
-    found = list(_impossible(corpus, family, samples))
+    found = list(_impossible(corpus, family, fastest))
     if not found:
         return corpus
     ids = corpus.ids
@@ -69,13 +68,13 @@ def without_impossible(
     report["impossible"] = [{"id": ids[row], "reason": reason} for row, reason in found]
     kept = np.ones(len(corpus), dtype=bool)
     kept[[row for row, _ in found]] = False
+    corpus.release()
     return corpus.select(np.flatnonzero(kept))
 
 
-def _impossible(
-    corpus: Utterances, family: Family, samples: np.ndarray
-) -> Iterable[tuple[int, str]]:
-    """(row, reason) of each impossible utterance."""
+def _impossible(corpus: Utterances, family: Family, fastest: float) -> Iterable[tuple[int, str]]:
+    """(row, reason) of each utterance that is impossible at so many times its speed."""
+    samples = (corpus.durations * (corpus.sample_rate / fastest)).astype(np.int64)
     rows = _doubtful(corpus, family, samples)
     texts = corpus.texts
     with console.progress("checking transcripts", total=len(rows), unit="utterances") as advance:
@@ -102,6 +101,7 @@ def _doubtful(corpus: Utterances, family: Family, samples: np.ndarray) -> np.nda
             return np.arange(len(corpus))
         if number % _RELEASED_ROWS == 0:
             corpus.release()
+    corpus.release()
     return np.flatnonzero(~surely_possible(family, samples, bounds))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from mynah.data.tables import columns
 from mynah.data.tables.columns import StoredColumn
 
 TEXTS = ["", "é", "abc", "日本 words", "", "z"]
@@ -28,3 +29,17 @@ def test_audio_is_that_of_arrow_in_full_chunks_and_in_slices(content):
         chunks = pa.chunked_array([full, full[1:], full[2:]])
         column = StoredColumn(chunks)
         assert [column[row] for row in range(len(column))] == chunks.to_pylist()
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 100])
+def test_numbers_are_those_of_the_list_whatever_is_read_together(monkeypatch, block):
+    monkeypatch.setattr(columns, "_RELEASED_ROWS", block)
+    released = []
+    seconds = pa.chunked_array([[1.5, None, 2.5], [], [4.0, None]], pa.float64())
+    found = columns.numbers(seconds, -1, release=lambda: released.append(1))
+    assert found.dtype == "float64" and found.tolist() == [1.5, -1.0, 2.5, 4.0, -1.0]
+    assert len(released) == -(-5 // block)
+    flags = columns.numbers(pa.chunked_array([[True, None], [False]], pa.bool_()))
+    assert flags.dtype == bool and flags.tolist() == [True, False, False]
+    channels = columns.numbers(pa.chunked_array([], pa.int32()))
+    assert channels.dtype == "int32" and channels.tolist() == []
