@@ -34,11 +34,11 @@ from mynah.data.augmentation.chain import Augmentation
 from mynah.data.batches import BatchPlan
 from mynah.data.corpus import Corpus
 from mynah.data.preparation.prepare import prepare
+from mynah.data.read_ahead import ReadAhead
 from mynah.machine import seed_everything
 from mynah.models import registry
 from mynah.training.loading.dataset import PlanSampler, TrainingRows
 from mynah.training.loading.loader import make_loader
-from mynah.training.loading.read_ahead import ReadAhead
 
 # What a person would turn on for hours of training; AN4's settings with rooms beside them.
 AUGMENTED = AugmentationConfig(

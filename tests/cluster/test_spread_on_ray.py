@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from ray_jobs import LAUNCH, TRAINING, Folder, Job
 from workspaces import assert_refused
 
 from mynah.launching.on_ray.place import read_starts
+from mynah.runs.directory import complete_checkpoints
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 RATE, CLIPS = 16_000, 1700
@@ -153,6 +155,29 @@ def test_a_search_runs_on_ray_and_draws_its_page(ray, tmp_path):
     assert "Points: 3 trained to the end" in job.log
     assert (job.directory / "search.html").is_file()
     assert len(re.findall(r"^\[\d/3\]", job.log, re.MULTILINE)) == 3
+
+
+def test_halving_stops_trainings_of_a_search_on_ray(ray, tmp_path):
+    pytest.importorskip("optuna")
+    folder = Folder(ray, tmp_path / "halving", tmp_path / "cache")
+    steps = FEW.replace("max_steps=4", "max_steps=8").replace("eval_steps=4", "eval_steps=2")
+    asked = (
+        "'training.learning_rate=tag(log,interval(1e-6,1e-2))' sweep.trials=4 "
+        "sweep.pruner=halving sweep.reduction_factor=2 training.metric_for_best_model=loss"
+    )
+    job = folder.start(f"mynah train -m {asked} model=small {steps} training.save_steps=2")
+    assert job.end() == 0, job.log
+    with (job.directory / "sweep.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert {row["status"] for row in rows} == {"done", "pruned"} and len(rows) == 4
+    for row in rows:
+        place = Path(row["directory"])
+        taken = [json.loads(one) for one in (place / "evaluations.jsonl").read_text().splitlines()]
+        assert complete_checkpoints(place / "model")
+        assert (place / "evaluation").exists() == (row["status"] == "done")
+        assert (taken[-1]["step"] == 8) == (row["status"] == "done")
+    best = min((row for row in rows if row["status"] == "done"), key=lambda row: float(row["loss"]))
+    assert Path(best["directory"]) == (folder.place / "outputs" / "model").resolve().parent
 
 
 def test_what_parts_of_work_do_not_heed_is_refused(ray, corpus, tmp_path):

@@ -135,6 +135,16 @@ def train_held_in_half(folder: Path, name: str) -> None:
         trained(family, folder / f"fsdp-{fsdp}", max_steps=5, fsdp=fsdp, learning_rate=RATE)
 
 
+def train_packed(folder: Path, name: str) -> None:
+    """What each rank does: train on rows of several utterances, with weights in full and not."""
+    torch.set_num_threads(1)
+    for fsdp in (False, True):
+        family = built(name, folder)
+        family.pack_sequences("mask")
+        trained(family, folder / f"fsdp-{fsdp}", max_steps=20, fsdp=fsdp, learning_rate=RATE)
+    trained(built(name, folder), folder / "rows", max_steps=20, learning_rate=RATE)
+
+
 class NotFinite(torch.autograd.Function):
     """What it is given, with a gradient that is not finite."""
 
@@ -224,6 +234,20 @@ def assert_same(found: Path, expected: Path) -> None:
     assert tensors.keys() == wanted.keys() and any("optimizer" in key for key in wanted)
     for key, value in wanted.items():
         assert torch.equal(tensors[key], value), key
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["speech_llm, Whisper, all trained", "audio_llm, Qwen3-ASR, LoRA"])
+def test_sharded_weights_learn_the_same_from_rows_of_several_utterances(tmp_path, name):
+    built(name, tmp_path)
+    on_ranks(tmp_path, "train_packed", name)
+    sharded, full, rows = (
+        saved(tmp_path / place / "checkpoint-20") for place in ("fsdp-True", "fsdp-False", "rows")
+    )
+    assert sharded.keys() == full.keys() == rows.keys() and full
+    for key, value in full.items():
+        assert_close(sharded[key], value, 1e-6, key)
+        assert_close(value, rows[key], 1e-4, key)  # sums of a row come in another order
 
 
 @pytest.mark.long

@@ -10,9 +10,9 @@ import pytest
 import torch
 from training_fakes import TinyCorpus, tiny_config, tiny_train
 
+from mynah.data.read_ahead import ReadAhead
 from mynah.errors import UserError
 from mynah.training.loading import feed
-from mynah.training.loading.read_ahead import ReadAhead
 
 
 def _workers() -> set[int | None]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mynah import console, distributed
 from mynah.data.audio.files import AudioError
+from mynah.data.read_ahead import ReadAhead
 from mynah.errors import UserError, fault_of_machine
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.models.transcript import Clip, Transcript, Word
@@ -69,11 +70,13 @@ def decode(
     with (
         distributed.together(),
         without_a_trace(family.model),
+        ReadAhead((_read(corpus, rows) for rows in mine), held=2, name="recordings") as read,
         progress_of(description or corpus.name, sum(map(len, mine)), progress) as done,
     ):
-        for rows in mine:
+        for rows, (audio, unreadable) in zip(mine, read, strict=True):
             poll()
-            audio = _read(corpus, rows, results)
+            for row, error in unreadable.items():
+                results.fail(row, error)
             clips = {row: Clip(audio[row], languages[row], contexts[row]) for row in audio}
             _transcribe(family, clips, results, word_times)
             done(len(rows))
@@ -252,16 +255,18 @@ def columns_of(corpus: Corpus) -> list[dict[str, str]]:
     return found
 
 
-def _read(corpus: Corpus, rows: Sequence[int], results: _Results) -> dict[int, np.ndarray]:
-    """The audio of the rows that can be read."""
-    found = {}
+def _read(
+    corpus: Corpus, rows: Sequence[int]
+) -> tuple[dict[int, np.ndarray], dict[int, Exception]]:
+    """The audio of the rows that can be read, and what is wrong with the others."""
+    found, unreadable = {}, {}
     for row in rows:
         try:
             found[row] = corpus.read_audio(row)
         except Exception as error:
             _raise_what_is_no_row_s(error)
-            results.fail(row, error)
-    return found
+            unreadable[row] = error
+    return found, unreadable
 
 
 def _transcribe(

@@ -7,13 +7,13 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Generic
 
 from mynah.data.positions import Key
+from mynah.data.read_ahead import ReadAhead
 from mynah.machine import device_for
 from mynah.training.arguments import loader_options
 from mynah.training.guards.watchdog import Watchdog
 from mynah.training.loading.dataset import LoadedRow, PlanSampler, TrainingRows
 from mynah.training.loading.loader import make_loader
 from mynah.training.loading.loader_wait import LoaderWait
-from mynah.training.loading.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from mynah import console
 from mynah.data.batches import BatchPlan
 from mynah.data.positions import Position
+from mynah.data.read_ahead import ReadAhead
 from mynah.data.streams.windows import Mark, Window
-from mynah.training.loading.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config

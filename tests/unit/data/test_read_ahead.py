@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mynah.training.loading.read_ahead import ReadAhead
+from mynah.data.read_ahead import ReadAhead
 
 
 class Counting:
