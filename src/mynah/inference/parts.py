@@ -12,8 +12,9 @@ from mynah.inference.recognizer import Recognizer
 from mynah.inference.transcription import Transcription
 from mynah.ranks.spread import Spread
 
-# Of audio in a part, which a process that is lost costs: so much that many parts come of it.
-_LEAST_SECONDS, _MOST_SECONDS, _MANY = 60.0, 1200.0, 64
+# Of audio in a part, which a process that is lost costs: so much that many parts come of it, and
+# at least what is decoded in one batch.
+_LEAST_SECONDS, _MOST_SECONDS, _MANY = 240.0, 1200.0, 64
 _PART_RECORDINGS = 200
 
 
@@ -76,14 +77,19 @@ class PartOfRecordings:
     model: LoadedBy
     asked: Asked
 
+    def transcripts(self, recognizer: Recognizer) -> Iterator[Transcription]:
+        """The transcripts, in their order."""
+        return recognizer.transcribe_many(
+            self.paths,
+            context=self.asked.context,
+            channels=self.asked.channels,
+            words=self.asked.words,
+        )
+
 
 def transcribe_part(part: PartOfRecordings) -> list[Transcription]:
     """The transcripts of a part, in the order of its recordings."""
-    asked = part.asked
-    found = _kept(part.model).transcribe_many(
-        part.paths, context=asked.context, channels=asked.channels, words=asked.words
-    )
-    return list(found)
+    return list(part.transcripts(_kept(part.model)))
 
 
 @functools.lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ Names -> recordings -> a recognizer -> transcripts -> files or the screen.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -120,15 +121,20 @@ def _found(
     spread: Spread | None,
 ) -> Iterator[Transcription]:
     """The transcripts of recordings, in their order."""
-    if spread is not None:
-        from mynah.inference.parts import in_parts, parts_of
+    from mynah.inference.parts import in_parts, parts_of
 
-        paths = [one.path for one in sources if one.path is not None]
+    paths = [one.path for one in sources if one.path is not None]
+    if spread is not None:
         console.say(f"Transcribing with {model.model}")
         return in_parts(spread, parts_of(paths, seconds, model, asked))
     recognizer = model.load()
     console.say(f"Transcribing with {model.model}: {recognizer.describe_decoding()}")
     _say_what_is_not_used(recognizer, request)
+    if len(paths) == len(sources):
+        # What is decoded together decides the last digit of a confidence: it is the same wherever
+        # the parts are transcribed.
+        parts = parts_of(paths, seconds, model, asked)
+        return itertools.chain.from_iterable(part.transcripts(recognizer) for part in parts)
     return recognizer.transcribe_many(
         (one.content() for one in sources),
         context=asked.context,
