@@ -139,3 +139,30 @@ def test_a_full_disk_is_named_and_leaves_nothing(folder, tmp_path, monkeypatch, 
     said = capsys.readouterr().err
     assert "The disk is full" in said and "type the command again" in said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.long
+def test_a_program_that_is_worse_is_shown_and_refused_but_for_who_accepts_it(
+    folder, tmp_path, monkeypatch, capsys
+):
+    """A program that writes two words more than were said, none of them right."""
+    from mynah.cli.main import main
+    from mynah.export.onnx import Onnx
+    from mynah.export.target import Said
+
+    def rambling(self, program, family, place, samples, *, way, dtype):
+        words = [len(sample.reference.split()) + 2 for sample in samples]
+        return Said([" ".join(["never"] * count) for count in words], 1.0)
+
+    monkeypatch.setattr(Onnx, "run", rambling)
+    monkeypatch.chdir(folder)
+    output = tmp_path / "exported"
+    command = ["export", "outputs/model", "--to", "onnx", "--output", str(output)]
+    assert main([*command, "--utterances", "4"]) == 2
+    said = capsys.readouterr()
+    assert "onnxruntime" in said.out and "0/4" in said.out.replace(" ", "")
+    assert "onnxruntime is worse by" in said.err and not output.exists()
+    accepted = said.err.partition("--tolerance ")[2].split()[0]
+    assert main([*command, "--utterances", "4", "--tolerance", accepted]) == 0
+    proof = json.loads((output / "export.json").read_text())
+    assert [one["equal"] for one in proof["compared"]] == [4, 0]

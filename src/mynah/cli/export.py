@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import shlex
 from collections.abc import Sequence
@@ -58,14 +59,27 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--utterances", type=_count, default=100, help="how many it is proven on (default: 100)"
     )
+    parser.add_argument(
+        "--tolerance",
+        type=_points,
+        default=0.5,
+        metavar="POINTS",
+        help="points of error rate that a program may be worse by (default: 0.5)",
+    )
     return parser
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 2:
-        raise argparse.ArgumentTypeError("at least 2 utterances are compared")
-    return count
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError("a whole number, and at least 2 are compared")
+    return int(text)
+
+
+def _points(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 100:
+            return float(text)
+    raise argparse.ArgumentTypeError("points of error rate, from 0 to 100")
 
 
 def _export(parsed: argparse.Namespace) -> None:
@@ -88,5 +102,6 @@ def _export(parsed: argparse.Namespace) -> None:
         parsed.utterances,
         config,
         composed.origins,
+        parsed.tolerance / 100,
     )
     show_proof(export(request, target), request.folder)

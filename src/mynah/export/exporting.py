@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +42,7 @@ class ExportRequest:
         dtype: What its weights are stored in.
         utterances: How many it is proven on.
         working: Where the command was typed.
+        tolerance: By how much a program may be worse for sure, absolute.
     """
 
     model: MeasuredModel
@@ -51,6 +52,7 @@ class ExportRequest:
     dtype: str
     utterances: int
     working: Path
+    tolerance: float = proof.MOST_WORSE
 
 
 def request_of(
@@ -61,6 +63,7 @@ def request_of(
     utterances: int,
     config: Config,
     origins: Mapping[str, Origin],
+    tolerance: float = proof.MOST_WORSE,
 ) -> ExportRequest:
     """Find the model and the settings, before anything is loaded.
 
@@ -89,9 +92,8 @@ def request_of(
     found = measured_model(settings, origins, working)
     for program in (*([target.builder] if target.builder else []), *target.programs):
         check_installed(program)
-    return ExportRequest(
-        found, model, found.config, folder, dtype or target.dtypes[0], utterances, working
-    )
+    stored = dtype or target.dtypes[0]
+    return ExportRequest(found, model, found.config, folder, stored, utterances, working, tolerance)
 
 
 def export(request: ExportRequest, target: Target) -> Proof:
@@ -143,7 +145,11 @@ def export(request: ExportRequest, target: Target) -> Proof:
             if request.dtype in target.exact:
                 proof.check_conversion(graph, said.texts, samples)
         for program in target.programs:
-            found.programs += _tried(program, target, plain, staging, samples, request, beside)
+            ways = _tried(program, target, plain, staging, samples, request, beside)
+            for number, one in enumerate(ways):
+                found.programs.append(one)
+                if number == 0:
+                    _check(one, found, request)
         found.bytes = size_bytes(staging)
         packages = [name for program in target.programs for name in program.packages]
         card.write(staging, found, packages, target.usage)
@@ -158,24 +164,38 @@ def _tried(
     samples: Sequence[Sample],
     request: ExportRequest,
     beside: Callable[[str, Said], proof.ComparedTexts],
-) -> list[proof.ComparedTexts]:
+) -> Iterator[proof.ComparedTexts]:
     """A program's first way to decode, which is checked, and the others, which are shown."""
-    tried = []
-    for number, way in enumerate(target.ways):
+    for way in target.ways:
         if way.compute == request.dtype:
             continue  # as the first computes already
         name = f"{program.name}, {way.name}" if way.name else program.name
         console.say(f"Transcribing with {name}")
         said = target.run(program, plain, folder, samples, way=way, dtype=request.dtype)
-        one = beside(name, said)
-        if number == 0:
-            proof.check_program(one)
-        tried.append(one)
-    return tried
+        yield beside(name, said)
+
+
+def _check(program: proof.ComparedTexts, found: Proof, request: ExportRequest) -> None:
+    """The second proof; what was found so far is shown where it fails."""
+    try:
+        proof.check_program(program, request.tolerance)
+    except UserError:
+        _show_table(found)
+        raise
 
 
 def show_proof(found: Proof, folder: Path) -> None:
     """Print what was proven."""
+    _show_table(found)
+    console.say(f"Measured: {found.decoding}")
+    if found.approximate:
+        console.say(f"Approximate: {found.approximate}.")
+    console.say(
+        f"Exported to {display_path(folder)} ({found.bytes / 1e6:.0f} MB), {card.CARD} in it"
+    )
+
+
+def _show_table(found: Proof) -> None:
     metric = found.rows[0].difference.metric.column
     if found.graph is not None:
         console.say(
@@ -186,12 +206,6 @@ def show_proof(found: Proof, folder: Path) -> None:
         f"{metric} on {found.data}, text normaliser {found.normalizer}",
         list(card.CARD_COLUMNS),
         card.table_rows(found),
-    )
-    console.say(f"Measured: {found.decoding}")
-    if found.approximate:
-        console.say(f"Approximate: {found.approximate}.")
-    console.say(
-        f"Exported to {display_path(folder)} ({found.bytes / 1e6:.0f} MB), {card.CARD} in it"
     )
 
 

@@ -18,8 +18,8 @@ from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.score import Scores, score
 from mynah.export.target import Said, Sample
 
-# A program may be worse by this much, absolute, before it is refused; and a way of decoding that
-# the layout cannot hold may cost this much.
+# A program may be worse by this much, absolute, before it is refused where nothing else is asked
+# for; and a way of decoding that the layout cannot hold may cost this much.
 MOST_WORSE, MOST_COST = 0.005, 0.01
 
 ProofScorer = Callable[[Sequence[Sample], Sequence[str]], Scores]
@@ -51,7 +51,8 @@ class ComparedTexts:
         difference: Of the first metric, from the measured to this one.
         seconds: What it took, loading apart.
         audio_seconds: How long the recordings are.
-        worst: The sample that differs most, with both transcripts; None where none differs.
+        worst: The sample whose transcript got furthest from what was said, with both transcripts;
+            None where none differs.
     """
 
     name: str
@@ -109,8 +110,17 @@ def compared(
         found.first,
         said.seconds,
         sum(sample.seconds for sample in samples),
-        max(differing, key=_distance) if differing else None,
+        max(differing, key=_harm) if differing else None,
     )
+
+
+def _harm(pair: tuple[Sample, str, str]) -> int:
+    """Letters that the second transcript is further from the reference than the first."""
+    from rapidfuzz.distance import Levenshtein
+
+    sample, before, after = pair
+    said = sample.reference
+    return int(Levenshtein.distance(said, after)) - int(Levenshtein.distance(said, before))
 
 
 def _distance(pair: tuple[Sample, str, str]) -> int:
@@ -161,22 +171,29 @@ def check_cost(plain: ComparedTexts, advice: str) -> None:
     )
 
 
-def check_program(program: ComparedTexts) -> None:
+def check_program(program: ComparedTexts, tolerance: float = MOST_WORSE) -> None:
     """The second proof.
 
+    Args:
+        program: What a program made of the recordings.
+        tolerance: By how much it may be worse, absolute.
+
     Raises:
-        UserError: The program is worse by more than half a point for sure.
+        UserError: It is worse by more than that for sure.
     """
     found = program.difference
-    if not found.interval.low > MOST_WORSE:
+    if not found.interval.low > tolerance:
         return
     assert program.worst is not None
     sample, ours, theirs = program.worst
+    accepted = math.ceil(100 * found.interval.low * 2) / 2
     raise UserError(
         f"{program.name} is worse by {_points(found.value)} points of {found.metric.column} "
-        f"[{_points(found.interval.low)}, {_points(found.interval.high)}]. Nothing was written.",
+        f"[{_points(found.interval.low)}, {_points(found.interval.high)}], and may be by "
+        f"{100 * tolerance:g}. Nothing was written.",
         where=f"{sample.id}: {ours!r} became {theirs!r}",
-        fix="another layout may do (--to), or another version of the program",
+        fix=f"another layout may do (--to), or another version of the program; "
+        f"--tolerance {accepted:g} writes it nevertheless",
     )
 
 

@@ -47,6 +47,21 @@ def test_a_program_that_is_worse_for_sure_is_refused_with_its_worst_utterance():
     assert "u1" in refused.value.where and "wrong wrong three" in refused.value.where
 
 
+def test_what_is_worse_for_sure_is_written_where_so_many_points_are_accepted():
+    found = beside([WORDS] * 40, [with_errors(1 + i % 2) for i in range(40)])
+    with pytest.raises(UserError) as refused:
+        proof.check_program(found, 0.10)
+    accepted = refused.value.fix.partition("--tolerance ")[2].split()[0]
+    assert 10 < float(accepted) <= 15 and "may be by 10" in refused.value.what
+    proof.check_program(found, float(accepted) / 100)
+
+
+def test_the_worst_utterance_is_one_that_got_worse():
+    better = ["nothing of what was said", WORDS, WORDS]  # the program corrects all of it
+    found = beside(better, [WORDS, with_errors(1), WORDS])
+    assert found.worst[0].id == "u1"
+
+
 def test_a_program_that_is_better_or_worse_by_chance_passes():
     texts = [with_errors(1) if i % 2 else WORDS for i in range(40)]
     proof.check_program(beside(texts, list(reversed(texts))))
