@@ -107,22 +107,35 @@ class Muon(torch.optim.Optimizer):
                 own.add_(own_part(split(turned, parameter)), alpha=-group["lr"] * scale)
 
     def _move_others(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
-        beta1, beta2 = group["betas"]
+        # What was trained in as many steps is moved together: a call for all, not one for each.
+        if not parameters:
+            return
+        alike: dict[float, list[nn.Parameter]] = defaultdict(list)
         for parameter in parameters:
-            assert parameter.grad is not None
             state = self.state[parameter]
             if not state:
                 state["step"] = torch.zeros(())
                 state["mean"] = torch.zeros_like(parameter)
                 state["square"] = torch.zeros_like(parameter)
-            state["step"] += 1
-            step = float(state["step"])
-            gradient = own_part(parameter.grad)
-            mean = own_part(state["mean"]).lerp_(gradient, 1 - beta1)
-            square = own_part(state["square"]).lerp_(gradient.square(), 1 - beta2)
-            spread = (square / (1 - beta2**step)).sqrt_().add_(group["eps"])
-            own = own_part(parameter).mul_(1 - group["lr"] * group["weight_decay"])
-            own.addcdiv_(mean, spread, value=-group["lr"] / (1 - beta1**step))
+        torch._foreach_add_([self.state[one]["step"] for one in parameters], 1)
+        for parameter in parameters:
+            alike[float(self.state[parameter]["step"])].append(parameter)
+        for step, members in alike.items():
+            self._adamw(members, step, group)
+
+    def _adamw(self, parameters: list[nn.Parameter], step: float, group: dict[str, Any]) -> None:
+        beta1, beta2 = group["betas"]
+        own = [own_part(one) for one in parameters]
+        gradients = [own_part(one.grad) for one in parameters if one.grad is not None]
+        means = [own_part(self.state[one]["mean"]) for one in parameters]
+        squares = [own_part(self.state[one]["square"]) for one in parameters]
+        torch._foreach_lerp_(means, gradients, 1 - beta1)
+        torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 1 - beta2)
+        spreads = torch._foreach_div(squares, 1 - beta2**step)
+        torch._foreach_sqrt_(spreads)
+        torch._foreach_add_(spreads, group["eps"])
+        torch._foreach_mul_(own, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_addcdiv_(own, means, spreads, -group["lr"] / (1 - beta1**step))
 
 
 def orthogonalized(matrices: torch.Tensor) -> torch.Tensor:
