@@ -180,7 +180,8 @@ class _Results:
             self._times[row] = tuple((word.start_seconds, word.end_seconds) for word in words)
 
     def fail(self, row: int, error: Exception) -> None:
-        self._failures[row] = error
+        # A traceback holds what its functions held: tensors, of one that ran out of memory.
+        self._failures[row] = error.with_traceback(None) if self._failures else error
 
     def gather(self) -> None:
         """Add what the other processes found."""
@@ -272,27 +273,38 @@ def _read(
 def _transcribe(
     family: Family, clips: dict[int, Clip], results: _Results, word_times: bool
 ) -> None:
-    """One batch; where it fails, each of its utterances alone, so that one costs only itself."""
+    """One batch; where it fails, each half of it, so that an utterance costs only itself and one
+    that is too large for the memory is decoded in parts."""
     if not clips:
         return
     rows = list(clips)
-    try:
-        transcripts = family.transcribe(list(clips.values()))
-        if len(transcripts) != len(rows):
-            raise RuntimeError(f"{len(rows)} utterances were given {len(transcripts)} hypotheses")
-    except Exception as error:
-        _raise_what_is_no_row_s(error)
-        if len(rows) == 1:
-            results.fail(rows[0], error)
-            return
-        for row in rows:
-            _transcribe(family, {row: clips[row]}, results, word_times)
+    transcripts = _transcripts(family, clips, results)
+    if transcripts is None:  # nothing of the attempt is held any more
+        middle = len(rows) // 2
+        for half in (rows[:middle], rows[middle:]) if middle else ():
+            _transcribe(family, {row: clips[row] for row in half}, results, word_times)
         return
     for row, transcript in zip(rows, transcripts, strict=True):
         words = transcript.words
         if words is None and word_times:
             words = _words(family, clips[row], transcript)
         results.succeed(row, transcript.text, words)
+
+
+def _transcripts(
+    family: Family, clips: dict[int, Clip], results: _Results
+) -> Sequence[Transcript] | None:
+    """What is said in the clips; None where that fails, which is noted of a single one."""
+    try:
+        transcripts = family.transcribe(list(clips.values()))
+        if len(transcripts) != len(clips):
+            raise RuntimeError(f"{len(clips)} utterances were given {len(transcripts)} hypotheses")
+        return transcripts
+    except Exception as error:
+        _raise_what_is_no_row_s(error)
+        if len(clips) == 1:
+            results.fail(next(iter(clips)), error)
+        return None
 
 
 def _words(family: Family, clip: Clip, transcript: Transcript) -> tuple[Word, ...] | None:

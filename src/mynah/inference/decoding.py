@@ -143,6 +143,22 @@ def _batch(
     aligner: CTC | None,
     calibration: Calibration | None,
 ) -> None:
+    """One batch; where it fails, each half of it."""
+    if _settled(family, parts, words, aligner, calibration):
+        return
+    middle = len(parts) // 2  # here nothing of the attempt is held any more
+    for half in (parts[:middle], parts[middle:]) if middle else ():
+        _batch(family, half, words, aligner, calibration)
+
+
+def _settled(
+    family: Family,
+    parts: Sequence[RecordingPart],
+    words: bool,
+    aligner: CTC | None,
+    calibration: Calibration | None,
+) -> bool:
+    """Whether a batch could be decoded; of a single part it is noted why not."""
     clips = [part.clip for part in parts if part.clip is not None]
     try:
         transcripts = family.transcribe(clips)
@@ -159,12 +175,10 @@ def _batch(
     except Exception as problem:
         if len(parts) == 1:
             parts[0].fail(problem)
-            return
-        for part in parts:
-            _batch(family, [part], words, aligner, calibration)
-        return
+        return False
     for part, (transcript, guarded), found in zip(parts, settled, timed, strict=True):
         part.settle(transcript, found, guarded)
+    return True
 
 
 def _guarded(

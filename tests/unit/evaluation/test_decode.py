@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import random
+import weakref
 
 import numpy as np
 import pytest
@@ -105,6 +106,27 @@ def test_an_utterance_that_breaks_its_batch_costs_only_itself():
     )
     assert [h.text for h in result] == [*WORDS[:6], "", *WORDS[7:]]
     assert result[6].error == "RuntimeError: out of memory"
+
+
+def test_a_batch_that_is_too_large_for_the_memory_is_decoded_in_halves_that_hold_nothing_of_it():
+    class Tensor:
+        pass
+
+    tried, alive = [], []
+
+    def run_out(rows):
+        tried.append(len(rows))
+        assert [one() for one in alive] == [None] * len(alive)  # of the attempts before
+        held = Tensor()
+        alive.append(weakref.ref(held))
+        if len(rows) > 3:
+            raise MemoryError("out of memory")
+
+    result = decode(
+        FakeFamily(WORDS, before=run_out), FakeCorpus(WORDS), batch_seconds=1e6, progress=False
+    )
+    assert [h.text for h in result] == WORDS and all(h.error is None for h in result)
+    assert tried == [10, 5, 2, 3, 5, 2, 3]
 
 
 def test_failures_are_named_to_the_user(capsys):
