@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -19,11 +19,15 @@ from mynah.models.transcript import Clip, Transcript, Word
 from mynah.stopping.polling import poll
 
 if TYPE_CHECKING:
+    import torch
+
     from mynah.data.corpus import Corpus
     from mynah.models.family import Family
 
 _SEED = 0  # of whatever a model samples while decoding, as the dither of its features
 _NAMED_FAILURES = 3
+
+_T = TypeVar("_T")
 
 
 def decode(
@@ -70,7 +74,7 @@ def decode(
     with (
         distributed.together(),
         without_a_trace(family.model),
-        ReadAhead((_read(corpus, rows) for rows in mine), held=2, name="recordings") as read,
+        _ahead(family.model, (_read(corpus, rows) for rows in mine)) as read,
         progress_of(description or corpus.name, sum(map(len, mine)), progress) as done,
     ):
         for rows, (audio, unreadable) in zip(mine, read, strict=True):
@@ -254,6 +258,15 @@ def columns_of(corpus: Corpus) -> list[dict[str, str]]:
             | own
         )
     return found
+
+
+def _ahead(model: torch.nn.Module, items: Iterator[_T]) -> AbstractContextManager[Iterator[_T]]:
+    """Items, each read while the one before is used where an accelerator uses it: on the CPU a
+    thread beside torch's own costs more than it brings, a tenth on two cores."""
+    first = next(model.parameters(), None)
+    if first is None or first.device.type == "cpu":
+        return nullcontext(items)
+    return ReadAhead(items, held=2, name="recordings")
 
 
 def _read(

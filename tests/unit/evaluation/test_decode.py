@@ -84,6 +84,25 @@ def test_an_unreadable_row_stays_in_the_result_with_its_reason():
     assert [h.error for h in result if h.id != "utt-4"] == [None] * 9
 
 
+def test_beside_an_accelerator_recordings_are_read_ahead_with_the_same_result():
+    corpus, threads = FakeCorpus(WORDS, unreadable={4}), set()
+    read = corpus.read_audio
+
+    def noted(row):
+        threads.add(threading.current_thread().name)
+        return read(row)
+
+    corpus.read_audio = noted
+    found = {}
+    for device in ("cpu", "meta"):
+        family = FakeFamily(WORDS)
+        family.model = torch.nn.Linear(2, 2, device=device)
+        found[device] = decode(family, corpus, batch_seconds=9, progress=False)
+        assert threads == {"MainThread" if device == "cpu" else "recordings"}
+        threads.clear()
+    assert found["meta"] == found["cpu"] and found["cpu"][4].error == "the file is cut off"
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE])
 def test_a_drive_that_fails_ends_the_evaluation_and_counts_nothing_as_wrong(number):
     corpus = FakeCorpus(WORDS)
