@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import random
+import threading
 import weakref
 
 import numpy as np
