@@ -26,9 +26,10 @@ _TWO_DIGITS_BELOW = 0.1  # of a rate: as with any interval, more would promise t
 def ways_back(config: Config, checkpoint: Path | None) -> str:
     """What helps where general speech got worse, as a sentence with commands.
 
-    Measured on AN4, three quarters of an adapter keep nearly all of the gain (docs/results.md).
+    Measured on AN4, three quarters of an adapter or a tenth of replayed audio keep nearly all of
+    the gain (docs/base.md).
     """
-    replay = "data.replay=0.25 replays general speech in another training"
+    replay = "data.replay=0.1 replays general speech in another training"
     scalable = config.model.use_lora and not config.model.lora_use_dora
     if not scalable or checkpoint is None:
         return replay

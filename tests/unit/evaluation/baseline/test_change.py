@@ -134,7 +134,7 @@ def test_a_guard_that_got_worse_is_said_with_what_helps(both, capsys):
     assert "was not tuned on got worse: read speech." in printed
     assert (
         "mynah adapt-scale outputs/model/checkpoint-180 --scale 0.75 --to scaled and "
-        "data.replay=0.25" in printed
+        "data.replay=0.1" in printed
     )
     assert "espeak synthesizes it" in printed
 
@@ -145,7 +145,7 @@ def test_no_scale_is_offered_of_what_has_none(both, capsys, lora, dora):
     config.model.use_lora, config.model.lora_use_dora = lora, dora
     say_changes(both, ways_back(config, Path("outputs/model/checkpoint-180")))
     printed = capsys.readouterr().out
-    assert "data.replay=0.25" in printed and "adapt-scale" not in printed
+    assert "data.replay=0.1" in printed and "adapt-scale" not in printed
 
 
 def test_the_page_has_reference_base_and_tuned_side_by_side(both):
