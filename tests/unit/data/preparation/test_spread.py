@@ -85,10 +85,10 @@ def test_a_shard_that_this_machine_does_not_see_is_said(rows, tmp_path):
         made(rows, tmp_path, spread=Lost())
 
 
-def test_recordings_are_cut_into_parts_of_a_minute_or_more_in_their_order(tmp_path):
+def test_recordings_are_cut_into_parts_of_four_minutes_or_more_in_their_order(tmp_path):
     paths = [tmp_path / f"{number}.wav" for number in range(10)]
-    # 25 + 30 fit into a minute, 40 more do not; 100 are a part by themselves.
-    seconds = [25.0, 30.0, 40.0, 100.0, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0]
+    # 100 + 120 fit into four minutes, 160 more do not; 400 are a part by themselves.
+    seconds = [100.0, 120.0, 160.0, 400.0, 40.0, 40.0, 40.0, 40.0, 40.0, 40.0]
     parts = parts_of(paths, seconds, LoadedBy("model"), Asked())
     assert [len(part.paths) for part in parts] == [2, 1, 1, 6]
     assert [path for part in parts for path in part.paths] == paths
@@ -96,7 +96,7 @@ def test_recordings_are_cut_into_parts_of_a_minute_or_more_in_their_order(tmp_pa
 
 def test_transcripts_come_in_the_order_of_the_recordings_whichever_part_is_done_first(tmp_path):
     paths = [tmp_path / f"{number}.wav" for number in range(6)]
-    parts = parts_of(paths, [50.0] * 6, LoadedBy("model"), Asked())
+    parts = parts_of(paths, [200.0] * 6, LoadedBy("model"), Asked())
 
     class Stub(Elsewhere):
         def each(self, work, pieces):
