@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 from collections.abc import Sequence
@@ -79,6 +78,8 @@ def use_threads(config: Config) -> None:
 def release_memory() -> None:
     """Give freed memory back to the system, which glibc keeps for the next time: after work on
     all rows of a large corpus that is a tenth of a gigabyte."""
+    import ctypes
+
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:
         trim(0)
