@@ -60,7 +60,7 @@ def lay_out(folder: Path) -> Path:
     """Write the corpora under a folder, each under the name that the pages give it."""
     for name in (
         "calls", "recordings", "my_recordings", "my_voice", "train_clean_5", "fsdd_george",
-        "an4_dev",
+        "an4_dev", "accented",
     ):  # fmt: skip
         _folder(folder / name, TEXTS)
     _folder(folder / "ukrainian", UKRAINIAN)
