@@ -254,9 +254,13 @@ run.mkdir()
 config = Config()
 config.training.output_dir = str(output)
 record = RunRecord.start(run, config)
+begun, begins = os.pipe()
 worker = os.fork()
 if worker:
+    os.read(begun, 1)  # a worker lets go of the lock as its first step, before which it may wait
     print("held", worker, flush=True)
+else:
+    os.write(begins, b".")
 time.sleep(60)
 """
 
