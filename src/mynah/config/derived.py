@@ -23,6 +23,7 @@ _GUARDED_BASE = "openai/whisper-tiny.en"  # of model=default
 _STEPS_OF_EMBEDDED = 1400
 _STEPS_OF_ADAPTED = 160  # of a full recognizer with LoRA on the embedded corpus
 STEPS_OF_STREAM = 5000  # the most that one's own corpus gets by its hours: of a stream none knows
+_REPLAYED = 0.1  # the least that keeps general speech: docs/base.md, "What tuning costs elsewhere"
 _MASKS = 2  # of SpecAugment, of each kind: as Park et al. 2019 have them for LibriSpeech
 # Corpora whose transcripts are written in one case throughout: it says nothing.
 _CAPITALS = frozenset({"synthetic", "librispeech", "openslr/librispeech_asr", "an4"})
@@ -45,7 +46,7 @@ def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) ->
         config: The settings.
         origins: The layer that set each of them, by dotted name.
     """
-    config = dataclasses.replace(config, data=_with_derived_data(config.data))
+    config = dataclasses.replace(config, data=_with_derived_data(config.data, config.model))
     training = _with_derived_length(config, origins or {})
     optim = training.optim
     if optim is None:
@@ -59,7 +60,7 @@ def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) ->
         saved = training.eval_steps or training.logging_steps
     guard = config.evaluation.guard
     if guard is None:
-        guard = ["general"] if _has_default_guard(config.model) else []
+        guard = ["general"] if _is_guarded(config.model) else []
     trackers = training.report_to
     if trackers is None:
         trackers = ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
@@ -82,7 +83,7 @@ def _is_path(data: DataConfig) -> bool:
     return data.path is not None and data.dataset_name == "synthetic"
 
 
-def _with_derived_data(data: DataConfig) -> DataConfig:
+def _with_derived_data(data: DataConfig, model: ModelConfig) -> DataConfig:
     case = data.text_case
     if case is None:
         named = {entry.get("dataset_name", "") for entry in data.mixture.values()}
@@ -95,7 +96,11 @@ def _with_derived_data(data: DataConfig) -> DataConfig:
         frequency_masks=number if masks.frequency_masks is None else masks.frequency_masks,
     )
     augmentation = dataclasses.replace(data.augmentation, spec_augment=masks)
-    return dataclasses.replace(data, text_case=case, augmentation=augmentation)
+    replay = data.replay
+    if replay is None:
+        own = not is_embedded(data) and not data.streaming
+        replay = _REPLAYED if own and model.use_lora and _is_guarded(model) else 0.0
+    return dataclasses.replace(data, text_case=case, augmentation=augmentation, replay=replay)
 
 
 def _with_derived_length(config: Config, origins: Mapping[str, Origin]) -> TrainingConfig:
@@ -154,9 +159,9 @@ def _recommended_learning_rate(model: ModelConfig, origins: Mapping[str, Origin]
     return None
 
 
-def _has_default_guard(model: ModelConfig) -> bool:
-    """Whether general speech is measured before and after without being asked for: of the one
-    base that is known to need it, where speech can be synthesized."""
+def _is_guarded(model: ModelConfig) -> bool:
+    """Whether general speech is measured before and after, and replayed, without being asked
+    for: of the one base that is known to need it, where speech can be synthesized."""
     can_synthesize = importlib.util.find_spec("espeakng_loader") is not None
     return model.pretrained == _GUARDED_BASE and can_synthesize
 

@@ -146,6 +146,7 @@ def test_what_follows_where_it_is_null_says_from_what():
         "training.report_to": "follows from what is installed",
         "training.max_steps": "follows from the corpus and its hours",
         "data.text_case": "follows from the corpus",
+        "data.replay": "follows from the model and the corpus",
         "data.augmentation.spec_augment.time_masks": "follows from the corpus",
         "data.augmentation.spec_augment.frequency_masks": "follows from the corpus",
     }
@@ -153,6 +154,7 @@ def test_what_follows_where_it_is_null_says_from_what():
     assert {name for name in derived() if all_settings()[name].default is not None} == {
         "training.max_steps",
         "data.text_case",
+        "data.replay",
         "data.augmentation.spec_augment.time_masks",
         "data.augmentation.spec_augment.frequency_masks",
     }

@@ -38,6 +38,20 @@ def test_ones_own_corpus_has_its_case_and_masks_and_its_hours_say_how_long():
     assert of_data("data.mixture.a.dataset_name=./mine") == ("keep", 2, 2)
 
 
+def replayed(*typed):
+    return compose(list(typed)).config.data.replay
+
+
+def test_a_tenth_of_what_the_default_model_learns_of_ones_own_corpus_is_general_speech():
+    own = "data.dataset_name=./mine"
+    assert replayed(own) == replayed("data=an4", "data.path=./an4") == 0.1
+    assert replayed() == replayed("data=general") == replayed("data=full") == 0
+    assert replayed(own, "data.replay=0") == 0
+    assert replayed(own, "data.replay=0.3") == replayed("data.replay=0.3") == 0.3
+    for other in ("model=small", "model=moonshine", "model.use_lora=false", "data.streaming=true"):
+        assert replayed(own, other) == 0, other
+
+
 @pytest.mark.parametrize("name", ["librispeech", "an4"])
 def test_corpora_in_capitals_are_lowered(name):
     assert of_data(f"data.dataset_name={name}")[0] == "lower"

@@ -155,20 +155,22 @@ class DataConfig:
         minimum=1.0,
         maximum=1000.0,
     )
-    replay: float = setting(
+    replay: float | None = setting(
         0.0,
         "Share of the training audio that is general speech, with what the base recognizes in it, "
         "at its own native window, for transcripts: so that a pretrained recognizer keeps what it "
-        "knows; 0: none.",
+        "knows; 0: none; null: 0.1 where LoRA adapts the base of model=default to a corpus of "
+        "one's own, else 0.",
         nature=Nature.ROWS | Nature.TABLE,
         minimum=0.0,
         maximum=0.9,
+        derived="follows from the model and the corpus",
     )
     replay_from: str = setting(
         "general",
         "Where that speech is from; general: sentences that espeak synthesizes without noise; "
-        "anything else as data.dataset_name, a split behind a colon; of it 200 pieces of 10 "
-        "seconds at most.",
+        "anything else as data.dataset_name, a split behind a colon; of it as many pieces of 10 "
+        "seconds at most as an epoch has room for, 200 at most.",
         nature=Nature.ROWS,
     )
     train_splits: list[str] = setting(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from mynah.data.tables import table as tables
 from mynah.data.tables.shards import write_shard
 from mynah.errors import UserError
 from mynah.evaluation.baseline.before import BaseWeights, about_base, recognized
-from mynah.evaluation.baseline.guards import general_speech
+from mynah.evaluation.baseline.guards import GENERAL_GUARD, general_speech
 from mynah.evaluation.baseline.kept import KeptPlace
 from mynah.evaluation.baseline.sample import fixed_sample
 from mynah.models.pretrained import hub
@@ -61,7 +62,9 @@ def with_replay(
     part, untuned = checked.parts.get("pretrained"), family.untuned()
     if not config.data.replay or part is None or untuned is None or rows.data.train is None:
         return rows
-    pieces = _pieces(config, working_directory)
+    share = config.data.replay
+    wanted = share / (1 - share) * rows.data.train.hours * 3600
+    pieces = _pieces(config, wanted, working_directory)
     weights = BaseWeights(part.name, hub.commit_of(part))
     about = about_base(config, untuned, weights, untuned.describe_decoding())
     place = KeptPlace(rows.data.cache, about)
@@ -70,18 +73,21 @@ def with_replay(
     kept, _ = recognized(config, untuned, pieces, named, place)
     texts = [hypothesis.text.strip() for hypothesis in kept.hypotheses]
     there = np.flatnonzero([bool(text) for text in texts])
+    if not len(there) and named == GENERAL_GUARD:
+        console.notice(f"{part.name} recognizes nothing in general speech: none is replayed.")
+        return rows
     if not len(there):
         raise UserError(
-            f"{part.name} recognizes nothing in {config.data.replay_from}.",
+            f"{part.name} recognizes nothing in {named}.",
             where=_SETTING,
             fix="name other speech, or data.replay=0",
         )
     table = _table(pieces.select(there), [texts[row] for row in there], rows.data.cache)
-    train = rows.data.train.joined(Piece(table, prefix="replay/"), config.data.replay)
+    train = rows.data.train.joined(Piece(table, prefix="replay/"), share)
     rows.data.report["replay"] = {
-        "from": config.data.replay_from,
+        "from": named,
         "pieces": len(table),
-        "share": config.data.replay,
+        "share": share,
         "base": part.name,
         "fingerprint": table.fingerprint,
     }
@@ -89,8 +95,9 @@ def with_replay(
     return dataclasses.replace(rows, data=dataclasses.replace(rows.data, train=train))
 
 
-def _pieces(config: Config, working_directory: Path) -> Corpus:
-    """A fixed part of the speech to replay, short pieces alone."""
+def _pieces(config: Config, seconds: float, working_directory: Path) -> Corpus:
+    """A fixed part of the speech to replay, short pieces alone: some so many seconds, as more
+    would not be heard in an epoch and each has to be recognized first."""
     speech = general_speech(
         config.data.replay_from,
         config,
@@ -106,7 +113,8 @@ def _pieces(config: Config, working_directory: Path) -> Corpus:
             where=_SETTING,
             fix="name speech in short pieces; `mynah data segment` cuts long recordings",
         )
-    return fixed_sample(short, PIECES)
+    most = math.ceil(seconds * len(short) / float(short.durations.sum()))
+    return fixed_sample(short, max(1, min(PIECES, most)))
 
 
 def _table(pieces: Corpus, texts: list[str], cache: Path) -> tables.Table:

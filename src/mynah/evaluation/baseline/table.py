@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mynah.config.schema import Config
 
 COLUMNS = ("set", "utts", "notation", "base", "tuned", "difference", "p", "won/lost")
+_SHARES = (0.1, 0.25, 0.5)  # of replayed audio, as measured in docs/base.md
 _TWO_DIGITS_BELOW = 0.1  # of a rate: as with any interval, more would promise too much
 
 
@@ -29,7 +30,13 @@ def ways_back(config: Config, checkpoint: Path | None) -> str:
     Measured on AN4, three quarters of an adapter or a tenth of replayed audio keep nearly all of
     the gain (docs/base.md).
     """
-    replay = "data.replay=0.1 replays general speech in another training"
+    now = config.data.replay or 0.0
+    more = next((share for share in _SHARES if share > now), None)
+    replay = (
+        f"data.replay={more:g} replays {'more ' if now else ''}general speech in another training"
+        if more
+        else "fewer steps (training.max_steps) change it less"
+    )
     scalable = config.model.use_lora and not config.model.lora_use_dora
     if not scalable or checkpoint is None:
         return replay

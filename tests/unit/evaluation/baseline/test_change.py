@@ -148,6 +148,16 @@ def test_no_scale_is_offered_of_what_has_none(both, capsys, lora, dora):
     assert "data.replay=0.1" in printed and "adapt-scale" not in printed
 
 
+@pytest.mark.parametrize(
+    ("replayed", "helps"), [(0.1, "data.replay=0.25 replays more"), (0.3, "data.replay=0.5 "),
+                            (0.5, "training.max_steps")]
+)  # fmt: skip
+def test_more_is_offered_than_was_replayed(replayed, helps):
+    config = Config()
+    config.data.replay = replayed
+    assert helps in ways_back(config, None)
+
+
 def test_the_page_has_reference_base_and_tuned_side_by_side(both):
     page = str(before_after_section(both))
     rows = re.findall(r"<tr>(?:(?!</tr>).)*sentence number a.*?</tr>", page, re.DOTALL)

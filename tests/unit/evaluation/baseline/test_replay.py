@@ -54,12 +54,12 @@ def prepared(tmp_path, monkeypatch):
     write_folder(tmp_path / "calls", DOMAIN)
     write_folder(tmp_path / "other", OTHER)
 
-    def rows(share=0.25, base=None, **changed):
+    def rows(share=0.5, base=None, **changed):
         config = Config()
+        named = {"replay_from": str(tmp_path / "other")} | changed
         config.data = settings(
-            tmp_path, dataset_name=str(tmp_path / "calls"), eval_splits=[], replay=share,
-            replay_from=str(tmp_path / "other"), **changed,
-        )  # fmt: skip
+            tmp_path, dataset_name=str(tmp_path / "calls"), eval_splits=[], replay=share, **named
+        )
         data = prepare(config.data, working_directory=tmp_path)
         given = PreparedRows(data, None, Augmentation.open(config.data.augmentation,
                                                            sample_rate=16000, seed=0))  # fmt: skip
@@ -96,7 +96,13 @@ def test_an_epoch_s_audio_is_replayed_in_the_share_asked_for(prepared, share):
 
 def test_the_base_is_asked_once(prepared):
     assert len(prepared()[2].asked) == 8
-    assert prepared(0.5)[2].asked == []
+    assert prepared()[2].asked == []
+
+
+@pytest.mark.parametrize(("share", "pieces"), [(0.1, 2), (0.25, 5), (0.5, 8), (0.9, 8)])
+def test_no_more_is_recognized_than_an_epoch_has_room_for(prepared, share, pieces):
+    """12.6 s of calls: a tenth of an epoch is 1.4 s of others, which are 0.85 s on average."""
+    assert len(prepared(share)[2].asked) == pieces
 
 
 def test_another_share_is_another_corpus_and_none_is_the_corpus_itself(prepared):
@@ -109,6 +115,23 @@ def test_another_share_is_another_corpus_and_none_is_the_corpus_itself(prepared)
 def test_pieces_in_which_the_base_recognizes_nothing_are_left_out(prepared):
     _, rows, _ = prepared(base=Base(silent=7))
     assert len(rows.data.train) == 12 + 7 and "" not in rows.data.train.texts
+
+
+def test_a_base_that_recognizes_nothing_is_refused_where_speech_was_named(prepared, monkeypatch):
+    monkeypatch.setattr(Base, "transcribe", lambda self, clips: [Transcript("")] * len(clips))
+    with pytest.raises(UserError, match=r"recognizes nothing in .*other"):
+        prepared()
+
+
+def test_and_trained_without_replay_where_none_was(prepared, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(Base, "transcribe", lambda self, clips: [Transcript("")] * len(clips))
+    other = replay.general_speech
+    monkeypatch.setattr(
+        replay, "general_speech", lambda named, *of, **to: other(str(tmp_path / "other"), *of, **to)
+    )
+    _, rows, _ = prepared(replay_from="general")
+    assert len(rows.data.train) == 12 and "replay" not in rows.data.report
+    assert "recognizes nothing in general speech" in capsys.readouterr().out
 
 
 def test_long_recordings_are_not_replayed(prepared, monkeypatch):
