@@ -71,6 +71,9 @@ class FakeFamily:
         self.batches: list[list[int]] = []
         self.before = before or (lambda rows: None)
 
+    def encoded_seconds(self, seconds: float) -> float:
+        return seconds
+
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         rows = [round(float(clip.audio[0]) * 10000) - 1 for clip in clips]
         self.batches.append(rows)

@@ -65,6 +65,9 @@ class ToneReader:
     def describe_decoding(self) -> str:
         return "by ear"
 
+    def encoded_seconds(self, seconds: float) -> float:
+        return seconds
+
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:
         self.heard.append([len(clip.audio) / RATE for clip in clips])
         self.languages += [clip.language for clip in clips]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -68,7 +68,12 @@ def decode(
         Exception: Not one utterance could be decoded; the first failure is raised again.
     """
     results = _Results(corpus)
-    batches = rows_by_length(corpus.durations, batch_seconds=batch_seconds, batch_size=batch_size)
+    batches = rows_by_length(
+        corpus.durations,
+        batch_seconds=batch_seconds,
+        batch_size=batch_size,
+        encoded=family.encoded_seconds,
+    )
     mine = batches[distributed.rank() :: distributed.world_size()]
     languages, contexts = corpus.languages, corpus.contexts
     with (
@@ -94,6 +99,7 @@ def rows_by_length(
     *,
     batch_seconds: float,
     batch_size: int | None = None,
+    encoded: Callable[[float], float] = float,
 ) -> list[list[int]]:
     """Rows in batches of similar length, the longest first.
 
@@ -104,13 +110,14 @@ def rows_by_length(
         batch_seconds: Largest rows × longest of a batch, where ``batch_size`` is None; an
             utterance that is longer is a batch of its own.
         batch_size: Rows in a batch.
+        encoded: Seconds that are encoded of a row of so many, which are what counts.
     """
     order = np.argsort(-np.asarray(durations, dtype=np.float64), kind="stable")
     batches: list[list[int]] = []
     for row in order.tolist():
         if batches:
             size = len(batches[-1])
-            longest = float(durations[batches[-1][0]])
+            longest = encoded(float(durations[batches[-1][0]]))
             full = size >= batch_size if batch_size else longest * (size + 1) > batch_seconds
             if not full:
                 batches[-1].append(row)

@@ -69,7 +69,12 @@ def evaluation_loss(
     Raises:
         UserError: Not one utterance has a loss.
     """
-    batches = rows_by_length(corpus.durations, batch_seconds=batch_seconds, batch_size=batch_size)
+    batches = rows_by_length(
+        corpus.durations,
+        batch_seconds=batch_seconds,
+        batch_size=batch_size,
+        encoded=family.encoded_seconds,
+    )
     mine = batches[distributed.rank() :: distributed.world_size()]
     sums = _Sums()
     with (

@@ -292,6 +292,11 @@ class Family(ABC):
         """Longest clip that is encoded at once, a longer one is cut; None: any length is."""
         return None
 
+    def encoded_seconds(self, seconds: float) -> float:
+        """Audio that is encoded of a clip of ``seconds``, with the silence that is put behind it:
+        what fills a batch of a decoding."""
+        return seconds
+
     def check_languages(self, languages: Iterable[str]) -> None:
         """Look at the languages of a corpus (ISO 639-1 codes, "" among them) before training.
 

@@ -42,7 +42,9 @@ def decode_n_best(
     """
     size = config.evaluation.n_best
     batches = rows_by_length(
-        corpus.durations, batch_seconds=max(config.training.eval_batch_seconds / size, 1.0)
+        corpus.durations,
+        batch_seconds=max(config.training.eval_batch_seconds / size, 1.0),
+        encoded=family.encoded_seconds,
     )
     mine = batches[distributed.rank() :: distributed.world_size()]
     found: dict[int, list[Transcript]] = {}

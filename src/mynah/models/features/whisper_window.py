@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 # What an empty Whisper frame is: log10 of 1e-10, or 8 below the loudest, then (x + 4) / 4.
 _WHISPER_SILENCE = (-10.0 + 4.0) / 4.0
 _WHISPER_RANGE = 8.0 / 4.0
+
+
+def in_windows(seconds: float, window: float) -> float:
+    """What is encoded of a clip that is cut into windows, of which the last is padded."""
+    return max(1, math.ceil(seconds / window)) * window
 
 
 class WhisperWindowFrontend(WhisperFrontend):

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from mynah.models.family import Example
+from mynah.models.features.whisper_window import in_windows
 
 # A clip that is not padded to Whisper's window is followed by silence up to a multiple of this:
 # clips of one length decode in one batch without padding.
@@ -33,6 +34,14 @@ class ClipLength:
     tail_seconds: float
     sample_rate: int
     window_samples: int | None
+
+    def encoded_seconds(self, seconds: float) -> float:
+        """What is encoded of a clip of ``seconds``, in seconds."""
+        if self.is_any_length:
+            return self.samples(round(seconds * self.sample_rate)) / self.sample_rate
+        if self.window_samples is None:
+            return seconds
+        return in_windows(seconds, self.window_samples / self.sample_rate)
 
     @property
     def described(self) -> str:

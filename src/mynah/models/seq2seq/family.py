@@ -85,12 +85,9 @@ class Seq2Seq(WritingRecognizer):
 
     def _use(self, usage: Seq2SeqUsage) -> None:
         self.usage = usage
-        self._length = ClipLength(
-            self._has_window and usage.audio_window == CLIP,
-            usage.audio_tail_seconds,
-            self.sample_rate,
-            self.window_samples,
-        )
+        window = self.window_samples if self._has_window else None
+        clip = self._has_window and usage.audio_window == CLIP
+        self._length = ClipLength(clip, usage.audio_tail_seconds, self.sample_rate, window)
         self.prompts = loading.prompts_for(
             weights.own(self.model),
             self.processor,
@@ -226,6 +223,9 @@ class Seq2Seq(WritingRecognizer):
             return None
         samples = 1.0 if self.feature_seconds is None else self.feature_seconds * self.sample_rate
         return round(self.frontend.max_features * samples)
+
+    def encoded_seconds(self, seconds: float) -> float:
+        return self._length.encoded_seconds(seconds)
 
     def check_languages(self, languages: Iterable[str]) -> None:
         self.prompts.check(languages)

@@ -11,7 +11,7 @@ import numpy as np
 from mynah.models.ctc.head import CTCHead, TokensAndLabels
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.features.frontends import Frontend, frontend_for, group_by_length, length_function
-from mynah.models.features.whisper_window import WhisperWindowFrontend
+from mynah.models.features.whisper_window import WhisperWindowFrontend, in_windows
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
@@ -188,6 +188,12 @@ class SpeechLLMFamily(Family):
         if self.frontend.max_features is None or self.feature_seconds is None:
             return None
         return round(self.frontend.max_features * self.feature_seconds * self.sample_rate)
+
+    def encoded_seconds(self, seconds: float) -> float:
+        window = self._encoder_samples
+        if window is None or not isinstance(self.frontend, WhisperWindowFrontend):
+            return seconds
+        return in_windows(seconds, window / self.sample_rate)
 
     @property
     def window_samples(self) -> int | None:

@@ -41,6 +41,9 @@ class Base:
     def base_revisions(self):
         return {}
 
+    def encoded_seconds(self, seconds):
+        return seconds
+
     def transcribe(self, clips):
         tenths = [round(len(clip.audio) / 1600) for clip in clips]
         self.asked += tenths

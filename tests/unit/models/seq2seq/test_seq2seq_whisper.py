@@ -11,6 +11,7 @@ from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
 from transcripts import transcribed
 from transformers import WhisperForConditionalGeneration
 
+from mynah.evaluation.decode import rows_by_length
 from mynah.models import registry
 from mynah.models.family import Example
 from mynah.models.seq2seq import generation as seq2seq_generation
@@ -143,6 +144,17 @@ def test_a_tail_takes_what_room_the_window_has(build, filling):
     assert family.impossible(WINDOW_SECONDS * 16000, [1]) is None
     assert family.features(filling).shape == (500, 80)
     assert build(audio_tail_seconds=2.0).output_length(16000) == 250  # native: the window
+
+
+def test_a_batch_is_filled_by_what_is_encoded_of_its_clips(build):
+    """A window of 5 s here; at their true length clips end at whole half seconds."""
+    native, tail = build(), build(audio_window="clip", audio_tail_seconds=2.0)
+    assert native.window_samples == 5 * 16000
+    assert [native.encoded_seconds(one) for one in (0.1, 5.0, 5.1)] == [5.0, 5.0, 10.0]
+    assert [tail.encoded_seconds(one) for one in (0.1, 1.6, 4.9)] == [2.5, 4.0, 5.0]
+    assert rows_by_length([1.0, 2.0, 3.0, 1.5], batch_seconds=10) == [[2, 1, 3], [0]]
+    batches = rows_by_length([1.0, 2.0, 3.0, 1.5], batch_seconds=10, encoded=native.encoded_seconds)
+    assert batches == [[2, 1], [3, 0]]
 
 
 def test_a_tail_is_recorded_and_taken_up_again(build, clips, tmp_path):
