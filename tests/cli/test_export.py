@@ -104,7 +104,7 @@ def test_a_ctc_model_says_the_same_in_sherpa_onnx(folder):
         ("outputs/model --to onnx --output corpora", "nothing is overwritten"),
         ("outputs/model --to ctranslate2 --output there", "holds Whisper models"),
         ("outputs/model --to onnx --output there --dtype int8", "stores float32, not int8"),
-        ("nowhere --to onnx --output there", "nowhere"),
+        ("nowhere --to onnx --output there", "where: mynah export nowhere"),
         (
             "outputs/model --to onnx --output there data.datset_name=x",
             "mynah export outputs/model --to onnx --output there data.dataset_name=x",

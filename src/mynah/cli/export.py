@@ -8,6 +8,7 @@ import dataclasses
 import shlex
 from collections.abc import Sequence
 
+from mynah.cli.shared.adapters import checkpoint_as_typed
 from mynah.cli.shared.exit_status import exit_status
 
 _COMMAND = "mynah export"
@@ -94,14 +95,15 @@ def _export(parsed: argparse.Namespace) -> None:
     from mynah.export.targets import chosen
 
     target = chosen(parsed.to)
-    request = request_of(
-        parsed.model,
-        parsed.output,
-        target,
-        parsed.dtype,
-        parsed.utterances,
-        config,
-        composed.origins,
-        parsed.tolerance / 100,
-    )
+    with checkpoint_as_typed(f"{_COMMAND} {shlex.quote(parsed.model)}", f"{_COMMAND} "):
+        request = request_of(
+            parsed.model,
+            parsed.output,
+            target,
+            parsed.dtype,
+            parsed.utterances,
+            config,
+            composed.origins,
+            parsed.tolerance / 100,
+        )
     show_proof(export(request, target), request.folder)

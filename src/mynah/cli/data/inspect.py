@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mynah.cli.shared.adapters import checkpoint_as_typed
 from mynah.cli.shared.exit_status import exit_status
 from mynah.errors import UserError
 from mynah.files import display_path
@@ -151,15 +152,9 @@ def _checkpoint(asked: str | None, here: Path) -> Path | None:
     from mynah.checkpoints.commit import verify
     from mynah.checkpoints.find import resolve_checkpoint
 
-    try:
+    with checkpoint_as_typed(f"--with {asked}", "--with "):
         found = resolve_checkpoint(asked, here)
         verify(found)
-    except UserError as problem:
-        if problem.where == "eval_checkpoint":
-            problem.where = f"--with {asked}"
-        if problem.fix:
-            problem.fix = problem.fix.replace("eval_checkpoint=", "--with ")
-        raise
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from mynah.errors import UserError, check_name
@@ -65,16 +67,28 @@ def intact_checkpoint(asked: str, command: str) -> Path:
     from mynah.checkpoints.commit import verify
     from mynah.checkpoints.find import resolve_checkpoint
 
-    try:
+    with checkpoint_as_typed(asked, f"{command} "):
         found = resolve_checkpoint(asked, Path.cwd())
         verify(found)
+    return found
+
+
+@contextlib.contextmanager
+def checkpoint_as_typed(where: str, before: str) -> Iterator[None]:
+    """Say of a checkpoint that is missing or damaged what was typed, for ``eval_checkpoint``.
+
+    Args:
+        where: What was typed.
+        before: What stands before a checkpoint on that command line.
+    """
+    try:
+        yield
     except UserError as problem:
         if problem.where == "eval_checkpoint":
-            problem.where = asked
+            problem.where = where
         if problem.fix:
-            problem.fix = problem.fix.replace("eval_checkpoint=", f"{command} ")
+            problem.fix = problem.fix.replace("eval_checkpoint=", before)
         raise
-    return found
 
 
 def adapter_configs(checkpoint: Path) -> list[Path]:
