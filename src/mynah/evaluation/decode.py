@@ -42,12 +42,11 @@ def decode(
 ) -> list[Hypothesis]:
     """Transcribe every utterance of a corpus.
 
-    Utterances of similar length are decoded together. The model is put into evaluation mode
-    and every module back into its former mode, and all random states are what they were, so
-    that a training continues as if nothing had been measured.
+    Utterances of similar length are decoded together. Every module's mode and all random states
+    are what they were afterwards: a training continues as if nothing had been measured.
 
-    Where several processes train one model, all of them call this: each decodes its share of the
-    batches, which are those that one process would decode, and gets everybody's hypotheses.
+    Where several processes train one model, all of them call this: each decodes its share of
+    the batches that one process would decode, and gets everybody's hypotheses.
 
     Args:
         family: The model.
@@ -63,8 +62,7 @@ def decode(
         fails has the text "" and an ``error``, and counts with all its words as wrong.
 
     Raises:
-        UserError: Not one utterance could be read; or what is wrong is not a row but the settings
-            or the machine, as a package that is missing.
+        UserError: Not one utterance could be read; or the settings or the machine are at fault.
         Exception: Not one utterance could be decoded; the first failure is raised again.
     """
     results = _Results(corpus)

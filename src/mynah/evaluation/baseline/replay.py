@@ -96,8 +96,8 @@ def with_replay(
 
 
 def _pieces(config: Config, seconds: float, working_directory: Path) -> Corpus:
-    """A fixed part of the speech to replay, short pieces alone: some so many seconds, as more
-    would not be heard in an epoch and each has to be recognized first."""
+    """A fixed part of the speech to replay, short pieces alone: some so many seconds, as an
+    epoch has room for no more and each has to be recognized first."""
     speech = general_speech(
         config.data.replay_from,
         config,
