@@ -146,8 +146,8 @@ def test_a_tail_takes_what_room_the_window_has(build, filling):
     assert build(audio_tail_seconds=2.0).output_length(16000) == 250  # native: the window
 
 
-def test_a_batch_is_filled_by_what_is_encoded_of_its_clips(build):
-    """A window of 5 s here; at their true length clips end at whole half seconds."""
+    """A window of 5 s here; without one a clip takes a multiple of half a second."""
+    """A window of 5 s here; at their true length, clips take multiples of half a second."""
     native, tail = build(), build(audio_window="clip", audio_tail_seconds=2.0)
     assert native.window_samples == 5 * 16000
     assert [native.encoded_seconds(one) for one in (0.1, 5.0, 5.1)] == [5.0, 5.0, 10.0]
