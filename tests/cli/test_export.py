@@ -106,6 +106,10 @@ def test_a_ctc_model_says_the_same_in_sherpa_onnx(folder):
         ("outputs/model --to onnx --output there --dtype int8", "stores float32, not int8"),
         ("nowhere --to onnx --output there", "where: mynah export nowhere"),
         (
+            "outputs/model/mynah.json --to onnx --output there",
+            "mynah export outputs/model --to onnx --output there",
+        ),
+        (
             "outputs/model --to onnx --output there data.datset_name=x",
             "mynah export outputs/model --to onnx --output there data.dataset_name=x",
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import math
 import shlex
 from collections.abc import Sequence
 
@@ -78,9 +79,9 @@ def _count(text: str) -> int:
 
 def _points(text: str) -> float:
     with contextlib.suppress(ValueError):
-        if 0 <= float(text) <= 100:
+        if 0 <= float(text) < math.inf:
             return float(text)
-    raise argparse.ArgumentTypeError("points of error rate, from 0 to 100")
+    raise argparse.ArgumentTypeError("points of error rate, 0 or more")
 
 
 def _export(parsed: argparse.Namespace) -> None:
@@ -95,7 +96,10 @@ def _export(parsed: argparse.Namespace) -> None:
     from mynah.export.targets import chosen
 
     target = chosen(parsed.to)
-    with checkpoint_as_typed(f"{_COMMAND} {shlex.quote(parsed.model)}", f"{_COMMAND} "):
+    behind = [f" --to {parsed.to} --output {shlex.quote(parsed.output)}"]
+    behind += [shlex.quote(one) for one in parsed.settings]
+    where = f"{_COMMAND} {shlex.quote(parsed.model)}"
+    with checkpoint_as_typed(where, f"{_COMMAND} ", " ".join(behind)):
         request = request_of(
             parsed.model,
             parsed.output,

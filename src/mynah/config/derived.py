@@ -26,7 +26,8 @@ STEPS_OF_STREAM = 5000  # the most that one's own corpus gets by its hours: of a
 _REPLAYED = 0.1  # the least that keeps general speech: docs/base.md, "What tuning costs elsewhere"
 _MASKS = 2  # of SpecAugment, of each kind: as Park et al. 2019 have them for LibriSpeech
 # Corpora whose transcripts are written in one case throughout: it says nothing.
-_CAPITALS = frozenset({"synthetic", "librispeech", "openslr/librispeech_asr", "an4"})
+_EMBEDDED = "synthetic"
+_CAPITALS = frozenset({_EMBEDDED, "librispeech", "openslr/librispeech_asr", "an4"})
 _RECOMMENDED = "model.recommended_learning_rate"
 _WAYS = ("model.use_lora", "model.encoder_tuning", "model.decoder_tuning")
 
@@ -75,19 +76,19 @@ def with_derived(config: Config, origins: Mapping[str, Origin] | None = None) ->
 
 def is_embedded(data: DataConfig) -> bool:
     """Whether all that is learned from is the corpus that is synthesized here."""
-    return data.dataset_name == "synthetic" and data.path is None and not data.mixture
+    return data.dataset_name == _EMBEDDED and data.path is None and not data.mixture
 
 
 def _is_path(data: DataConfig) -> bool:
     """Whether the corpus is whatever lies at a path."""
-    return data.path is not None and data.dataset_name == "synthetic"
+    return data.path is not None and data.dataset_name == _EMBEDDED
 
 
 def _with_derived_data(data: DataConfig, model: ModelConfig) -> DataConfig:
+    named = {entry.get("dataset_name", "") for entry in data.mixture.values()}
+    named = named or {data.dataset_name if is_embedded(data) or not _is_path(data) else ""}
     case = data.text_case
     if case is None:
-        named = {entry.get("dataset_name", "") for entry in data.mixture.values()}
-        named = named or {data.dataset_name if is_embedded(data) or not _is_path(data) else ""}
         case = "lower" if named <= _CAPITALS or data.format in _CAPITALS else "keep"
     masks, number = data.augmentation.spec_augment, 0 if is_embedded(data) else _MASKS
     masks = dataclasses.replace(
@@ -98,8 +99,8 @@ def _with_derived_data(data: DataConfig, model: ModelConfig) -> DataConfig:
     augmentation = dataclasses.replace(data.augmentation, spec_augment=masks)
     replay = data.replay
     if replay is None:
-        own = not is_embedded(data) and not data.streaming
-        replay = _REPLAYED if own and model.use_lora and _is_guarded(model) else 0.0
+        own = named != {_EMBEDDED} and not data.streaming
+        replay = _REPLAYED if own and tuning(model).adapts and _is_guarded(model) else 0.0
     return dataclasses.replace(data, text_case=case, augmentation=augmentation, replay=replay)
 
 

@@ -253,25 +253,24 @@ class Corpus:
         yield from stored.set_column(at, "text", pa.array(texts, pa.string())).to_batches()
 
     def joined(self, other: Piece, share: float) -> Corpus:
-        """These rows and those of another table behind them, in an epoch of as many hours.
+        """These rows, as often as before, and those of another table behind them.
 
         Args:
             other: All of its rows are taken.
-            share: Of the epoch's audio that is the other's.
+            share: Of an epoch's audio that is the other's.
         """
         rows = np.arange(len(self)) if self._rows is None else self._rows
         start = self._table.num_rows
         more = np.arange(start, start + len(other.table))
         hours = float(numbers(other.table.arrow.column("duration_seconds")).sum()) / 3600
         of_own = np.ones(len(self)) if self.repeats is None else self.repeats
-        total = self.hours + hours
-        each = np.full(len(other.table), share * total / hours)
+        each = np.full(len(other.table), share / (1 - share) * self.hours / hours)
         return Corpus(
             [*self._pieces, other],
             name=self.name,
             sample_rate=self.sample_rate,
             rows=np.concatenate([rows, more]).astype(index_type(start + len(other.table))),
-            repeats=np.concatenate([of_own * (1 - share) * total / self.hours, each]),
+            repeats=np.concatenate([of_own, each]),
         )
 
     def select(self, rows: Sequence[int] | np.ndarray) -> Corpus:

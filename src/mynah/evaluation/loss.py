@@ -13,7 +13,7 @@ from mynah import console, distributed
 from mynah.config.plugins.metrics import LOSS
 from mynah.data.audio.files import AudioError
 from mynah.errors import UserError
-from mynah.evaluation.decode import progress_of, rows_by_length, without_a_trace
+from mynah.evaluation.decode import encoded_in_batch, progress_of, rows_by_length, without_a_trace
 from mynah.evaluation.metrics.choice import make
 from mynah.evaluation.score import Measure, without_interval
 from mynah.models.family import Example
@@ -44,7 +44,7 @@ def evaluation_loss(
     family: Family,
     corpus: Corpus,
     *,
-    batch_seconds: float,
+    batch_seconds: float | None,
     batch_size: int | None = None,
     text: Callable[[str], str] = str,
     progress: bool = True,
@@ -60,7 +60,7 @@ def evaluation_loss(
     Args:
         family: The model.
         corpus: What it is measured on.
-        batch_seconds: Padded audio in a batch, where ``batch_size`` is None.
+        batch_seconds: See :func:`mynah.evaluation.decode.encoded_in_batch`.
         batch_size: Utterances in a batch.
         text: What becomes of a transcript before training, and so here.
         progress: Whether to show progress.
@@ -71,7 +71,7 @@ def evaluation_loss(
     """
     batches = rows_by_length(
         corpus.durations,
-        batch_seconds=batch_seconds,
+        batch_seconds=encoded_in_batch(batch_seconds, family.model),
         batch_size=batch_size,
         encoded=family.encoded_seconds,
     )

@@ -129,11 +129,7 @@ def decode_parts(
     if not parts:
         return
     with without_a_trace(family.model):
-        batches = rows_by_length(
-            [part.seconds for part in parts],
-            batch_seconds=batch_seconds,
-            encoded=family.encoded_seconds,
-        )
+        batches = rows_by_length([part.seconds for part in parts], batch_seconds=batch_seconds)
         for rows in batches:
             for first in range(0, len(rows), batch_size):
                 batch = [parts[row] for row in rows[first : first + batch_size]]

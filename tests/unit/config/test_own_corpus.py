@@ -50,6 +50,15 @@ def test_a_tenth_of_what_the_default_model_learns_of_ones_own_corpus_is_general_
     assert replayed(own, "data.replay=0.3") == replayed("data.replay=0.3") == 0.3
     for other in ("model=small", "model=moonshine", "model.use_lora=false", "data.streaming=true"):
         assert replayed(own, other) == 0, other
+    assert replayed(own, "data=general") == replayed(own, "data=small") == 0.1
+    mixed = "data.mixture.a.dataset_name=synthetic"
+    assert replayed(mixed) == 0 and replayed(mixed, "data.mixture.b.dataset_name=./mine") == 0.1
+
+
+def test_and_no_other_tuning_replays_than_lora():
+    own, encoder = "data.dataset_name=./mine", "model.encoder_tuning"
+    assert replayed(own, "model.use_lora=false", f"{encoder}=lora") == 0.1
+    assert replayed(own, f"{encoder}=full", "model.decoder_tuning=full") == 0
 
 
 @pytest.mark.parametrize("name", ["librispeech", "an4"])

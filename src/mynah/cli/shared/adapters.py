@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from mynah.errors import UserError, check_name
 from mynah.files import display_path
+
+_SETTING = re.compile(r"eval_checkpoint(?=[ =]|$)")
+_TYPED = re.compile(r"eval_checkpoint=('[^']*'|\S+)")
 
 
 def free_folder(target: Path, suffix: str) -> Path:
@@ -74,20 +78,21 @@ def intact_checkpoint(asked: str, command: str) -> Path:
 
 
 @contextlib.contextmanager
-def checkpoint_as_typed(where: str, before: str) -> Iterator[None]:
+def checkpoint_as_typed(where: str, before: str, behind: str = "") -> Iterator[None]:
     """Say of a checkpoint that is missing or damaged what was typed, for ``eval_checkpoint``.
 
     Args:
         where: What was typed.
         before: What stands before a checkpoint on that command line.
+        behind: What was typed behind it, with a space before it.
     """
     try:
         yield
     except UserError as problem:
-        if problem.where == "eval_checkpoint":
+        if problem.where and _SETTING.match(problem.where):
             problem.where = where
         if problem.fix:
-            problem.fix = problem.fix.replace("eval_checkpoint=", before)
+            problem.fix = _TYPED.sub(lambda found: f"{before}{found[1]}{behind}", problem.fix)
         raise
 
 

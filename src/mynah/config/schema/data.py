@@ -161,7 +161,7 @@ class DataConfig:
         "at its own native window, for transcripts: so that a pretrained recognizer keeps what it "
         "knows; 0: none; null: 0.1 where LoRA adapts the base of model=default to a corpus of "
         "one's own, else 0.",
-        nature=Nature.ROWS | Nature.TABLE,
+        nature=Nature.ROWS | Nature.TABLE | Nature.STEP,
         minimum=0.0,
         maximum=0.9,
         derived="follows from the model and the corpus",
@@ -170,7 +170,7 @@ class DataConfig:
         "general",
         "Where that speech is from; general: sentences that espeak synthesizes without noise; "
         "anything else as data.dataset_name, a split behind a colon; of it as many pieces of 10 "
-        "seconds at most as an epoch has room for, 200 at most.",
+        "seconds at most as an epoch has room for, 1,000 at most.",
         nature=Nature.ROWS,
     )
     train_splits: list[str] = setting(

@@ -51,9 +51,10 @@ class TrainingConfig:
         nature=Nature.STEP,
         choices=("mask", "varlen"),
     )
-    eval_batch_seconds: float = setting(
-        240.0,
-        "Padded audio in an evaluation batch where per_device_eval_batch_size is null.",
+    eval_batch_seconds: float | None = setting(
+        None,
+        "Audio that is encoded in an evaluation batch, with what pads it, as to Whisper's window, "
+        "where per_device_eval_batch_size is null; null: 240, on an accelerator 960.",
         nature=Nature.RUN,
         unit="seconds",
         minimum=0.1,

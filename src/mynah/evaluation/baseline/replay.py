@@ -21,6 +21,7 @@ from mynah.config.schema import SynthesisConfig
 from mynah.data.pieces import Piece
 from mynah.data.tables import table as tables
 from mynah.data.tables.shards import write_shard
+from mynah.data.text import TextPolicy
 from mynah.errors import UserError
 from mynah.evaluation.baseline.before import BaseWeights, about_base, recognized
 from mynah.evaluation.baseline.guards import GENERAL_GUARD, general_speech
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from mynah.models.family import Family
     from mynah.models.registry import CheckedModel
 
-PIECES = 200
+FEW_PIECES, PIECES = 200, 1000
+_FEW_SECONDS = 400.0  # that few sentences of espeak have for certain
 LONGEST_REPLAYED_SECONDS = 10.0
 _SETTING = "data.replay_from"
 
@@ -69,7 +71,10 @@ def with_replay(
     about = about_base(config, untuned, weights, untuned.describe_decoding())
     place = KeptPlace(rows.data.cache, about)
     named = config.data.replay_from
-    console.say(f"Replaying {len(pieces):,} pieces of {named}, transcribed by {part.name}")
+    console.say(
+        f"Replaying {len(pieces):,} pieces of {named}, transcribed by {part.name}, in "
+        f"{100 * share:g} % of the audio (data.replay=0 leaves them out)"
+    )
     kept, _ = recognized(config, untuned, pieces, named, place)
     texts = [hypothesis.text.strip() for hypothesis in kept.hypotheses]
     there = np.flatnonzero([bool(text) for text in texts])
@@ -82,8 +87,12 @@ def with_replay(
             where=_SETTING,
             fix="name other speech, or data.replay=0",
         )
-    table = _table(pieces.select(there), [texts[row] for row in there], rows.data.cache)
-    train = rows.data.train.joined(Piece(table, prefix="replay/"), share)
+    chosen = pieces.select(there)
+    table = _table(chosen, [texts[row] for row in there], rows.data.cache)
+    # A training that resumes elsewhere is the same one, though the base may there write another
+    # letter of a piece: which pieces and whose transcripts counts, and not their letters.
+    learned = dataclasses.replace(table, fingerprint=f"{chosen.fingerprint} {weights.commit}")
+    train = rows.data.train.joined(Piece(learned, TextPolicy(), prefix="replay/"), share)
     rows.data.report["replay"] = {
         "from": named,
         "pieces": len(table),
@@ -98,12 +107,13 @@ def with_replay(
 def _pieces(config: Config, seconds: float, working_directory: Path) -> Corpus:
     """A fixed part of the speech to replay, short pieces alone: some so many seconds, as an
     epoch has room for no more and each has to be recognized first."""
+    sentences = FEW_PIECES if seconds <= _FEW_SECONDS else PIECES
     speech = general_speech(
         config.data.replay_from,
         config,
         working_directory,
         setting=_SETTING,
-        general=("train", SynthesisConfig(train_sentences=PIECES, noise_snr_db=[])),
+        general=("train", SynthesisConfig(train_sentences=sentences, noise_snr_db=[])),
         likeliest="train",
     )
     short = speech.select(np.flatnonzero(speech.durations <= LONGEST_REPLAYED_SECONDS))

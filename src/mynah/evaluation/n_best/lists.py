@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mynah import distributed
 from mynah.config.naming.n_best import one_hypothesis
 from mynah.errors import UserError
-from mynah.evaluation.decode import progress_of, rows_by_length, without_a_trace
+from mynah.evaluation.decode import encoded_in_batch, progress_of, rows_by_length, without_a_trace
 from mynah.models.transcript import Clip, Transcript
 from mynah.stopping.polling import poll
 
@@ -41,11 +41,8 @@ def decode_n_best(
         description: What the progress says is being done.
     """
     size = config.evaluation.n_best
-    batches = rows_by_length(
-        corpus.durations,
-        batch_seconds=max(config.training.eval_batch_seconds / size, 1.0),
-        encoded=family.encoded_seconds,
-    )
+    seconds = encoded_in_batch(config.training.eval_batch_seconds, family.model) / size
+    batches = rows_by_length(corpus.durations, batch_seconds=max(seconds, 1.0))
     mine = batches[distributed.rank() :: distributed.world_size()]
     found: dict[int, list[Transcript]] = {}
     with (

@@ -317,6 +317,9 @@ class AudioLLM(WritingRecognizer):
                     found[row] = self._transcript(one, clips[pieces.owners[row]].language)
         return pieces.joined([found[row] for row in range(len(found))])
 
+    def encoded_seconds(self, seconds: float) -> float:
+        return self.frontend.encoded_seconds(seconds)
+
     @property
     def window_samples(self) -> int | None:
         longest = self.frontend.max_samples

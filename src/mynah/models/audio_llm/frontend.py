@@ -42,6 +42,10 @@ class AudioFrontend(ABC):
             self._counts[features] = max(0, int(arithmetic(torch.tensor([features]))[0]))
         return self._counts[features]
 
+    def encoded_seconds(self, seconds: float) -> float:
+        """What is encoded of a clip of ``seconds``, in seconds."""
+        return seconds
+
     @abstractmethod
     def features(self, audio: np.ndarray) -> np.ndarray:
         """float32 [samples] to float32 [frames, bins], or [samples]: of the clip alone."""

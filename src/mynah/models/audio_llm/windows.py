@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mynah.models.audio_llm.frontend import AudioFrontend
+from mynah.models.features.whisper_window import in_windows
 
 if TYPE_CHECKING:
     import torch
@@ -99,6 +100,9 @@ class WindowFrontend(AudioFrontend):
 
     def alike(self, features: int) -> int:
         return self.tokens(features)
+
+    def encoded_seconds(self, seconds: float) -> float:
+        return in_windows(seconds, self.extractor.chunk_length)
 
     def windows(self, features: int) -> int:
         """Windows that a clip takes."""

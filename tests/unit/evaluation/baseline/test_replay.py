@@ -97,6 +97,29 @@ def test_an_epoch_s_audio_is_replayed_in_the_share_asked_for(prepared, share):
     assert seen[12:].sum() / seen.sum() == pytest.approx(share, abs=0.03)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_nothing_of_the_domain_is_left_out_of_an_epoch_for_it(prepared, share):
+    config, rows, _ = prepared(share)
+    config.training.batch_seconds = 4.0
+    plan = batch_plan(rows.data.train, config)
+    learned = [row for n in range(plan.batches_per_epoch) for row, _ in plan.batch(0, n)]
+    assert set(range(12)) <= set(learned)
+
+
+def test_a_letter_that_the_base_writes_otherwise_elsewhere_makes_no_other_training(
+    prepared, tmp_path
+):
+    class Elsewhere(Base):
+        def transcribe(self, clips):
+            return [Transcript(f"{one.text}!") for one in super().transcribe(clips)]
+
+    here = prepared()[1].data
+    there = prepared(base=Elsewhere(), dataset_cache_dir=str(tmp_path / "elsewhere"))[1].data
+    assert here.train.texts[12:] != there.train.texts[12:]
+    assert here.train.fingerprint == there.train.fingerprint
+    assert here.report["replay"]["fingerprint"] != there.report["replay"]["fingerprint"]
+
+
 def test_the_base_is_asked_once(prepared):
     assert len(prepared()[2].asked) == 8
     assert prepared()[2].asked == []

@@ -268,6 +268,7 @@ def test_windows_hold_what_whispers_extractor_makes_of_them(full):
         if full
         else WindowFrontend(extractor, arithmetic=lambda one: one, mask="mask")
     )
+    assert [frontend.encoded_seconds(one) for one in (0.2, 30.0, 30.5)] == [30, 30, 60]
     draw = np.random.default_rng(0)
     for seconds in SECONDS:
         clip = (0.1 * draw.standard_normal(round(16000 * seconds))).astype(np.float32)

@@ -145,7 +145,6 @@ def test_a_tail_takes_what_room_the_window_has(build, filling):
     assert family.features(filling).shape == (500, 80)
     assert build(audio_tail_seconds=2.0).output_length(16000) == 250  # native: the window
 
-
     """A window of 5 s here; without one a clip takes a multiple of half a second."""
     """A window of 5 s here; at their true length, clips take multiples of half a second."""
     native, tail = build(), build(audio_window="clip", audio_tail_seconds=2.0)
