@@ -335,8 +335,9 @@ def _held_out(
     )
     kept = "as in earlier runs" if held.frozen else "for this and later runs"
     count = int(held.rows(corpus).sum())
+    several = "" if len(held.names) == 1 else "s"
     say(
-        f"Held out for evaluation {kept}: {len(held.names):,} {held.by}s, {count:,} of "
+        f"Held out for evaluation {kept}: {len(held.names):,} {held.by}{several}, {count:,} of "
         f"{len(corpus):,} utterances ({count / len(corpus):.0%}), kept in {file}"
     )
     if held.by == UTTERANCE and count_known(corpus, "speaker"):
