@@ -25,8 +25,8 @@ _STEPS_OF_ADAPTED = 160  # of a full recognizer with LoRA on the embedded corpus
 STEPS_OF_STREAM = 5000  # the most that one's own corpus gets by its hours: of a stream none knows
 _REPLAYED = 0.1  # the least that keeps general speech: docs/base.md, "What tuning costs elsewhere"
 _MASKS = 2  # of SpecAugment, of each kind: as Park et al. 2019 have them for LibriSpeech
-# Corpora whose transcripts are written in one case throughout: it says nothing.
 _EMBEDDED = "synthetic"
+# Corpora whose transcripts are written in one case throughout: it says nothing.
 _CAPITALS = frozenset({_EMBEDDED, "librispeech", "openslr/librispeech_asr", "an4"})
 _RECOMMENDED = "model.recommended_learning_rate"
 _WAYS = ("model.use_lora", "model.encoder_tuning", "model.decoder_tuning")
