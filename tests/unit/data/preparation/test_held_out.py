@@ -111,7 +111,7 @@ def test_the_choice_lies_in_the_corpus_and_what_it_comes_to_is_said(tmp_path, ca
     data = prepare(config, working_directory=tmp_path, offline=True)
     said = capsys.readouterr().out
     assert len(data.evaluation["held_out"]) == 1 and len(data.train) == 9
-    assert "1 utterances, 1 of 10 utterances (10%)" in said
+    assert "1 utterance, 1 of 10 utterances (10%)" in said
     assert "too few speakers to hold one out" in said
     (file,) = root.glob("held-out-*.mynah")
     assert str(file) in said
