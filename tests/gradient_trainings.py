@@ -20,7 +20,13 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from mynah import distributed
-from mynah.config.schema import Config, EncoderConfig, ModelConfig, ProjectorConfig
+from mynah.config.schema import (
+    Config,
+    EncoderConfig,
+    ModelConfig,
+    ProjectorConfig,
+    SpecAugmentConfig,
+)
 from mynah.data.positions import NumberedBatches
 from mynah.data.utterances import Utterance
 from mynah.machine import seed_everything
@@ -37,6 +43,7 @@ SMALLEST_SHARE = 1e-4  # of the full gradient, that a parameter's difference is 
 # Which stand-ins of tests/standins.py, by the part of the model's settings they go to.
 FAMILIES: dict[str, dict[str, Any]] = {
     "ctc, FastConformer from scratch": {},
+    "ctc, FastConformer, InterCTC and CR-CTC": {"ctc_intermediate": 0.3, "ctc_consistency": 0.2},
     "ctc, wav2vec2 (group norm)": {"pretrained": "wav2vec2_ctc"},
     "ctc, wav2vec2 (layer norm), LoRA": {"pretrained": "wav2vec2_ctc_layer_norm", "use_lora": True},
     "ctc, HuBERT": {"pretrained": "hubert_ctc"},
@@ -210,6 +217,19 @@ def settings_of(accumulation: int, **training: Any) -> Config:
     return dataclasses.replace(config, training=dataclasses.replace(config.training, **settings))
 
 
+def in_copies(config: Config, family: Family) -> Config:
+    """With each utterance masked twice, where the family's loss is of two copies."""
+    if not (weight := getattr(family, "_consistency", 0.0)):
+        return config
+    masks = SpecAugmentConfig(time_masks=2, time_mask_fraction=0.2, frequency_masks=2)
+    augmentation = dataclasses.replace(config.data.augmentation, spec_augment=masks)
+    return dataclasses.replace(
+        config,
+        model=dataclasses.replace(config.model, ctc_consistency=weight),
+        data=dataclasses.replace(config.data, augmentation=augmentation),
+    )
+
+
 def outcome(
     family: Family,
     batches: Sequence[Batch],
@@ -235,7 +255,7 @@ def outcome(
         try:
             result = train(
                 family, Clips(seconds), FixedPlan(batches),  # type: ignore[arg-type]
-                settings_of(accumulation, **training),
+                in_copies(settings_of(accumulation, **training), family),
                 output_directory=Path(directory), evaluate=lambda step: {},
             )  # fmt: skip
         finally:

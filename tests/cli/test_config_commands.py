@@ -89,7 +89,7 @@ def test_flags_and_overrides_may_come_in_any_order(tmp_path):
 def test_help_names_groups_experiments_and_examples(tmp_path):
     done = train(tmp_path, "--help")
     assert done.returncode == 0
-    for part in ("model: canary, default, ", "mac_minimal, production, test", "+experiments="):
+    for part in ("model: canary, default, ", "an4, mac_minimal, production, test", "+experiments="):
         assert part in done.stdout
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -45,9 +46,10 @@ class StoppingBatchPlan(BatchPlan):
         return super().batch(epoch, index, rank)
 
 
-def make_family(corpus):
+def make_family(corpus, consistency=0.0):
     torch.manual_seed(1)
     config = ModelConfig(
+        ctc_consistency=consistency,
         encoder=EncoderConfig(
             hidden_size=16, layers=1, heads=2, feed_forward_size=32, subsampling_channels=8
         ),
@@ -74,13 +76,16 @@ def run(directory, config, at=None, make=make_family, **options):
     return tiny_train(directory, config, family=make(corpus), corpus=corpus, plan=made, **options)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_ctc_training_with_augmentation_resumes_bit_for_bit(tmp_path, workers):
+@pytest.mark.parametrize(("workers", "consistency"), [(0, 0.0), (2, 0.0), (1, 0.2)])
+def test_a_ctc_training_with_augmentation_resumes_bit_for_bit(tmp_path, workers, consistency):
     config = make_config(gradient_accumulation_steps=2, dataloader_num_workers=workers)
-    straight = run(tmp_path / "a", config)
-    _, stopped = run(tmp_path / "b", config, at=(1, 3))
+    config = replace(config, model=replace(config.model, ctc_consistency=consistency))
+    make = partial(make_family, consistency=consistency)
+    straight = run(tmp_path / "a", config, make=make)
+    _, stopped = run(tmp_path / "b", config, at=(1, 3), make=make)
     assert stopped.interrupted and 3 <= stopped.steps < 8
-    resumed = run(tmp_path / "b", config, resume=tmp_path / "b" / f"checkpoint-{stopped.steps}")
+    checkpoint = tmp_path / "b" / f"checkpoint-{stopped.steps}"
+    resumed = run(tmp_path / "b", config, make=make, resume=checkpoint)
     assert_same_end(straight, resumed, tmp_path / "a", tmp_path / "b")
 
 

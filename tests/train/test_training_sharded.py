@@ -30,6 +30,7 @@ RATE = 0.005
 # Of each family: what is asked of the training beside 50 clipped steps of SGD.
 FAMILIES = {
     "ctc, FastConformer from scratch": {},
+    "ctc, FastConformer, InterCTC and CR-CTC": {},
     "ctc, wav2vec2 (layer norm), LoRA": {"gradient_accumulation_steps": 2},
     "ctc, Parakeet": {},
     "transducer, Parakeet TDT, LoRA": {},
@@ -59,7 +60,7 @@ def trained(family, place, *, resume=None, evaluate=lambda step: {}, **training)
             family,
             trainings.Clips(trainings.MIXED_SECONDS),
             trainings.FixedPlan(batches),
-            trainings.settings_of(accumulation, **settings),
+            trainings.in_copies(trainings.settings_of(accumulation, **settings), family),
             output_directory=place,
             evaluate=evaluate,
             resume=resume,

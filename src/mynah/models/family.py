@@ -36,6 +36,8 @@ class Example:
         language: ISO 639-1 code of what is spoken, "" where it is not known.
         seconds: How long the audio is, padding apart; None where nobody asked.
         context: Names and terms that may be said in it, "" where there are none.
+        second: The features once more, with masks of their own, where both are to be recognized
+            alike (``model.ctc_consistency``); as long as ``features``.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Example:
     language: str = ""
     seconds: float | None = None
     context: str = ""
+    second: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,10 @@ def token_weight(labels: Sequence[int], normalization: str) -> float:
 
 
 # Settings of `model` that mean nothing to some families.
-OPTIONAL_SETTINGS = ("new_tokenizer", "language", "task", "timestamps", "context_file")
+OPTIONAL_SETTINGS = (
+    "new_tokenizer", "ctc_consistency", "ctc_intermediate", "language", "task", "timestamps",
+    "context_file",
+)  # fmt: skip
 
 # Modules of transformers' recognizers by the part they are, or hold, outermost first. What is
 # none of them, as a feature extractor or wav2vec2 itself, is of the encoder.

@@ -14,13 +14,9 @@ from mynah.config.schema.augmentation import AugmentationConfig, SpecAugmentConf
 from mynah.config.schema.data import DataConfig, MixtureEntry
 from mynah.config.schema.evaluation import EvaluationConfig
 from mynah.config.schema.launch import LaunchConfig
-from mynah.config.schema.model import (
-    EncoderConfig,
-    ModelConfig,
-    ProjectorConfig,
-    TransducerConfig,
-)
+from mynah.config.schema.model import ModelConfig
 from mynah.config.schema.nature import Nature
+from mynah.config.schema.parts import EncoderConfig, ProjectorConfig, TransducerConfig
 from mynah.config.schema.setting import setting
 from mynah.config.schema.sweep import SweepConfig
 from mynah.config.schema.synthesis import SynthesisConfig

@@ -7,81 +7,8 @@ from typing import Any
 
 from mynah.config.plugins.families import family_choices
 from mynah.config.schema.nature import Nature
+from mynah.config.schema.parts import EncoderConfig, ProjectorConfig, TransducerConfig
 from mynah.config.schema.setting import section, setting
-
-
-@dataclass
-class EncoderConfig:
-    """Sizes of an encoder built from scratch: a FastConformer (arXiv 2305.05084), or what
-    `architecture` says."""
-
-    hidden_size: int = setting(176, "Width of a layer.", nature=Nature.STEP, minimum=8)
-    layers: int = setting(8, "Conformer layers.", nature=Nature.STEP, minimum=1)
-    heads: int = setting(4, "Attention heads; divides hidden_size.", nature=Nature.STEP, minimum=1)
-    feed_forward_size: int = setting(
-        704, "Width inside a feed-forward block.", nature=Nature.STEP, minimum=8
-    )
-    conv_kernel_size: int = setting(
-        9, "Frames the depthwise convolution sees; odd.", nature=Nature.STEP, minimum=1
-    )
-    subsampling_factor: int = setting(
-        4,
-        "Feature frames (10 ms) folded into one encoder frame; a power of two.",
-        nature=Nature.STEP,
-        minimum=2,
-        maximum=16,
-    )
-    subsampling_channels: int = setting(
-        64, "Channels of the subsampling convolutions.", nature=Nature.STEP, minimum=1
-    )
-    mel_bins: int = setting(
-        80, "Mel filters of the features.", nature=Nature.STEP, unit="mel bins", minimum=8
-    )
-    dropout: float = setting(
-        0.1, "Dropout in the layers.", nature=Nature.STEP, minimum=0.0, maximum=0.9
-    )
-
-
-@dataclass
-class TransducerConfig:
-    """What follows the encoder of a transducer built from scratch."""
-
-    hidden_size: int = setting(
-        256,
-        "Width of the prediction network and of the joint network.",
-        nature=Nature.STEP,
-        minimum=8,
-    )
-    prediction_layers: int = setting(
-        1,
-        "LSTM layers of the prediction network, which reads the labels so far.",
-        nature=Nature.STEP,
-        minimum=1,
-    )
-    max_duration: int = setting(
-        0,
-        "0: an RNN-T; otherwise a TDT, whose labels and blanks last up to so many encoder "
-        "frames, as 4: faster to decode.",
-        nature=Nature.STEP,
-        unit="encoder frames",
-        minimum=0,
-        maximum=32,
-    )
-
-
-@dataclass
-class ProjectorConfig:
-    """What joins a speech encoder to a language model."""
-
-    stack: int = setting(
-        5,
-        "Encoder frames joined into one vector of the language model.",
-        nature=Nature.STEP,
-        minimum=1,
-    )
-    hidden_size: int = setting(
-        2048, "Width of the projector's hidden layer.", nature=Nature.STEP, minimum=8
-    )
 
 
 @dataclass
@@ -321,6 +248,22 @@ class ModelConfig:
         "or full, as encoder_tuning; null: lora with use_lora, otherwise full.",
         nature=Nature.STEP,
         choices=("frozen", "lora", "full"),
+    )
+    ctc_consistency: float = setting(
+        0.0,
+        "Mask each utterance twice, and pull what a CTC model recognizes in each copy towards the "
+        "other, with this weight: CR-CTC (arXiv 2410.05101; 0.2 there); a batch is twice the work.",
+        nature=Nature.STEP,
+        minimum=0.0,
+    )
+    ctc_intermediate: float = setting(
+        0.0,
+        "What the loss of the labels that a FastConformer's CTC head reads halfway up its layers "
+        "counts of the entire loss (InterCTC, arXiv 2102.03216; 0.3 there): a model from scratch "
+        "learns sooner; decoding is as it was.",
+        nature=Nature.STEP,
+        minimum=0.0,
+        maximum=0.9,
     )
     ctc_head_weight: float = setting(
         0.0,

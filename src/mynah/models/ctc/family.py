@@ -20,6 +20,7 @@ from mynah.models.ctc import loading
 from mynah.models.ctc.beam_search import search
 from mynah.models.ctc.greedy import best_paths
 from mynah.models.ctc.head import too_many_labels
+from mynah.models.ctc.loss import ctc_losses
 from mynah.models.family import Example, LossSum
 from mynah.models.features.frontends import frontend_for, group_by_length
 from mynah.models.fusion.word_decoding import WordDecoding
@@ -55,7 +56,7 @@ class CTC(FrameRecognizer):
     """
 
     name = "ctc"
-    supports = frozenset({"new_tokenizer", "context_file"})
+    supports = frozenset({"new_tokenizer", "ctc_consistency", "ctc_intermediate", "context_file"})
     auto_classes = ("AutoModelForCTC",)
 
     def __init__(
@@ -84,6 +85,7 @@ class CTC(FrameRecognizer):
         self._writer = PathWriter(tokenizer, self.frontend, timed=True)
         self._revisions = dict(revisions or {})
         self._new_head = False
+        self._consistency = self._intermediate = 0.0
 
     @classmethod
     def model_types(cls) -> Collection[str]:
@@ -97,11 +99,24 @@ class CTC(FrameRecognizer):
     ) -> CTC:
         texts = list(texts)
         family = cls._build_model(config, parts, texts, sample_rate)
+        family._learn_by(config)
         if config.language_model == WORDS:
             cased = map(family._labeller.cased, texts)
             family._words = WordDecoding.estimate(cased, family.tokenizer)
         family.configure_decoding(config)
         return family
+
+    def _learn_by(self, config: ModelConfig) -> None:
+        """Take what joins the plain loss."""
+        kind = weights.own(self.model).config.model_type
+        if config.ctc_intermediate and kind != "parakeet_ctc":
+            raise UserError(
+                "Labels are read halfway up the layers of a FastConformer alone, and this model "
+                f"is a {kind}.",
+                where=f"model.ctc_intermediate={config.ctc_intermediate:g}",
+                fix="model.ctc_intermediate=0",
+            )
+        self._consistency, self._intermediate = config.ctc_consistency, config.ctc_intermediate
 
     @classmethod
     def _build_model(
@@ -208,7 +223,13 @@ class CTC(FrameRecognizer):
                 )
         # wav2vec2 and its relatives mask spans of frames in training, which a batch has to hold.
         longest = max(*lengths, self.frontend.quantum)
-        batch = self.frontend.pad([example.features for example in examples], longest)
+        copies = [example.features for example in examples]
+        if any(example.second is not None for example in examples):
+            copies += [
+                example.features if example.second is None else example.second
+                for example in examples
+            ]
+        batch = self.frontend.pad(copies, longest)
         targets = [example.labels for example in examples]
         return {
             **batch,
@@ -219,24 +240,15 @@ class CTC(FrameRecognizer):
         }
 
     def loss(self, model: Any, batch: dict[str, torch.Tensor]) -> LossSum:
-        import torch
-
         hold_frozen_norms(self.model)
         inputs = {key: batch[key] for key in _INPUTS if key in batch}
-        logits = model(**inputs).logits
-        # torch has a CTC loss for the CPU and CUDA alone.
-        device = logits.device if logits.device.type == "cuda" else torch.device("cpu")
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        log_probabilities = logits.to(device, dtype).log_softmax(-1).transpose(0, 1)
-        with torch.autocast(device.type, enabled=False):
-            losses = torch.nn.functional.ctc_loss(
-                log_probabilities,
-                batch["labels"].to(device),
-                batch["frames"].to(device),
-                batch["label_lengths"].to(device),
-                blank=self.blank,
-                reduction="none",
-            )
+        halfway = self._intermediate if self.model.training else 0.0
+        found = model(**inputs, **({"output_hidden_states": True} if halfway else {}))
+        losses = ctc_losses(found.logits, batch, self.blank, self._consistency)
+        if halfway:
+            states = found.hidden_states  # before the first layer, and behind each
+            logits = loading.head(self.model)(states[len(states) // 2])
+            losses = (1 - halfway) * losses + halfway * ctc_losses(logits, batch, self.blank)
         return self._loss_sum(losses, batch)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Transcript]:

@@ -130,6 +130,12 @@ def head_of(model: Any) -> str:
     return next(name for name in HEADS if hasattr(model, name))
 
 
+def head(model: Any) -> Any:
+    """The last layer of a model, which may have an adapter."""
+    own = weights.own(model)
+    return getattr(own, head_of(own))
+
+
 def label_layers(model: Any) -> list[str]:
     """Paths of all layers that are as wide as there are labels, the head first."""
     return [head_of(model), *(path for path in _IN_THE_MIDDLE if _submodule(model, path))]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # What reading a file, or noise for it, can end in: errors of the disk, and of decoders.
 _READ_ERRORS = (OSError, EOFError, ValueError, RuntimeError)
 _KNOWN_ROWS = 1 << 14  # whose transcripts and labels a worker keeps: some 30 MB
+_SECOND = "\0second"  # behind an id: the other copy's masks are sampled from this
 _STAND_IN_AMPLITUDE = 1e-3  # of the noise that stands in for a batch that cannot be read
 
 
@@ -62,6 +63,7 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         augmentation: What becomes of the audio and of its features.
         normalization: ``training.loss_normalization``.
         context_dropout: ``model.context_dropout``.
+        twice: Whether each row is masked twice (``model.ctc_consistency``).
         seed: Of the run, for what is sampled here.
     """
 
@@ -73,8 +75,10 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         *,
         normalization: str = "token",
         context_dropout: float = 0.0,
+        twice: bool = False,
         seed: int = 0,
     ) -> None:
+        self._twice = twice
         self._context_dropout = context_dropout
         self._seed = seed
         self._family = family
@@ -146,10 +150,14 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
             reason = family.impossible(len(altered), labels)
         if reason is not None:
             return LoadedRow(utterance.id, position, problem=reason)
-        features = family.features(altered)
+        plain = features = family.features(altered)
+        second = plain if self._twice else None
         seconds = len(altered) / self.corpus.sample_rate
         if family.feature_seconds is not None:
-            features = augmentation.features(features, epoch=epoch, utterance_id=utterance.id)
+            features = augmentation.features(plain, epoch=epoch, utterance_id=utterance.id)
+            if second is not None:
+                again = f"{utterance.id}{_SECOND}"
+                second = augmentation.features(plain, epoch=epoch, utterance_id=again)
         return LoadedRow(
             utterance.id,
             position,
@@ -162,6 +170,7 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
                 utterance.language,
                 seconds,
                 self._context(epoch, utterance),
+                second,
             ),
         )
 

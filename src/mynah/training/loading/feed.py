@@ -46,6 +46,7 @@ class Feed(Generic[Key]):
             job.augmentation,
             normalization=training.loss_normalization,
             context_dropout=job.config.model.context_dropout,
+            twice=bool(job.config.model.ctc_consistency),
             seed=training.seed,
         )
         self._sampler = PlanSampler(job.plan)

@@ -129,7 +129,9 @@ class DrySteps:
         labels = self._family.labels(text)
         if self._family.impossible(len(audio), labels) is not None:
             labels = []
-        return Example(self._corpus.ids[row], self._family.features(audio), labels)
+        features = self._family.features(audio)
+        second = features if self._config.model.ctc_consistency else None
+        return Example(self._corpus.ids[row], features, labels, second=second)
 
     def _step(self, examples: Sequence[Example]) -> None:
         family = self._family

@@ -36,7 +36,7 @@ def test_every_shipped_group_composes_and_passes_every_check(choice):
     assert isinstance(composed(None, choice).config, Config)
 
 
-@pytest.mark.parametrize("name", ["test", "mac_minimal", "production"])
+@pytest.mark.parametrize("name", ["an4", "test", "mac_minimal", "production"])
 def test_every_shipped_experiment_composes_and_names_its_command_in_its_header(name):
     assert isinstance(composed(None, f"+experiments={name}").config, Config)
     text = (shipped_configs() / "experiments" / f"{name}.yaml").read_text()
