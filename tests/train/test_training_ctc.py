@@ -89,6 +89,20 @@ def test_a_ctc_training_with_augmentation_resumes_bit_for_bit(tmp_path, workers,
     assert_same_end(straight, resumed, tmp_path / "a", tmp_path / "b")
 
 
+def test_two_copies_without_masks_are_named(tmp_path, capsys):
+    config = make_config(max_steps=1, eval_strategy="no")
+    plain = replace(config.data.augmentation, spec_augment=SpecAugmentConfig())
+    for augmentation, named in ((plain, True), (config.data.augmentation, False)):
+        asked = replace(
+            config,
+            model=replace(config.model, ctc_consistency=0.2),
+            data=replace(config.data, augmentation=augmentation),
+        )
+        run(tmp_path / str(named), asked, make=partial(make_family, consistency=0.2))
+        said = " ".join("".join(capsys.readouterr()).split())
+        assert ("that dropout alone tells apart: no masks are on" in said) == named
+
+
 @pytest.mark.parametrize(
     "variant",
     [

@@ -157,6 +157,12 @@ def _begun(job: Job[Key], resume: Path | None) -> int:
             "data.augmentation.spec_augment has no effect: this model takes samples, and masks "
             "are for spectral features."
         )
+    masked = job.augmentation.masks or job.family.feature_seconds is None  # or inside the model
+    if config.model.ctc_consistency and not masked:
+        console.notice(
+            "model.ctc_consistency has two copies of an utterance that dropout alone tells apart: "
+            "no masks are on (data.augmentation.spec_augment.time_masks=2)."
+        )
     for name in checkpoints.clean(job.output_directory) if distributed.rank() == 0 else []:
         console.notice(f"{name} was cut short while it was written; it is removed.")
     if resume is None:
