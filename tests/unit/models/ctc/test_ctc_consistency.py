@@ -64,7 +64,12 @@ def test_each_copy_is_pulled_towards_the_other_and_padding_is_not():
 def test_the_loss_is_the_mean_of_both_copies_and_the_weighted_divergence(clips):
     family = build(0.3)
     family.model.eval()
-    batch = family.collate(in_two_copies(family, clips))
+    weights = [0.5 + number for number in range(len(clips))]
+    copies = [
+        dataclasses.replace(one, weight=weight)
+        for one, weight in zip(in_two_copies(family, clips), weights, strict=True)
+    ]
+    batch = family.collate(copies)
     assert len(batch["input_features"]) == 2 * len(clips)
     with torch.no_grad():
         logits = family.model(
@@ -79,9 +84,11 @@ def test_the_loss_is_the_mean_of_both_copies_and_the_weighted_divergence(clips):
         first, second = (rows[number + half, :length].numpy() for half in (0, len(clips)))
         by_copy = [all_paths(one, labels, family.blank) for one in (first, second)]
         apart = sum((kl(b, a) + kl(a, b)) / 2 for a, b in zip(first, second, strict=True))
-        total += sum(by_copy) / 2 + 0.3 * apart
+        total += weights[number] * (sum(by_copy) / 2 + 0.3 * apart)
     assert float(own.total) == pytest.approx(total, rel=1e-4)
-    assert float(own.count) == sum(len(family.labels(text)) for text in TEXTS[: len(clips)])
+    assert float(own.count) == sum(
+        weight * len(family.labels(text)) for weight, text in zip(weights, TEXTS, strict=False)
+    )
 
 
 def all_paths(log_probabilities, labels, blank):
