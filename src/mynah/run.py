@@ -164,7 +164,7 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
     from mynah.evaluation.baseline.before import base_before
     from mynah.evaluation.baseline.change import base_and_tuned
     from mynah.evaluation.baseline.guards import guard_corpora
-    from mynah.evaluation.baseline.replay import with_replay
+    from mynah.evaluation.baseline.replay import named_speech, with_replay
     from mynah.evaluation.splits import PeriodicEvaluation, check_scoring, measured
     from mynah.training.averaging.checkpoints import averaged
     from mynah.training.planning import planned_batches
@@ -174,9 +174,10 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
     with RunRecord.of_run(place.run, config, order) as record:
         checked = checked_model(config)
         guards = guard_corpora(config, place.working)
+        speech = named_speech(config, checked, place.working)
         corpus = prepared_rows(config, place.run, place.working)
         family = initialized(checked, corpus, config)
-        rows = with_replay(config, checked, family, corpus, place.working)
+        rows = with_replay(config, checked, family, corpus, speech, place.working)
         planned = planned_batches(config, family, rows, place.run, resume)
         before = base_before(planned.config, checked, family, rows.data, guards)
         periodic = PeriodicEvaluation(planned.config, family, rows.data.evaluation)
@@ -199,8 +200,7 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
 
 
 def evaluate(config: Config, origins: Mapping[str, Origin], place: RunPlace) -> Run:
-    """Checkpoint -> corpora -> evaluation -> report: with the model's own settings, and its own
-    data unless another corpus is named."""
+    """Checkpoint -> corpora, its own unless others are named -> evaluation -> report."""
     from mynah.evaluation.measured_model import measured_model
 
     model = measured_model(config, origins, place.working)

@@ -109,6 +109,14 @@ def test_base_and_tuned_model_are_compared_on_the_same_utterances(tuned):
     assert wer["test"] == "paired jackknife-t over 6 speakers"
 
 
+def test_speech_to_replay_that_is_not_there_is_named_before_anything_is_prepared(folder):
+    wrong = "data.replay=0.2 data.replay_from=./nowhere evaluation.guard=[]"
+    done = run(folder, TRAIN, wrong, MYNAH_CACHE=str(folder / "unused"))
+    assert done.returncode == 2
+    assert "data.replay_from: ./nowhere" in done.stderr
+    assert not list((folder / "unused").rglob("*.arrow"))
+
+
 def test_the_rate_stands_twice_and_the_guard_has_a_mean(tuned):
     output, results, directory = tuned
     before_after = results["before_after"]

@@ -42,11 +42,26 @@ LONGEST_REPLAYED_SECONDS = 10.0
 _SETTING = "data.replay_from"
 
 
+def named_speech(config: Config, checked: CheckedModel, working_directory: Path) -> Corpus | None:
+    """The speech that ``data.replay_from`` names, found before anything else is prepared.
+
+    None where nothing is replayed, and for general speech, of which there is as much as is asked.
+
+    Raises:
+        UserError: It is not there, or lacks the split.
+    """
+    named = config.data.replay_from
+    if not config.data.replay or named == GENERAL_GUARD or checked.parts.get("pretrained") is None:
+        return None
+    return general_speech(named, config, working_directory, setting=_SETTING, likeliest="train")
+
+
 def with_replay(
     config: Config,
     checked: CheckedModel,
     family: Family,
     rows: PreparedRows,
+    speech: Corpus | None,
     working_directory: Path,
 ) -> PreparedRows:
     """The rows to learn from with replayed ones among them, as ``data.replay`` asks.
@@ -56,6 +71,7 @@ def with_replay(
         checked: The model that is tuned.
         family: It, before its first step.
         rows: What there is to learn from.
+        speech: What :func:`named_speech` found.
         working_directory: What relative paths are relative to.
 
     Raises:
@@ -66,7 +82,7 @@ def with_replay(
         return rows
     share = config.data.replay
     wanted = share / (1 - share) * rows.data.train.hours * 3600
-    pieces = _pieces(config, wanted, working_directory)
+    pieces = _pieces(config, wanted, speech, working_directory)
     weights = BaseWeights(part.name, hub.commit_of(part))
     about = about_base(config, untuned, weights, untuned.describe_decoding())
     place = KeptPlace(rows.data.cache, about)
@@ -104,18 +120,21 @@ def with_replay(
     return dataclasses.replace(rows, data=dataclasses.replace(rows.data, train=train))
 
 
-def _pieces(config: Config, seconds: float, working_directory: Path) -> Corpus:
+def _pieces(
+    config: Config, seconds: float, speech: Corpus | None, working_directory: Path
+) -> Corpus:
     """A fixed part of the speech to replay, short pieces alone: some so many seconds, as an
     epoch has room for no more and each has to be recognized first."""
-    sentences = FEW_PIECES if seconds <= _FEW_SECONDS else PIECES
-    speech = general_speech(
-        config.data.replay_from,
-        config,
-        working_directory,
-        setting=_SETTING,
-        general=("train", SynthesisConfig(train_sentences=sentences, noise_snr_db=[])),
-        likeliest="train",
-    )
+    if speech is None:
+        sentences = FEW_PIECES if seconds <= _FEW_SECONDS else PIECES
+        synthesis = SynthesisConfig(train_sentences=sentences, noise_snr_db=[])
+        speech = general_speech(
+            GENERAL_GUARD,
+            config,
+            working_directory,
+            setting=_SETTING,
+            general=("train", synthesis),
+        )
     short = speech.select(np.flatnonzero(speech.durations <= LONGEST_REPLAYED_SECONDS))
     if not len(short):
         raise UserError(

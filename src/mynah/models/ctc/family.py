@@ -247,7 +247,7 @@ class CTC(FrameRecognizer):
         losses = ctc_losses(found.logits, batch, self.blank, self._consistency)
         if halfway:
             states = found.hidden_states  # before the first layer, and behind each
-            logits = loading.head(self.model)(states[len(states) // 2])
+            logits = loading.last_layer(self.model)(states[len(states) // 2])
             losses = (1 - halfway) * losses + halfway * ctc_losses(logits, batch, self.blank)
         return self._loss_sum(losses, batch)
 

@@ -130,8 +130,8 @@ def head_of(model: Any) -> str:
     return next(name for name in HEADS if hasattr(model, name))
 
 
-def head(model: Any) -> Any:
-    """The last layer of a model, which may have an adapter."""
+def last_layer(model: Any) -> Any:
+    """The layer that turns encoder frames into labels, of a model that may have an adapter."""
     own = weights.own(model)
     return getattr(own, head_of(own))
 

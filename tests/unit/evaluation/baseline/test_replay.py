@@ -68,7 +68,8 @@ def prepared(tmp_path, monkeypatch):
                                                            sample_rate=16000, seed=0))  # fmt: skip
         base = base or Base()
         checked = SimpleNamespace(parts={"pretrained": SimpleNamespace(name="base")})
-        return config, replay.with_replay(config, checked, base, given, tmp_path), base
+        speech = replay.named_speech(config, checked, tmp_path)
+        return config, replay.with_replay(config, checked, base, given, speech, tmp_path), base
 
     return rows
 
