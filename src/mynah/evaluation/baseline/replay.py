@@ -110,12 +110,9 @@ def with_replay(
     learned = dataclasses.replace(table, fingerprint=f"{chosen.fingerprint} {weights.commit}")
     train = rows.data.train.joined(Piece(learned, TextPolicy(), prefix="replay/"), share)
     rows.data.report["replay"] = {
-        "from": named,
-        "pieces": len(table),
-        "share": share,
-        "base": part.name,
+        "from": named, "pieces": len(table), "share": share, "base": part.name,
         "fingerprint": table.fingerprint,
-    }
+    }  # fmt: skip
     rows.data.report["fingerprints"]["train"] = train.fingerprint
     return dataclasses.replace(rows, data=dataclasses.replace(rows.data, train=train))
 
