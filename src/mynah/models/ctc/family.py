@@ -94,6 +94,17 @@ class CTC(FrameRecognizer):
         return MODEL_FOR_CTC_MAPPING_NAMES
 
     @classmethod
+    def check_settings(cls, config: ModelConfig) -> None:
+        super().check_settings(config)
+        if config.pretrained is None and config.architecture != "fastconformer":
+            loading.check_intermediate(config, config.architecture)
+
+    @classmethod
+    def check_pretrained(cls, config: ModelConfig, part: PretrainedPart, sample_rate: int) -> None:
+        super().check_pretrained(config, part, sample_rate)
+        loading.check_intermediate(config, hub.model_type(part))
+
+    @classmethod
     def build(
         cls, config: ModelConfig, parts: NamedParts, *, texts: Iterable[str], sample_rate: int
     ) -> CTC:
@@ -108,14 +119,7 @@ class CTC(FrameRecognizer):
 
     def _learn_by(self, config: ModelConfig) -> None:
         """Take what joins the plain loss."""
-        kind = weights.own(self.model).config.model_type
-        if config.ctc_intermediate and kind != "parakeet_ctc":
-            raise UserError(
-                "Labels are read halfway up the layers of a FastConformer alone, and this model "
-                f"is a {kind}.",
-                where=f"model.ctc_intermediate={config.ctc_intermediate:g}",
-                fix="model.ctc_intermediate=0",
-            )
+        loading.check_intermediate(config, weights.own(self.model).config.model_type)
         self._consistency, self._intermediate = config.ctc_consistency, config.ctc_intermediate
 
     @classmethod

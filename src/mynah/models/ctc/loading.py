@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah import console
 from mynah.config.tuning import FROZEN
+from mynah.errors import UserError
 from mynah.models.ctc import scratch
 from mynah.models.features.frontends import frontend_class, frontend_for
 from mynah.models.pretrained import hub, weights
@@ -134,6 +135,25 @@ def last_layer(model: Any) -> Any:
     """The layer that turns encoder frames into labels, of a model that may have an adapter."""
     own = weights.own(model)
     return getattr(own, head_of(own))
+
+
+def check_intermediate(config: ModelConfig, kind: str) -> None:
+    """Find out whether labels can be read halfway up the layers, where that is asked for.
+
+    Args:
+        config: The ``model`` section.
+        kind: The architecture, by transformers' name.
+
+    Raises:
+        UserError: It is no FastConformer.
+    """
+    if config.ctc_intermediate and kind != "parakeet_ctc":
+        raise UserError(
+            "Labels are read halfway up the layers of a FastConformer alone, and this model is "
+            f"of the architecture {kind}.",
+            where=f"model.ctc_intermediate={config.ctc_intermediate:g}",
+            fix="model.ctc_intermediate=0",
+        )
 
 
 def label_layers(model: Any) -> list[str]:

@@ -61,8 +61,9 @@ def test_a_checkpoint_is_an_ordinary_one(tmp_path, clips):
     assert with_it.model.state_dict().keys() == without.model.state_dict().keys()
 
 
-def test_another_encoder_refuses_it(tmp_path):
+def test_another_encoder_refuses_it_before_anything_is_prepared(tmp_path):
     standin = standins.write(tmp_path / "wav2vec2", "wav2vec2_ctc")
-    config = ModelConfig(pretrained=str(standin), ctc_intermediate=0.3)
-    with pytest.raises(UserError, match="FastConformer alone, and this model is a wav2vec2"):
-        registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+    for model in ({"pretrained": str(standin)}, {"architecture": "wav2vec2"}):
+        config = ModelConfig(ctc_intermediate=0.3, **model)
+        with pytest.raises(UserError, match=r"alone, and this model is of the .* wav2vec2"):
+            registry.check_model(config, sample_rate=16000, offline=True)
