@@ -145,7 +145,7 @@ def check_intermediate(config: ModelConfig, kind: str) -> None:
         kind: The architecture, by transformers' name.
 
     Raises:
-        UserError: It is no FastConformer.
+        UserError: It is not a FastConformer.
     """
     if config.ctc_intermediate and kind != "parakeet_ctc":
         raise UserError(
