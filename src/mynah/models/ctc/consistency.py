@@ -17,7 +17,7 @@ def divergence(log_probabilities: torch.Tensor, frames: torch.Tensor) -> torch.T
     """How far apart the labels of two copies are, summed over an utterance's frames, [batch].
 
     Half of KL(b || a) + KL(a || b) in each frame; of each, the gradient reaches the second
-    alone, as in the paper (its equation 4).
+    alone, as in the paper.
 
     Args:
         log_probabilities: Of all first copies, then of all second, [2 x batch, frames, labels].
