@@ -152,6 +152,20 @@ def test_a_mistake_is_a_short_message_and_exit_status_2(tmp_path, arguments, par
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_value_that_nothing_is_near_to_is_left_to_the_experiment(tmp_path):
+    done = train(tmp_path, "+experiments=production", "training.max_steps=long")
+    assert done.stderr.splitlines()[-1] == f"  run:   python {SCRIPT} +experiments=production"
+
+
+def test_a_corrected_command_begins_as_it_was_started_by_hatch(tmp_path):
+    from_hatch = [sys.executable, SCRIPT, "model=larg"]
+    done = run(from_hatch, tmp_path, HATCH_ENV_ACTIVE="default")
+    assert done.stderr.splitlines()[-1] == "  run:   hatch run train model=large"
+    typed = [sys.executable, "src/train_hydra.py", "model=larg"]
+    done = run(typed, REPOSITORY, HATCH_ENV_ACTIVE="default")
+    assert done.stderr.splitlines()[-1] == "  run:   python src/train_hydra.py model=large"
+
+
 BAD_FILES = [
     ("# @package _global_\ntraining:\n  lerning_rate: 3e-4\n", "mine.yaml:3"),
     ("# @package _global_\ntraining:\n  max_steps: many\n", "mine.yaml:3"),

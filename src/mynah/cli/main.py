@@ -12,29 +12,31 @@ from mynah.config.garbage import leave_without_search
 from mynah.stopping import signals
 
 COMMANDS = {
-    "train": Command("mynah.cli.train", "train, measure, write a report"),
-    "sweep-data": Command("mynah.cli.sweep_data", "what twice the data would give"),
-    "eval": Command("mynah.cli.eval", "measure a checkpoint"),
-    "transcribe": Command("mynah.cli.transcribe", "recordings to transcripts"),
-    "serve": Command("mynah.cli.serve", "a model behind OpenAI's protocol of transcriptions"),
-    "demo": Command("mynah.cli.demo", "a page to speak to one model, or two side by side"),
-    "record": Command("mynah.cli.record", "sentences read aloud, as a corpus"),
-    "runs": Command("mynah.cli.runs", "all runs as a table, the best first"),
+    "train": Command("mynah.cli.train", "train, evaluate, write a report"),
+    "sweep-data": Command("mynah.cli.sweep_data", "forecast what more data would give"),
+    "eval": Command("mynah.cli.eval", "evaluate a checkpoint"),
+    "transcribe": Command("mynah.cli.transcribe", "transcribe recordings"),
+    "serve": Command("mynah.cli.serve", "serve a model through OpenAI's transcription API"),
+    "demo": Command("mynah.cli.demo", "try a model on a page, or two side by side"),
+    "record": Command("mynah.cli.record", "record sentences read aloud, as a corpus"),
+    "runs": Command("mynah.cli.runs", "list all runs, the best first"),
     "jobs": Command("mynah.cli.jobs", "jobs on a cluster: state, log, cancel"),
-    "compare": Command("mynah.cli.compare", "which of several systems is better"),
-    "score": Command("mynah.cli.score", "error rates of any system's transcripts"),
-    "lm": Command("mynah.cli.lm", "n-grams of words from text, for a beam"),
-    "tune-beam": Command("mynah.cli.tune_beam", "weights of a language model and hot words"),
-    "average": Command("mynah.cli.average", "several checkpoints of one model as one"),
-    "merge": Command("mynah.cli.merge", "fold LoRA matrices into their base"),
-    "adapt-scale": Command("mynah.cli.adapt_scale", "let LoRA matrices count less, or more"),
-    "export": Command("mynah.cli.export", "write a model for other programs, with proof"),
-    "publish": Command("mynah.cli.publish", "a model to the Hugging Face hub, with its card"),
-    "models": Command("mynah.cli.models", "pretrained models, and which fit here"),
+    "compare": Command("mynah.cli.compare", "test which of several systems is better"),
+    "score": Command("mynah.cli.score", "score any system's transcripts"),
+    "lm": Command("mynah.cli.lm", "count word n-grams for beam search"),
+    "tune-beam": Command(
+        "mynah.cli.tune_beam", "tune the weights of a language model and hot words"
+    ),
+    "average": Command("mynah.cli.average", "average checkpoints of one model"),
+    "merge": Command("mynah.cli.merge", "merge LoRA weights into their base"),
+    "adapt-scale": Command("mynah.cli.adapt_scale", "scale LoRA weights down or up"),
+    "export": Command("mynah.cli.export", "export a model for other programs, with proof"),
+    "publish": Command("mynah.cli.publish", "publish a model on the Hugging Face hub"),
+    "models": Command("mynah.cli.models", "list pretrained models, and which fit here"),
     "prefetch": Command("mynah.cli.prefetch", "download all that a run needs"),
     "data": Command("mynah.cli.data.main", "prepare, inspect, download, segment corpora"),
     "config": Command("mynah.cli.config", "explain or compare configurations"),
-    "migrate": Command("mynah.cli.migrate", "a legacy JSON config as an experiment"),
+    "migrate": Command("mynah.cli.migrate", "convert a legacy JSON config to an experiment"),
     "completion": Command("mynah.cli.completion", "complete commands on the shell's tab key"),
 }
 
@@ -50,10 +52,10 @@ examples:
   mynah train                                  train with the defaults, offline
   mynah train +experiments=test                an experiment
   mynah train training.learning_rate=1e-4      any setting
-  mynah eval outputs/model                     measure the newest model
-  mynah transcribe call.wav                    write what is said in a recording
-  mynah serve outputs/model                    answer programs that speak OpenAI's protocol
-  mynah runs --best                            all runs, the best first
+  mynah eval outputs/model                     evaluate the newest model
+  mynah transcribe call.wav                    transcribe a recording
+  mynah serve outputs/model                    serve it through OpenAI's transcription API
+  mynah runs --best                            list all runs, the best first
   mynah compare RUN ANOTHER                    is the difference chance?
   mynah config explain model=large             every value and who set it
   mynah models --for-device                    pretrained models that fit here

@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog=_COMMAND,
         allow_abbrev=False,
-        description="Serve a model to programs that speak OpenAI's protocol of transcriptions.",
+        description="Serve a model through OpenAI's transcription API.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )

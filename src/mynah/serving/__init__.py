@@ -1,1 +1,1 @@
-"""A recognizer on the network: OpenAI's protocol of transcriptions, for many clients at once."""
+"""A recognizer on the network: OpenAI's transcription API, for many clients at once."""

@@ -12,7 +12,7 @@ ACTIONS = {
     "segment": Command("mynah.cli.data.segment", "cut long recordings into utterances"),
     "pack": Command("mynah.cli.data.pack", "write a corpus as tar shards with an index"),
     "download": Command("mynah.cli.data.download", "download a public corpus"),
-    "augment": Command("mynah.cli.data.augment", "listen to and see what augmentation makes of it"),
+    "augment": Command("mynah.cli.data.augment", "listen to and see what augmentation does"),
 }
 
 

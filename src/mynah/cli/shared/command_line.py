@@ -68,9 +68,14 @@ def command_line(
 
 def _program() -> str:
     script = sys.argv[0]
+    # Hatch's scripts give the full path; a person in its shell types a shorter one.
+    from_hatch = "HATCH_ENV_ACTIVE" in os.environ and Path(script).is_absolute()
+    if from_hatch and script.endswith(_SCRIPT):
+        return "hatch run train"
     return f"python {script}" if script.endswith(".py") else "mynah train"
 
 
+_SCRIPT = "/src/train_hydra.py"
 _CORRECTIONS = 5  # of a command, each of what the one before leads to
 
 

@@ -149,12 +149,14 @@ class Examination(FileExamination):
             unknown.argument = unknown.instead = None  # it is one of several in the argument
             self.errors.append(unknown)
         elif mistake := value_mistake(found, name, value):
-            instead = f"{replace}={mistake.instead}" if replace and mistake.instead else None
+            # Without an argument that nothing is near to, the group's or experiment's value counts.
+            near = None if mistake.is_default else mistake.instead
+            instead = f"{replace}={near}" if replace and near else None
             if mistake.name is not None and _section(mistake.name) == _section(name):
                 instead = f"{mistake.name}={typed.partition('=')[2]}"
             if name == "training.resume_from_checkpoint":
                 instead = f"resume_from_checkpoint={typed.partition('=')[2]}"
-            remove = replace is not None and mistake.instead is None
+            remove = replace is not None and near is None
             self.errors.append(
                 _argument_error(mistake.what, typed, instead, remove=remove, setting=name)
             )

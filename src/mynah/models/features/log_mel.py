@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 _STD_EPSILON = 1e-5  # transformers' EPSILON in feature_extraction_parakeet.py
+_BLOCK = 256  # frames at a time: spectra of all would be written to memory and read again
 _LOG_GUARD = 2.0**-24  # its LOG_ZERO_GUARD_VALUE
 
 
@@ -28,8 +29,8 @@ class LogMel:
         self._preemphasis = np.float32(extractor.preemphasis or 0.0)
         window = torch.hann_window(extractor.win_length, periodic=False)
         side = (self._fft - extractor.win_length) // 2
-        padded = torch.nn.functional.pad(window, (side, self._fft - extractor.win_length - side))
-        self._window = padded.numpy()
+        behind = self._fft - extractor.win_length - side
+        self._window = torch.nn.functional.pad(window, (side, behind))
         self._filters = extractor.mel_filters.T.contiguous()  # [fft/2 + 1, bins]
 
     def frames(self, samples: int) -> int:
@@ -44,17 +45,21 @@ class LogMel:
         half = self._fft // 2
         signal = np.zeros(len(audio) + 2 * half, dtype=np.float32)
         body = signal[half : half + len(audio)]
-        body[:] = audio
-        body[1:] -= self._preemphasis * audio[:-1].astype(np.float32, copy=False)
-        windows = np.lib.stride_tricks.as_strided(
-            signal, (frames, self._fft), (self.hop_length * 4, 4)
-        )
-        with torch.no_grad():
-            spectrum = torch.view_as_real(torch.fft.rfft(torch.from_numpy(windows * self._window)))
-            squares = spectrum.square_()
-            power = squares[..., 0] + squares[..., 1]  # sum(-1) over two takes ten times as long
-            mel = (power @ self._filters).add_(_LOG_GUARD).log_()
-            centred = mel - mel.mean(0)
-            std = (centred.square().sum(0) / max(frames - 1, 1)).sqrt_()
-            normalized: np.ndarray = (centred / (std + _STD_EPSILON)).numpy()
+        body[1:] = audio[:-1]
+        body *= -self._preemphasis
+        body += audio
+        windows = torch.from_numpy(signal).as_strided((frames, self._fft), (self.hop_length, 1))
+        mel = torch.empty((frames, self._filters.shape[1]))
+        with torch.inference_mode():
+            for first in range(0, frames, _BLOCK):
+                block = windows[first : first + _BLOCK] * self._window
+                squares = torch.view_as_real(torch.fft.rfft(block)).square_()
+                power = (
+                    squares[..., 0] + squares[..., 1]
+                )  # sum(-1) over two takes ten times as long
+                torch.mm(power, self._filters, out=mel[first : first + _BLOCK])
+            mel.add_(_LOG_GUARD).log_()
+            mel -= mel.mean(0)
+            mel /= (mel.square().sum(0) / max(frames - 1, 1)).sqrt_() + _STD_EPSILON
+            normalized: np.ndarray = mel.numpy()
             return normalized

@@ -12,7 +12,7 @@ def test_features_equal_those_of_transformers(rate, hop, window, fft):
     )
     log_mel = LogMel(extractor)
     draw = np.random.default_rng(0)
-    for samples in (rate, rate + 1, rate + hop - 1, 3 * rate + 77):
+    for samples in (rate, rate + 1, rate + hop - 1, 3 * rate + 77, 257 * hop, 512 * hop):
         audio = (0.1 * draw.standard_normal(samples)).astype(np.float32)
         reference = extractor(audio, sampling_rate=rate, return_tensors="np")
         real = reference["attention_mask"][0].astype(bool)
