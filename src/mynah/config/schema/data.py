@@ -14,11 +14,11 @@ from mynah.config.schema.synthesis import SynthesisConfig
 
 @dataclass
 class MixtureEntry:
-    """One corpus of a mixture; its settings mean what those of ``data`` mean."""
+    """One corpus of a mixture; its settings mean the same as those of ``data``."""
 
     dataset_name: str = setting(
         "",
-        "The corpus: a name or a folder, as data.dataset_name.",
+        "The corpus: a name or a folder; see data.dataset_name.",
         nature=Nature.ROWS | Nature.CORPUS | Nature.NAME,
     )
     format: str = setting(
@@ -36,22 +36,24 @@ class MixtureEntry:
         None, "Branch, tag or commit of a hub dataset.", nature=Nature.ROWS | Nature.CORPUS
     )
     columns: dict[str, str] = setting(
-        {}, "Headers of its metadata mapped to ours.", nature=Nature.ROWS | Nature.CORPUS
+        {},
+        "Mynah's columns and the headers of its metadata that they are read from.",
+        nature=Nature.ROWS | Nature.CORPUS,
     )
     options: dict[str, Any] = setting(
-        {}, "Settings of its format's own, as data.options.", nature=Nature.ROWS | Nature.CORPUS
+        {}, "Settings specific to its format; see data.options.", nature=Nature.ROWS | Nature.CORPUS
     )
     train_splits: list[str] = setting(
         ["train"], "Its splits to train on; []: none.", nature=Nature.ROWS | Nature.CORPUS
     )
     eval_splits: list[str] | None = setting(
         ["validation"],
-        "Its splits to measure on; []: none; null: a part of it is held out.",
+        "Its splits to evaluate on; []: none; null: a part of it is held out.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
     )
     test_splits: list[str] = setting(
         ["auto"],
-        "Its splits to measure once, at the end of a training, as data.test_splits.",
+        "Its splits to evaluate once, at the end of training; see data.test_splits.",
         nature=Nature.MEASURED | Nature.CORPUS,
     )
     language: str | None = setting(
@@ -59,7 +61,7 @@ class MixtureEntry:
     )
     weight: float | None = setting(
         None,
-        "Its share of an epoch beside the others' weights; null: by its hours.",
+        "Its share of an epoch, relative to the other corpora's weights; null: all go by hours.",
         nature=Nature.ROWS,
         minimum=0.0,
     )
@@ -81,34 +83,34 @@ class MixtureEntry:
 
 @dataclass
 class DataConfig:
-    """What is learned from and what is measured on."""
+    """What is trained on and what is evaluated on."""
 
     dataset_name: str = setting(
         "synthetic",
-        "`synthetic` (speech made here), `librispeech`, `an4`, a folder's path, "
-        "an address of storage (s3://BUCKET/FOLDER), or the name of a dataset on the Hugging Face "
-        "hub.",
+        "`synthetic` (speech synthesized on this machine), `librispeech`, `an4`, a folder, a "
+        "storage URL (s3://BUCKET/FOLDER), or the name of a dataset on the Hugging Face hub.",
         nature=Nature.ROWS | Nature.CORPUS | Nature.NAME,
     )
     dataset_configs: list[str] | None = setting(
         None,
-        "Configurations of a hub dataset, as [clean, other]; null: its default one.",
+        "Configurations of a hub dataset, e.g. [clean, other]; null: its default one.",
         nature=Nature.ROWS | Nature.CORPUS,
     )
     format: str = setting(
         "auto",
-        "How the corpus is laid out; auto: found by looking.",
+        "How the corpus is laid out; auto: detected.",
         nature=Nature.ROWS | Nature.CORPUS,
         choices=format_choices,
     )
     options: dict[str, Any] = setting(
         {},
-        "Settings of the format's own, where a plug-in's has some, as {encoding: latin-1}.",
+        "Settings specific to the format, for formats of plug-ins that define any, e.g. "
+        "{encoding: latin-1}.",
         nature=Nature.ROWS | Nature.CORPUS,
     )
     path: str | None = setting(
         None,
-        "Where the corpus lies on this machine, relative to where the command is typed.",
+        "Where the corpus is on this machine; a relative path starts where the command is run.",
         nature=Nature.ROWS | Nature.CORPUS | Nature.PATH,
     )
     revision: str | None = setting(
@@ -118,49 +120,51 @@ class DataConfig:
     )
     columns: dict[str, str] = setting(
         {},
-        "Headers of your metadata mapped to ours, as {text: sentence, audio: path}.",
+        "Mynah's columns and the headers of your metadata that they are read from, e.g. {text: "
+        "sentence, audio: path}.",
         nature=Nature.ROWS | Nature.CORPUS,
     )
     audio_folders: list[str] = setting(
         [],
-        "Folders beside the corpus's own where recordings of its listing may lie; elsewhere "
-        "none are read. Relative names are looked for there too.",
+        "Folders, besides the corpus's own, that may hold the recordings in its listing; "
+        "recordings elsewhere are not read. Relative names are looked up in them too.",
         nature=Nature.ROWS | Nature.CORPUS | Nature.PATH,
     )
     channels: str = setting(
         "mix",
-        "What becomes of recordings with several channels: mix (their mean), first, or split "
-        "(each is an utterance of its own). A row that names its channel is read from that one.",
+        "How recordings with several channels are read: mix (their mean), first, or split (each "
+        "channel becomes a separate utterance). A row that names its channel is read from that "
+        "one.",
         nature=Nature.ROWS | Nature.CORPUS,
         choices=("mix", "first", "split"),
     )
     no_speech_texts: list[str] = setting(
         [],
-        "Transcripts that mean that nobody speaks, as [<noise>]: their rows are learned from as "
-        "silence, beside those that a column no_speech marks.",
+        "Transcripts that mean that nobody speaks, e.g. [<noise>]: their rows are trained on as "
+        "silence, like those that a column no_speech marks.",
         nature=Nature.ROWS | Nature.CORPUS,
     )
     mixture: dict[str, Any] = setting(
         {},
-        "Several corpora in place of one, as {calls: {dataset_name: DIR, weight: 2}}: of each "
-        "what the table of a mixture's settings lists.",
+        "Several corpora instead of one, e.g. {calls: {dataset_name: DIR, weight: 2}}; each takes "
+        "the settings listed under data.mixture.NAME.",
         nature=Nature.ROWS | Nature.CORPUS | Nature.TABLE,
         record=MixtureEntry,
     )
     mixture_temperature: float = setting(
         1.0,
-        "Share of a corpus in an epoch ~ hours ** (1 / temperature) where no weights are given: "
-        "1 keeps the proportions, more makes them alike.",
+        "Share of a corpus in an epoch ~ hours ** (1 / temperature) where no weights are given: 1 "
+        "keeps the proportions, higher values even them out.",
         nature=Nature.ROWS | Nature.CORPUS | Nature.CHOOSES,
         minimum=1.0,
         maximum=1000.0,
     )
     replay: float | None = setting(
         0.0,
-        "Share of the training audio that is general speech, with what the base recognizes in it, "
-        "at its own native window, for transcripts: so that a pretrained recognizer keeps what it "
-        "knows; 0: none; null: 0.1 where LoRA adapts the base of model=default to a corpus of "
-        "one's own, else 0.",
+        "Share of the training audio that is general speech, with what the base recognizes in it "
+        "at its native window as transcripts, so that a pretrained recognizer keeps what it "
+        "knows; 0: none; null: 0.1 where LoRA adapts the base of model=default to your own "
+        "corpus, otherwise 0.",
         nature=Nature.ROWS | Nature.TABLE | Nature.STEP,
         minimum=0.0,
         maximum=0.9,
@@ -168,32 +172,33 @@ class DataConfig:
     )
     replay_from: str = setting(
         "general",
-        "Where that speech is from; general: sentences that espeak synthesizes without noise; "
-        "anything else as data.dataset_name, a split behind a colon; of it as many pieces of 10 "
-        "seconds at most as an epoch has room for, 1,000 at most.",
+        "Where that speech comes from; general: sentences that espeak synthesizes without noise; "
+        "anything else: as in data.dataset_name, with a split after a colon. An epoch gets as "
+        "many pieces of at most 10 seconds as it has room for, at most 1,000.",
         nature=Nature.ROWS,
     )
     train_splits: list[str] = setting(
         ["train"],
-        "Splits to train on; hub notation with slices, as train.100[:500].",
+        "Splits to train on, in the hub's notation, slices included, e.g. train.100[:500].",
         nature=Nature.ROWS | Nature.CORPUS,
     )
     eval_splits: list[str] | None = setting(
         ["validation"],
-        "Splits to measure on; [auto]: the one that the corpus has for it, or all of a corpus "
-        "without splits. null: a part of the training splits is held out by speaker.",
+        "Splits to evaluate on; [auto]: the corpus's evaluation split, or all of a corpus without "
+        "splits; null: a part of the training splits, held out by speaker.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
     )
     test_splits: list[str] = setting(
         ["auto"],
-        "Splits to measure once, at the end of a training, with the weights that eval_splits "
-        "chose; [auto]: the corpus's test split, where it has one that is not used otherwise. "
-        "[]: none.",
+        "Splits to evaluate once, at the end of training, with the weights that eval_splits "
+        "selected; [auto]: the corpus's test split, if it has one that is not used otherwise; []: "
+        "none.",
         nature=Nature.MEASURED | Nature.CORPUS,
     )
     eval_fraction: float = setting(
         0.1,
-        "Share of the rows held out where eval_splits is null, all of a speaker where known.",
+        "Share of the rows held out where eval_splits is null; all rows of a speaker stay "
+        "together, if speakers are known.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         minimum=0.0,
         maximum=0.9,
@@ -230,31 +235,30 @@ class DataConfig:
     )
     min_characters_a_second: float | None = setting(
         None,
-        "Training utterances that say less in their time are left out and listed: text is "
-        "missing; null: no limit.",
+        "Training utterances with fewer characters per second of audio are left out and listed: "
+        "text is missing; null: no limit.",
         nature=Nature.ROWS | Nature.CHOOSES,
         unit="characters a second",
         minimum=0.0,
     )
     max_characters_a_second: float | None = setting(
         60.0,
-        "Training utterances that say more in their time are left out and listed: text is "
-        "not spoken (nobody says more than 30); null: no limit.",
+        "Training utterances with more characters per second of audio are left out and listed: "
+        "their text was not spoken (nobody says more than 30); null: no limit.",
         nature=Nature.ROWS | Nature.CHOOSES,
         unit="characters a second",
         minimum=0.0,
     )
     on_duplicates: str = setting(
         "keep",
-        "Training recordings that are there twice: keep (said), drop (but the first, listed) "
-        "or fail.",
+        "Duplicate training recordings: keep (reported), drop (all but the first; listed) or fail.",
         nature=Nature.ROWS | Nature.CHOOSES | Nature.TABLE,
         choices=("keep", "drop", "fail"),
     )
     on_other_script: str = setting(
         "keep",
         "Training transcripts in a script that fewer than 1 in 100 of their source and language "
-        "are in, as Cyrillic among English: keep (said) or drop (listed).",
+        "use, e.g. Cyrillic among English: keep (reported) or drop (listed).",
         nature=Nature.ROWS | Nature.CHOOSES,
         choices=("keep", "drop"),
     )
@@ -272,32 +276,33 @@ class DataConfig:
     )
     text_case: str | None = setting(
         "keep",
-        "What becomes of the letters' case in training transcripts; null: lower for corpora that "
-        "are written in one case (synthetic, librispeech, an4), keep for others.",
+        "Letter case of training transcripts; null: lower for corpora that are written in one "
+        "case (synthetic, librispeech, an4), keep for others.",
         nature=Nature.ROWS,
         choices=("keep", "lower"),
         derived="follows from the corpus",
     )
     strip_punctuation: bool = setting(
         False,
-        "Remove punctuation, but the apostrophe inside a word, from training transcripts.",
+        "Remove punctuation from training transcripts, except apostrophes inside words.",
         nature=Nature.ROWS,
     )
     text_substitutions: dict[str, str] = setting(
         {},
-        "What training transcripts write, mapped to what it becomes, as {Mr.: mister}: "
-        "whole words; a * at an end, as in {ja*: yes}, lets it reach into a word.",
+        "Replacements in training transcripts, e.g. {Mr.: mister}. They match whole words; with a "
+        "* at either end, as in {ja*: yes}, a match may start or end inside a word.",
         nature=Nature.ROWS,
     )
     text_substitutions_file: str | None = setting(
         None,
-        "A file of more substitutions: on each line what is written, a tab, what it becomes.",
+        "A file with more substitutions: on each line the text to replace, a tab and its "
+        "replacement.",
         nature=Nature.ROWS | Nature.PATH,
     )
     annotations: list[str] = setting(
         [],
-        "What is not speech in transcripts, and taken out of them, of training and evaluation "
-        "alike, as [<noise>, '(*)']: * stands for any characters; `usual` for <*>, [*] and {*}.",
+        "Non-speech marks to remove from transcripts, in training and evaluation alike, e.g. "
+        "[<noise>, '(*)']: * stands for any characters; `usual` for <*>, [*] and {*}.",
         nature=Nature.ROWS,
     )
     language: str | None = setting(
@@ -312,7 +317,7 @@ class DataConfig:
     )
     num_proc: int | None = setting(
         None,
-        "Processes that prepare the corpus; null: one a core.",
+        "Processes that prepare the corpus; null: one per core.",
         nature=Nature.RUN,
         unit="processes",
         minimum=1,
@@ -326,8 +331,8 @@ class DataConfig:
     )
     train_share: float = setting(
         1.0,
-        "Keep this share of the training utterances, chosen at random; what a smaller share keeps, "
-        "a larger one keeps too (mynah sweep-data).",
+        "Keep this share of the training utterances, chosen at random; a larger share contains "
+        "every smaller one (mynah sweep-data).",
         nature=Nature.ROWS | Nature.CHOOSES | Nature.TABLE,
         minimum=1e-6,
         maximum=1.0,
@@ -342,7 +347,7 @@ class DataConfig:
     streaming: bool = setting(
         False,
         "Read training rows as they come, from a hub dataset or from parquet, Arrow, tar or JSON "
-        "Lines shards, and prepare none of them; training.max_steps says when it ends.",
+        "Lines shards, without preparing any; training.max_steps sets when training ends.",
         nature=Nature.ROWS,
     )
     shuffle_buffer: int = setting(

@@ -16,54 +16,53 @@ class EvaluationConfig:
 
     normalizer: str = setting(
         "basic",
-        "Text normaliser applied to reference and hypothesis before scoring; one_notation: English "
-        "numbers, letters one by one and British spelling are written one way.",
+        "Text normaliser for reference and hypothesis before scoring; one_notation: writes "
+        "English numbers, letters said one by one and British spelling in one way.",
         nature=Nature.MEASURED,
         choices=("none", "basic", "whisper_basic", "whisper_english", "one_notation"),
     )
     metrics: list[str] | None = setting(
         None,
-        "Metrics of every split, the first to be shown first; null: wer and cer, with mer in the "
-        "place of wer where most of the references are in scripts without spaces between words; "
-        "of translations (model.task) bleu and chrf.",
+        "Metrics of every split, the first one shown first; null: wer and cer, with mer instead "
+        "of wer if most references are in scripts without spaces between words; for translation "
+        "(model.task) bleu and chrf.",
         nature=Nature.MEASURED,
         choices=metric_names,
     )
     options: dict[str, Any] = setting(
         {},
-        "Settings of metrics' own, by the metric's name, as {bleu: {tokenizer: zh}}.",
+        "Settings of individual metrics, by metric name, e.g. {bleu: {tokenizer: zh}}.",
         nature=Nature.MEASURED,
     )
     baseline: str = setting(
         "sample",
-        "Whether pretrained weights that are tuned are measured before, at their own native "
-        "window, and compared with the tuned model on the same utterances; sample: a fixed 120 of "
-        "each evaluation split; full: all of them; none: not.",
+        "Whether pretrained weights are also measured before tuning, at their native window, and "
+        "compared with the tuned model on the same utterances; sample: on a fixed 120 utterances "
+        "of each evaluation split; full: on all of them; none: not measured.",
         nature=Nature.MEASURED,
         choices=("sample", "full", "none"),
     )
     guard: list[str] | None = setting(
         None,
-        "Sets that a tuned model must not recognize worse than its base, measured before and "
-        "after; null: general for the base of model=default, else none; general: 60 general "
-        "sentences that espeak synthesizes without noise; anything "
-        "else as data.dataset_name, a split behind a colon, as librispeech:test-clean; of each "
-        "a fixed 120 utterances.",
+        "Sets on which a tuned model must not be worse than its base, measured before and after "
+        "tuning; null: general for the base of model=default, otherwise none; general: 60 general "
+        "sentences that espeak synthesizes without noise; anything else: as in data.dataset_name, "
+        "with a split after a colon, e.g. librispeech:test-clean; a fixed 120 utterances of each.",
         nature=Nature.MEASURED,
         derived="follows from the model",
     )
     terms: str | None = setting(
         None,
-        "File of words that matter, as names, codes and products, one a line: they get a recall, a "
-        "precision and an error rate of their own.",
+        "File of words that matter, e.g. names, codes and products, one per line: they get their "
+        "own recall, precision and error rate.",
         nature=Nature.MEASURED | Nature.PATH,
     )
     n_best: int = setting(
         0,
-        "Hypotheses that a Whisper gives of each utterance once more, by as many beams, at the "
-        "end: error rates of the likeliest, of the best by the reference (oracle) and, where "
+        "Hypotheses per utterance from a second decoding by Whisper at the end, with as many "
+        "beams: error rates of the likeliest, of the best by the reference (oracle) and, where "
         "model.language_model names a file, of those that its n-grams choose; 0: none. 5 take "
-        "over five times the decoding.",
+        "over five times as long to decode.",
         nature=Nature.MEASURED,
         unit="hypotheses",
         minimum=0,
@@ -71,8 +70,8 @@ class EvaluationConfig:
     )
     word_times: bool = setting(
         False,
-        "Find when each word is recognized, for the CTM file of mynah score --write, also where "
-        "decoding does not tell: a Whisper and a beam search take a second pass.",
+        "Find when each word is spoken, for the CTM file of mynah score --write, even where "
+        "decoding does not say: Whisper and beam search then take a second pass.",
         nature=Nature.MEASURED,
     )
     bootstrap_samples: int = setting(

@@ -27,47 +27,47 @@ class LaunchConfig:
 
     launcher: str = setting(
         LOCAL,
-        "local: here, until it ends; slurm: as a job, submitted with sbatch; ray: as a job on the "
-        "nodes of Ray. The command returns at once from both.",
+        "local: here, until it ends; slurm: as a job submitted with sbatch; ray: as a job on a "
+        "Ray cluster. With slurm and ray the command returns at once.",
         nature=Nature.RUN,
         choices=(LOCAL, SLURM, RAY),
     )
     address: str | None = setting(
         None,
-        "Where Ray answers, as head:6379; auto: the one that this machine is a node of; null: "
-        "$RAY_ADDRESS, or else a Ray of this machine alone that ends with the job.",
+        "Address of Ray, e.g. head:6379; auto: the cluster that this machine is a node of; null: "
+        "$RAY_ADDRESS, or else a Ray on this machine alone that ends with the job.",
         nature=Nature.RUN,
     )
     nodes: int = setting(1, "Machines of a job.", nature=Nature.RUN, unit="nodes", minimum=1)
     gpus_per_node: int | None = setting(
         None,
-        "GPUs of each node; 0: none; null: nothing is asked for, and of Ray one a process where "
-        "it has any.",
+        "GPUs per node; 0: none; null: none are requested, except on Ray: one per process if it "
+        "has any.",
         nature=Nature.RUN,
         unit="GPUs",
         minimum=0,
     )
     gpu_type: str | None = setting(
-        None, "The type of GPU, as a100, where a cluster has several.", nature=Nature.RUN
+        None, "Type of GPU, e.g. a100, where a cluster has several.", nature=Nature.RUN
     )
     processes_per_node: int | None = setting(
         None,
-        "Processes that train or measure on each node; null: one a GPU, or one without GPUs.",
+        "Processes that train or evaluate on each node; null: one per GPU, or one without GPUs.",
         nature=Nature.RUN,
         unit="processes",
         minimum=1,
     )
     least_processes: int | None = setting(
         None,
-        "The fewest processes that a training on Ray continues with where others are lost; a step "
-        "keeps its size. null: it waits until all are there again.",
+        "The fewest processes with which a training on Ray continues after losing others; the "
+        "size of a step does not change. null: it waits until all are back.",
         nature=Nature.RUN,
         unit="processes",
         minimum=1,
     )
     cpus_per_process: int | None = setting(
         None,
-        "Cores of each process, its data workers included; null: what SLURM gives, and of Ray one.",
+        "Cores per process, including its data workers; null: what SLURM gives; on Ray, one.",
         nature=Nature.RUN,
         unit="cores",
         minimum=1,
@@ -77,7 +77,7 @@ class LaunchConfig:
     )
     time: str | None = setting(
         None,
-        "The longest that a job runs, as 90m, 12h or '1-12:00:00'; null: the partition's limit.",
+        "Time limit of a job, e.g. 90m, 12h or '1-12:00:00'; null: the partition's limit.",
         nature=Nature.RUN,
     )
     partition: str | None = setting(
@@ -98,11 +98,14 @@ class LaunchConfig:
     name: str = setting("mynah", "The job's name in the queue.", nature=Nature.RUN)
     environment: list[str] = setting(
         [],
-        'Lines of shell that a job runs first, as ["module load cuda"]; one that fails ends it.',
+        'Shell commands that a job runs first, e.g. ["module load cuda"]; if one fails, the job '
+        "ends.",
         nature=Nature.RUN,
     )
     python: str | None = setting(
-        None, "The Python of the nodes; null: the one that submits.", nature=Nature.RUN
+        None,
+        "The Python of the nodes; null: the one that submits; on Ray, the one its nodes run.",
+        nature=Nature.RUN,
     )
     warn_seconds: int = setting(
         300,
@@ -122,15 +125,15 @@ class LaunchConfig:
     )
     retries: int = setting(
         3,
-        "How often Ray begins a training again, at its last checkpoint, or a part of a "
-        "preparation or a transcription, after a process or a node of it was lost.",
+        "How often Ray restarts a training from its last checkpoint, or a part of a preparation "
+        "or a transcription, after losing a process or a node.",
         nature=Nature.RUN,
         unit="times",
         minimum=0,
     )
     grow_seconds: int = setting(
         60,
-        "How often a training that continues with fewer processes looks whether Ray has room for "
+        "How often a training that continues with fewer processes checks whether Ray has room for "
         "more again; growing costs the steps since the last checkpoint.",
         nature=Nature.RUN,
         unit="seconds",

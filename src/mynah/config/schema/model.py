@@ -24,19 +24,20 @@ class ModelConfig:
     )
     options: dict[str, Any] = setting(
         {},
-        "Settings of the family's own, where a plug-in's has some, as {blocks: 4}.",
+        "Settings specific to the family, for families of plug-ins that define any, e.g. {blocks: "
+        "4}.",
         nature=Nature.STEP,
     )
     pretrained: str | None = setting(
         None,
-        "One full pretrained recognizer: a hub name, or a folder of transformers or, of a Whisper, "
-        "of CTranslate2 (faster-whisper).",
+        "A full pretrained recognizer: a hub name, or a folder in the format of transformers or, "
+        "for Whisper, of CTranslate2 (faster-whisper).",
         nature=Nature.STEP | Nature.NAME,
     )
     encoder_model_name: str | None = setting(
         None,
-        "Pretrained speech encoder, a hub name or a folder, as that of a recognizer of your own; "
-        "null: built from scratch.",
+        "Pretrained speech encoder: a hub name or a folder, e.g. of a recognizer that you "
+        "trained; null: built from scratch.",
         nature=Nature.STEP | Nature.NAME,
     )
     decoder_model_name: str | None = setting(
@@ -54,13 +55,14 @@ class ModelConfig:
     )
     trust_remote_code: bool = setting(
         False,
-        "Run code that a model's repository brings along. Leave it off unless you read it.",
+        "Run code that comes with a model's repository. Leave it off unless you have read that "
+        "code.",
         nature=Nature.RUN,
     )
     recommended_learning_rate: float | None = setting(
         None,
-        "Peak rate that this model is known to be tuned well with, the way its preset tunes it; "
-        "taken where training.learning_rate is null.",
+        "Peak learning rate that is known to work well for this model, tuned the way its preset "
+        "does; used where training.learning_rate is null.",
         nature=Nature.STEP,
         minimum=0.0,
         maximum=1.0,
@@ -70,22 +72,22 @@ class ModelConfig:
     )
     dtype: str | None = setting(
         None,
-        "What frozen weights are held and computed in; what is trained is always float32, "
-        "whatever its file holds; null: float32.",
+        "Precision in which frozen weights are stored and computed; trained weights are always "
+        "float32, whatever their file holds; null: float32.",
         nature=Nature.STEP,
         choices=("float32", "bfloat16", "float16"),
     )
     quantization: str | None = setting(
         None,
-        "4bit: hold the linear layers that LoRA adapts, or that are frozen, in four bits (NF4, "
-        "QLoRA); for LoRA on a CUDA GPU alone.",
+        "4bit: store the linear layers that are frozen or adapted with LoRA in four bits (NF4, "
+        "QLoRA); only for LoRA on a CUDA GPU.",
         nature=Nature.STEP,
         choices=("4bit",),
     )
     architecture: str = setting(
         "fastconformer",
-        "What a CTC model that is built from scratch is, by transformers' names; `encoder` gives "
-        "its sizes.",
+        "Architecture of a CTC model built from scratch: fastconformer (Parakeet's classes) or a "
+        "name of transformers; `encoder` sets its sizes.",
         nature=Nature.STEP,
         choices=(
             "fastconformer",
@@ -116,8 +118,9 @@ class ModelConfig:
     )
     new_tokenizer: str | None = setting(
         None,
-        "A pretrained CTC model gets a tokenizer trained on the transcripts, and a new last layer "
-        "to match: for a language or script that its own cannot write; null: it keeps its own.",
+        "Give a pretrained CTC model a tokenizer trained on the transcripts, and a new last layer "
+        "to match: for a language or script that its own tokenizer cannot write; null: it keeps "
+        "its own.",
         nature=Nature.STEP,
         choices=("bpe", "character"),
     )
@@ -130,22 +133,22 @@ class ModelConfig:
     )
     language_model: str = setting(
         "none",
-        "What joins a CTC model or a transducer in decoding, by beam search; words: word n-grams "
-        "of the training transcripts (CTC alone); FILE.arpa: n-grams of mynah lm, KenLM or SRILM; "
-        "FILE.txt: those of a text; none: the likeliest label at each step.",
+        "Language model for the beam search of a CTC model or a transducer; words: word n-grams "
+        "of the training transcripts (CTC only); FILE.arpa: n-grams of mynah lm, KenLM or SRILM; "
+        "FILE.txt: n-grams of that text; none: the likeliest label at each step.",
         nature=Nature.DECODING,
     )
     language_model_weight: float | None = setting(
         None,
-        "Power the language model's probability is raised to in decoding; null: 0.7, of a "
-        "transducer, which knows words itself, 0.2.",
+        "Exponent of the language model's probability in decoding; null: 0.7, or 0.2 for a "
+        "transducer, which has learned words itself.",
         nature=Nature.DECODING,
         minimum=0.0,
     )
     internal_language_model_weight: float = setting(
         0.3,
-        "Power of a transducer's own probability of its labels, without any sound, that is divided "
-        "out where n-grams join it.",
+        "Exponent of a transducer's internal language model, the probability of its labels "
+        "without audio, which is divided out when decoding with n-grams.",
         nature=Nature.DECODING,
         minimum=0.0,
     )
@@ -154,15 +157,15 @@ class ModelConfig:
     )
     context_file: str | None = setting(
         None,
-        "A list of words and phrases, one a line, as names and products: the beam of a CTC model "
-        "or a transducer favours them while it writes them, and Whisper reads them before each "
+        "A list of words and phrases, one per line, e.g. names and products: beam search with a "
+        "CTC model or a transducer favours them, and Whisper gets them as a prompt before each "
         "transcript; null: none.",
         nature=Nature.DECODING | Nature.PATH,
     )
     context_weight: float = setting(
         1.0,
-        "What each letter of a hot word is worth in the beam; too much, and they are written where "
-        "nobody said them.",
+        "Bonus in the beam for each letter of a phrase in context_file; if it is too high, "
+        "phrases are written where nobody said them.",
         nature=Nature.DECODING,
         unit="nats",
         minimum=0.0,
@@ -178,22 +181,23 @@ class ModelConfig:
     )
     prompt: str | None = setting(
         None,
-        "Instruction to the language model, never part of the loss; null: that of its authors, "
-        "or `Transcribe the speech.` where there is none.",
+        "Instruction to the language model, never part of the loss; null: that of the model's "
+        "authors, or `Transcribe the speech.` if they give none.",
         nature=Nature.STEP,
     )
     context_dropout: float = setting(
         0.5,
-        "How likely a row's context (names and terms, column `context`) is left out in training, "
-        "so that a speech LLM or a Whisper also works without; sampled again each epoch.",
+        "Probability that a row's context (names and terms, column `context`) is left out in "
+        "training, so that a speech LLM or Whisper also works without it; sampled again each "
+        "epoch.",
         nature=Nature.STEP,
         minimum=0.0,
         maximum=1.0,
     )
     language: str | None = setting(
         None,
-        "Language that is spoken, as en, where the model takes it (Whisper, Canary, Cohere, "
-        "Speech2Text, Qwen3-ASR, Voxtral, Fun-ASR); null: each row's own.",
+        "Spoken language, e.g. en, for models that are conditioned on it (Whisper, Canary, "
+        "Cohere, Speech2Text, Qwen3-ASR, Voxtral, Fun-ASR); null: each row's own.",
         nature=Nature.STEP | Nature.DECODING,
     )
     task: str | None = setting(
@@ -210,17 +214,17 @@ class ModelConfig:
     )
     audio_window: str = setting(
         "auto",
-        "What a pretrained Whisper encodes; native: every clip padded to 30 s, as its weights were "
-        "trained; clip: as long as it is, a fraction of the work for short clips, for weights "
-        "trained so; auto: as its checkpoint was trained, native where that is not recorded, "
-        "and clip before a language model.",
+        "What a pretrained Whisper encodes; native: every clip padded to 30 s, as in pretraining; "
+        "clip: each clip at its own length, a fraction of the work for short clips, for weights "
+        "trained that way; auto: as its checkpoint was trained (native where that is not "
+        "recorded), and clip before a language model.",
         nature=Nature.STEP,
         choices=("auto", "native", "clip"),
     )
     audio_tail_seconds: float | None = setting(
         None,
-        "Silence behind every clip that is not padded to Whisper's 30 s (`audio_window: clip`): "
-        "some 5 s keep weights that were never trained on short input from repeating themselves; "
+        "Silence after every clip that is not padded to Whisper's 30 s (`audio_window: clip`): "
+        "about 5 s keep weights that were never trained on short input from repeating themselves; "
         "null: as the checkpoint was trained, 0 where that is not recorded.",
         nature=Nature.STEP,
         unit="seconds",
@@ -229,59 +233,61 @@ class ModelConfig:
     )
     encoder_tuning: str | None = setting(
         None,
-        "How the encoder learns; frozen: not at all; lora: by LoRA; full: every weight; null: "
-        "frozen before a language model, otherwise lora with use_lora and full without; full "
-        "where it is built from scratch.",
+        "How the encoder is trained; frozen: not at all; lora: with LoRA; full: every weight; "
+        "null: frozen before a language model, otherwise lora with use_lora and full without; "
+        "full where it is built from scratch.",
         nature=Nature.STEP,
         choices=("frozen", "lora", "full"),
     )
     projector_tuning: str | None = setting(
         None,
-        "Whether the projector before a language model learns; null: full, but frozen where a "
+        "Whether the projector before a language model is trained; null: full, but frozen where a "
         "pretrained speech LLM gets LoRA.",
         nature=Nature.STEP,
         choices=("frozen", "full"),
     )
     decoder_tuning: str | None = setting(
         None,
-        "How the language model learns, or what else follows a pretrained encoder; frozen, lora "
-        "or full, as encoder_tuning; null: lora with use_lora, otherwise full.",
+        "How the language model, or whatever else follows a pretrained encoder, is trained; "
+        "frozen, lora or full, as in encoder_tuning; null: lora with use_lora, otherwise full.",
         nature=Nature.STEP,
         choices=("frozen", "lora", "full"),
     )
     ctc_consistency: float = setting(
         0.0,
-        "Mask each utterance twice, and pull what a CTC model recognizes in each copy towards the "
-        "other, with this weight: CR-CTC (arXiv 2410.05101; 0.2 there); a batch is twice the work.",
+        "Weight of CR-CTC (arXiv 2410.05101; 0.2 there): each utterance is masked twice, and what "
+        "a CTC model recognizes in each copy is pulled towards the other; a batch is up to "
+        "twice the work.",
         nature=Nature.STEP,
         minimum=0.0,
     )
     ctc_intermediate: float = setting(
         0.0,
-        "What the loss of the labels that a FastConformer's CTC head reads halfway up its layers "
-        "counts of the entire loss (InterCTC, arXiv 2102.03216; 0.3 there): a model from scratch "
-        "learns sooner; decoding is as it was.",
+        "Share of the total loss that goes to the labels that a FastConformer's CTC head reads "
+        "halfway up its layers (InterCTC, arXiv 2102.03216; 0.3 there): a model from scratch "
+        "learns sooner; decoding does not change.",
         nature=Nature.STEP,
         minimum=0.0,
         maximum=0.9,
     )
     ctc_head_weight: float = setting(
         0.0,
-        "What the loss of a CTC head on the encoder counts beside a language model's; its "
-        "tokenizer (`tokenizer`, `vocab_size`) is trained on the transcripts; 0: no such head.",
+        "Weight of the loss of a CTC head on the encoder, added to a language model's loss; the "
+        "head's tokenizer (`tokenizer`, `vocab_size`) is trained on the transcripts; 0: no such "
+        "head.",
         nature=Nature.STEP,
         minimum=0.0,
     )
     new_tokens: list[str] = setting(
         [],
-        "Tokens that the language model gets, as ['<laughter>'], and learns whatever else of it is "
-        "frozen; one that ends a text is added where its tokenizer has none.",
+        "Tokens added to the language model, e.g. ['<laughter>'], and trained even where the rest "
+        "of it is frozen; an end-of-text token is added where its tokenizer has none.",
         nature=Nature.STEP,
     )
     use_lora: bool = setting(
         False,
-        "Adapt pretrained weights with LoRA instead of training them: a full recognizer's, or "
-        "the language model's; encoder_tuning and decoder_tuning say it of each part.",
+        "Adapt pretrained weights with LoRA instead of training them: a full recognizer's, or the "
+        "language model's; encoder_tuning and decoder_tuning set this for each part.",
         nature=Nature.STEP,
     )
     lora_r: int = setting(
@@ -303,28 +309,28 @@ class ModelConfig:
     lora_use_rslora: bool = setting(
         False,
         "Scale the update by alpha / sqrt(r), so that a high rank learns as fast as a low one "
-        "(rsLoRA, arXiv 2312.03732); lora_alpha then wants to be smaller, as sqrt(r).",
+        "(rsLoRA, arXiv 2312.03732); lora_alpha should then be smaller, e.g. sqrt(r).",
         nature=Nature.STEP | Nature.LORA,
     )
     lora_use_dora: bool = setting(
         False,
-        "Learn the length of each row of a weight matrix apart from its direction (DoRA, arXiv "
-        "2402.09353): nearer to full training at a low rank, and slower.",
+        "Learn the magnitude of each row of a weight matrix separately from its direction (DoRA, "
+        "arXiv 2402.09353): closer to full training at a low rank, and slower.",
         nature=Nature.STEP | Nature.LORA,
     )
     lora_init_weights: str = setting(
         "default",
-        "What the LoRA matrices begin as, by peft's names; default: A uniform (Kaiming), B zero; "
-        "gaussian: A normal, B zero; orthogonal: both orthogonal, with a product of zero, for an "
-        "even rank. Those that change the weights below (pissa, olora, …) are not offered: an "
-        "adapter alone would not fit its base.",
+        "How the LoRA matrices are initialized, by peft's names; default: A uniform (Kaiming), B "
+        "zero; gaussian: A normal, B zero; orthogonal: both orthogonal, with a product of zero, "
+        "for an even rank. Those that change the base weights (pissa, olora, …) are not offered: "
+        "an adapter alone would not fit its base.",
         nature=Nature.STEP | Nature.LORA,
         choices=("default", "gaussian", "orthogonal"),
     )
     lora_target_modules: list[str] | None = setting(
         None,
-        "Modules that get LoRA, by name or path; before a language model encoder.q_proj and "
-        "decoder.q_proj tell the parts apart; null: what suits the architecture.",
+        "Modules that get LoRA, by name or path; before a language model, encoder.q_proj and "
+        "decoder.q_proj tell the two parts apart; null: what suits the architecture.",
         nature=Nature.STEP | Nature.LORA,
     )
     generation_max_length: int = setting(

@@ -58,8 +58,8 @@ class TransducerConfig:
     )
     max_duration: int = setting(
         0,
-        "0: an RNN-T; otherwise a TDT, whose labels and blanks last up to so many encoder "
-        "frames, as 4: faster to decode.",
+        "0: an RNN-T; otherwise a TDT, whose labels and blanks last up to this many encoder "
+        "frames, e.g. 4: faster to decode.",
         nature=Nature.STEP,
         unit="encoder frames",
         minimum=0,

@@ -23,15 +23,15 @@ class SweepConfig:
 
     trials: int | None = setting(
         None,
-        "Points that a search tries, more of the same search where it is raised; null: 20 where an "
-        "interval is searched, and without one every point of the grid.",
+        "Points that a search tries; raise it to continue the same search. null: 20 if an "
+        "interval is searched, otherwise every point of the grid.",
         nature=Nature.RUN,
         minimum=1,
     )
     sampler: str = setting(
         "tpe",
-        "What proposes the next point; tpe: from the results so far, after 10 random ones; random: "
-        "without them.",
+        "How the next point is chosen; tpe: from the results so far, after 10 random points; "
+        "random: always at random.",
         nature=Nature.RUN,
         choices=("tpe", "random"),
     )
@@ -40,29 +40,30 @@ class SweepConfig:
     )
     seeds: int = setting(
         1,
-        "Trainings of each point, with training.seed and the numbers that follow it; a point is "
-        "worth their mean. Halving looks at the first, and trains the others of what is left.",
+        "Trainings per point, with training.seed and the numbers that follow it; a point's result "
+        "is their mean. Halving looks at the first only, and runs the others for the points that "
+        "are left.",
         nature=Nature.RUN,
         minimum=1,
     )
     objectives: list[str] | None = setting(
         None,
-        "What is searched for: metrics, speed (seconds of audio decoded in a second) and size "
-        "(megabytes of the saved weights); null: the metric that chooses checkpoints. Several give "
-        "a Pareto front.",
+        "What the search optimizes: metrics, speed (seconds of audio decoded in a second) and "
+        "size (megabytes of the saved weights); null: the metric that chooses checkpoints. "
+        "Several give a Pareto front.",
         nature=Nature.RUN,
         choices=lambda: (*metric_names(), *OWN_OBJECTIVES),
     )
     pruner: str = setting(
         "none",
-        "What stops a training that does badly; halving: of those measured at the same step only "
-        "the best in sweep.reduction_factor continue (successive halving, with one objective).",
+        "What stops trainings that do badly; halving: of those measured at the same step only the "
+        "best one in sweep.reduction_factor continues (successive halving, with one objective).",
         nature=Nature.RUN,
         choices=("none", "halving"),
     )
     reduction_factor: int = setting(
         3,
-        "One in so many continues, to so many times the steps.",
+        "In halving, one training in this many continues, for this many times the steps.",
         nature=Nature.RUN,
         minimum=2,
     )
@@ -76,8 +77,8 @@ class SweepConfig:
     )
     storage: str = setting(
         "journal",
-        "The file of the trials in the sweep's folder; journal: search.journal, also on network "
-        "drives; sqlite: search.sqlite3.",
+        "The file in the sweep's folder that stores the trials; journal: search.journal, which "
+        "also works on network drives; sqlite: search.sqlite3.",
         nature=Nature.RUN,
         choices=("journal", "sqlite"),
     )

@@ -14,14 +14,14 @@ class SynthesisConfig:
 
     train_sentences: int = setting(
         6000,
-        "Training sentences to draw and speak.",
+        "Training sentences to sample and synthesize.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         unit="sentences",
         minimum=1,
     )
     eval_sentences: int = setting(
         480,
-        "Evaluation sentences, by voices and with fillings that training never has.",
+        "Evaluation sentences, with voices and template fillings that training never has.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         unit="sentences",
         minimum=1,
@@ -41,14 +41,14 @@ class SynthesisConfig:
     )
     domain: str = setting(
         "general",
-        "What is spoken of; general: home, travel, work and the like; heating: calls to a company "
-        "that services heating, with names and jargon of the trade.",
+        "Topic of the sentences; general: home, travel, work and the like; heating: calls to a "
+        "heating service company, with names and jargon of the trade.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         choices=("general", "heating"),
     )
     channel: str = setting(
         "wide",
-        "What carries the voice; telephone: 300 to 3400 hertz at 8 kHz through G.711.",
+        "Simulated channel; telephone: 300 to 3400 hertz at 8 kHz through G.711.",
         nature=Nature.ROWS | Nature.MEASURED | Nature.CORPUS,
         choices=("wide", "telephone"),
     )

@@ -13,48 +13,48 @@ from mynah.config.trainer_fields.installed import with_upstream_fields
 @with_upstream_fields
 @dataclass
 class TrainingConfig:
-    """How it is trained: every field of transformers.TrainingArguments by its own name
-    (those not written here are appended from the installed version), and ours beside them."""
+    """How the model is trained: every field of transformers.TrainingArguments by its own name
+    (those not written here are appended from the installed version), and Mynah's own."""
 
     # Ours
     batch_seconds: float = setting(
         120.0,
-        "Padded audio in a batch where per_device_train_batch_size is null. Beyond 60 seconds a "
-        "batch is filled with utterances of nearly the same length and no others.",
+        "Padded audio in a batch where per_device_train_batch_size is null. Above 60 seconds, a "
+        "batch contains only utterances of nearly the same length.",
         nature=Nature.STEP,
         unit="seconds",
         minimum=0.1,
     )
     batch_characters_a_second: float | None = setting(
         30.0,
-        "An utterance counts towards batch_seconds as its transcript at this rate where that is "
-        "longer than its audio, so that dense transcripts make smaller batches; people speak 10 "
-        "to 25 characters a second. null: transcripts do not count.",
+        "Where an utterance's transcript would take longer at this rate than its audio, that "
+        "longer time counts towards batch_seconds, so that dense transcripts make smaller "
+        "batches; people speak 10 to 25 characters a second. null: only audio counts.",
         nature=Nature.STEP,
         unit="characters a second",
         minimum=0.1,
     )
     loss_normalization: str = setting(
         "token",
-        "What an optimizer step's loss and gradient are the mean over: token: all target tokens "
-        "of the step; utterance: its utterances, each with the mean over its own tokens, so that "
-        "a short one counts as much as a long one.",
+        "What an optimizer step's loss and gradient are averaged over; token: all target tokens "
+        "of the step; utterance: its utterances, each averaged over its own tokens, so that a "
+        "short one counts as much as a long one.",
         nature=Nature.STEP,
         choices=("token", "utterance"),
     )
     sequence_packing: str | None = setting(
         None,
-        "Of speech LLMs, put the utterances of a batch one behind the other into one row of the "
-        "language model, without padding, with the loss and the gradient of rows of their own. "
-        "mask: attention by a mask over the full row; varlen: utterance by utterance, on CUDA "
-        "with bf16 or fp16 by torch's kernel for that; null: a row an utterance.",
+        "For speech LLMs, pack the utterances of a batch into one row of the language model, "
+        "without padding; loss and gradient are those of separate rows. mask: attention by a mask "
+        "over the full row; varlen: utterance by utterance, on CUDA with bf16 or fp16 with "
+        "torch's kernel for that; null: one row per utterance.",
         nature=Nature.STEP,
         choices=("mask", "varlen"),
     )
     eval_batch_seconds: float | None = setting(
         None,
-        "Audio that is encoded in an evaluation batch, with what pads it, as to Whisper's window, "
-        "where per_device_eval_batch_size is null; null: 240, on an accelerator 960.",
+        "Audio that is encoded in an evaluation batch, including its padding, e.g. to Whisper's "
+        "window, where per_device_eval_batch_size is null; null: 240, or 960 on an accelerator.",
         nature=Nature.RUN,
         unit="seconds",
         minimum=0.1,
@@ -64,7 +64,7 @@ class TrainingConfig:
     )
     cpu_threads: int | None = setting(
         None,
-        "Threads of a training on the CPU; null: one a core.",
+        "Threads for training on the CPU; null: one per core.",
         nature=Nature.RUN,
         unit="threads",
         minimum=1,
@@ -72,38 +72,39 @@ class TrainingConfig:
 
     max_time: str | None = setting(
         None,
-        "Save and stop in time before this much has passed since the start, as 90m, 11.5h or "
-        "'1-12:00:00'; null: no limit but that of the SLURM job. A step and a save fit in.",
+        "Save and stop before this much time has passed since the start, e.g. 90m, 11.5h or "
+        "'1-12:00:00'; time for a step and a save is kept free. null: no limit but the SLURM "
+        "job's.",
         nature=Nature.GUARD,
     )
     loader_timeout_seconds: float = setting(
         1800.0,
-        "Longest wait for one batch: a tenth of it is said, and after all of it the training "
-        "ends instead of hanging; 0: it waits for ever.",
+        "Longest wait for one batch: a notice is printed after a tenth of it, and after all of it "
+        "training ends instead of hanging; 0: it waits forever.",
         nature=Nature.GUARD,
         unit="seconds",
         minimum=0.0,
     )
     ranks_timeout_seconds: float | None = setting(
         None,
-        "Of several processes: the longest wait for the others at the start, and the longest that "
-        "one may not answer, however slow it is at its work, before the training ends; said after "
-        "20 seconds. null: 45, and 300 at the start where torchrun or srun started them.",
+        "With several processes: the longest wait for the others at the start, and the longest "
+        "that one may fail to respond, however slow its work is, before training ends; reported "
+        "after 20 seconds. null: 45, and 300 at the start where torchrun or srun started them.",
         nature=Nature.GUARD,
         unit="seconds",
         minimum=1.0,
     )
     max_bad_steps: int = setting(
         10,
-        "Steps in a row whose loss or gradient is not a number, infinite or exploded that end the "
-        "training; each is left out, its utterances named and listed in bad_batches/.",
+        "End training after this many steps in a row whose loss or gradient is NaN, infinite or "
+        "exploded; each is left out, its utterances named and listed in bad_batches/.",
         nature=Nature.GUARD,
         unit="steps",
         minimum=1,
     )
     exploding_loss_factor: float = setting(
         20.0,
-        "A step's loss has exploded where it is so many times the average of the last steps, and "
+        "A step's loss has exploded when it is this many times the average of the last steps, and "
         "twice the highest average so far; 0: never.",
         nature=Nature.STEP | Nature.GUARD,
         minimum=0.0,
@@ -117,9 +118,10 @@ class TrainingConfig:
 
     mirror: str | None = setting(
         None,
-        "A folder of a bucket (s3://BUCKET/FOLDER, gs://…) that each checkpoint is copied to after "
-        "it is complete here, and at the end the model and the report; what retention removes here "
-        "is removed there. resume_from_checkpoint=last finds them on another machine.",
+        "A folder of a bucket (s3://BUCKET/FOLDER, gs://…) to which each checkpoint is copied "
+        "once it is complete here, and at the end the model and the report; what retention "
+        "removes here is removed there. resume_from_checkpoint=last finds them on another "
+        "machine.",
         nature=Nature.RUN,
     )
 
@@ -131,8 +133,8 @@ class TrainingConfig:
     )
     per_device_train_batch_size: int | str | None = setting(
         None,
-        "Utterances in a batch; null: filled to batch_seconds; auto: filled to the largest "
-        "budget that fits on a GPU, elsewhere to what memory allows of batch_seconds.",
+        "Utterances in a batch; null: filled to batch_seconds; auto: on a GPU, filled to the "
+        "largest budget that fits; elsewhere, to as much of batch_seconds as memory allows.",
         nature=Nature.STEP,
         unit="utterances",
         minimum=1,
@@ -151,8 +153,8 @@ class TrainingConfig:
     max_steps: int | None = setting(
         -1,
         "Optimizer steps; -1: num_train_epochs decides; null: 1,400 for the embedded corpus (160 "
-        "of a full recognizer with LoRA), for others num_train_epochs, but 300 steps at least "
-        "(1,400 from scratch) and 5,000 at most; for a stream, whose hours nobody knows, 5,000.",
+        "for a full recognizer with LoRA); for others num_train_epochs, but at least 300 steps "
+        "(1,400 from scratch) and at most 5,000; for a stream, whose hours are unknown, 5,000.",
         nature=Nature.LENGTH,
         unit="steps",
         minimum=-1,
@@ -167,15 +169,15 @@ class TrainingConfig:
     )
     optim: str | None = setting(
         None,
-        "Optimizer: muon, or a name of transformers', as adamw_torch; null: muon from scratch, "
+        "Optimizer: muon, or a name from transformers, e.g. adamw_torch; null: muon from scratch, "
         "adamw_torch for pretrained weights.",
         nature=Nature.STEP,
         derived="follows from the model",
     )
     learning_rate: float | None = setting(
         None,
-        "Peak learning rate; null: 2e-3 from scratch, 1e-4 with LoRA or frozen parts, 3e-5 for "
-        "pretrained weights as a whole.",
+        "Peak learning rate; null: model.recommended_learning_rate, or 2e-3 from scratch, 1e-4 "
+        "with LoRA or frozen parts, 3e-5 where all pretrained weights are trained.",
         nature=Nature.STEP,
         derived="follows from the model",
         minimum=0.0,
@@ -224,7 +226,7 @@ class TrainingConfig:
     )
     warmup_steps: float = setting(
         0.1,
-        "Warmup: steps, or below 1 a share of all steps.",
+        "Warmup steps; below 1: a share of all steps.",
         nature=Nature.STEP,
         unit="steps",
         minimum=0.0,
@@ -242,7 +244,7 @@ class TrainingConfig:
     )
     logging_steps: float = setting(
         25,
-        "Steps between two log lines, or below 1 a share of all.",
+        "Steps between two log lines; below 1: a share of all steps.",
         nature=Nature.RUN,
         instead="25",
         minimum=0.0,
@@ -275,9 +277,9 @@ class TrainingConfig:
     )
     metric_for_best_model: str | None = setting(
         None,
-        "What the best checkpoint is best in, on the first evaluation split: a metric, measured "
-        "whether evaluation.metrics has it or not, or loss, the evaluation loss; null: the first "
-        "metric of the split (evaluation.metrics).",
+        "What selects the best checkpoint, on the first evaluation split: a metric, measured even "
+        "if it is not in evaluation.metrics, or loss, the evaluation loss; null: the first metric "
+        "of the split (evaluation.metrics).",
         nature=Nature.STEP,
         choices=metric_names,
     )
@@ -286,27 +288,27 @@ class TrainingConfig:
     )
     ema_decay: float | None = setting(
         None,
-        "Keep an exponential moving average of the weights, of which each step leaves this much "
-        "(0.999: of about the last 1,000 steps; it warms up): it is measured, chosen and becomes "
-        "the model. null: the weights themselves.",
+        "Decay of an exponential moving average of the weights (0.999: over about the last 1,000 "
+        "steps; it warms up): the average is measured, selected and becomes the model. null: the "
+        "weights themselves.",
         nature=Nature.STEP,
         minimum=0.0,
         maximum=0.99999,
     )
     average_checkpoints: int | None = setting(
         None,
-        "Keep the so many best measured checkpoints besides save_total_limit, and average them at "
-        "the end: trained weights in float64, buffers of the last of them; of LoRA what the "
-        "matrices come to, as an adapter of so many times the rank. The average is measured, and "
-        "becomes the model where it is as good as the best. null: no average.",
+        "Keep this many of the best measured checkpoints besides save_total_limit, and average "
+        "them at the end: trained weights in float64, buffers from the last of them; with LoRA, "
+        "the products of the matrices, as an adapter of that many times the rank. The average is "
+        "measured, and becomes the model if it is as good as the best. null: no average.",
         nature=Nature.RUN,
         unit="checkpoints",
         minimum=2,
     )
     early_stopping_patience: int | None = setting(
         None,
-        "Stop after so many evaluations in a row without a better metric_for_best_model; null: "
-        "never. The learning rate does not know of it: with a schedule that ends at 0 the best "
+        "Stop after this many evaluations in a row without a better metric_for_best_model; null: "
+        "never. The learning rate schedule ignores this: where the schedule ends at 0, the best "
         "often comes late.",
         nature=Nature.LENGTH,
         unit="evaluations",
@@ -314,8 +316,8 @@ class TrainingConfig:
     )
     early_stopping_threshold: float = setting(
         0.0,
-        "How much better than the best before an evaluation has to be to count for "
-        "early_stopping_patience, in the metric's own unit (0.01 of wer: one point).",
+        "How much better than the best so far an evaluation has to be to count as an improvement "
+        "for early_stopping_patience, in the metric's own unit (0.01 of wer: one point).",
         nature=Nature.LENGTH,
         minimum=0.0,
     )
@@ -328,8 +330,8 @@ class TrainingConfig:
     )
     dataloader_num_workers: int | None = setting(
         None,
-        "Processes that load, augment and decode audio; 0: the training itself does; null: one "
-        "beside a CPU, up to eight beside a GPU as it has cores, none on Metal.",
+        "Processes that load, augment and decode audio; 0: the training process itself does; "
+        "null: one on a CPU, up to eight with a GPU, depending on the cores, none on Metal.",
         nature=Nature.RUN,
         unit="processes",
         minimum=0,
@@ -342,9 +344,10 @@ class TrainingConfig:
     )
     fsdp: bool | None = setting(
         None,
-        "Of several processes, let each hold a part of weights, gradients and optimizer's state, "
-        "by torch's fully_shard: less memory for more traffic. The steps are the same, and so are "
-        "the checkpoints, which any number of processes resumes. null: each holds all of them.",
+        "With several processes, shard weights, gradients and optimizer state with torch's "
+        "fully_shard: less memory for more traffic. The steps are the same, and so are the "
+        "checkpoints, which any number of processes can resume. null: each process holds all of "
+        "them.",
         nature=Nature.RUN,
     )
     bf16: bool = setting(False, "Mixed precision with bfloat16.", nature=Nature.STEP)
