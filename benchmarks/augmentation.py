@@ -34,6 +34,7 @@ ALL = AugmentationConfig(
     gain_db=6.0,
     noise_snr_db=[5.0, 25.0],
     telephone_probability=1.0,
+    vocal_tract_factors=[0.9, 1.1],
     spec_augment=SpecAugmentConfig(time_masks=2, frequency_masks=2),
 )
 NONE = AugmentationConfig()
@@ -44,6 +45,7 @@ KINDS = {
     "noise, made": replace(NONE, noise_snr_db=ALL.noise_snr_db),
     "noise, recorded": replace(NONE, noise_snr_db=ALL.noise_snr_db),
     "telephone": replace(NONE, telephone_probability=1.0),
+    "vocal tract": replace(NONE, vocal_tract_factors=ALL.vocal_tract_factors),
     "SpecAugment": replace(NONE, spec_augment=ALL.spec_augment),
     "all together": ALL,
 }

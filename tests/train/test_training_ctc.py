@@ -64,6 +64,7 @@ def make_config(**training):
         config.data.augmentation,
         speed_factors=[0.9, 1.0, 1.1],
         noise_snr_db=[10.0, 20.0],
+        vocal_tract_factors=[0.9, 1.1],
         spec_augment=SpecAugmentConfig(time_masks=2, frequency_masks=1),
     )
     return replace(config, data=replace(config.data, augmentation=augmentation))
@@ -91,8 +92,11 @@ def test_a_ctc_training_with_augmentation_resumes_bit_for_bit(tmp_path, workers,
 
 def test_two_copies_without_masks_are_named(tmp_path, capsys):
     config = make_config(max_steps=1, eval_strategy="no")
-    plain = replace(config.data.augmentation, spec_augment=SpecAugmentConfig())
-    for augmentation, named in ((plain, True), (config.data.augmentation, False)):
+    plain = replace(
+        config.data.augmentation, spec_augment=SpecAugmentConfig(), vocal_tract_factors=[]
+    )
+    warped = replace(plain, vocal_tract_factors=[0.9, 1.1])
+    for augmentation, named in ((plain, True), (warped, False)):
         asked = replace(
             config,
             model=replace(config.model, ctc_consistency=0.2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from mynah.pages.spectrogram import log_mel
 if TYPE_CHECKING:
     from mynah.data.augmentation.chain import Augmentation
     from mynah.data.corpus import Corpus
+
+
+class _Draw(TypedDict):
+    epoch: int
+    utterance_id: str
 
 
 @dataclass(frozen=True)
@@ -91,11 +96,14 @@ def augment_some(
         except (UserError, ValueError, OSError) as problem:
             console.notice(f"Utterance {utterance.id} is passed over: {problem}")
             continue
-        after = log_mel(altered, corpus.sample_rate, mel_bins)
+        here: _Draw = {"epoch": epoch, "utterance_id": utterance.id}
+        after = augmentation.features(
+            log_mel(altered, corpus.sample_rate, mel_bins), **here, mask=False
+        )
         # The mean of what is given stands where something is masked.
         ramp = _ramp(after.shape)
-        masked = augmentation.features(ramp, epoch=epoch, utterance_id=utterance.id) != ramp
-        described = augmentation.describe(sampled) | _described(masked)
+        masked = augmentation.features(ramp, **here, warp=False) != ramp
+        described = augmentation.describe(sampled, **here) | _described(masked)
         before = log_mel(audio, corpus.sample_rate, mel_bins)
         made.append(
             Augmented(

@@ -59,7 +59,7 @@ def preview_page(
     )
 
 
-_IN_WORDS = ("speed", "room", "gain_db", "noise", "telephone", "spec_augment")
+_IN_WORDS = ("speed", "room", "gain_db", "noise", "telephone", "vocal_tract", "spec_augment")
 
 
 def describe_sampled(sampled: dict[str, Any]) -> list[str]:
@@ -85,6 +85,8 @@ def describe_sampled(sampled: dict[str, Any]) -> list[str]:
         said.append(f"noise {noise['snr_db']:.1f} dB below the speech: {what}")
     if "telephone" in sampled:
         said.append(f"telephone, {sampled['telephone']}")
+    if "vocal_tract" in sampled:
+        said.append(f"frequencies × {sampled['vocal_tract']:.2f} (not in the sound)")
     if "spec_augment" in sampled:
         masks = sampled["spec_augment"]
         said.append(

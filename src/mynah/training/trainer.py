@@ -157,7 +157,13 @@ def _begun(job: Job[Key], resume: Path | None) -> int:
             "data.augmentation.spec_augment has no effect: this model takes samples, and masks "
             "are for spectral features."
         )
-    masked = job.augmentation.masks or job.family.feature_seconds is None  # or inside the model
+    if job.augmentation.warps and not job.family.log_mel:
+        console.notice(
+            "data.augmentation.vocal_tract_factors has no effect: it changes frames of mel bins, "
+            "and this model takes other input."
+        )
+    differ = job.augmentation.masks or (job.augmentation.warps and job.family.log_mel)
+    masked = differ or job.family.feature_seconds is None  # or inside the model
     if config.model.ctc_consistency and not masked:
         console.notice(
             "model.ctc_consistency has two copies of an utterance that dropout alone tells apart: "

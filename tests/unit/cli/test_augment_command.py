@@ -57,6 +57,22 @@ def test_the_same_command_makes_the_same_and_another_epoch_does_not(corpus, tmp_
     assert found["c"] != found["a"]
 
 
+def test_a_factor_of_the_frequencies_is_named_and_the_masks_beside_it_are_counted(corpus, tmp_path):
+    warp = "data.augmentation.vocal_tract_factors=[1.1,1.2]"
+    masks = "data.augmentation.spec_augment.frequency_masks=1"
+    drawn = {}
+    for folder, settings in (("warp", [warp]), ("masks", [masks]), ("both", [warp, masks])):
+        assert augment(corpus, *settings, "--to", folder, "--utterances", "2") == 0
+        utterances = json.loads((tmp_path / folder / "drawn.json").read_text())["utterances"]
+        drawn[folder] = [one["drawn"] for one in utterances]
+    assert all(1.1 <= one["vocal_tract"] <= 1.2 for one in drawn["warp"])
+    assert [one.get("spec_augment") for one in drawn["both"]] == [
+        one.get("spec_augment") for one in drawn["masks"]
+    ]
+    page = (tmp_path / "both" / "index.html").read_text()
+    assert f"frequencies × {drawn['both'][0]['vocal_tract']:.2f}" in page
+
+
 def test_a_second_run_takes_the_place_of_the_first_and_of_nothing_else(corpus, tmp_path, capsys):
     assert augment(corpus, *ON, "--to", "preview", "--utterances", "3") == 0
     assert augment(corpus, *ON, "--to", "preview", "--utterances", "1") == 0

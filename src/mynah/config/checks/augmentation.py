@@ -22,6 +22,7 @@ _SPANS = {
     "room_rt60_seconds": (0.05, 3.0, "seconds"),
     "room_distance_meters": (0.1, 50.0, "metres"),
 }
+_WARPS = (0.7, 1.4)  # from a child's vocal tract to a man's, and back
 _ROOM_SETTINGS = ("room_folder", "simulated_rooms", *_SPANS)
 
 
@@ -42,6 +43,7 @@ def check_augmentation(checker: Checker) -> None:
             f"not {typed(span)}.",
             argument(f"{_SECTION}.{name}", pair),
         )
+    _check_vocal_tract(checker)
     own = [name for name in config.options if name in AUGMENTATIONS.own]
     for name in own:
         checker.wrong(
@@ -75,6 +77,20 @@ def check_augmentation(checker: Checker) -> None:
                 argument(f"{_SECTION}.noise_folder", config.noise_folder),
                 f"{_SECTION}.noise_snr_db=[5,25]",
             ],
+        )
+
+
+def _check_vocal_tract(checker: Checker) -> None:
+    name = f"{_SECTION}.vocal_tract_factors"
+    factors = checker.config.data.augmentation.vocal_tract_factors
+    least, most = _WARPS
+    if factors and not (len(factors) == 2 and least <= factors[0] <= factors[1] <= most):
+        fixed = sorted(min(max(factor, least), most) for factor in factors)
+        checker.wrong(
+            name,
+            f"{name} is [low, high], factors from {typed(least)} to {typed(most)}, or [] for none; "
+            f"not {typed(factors)}.",
+            argument(name, [fixed[0], fixed[-1]]),
         )
 
 

@@ -28,6 +28,7 @@ AUGMENTATIONS: Registry[Any] = Registry(
         "gain": f"{_ROOM}.gain:Gain",
         "noise": f"{_ROOM}.noise:Noise",
         "telephone": f"{_ROOM}.telephone:Telephone",
+        "vocal_tract": f"{_ROOM}.vocal_tract:VocalTract",
         "spec_augment": f"{_ROOM}.spec_augment:SpecAugment",
     },
     _wrong,

@@ -162,10 +162,25 @@ class AugmentationConfig:
         maximum=1.0,
     )
 
-    # 6. Masks on the features
+    # 6. On the features: voices
+    vocal_tract_factors: list[float] = setting(
+        [],
+        "Vocal tract length perturbation: an utterance's frequencies are multiplied by a factor "
+        "sampled from [low, high]; pitch and tempo stay; empty: off.",
+        nature=Nature.STEP,
+    )
+    vocal_tract_probability: float = setting(
+        1.0,
+        "Share of the utterances whose frequencies are multiplied.",
+        nature=Nature.STEP,
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+    # 7. Masks on the features
     spec_augment: SpecAugmentConfig = section(SpecAugmentConfig, "SpecAugment.")
 
-    # 7. Those of plug-ins
+    # 8. Those of plug-ins
     options: dict[str, Any] = setting(
         {},
         "Augmentations of plug-ins that are on, by name, each with settings of its own, as "

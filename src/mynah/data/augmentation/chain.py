@@ -52,8 +52,13 @@ class Augmentation:
 
     @property
     def masks(self) -> bool:
-        """Whether features are changed, as by SpecAugment."""
-        return bool(self._of_features)
+        """Whether features are blanked out or replaced, as by SpecAugment."""
+        return any(not change.warps for change in self._of_features)
+
+    @property
+    def warps(self) -> bool:
+        """Whether frequencies are moved, which is for frames of mel bins alone."""
+        return any(change.warps for change in self._of_features)
 
     def fingerprints(self) -> dict[str, str]:
         """Of the folders, by the setting that names each."""
@@ -104,10 +109,26 @@ class Augmentation:
         return within_full_scale(made) if made is not audio else audio
 
     def features(
-        self, features: NDArray[np.float32], *, epoch: int, utterance_id: str
+        self,
+        features: NDArray[np.float32],
+        *,
+        epoch: int,
+        utterance_id: str,
+        warp: bool = True,
+        mask: bool = True,
     ) -> NDArray[np.float32]:
-        """What is on of SpecAugment and its like: float32 [frames, bins] to as many."""
+        """What is on of SpecAugment and its like: float32 [frames, bins] to as many.
+
+        Args:
+            features: Of one utterance.
+            epoch: Which pass over the data.
+            utterance_id: The utterance's.
+            warp: Move frequencies: a frame has to be mel bins alone.
+            mask: Blank out or replace what is in a frame.
+        """
         for change in self._of_features:
+            if not (warp if change.warps else mask):
+                continue
             generator = draws.generator(change.name, self._seed, epoch, utterance_id)
             with AUGMENTATIONS.blame(change.name):
                 made = change.apply(features, generator)
@@ -115,12 +136,15 @@ class Augmentation:
             features = made
         return features
 
-    def describe(self, sampled: Sampled) -> dict[str, Any]:
+    def describe(self, sampled: Sampled, *, epoch: int, utterance_id: str) -> dict[str, Any]:
         """What was sampled, for people: only what is on, a simulated room with its sizes."""
         described: dict[str, Any] = {}
         for change in self._changes:
             if change.name in sampled:
                 described |= change.describe(sampled[change.name])
+        for of_features in self._of_features:
+            generator = draws.generator(of_features.name, self._seed, epoch, utterance_id)
+            described |= of_features.describe(generator)
         return described
 
     def _folders(self) -> dict[str, AudioFolder]:

@@ -100,12 +100,15 @@ class FeatureChange(ABC):
 
     Attributes:
         name: In settings and records, and what its draws depend on.
-        order: Its place among the others, smallest first: spec_augment 100.
+        order: Its place among the others, smallest first: vocal_tract 50, spec_augment 100.
+        warps: Whether it moves frequencies, and so is for frames of mel bins alone; the others
+            replace what is in a frame, whatever that is.
         Options: A dataclass of its settings, ``data.augmentation.options.NAME``; None: none.
     """
 
     name: ClassVar[str]
     order: ClassVar[int] = 350
+    warps: ClassVar[bool] = False
     Options: ClassVar[type | None] = None
 
     @classmethod
@@ -118,3 +121,7 @@ class FeatureChange(ABC):
         self, features: NDArray[np.float32], generator: np.random.Generator
     ) -> NDArray[np.float32]:
         """float32 [frames, bins] to as many; ``features`` itself where nothing is sampled."""
+
+    def describe(self, generator: np.random.Generator) -> dict[str, Any]:
+        """What :meth:`apply` samples with this generator, by names for people."""
+        return {}

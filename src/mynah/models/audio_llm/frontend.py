@@ -21,11 +21,13 @@ class AudioFrontend(ABC):
     Attributes:
         sample_rate: The same.
         feature_seconds: Seconds a feature frame covers; None where features are samples.
+        log_mel: Whether a feature frame is mel bins alone.
         max_samples: Longest clip that is encoded at once, or None where the language model's
             context is the only limit.
     """
 
     feature_seconds: float | None = None
+    log_mel: bool = False
     max_samples: int | None = None
 
     def __init__(self, sample_rate: int) -> None:

@@ -56,6 +56,7 @@ class WindowFrontend(AudioFrontend):
         super().__init__(extractor.sampling_rate)
         self.extractor = extractor
         self.feature_seconds = extractor.hop_length / self.sample_rate
+        self.log_mel = True
         self._mask = mask
         self._joint = joint
         self._window: int = extractor.nb_max_frames

@@ -36,6 +36,7 @@ class Frontend:
     Attributes:
         sample_rate: Hertz of the audio it takes.
         feature_seconds: Seconds a feature frame covers; None where features are samples.
+        log_mel: Whether a frame is mel bins alone, not several frames or their deltas.
         input_name: Name under which the encoder takes the features.
         masked: Whether the encoder is given which features are padding.
         quantum: Features to whose multiple :func:`group_by_length` pads a clip.
@@ -57,6 +58,7 @@ class Frontend:
         probe = self.features(np.random.default_rng(0).standard_normal(4 * self.sample_rate))
         self.feature_seconds: float | None = round(4 / len(probe), 3)
         self.quantum = round(0.5 / self.feature_seconds)
+        self.log_mel: bool = probe.shape[1:] == (getattr(extractor, "feature_size", None),)
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         """float32 [samples] to float32 [frames, bins], or [samples]."""
@@ -234,6 +236,7 @@ class WaveformFrontend(Frontend):
         self.sample_rate = extractor.sampling_rate
         self._frames = frames
         self.feature_seconds = None
+        self.log_mel = False
         self.quantum = self.sample_rate // 2
         # Extractors make no mask for a model with group norm, which would encode padding all the
         # same; given where a clip ends (padding.py), it does not.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -154,10 +155,10 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         second = plain if self._twice else None
         seconds = len(altered) / self.corpus.sample_rate
         if family.feature_seconds is not None:
-            features = augmentation.features(plain, epoch=epoch, utterance_id=utterance.id)
+            change = partial(augmentation.features, plain, epoch=epoch, warp=family.log_mel)
+            features = change(utterance_id=utterance.id)
             if second is not None:
-                again = f"{utterance.id}{_SECOND}"
-                second = augmentation.features(plain, epoch=epoch, utterance_id=again)
+                second = change(utterance_id=f"{utterance.id}{_SECOND}")
         return LoadedRow(
             utterance.id,
             position,

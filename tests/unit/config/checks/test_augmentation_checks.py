@@ -34,6 +34,8 @@ def mistakes(origins=None, **settings):
         ("room_rt60_seconds", [0.2, 9.0], "[0.2,3]"),
         ("room_rt60_seconds", [0.0, 0.5], "[0.05,0.5]"),
         ("room_distance_meters", [0.0, 1.0, 2.0], "[0.1,2]"),
+        ("vocal_tract_factors", [1.1], "[1.1,1.1]"),
+        ("vocal_tract_factors", [1.2, 0.2], "[0.7,1.2]"),
     ],
 )
 def test_a_span_that_is_none_is_reported_with_the_nearest_one(name, span, instead):

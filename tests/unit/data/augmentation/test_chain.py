@@ -196,8 +196,9 @@ def test_recorded_noise_and_rooms_come_from_the_folders(tmp_path):
         noise_folder=str(tmp_path / "noise"),
         room_folder=str(tmp_path / "rooms"),
     )
-    sampled = [one.draw(epoch=0, utterance_id=str(number)) for number in range(40)]
-    described = [one.describe(found) for found in sampled]
+    places = [{"epoch": 0, "utterance_id": str(number)} for number in range(40)]
+    sampled = [one.draw(**place) for place in places]
+    described = [one.describe(found, **place) for found, place in zip(sampled, places, strict=True)]
     files = {piece["file"] for found in described for piece in found["noise"]["pieces"]}
     assert files == {"deep/hum.flac", "hiss.wav"}
     rooms = [found.get("room") for found in described]
@@ -219,7 +220,7 @@ def test_masks_are_sampled_apart_from_the_waveform():
 
 def test_what_was_sampled_can_be_written_down():
     one = augmentation(**EVERYTHING | {"room_probability": 1.0})
-    described = json.loads(json.dumps(one.describe(one.draw(**PLACE))))
+    described = json.loads(json.dumps(one.describe(one.draw(**PLACE), **PLACE)))
     assert described["speed"] in EVERYTHING["speed_factors"]
     assert 0.1 <= described["room"]["rt60_seconds"] <= 0.3
     assert 5 <= described["noise"]["snr_db"] <= 20

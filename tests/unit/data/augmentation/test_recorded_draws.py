@@ -58,7 +58,7 @@ def test_every_draw_and_what_it_makes_is_as_it_was(kind, tmp_path):
     for was in RECORDED[kind]:
         place = {"epoch": was["epoch"], "utterance_id": was["id"]}
         sampled = one.draw(**place)
-        assert json.loads(json.dumps(one.describe(sampled))) == was["drawn"]
+        assert json.loads(json.dumps(one.describe(sampled, **place))) == was["drawn"]
         made = one.waveform(sine(0.5), sampled)
         assert len(made) == was["samples"]
         np.testing.assert_allclose(made[1000::2000], was["some"], atol=2e-6)

@@ -41,6 +41,12 @@ def test_lengths_are_those_that_the_model_puts_out(kind, checkpoints):
         assert frontend.output_length(samples) == hidden.shape[1], samples
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_of_mel_bins_alone_are_known(kind, checkpoints):
+    frontend, _ = frontend_and_encoder(checkpoints(kind))
+    assert frontend.log_mel == (kind in ("parakeet_ctc", "whisper"))
+
+
 @pytest.mark.parametrize("factor", [2, 4, 8])
 def test_lengths_of_a_model_from_scratch_are_those_it_puts_out(factor):
     config = tiny()

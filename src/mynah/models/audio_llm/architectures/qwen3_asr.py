@@ -26,6 +26,7 @@ class ChunkedMelFrontend(AudioFrontend):
         self.extractor = processor.feature_extractor
         super().__init__(self.extractor.sampling_rate)
         self.feature_seconds = self.extractor.hop_length / self.sample_rate
+        self.log_mel = True
         self._chunk: int = 2 * self.extractor.n_window
 
     def features(self, audio: np.ndarray) -> np.ndarray:
