@@ -114,7 +114,7 @@ def test_two_copies_without_masks_are_named(tmp_path, capsys):
         pytest.param({"lora_use_dora": True, "lora_use_rslora": True}, id="dora-rslora"),
     ],
 )
-def test_a_training_of_adapters_resumes_bit_for_bit(tmp_path, variant):
+def test_a_training_of_adapters_resumes_bit_for_bit(tmp_path, capsys, variant):
     standin = standins.write(tmp_path / "wav2vec2", "wav2vec2_ctc")
 
     def make(corpus):
@@ -126,6 +126,9 @@ def test_a_training_of_adapters_resumes_bit_for_bit(tmp_path, variant):
 
     config = make_config(gradient_accumulation_steps=2)
     straight = run(tmp_path / "a", config, make=make)
+    said = " ".join("".join(capsys.readouterr()).split())
+    for setting in ("spec_augment", "vocal_tract_factors"):
+        assert f"data.augmentation.{setting} has no effect" in said
     _, stopped = run(tmp_path / "b", config, at=(1, 3), make=make)
     assert stopped.interrupted and 3 <= stopped.steps < 8
     checkpoint = tmp_path / "b" / f"checkpoint-{stopped.steps}"
