@@ -140,10 +140,10 @@ def test_a_mistake_of_a_file_leaves_the_command_line_s_correction(tmp_path, monk
     (tmp_path / "experiments").mkdir()
     file = tmp_path / "experiments" / "mine.yaml"
     file.write_text("# @package _global_\ntraining:\n  max_stebs: 3\n")
-    arguments = ["--config-dir", str(tmp_path), "+experiments=mine", "training.bf16=maybe"]
+    arguments = ["--config-dir", str(tmp_path), "+experiments=mine", "training.learning_rate=30"]
     problem = _mistake(arguments)
     assert problem is not None and len(problem.errors) == 2
-    assert shlex.split(str(problem.command))[2:] == [*arguments[:3], "training.bf16=false"]
+    assert shlex.split(str(problem.command))[2:] == [*arguments[:3], "training.learning_rate=1"]
 
 
 @pytest.mark.parametrize(
