@@ -36,7 +36,7 @@ class Example:
         language: ISO 639-1 code of what is spoken, "" where it is not known.
         seconds: How long the audio is, padding apart; None where nobody asked.
         context: Names and terms that may be said in it, "" where there are none.
-        second: The same features with other masks (``model.ctc_consistency``), as many frames.
+        second: The same features, changed again (``model.ctc_consistency``), as many frames.
     """
 
     id: str
@@ -107,7 +107,7 @@ class Family(ABC):
         pretrained: Whether any weights were loaded rather than initialized.
         feature_seconds: Seconds a feature frame covers where features are spectral, as
             0.01; None where the model takes samples (SpecAugment then does not apply).
-        log_mel: Whether a feature frame is mel bins alone, not several frames or their deltas.
+        log_mel: Whether a feature frame is mel bins on Slaney's scale alone, not stacked.
         takes_context: Whether it makes something of the names and terms of a clip.
         gives_n_best: Whether :meth:`n_best` gives hypotheses.
         supports: The settings in :data:`OPTIONAL_SETTINGS` that apply to the family.

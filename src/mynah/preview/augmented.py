@@ -97,9 +97,8 @@ def augment_some(
             console.notice(f"Utterance {utterance.id} is passed over: {problem}")
             continue
         here: _Draw = {"epoch": epoch, "utterance_id": utterance.id}
-        after = augmentation.features(
-            log_mel(altered, corpus.sample_rate, mel_bins), **here, mask=False
-        )
+        # A factor of the frequencies is said, not drawn: a picture has another mel scale.
+        after = log_mel(altered, corpus.sample_rate, mel_bins)
         # The mean of what is given stands where something is masked.
         ramp = _ramp(after.shape)
         masked = augmentation.features(ramp, **here, warp=False) != ramp

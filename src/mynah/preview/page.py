@@ -86,7 +86,7 @@ def describe_sampled(sampled: dict[str, Any]) -> list[str]:
     if "telephone" in sampled:
         said.append(f"telephone, {sampled['telephone']}")
     if "vocal_tract" in sampled:
-        said.append(f"frequencies × {sampled['vocal_tract']:.2f} (not in the sound)")
+        said.append(f"frequencies × {sampled['vocal_tract']:.2f} (not shown)")
     if "spec_augment" in sampled:
         masks = sampled["spec_augment"]
         said.append(

@@ -159,8 +159,8 @@ def _begun(job: Job[Key], resume: Path | None) -> int:
         )
     if job.augmentation.warps and not job.family.log_mel:
         console.notice(
-            "data.augmentation.vocal_tract_factors has no effect: it changes frames of mel bins, "
-            "and this model takes other input."
+            "data.augmentation.vocal_tract_factors has no effect: it is for frames of mel bins "
+            "on Slaney's scale, and this model takes other input."
         )
     differ = job.augmentation.masks or (job.augmentation.warps and job.family.log_mel)
     masked = differ or job.family.feature_seconds is None  # or inside the model

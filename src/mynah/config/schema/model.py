@@ -255,7 +255,7 @@ class ModelConfig:
     )
     ctc_consistency: float = setting(
         0.0,
-        "Weight of CR-CTC (arXiv 2410.05101; 0.2 there): each utterance is masked twice, and what "
+        "Weight of CR-CTC (arXiv 2410.05101; 0.2 there): features are changed twice, and what "
         "a CTC model recognizes in each copy is pulled towards the other; a batch is up to "
         "twice the work.",
         nature=Nature.STEP,

@@ -21,7 +21,7 @@ class AudioFrontend(ABC):
     Attributes:
         sample_rate: The same.
         feature_seconds: Seconds a feature frame covers; None where features are samples.
-        log_mel: Whether a feature frame is mel bins alone.
+        log_mel: Whether a feature frame is mel bins on Slaney's scale alone.
         max_samples: Longest clip that is encoded at once, or None where the language model's
             context is the only limit.
     """

@@ -36,7 +36,8 @@ class Frontend:
     Attributes:
         sample_rate: Hertz of the audio it takes.
         feature_seconds: Seconds a feature frame covers; None where features are samples.
-        log_mel: Whether a frame is mel bins alone, not several frames or their deltas.
+        slaney: Whether its mel bins are on Slaney's scale, from 0 to half the sample rate.
+        log_mel: Whether a frame is such bins alone, not several frames or their deltas.
         input_name: Name under which the encoder takes the features.
         masked: Whether the encoder is given which features are padding.
         quantum: Features to whose multiple :func:`group_by_length` pads a clip.
@@ -46,6 +47,7 @@ class Frontend:
     """
 
     input_name = "input_features"
+    slaney = True
     masked = True
     max_features: int | None = None
     ctc_processor: str | None = None
@@ -58,7 +60,8 @@ class Frontend:
         probe = self.features(np.random.default_rng(0).standard_normal(4 * self.sample_rate))
         self.feature_seconds: float | None = round(4 / len(probe), 3)
         self.quantum = round(0.5 / self.feature_seconds)
-        self.log_mel: bool = probe.shape[1:] == (getattr(extractor, "feature_size", None),)
+        plain = probe.shape[1:] == (getattr(extractor, "feature_size", None),)
+        self.log_mel: bool = self.slaney and plain
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         """float32 [samples] to float32 [frames, bins], or [samples]."""
@@ -190,6 +193,7 @@ class StreamingLogMelFrontend(Frontend):
 class FilterbankFrontend(Frontend):
     """Kaldi's filterbank with two frames stacked into one, as w2v-BERT takes it."""
 
+    slaney = False
     ctc_processor = "Wav2Vec2BertProcessor"
 
     def feature_length(self, samples: int) -> int:
@@ -200,6 +204,7 @@ class FilterbankFrontend(Frontend):
 class LasrFrontend(Frontend):
     """Log-mel features over full windows alone, not normalised."""
 
+    slaney = False
     ctc_processor = "LasrProcessor"
 
     def features(self, audio: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ class LogMel:
         body *= -self._preemphasis
         body += audio
         windows = torch.from_numpy(signal).as_strided((frames, self._fft), (self.hop_length, 1))
-        mel = torch.empty((frames, self._filters.shape[1]))
+        mel = torch.empty((frames, self._filters.shape[1]), dtype=torch.float32)
         with torch.inference_mode():
             for first in range(0, frames, _BLOCK):
                 block = windows[first : first + _BLOCK] * self._window

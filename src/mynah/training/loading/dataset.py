@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # What reading a file, or noise for it, can end in: errors of the disk, and of decoders.
 _READ_ERRORS = (OSError, EOFError, ValueError, RuntimeError)
 _KNOWN_ROWS = 1 << 14  # whose transcripts and labels a worker keeps: some 30 MB
-_SECOND = "\0second"  # behind an id: the other copy's masks are sampled from this
+_SECOND = "\0second"  # behind an id: what changes the other copy is sampled from this
 _STAND_IN_AMPLITUDE = 1e-3  # of the noise that stands in for a batch that cannot be read
 
 
@@ -64,7 +64,7 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         augmentation: What becomes of the audio and of its features.
         normalization: ``training.loss_normalization``.
         context_dropout: ``model.context_dropout``.
-        twice: Whether each row is masked twice (``model.ctc_consistency``).
+        twice: Whether each row is masked (and warped) twice (``model.ctc_consistency``).
         seed: Of the run, for what is sampled here.
     """
 

@@ -41,8 +41,8 @@ def test_lengths_are_those_that_the_model_puts_out(kind, checkpoints):
         assert frontend.output_length(samples) == hidden.shape[1], samples
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_frames_of_mel_bins_alone_are_known(kind, checkpoints):
+@pytest.mark.parametrize("kind", [*KINDS, "lasr_ctc"])
+def test_frames_of_slaney_s_mel_bins_alone_are_known(kind, checkpoints):
     frontend, _ = frontend_and_encoder(checkpoints(kind))
     assert frontend.log_mel == (kind in ("parakeet_ctc", "whisper"))
 

@@ -40,7 +40,6 @@ class Phi4Frontend(AudioFrontend):
         self.extractor = processor.feature_extractor
         super().__init__(self.extractor.sampling_rate)
         self.feature_seconds = self.extractor.hop_length / self.sample_rate
-        self.log_mel = True
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         if len(audio) < self.extractor.win_length:

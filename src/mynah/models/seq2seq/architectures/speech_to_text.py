@@ -19,6 +19,8 @@ _KALDI_FRAME, _KALDI_HOP = 400, 160  # written out in Speech2TextFeatureExtracto
 class Speech2TextFrontend(Frontend):
     """Kaldi's filterbank, each bin with zero mean and unit variance over the clip."""
 
+    slaney = False
+
     def features(self, audio: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
             made = super().features(audio)
