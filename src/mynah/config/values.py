@@ -213,7 +213,9 @@ def leaf_mistake(record: type, field: Setting, value: object) -> ValueMistake | 
     if is_reference(value):
         return None
     wrong = ValueMistake(
-        f"{field.name} takes {describe_values(field)}, not {shown(value)}.", _suggestion(field)
+        f"{field.name} takes {describe_values(field)}, not {shown(value)}.",
+        _suggestion(field),
+        is_default=True,
     )
     if isinstance(value, bool) and without_none(field.type) in (int, float, str):
         return wrong
@@ -267,11 +269,14 @@ def limits_mistake(setting: Setting, value: Any) -> ValueMistake | None:
         return ValueMistake(
             f"{setting.name} takes one of {', '.join(choices)}, not {shown(value)}.",
             close[0] if close else typed(setting.default if known else choices[0]),
+            is_default=not close,
         )
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not math.isfinite(value):
-        return ValueMistake(f"{setting.name} is {value}: not a number.", _suggestion(setting))
+        return ValueMistake(
+            f"{setting.name} is {value}: not a number.", _suggestion(setting), is_default=True
+        )
     instead = setting.metadata.get("instead")
 
     def nearest(bound: float) -> str | None:
@@ -314,6 +319,7 @@ def _list_mistake(
     return ValueMistake(
         f"{setting.name} takes names among {', '.join(choices)}, not {shown(wrong[0])}.",
         _quoted(right) if right else _suggestion(setting),
+        is_default=not right,
     )
 
 

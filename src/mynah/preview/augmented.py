@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +15,6 @@ from mynah.pages.spectrogram import log_mel
 if TYPE_CHECKING:
     from mynah.data.augmentation.chain import Augmentation
     from mynah.data.corpus import Corpus
-
-
-class _Draw(TypedDict):
-    epoch: int
-    utterance_id: str
 
 
 @dataclass(frozen=True)
@@ -96,13 +91,11 @@ def augment_some(
         except (UserError, ValueError, OSError) as problem:
             console.notice(f"Utterance {utterance.id} is passed over: {problem}")
             continue
-        here: _Draw = {"epoch": epoch, "utterance_id": utterance.id}
         # A factor of the frequencies is said, not drawn: a picture has another mel scale.
         after = log_mel(altered, corpus.sample_rate, mel_bins)
-        # The mean of what is given stands where something is masked.
-        ramp = _ramp(after.shape)
-        masked = augmentation.features(ramp, **here, warp=False) != ramp
-        described = augmentation.describe(sampled, **here) | _described(masked)
+        masked = _masked(augmentation, after.shape, epoch, utterance.id)
+        described = augmentation.describe(sampled, epoch=epoch, utterance_id=utterance.id)
+        described |= _described(masked)
         before = log_mel(audio, corpus.sample_rate, mel_bins)
         made.append(
             Augmented(
@@ -132,6 +125,15 @@ def _described(masked: np.ndarray) -> dict[str, Any]:
             "frequency_masked": round(float(masked.all(axis=0).mean()), 4),
         }
     }
+
+
+def _masked(
+    augmentation: Augmentation, shape: tuple[int, ...], epoch: int, utterance_id: str
+) -> np.ndarray:
+    """Where features are masked: the mean of what is given stands there."""
+    ramp = _ramp(shape)
+    made = augmentation.features(ramp, epoch=epoch, utterance_id=utterance_id, warp=False)
+    return np.asarray(made != ramp)
 
 
 def _ramp(shape: tuple[int, ...]) -> np.ndarray:

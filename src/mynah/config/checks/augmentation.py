@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
     from mynah.config.checks.checker import Checker
 
 _SECTION = "data.augmentation"
-# Smallest and largest value of each span, and its unit.
-_SPANS = {
-    "room_size_meters": (1.0, 100.0, "metres"),
-    "room_rt60_seconds": (0.05, 3.0, "seconds"),
-    "room_distance_meters": (0.1, 50.0, "metres"),
+# Smallest and largest value of each span, and what they are.
+_ROOM_SPANS = {
+    "room_size_meters": (1.0, 100.0, "in metres"),
+    "room_rt60_seconds": (0.05, 3.0, "in seconds"),
+    "room_distance_meters": (0.1, 50.0, "in metres"),
 }
-_WARPS = (0.7, 1.4)  # from a child's vocal tract to a man's, and back
-_ROOM_SETTINGS = ("room_folder", "simulated_rooms", *_SPANS)
+# From a child's vocal tract to a man's, and back; [] turns it off.
+_SPANS = _ROOM_SPANS | {"vocal_tract_factors": (0.7, 1.4, "as factors")}
+_OFF_WHERE_EMPTY = ("vocal_tract_factors",)
+_ROOM_SETTINGS = ("room_folder", "simulated_rooms", *_ROOM_SPANS)
 
 
 def check_augmentation(checker: Checker) -> None:
@@ -31,19 +34,20 @@ def check_augmentation(checker: Checker) -> None:
     config = checker.config.data.augmentation
     if checker.config.eval_checkpoint is not None:
         return
-    for name, (least, most, unit) in _SPANS.items():
+    for name, (least, most, what) in _SPANS.items():
         span = getattr(config, name)
         if len(span) == 2 and least <= span[0] <= span[1] <= most:
             continue
-        fixed = sorted(min(max(value, least), most) for value in span)
+        if not span and name in _OFF_WHERE_EMPTY:
+            continue
+        fixed = sorted(min(max(value, least), most) for value in span if math.isfinite(value))
         pair = [fixed[0], fixed[-1]] if fixed else [least, most]
         checker.wrong(
             f"{_SECTION}.{name}",
-            f"{_SECTION}.{name} is [low, high] in {unit}, from {typed(least)} to {typed(most)}; "
+            f"{_SECTION}.{name} is [low, high] {what}, from {typed(least)} to {typed(most)}; "
             f"not {typed(span)}.",
             argument(f"{_SECTION}.{name}", pair),
         )
-    _check_vocal_tract(checker)
     own = [name for name in config.options if name in AUGMENTATIONS.own]
     for name in own:
         checker.wrong(
@@ -77,20 +81,6 @@ def check_augmentation(checker: Checker) -> None:
                 argument(f"{_SECTION}.noise_folder", config.noise_folder),
                 f"{_SECTION}.noise_snr_db=[5,25]",
             ],
-        )
-
-
-def _check_vocal_tract(checker: Checker) -> None:
-    name = f"{_SECTION}.vocal_tract_factors"
-    factors = checker.config.data.augmentation.vocal_tract_factors
-    least, most = _WARPS
-    if factors and not (len(factors) == 2 and least <= factors[0] <= factors[1] <= most):
-        fixed = sorted(min(max(factor, least), most) for factor in factors)
-        checker.wrong(
-            name,
-            f"{name} is [low, high], factors from {typed(least)} to {typed(most)}, or [] for none; "
-            f"not {typed(factors)}.",
-            argument(name, [fixed[0], fixed[-1]]),
         )
 
 

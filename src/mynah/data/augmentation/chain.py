@@ -115,7 +115,6 @@ class Augmentation:
         epoch: int,
         utterance_id: str,
         warp: bool = True,
-        mask: bool = True,
     ) -> NDArray[np.float32]:
         """What is on of SpecAugment and its like: float32 [frames, bins] to as many.
 
@@ -123,11 +122,10 @@ class Augmentation:
             features: Of one utterance.
             epoch: Which pass over the data.
             utterance_id: The utterance's.
-            warp: Move frequencies: a frame has to be mel bins alone.
-            mask: Blank out or replace what is in a frame.
+            warp: Move frequencies too: a frame has to be mel bins alone.
         """
         for change in self._of_features:
-            if not (warp if change.warps else mask):
+            if change.warps and not warp:
                 continue
             generator = draws.generator(change.name, self._seed, epoch, utterance_id)
             with AUGMENTATIONS.blame(change.name):

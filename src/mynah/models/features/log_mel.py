@@ -54,9 +54,8 @@ class LogMel:
             for first in range(0, frames, _BLOCK):
                 block = windows[first : first + _BLOCK] * self._window
                 squares = torch.view_as_real(torch.fft.rfft(block)).square_()
-                power = (
-                    squares[..., 0] + squares[..., 1]
-                )  # sum(-1) over two takes ten times as long
+                # sum(-1) over two takes ten times as long
+                power = squares[..., 0] + squares[..., 1]
                 torch.mm(power, self._filters, out=mel[first : first + _BLOCK])
             mel.add_(_LOG_GUARD).log_()
             mel -= mel.mean(0)

@@ -36,6 +36,7 @@ def mistakes(origins=None, **settings):
         ("room_distance_meters", [0.0, 1.0, 2.0], "[0.1,2]"),
         ("vocal_tract_factors", [1.1], "[1.1,1.1]"),
         ("vocal_tract_factors", [1.2, 0.2], "[0.7,1.2]"),
+        ("vocal_tract_factors", [float("nan"), 1.1], "[1.1,1.1]"),
     ],
 )
 def test_a_span_that_is_none_is_reported_with_the_nearest_one(name, span, instead):
