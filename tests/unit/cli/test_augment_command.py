@@ -57,6 +57,16 @@ def test_the_same_command_makes_the_same_and_another_epoch_does_not(corpus, tmp_
     assert found["c"] != found["a"]
 
 
+def test_the_preview_is_of_an_epoch_after_the_warm_up_unless_one_is_named(corpus, tmp_path):
+    warm = "data.augmentation.warmup_epochs=3"
+    drawn = {}
+    for folder, arguments in (("after", [warm]), ("first", [warm, "--epoch", "0"])):
+        assert augment(corpus, *ON, *arguments, "--to", folder, "--utterances", "2") == 0
+        reported = json.loads((tmp_path / folder / "drawn.json").read_text())
+        drawn[folder] = reported["epoch"], [bool(one["drawn"]) for one in reported["utterances"]]
+    assert drawn == {"after": (3, [True, True]), "first": (0, [False, False])}
+
+
 def test_a_factor_of_the_frequencies_is_named_and_the_masks_beside_it_are_counted(corpus, tmp_path):
     warp = "data.augmentation.vocal_tract_factors=[1.1,1.2]"
     masks = "data.augmentation.spec_augment.frequency_masks=1"

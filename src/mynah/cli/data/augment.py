@@ -70,9 +70,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--epoch",
         type=int,
-        default=0,
         metavar="E",
-        help="which pass over the data is sampled (default: 0)",
+        help="which pass over the data is sampled, from 0 (default: the first in which "
+        "data.augmentation.warmup_epochs are over)",
     )
     return made
 
@@ -83,10 +83,9 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from mynah.config.schema import AugmentationConfig
 
     for flag, least in (("utterances", 1), ("epoch", 0)):
-        if getattr(parsed, flag) < least:
-            raise UserError(
-                f"--{flag} is at least {least}.", where=f"--{flag} {getattr(parsed, flag)}"
-            )
+        given = getattr(parsed, flag)
+        if given is not None and given < least:
+            raise UserError(f"--{flag} is at least {least}.", where=f"--{flag} {given}")
     here = Path.cwd()
     composed = read_settings(parsed.settings, _COMMAND, trains=False)
     config = with_absolute_paths(composed.config, here)
@@ -121,16 +120,17 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     data = prepare(config.data, offline=config.offline, working_directory=here)
     corpus = data.train
     assert corpus is not None
+    epoch = config.data.augmentation.warmup_epochs if parsed.epoch is None else parsed.epoch
     made = augment_some(
         corpus,
         augmentation,
         utterances=parsed.utterances,
-        epoch=parsed.epoch,
+        epoch=epoch,
         seed=config.training.seed,
         mel_bins=config.model.encoder.mel_bins,
     )
     command = shlex.join([*_COMMAND.split(), *arguments])
-    about = {"command": command, "seed": config.training.seed, "epoch": parsed.epoch}
+    about = {"command": command, "seed": config.training.seed, "epoch": epoch}
     name = str(data.report.get("corpus") or corpus.name)
     _write(target, made, corpus, config, about=about, name=name)
     _show(made)

@@ -10,6 +10,8 @@ from mynah.config.schema.sweep import is_search_setting
 from mynah.config.settings import find
 from mynah.errors import ConfigError, ConfigErrors, UserError
 
+_MULTIRUN = ("-m", "--multirun")
+
 
 def corrected(arguments: Sequence[str], errors: Sequence[UserError]) -> list[str] | None:
     """The arguments without their mistakes; None where that is not known, or none is theirs."""
@@ -26,7 +28,13 @@ def corrected(arguments: Sequence[str], errors: Sequence[UserError]) -> list[str
             changed = True
         elif (error.where or "").startswith("command line"):
             return None
+    if len(tokens) < len(arguments) and not any(map(_is_swept, tokens)):
+        tokens = [token for token in tokens if token not in _MULTIRUN]  # what it was for is gone
     return tokens if changed else None
+
+
+def _is_swept(token: str) -> bool:
+    return is_search_setting(token) or token.startswith("hydra") or _first(token) != token
 
 
 def one_run(tokens: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mynah.config.checks.options import check_named
 from mynah.config.plugins.augmentations import AUGMENTATIONS
-from mynah.config.schema import Config
+from mynah.config.schema import AugmentationConfig, Config
 from mynah.config.values import argument, typed
 from mynah.storage.address import is_address
 
@@ -26,6 +26,13 @@ _ROOM_SPANS = {
 # From a child's vocal tract to a man's, and back; [] turns it off.
 _SPANS = _ROOM_SPANS | {"vocal_tract_factors": (0.7, 1.4, "as factors")}
 _OFF_WHERE_EMPTY = ("vocal_tract_factors",)
+# Settings that say how often, and what turns on what they are for.
+_SHARES = {
+    "speed_probability": "speed_factors",
+    "gain_probability": "gain_db",
+    "noise_probability": "noise_snr_db",
+    "vocal_tract_probability": "vocal_tract_factors",
+}
 _ROOM_SETTINGS = ("room_folder", "simulated_rooms", *_ROOM_SPANS)
 
 
@@ -99,12 +106,28 @@ def augmentation_notices(config: Config, asked: Callable[[str], bool]) -> Iterat
     rooms = augmentation.room_probability or (
         augmentation.room_probability is None and augmentation.room_folder
     )
+    for share, switch in _SHARES.items():
+        if asked(f"{_SECTION}.{share}") and not getattr(augmentation, switch):
+            yield f"{_SECTION}.{share} has no effect: {_SECTION}.{switch} is off."
+    if augmentation.warmup_epochs and not (rooms or _others_on(augmentation)):
+        yield f"{_SECTION}.warmup_epochs has no effect: no augmentation is on."
     idle = [name for name in _ROOM_SETTINGS if asked(f"{_SECTION}.{name}")]
     if idle and not rooms:
         yield f"{_several(idle)} no effect: {_SECTION}.room_probability is 0."
     simulated = [name for name in idle if name != "room_folder"]
     if simulated and rooms and augmentation.room_folder:
         yield f"{_several(simulated)} no effect: rooms come from {_SECTION}.room_folder."
+
+
+def _others_on(augmentation: AugmentationConfig) -> bool:
+    """Whether anything beside rooms is on, or will be once null has become a number."""
+    masks = augmentation.spec_augment
+    return bool(
+        any(getattr(augmentation, switch) for switch in _SHARES.values())
+        or augmentation.telephone_probability
+        or (masks.probability and (masks.time_masks, masks.frequency_masks) != (0, 0))
+        or augmentation.options
+    )
 
 
 def _several(names: list[str]) -> str:

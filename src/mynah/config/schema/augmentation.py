@@ -180,7 +180,17 @@ class AugmentationConfig:
     # 7. Masks on the features
     spec_augment: SpecAugmentConfig = section(SpecAugmentConfig, "SpecAugment.")
 
-    # 8. Those of plug-ins
+    # 8. When they begin
+    warmup_epochs: int = setting(
+        0,
+        "Epochs over which augmentation begins: in the first no utterance is changed, then a share "
+        "that rises linearly; a model from scratch learns its first letters sooner.",
+        nature=Nature.STEP,
+        unit="epochs",
+        minimum=0,
+    )
+
+    # 9. Those of plug-ins
     options: dict[str, Any] = setting(
         {},
         "Augmentations of plug-ins that are on, by name, each with settings of its own, as "

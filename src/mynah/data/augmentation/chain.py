@@ -78,6 +78,8 @@ class Augmentation:
     def draw(self, *, epoch: int, utterance_id: str) -> Sampled:
         """What becomes of the waveform of one utterance in one epoch."""
         sampled: dict[str, Any] = {}
+        if self._left_clean(epoch, utterance_id):
+            return sampled
         for change in self._changes:
             generator = draws.generator(change.name, self._seed, epoch, utterance_id)
             with AUGMENTATIONS.blame(change.name):
@@ -124,6 +126,8 @@ class Augmentation:
             utterance_id: The utterance's.
             warp: Move frequencies too: a frame has to be mel bins alone.
         """
+        if self._left_clean(epoch, utterance_id):
+            return features
         for change in self._of_features:
             if change.warps and not warp:
                 continue
@@ -140,10 +144,20 @@ class Augmentation:
         for change in self._changes:
             if change.name in sampled:
                 described |= change.describe(sampled[change.name])
+        if self._left_clean(epoch, utterance_id):
+            return described
         for of_features in self._of_features:
             generator = draws.generator(of_features.name, self._seed, epoch, utterance_id)
             described |= of_features.describe(generator)
         return described
+
+    def _left_clean(self, epoch: int, utterance_id: str) -> bool:
+        """Whether an utterance is not changed at all, because augmentation is still beginning."""
+        epochs = self.config.warmup_epochs
+        if epoch >= epochs:
+            return False
+        share = draws.generator("warmup", self._seed, epoch, utterance_id).random()
+        return share >= epoch / epochs
 
     def _folders(self) -> dict[str, AudioFolder]:
         return {

@@ -5,7 +5,7 @@ import pytest
 from mynah.config.checks.augmentation import augmentation_notices
 from mynah.config.checks.check import check
 from mynah.config.origins import Origin
-from mynah.config.schema import Config
+from mynah.config.schema import Config, SpecAugmentConfig
 from mynah.errors import ConfigErrors
 
 
@@ -83,6 +83,19 @@ def test_an_evaluation_needs_no_folder_of_its_training():
         ({"room_folder": "a"}, "room_rt60_seconds", "rooms come from"),
         ({"room_probability": 0.5}, "room_rt60_seconds", None),
         ({"room_folder": "a"}, "room_folder", None),
+        ({}, "gain_probability", "gain_probability has no effect"),
+        ({"gain_db": 3.0}, "gain_probability", None),
+        ({}, "vocal_tract_probability", "vocal_tract_factors is off"),
+        ({"vocal_tract_factors": [0.9, 1.1]}, "vocal_tract_probability", None),
+        ({"warmup_epochs": 3}, "warmup_epochs", "warmup_epochs has no effect"),
+        ({"warmup_epochs": 3, "speed_factors": [0.9]}, "warmup_epochs", None),
+        ({"warmup_epochs": 3, "room_probability": 0.1}, "warmup_epochs", None),
+        ({"warmup_epochs": 3, "telephone_probability": 0.1}, "warmup_epochs", None),
+        (
+            {"warmup_epochs": 3, "spec_augment": SpecAugmentConfig(frequency_masks=1)},
+            "warmup_epochs",
+            None,
+        ),
     ],
 )
 def test_what_has_no_effect_is_said(settings, asked, said):

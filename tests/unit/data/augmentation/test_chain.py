@@ -224,3 +224,27 @@ def test_what_was_sampled_can_be_written_down():
     assert described["speed"] in EVERYTHING["speed_factors"]
     assert 0.1 <= described["room"]["rt60_seconds"] <= 0.3
     assert 5 <= described["noise"]["snr_db"] <= 20
+
+
+def test_augmentation_begins_with_none_and_then_a_share_that_rises_linearly():
+    features = np.random.default_rng(0).normal(size=(60, 20)).astype(np.float32)
+    masks = SpecAugmentConfig(frequency_masks=2, frequency_mask_bins=9, time_masks=1)
+    settings = {"gain_db": 6.0, "spec_augment": masks}
+    always, warming = augmentation(**settings), augmentation(**settings, warmup_epochs=4)
+    shares = []
+    for epoch in range(6):
+        changed = 0
+        for number in range(400):
+            place = {"epoch": epoch, "utterance_id": str(number)}
+            sampled, made = warming.draw(**place), warming.features(features, **place)
+            if made is features:  # all of it is left out, or nothing
+                assert sampled == {} and warming.describe(sampled, **place) == {}
+                continue
+            # What is changed is changed as it would be without a warm-up.
+            assert sampled == always.draw(**place) != {}
+            assert np.array_equal(made, always.features(features, **place))
+            changed += 1
+        shares.append(changed / 400)
+    # By hand: 0, 1/4, 2/4, 3/4 and then all, within four standard deviations of a share.
+    assert shares[0] == 0 and shares[4] == shares[5] == 1
+    assert shares[1:4] == pytest.approx([0.25, 0.5, 0.75], abs=4 * (0.25 / 400) ** 0.5)
