@@ -164,9 +164,26 @@ def plain_config(name: str, config: Config, origins: Mapping[str, Origin]) -> Co
         UserError: A setting of training was typed, or one under which an untuned Whisper repeats
             itself.
     """
+    data = one_corpus.beside_checkpoint(
+        config.data, DataConfig(), config.data, lambda setting: _is_typed(setting, origins)
+    )
+    return dataclasses.replace(config, model=plain_model(name, config.model, origins), data=data)
+
+
+def plain_model(name: str, composed: ModelConfig, origins: Mapping[str, Origin]) -> ModelConfig:
+    """A recognizer as it is that is not a checkpoint of ours, but for how it is run and decoded.
+
+    Args:
+        name: A hub name or a folder.
+        composed: Settings of the model as composed.
+        origins: The layer that set each of them.
+
+    Raises:
+        UserError: As :func:`plain_config`.
+    """
     asked = {
         setting.removeprefix("model."): value
-        for setting, _, value in _leaves("model", ModelConfig(), config.model)
+        for setting, _, value in _leaves("model", ModelConfig(), composed)
         if setting in origins and origins[setting].layer == "command line"
     }
     wrong = [leaf for leaf in asked if leaf not in runtime_settings() | _OF_WEIGHTS]
@@ -182,14 +199,16 @@ def plain_config(name: str, config: Config, origins: Mapping[str, Origin]) -> Co
             where="model.audio_window=clip",
             fix="leave it out, or add model.audio_tail_seconds=5",
         )
-    model = with_decoding(ModelConfig(pretrained=name), config.model, origins)
-    model = dataclasses.replace(
+    model = with_decoding(ModelConfig(pretrained=name), composed, origins)
+    return dataclasses.replace(
         model, **{leaf: value for leaf, value in asked.items() if leaf in _OF_WEIGHTS}
     )
-    data = one_corpus.beside_checkpoint(
-        config.data, DataConfig(), config.data, lambda setting: _is_typed(setting, origins)
-    )
-    return dataclasses.replace(config, model=model, data=data)
+
+
+def of_weights(model: ModelConfig) -> bool:
+    """Whether anything is set that a model of transformers is built with, its name aside."""
+    as_it_is = ModelConfig()
+    return any(getattr(model, leaf) != getattr(as_it_is, leaf) for leaf in _OF_WEIGHTS)
 
 
 def _without_the_writer_s_table(

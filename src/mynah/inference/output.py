@@ -68,7 +68,8 @@ class Screen:
             content = json.dumps(as_json(transcription, name), ensure_ascii=False) + "\n"
         else:
             content = f"{name}\t{self.format.write(transcription, name)}"
-        sys.stdout.write(content)
+        # Bytes of a name that are not UTF-8 become escapes, which JSON reads as what they were.
+        sys.stdout.write(content.encode("utf-8", "backslashreplace").decode())
         sys.stdout.flush()
 
 
@@ -76,12 +77,13 @@ class File:
     """One file for one recording.
 
     Raises:
-        UserError: It is there already.
+        UserError: It is there already, or cannot be written.
     """
 
     def __init__(self, path: Path, format: Format, *, overwrite: bool) -> None:
         if path.exists() and not overwrite:
             raise _would_be_overwritten(path)
+        _make_writable(path.parent, path)
         self._path = path
         self._format = format
 
@@ -118,6 +120,7 @@ class Folder:
         self._settings = json.dumps(settings, sort_keys=True)
         self._overwrite = overwrite
         self._line_end = ""  # of a line that a kill cut
+        self._written: dict[str, set[str]] = {}  # suffixes of the files that are ours, by names
         self._noted = self._read()
 
     def check(self, sources: Sequence[RecordingSource]) -> None:
@@ -126,19 +129,11 @@ class Folder:
         Raises:
             UserError: It cannot be, or holds files of others under names that are needed.
         """
-        try:
-            self._path.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise UserError(
-                f"The folder cannot be made: {problem.strerror}.",
-                where=f"--to {self._path}",
-                fix="name a folder that can be made or is there: --to transcripts",
-            ) from None
-        if not os.access(self._path, os.W_OK):
-            raise UserError("The folder cannot be written to.", where=f"--to {self._path}")
+        _make_writable(self._path, self._path)
         for source in sources:
             for path in self._files(source):
-                if path.exists() and source.name not in self._noted and not self._overwrite:
+                is_ours = path.suffix in self._written.get(source.name, ())
+                if path.exists() and not is_ours and not self._overwrite:
                     raise _would_be_overwritten(path)
 
     def is_done(self, source: RecordingSource) -> bool:
@@ -159,7 +154,9 @@ class Folder:
 
     def _note(self, source: RecordingSource, key: str) -> None:
         """Add a line to the journal; the key is "" of what is begun."""
-        line = json.dumps({"name": source.name, "key": key}, ensure_ascii=False)
+        suffixes = [one.suffix for one in self._formats]
+        # A name may be no UTF-8.
+        line = json.dumps({"name": source.name, "key": key, "suffixes": suffixes})
         with (self._path / JOURNAL).open("a", encoding="utf-8") as journal:
             journal.write(f"{self._line_end}{line}\n")
             journal.flush()
@@ -187,10 +184,30 @@ class Folder:
         for line in text.splitlines():
             try:
                 entry = json.loads(line)
-                found[str(entry["name"])] = str(entry["key"])
+                name, key, suffixes = str(entry["name"]), str(entry["key"]), entry["suffixes"]
+                self._written.setdefault(name, set()).update(map(str, suffixes))
+                found[name] = key
             except (ValueError, KeyError, TypeError):
                 continue
         return found
+
+
+def _make_writable(folder: Path, asked: Path) -> None:
+    """Make a folder, before anything is decoded that could not be written to it.
+
+    Raises:
+        UserError: It cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UserError(
+            f"The folder cannot be made: {problem.strerror}.",
+            where=f"--to {asked}",
+            fix="name a folder that can be made or is there: --to transcripts",
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise UserError("The folder cannot be written to.", where=f"--to {asked}")
 
 
 def _would_be_overwritten(path: Path) -> UserError:

@@ -86,33 +86,24 @@ def build(config: ModelConfig, *, texts: Iterable[str], sample_rate: int, offlin
     return check_model(config, sample_rate=sample_rate, offline=offline).build(texts)
 
 
-def pretrained(
-    name: str, *, revision: str | None = None, offline: bool = False, setting: str
-) -> tuple[Family, ModelConfig]:
+def pretrained(config: ModelConfig, *, offline: bool = False, setting: str) -> Family:
     """A recognizer by its name on the hub, or of a folder of transformers, as it is.
 
     Args:
-        name: A hub name or a folder.
-        revision: Branch, tag or commit of a hub model.
+        config: Its name in ``pretrained``, and how it is run.
         offline: Load nothing that is not on this machine.
         setting: What names it, for messages.
-
-    Returns:
-        The family, and the settings that it was built with.
 
     Raises:
         UserError: It cannot be had, is not a recognizer, or its weights do not fit.
     """
-    from mynah.config.schema import ModelConfig
-
-    config = ModelConfig(pretrained=name, revision=revision)
     asked = dataclasses.replace(
         PretrainedName.of(config, "pretrained", offline=offline), setting=setting
     )
     part = hub.resolve(asked)
     family_of(part)  # says of what is not a recognizer that it is none
     rate = hub.feature_extractor(part).sampling_rate
-    return build(config, texts=[], sample_rate=rate, offline=offline), config
+    return build(config, texts=[], sample_rate=rate, offline=offline)
 
 
 def load_family(

@@ -4,7 +4,8 @@
     my_voice/0001.wav        16 bits, mono
 
 A row is added when its recording lies there, each file complete or not at all, so that whoever
-stops in the middle keeps what is done.
+stops in the middle keeps what is done. It is added to the list as it is by then: another session,
+or a person, may have changed it meanwhile.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import csv
 import io
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from mynah.errors import UserError
 from mynah.files import write_bytes, write_text
 
 METADATA = "metadata.csv"
+_LOCK = f".{METADATA}.lock"
 _COLUMNS = ("file_name", "text", "speaker")
 
 
@@ -84,18 +88,36 @@ class VoiceFolder:
 
         Raises:
             OSError: It cannot be written; what was there stays.
+            UserError: The list has become one of another kind.
         """
         text = " ".join(text.split())
         held = io.BytesIO()
         soundfile.write(held, np.clip(audio, -1.0, 1.0), rate, format="WAV", subtype="PCM_16")
-        with self._lock:
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self._lock, self._alone():
+            self._rows = _read(self.path)
             kept = Kept(replaces.file_name if replaces else self._free_name(), text, speaker)
-            self.path.mkdir(parents=True, exist_ok=True)
             write_bytes(self.path / kept.file_name, held.getvalue())
-            rows = [row for row in self._rows if row != replaces]
+            rows = [row for row in self._rows if row.file_name != kept.file_name]
             self._write([*rows, kept])
             self._rows = [*rows, kept]
         return kept
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let other processes add theirs before or after."""
+        import filelock
+
+        lock = filelock.FileLock(self.path / _LOCK, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except (OSError, NotImplementedError):  # a file system without locks
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _free_name(self) -> str:
         taken = {row.file_name for row in self._rows}

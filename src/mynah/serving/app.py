@@ -151,7 +151,8 @@ class _Gate:
 
     def _check_token(self, request: Request) -> None:
         token = self._options.token
-        if token is None or request.url.path == _HEALTH:
+        # The path that requests are routed by: that of the URL is made with the client's Host.
+        if token is None or request.scope["path"] == _HEALTH:
             return
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         is_right = hmac.compare_digest(given.strip().encode(), token.encode())

@@ -101,7 +101,7 @@ class Transcriptions:
             )
         audio = await file_of(form)
         await form.close()
-        seconds = await asyncio.to_thread(_length, audio)
+        seconds = await asyncio.to_thread(_length, audio, self._window_seconds)
         if seconds is not None and seconds > self._options.most_seconds:
             raise too_long(self._options.most_seconds)
         context = ", ".join(one.strip() for one in fields.prompt.splitlines() if one.strip())
@@ -167,14 +167,23 @@ class Transcriptions:
         return {"X-Mynah-Ignored": "prompt"} if fields.prompt and not self._takes_context else {}
 
 
-def _length(audio: bytes) -> float | None:
-    """Seconds of a recording; None where only decoding tells.
+def _length(audio: bytes, window_seconds: float) -> float | None:
+    """Seconds of a recording; None of one longer than a window whose header does not tell.
 
     Raises:
         Refused: It is not audio.
     """
     try:
-        return files.probe(audio).duration_seconds
+        header = files.probe(audio)
+        if header.duration_seconds is not None:
+            return header.duration_seconds
+        # As phones and browsers record: decoded, so that a clip need not wait as a long one would.
+        seconds = 0.0
+        for block in files.stream(audio, header.sample_rate):
+            seconds += len(block) / header.sample_rate
+            if seconds > window_seconds:
+                return None
+        return seconds
     except UserError as problem:
         raise unreadable_audio(problem.what.rstrip(".")) from None
     except (ValueError, OSError) as problem:

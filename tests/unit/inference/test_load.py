@@ -59,6 +59,32 @@ def test_a_hub_name_is_the_model_of_that_name(kind, checkpoints, clips, tmp_path
     assert [one.text for one in recognizer.transcribe_many(clips)] == expected
 
 
+@pytest.mark.parametrize("named", ["hub", "folder"])
+def test_settings_are_those_of_an_evaluation(named, checkpoints, clips, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    kind = "whisper_asr_english"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    standins.install(tmp_path, "someone/whisper", kind)
+    name = "someone/whisper" if named == "hub" else str(checkpoints(kind))
+    eager = mynah.load(name, settings=["model.attn_implementation=eager"], offline=True)
+    assert eager.family.model.config._attn_implementation == "eager"
+    window = ["model.audio_window=clip", "model.audio_tail_seconds=1"]
+    recognizer = mynah.load(name, settings=window, offline=True)
+    frames = []
+
+    def note(module, given, named):
+        inputs = [one for one in [*given, *named.values()] if getattr(one, "ndim", 0) == 3]
+        frames.append(inputs[0].shape[-1])
+
+    recognizer.family.model.get_encoder().register_forward_pre_hook(note, with_kwargs=True)
+    assert [one.error for one in recognizer.transcribe_many(clips[:1])] == [None]
+    # By hand: 100 frames for each of the clip's 1.5 s and of the second behind it, and no 30 s.
+    assert len(clips[0]) == 24000 and set(frames) == {250}
+    with pytest.raises(UserError, match=r"model\.lora_r is a setting of training"):
+        mynah.load(name, settings=["model.lora_r=4"], offline=True)
+
+
 @pytest.fixture
 def adapter(checkpoints, tmp_path):
     """An adapter that changes what its base writes, and the folder of its base."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import logging
 import socket
@@ -11,7 +12,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+import av
 import httpx2
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from served import Listener, said, served
@@ -123,7 +126,7 @@ def test_a_recording_that_is_too_long_is_refused(recording):
 def test_a_recording_that_turns_out_too_long_is_refused_while_it_is_read(recording, monkeypatch):
     from mynah.serving import transcriptions
 
-    monkeypatch.setattr(transcriptions, "_length", lambda _: None)  # as of a WebM
+    monkeypatch.setattr(transcriptions, "_length", lambda *_: None)  # as of a WebM
     listener = Listener(pieces=50)
     with served(listener, most_seconds=3.0) as address:
         found = post(address, recording(1.0, 0))
@@ -239,6 +242,28 @@ def test_a_clip_does_not_wait_for_a_long_recording(recording):
         assert post(address, recording(0.2, 1)).status_code == 200
         assert not long.done()
         assert long.result().json()["text"].split()[-1] == f"{said(recording(6.0, 0))}-29"
+
+
+def as_a_phone_records(seconds: float) -> bytes:
+    """A tone in MPEG-4, whose header is not asked how long it is."""
+    held = io.BytesIO()
+    with av.open(held, "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=16000, layout="mono")
+        sound = np.sin(np.arange(round(16000 * seconds)) / 9)[None].astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(sound, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 16000, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    return held.getvalue()
+
+
+def test_a_phones_clip_does_not_wait_either(recording):
+    listener = Listener(decode_seconds=0.1, pieces=30)
+    with served(listener) as address, ThreadPoolExecutor(1) as pool:
+        long = pool.submit(post, address, as_a_phone_records(6.0), name="call.m4a")
+        until(lambda: listener.decoded_pieces > 0)
+        assert post(address, as_a_phone_records(0.5), name="clip.m4a").status_code == 200
+        assert not long.done() and listener.batches == [1]
+        assert long.result().status_code == 200
 
 
 def test_what_takes_too_long_is_given_up(recording):

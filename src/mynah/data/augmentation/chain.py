@@ -15,6 +15,7 @@ from mynah.data.augmentation.audio_folder import AudioFolder
 from mynah.data.augmentation.change import Change, FeatureChange, Samples
 from mynah.data.augmentation.gain import within_full_scale
 from mynah.data.augmentation.registry import AnyChange, check_shape, open_changes
+from mynah.data.positions import pass_of
 
 Sampled: TypeAlias = Mapping[str, Any]
 """What was sampled for one utterance in one epoch, by the augmentation's name."""
@@ -153,11 +154,11 @@ class Augmentation:
 
     def _left_clean(self, epoch: int, utterance_id: str) -> bool:
         """Whether an utterance is not changed at all, because augmentation is still beginning."""
-        epochs = self.config.warmup_epochs
-        if epoch >= epochs:
+        done, epochs = pass_of(epoch), self.config.warmup_epochs
+        if done >= epochs:
             return False
         share = draws.generator("warmup", self._seed, epoch, utterance_id).random()
-        return share >= epoch / epochs
+        return share >= done / epochs
 
     def _folders(self) -> dict[str, AudioFolder]:
         return {

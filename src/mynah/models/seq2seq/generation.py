@@ -52,7 +52,7 @@ def generate(
             they come in pairs and never go back.
         most: Most tokens of each row's transcript, as its length allows. Beams are not bounded so:
             where they stop decides which of them is the best.
-        n_best: Hypotheses of each row, by as many beams; None: one, by the checkpoint's beams.
+        n_best: Hypotheses of each row, by as many beams, 1: greedy; None: one, by the checkpoint's.
 
     Returns:
         What follows the prompt of each row, times among its tokens; the likeliest first.
@@ -64,8 +64,7 @@ def generate(
     rules = LogitsProcessorList()
     if first_time is not None:
         rules.append(_time_rules(model, first_time, length))
-    scores = GreedyScores()
-    is_greedy = n_best is None and beams_of(model) == 1
+    scores, is_greedy = GreedyScores(), (n_best or beams_of(model)) == 1
     if is_greedy:
         rules.append(scores)
         limits = limits if most is None else [*limits, length + max(most)]
@@ -77,10 +76,11 @@ def generate(
         "decoder_input_ids": torch.tensor(prompts, device=next(iter(inputs.values())).device),
         "max_length": min((one for one in limits if one is not None), default=MOST_TOKENS),
         "stopping_criteria": stopping_criteria(),
+        **({"num_beams": 1} if is_greedy else {}),
         "pad_token_id": end if pad is None else pad,
     }
     ends = _ends(model, end)
-    if n_best is not None:
+    if n_best is not None and not is_greedy:
         return _several(model, {**options, "logits_processor": rules}, length, ends, n_best)
     found = GenerationMixin.generate(model, logits_processor=rules, **options)
     rows = found[:, length:].tolist()

@@ -245,6 +245,9 @@ def test_augmentation_begins_with_none_and_then_a_share_that_rises_linearly():
             assert np.array_equal(made, always.features(features, **place))
             changed += 1
         shares.append(changed / 400)
+    # The second copy of a row that comes twice in an epoch, which numbers far apart tell apart.
+    first_pass = {"epoch": 2**32, "utterance_id": "0"}
+    assert warming.draw(**first_pass) == {} and always.draw(**first_pass) != {}
     # By hand: 0, 1/4, 2/4, 3/4 and then all, within four standard deviations of a share.
     assert shares[0] == 0 and shares[4] == shares[5] == 1
     assert shares[1:4] == pytest.approx([0.25, 0.5, 0.75], abs=4 * (0.25 / 400) ** 0.5)
