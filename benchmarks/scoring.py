@@ -21,6 +21,7 @@ import jiwer
 from mynah.evaluation.comparing.several import compare_systems
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.findings.findings import findings
+from mynah.evaluation.findings.training_words import TrainingWords
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.pages.comparison import comparison_page
 from mynah.evaluation.score import score
@@ -44,7 +45,7 @@ def main() -> None:
 
     def by_mynah() -> None:
         scores = score(rows, normalizer="basic", bootstrap_samples=1000, bootstrap_seed=0)
-        findings(rows, scores, trained_on={f"word{n}" for n in range(4900)})
+        findings(rows, scores, trained_on=TrainingWords({f"word{n}" for n in range(4900)}))
 
     theirs, ours = timed(by_jiwer), timed(by_mynah)
     print(f"{asked.utterances:,} utterances: jiwer {theirs:.1f} s, Mynah {ours:.1f} s", end="")

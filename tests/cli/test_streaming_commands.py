@@ -79,3 +79,37 @@ def test_an_evaluation_that_fails_says_so_in_its_record(tmp_path):
     assert record["kind"] == "evaluation"
     assert record["status"] == "failed" and record["finished"]
     assert yaml.safe_load((folder / "outputs" / "model" / "config.yaml").read_text())
+
+
+def test_lines_that_are_not_rows_are_named_and_silence_is_learned_from(tmp_path):
+    folder = clone(tmp_path)
+    listing = shards(folder / "corpus") / "train.jsonl"
+    rows = [json.loads(line) for line in listing.read_text().splitlines()]
+    rows[0]["audio_filepath"] = None
+    rows[3]["channel"] = "both"
+    rows[5] |= {"text": "", "no_speech": True}
+    rows[6] |= {"offset": "0,1"}
+    rows[8]["text"] = ["abc", "def"]
+    rows[9]["channel"] = "left"
+    listing.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = (
+        f"mynah train model=small data.dataset_name=corpus data.eval_splits=[dev] {STREAMED} "
+        "training.per_device_train_batch_size=4 training.max_steps=6 training.eval_steps=6 "
+        "model.encoder.layers=1 evaluation.bootstrap_samples=50"
+    )
+    done = run(folder, command)
+    directory = assert_trained(folder, done, utterances={"dev": 4}, settings={})
+    listed = map(json.loads, (directory / "left_out.jsonl").read_text().splitlines())
+    found = {row["id"]: (row["reason"], row["detail"]) for row in listed}
+    reasons = {
+        "train0": "No audio file is named here. (",
+        "train3": "'both' is not a channel: they are counted 0, 1, … or called A and B. (",
+        "train6": "The offset is not a number of seconds: '0,1'. (",
+        "train8": "The transcript is not text but a list. (",
+    }
+    assert found.keys() == reasons.keys(), done.stdout
+    for name, reason in reasons.items():
+        where = f"{listing}, line {int(name.removeprefix('train')) + 1})"
+        assert found[name] == ("unreadable", reason + where)
+    account = json.loads((directory / "data.json").read_text())["splits"]["train"]
+    assert account["dropped"] == {"unreadable": 4}

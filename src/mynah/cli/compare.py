@@ -99,7 +99,7 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     here = Path.cwd()
     reference = None
     if parsed.reference is not None:
-        reference = files.read_transcripts(files.typed_file(here, parsed.reference))
+        reference = files.read_references(files.typed_file(here, parsed.reference))
     systems = [
         read_system(typed, here, split=parsed.split, reference=reference)
         for typed in parsed.systems
@@ -111,7 +111,8 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     if parsed.terms is not None:
         first = compared.scores[0]
         name = first.normalizer.partition("@")[0]
-        listed = read_terms(files.typed_file(here, parsed.terms), name, first.unit)
+        languages = {one.language for one in compared.systems[0].hypotheses}
+        listed = read_terms(files.typed_file(here, parsed.terms), name, first.unit, languages)
         terms = [score_terms(scores, listed) for scores in compared.scores]
         if not terms[0].said:
             raise none_is_said(terms[0], "--terms")

@@ -73,8 +73,9 @@ def _score(parsed: argparse.Namespace) -> None:
     from mynah.evaluation.comparing.written import write_system
     from mynah.evaluation.findings.findings import findings, findings_record
     from mynah.evaluation.findings.shown import show_findings
-    from mynah.evaluation.findings.vocabulary import read_words
+    from mynah.evaluation.findings.training_words import read_training_text
     from mynah.evaluation.metrics.choice import Choice
+    from mynah.evaluation.normalize import get_normalizer
     from mynah.evaluation.results import scoring_versions, to_json
     from mynah.evaluation.score import score
     from mynah.evaluation.terms.counts import none_is_said, read_terms
@@ -94,16 +95,21 @@ def _score(parsed: argparse.Namespace) -> None:
     )
     terms = words = None
     if parsed.terms is not None:
-        terms = read_terms(files.typed_file(here, parsed.terms), normalizer, scores.unit)
+        languages = {one.language for one in system.hypotheses}
+        terms = read_terms(files.typed_file(here, parsed.terms), normalizer, scores.unit, languages)
     if parsed.vocabulary is not None:
-        words = read_words(files.typed_file(here, parsed.vocabulary))
+        file = files.typed_file(here, parsed.vocabulary)
+        words = read_training_text(file, get_normalizer(normalizer))
     found = findings(system.hypotheses, scores, trained_on=words, terms=terms)
     if found.terms is not None and not found.terms.said:
         raise none_is_said(found.terms, "--terms")
     if parsed.json:
         numbers = {"normalizer": scores.normalizer, **scores.summary(), **findings_record(found)}
+        numbers["not_scored"] = list(system.not_scored)
         print(to_json(numbers | {"versions": scoring_versions()}, indent=2))
     else:
+        for note in system.not_scored:
+            console.notice(note)
         show_scores(scores, system.name, parsed.confusions)
         show_findings({system.name: found})
     if parsed.write is not None:
@@ -124,8 +130,6 @@ def _system(parsed: argparse.Namespace, here: Path) -> System:
             split=parsed.split,
             add_reference=f"{_COMMAND} REF {shlex.quote(parsed.reference)}",
         )
-    reference, hypothesis = (
-        files.read_transcripts(files.typed_file(here, typed))
-        for typed in (parsed.reference, parsed.hypothesis)
-    )
+    reference = files.read_references(files.typed_file(here, parsed.reference))
+    hypothesis = files.read_hypotheses(files.typed_file(here, parsed.hypothesis))
     return files.with_references(reference, hypothesis, parsed.hypothesis)

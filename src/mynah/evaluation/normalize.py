@@ -24,11 +24,16 @@ class Normalizer:
     Attributes:
         name: As ``evaluation.normalizer`` gives it.
         version: Changes whenever a text could come out differently.
+        in_context: Whether what a word becomes depends on those around it, as in numbers and in
+            brackets. Else a text comes out as its words would one by one.
+        by_language: Whether it depends on the language.
     """
 
     name: str
     version: str
     function: Callable[[str, str], str]
+    in_context: bool = False
+    by_language: bool = False
 
     def __call__(self, text: str, language: str = "") -> str:
         """Return the normalised text: words separated by single spaces, none around them.
@@ -43,6 +48,13 @@ class Normalizer:
     def identity(self) -> str:
         """``name@version``, as it stands beside a score."""
         return f"{self.name}@{self.version}"
+
+    def differing(self, languages: Iterable[str]) -> list[str]:
+        """Of languages one for each way in which a text can come out; "" where none is given."""
+        if not self.by_language:
+            return [""]
+        by_case = {characters.has_own_case(one): one for one in sorted(languages)}
+        return list(by_case.values()) or [""]
 
 
 def basic(text: str, language: str = "") -> str:
@@ -112,7 +124,7 @@ def _whisper(name: str) -> Normalizer:
     def normalize(text: str, language: str = "") -> str:
         return str(function(text))
 
-    return Normalizer(name, installed, normalize)
+    return Normalizer(name, installed, normalize, in_context=True)
 
 
 def _one_notation() -> Normalizer:
@@ -121,12 +133,13 @@ def _one_notation() -> Normalizer:
     def normalize(text: str, language: str = "") -> str:
         return notation.one_notation(text, english)
 
-    return Normalizer(ONE_NOTATION, f"{notation.VERSION}+whisper{english.version}", normalize)
+    version = f"{notation.VERSION}+whisper{english.version}"
+    return Normalizer(ONE_NOTATION, version, normalize, in_context=True)
 
 
 _BUILDERS: dict[str, Callable[[], Normalizer]] = {
     "none": lambda: Normalizer("none", "2", unchanged),
-    "basic": lambda: Normalizer("basic", "2", basic),
+    "basic": lambda: Normalizer("basic", "2", basic, by_language=True),
     "whisper_basic": lambda: _whisper("whisper_basic"),
     "whisper_english": lambda: _whisper("whisper_english"),
     ONE_NOTATION: _one_notation,

@@ -14,18 +14,22 @@ from mynah.evaluation import report
 from mynah.evaluation.baseline.table import say_changes, ways_back
 from mynah.evaluation.findings.findings import Findings, findings
 from mynah.evaluation.findings.shown import show_findings
-from mynah.evaluation.findings.vocabulary import (
-    TRAINING_WORDS,
+from mynah.evaluation.findings.training_words import (
+    MOST_NORMALIZED,
+    TrainingWords,
+    words_in_context,
     words_of,
     words_trained_on,
     write_words,
 )
 from mynah.evaluation.groups.signals import with_signals
+from mynah.evaluation.normalize import Normalizer, get_normalizer
 from mynah.evaluation.terms.counts import read_terms
 from mynah.machine import versions
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
+    from mynah.data.corpus import Corpus
     from mynah.data.preparation.prepare import PreparedData
     from mynah.evaluation.baseline.change import Changes
     from mynah.evaluation.evaluate import Evaluation
@@ -120,18 +124,31 @@ def findings_of(
 ) -> dict[str, Findings]:
     """What is found in each split beside its rates. The words of a training's transcripts are
     kept beside its results, for evaluations of its checkpoints."""
-    trained_on = words_trained_on(checkpoint)
-    if data.train is not None:
-        trained_on = words_of(data.train.arrays("text"))
-        write_words(directory / "evaluation" / TRAINING_WORDS, trained_on)
+    normalize = get_normalizer(config.evaluation.normalizer)
+    if data.train is None:
+        trained_on = words_trained_on(checkpoint, normalize)
+    else:
+        trained_on = _training_words(data.train, normalize)
+        write_words(directory / "evaluation", trained_on)
     found = {}
     for name, one in evaluations.items():
         terms = None
         if config.evaluation.terms is not None:
             file = Path(config.evaluation.terms)
-            terms = read_terms(file, config.evaluation.normalizer, one.scores.unit)
+            languages = {each.language for each in one.hypotheses}
+            terms = read_terms(file, normalize.name, one.scores.unit, languages)
         found[name] = findings(one.hypotheses, one.scores, trained_on=trained_on, terms=terms)
     return found
+
+
+def _training_words(train: Corpus, normalize: Normalizer) -> TrainingWords:
+    """The words of a training's transcripts, as the normaliser needs them; of very many
+    transcripts those that it takes one by one alone, since normalising all takes too long."""
+    words = words_of(train.arrays("text"))
+    if not normalize.in_context or len(train) > MOST_NORMALIZED:
+        return TrainingWords(words)
+    found = words_in_context(train.arrays("text"), normalize, len(train))
+    return TrainingWords(words, {normalize.identity: found})
 
 
 def selection_note(

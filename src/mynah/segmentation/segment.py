@@ -188,6 +188,7 @@ def _total_seconds(recordings: Sequence[LongRecording]) -> int | None:
 
 def _say_annotations(recordings: Sequence[LongRecording]) -> None:
     count = sum(one.transcript.annotations for one in recordings if one.transcript)
+    count += sum(one.timed.annotations for one in recordings if one.timed)
     if count:
         console.notice(
             f"{count} annotations in brackets, as [laughter], are left out of the transcripts."

@@ -77,7 +77,7 @@ def read_transcript(text: str) -> WrittenTranscript:
     spaces part; in scripts without spaces, characters. What has neither letter nor digit
     belongs to the word before it, or at the beginning to the one after.
     """
-    plain, annotations = _ANNOTATION.subn(" ", unicodedata.normalize("NFC", text))
+    plain, annotations = without_annotations(unicodedata.normalize("NFC", text))
     plain, labels = blanked(plain, labels_in([plain]))
     spans = _spans(plain)
     has_punctuation = any(_SENTENCE_END.search(plain[a:b]) for a, b in spans)
@@ -90,6 +90,11 @@ def read_transcript(text: str) -> WrittenTranscript:
         speaker = labels[said_by - 1][1] if said_by else ""
         words.append(WrittenWord(plain[start:end], start, end, ends, speaker))
     return WrittenTranscript(plain, words, annotations)
+
+
+def without_annotations(text: str) -> tuple[str, int]:
+    """A text without annotations in square or angle brackets, and how many it has."""
+    return _ANNOTATION.subn(" ", text)
 
 
 def is_spoken(text: str) -> bool:

@@ -30,6 +30,7 @@ from mynah.storage.store import Entry, Store
 BOUND = "MYNAH_STORAGE_GIB"
 _DEFAULT_GIB = 100.0
 _MARKER = "complete.json"
+_ATTEMPTS = 100  # to hold a lock that others remove
 _held: dict[Path, IO[bytes]] = {}  # locks of what this process uses, until it ends
 
 
@@ -227,19 +228,36 @@ def _size(place: Path) -> int:
 def _keep(place: Path) -> None:
     """Let nobody remove or fill a place while this process runs; waits for who fills it now."""
     if place not in _held:
-        place.mkdir(parents=True, exist_ok=True)
-        _held[place] = (place / "lock").open("ab")
-        _lock(_held[place], shared=True, wait=True)
+        _held[place] = _locked(place, shared=True)
 
 
 @contextmanager
 def _alone(place: Path) -> Iterator[None]:
     """Nobody else fills or reads the place in the block."""
     _held.pop(place).close()
-    with (place / "lock").open("ab") as lock:
-        _lock(lock, shared=False, wait=True)
-        place.mkdir(parents=True, exist_ok=True)
+    with _locked(place, shared=False):
         yield
+
+
+def _locked(place: Path, *, shared: bool) -> IO[bytes]:
+    """The lock of a place, held, once nobody else holds it. Who makes room may remove the place
+    before the lock is opened, or while it is waited for: a lock that is not there any more keeps
+    nobody away, and is made again."""
+    attempts = 0
+    while True:
+        attempts += 1
+        place.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = (place / "lock").open("ab")
+        except FileNotFoundError:
+            if attempts < _ATTEMPTS:
+                continue
+            raise
+        _lock(lock, shared=shared, wait=True)
+        # Some file systems count no links at all: the attempts have an end.
+        if os.fstat(lock.fileno()).st_nlink or attempts == _ATTEMPTS:
+            return lock
+        lock.close()
 
 
 def _lock(file: IO[bytes], *, shared: bool, wait: bool) -> bool:

@@ -278,6 +278,24 @@ def test_hypotheses_of_any_system_are_compared_on_a_file_of_references(place, ca
     assert "3 and 2 lines" in capsys.readouterr().err
 
 
+def test_a_manifest_with_another_system_s_texts_is_a_file_of_references(place):
+    said = ["one two three", "four five"]
+    for name, texts in {
+        "a": ["one two three", "four four"],
+        "b": ["one", "four"],
+        "manifest": ["nothing", "of it"],
+    }.items():
+        found = [
+            {"audio_filepath": f"{n}.wav", "pred_text": text}
+            | ({"text": said[n]} if name == "manifest" else {})
+            for n, text in enumerate(texts)
+        ]
+        lines = "".join(json.dumps(row) + "\n" for row in found)
+        (place / f"{name}.jsonl").write_text(lines)
+    record = compared("a.jsonl", "b.jsonl", "--reference", "manifest.jsonl")
+    assert [one["wer"] for one in record["systems"]] == pytest.approx([1 / 5, 3 / 5])
+
+
 def test_the_page_has_the_hypotheses_side_by_side_and_fits_a_phone(place):
     old, new = rows(0.2, 1), rows(0.1, 2)
     old[0]["hypothesis"] = "<script>alert(1)</script>"

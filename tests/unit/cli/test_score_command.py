@@ -58,6 +58,34 @@ def test_json_lines_and_the_open_asr_leaderboard_s_manifests(place, capsys):
     expect(scored(capsys, "ref.jsonl", "hyp.jsonl"))
 
 
+def test_what_was_recognized_beside_a_reference_is_not_a_reference(place, capsys):
+    wrong = ["one", "five", "eight", "ten ten"]  # of another system
+    rows = [
+        {"audio_filepath": f"{n}.wav", "text": said, "pred_text": other}
+        for n, (said, other) in enumerate(zip(REFERENCES, wrong, strict=True))
+    ]
+    (place / "nemo.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    mine = [
+        {"id": row["audio_filepath"], "reference": row["text"], "hypothesis": row["pred_text"],
+         "text": "not this", "error": "cut off" if n == 1 else None,
+         "word_times": [[0.0, 0.5]] * len(HYPOTHESES[n].split())}
+        for n, row in enumerate(rows)
+    ]  # fmt: skip
+    (place / "utterances.jsonl").write_text("".join(json.dumps(row) + "\n" for row in mine))
+    rows = [
+        {"id": f"{n}.wav", "text": "nor this", "pred_text": text, "duration": 3.0}
+        for n, text in enumerate(HYPOTHESES)
+    ]
+    (place / "hyp.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for reference in ("nemo.jsonl", "utterances.jsonl"):
+        found = scored(capsys, reference, "hyp.jsonl")
+        expect(found)
+        assert found["failed"] == 0  # the other system's failure is not this one's
+    (place / "alone.jsonl").write_text(json.dumps({"id": "a", "pred_text": "one"}) + "\n")
+    assert main(["score", "alone.jsonl", "hyp.jsonl"]) == 2
+    assert "a text as reference or text" in capsys.readouterr().err
+
+
 def test_words_with_times_belong_to_the_segment_that_their_middle_is_in(place, capsys):
     starts = [0.0, 10.0, 20.0, 30.0]
     stm = [

@@ -69,6 +69,41 @@ def test_words_that_training_never_had_are_apart_and_a_rate_says_of_how_many(man
     assert "There is no word in it." in capsys.readouterr().err
 
 
+def test_a_training_s_transcripts_are_normalised_as_the_references_are(manifest, capsys):
+    rows = [
+        {"id": "a", "text": "gate twenty five", "pred_text": "gate 25"},
+        {"id": "b", "text": "gate twenty", "pred_text": "gate"},
+    ]
+    (manifest / "gates.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (manifest / "train.txt").write_text("Gate twenty five.\n\nthe gate\n")
+    asked = ["gates.jsonl", "--vocabulary", "train.txt", "--normalizer"]
+    found = scored(capsys, *asked, "whisper_english")["out_of_vocabulary"]
+    # gate, 25, gate are in training, 20 is not: there it is a part of 25.
+    assert (found["inside"]["words"], found["inside"]["wrong"]) == (3, 0)
+    assert found["most_missed"] == [{"word": "20", "said": 1, "wrong": 1}]
+    found = scored(capsys, *asked, "basic")["out_of_vocabulary"]
+    assert (found["inside"]["words"], found["outside"]["words"]) == (5, 0)
+    (manifest / "train.txt").write_text("five\ngate\ntwenty\n")  # as a training keeps its words
+    assert main(["score", *asked, "whisper_english"]) == 2
+    said = capsys.readouterr().err
+    assert "whisper_english looks at several words at once" in said and "train.txt" in said
+    assert scored(capsys, *asked, "basic")["out_of_vocabulary"]["outside"]["words"] == 0
+
+
+def test_words_and_terms_have_the_capitals_of_the_utterances_language(manifest, capsys):
+    row = {"id": "a", "language": "tr", "text": "IŞIK var", "pred_text": "ışık var"}
+    other = row | {"pred_text": "var"}
+    (manifest / "tr.jsonl").write_text(json.dumps(row) + "\n")
+    (manifest / "other.jsonl").write_text(json.dumps(other) + "\n")
+    (manifest / "words.txt").write_text("IŞIK\n", encoding="utf-8")
+    found = scored(capsys, "tr.jsonl", "--vocabulary", "words.txt", "--terms", "words.txt")
+    assert (found["out_of_vocabulary"]["inside"]["words"], found["terms"]["term_recall"]) == (1, 1)
+    asked = ["compare", "tr.jsonl", "other.jsonl", "--terms", "words.txt", "--to", "page.html"]
+    assert main(asked) == 0
+    terms = json.loads((manifest / "page.json").read_text())["terms"]
+    assert [one["term_recall"] for one in terms] == [1, 0]
+
+
 def test_the_files_for_sclite_hold_what_was_scored_and_score_the_same(manifest, capsys):
     before = scored(capsys, "manifest.jsonl")
     assert main(["score", "manifest.jsonl", "--write", "out"]) == 0

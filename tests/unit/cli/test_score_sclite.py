@@ -107,3 +107,68 @@ def test_a_speaker_in_an_id_is_the_one_that_sclite_takes(tmp_path, monkeypatch, 
     assert {one["name"]: one["words"] for one in groups} == {
         name: one.words for name, one in its.items() if name != "Sum"
     }
+
+
+# As TED-LIUM and NIST write their references: unknown words, gaps, what is not to be scored.
+STM = """\
+;; a comment
+talk 1 ann 0 10 <o,f0,male> one <unk> three
+talk 1 ann 10 20 <o,f0,male> <UNK> five six
+talk 1 ann 20 30 <unk> seven eight
+talk 1 ann 30 40 <o,f0,male> ignore_time_segment_in_scoring
+talk 1 ann 40 50 <o,f0,male> <unk>
+talk 1 inter_segment_gap 50 60 <o,,unknown>
+talk 1 bob 60 70 <o,f0,male> { gonna / going to } nine
+talk 1 inter_segment_gap 70 80 <o,,> ignore_time_segment_in_scoring
+"""
+CTM = """\
+talk 1 1 1 one
+talk 1 2 1 two
+talk 1 3 1 three
+talk 1 11 1 <UNK>
+talk 1 12 1 five
+talk 1 13 1 six
+talk 1 21 1 seven
+talk 1 31 1 ignored
+talk 1 41 1 word
+talk 1 51 1 gap
+talk 1 61 1 gonna
+talk 1 62 1 nine
+talk 1 71 1 ignored
+talk 1 99 1 outside
+"""
+
+
+def test_segments_with_unknown_words_are_scored_as_sclite_does(
+    tmp_path, monkeypatch, capsys, sclite
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ref.stm").write_text(STM)
+    (tmp_path / "hyp.ctm").write_text(CTM)
+    assert main(["score", "ref.stm", "hyp.ctm", "--normalizer", "none", "--json"]) == 0
+    ours = json.loads(capsys.readouterr().out)
+    its = counted(sclite, tmp_path / "ref.stm", tmp_path / "hyp.ctm")["Sum"]
+    for count in ("words", "substitutions", "deletions", "insertions"):
+        assert getattr(its, count) == ours[count], count
+    assert its.utterances == ours["utterances"] == 6
+    assert ours["words"] == 11 and ours["speakers"] == 2
+    assert ours["not_scored"] == [
+        "Not scored of ref.stm: <unk> in the place of labels (1), "
+        "segments marked ignore_time_segment_in_scoring (2), alternatives behind the first (1)",
+        "Not scored of hyp.ctm: words in no segment that is scored (3)",
+    ]
+    assert main(["score", "ref.stm", "hyp.ctm"]) == 0
+    assert "ignore_time_segment_in_scoring (2)" in capsys.readouterr().out
+
+
+def test_marks_of_noises_are_said_to_be_left_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ref.stm").write_text("talk 1 ann 0 9 <o,f0> one [noise] two %uh\n")
+    (tmp_path / "hyp.ctm").write_text("talk 1 1 1 one\ntalk 1 2 1 <sil>\ntalk 1 3 1 two\n")
+    assert main(["score", "ref.stm", "hyp.ctm"]) == 0
+    said = capsys.readouterr().out
+    assert "Not scored of ref.stm: marks of noises and hesitations, as [noise] and %uh (2)" in said
+    assert "Not scored of hyp.ctm: marks of noises and hesitations, as [noise] and %uh (1)" in said
+    (tmp_path / "ref.stm").write_text("talk 1 ann 0 9 <o,f0> ignore_time_segment_in_scoring\n")
+    assert main(["score", "ref.stm", "hyp.ctm"]) == 2
+    assert "All of its segments are marked" in capsys.readouterr().err

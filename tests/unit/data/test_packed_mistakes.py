@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from data_helpers import settings
 from packed_corpora import pack, write_corpus
@@ -38,3 +40,54 @@ def test_shards_are_not_written_to_or_below_a_file(corpus, tmp_path, capsys, bel
     (tmp_path / "file.csv").touch()
     assert pack(corpus, tmp_path / "file.csv" / below) == 2
     assert "is a file, and nothing can lie in it" in capsys.readouterr().err
+
+
+def prepared(root, tmp_path, **changed):
+    config = settings(tmp_path, path=str(root), eval_splits=["test"], **changed)
+    return prepare(config, working_directory=tmp_path)
+
+
+@pytest.mark.parametrize("policy", ["first", "split"])
+def test_channels_are_chosen_when_a_corpus_is_packed_and_not_after_it(tmp_path, policy):
+    corpus = write_corpus(tmp_path / "corpus")
+    if policy == "split":  # a row that has no words can be split
+        listing = corpus / "metadata.jsonl"
+        listing.write_text(listing.read_text().replace('"beide <noise>"', '""'))
+    assert pack(corpus, tmp_path / "mixed") == 0
+    with pytest.raises(UserError, match=f"packed with data.channels=mix, not {policy}") as problem:
+        prepared(tmp_path / "mixed", tmp_path, channels=policy)
+    assert f"data.channels={policy} --to" in problem.value.fix
+    assert pack(corpus, tmp_path / "shards", f"data.channels={policy}") == 0
+    ours = prepared(tmp_path / "shards", tmp_path, channels=policy).train
+    theirs = prepared(corpus, tmp_path, channels=policy).train
+    assert list(ours.ids) == list(theirs.ids)
+    assert all((ours.read_audio(n) == theirs.read_audio(n)).all() for n in range(len(theirs)))
+    prepared(tmp_path / "shards", tmp_path)  # what was packed is read where nothing is asked for
+
+
+def test_shards_that_do_not_say_how_channels_were_packed_are_not_guessed_at(corpus, tmp_path):
+    assert pack(corpus, tmp_path / "shards", "data.channels=first") == 0
+    listing = tmp_path / "shards" / "pack.json"
+    held = json.loads(listing.read_text())
+    assert held.pop("channels") == "first"
+    listing.write_text(json.dumps(held))  # as an earlier version of Mynah wrote it
+    prepared(tmp_path / "shards", tmp_path)
+    with pytest.raises(UserError, match="do not say how channels were packed"):
+        prepared(tmp_path / "shards", tmp_path, channels="first")
+    assert pack(corpus, tmp_path / "shards", "data.channels=first") == 0  # writes the list alone
+    prepared(tmp_path / "shards", tmp_path, channels="first")
+
+
+def test_transcripts_without_speech_are_named_when_a_corpus_is_packed_and_not_after_it(tmp_path):
+    corpus = write_corpus(tmp_path / "corpus")
+    asked = {"no_speech_texts": ["BEIDE  <noise>", "[silence]"]}
+    assert pack(corpus, tmp_path / "plain") == 0
+    with pytest.raises(UserError, match=r"1 of 9 .* of train, as 'beide <noise>', mean") as found:
+        prepared(tmp_path / "plain", tmp_path, **asked)
+    assert "data.no_speech_texts" in found.value.where and "mynah data pack" in found.value.fix
+    prepared(tmp_path / "plain", tmp_path, no_speech_texts=["[silence]"])  # which no row says
+    assert pack(corpus, tmp_path / "shards", "data.no_speech_texts=['beide <noise>']") == 0
+    ours = prepared(tmp_path / "shards", tmp_path, **asked).train
+    theirs = prepared(corpus, tmp_path, **asked).train
+    assert list(ours.texts) == list(theirs.texts) and "" in list(ours.texts)
+    assert ours.no_speech.tolist() == theirs.no_speech.tolist() and ours.no_speech.sum() == 1

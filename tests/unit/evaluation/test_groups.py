@@ -13,7 +13,7 @@ from scipy import stats
 
 from mynah.evaluation.findings.confusions import systematic
 from mynah.evaluation.findings.findings import findings
-from mynah.evaluation.findings.vocabulary import words_of
+from mynah.evaluation.findings.training_words import TrainingWords, words_of
 from mynah.evaluation.groups.rates import all_groups
 from mynah.evaluation.groups.ways import ways
 from mynah.evaluation.hypothesis import Hypothesis
@@ -128,6 +128,20 @@ def test_a_few_numbers_are_groups_of_their_own_in_their_order():
     assert list(way.labels) == ["1", "2", "10"] and not way.ranges
 
 
+@pytest.mark.parametrize("column", [None, "speaker", "spk_id"])
+def test_speakers_whose_ids_are_numbers_are_not_put_into_ranges(column):
+    names = [str(number) for number in (1089, *range(1188, 1200), 61)]  # as LibriSpeech's
+    rows = []
+    for number, name in enumerate(names * 2):
+        columns = {} if column is None else {column: name}
+        rows.append(
+            Hypothesis(f"u{number}", "a", "a", 1.0, None if columns else name, columns=columns)
+        )
+    (way,) = ways(rows, [1] * len(rows)).ways
+    assert list(way.labels) == ["61", *names[:-1]] and not way.ranges
+    assert [way.labels[code] for code in way.codes] == names * 2
+
+
 def test_words_that_training_never_had_are_counted_apart():
     corpus = FakeCorpus(["the cat sat", "the dog sat", "zebra the cat"], speakers=["a", "b", "a"])
     evaluation = evaluation_of(corpus, ["the cat sat", "the fog sat down", "the cat"])
@@ -135,7 +149,8 @@ def test_words_that_training_never_had_are_counted_apart():
 
     trained = words_of([pa.array(["the cat", None, "sat the"]), pa.array(["Cat sat."])])
     assert trained == {"the", "cat", "sat", "Cat", "sat."}
-    found = findings(evaluation.hypotheses, evaluation.scores, trained_on=trained).vocabulary
+    words = TrainingWords(trained)
+    found = findings(evaluation.hypotheses, evaluation.scores, trained_on=words).vocabulary
     assert (found.outside.words, found.outside.wrong) == (2, 2)  # dog, zebra
     assert (found.inside.words, found.inside.wrong) == (7, 0)  # "down" is inserted, and in neither
     assert [word for word, _, _ in found.most_missed] == ["dog", "zebra"]

@@ -13,6 +13,7 @@ from evaluation_fakes import FakeCorpus, evaluation_of
 
 from mynah.evaluation import report
 from mynah.evaluation.findings.findings import findings
+from mynah.evaluation.findings.training_words import TrainingWords
 from mynah.evaluation.metrics.word_error_rate import WordErrorRate
 from mynah.evaluation.terms.counts import read_terms
 
@@ -33,7 +34,10 @@ def written(tmp_path):
     (tmp_path / "terms.txt").write_text("Anna Berg\nZurich\n")
     terms = read_terms(tmp_path / "terms.txt", "basic", WordErrorRate())
     found = findings(
-        evaluation.hypotheses, evaluation.scores, trained_on={"call", "now"}, terms=terms
+        evaluation.hypotheses,
+        evaluation.scores,
+        trained_on=TrainingWords({"call", "now"}),
+        terms=terms,
     )
     report.write_evaluation(
         tmp_path, {"test": evaluation}, history=[], about={}, corpora={}, found={"test": found}

@@ -13,7 +13,9 @@ from mynah.config.schema import Config
 from mynah.data.preparation.prepare import PreparedData
 from mynah.data.signals.signal_facts import measure
 from mynah.errors import UserError
-from mynah.evaluation.findings.vocabulary import words_trained_on
+from mynah.evaluation.findings.shown import show_findings
+from mynah.evaluation.findings.training_words import MOST_NORMALIZED, words_trained_on
+from mynah.evaluation.normalize import get_normalizer
 from mynah.evaluation.run_report import findings_of, write_report
 from mynah.evaluation.terms.listed import check_terms
 
@@ -24,9 +26,15 @@ RECOGNIZED = ["call hanna berg now", "turn the light on"]
 class Trained:
     """As much of a training corpus as is asked for."""
 
+    def __init__(self, texts=("Call now.", "turn the light on"), count: int | None = None) -> None:
+        self.texts, self.count = texts, count or len(texts)
+
+    def __len__(self) -> int:
+        return self.count
+
     def arrays(self, column: str):
         assert column == "text"
-        yield pa.array(["Call now.", "turn the light on"])
+        yield pa.array(self.texts)
 
 
 @pytest.fixture
@@ -44,7 +52,8 @@ def test_a_training_keeps_its_words_and_an_evaluation_of_its_checkpoint_finds_th
     found = findings_of(config, run, evaluations, data, checkpoint)["test"].vocabulary
     assert (found.outside.words, found.outside.wrong) == (2, 1)  # anna berg
     words = {"Call", "now.", "turn", "the", "light", "on"}
-    assert words_trained_on(checkpoint) == words_trained_on(run / "model") == words
+    for place in (checkpoint, run / "model"):
+        assert words_trained_on(place, get_normalizer("basic")).as_written == words
     alone = PreparedData(None, {}, {}, {}, tmp_path)
     again = findings_of(config, tmp_path / "other", evaluations, alone, checkpoint)[
         "test"
@@ -52,6 +61,70 @@ def test_a_training_keeps_its_words_and_an_evaluation_of_its_checkpoint_finds_th
     assert (again.outside.words, again.outside.wrong) == (2, 1)
     assert not (tmp_path / "other").exists()
     assert findings_of(config, run, evaluations, alone, None)["test"].vocabulary is None
+
+
+def test_words_are_those_of_full_transcripts_for_a_normaliser_that_looks_at_several(
+    tmp_path, capsys
+):
+    # On paper: "twenty five" is 25 in both, and training never had a 20 nor a 5.
+    said = ["gate 25", "20 gates", "gate five"]
+    evaluations = {
+        "test": evaluation_of(FakeCorpus(said), ["gate 25", "gates", "gate"],
+                              normalizer="whisper_english")
+    }  # fmt: skip
+    config, run = Config(), tmp_path / "run"
+    config.evaluation.normalizer = "whisper_english"
+    checkpoint = run / "model" / "checkpoint-2"
+    checkpoint.mkdir(parents=True)
+    train = Trained(("Gate twenty five", None, "the gates (and more"))
+    data = PreparedData(train, {}, {}, {}, tmp_path)
+    alone = PreparedData(None, {}, {}, {}, tmp_path)
+    for prepared in (data, alone):
+        found = findings_of(config, run, evaluations, prepared, checkpoint)["test"].vocabulary
+        assert sorted(found.most_missed) == [("20", 1, 1), ("5", 1, 1)]
+        assert (found.inside.words, found.inside.wrong) == (4, 0)
+    # The same run by another that looks at several: its words were not kept.
+    other = {"test": evaluation_of(FakeCorpus(said), said, normalizer="one_notation")}
+    config.evaluation.normalizer = "one_notation"
+    found = findings_of(config, run, other, alone, checkpoint)["test"]
+    assert found.vocabulary is None and "not counted apart: one_notation@" in found.no_vocabulary
+    # And of more transcripts than can be normalised in a few minutes.
+    config.evaluation.normalizer = "whisper_english"
+    many = PreparedData(Trained(train.texts, MOST_NORMALIZED + 1), {}, {}, {}, tmp_path)
+    found = findings_of(config, tmp_path / "many", evaluations, many, None)
+    assert found["test"].vocabulary is None
+    show_findings(found)
+    assert "of the training single words are kept" in capsys.readouterr().out
+    config.evaluation.normalizer = "basic"
+    basic = {"test": evaluation_of(FakeCorpus(said), said)}
+    found = findings_of(config, tmp_path / "many", basic, many, None)["test"].vocabulary
+    assert sorted(found.most_missed) == [("20", 1, 0), ("25", 1, 0)]
+
+
+def test_words_and_terms_have_the_capitals_of_the_set_s_language(tmp_path):
+    corpus = FakeCorpus(["IŞIK yandı", "IŞIK İçin", "Iris is here"])
+    corpus.languages = ["tr", "tr", "en"]
+    recognized = ["ışık yandı", "işik için", "iris is here"]
+    # Turkish: I is ı, İ is i; English: I is i.
+    (tmp_path / "terms.txt").write_text("IŞIK\nIris\nAnna\n", encoding="utf-8")
+    config = Config()
+    config.evaluation.terms = str(tmp_path / "terms.txt")
+    data = PreparedData(Trained(("IŞIK İÇİN", "IRIS IS")), {}, {}, {}, tmp_path)
+    found = findings_of(config, tmp_path, {"test": evaluation_of(corpus, recognized)}, data, None)[
+        "test"
+    ]
+    assert sorted(found.vocabulary.most_missed) == [("here", 1, 0), ("yandı", 1, 0)]
+    assert (found.vocabulary.inside.words, found.vocabulary.inside.wrong) == (5, 1)
+    terms = {one.term: (one.said, one.found) for one in found.terms.terms}
+    assert sorted(terms.values()) == [(0, 0), (1, 1), (2, 1)]
+    assert found.terms.never_said == ["anna"]
+    corpus = FakeCorpus(["IŞIK yandı"])
+    corpus.languages = ["tr"]
+    one = evaluation_of(corpus, ["ışık yandı"])
+    found = findings_of(config, tmp_path, {"test": one}, data, None)["test"]
+    assert {each.term: each.said for each in found.terms.terms} == {
+        "ışık": 1, "ıris": 0, "anna": 0,
+    }  # fmt: skip
 
 
 def test_terms_are_counted_in_a_run_and_one_that_never_occurs_ends_nothing(tmp_path, evaluations):

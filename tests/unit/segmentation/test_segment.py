@@ -310,6 +310,19 @@ def test_times_in_a_transcript_need_no_model_and_with_one_are_scored(call, tones
     assert scored[0].speaker == "anna"
 
 
+def test_annotations_of_a_text_grid_are_left_out_and_their_number_is_said(call, tmp_path, capsys):
+    recording, spans = call
+    (start, end), (_, other) = spans[0], spans[1]
+    said = f'{start} {end} "[cough] alpha <noise> bravo"\n{end} {other} "[laughter]"\n'
+    tier = f'"IntervalTier"\n"all"\n0\n{other}\n2\n{said}'
+    head = 'File type = "ooTextFile"\nObject class = "TextGrid"\n'
+    (tmp_path / "call.TextGrid").write_text(f"{head}0\n{other}\n<exists>\n1\n{tier}")
+    (tmp_path / "call.txt").unlink()
+    found = cut(recording, tmp_path / "to", model=None)
+    assert [one.text for one in found] == ["alpha bravo"]
+    assert "3 annotations in brackets" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_segment_that_is_too_long_is_cut_by_a_model(call, tones, tmp_path):
     recording, spans = call
     text = " ".join(LINES)

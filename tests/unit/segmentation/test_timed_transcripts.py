@@ -232,6 +232,37 @@ def test_several_tiers_that_are_named_are_speakers(tmp_path):
     ]
 
 
+def grid_of(name: str, *texts: str) -> str:
+    """A grid of one tier with an interval of a second for each text."""
+    parts = [f'{start}\n{start + 1}\n"{text}"\n' for start, text in enumerate(texts)]
+    head = SHORT_GRID.partition("\n0\n")[0]
+    tier = f'"IntervalTier"\n"{name}"\n0\n{len(texts)}\n{len(texts)}\n'
+    return f"{head}\n0\n{len(texts)}\n<exists>\n1\n{tier}{''.join(parts)}"
+
+
+def test_annotations_in_brackets_of_a_text_grid_are_not_words_and_are_counted(tmp_path):
+    said = ["[laughter]", "yes [cough] right", "<noise> good<breath>", "<sil>", "a (b) 3 < 4"]
+    found = read(tmp_path, "talk.TextGrid", grid_of("utterances", *said))
+    assert [(one.start_seconds, one.text) for one in found.entries] == [
+        (1.0, "yes right"), (2.0, "good"), (4.0, "a (b) 3 < 4"),
+    ]  # fmt: skip
+    assert found.annotations == 4  # <sil> stands for silence, and is not one
+    words = read(tmp_path, "talk.TextGrid", grid_of("words", "yes", "[cough]", "<UNK>", "right"))
+    assert words.are_words and [one.text for one in words.entries] == ["yes", "right"]
+
+
+def test_an_utterance_of_a_text_grid_with_an_unknown_word_is_of_no_use(tmp_path):
+    found = read(tmp_path, "talk.TextGrid", grid_of("utterances", "we <UNK> here", "yes"))
+    assert [(one.text, one.rejected) for one in found.entries] == [
+        ("we here", "a word is marked <unk>"), ("yes", ""),
+    ]  # fmt: skip
+
+
+def test_a_tier_of_annotations_alone_is_empty(tmp_path):
+    with pytest.raises(UserError, match="Nothing is written in tier 'utterances'"):
+        read(tmp_path, "talk.TextGrid", grid_of("utterances", "[laughter]", "<noise>"))
+
+
 def test_several_tiers_that_may_be_meant_are_asked_about(tmp_path):
     with pytest.raises(UserError, match="Anna, Ben") as caught:
         read(tmp_path, "two.TextGrid", SHORT_GRID)

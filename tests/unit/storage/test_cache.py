@@ -6,6 +6,9 @@ The storage is fsspec's memory, of which some requests fail where a test says so
 from __future__ import annotations
 
 import multiprocessing
+import os
+import shutil
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -148,3 +151,53 @@ def test_a_checkpoint_of_which_a_file_is_missing_is_not_complete(memory, tmp_pat
     there = store(memory, "memory://b/run")
 
     assert checkpoint_in(there, there.list(), "checkpoint-5/").summed() is None
+
+
+class Evicted:
+    """The lock that a process lets go of; another one removes the folder at that moment."""
+
+    def __init__(self, lock, place):
+        self._lock, self._place = lock, place
+
+    def close(self):
+        self._lock.close()
+        assert cache._removed(self._place)
+
+
+def test_a_folder_that_is_evicted_before_it_is_filled_is_made_again(memory, monkeypatch):
+    memory.pipe({"/b/corpus/a.txt": b"one"})
+    keep = cache._keep
+
+    def kept(place):
+        keep(place)
+        if not (place / "complete.json").exists():
+            monkeypatch.setitem(cache._held, place, Evicted(cache._held[place], place))
+
+    monkeypatch.setattr(cache, "_keep", kept)
+    assert (cache.fetched(wanted(memory)) / "a.txt").read_text() == "one"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no file that is open")
+@pytest.mark.parametrize("at", [1, 2], ids=["to read it", "to fill it"])
+def test_a_folder_that_is_evicted_while_its_lock_is_waited_for_is_locked_all_the_same(
+    memory, monkeypatch, at
+):
+    memory.pipe({"/b/corpus/a.txt": b"one"})
+    lock, fill = cache._lock, cache._fill
+    waits = []
+
+    def waited(file, *, shared, wait):
+        waits.extend([file.name] * wait)
+        if wait and len(waits) == at:  # who removes it had the lock, and is done now
+            shutil.rmtree(Path(file.name).parent)
+        return lock(file, shared=shared, wait=wait)
+
+    def filled(place, *given):
+        assert (place / "lock").is_file() and not cache._removed(place)
+        fill(place, *given)
+
+    monkeypatch.setattr(cache, "_lock", waited)
+    monkeypatch.setattr(cache, "_fill", filled)
+    folder = cache.fetched(wanted(memory))
+    assert len(waits) > at and not cache._removed(folder.parents[1])
+    assert (folder / "a.txt").read_text() == "one"

@@ -16,6 +16,7 @@ from mynah.errors import UserError
 from mynah.storage.address import is_address, masked
 
 if TYPE_CHECKING:
+    from mynah.config.schema import DataConfig
     from mynah.data.packed.layout import Pack
     from mynah.data.sources.reading.source import Source
     from mynah.data.tables.table import Table
@@ -103,6 +104,7 @@ def _pack(parsed: argparse.Namespace) -> None:
         has_splits=source.has_splits,
         statement=source.statement(),
         tables=_tables(source, parsed.splits),
+        channels=_channels(source, config.data),
         to=to,
         shard_bytes=parsed.shard_size,
         processes=processes,
@@ -146,6 +148,13 @@ def _tables(source: Source, wanted: str | None) -> dict[str, Table]:
     names = source.splits() if wanted is None else [one.strip() for one in wanted.split(",")]
     parts = {part.name: part for name in names for part in source.parts(name)}
     return {name: source.table(part) for name, part in parts.items()}
+
+
+def _channels(source: Source, data: DataConfig) -> str:
+    """How channels are read: where the corpus is packed already, as they were then."""
+    from mynah.data.sources.packed import PackedSource
+
+    return source.channels if isinstance(source, PackedSource) else data.channels
 
 
 def _typed(parsed: argparse.Namespace) -> str:

@@ -90,12 +90,14 @@ class Pack:
         has_splits: Whether that corpus itself tells what is for training and what is not.
         statement: What it says of how training and evaluation differ.
         splits: By name.
+        channels: ``data.channels``, as it was when the corpus was packed; "": not known.
     """
 
     corpus: str
     has_splits: bool
     statement: Mapping[str, Any]
     splits: Mapping[str, PackedSplit]
+    channels: str = ""
 
     def write(self, root: Path) -> None:
         """Write ``SHA256SUMS``, then ``pack.json``: from then on the corpus is complete.
@@ -176,7 +178,13 @@ def read_pack(root: Path) -> Pack:
         )
     try:
         splits = {name: _split(one) for name, one in held["splits"].items()}
-        pack = Pack(held["corpus"], bool(held["has_splits"]), dict(held["statement"]), splits)
+        pack = Pack(
+            held["corpus"],
+            bool(held["has_splits"]),
+            dict(held["statement"]),
+            splits,
+            channels=str(held.get("channels", "")),
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise UserError(
             f"The list of shards cannot be read: it is cut short or was edited ({problem}).",

@@ -55,6 +55,7 @@ class Packing:
         has_splits: Whether it tells itself what is for training and what is not.
         statement: What it says of how training and evaluation differ.
         tables: The prepared table of each split, by name.
+        channels: ``data.channels``, under which they were prepared; "": not known.
         to: The folder of the shards.
         shard_bytes: How large a shard is at most, unless one recording is larger.
         processes: How many threads read recordings.
@@ -66,6 +67,7 @@ class Packing:
     has_splits: bool
     statement: dict[str, Any]
     tables: dict[str, Table]
+    channels: str
     to: Path
     shard_bytes: int
     processes: int
@@ -91,7 +93,13 @@ def pack(packing: Packing) -> Pack:
                     return done
                 remove_staged(to)
                 splits = {name: _split(packing, name) for name in packing.tables}
-                made = Pack(packing.corpus, packing.has_splits, packing.statement, splits)
+                made = Pack(
+                    packing.corpus,
+                    packing.has_splits,
+                    packing.statement,
+                    splits,
+                    channels=packing.channels,
+                )
                 made.write(to)
             finally:
                 with suppress(OSError):  # Windows removes no file that is open
@@ -122,6 +130,9 @@ def _begun(packing: Packing) -> Pack | None:
         if held != of:
             raise _holds_another(to)
         say(f"{to} holds this corpus already, packed to its end.")
+        if there.channels != packing.channels:  # the rows are the same under both
+            there = dataclasses.replace(there, channels=packing.channels)
+            there.write(to)
         return there
     about = {"tables": of, "shard_bytes": packing.shard_bytes}
     before = read_json(to / UNFINISHED_NAME)

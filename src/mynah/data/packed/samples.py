@@ -51,6 +51,7 @@ class Sample:
         """What is said of it, as JSON."""
         others = json.loads(self.row[COLUMNS_NAME] or "{}")
         held = {name: self.row[name] for name in _SAID if self.row[name]}
+        held.setdefault("text", "")  # whoever reads the tar looks for it in every row
         if self.row["no_speech"]:
             held["no_speech"] = True
         return json.dumps({**others, **held}, ensure_ascii=False).encode()

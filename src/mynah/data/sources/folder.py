@@ -34,6 +34,7 @@ from mynah.data.sources.reading.source import (
     Part,
     Place,
     RowSource,
+    joined_split,
     usual_split,
 )
 from mynah.errors import UserError
@@ -96,6 +97,7 @@ def _listed(root: Path, there: Listings, config: DataConfig, place: Place) -> di
         UserError: A listing cannot be understood; file and line are named.
     """
     found: dict[str, list[Row]] = {}
+    splits: dict[str, str] = {}
     measured: set[tuple[str | None, float, int | None]] = set()  # of the listings before
     again = 0
     for listing in there.files:
@@ -113,7 +115,8 @@ def _listed(root: Path, there: Listings, config: DataConfig, place: Place) -> di
             name = values.text(
                 audio.get("path") if isinstance(audio, dict) else audio, "audio file", where
             )
-            split = values.text(listed.get("split", default), "split", where)
+            cell = values.text(listed.get("split"), "split", where)
+            split = joined_split(cell if cell.strip() else default, splits)
             rows = rows_of(
                 listed,
                 where=where,

@@ -120,7 +120,8 @@ class HubSource(Source):
 
     def table(self, part: Part, first_rows: int | None = None) -> Table:
         config, _, split = part.key.partition("/")
-        paths = self._files.fetch(self._layout[config][split], first_rows)
+        names = self._layout[config][split]
+        paths = self._files.fetch(names, first_rows)
         return prepared(
             load_parquet(paths, self._place.cache),
             config=self._config,
@@ -128,7 +129,8 @@ class HubSource(Source):
             part=part,
             format=self.format,
             corpus=self.name,
-            identity=f"{self.identity} {[path.name for path in paths]}",
+            # With their folders: each configuration has a test-00000-of-00001.parquet.
+            identity=f"{self.identity} {names[: len(paths)]}",
         )
 
 

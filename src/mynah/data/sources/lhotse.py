@@ -11,7 +11,6 @@ address. What only Lhotse can compute (mixed cuts, speed, volume) is refused. Lh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +20,13 @@ from mynah.config.schema import DataConfig
 from mynah.data.row import OUTSIDE, Row
 from mynah.data.sources.reading import values
 from mynah.data.sources.reading.extras import as_columns
+from mynah.data.sources.reading.lhotse_files import has_manifests, lhotse_manifests
 from mynah.data.sources.reading.lines import line_place as line_place
 from mynah.data.sources.reading.lines import read_json_lines
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import ONLY_SPLIT, Place, SplitFilesSource
+from mynah.data.sources.reading.source import Place, SplitFilesSource
 from mynah.errors import UserError
 
-_NAME = re.compile(
-    r"^(?P<before>.*?)[-_.]?(?P<kind>cuts|recordings|supervisions)[-_.]?(?P<after>.*?)"
-    r"\.jsonl(\.gz)?$"
-)
 _OUTSIDE_SECONDS = 0.1  # by how much a supervision may reach out of its cut
 _SAVE = "Write them to files with Lhotse: cuts.save_audios(FOLDER).to_file('cuts.jsonl.gz')"
 
@@ -42,7 +38,7 @@ class LhotseSource(SplitFilesSource):
 
     @classmethod
     def recognizes(cls, root: Path) -> bool:
-        return bool(lhotse_manifests(root) or _shar_tars(root))
+        return has_manifests(root) or bool(_shar_tars(root))
 
     @classmethod
     def open(cls, config: DataConfig, place: Place) -> LhotseSource:
@@ -127,28 +123,6 @@ def _check_first(path: Path) -> None:
             fix=f"copy the tars there: {path.name.split('.jsonl')[0].replace('cuts', 'recording')}"
             ".tar belongs to it",
         )
-
-
-def lhotse_manifests(root: Path) -> dict[str, list[Path]]:
-    """The manifests of each split at or in a folder: one file of cuts, or recordings and
-    supervisions; nothing where there are none."""
-    if root.is_file():
-        match = _NAME.match(root.name)
-        return {ONLY_SPLIT: [root]} if match and match["kind"] == "cuts" else {}
-    if not root.is_dir():
-        return {}
-    found: dict[str, dict[str, Path]] = {}
-    for path in sorted(root.iterdir()):
-        match = _NAME.match(path.name)
-        if match and path.is_file():
-            found.setdefault(match["after"] or ONLY_SPLIT, {}).setdefault(match["kind"], path)
-    splits = {}
-    for split, kinds in found.items():
-        if "cuts" in kinds:
-            splits[split] = [kinds["cuts"]]
-        elif "recordings" in kinds and "supervisions" in kinds:
-            splits[split] = [kinds["recordings"], kinds["supervisions"]]
-    return splits
 
 
 def _cuts(path: Path) -> Iterator[Piece]:

@@ -19,7 +19,7 @@ from mynah.config.schema import DataConfig
 from mynah.data.sources.hub import ONLY_CONFIG, layout_of
 from mynah.data.sources.reading.metadata import HEADERS, holds_audio
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import ONLY_SPLIT, Part, Place, Source
+from mynah.data.sources.reading.source import ONLY_SPLIT, Part, Place, Source, joined_split
 from mynah.data.sources.reading.tabular import load_parquet, prepared
 from mynah.errors import UserError
 
@@ -47,10 +47,8 @@ class ParquetSource(Source):
         self._split_names = list(self._files)
         if self._column is not None:
             (paths,) = self._files.values()
-            column = self._loaded(paths).with_format("numpy")[self._column][:]
-            self._rows = {
-                str(name): np.flatnonzero(np.asarray(column) == name) for name in np.unique(column)
-            }
+            where = str(paths[0] if len(paths) == 1 else self._root)
+            self._rows = _rows_by_split(self._loaded(paths), self._column, where)
             self._split_names = list(self._rows)
         self.has_splits = set(self._split_names) != {ONLY_SPLIT}
 
@@ -88,6 +86,36 @@ class ParquetSource(Source):
 
     def _loaded(self, paths: list[Path]) -> datasets.Dataset:
         return load_parquet(paths, self._place.cache)
+
+
+def _rows_by_split(dataset: datasets.Dataset, column: str, where: str) -> dict[str, np.ndarray]:
+    """The places of the rows of each split, in the dataset's order; splits sorted by name.
+
+    Args:
+        dataset: With all rows.
+        column: The one that tells the split.
+        where: The file, for errors.
+
+    Raises:
+        UserError: A row tells none.
+    """
+    encoded = dataset.data.table.column(column).dictionary_encode().combine_chunks()
+    names = ["" if cell is None else str(cell) for cell in encoded.dictionary.to_pylist()]
+    seen: dict[str, str] = {}
+    joined = [joined_split(name, seen) for name in names]
+    tells = np.asarray([bool(split) for split in joined] + [False])
+    codes = encoded.indices.fill_null(len(joined)).to_numpy(zero_copy_only=False)
+    if not tells[codes].all():
+        without = np.flatnonzero(~tells[codes])
+        raise UserError(
+            f"{len(without):,} of {len(codes):,} rows have nothing in the column {column!r}, which "
+            "tells the split of each.",
+            where=f"{where}, row {without[0] + 1:,}",
+            fix="Write a split there; or keep the splits in files, train.parquet and test.parquet, "
+            "without that column",
+        )
+    of_code = np.asarray(joined)
+    return {str(split): np.flatnonzero(of_code[codes] == split) for split in np.unique(of_code)}
 
 
 def parquet_files(root: Path) -> list[Path]:

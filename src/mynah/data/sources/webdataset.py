@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,42 @@ class WebDatasetSource(SplitFilesSource):
     def _rows(self, path: Path, key: str, parts: dict[str, TarMember], split: str) -> list[Row]:
         sound = next((part for end, part in parts.items() if end in AUDIO_SUFFIXES), None)
         if sound is None:
+            return self._without_recording(path, key, parts, split)
+        return rows_of(
+            self._listed(path, key, parts),
+            where=f"{path}, {key}",
+            path=str(path),
+            name=key,
+            source=split,
+            channels=self._config.channels,
+            byte_offset=sound.offset,
+            byte_length=sound.size,
+        )
+
+    def _without_recording(
+        self, path: Path, key: str, parts: dict[str, TarMember], split: str
+    ) -> list[Row]:
+        """The rows of a transcript whose recording is missing, each with a fault, so that they
+        are counted; of what has no transcript, as a readme, none."""
+        try:
+            rows = rows_of(
+                self._listed(path, key, parts),
+                where=f"{path}, {key}",
+                path=str(path),
+                name=key,
+                source=split,
+                channels=self._config.channels,
+            )
+        except UserError:  # a file of another kind, as a list of JSON
             return []
+        fault = (
+            f"no recording is beside its {', '.join(sorted(parts))}: recordings end in "
+            f"{', '.join(sorted(AUDIO_SUFFIXES))}"
+        )
+        return [replace(row, fault=fault) for row in rows if row.text or row.no_speech]
+
+    def _listed(self, path: Path, key: str, parts: dict[str, TarMember]) -> dict[str, Any]:
+        """What is said of a sample, by our names of the columns."""
         where = f"{path}, {key}"
         listed: dict[str, Any] = {}
         if ".json" in parts:
@@ -87,17 +123,7 @@ class WebDatasetSource(SplitFilesSource):
             if ending in parts:
                 listed["text"] = _text(path, parts[ending])
                 break
-        listed = {"id": key, **{name: held for name, held in listed.items() if name != "audio"}}
-        return rows_of(
-            listed,
-            where=where,
-            path=str(path),
-            name=key,
-            source=split,
-            channels=self._config.channels,
-            byte_offset=sound.offset,
-            byte_length=sound.size,
-        )
+        return {"id": key, **{name: held for name, held in listed.items() if name != "audio"}}
 
 
 def webdataset_shards(root: Path) -> list[Path]:

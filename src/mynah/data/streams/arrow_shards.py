@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow.parquet
 
 from mynah.data.row import Row
 from mynah.data.sources.reading.metadata import other_columns
-from mynah.data.streams.reader import FindAudio, listed_row, stream_columns
+from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns
 from mynah.data.streams.shard import Shard
 
 _BATCH_ROWS = 16  # held as Python objects at once
@@ -18,14 +19,14 @@ _BATCH_ROWS = 16  # held as Python objects at once
 
 def read_parquet(
     shard: Shard, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
-) -> Iterator[Row]:
+) -> Iterator[Row | BadRow]:
     """Rows of a parquet file from ``start`` on; row groups before it are not read."""
     # Without mapping and read-ahead: memory is that of the batches, and counted as such.
     with (
         _opened(shard) as source,
         pyarrow.parquet.ParquetFile(source, memory_map=False, pre_buffer=False) as file,
     ):
-        names = _names(file.schema_arrow, columns, str(shard))
+        layout = _layout(file.schema_arrow, columns, str(shard))
         first, groups = 0, []
         for group in range(file.metadata.num_row_groups):
             if first + file.metadata.row_group(group).num_rows > start:
@@ -34,14 +35,14 @@ def read_parquet(
             first += file.metadata.row_group(group).num_rows
         if not groups:
             return
-        wanted = _wanted(file.schema_arrow, names, audio)
+        wanted = _wanted(file.schema_arrow, layout.names, audio)
         batches = file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=wanted)
-        yield from _rows(batches, first, start, names, shard, find)
+        yield from _rows(batches, first, start, layout, shard, find)
 
 
 def read_arrow(
     shard: Shard, start: int, *, audio: bool, columns: dict[str, str], find: FindAudio
-) -> Iterator[Row]:
+) -> Iterator[Row | BadRow]:
     """Rows of an Arrow file or stream from ``start`` on."""
     with _opened(shard) as source:
         head = source.read(6)
@@ -53,24 +54,69 @@ def read_arrow(
         else:
             stream = pa.ipc.open_stream(source)
             schema, batches = stream.schema, iter(stream)
-        names = _names(schema, columns, str(shard))
-        wanted = _wanted(schema, names, audio)
-        yield from _rows((b.select(wanted) for b in batches), 0, start, names, shard, find)
+        layout = _layout(schema, columns, str(shard))
+        wanted = _wanted(schema, layout.names, audio)
+        yield from _rows((b.select(wanted) for b in batches), 0, start, layout, shard, find)
 
 
 def _opened(shard: Shard) -> pa.NativeFile:
     return pa.OSFile(str(shard.path)) if shard.store is None else pa.PythonFile(shard.open(), "r")
 
 
-def _names(schema: pa.Schema, columns: dict[str, str], where: str) -> dict[str, str]:
-    """Our names of the columns; the audio is the one of bytes and path where headers vary."""
+@dataclass(frozen=True)
+class _Layout:
+    """What the columns of a table hold.
+
+    Attributes:
+        names: Our names of them.
+        holds_clips: Whether the audio column has recordings, and not the names of files.
+        classes: The names of the classes of each column that holds their numbers.
+    """
+
+    names: dict[str, str]
+    holds_clips: bool
+    classes: dict[str, Sequence[str]]
+
+
+def _layout(schema: pa.Schema, columns: dict[str, str], where: str) -> _Layout:
+    """The audio is the column of bytes and path where headers vary.
+
+    Raises:
+        UserError: There is no audio or no transcript, or a column that ``columns`` names.
+    """
     typed = [
         field.name
         for field in schema
         if pa.types.is_struct(field.type)
         and {"bytes", "path"} <= {field.type.field(i).name for i in range(field.type.num_fields)}
     ]
-    return stream_columns(schema.names, columns, where, audio=typed[0] if typed else None)
+    of_bytes = (pa.types.is_binary, pa.types.is_large_binary)
+    clips = typed + [f.name for f in schema if any(is_one(f.type) for is_one in of_bytes)]
+    audio = typed[0] if typed else None
+    names = stream_columns(schema.names, columns, where, audio=audio, clips=clips)
+    return _Layout(names, names["audio"] in clips, _classes(schema))
+
+
+def _classes(schema: pa.Schema) -> dict[str, Sequence[str]]:
+    """The names of the classes of each column that is one, as ``datasets`` notes them."""
+    if b"ClassLabel" not in (schema.metadata or {}).get(b"huggingface", b""):
+        return {}
+    import datasets
+
+    return class_names(datasets.Features.from_arrow_schema(schema))
+
+
+def class_names(features: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    """The names of the classes of each column that holds their numbers.
+
+    Args:
+        features: Of a dataset.
+    """
+    import datasets
+
+    return {
+        name: kind.names for name, kind in features.items() if isinstance(kind, datasets.ClassLabel)
+    }
 
 
 def _wanted(schema: pa.Schema, names: dict[str, str], audio: bool) -> list[str]:
@@ -93,26 +139,30 @@ def _rows(
     batches: Iterator[pa.RecordBatch],
     first: int,
     start: int,
-    names: dict[str, str],
+    layout: _Layout,
     shard: Shard,
     find: FindAudio,
-) -> Iterator[Row]:
+) -> Iterator[Row | BadRow]:
     place = first
     for batch in batches:
         skipped = min(max(start - place, 0), batch.num_rows)
         place += skipped
         for low in range(skipped, batch.num_rows, _BATCH_ROWS):
             for listed in batch.slice(low, _BATCH_ROWS).to_pylist():
-                file, content = held_audio(listed.get(names["audio"]))
+                where = f"{shard}, row {place}"
+                file, content = held_audio(listed.get(layout.names["audio"]))
                 if file is not None:
-                    file = find(file, f"{shard}, row {place}")
+                    file = find(file, where)
                 yield listed_row(
                     listed,
-                    names,
+                    layout.names,
                     fallback_id=f"{shard.path.stem}-{place:07d}",
                     source=shard.path.name,
+                    where=where,
                     path=file,
                     content=content,
+                    is_clip=layout.holds_clips,
+                    classes=layout.classes,
                 )
                 place += 1
 
@@ -125,4 +175,5 @@ def held_audio(held: Any) -> tuple[str | None, bytes | None]:
         content, name = bytes(held), None
     else:
         content, name = None, held
-    return (None, content) if content or not name else (str(name), None)
+    found = "" if name is None else str(name)
+    return (None, content) if content or not found.strip() else (found, None)

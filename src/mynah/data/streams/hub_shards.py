@@ -10,7 +10,7 @@ from mynah.config.schema import DataConfig
 from mynah.console import notice
 from mynah.data.row import Row
 from mynah.data.sources.reading.source import Place
-from mynah.data.streams.arrow_shards import held_audio
+from mynah.data.streams.arrow_shards import class_names, held_audio
 from mynah.data.streams.reader import BadRow, ShardReader, listed_row, stream_columns
 from mynah.errors import UserError
 
@@ -50,9 +50,9 @@ class HubReader(ShardReader):
         features = dataset.features or {}
         there = list(features) or list(next(iter(dataset)))
         typed = [name for name, kind in features.items() if type(kind).__name__ == "Audio"]
-        names = stream_columns(
-            there, self._columns, self.name, audio=typed[0] if len(typed) == 1 else None
-        )
+        audio_column = typed[0] if len(typed) == 1 else None
+        names = stream_columns(there, self._columns, self.name, audio=audio_column, clips=there)
+        classes = class_names(features)
         wanted = [name for ours, name in names.items() if audio or ours != "audio"]
         rows = dataset.select_columns(wanted).shard(dataset.num_shards, place)
         if start:
@@ -65,8 +65,11 @@ class HubReader(ShardReader):
                 names,
                 fallback_id=f"{shard:05d}-{number:07d}",
                 source=self.name,
+                where=f"{self.name}, {self.shards[shard]}, row {number}",
                 path=None,
                 content=content,
+                is_clip=True,
+                classes=classes,
             )
 
 

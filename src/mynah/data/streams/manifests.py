@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from mynah.data.row import Row
 from mynah.data.sources.reading import values
-from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns, word
+from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns
 from mynah.data.streams.shard import Shard
 from mynah.errors import UserError
 
@@ -24,7 +25,7 @@ def read_manifest(
     """Rows of a manifest from row ``start`` on; recordings stay where they are.
 
     Raises:
-        UserError: The first row is none, or a path leaves the corpus.
+        UserError: The first line is not a row of a manifest, or a path leaves the corpus.
     """
     known = ManifestColumns(columns)
     path = shard.path
@@ -43,14 +44,39 @@ def read_manifest(
                 raise
             yield BadRow(f"{path.stem}-{place:07d}", f"{problem.what} ({where})")
             continue
-        yield listed_row(
+        row = listed_row(
             listed,
             names,
             fallback_id=f"{path.stem}-{place:07d}",
             source=path.name,
-            path=find(word(listed, names, "audio"), where),
+            where=where,
+            path=None,
             content=None,
         )
+        yield row if isinstance(row, BadRow) else _found(row, listed, names, where, find)
+
+
+def _found(
+    row: Row, listed: dict[str, Any], names: dict[str, str], where: str, find: FindAudio
+) -> Row | BadRow:
+    """A row with the path of its recording; a bad one where none is named."""
+    try:
+        name = audio_name(listed, names, where)
+    except UserError as problem:
+        return BadRow(row.id, f"{problem.what} ({where})")
+    return replace(row, path=find(name, where))
+
+
+def audio_name(listed: dict[str, Any], names: dict[str, str], where: str) -> str:
+    """How a line names its recording.
+
+    Raises:
+        UserError: It names none.
+    """
+    name = values.text(listed.get(names["audio"]), "name of the audio file", where).strip()
+    if not name:
+        raise UserError("No audio file is named here.", where=where)
+    return name
 
 
 class ManifestColumns:
@@ -68,17 +94,15 @@ class ManifestColumns:
         """A line's values by its own keys, and our names of these.
 
         Raises:
-            UserError: It is not a row.
+            UserError: It is not an object, or has no audio or no transcript.
         """
         listed = json_object(line, where)
         keys = tuple(listed)
         if keys not in self._known:
             if len(self._known) > _KINDS:
                 self._known.clear()
-            self._known[keys] = stream_columns(keys, self._columns, where)
-        names = self._known[keys]
-        values.text(listed.get(names.get("text", "")), "transcript", where)
-        return listed, names
+            self._known[keys] = stream_columns(keys, self._columns, where, of_one_row=True)
+        return listed, self._known[keys]
 
 
 def json_object(line: bytes, where: str) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mynah.data.row import Row
-from mynah.data.streams.manifests import ManifestColumns, json_object
-from mynah.data.streams.reader import BadRow, FindAudio, listed_row, word
+from mynah.data.streams.manifests import ManifestColumns, audio_name, json_object
+from mynah.data.streams.reader import BadRow, FindAudio, listed_row
 from mynah.data.streams.shard import Lines, Shard
 from mynah.data.streams.tars import files_in, is_recording, opened_tar
 from mynah.errors import UserError
@@ -113,7 +113,9 @@ def read_nemo_tar(
                 continue
             lines = waiting.take(member.name)
             if place + max(len(lines), 1) > start:
-                made = [Row(member.name, None, None, audio=b"", source=shard.path.name)]
+                made: list[Row | BadRow] = [
+                    Row(member.name, None, None, audio=b"", source=shard.path.name)
+                ]
                 if lines:
                     held = tar.extractfile(member)
                     content = held.read() if held else b""
@@ -202,15 +204,22 @@ def _stem(name: str) -> str:
     return folder + slash + (base.rpartition(".")[0] or base)
 
 
-def _row(line: _Line, shard: Shard, content: bytes | None, pieces: Sequence[_Line]) -> Row:
+def _row(line: _Line, shard: Shard, content: bytes | None, pieces: Sequence[_Line]) -> Row | BadRow:
     listed, names = line.listed, line.names
     if len(pieces) > 1 and "offset_seconds" not in names:  # the piece that begins at 0
         listed = {**listed, "offset": 0.0}
         names = {**names, "offset_seconds": "offset"}
     if listed.get(_SKIPPED):
-        listed = {**listed, names["text"]: ""}
+        of_speech = (names.get("text"), names.get("no_speech"))
+        listed = {name: held for name, held in listed.items() if name not in of_speech}
     return listed_row(
-        listed, names, fallback_id=line.name, source=shard.path.name, path=None, content=content
+        listed,
+        names,
+        fallback_id=line.name,
+        source=shard.path.name,
+        where=line.where,
+        path=None,
+        content=content,
     )
 
 
@@ -231,9 +240,7 @@ def _read_manifest(manifest: Shard, columns: dict[str, str]) -> tuple[list[_Line
             listed, names = known.parsed(content, where)
             if manifest.parts and _shard_id(listed) is None:
                 raise UserError("No shard_id is named here.", where=where)
-            name = word(listed, names, "audio")
-            if not name:
-                raise UserError("No audio_filepath is named here.", where=where)
+            name = audio_name(listed, names, where)
         except UserError as problem:
             if not lines and not wrong:
                 raise

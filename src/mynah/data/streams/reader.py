@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from mynah.console import notice
 from mynah.data.row import Row
+from mynah.data.sources.reading import values
 from mynah.data.sources.reading.extras import as_columns
-from mynah.data.sources.reading.metadata import HEADERS, other_columns
+from mynah.data.sources.reading.listed import stretch
+from mynah.data.sources.reading.metadata import HEADERS, held_values, other_columns
 from mynah.errors import UserError
 
 FindAudio = Callable[[str, str], str]  # (as a shard names it, where) to the recording's path
@@ -22,7 +24,7 @@ RETRY_SECONDS = (1.0, 4.0, 15.0)  # waits before a shard that failed is opened a
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that is none: a manifest's line that cannot be parsed.
+    """A row that is none: it cannot be parsed, or a value is not what its column is for.
 
     Attributes:
         id: What it is called, as far as that is known.
@@ -100,7 +102,13 @@ class ShardReader(ABC):
 
 
 def stream_columns(
-    there: Sequence[str], columns: dict[str, str], where: str, *, audio: str | None = None
+    there: Sequence[str],
+    columns: dict[str, str],
+    where: str,
+    *,
+    audio: str | None = None,
+    clips: Collection[str] = (),
+    of_one_row: bool = False,
 ) -> dict[str, str]:
     """Our name of each column that is there to the stream's own.
 
@@ -109,11 +117,16 @@ def stream_columns(
         columns: ``data.columns``.
         where: What an error names.
         audio: The column that is known to hold audio, or None.
+        clips: The columns that hold audio, and not names of files.
+        of_one_row: Whether they are those of one row alone, which needs no transcript where it
+            has a column that marks rows without speech.
 
     Raises:
         UserError: There is no audio or no transcript, or a column that ``columns`` names.
     """
     by_lower = {name.strip().lower(): name for name in there}
+    marks = {columns["no_speech"]} if "no_speech" in columns else set(HEADERS["no_speech"])
+    is_marked = of_one_row and not marks.isdisjoint({*by_lower, *there})
     names: dict[str, str] = {}
     for ours, headers in HEADERS.items():
         if ours in columns:
@@ -124,13 +137,14 @@ def stream_columns(
             found = [by_lower[header] for header in headers if header in by_lower]
         if found:
             names[ours] = found[0]
-        elif ours in columns or ours in ("audio", "text"):
+        elif ours in columns or ours == "audio" or (ours == "text" and not is_marked):
             raise UserError(
                 f"The stream has no column for {ours}; it has: {', '.join(there)}.",
                 where=where,
                 fix=f"data.columns.{ours}=NAME_OF_THE_COLUMN",
             )
-    if "end_seconds" in names and "offset_seconds" not in names and audio is None:
+    is_listing = audio is None and names["audio"] not in clips
+    if "end_seconds" in names and "offset_seconds" not in names and is_listing:
         raise UserError(
             f"Column {names['end_seconds']!r} tells where an utterance ends, and no column is "
             f"known to tell where it begins; the stream has: {', '.join(there)}.",
@@ -140,58 +154,79 @@ def stream_columns(
     return names
 
 
-def number_of_column(listed: dict[str, Any], names: dict[str, str], ours: str) -> float | None:
-    """A column's value as a number, None where it is absent, empty or none."""
-    held = listed.get(names.get(ours, ""))
-    if held is None or held == "":
-        return None
-    try:
-        return float(held)
-    except (TypeError, ValueError):
-        return None
-
-
-def word(listed: dict[str, Any], names: dict[str, str], ours: str) -> str:
-    """A column's value as text, "" where it is absent."""
-    held = listed.get(names.get(ours, ""))
-    # NaN is what pandas writes into JSON for a cell that holds nothing.
-    return "" if held is None or held != held else str(held).strip()
-
-
-def _terms(listed: dict[str, Any], names: dict[str, str]) -> str:
-    held = listed.get(names.get("context", ""))
-    parts = held if isinstance(held, list) else [held]
-    return ", ".join(str(one).strip() for one in parts if one)
-
-
 def listed_row(
     listed: dict[str, Any],
     names: dict[str, str],
     *,
     fallback_id: str,
     source: str,
+    where: str,
     path: str | None,
     content: bytes | None,
-) -> Row:
-    """A row of a table or manifest under our names of its columns."""
-    offset = number_of_column(listed, names, "offset_seconds") or 0.0
-    end = number_of_column(listed, names, "end_seconds")
-    # A listed duration tells the length of a file; only beside an offset does it cut.
-    cuts = names.get("offset_seconds") in listed
-    duration = number_of_column(listed, names, "duration_seconds") if cuts else None
-    channel = number_of_column(listed, names, "channel")
-    text = word(listed, names, "text")
-    return Row(
-        id=word(listed, names, "id") or fallback_id,
-        path=path,
-        audio=content,
-        text=text or None,
-        offset_seconds=offset,
-        duration_seconds=end - offset if end is not None else duration,
-        channel=None if channel is None else int(channel),
-        speaker=word(listed, names, "speaker"),
-        language=word(listed, names, "language"),
-        context=_terms(listed, names),
-        source=source,
-        columns=as_columns(listed, other_columns(list(listed), names)),
-    )
+    is_clip: bool = False,
+    classes: Mapping[str, Sequence[str]] | None = None,
+) -> Row | BadRow:
+    """A row of a table or manifest, with the values that it has in a prepared corpus.
+
+    Args:
+        listed: Values by the stream's own names.
+        names: Our names of its columns.
+        fallback_id: What it is called where it has no id.
+        source: Where it comes from, for people.
+        where: Shard and row or line, for the reason of a bad row.
+        path: The recording; None: ``content`` holds it.
+        content: The bytes of an audio file.
+        is_clip: Whether the recording is the utterance itself: columns of times then say where
+            it was cut from, and cut nothing.
+        classes: The names of the classes of each column that holds their numbers.
+
+    Returns:
+        The row; a bad one where a value is not what its column is for.
+    """
+    row_id = fallback_id
+    try:
+        listed = _with_class_names(listed, classes, where) if classes else listed
+        held = held_values(listed, names)
+        row_id = values.text(held.get("id"), "id", where).strip() or fallback_id
+        offset: float = 0.0
+        duration: float | None = None
+        if not is_clip:
+            # A listed duration tells the length of a file; only beside an offset does it cut.
+            cuts = names.get("offset_seconds") in listed
+            offset, duration = stretch(held, where, cuts)
+        return Row(
+            id=row_id,
+            path=path,
+            audio=content,
+            text=values.text(held.get("text"), "transcript", where).strip() or None,
+            offset_seconds=offset,
+            duration_seconds=duration or None,
+            channel=values.channel(held["channel"], where) if "channel" in held else None,
+            speaker=values.text(held.get("speaker"), "speaker", where).strip(),
+            language=values.text(held.get("language"), "language", where).strip(),
+            context=values.terms(held.get("context"), "context", where),
+            source=source,
+            no_speech=values.truth(held.get("no_speech"), "no_speech", where),
+            columns=as_columns(listed, other_columns(list(listed), names)),
+        )
+    except UserError as problem:
+        return BadRow(row_id, f"{problem.what} ({where})")
+
+
+def _with_class_names(
+    listed: dict[str, Any], classes: Mapping[str, Sequence[str]], where: str
+) -> dict[str, Any]:
+    """A row with the names of its classes in place of their numbers; those below 0 are none.
+
+    Raises:
+        UserError: A class has no name.
+    """
+    found = dict(listed)
+    for column, names in classes.items():
+        label = listed.get(column)
+        if label is None:
+            continue
+        if label >= len(names):
+            raise UserError(f"{column} has {len(names)} classes and none is {label}.", where=where)
+        found[column] = names[label] if label >= 0 else None
+    return found

@@ -15,6 +15,7 @@ from mynah.console import progress, say
 from mynah.data.audio import files as audio_files
 from mynah.data.audio.files import AudioError
 from mynah.data.sources.reading.paths import AudioPaths
+from mynah.data.sources.reading.silence import mark_no_speech
 from mynah.data.sources.reading.source import Place, UnknownSplitError, meant_splits
 from mynah.data.streams.files import (
     NOWHERE,
@@ -78,6 +79,7 @@ class Stream:
             speaker=row.row.speaker,
             language=self.language_of(row),
             source=row.row.source,
+            no_speech=row.row.no_speech,
             context=row.row.context,
         )
 
@@ -246,6 +248,7 @@ class _FirstTexts:
         self._policy = policy
         self._rows = config.tokenizer_rows
         self._language = config.language
+        self._no_speech_texts = config.no_speech_texts
         self._texts: list[str] | None = None
 
     def __iter__(self) -> Iterator[str]:
@@ -269,6 +272,7 @@ class _FirstTexts:
                 for row in rows:
                     if isinstance(row, BadRow):
                         continue
+                    row = mark_no_speech([row], self._no_speech_texts)[0]
                     language = self._language or row.language
                     if text := self._policy.apply(row.text or "", language):
                         yield text

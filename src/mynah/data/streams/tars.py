@@ -8,6 +8,7 @@ Nothing is unpacked: what members are called is only a name.
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 
 from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
+from mynah.data.sources.reading.metadata import HEADERS
 from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns
 from mynah.data.streams.shard import Shard
 from mynah.errors import UserError
@@ -22,6 +24,8 @@ from mynah.errors import UserError
 _TEXT_BYTES = 1 << 20  # more is not a transcript
 _END_BYTES = 1024  # two blocks of zeros end a tar
 _TEXT_ENDINGS = ("txt", "text", "transcript")
+_PACKED = re.compile(r"\d{9}")  # what ``mynah data pack`` calls a row
+_TEXT_HEADERS = frozenset(HEADERS["text"])
 
 
 def read_tar(
@@ -110,7 +114,13 @@ def _grouped(
         yield key, members
 
 
-def _row(key: str, members: dict[str, bytes], shard: Shard, columns: dict[str, str]) -> Row:
+def _row(
+    key: str, members: dict[str, bytes], shard: Shard, columns: dict[str, str]
+) -> Row | BadRow:
+    """
+    Raises:
+        UserError: It has no recording or no transcript, or its JSON is none.
+    """
     listed: dict[str, Any] = {}
     if "json" in members:
         try:
@@ -123,6 +133,10 @@ def _row(key: str, members: dict[str, bytes], shard: Shard, columns: dict[str, s
     for ending in _TEXT_ENDINGS:
         if ending in members and "text" not in columns:
             listed["text"] = members[ending].decode("utf-8", errors="replace")
+    is_packed = _PACKED.fullmatch(key) is not None and "id" in listed
+    lacks_text = _TEXT_HEADERS.isdisjoint(name.strip().lower() for name in listed)
+    if is_packed and lacks_text and "text" not in columns:
+        listed["text"] = ""  # which earlier versions left out of what they packed
     recordings = [ending for ending in members if is_recording(ending)]
     if not recordings:
         raise UserError(
@@ -135,12 +149,14 @@ def _row(key: str, members: dict[str, bytes], shard: Shard, columns: dict[str, s
         {ours: theirs for ours, theirs in columns.items() if ours != "audio"},
         str(shard),
         audio="audio",
+        of_one_row=True,
     )
     return listed_row(
         listed,
         names,
         fallback_id=key,
         source=shard.path.name,
+        where=f"{shard}, {key}",
         path=None,
         content=members[recordings[0]],
     )

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ from mynah.errors import UserError
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.files import display_path
-from mynah.segmentation.timed_transcripts import read_text, read_timed
+from mynah.segmentation.timed_transcripts import read_scored, read_text
 from mynah.segmentation.timed_transcripts.entry import TimedEntry
 
 _TRN = re.compile(r"(.*)\(([^()\s]+)\)\s*")  # words (speaker_utterance): sctk's doc/infmts.htm
 _TIMED = (".stm", ".ctm")
 _NAMED = 3
+# What a line of JSON has its texts by, the first that it has: of Mynah's utterances.jsonl, of NeMo.
+REFERENCE_NAMES = ("reference", "text")
+HYPOTHESIS_NAMES = ("hypothesis", "pred_text")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Transcripts:
         timed: Its parts, where it is of times.
         are_words: Whether each of those is a word.
         rows: By id, what else a line says of its utterance; of JSON Lines alone.
+        passed_over: What in a file of times is not scored, with how often it is there.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Transcripts:
     timed: list[TimedEntry] = field(default_factory=list, repr=False)
     are_words: bool = False
     rows: dict[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 def typed_file(here: Path, typed: str) -> Path:
@@ -61,21 +66,45 @@ def typed_file(here: Path, typed: str) -> Path:
     return path
 
 
-def read_transcripts(path: Path) -> Transcripts:
-    """A file of transcripts, in the format of its ending; any other is a transcript a line.
+def read_references(path: Path) -> Transcripts:
+    """A file of references; of JSON Lines ``reference``, else ``text``, as in a run's
+    ``utterances.jsonl`` or a manifest, whatever was recognized beside it.
 
     Raises:
         UserError: It cannot be read, is empty, or has an id twice; the line is named.
     """
+    return _read(path, REFERENCE_NAMES)
+
+
+def read_hypotheses(path: Path) -> Transcripts:
+    """A file of hypotheses; of JSON Lines ``hypothesis``, else ``pred_text``, else ``text``.
+
+    Raises:
+        UserError: It cannot be read, is empty, or has an id twice; the line is named.
+    """
+    return _read(path, (*HYPOTHESIS_NAMES, "text"))
+
+
+def _read(path: Path, names: Sequence[str]) -> Transcripts:
+    """A file of transcripts, in the format of its ending; any other is a transcript a line.
+
+    Args:
+        path: The file.
+        names: What a line of JSON has its transcript by; the first that it has counts.
+    """
     suffix, name = path.suffix.lower(), display_path(path)
     if suffix in _TIMED:
-        timed = read_timed(path)
-        entries = [one for one in timed.entries if not one.rejected]
-        return Transcripts(name, {}, timed=entries, are_words=timed.are_words)
+        timed = read_scored(path)
+        return Transcripts(
+            name, {}, timed=timed.entries, are_words=timed.are_words, passed_over=timed.passed_over
+        )
     found: dict[str, str] = {}
     rows: dict[str, Mapping[str, Any]] = {}
-    pairs = {".trn": _trn, ".jsonl": _jsonl}.get(suffix, _plain)(path)
-    for number, key, text, row in pairs:
+    if suffix == ".jsonl":
+        lines = _jsonl(path, names)
+    else:
+        lines = _trn(path) if suffix == ".trn" else _plain(path)
+    for number, key, text, row in lines:
         if key in found:
             raise UserError(f"The id {key!r} is there twice.", where=f"{name}, line {number}")
         found[key] = text
@@ -90,13 +119,13 @@ def with_references(reference: Transcripts, hypothesis: Transcripts, name: str) 
     """A system's hypotheses with the references of another file.
 
     Words of a CTM file belong to the segment of an STM file that their middle lies in; those
-    outside all segments are not scored, as sclite does not.
+    outside all segments are not scored, as sclite does not, nor are segments that are marked so.
 
     Raises:
         UserError: The two are of different utterances; it says which.
     """
     if reference.timed:
-        return System(name, _by_time(reference, hypothesis, name))
+        return _by_time(reference, hypothesis, name)
     if hypothesis.timed:
         raise UserError(
             "A CTM file is scored against an STM file.",
@@ -127,7 +156,9 @@ def with_references(reference: Transcripts, hypothesis: Transcripts, name: str) 
     return System(
         name,
         [
-            described_utterance(key, text, texts[key], reference.rows[key])
+            described_utterance(
+                key, text, texts[key], reference.rows[key], hypothesis.rows.get(key, {})
+            )
             if key in reference.rows
             else Hypothesis(key, text, texts[key], 0.0, _speaker(key, reference.name))
             for key, text in references.items()
@@ -146,9 +177,24 @@ _READ = frozenset(
 )  # fmt: skip
 
 
-def described_utterance(key: str, reference: str, text: str, row: Mapping[str, Any]) -> Hypothesis:
+def described_utterance(
+    key: str,
+    reference: str,
+    text: str,
+    row: Mapping[str, Any],
+    recognized: Mapping[str, Any],
+) -> Hypothesis:
     """An utterance with what a line of JSON says of it: speaker, language, duration, and every
-    other column, as Mynah's ``utterances.jsonl`` or a manifest of NeMo has them."""
+    other column, as Mynah's ``utterances.jsonl`` or a manifest of NeMo has them.
+
+    Args:
+        key: Its id.
+        reference: What was said.
+        text: The hypothesis.
+        row: The line of the reference.
+        recognized: The line of the hypothesis, which has the times of its words, or why there is
+            none; the same line where both texts are in one.
+    """
     columns, measured = row.get("columns"), row.get("measured")
     if not isinstance(columns, dict):
         others = as_columns(row, [name for name in row if name not in _READ])
@@ -160,7 +206,7 @@ def described_utterance(key: str, reference: str, text: str, row: Mapping[str, A
         text=text,
         duration_seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
         speaker=str(row.get("speaker") or "") or None,
-        error=row.get("error"),
+        error=recognized.get("error"),
         language=str(row.get("language") or ""),
         columns={str(name): str(value) for name, value in columns.items()},
         measured={
@@ -168,7 +214,7 @@ def described_utterance(key: str, reference: str, text: str, row: Mapping[str, A
             for name, value in (measured.items() if isinstance(measured, dict) else ())
             if isinstance(value, int | float)
         },
-        word_times=_word_times(row.get("word_times"), len(text.split())),
+        word_times=_word_times(recognized.get("word_times"), len(text.split())),
     )
 
 
@@ -195,7 +241,7 @@ def _speaker(key: str, file: str) -> str | None:
     return name if sign and name else None
 
 
-def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> list[Hypothesis]:
+def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> System:
     if not hypothesis.timed:
         raise UserError(
             "An STM file is scored with a CTM file, whose words have times.",
@@ -214,13 +260,15 @@ def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> list
             fix="name recordings and channels alike in both files",
         )
     made = []
-    for number, one in enumerate(reference.timed, 1):
+    scored: set[int] = set()  # the words, as overlapping segments share some
+    for number, one in enumerate([one for one in reference.timed if not one.rejected], 1):
         inside = [
             word
             for word in words[one.recording, one.channel]
             if one.start_seconds <= (word.start_seconds + word.end_seconds) / 2 < one.end_seconds
         ]
         inside.sort(key=lambda word: word.start_seconds)
+        scored.update(map(id, inside))
         made.append(
             Hypothesis(
                 f"{one.recording}-{number:04d}",
@@ -230,7 +278,23 @@ def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> list
                 one.speaker or None,
             )
         )
-    return made
+    if not made:
+        raise UserError(
+            "All of its segments are marked ignore_time_segment_in_scoring.",
+            where=reference.name,
+        )
+    outside = {"words in no segment that is scored": len(hypothesis.timed) - len(scored)}
+    notes = [
+        _not_scored(reference.name, reference.passed_over),
+        _not_scored(hypothesis.name, {**hypothesis.passed_over, **outside}),
+    ]
+    return System(name, made, not_scored=[note for note in notes if note])
+
+
+def _not_scored(name: str, counts: Mapping[str, int]) -> str:
+    """What of a file is not scored, in a sentence; "" where all of it is."""
+    listed = ", ".join(f"{what} ({count:,})" for what, count in counts.items() if count)
+    return listed and f"Not scored of {name}: {listed}"
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -275,14 +339,14 @@ def _trn(path: Path) -> Iterator[_Line]:
         yield number, found[2], found[1].strip(), None
 
 
-def _jsonl(path: Path) -> Iterator[_Line]:
+def _jsonl(path: Path, names: Sequence[str]) -> Iterator[_Line]:
     for number, row in json_lines(path):
-        text = next((row[k] for k in ("hypothesis", "pred_text", "text") if k in row), None)
+        text = next((row[name] for name in names if name in row), None)
         key = row.get("id") or row.get("audio_filepath")
         if not isinstance(text, str) or not isinstance(key, str):
             raise UserError(
-                "A line needs an id and a text.",
+                f"A line needs an id, and a text as {' or '.join(names)}.",
                 where=f"{display_path(path)}, line {number}",
-                fix='{"id": "a", "text": "one two"}',
+                fix=json.dumps({"id": "a", names[0]: "one two"}),
             )
         yield number, key, text, row

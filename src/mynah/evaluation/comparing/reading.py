@@ -15,6 +15,7 @@ from mynah.files import display_path, read_json
 
 _UTTERANCES = "utterances.jsonl"
 _UPWARD = 3  # from a checkpoint to its run's directory
+_BOTH = (files.REFERENCE_NAMES, files.HYPOTHESIS_NAMES)
 
 
 def read_system(
@@ -56,7 +57,7 @@ def read_system(
             where=typed,
             fix=add_reference,
         )
-    return files.with_references(reference, files.read_transcripts(path), typed)
+    return files.with_references(reference, files.read_hypotheses(path), typed)
 
 
 def _measured(folder: Path, typed: str) -> Path:
@@ -91,7 +92,7 @@ def _measured(folder: Path, typed: str) -> Path:
 
 def _holds_both(path: Path) -> bool:
     first = next(iter(files.json_lines(path)), (0, {}))[1]
-    return bool({"hypothesis", "pred_text"} & set(first))
+    return all(any(name in first for name in names) for names in _BOTH)
 
 
 def _recorded(path: Path, typed: str, split: str | None) -> System:
@@ -125,8 +126,7 @@ def _recorded(path: Path, typed: str, split: str | None) -> System:
 def _hypothesis(row: Mapping[str, Any], number: int, where: str) -> Hypothesis:
     """A line's utterance, as Mynah writes it or as a manifest of NeMo or the Open ASR
     Leaderboard."""
-    reference = row.get("reference", row.get("text"))
-    text = row.get("hypothesis", row.get("pred_text"))
+    reference, text = (next((row[name] for name in names if name in row), None) for names in _BOTH)
     if not isinstance(reference, str) or not isinstance(text, str):
         raise UserError(
             "A line needs a reference and a hypothesis, as texts.",
@@ -134,4 +134,4 @@ def _hypothesis(row: Mapping[str, Any], number: int, where: str) -> Hypothesis:
             fix='{"id": "a", "reference": "one two", "hypothesis": "one too"}',
         )
     key = str(row.get("id") or row.get("audio_filepath") or number)
-    return files.described_utterance(key, reference, text, row)
+    return files.described_utterance(key, reference, text, row, row)

@@ -26,6 +26,7 @@ def comparison_record(compared: Compared, command: str) -> dict[str, Any]:
                 "label": label,
                 "name": system.name,
                 **scores.summary(),
+                "not_scored": list(system.not_scored),
                 "wrong_in_kind": oddities_record(oddities(scores.per_utterance)),
             }
             for label, system, scores in zip(

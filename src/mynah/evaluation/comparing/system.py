@@ -25,6 +25,7 @@ class System:
         normalizer: Name of the normaliser that it was scored with; None: not known.
         has_ids: Whether utterances have ids; else they are numbered by their lines.
         report: The page of its evaluation, where there may be one.
+        not_scored: What of its files is not scored, a sentence each.
     """
 
     name: str
@@ -32,6 +33,7 @@ class System:
     normalizer: str | None = None
     has_ids: bool = True
     report: Path | None = None
+    not_scored: Sequence[str] = ()
 
 
 def on_the_same(systems: Sequence[System], normalizer: str) -> list[System]:

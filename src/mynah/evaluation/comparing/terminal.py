@@ -27,6 +27,8 @@ def show_comparison(compared: Compared) -> None:
     """Print the systems, every pair of them, and what that means."""
     first = compared.scores[0]
     metrics = [measure.metric for measure in first.shown]
+    for note in dict.fromkeys(note for one in compared.systems for note in one.not_scored):
+        console.notice(note)
     rows = []
     for label, system, scores in zip(
         compared.labels, compared.systems, compared.scores, strict=True

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mynah.evaluation.findings.confusions import Confusion, systematic
-from mynah.evaluation.findings.vocabulary import (
-    OutOfVocabulary,
-    Side,
-    normalized,
-    out_of_vocabulary,
-)
+from mynah.evaluation.findings.training_words import TrainingWords
+from mynah.evaluation.findings.vocabulary import OutOfVocabulary, Side, out_of_vocabulary
 from mynah.evaluation.groups.rates import AllGroups, all_groups
 from mynah.evaluation.groups.record import groups_record
+from mynah.evaluation.normalize import get_normalizer
 from mynah.evaluation.oddities.rates import Oddity, oddities
-from mynah.evaluation.terms.counts import Term, TermScores, score_terms
+from mynah.evaluation.terms.counts import Terms, TermScores, score_terms
 from mynah.evaluation.terms.shown import terms_record
 
 if TYPE_CHECKING:
@@ -37,6 +34,7 @@ class Findings:
         confusions: Those that matter.
         vocabulary: Words that training never had, apart; None: its words are not known.
         terms: Words that matter; None: none were given.
+        no_vocabulary: Why training's words are known and yet not compared; "": they are.
     """
 
     groups: AllGroups
@@ -44,33 +42,44 @@ class Findings:
     confusions: Sequence[Confusion]
     vocabulary: OutOfVocabulary | None = None
     terms: TermScores | None = None
+    no_vocabulary: str = ""
 
 
 def findings(
     hypotheses: Sequence[Hypothesis],
     scores: Scores,
     *,
-    trained_on: set[str] | None = None,
-    terms: Sequence[Term] | None = None,
+    trained_on: TrainingWords | None = None,
+    terms: Terms | None = None,
 ) -> Findings:
     """Look for all of it.
 
     Args:
         hypotheses: Of the set.
         scores: Of the same utterances in the same order.
-        trained_on: Words of the training's transcripts as they are written; None: not known.
+        trained_on: Words of the training's transcripts; None: not known.
         terms: Words that matter (:func:`mynah.evaluation.terms.counts.read_terms`).
     """
-    name = scores.normalizer.partition("@")[0]
-    vocabulary = None
-    if trained_on:
-        vocabulary = out_of_vocabulary(scores, normalized(trained_on, name, scores.unit))
+    vocabulary, no_vocabulary = None, ""
+    if trained_on is not None and trained_on.as_written:
+        normalize = get_normalizer(scores.normalizer.partition("@")[0])
+        languages = {one.language for one in hypotheses}
+        words = trained_on.compared(normalize, languages, scores.unit)
+        if words is not None:
+            vocabulary = out_of_vocabulary(scores, words)
+        else:
+            no_vocabulary = (
+                f"Words that training never had are not counted apart: {normalize.identity} looks "
+                "at several words at once, and of the training single words are kept. "
+                "--vocabulary of mynah score takes a file of its transcripts"
+            )
     return Findings(
         groups=all_groups(hypotheses, scores),
         oddities=oddities(scores.per_utterance),
         confusions=systematic(scores.per_utterance, _CONFUSIONS),
         vocabulary=vocabulary,
         terms=None if terms is None else score_terms(scores, terms),
+        no_vocabulary=no_vocabulary,
     )
 
 

@@ -20,6 +20,8 @@ def show_findings(by_split: Mapping[str, Findings]) -> None:
         show_groups(found.groups)
         if found.vocabulary is not None:
             show_vocabulary(found.vocabulary)
+        if found.no_vocabulary:
+            console.notice(found.no_vocabulary)
         show_oddities(found.oddities)
     terms = {name: found.terms for name, found in by_split.items() if found.terms is not None}
     if terms:

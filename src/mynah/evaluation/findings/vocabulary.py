@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mynah.errors import UserError
 from mynah.evaluation.intervals.groups import (
     GroupValue,
     group_intervals,
     speaker_codes,
     units_of,
 )
-from mynah.evaluation.metrics.edits import EditRate, ratios
+from mynah.evaluation.metrics.edits import ratios
 from mynah.evaluation.metrics.metric import Metric, Vector
-from mynah.evaluation.normalize import get_normalizer
 from mynah.evaluation.score import Scores, UtteranceScore
-from mynah.files import display_path, write_text
-
-TRAINING_WORDS = "training_words.txt"  # beside the results of a training run
 
 
 class _WrongWords(Metric):
@@ -80,61 +72,6 @@ class OutOfVocabulary:
     most_missed: Sequence[tuple[str, int, int]] = field(repr=False)
 
 
-def words_of(texts: Iterable[pa.Array]) -> set[str]:
-    """The different words of transcripts, as they are written.
-
-    Args:
-        texts: Arrow arrays of strings.
-    """
-    found: set[str] = set()
-    for array in texts:
-        parts = pc.utf8_split_whitespace(pc.fill_null(array, "")).flatten()
-        found.update(pc.unique(parts).to_pylist())
-    return found - {""}
-
-
-def normalized(words: Iterable[str], normalizer: str, unit: EditRate) -> frozenset[str]:
-    """Words as they are compared: under a normaliser, in the unit that errors are counted in."""
-    normalize = get_normalizer(normalizer)
-    return frozenset(piece for word in words for piece in unit.units(normalize(word)))
-
-
-def read_words(path: Path) -> set[str]:
-    """The different words of a text file, as of a training's transcripts.
-
-    Raises:
-        UserError: It cannot be read, or holds none.
-    """
-    try:
-        found = set(path.read_text(encoding="utf-8-sig").split())
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "it is not UTF-8"
-        raise UserError(f"The words cannot be read: {reason}.", where=display_path(path)) from None
-    if not found:
-        raise UserError("There is no word in it.", where=display_path(path))
-    return found
-
-
-def write_words(path: Path, words: Iterable[str]) -> None:
-    """Write words a line each, for :func:`read_words`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, (f"{word}\n" for word in sorted(words)))
-
-
-def words_trained_on(checkpoint: Path | None) -> set[str] | None:
-    """The words that the run of a checkpoint was trained on; None: not known."""
-    if checkpoint is None:
-        return None
-    for above in list(checkpoint.resolve().parents)[:3]:
-        file = above / "evaluation" / TRAINING_WORDS
-        if file.is_file():
-            try:
-                return read_words(file)
-            except UserError:
-                return None
-    return None
-
-
 def out_of_vocabulary(scores: Scores, vocabulary: frozenset[str]) -> OutOfVocabulary:
     """Error rates of the words that a vocabulary has, and of those that it has not.
 
@@ -142,7 +79,7 @@ def out_of_vocabulary(scores: Scores, vocabulary: frozenset[str]) -> OutOfVocabu
 
     Args:
         scores: Of the set.
-        vocabulary: As :func:`normalized` gives it.
+        vocabulary: Words of training, as ``TrainingWords.compared`` gives them.
     """
     said: Counter[str] = Counter()
     wrong: Counter[str] = Counter()

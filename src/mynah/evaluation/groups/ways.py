@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mynah.data.sources.reading.metadata import HEADERS
 from mynah.evaluation.hypothesis import Hypothesis
 
 UNKNOWN_GROUP = "(unknown)"
@@ -16,6 +17,7 @@ _MOST_NAMES = 1000  # of a column; a corpus that has more there has names, and n
 _FEW_NUMBERS = 10  # different numbers up to which each is a group
 _RANGES = 5  # of a column of many numbers
 _SPEAKER = "speaker"
+_COLUMN = "column "  # before the name of one that would hide a way
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _named(hypotheses: Sequence[Hypothesis]) -> Iterator[tuple[str, list[str]]]:
     columns = dict.fromkeys(name for one in hypotheses for name in one.columns)
     for name in columns:
         # A column by one of the names above, as an id's accent, never hides it.
-        shown = name if name not in (_SPEAKER, "language") else f"column {name}"
+        shown = name if name not in (_SPEAKER, "language") else _COLUMN + name
         yield shown, [one.columns.get(name, "") for one in hypotheses]
 
 
@@ -121,7 +123,8 @@ def _by_value(name: str, values: Sequence[str]) -> Way | None:
     """A group a value; None where nearly every utterance has its own."""
     known = set(values) - {""}
     numbers = _as_numbers(known)
-    if numbers is not None and len(known) > _FEW_NUMBERS:
+    of_speakers = name.removeprefix(_COLUMN).lower() in HEADERS["speaker"]
+    if numbers is not None and len(known) > _FEW_NUMBERS and not of_speakers:  # 1089 is a name
         found = np.array([numbers.get(value, math.nan) for value in values])
         return _by_range(name, name, found, _quantiles(found), "")
     if name != _SPEAKER and (len(known) > _MOST_NAMES or len(known) > max(20, len(values) // 2)):

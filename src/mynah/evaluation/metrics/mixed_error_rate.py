@@ -11,17 +11,10 @@ from collections.abc import Iterable
 import regex
 
 from mynah.evaluation.metrics.edits import EditRate
+from mynah.models.text.units import SPACELESS
 
-# Scripts written without spaces between words: UAX 14's classes ID (ideographs, kana, Yi) and
-# SA (South East Asian). Tibetan is none of them: it marks every syllable's end.
-_SCRIPTS = (
-    "Han", "Hiragana", "Katakana", "Bopomofo", "Yi", "Thai", "Lao", "Khmer", "Myanmar", "Tai_Le",
-    "New_Tai_Lue", "Tai_Tham", "Tai_Viet",
-)  # fmt: skip
-# The mark of a long vowel belongs to Hiragana and Katakana alike, so to no script in Unicode.
-_SPACELESS = "".join(rf"\p{{{script}}}" for script in _SCRIPTS) + "\u30fc\uff70"
-_UNITS = regex.compile(rf"(?=[{_SPACELESS}])\X|[^\s{_SPACELESS}]+")
-_LETTERS = regex.compile(rf"[{_SPACELESS}]+")
+_UNITS = regex.compile(rf"(?=[{SPACELESS}])\X|[^\s{SPACELESS}]+")
+_LETTERS = regex.compile(rf"[{SPACELESS}]+")
 _MOST = 0.5  # of the characters of all references, above which a set has no words
 
 

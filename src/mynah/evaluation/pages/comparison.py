@@ -322,6 +322,7 @@ def _about(compared: Compared, command: str) -> Markup:
         "Holm's correction (1979) keeps the chance of one false difference among all pairs at 5 %.",
         "Fewer than 6 speakers cannot reject chance at 5 %; a test over utterances takes those of"
         " one speaker for independent, and finds differences that are none.",
+        *dict.fromkeys(f"{note}." for one in compared.systems for note in one.not_scored),
     ]
     return join(
         [

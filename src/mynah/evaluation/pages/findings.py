@@ -31,6 +31,7 @@ def findings_section(found: Findings, *, of: str = "") -> Markup:
         [
             None if found.terms is None else terms_table(found.terms, of),
             None if found.vocabulary is None else _vocabulary(found.vocabulary, of),
+            tag("p", found.no_vocabulary, class_="quiet") if found.no_vocabulary else None,
             _oddities([one for one in found.oddities if one.of], of),
             _confusions(confusions, of) if confusions else None,
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from mynah.evaluation.score import Measure, Scores, UtteranceScore, measures_of
 from mynah.files import display_path
 
 Term = tuple[str, ...]
+Terms = Mapping[Term, Term]
+"""Each form in which a term is compared, and the one that it is counted as: a term has several
+where languages of a set write its capitals differently."""
 _NAMED = 3
 
 
@@ -126,13 +129,14 @@ class TermScores:
         return [one.term for one in self.terms if not one.said]
 
 
-def read_terms(path: Path, normalizer: str, unit: EditRate) -> list[Term]:
+def read_terms(path: Path, normalizer: str, unit: EditRate, languages: Iterable[str] = ()) -> Terms:
     """The terms of a file, a term a line, as they are compared.
 
     Args:
         path: The file.
         normalizer: Name of the text normaliser.
         unit: What errors are counted in.
+        languages: ISO 639-1 codes of the utterances that are scored, "" where one is not known.
 
     Raises:
         UserError: It cannot be read, holds none, or one that normalising leaves nothing of.
@@ -143,26 +147,28 @@ def read_terms(path: Path, normalizer: str, unit: EditRate) -> list[Term]:
         reason = getattr(problem, "strerror", None) or "it is not UTF-8"
         raise UserError(f"The terms cannot be read: {reason}.", where=display_path(path)) from None
     normalize = get_normalizer(normalizer)
-    found: dict[Term, None] = {}
+    differing = normalize.differing(languages)
+    found: dict[Term, Term] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        term = tuple(unit.units(normalize(line)))
-        if not term:
+        forms = [tuple(unit.units(normalize(line, language))) for language in differing]
+        if not all(forms):
             raise UserError(
                 f"Normalising leaves nothing of the term {line.strip()!r}.",
                 where=f"{display_path(path)}, line {number}",
                 fix="--normalizer none compares texts as they are written",
             )
-        found[term] = None
+        for form in forms:
+            found.setdefault(form, found.get(forms[0], forms[0]))
     if not found:
         raise UserError(
             "There is no term in it.", where=display_path(path), fix="write a term a line"
         )
-    return list(found)
+    return found
 
 
-def score_terms(scores: Scores, terms: Sequence[Term]) -> TermScores:
+def score_terms(scores: Scores, terms: Terms) -> TermScores:
     """Recall, precision and error rate of terms, over all of a set's utterances.
 
     A term is found where all its words are right and nothing stands between them.
@@ -173,9 +179,9 @@ def score_terms(scores: Scores, terms: Sequence[Term]) -> TermScores:
 
     Where no term is in any reference, recall and error rate are not defined.
     """
-    counts = {term: Counter[str]() for term in terms}
+    counts = {term: Counter[str]() for term in terms.values()}
     longest = max(map(len, terms))
-    vectors = [_count(row, counts, longest) for row in scores.per_utterance]
+    vectors = [_count(row, terms, counts, longest) for row in scores.per_utterance]
     statistics = np.array(vectors, dtype=np.float64)
     measures = measures_of(
         [(metric, statistics) for metric in TERM_METRICS],
@@ -195,14 +201,16 @@ def score_terms(scores: Scores, terms: Sequence[Term]) -> TermScores:
     return TermScores(measures, sorted(found, key=lambda one: (-one.missed, one.term)))
 
 
-def _count(row: UtteranceScore, counts: dict[Term, Counter[str]], longest: int) -> list[int]:
+def _count(
+    row: UtteranceScore, terms: Terms, counts: Mapping[Term, Counter[str]], longest: int
+) -> list[int]:
     """One utterance's [found, said, recognized, wrong words, words]; adds to each term's counts."""
     reference = row.unit.units(row.reference)
     hypothesis = row.unit.units(row.hypothesis)
-    said = _places(reference, counts, longest)
-    recognized = _places(hypothesis, counts, longest)
+    said = _places(reference, terms, longest)
+    recognized = _places(hypothesis, terms, longest)
     for _, term in recognized:
-        counts[term]["recognized"] += 1
+        counts[terms[term]]["recognized"] += 1
     if not said:
         return [0, 0, len(recognized), 0, 0]
     steps = _steps_of_reference(row.alignment)
@@ -211,18 +219,16 @@ def _count(row: UtteranceScore, counts: dict[Term, Counter[str]], longest: int) 
         own = steps[start : start + len(term)]
         errors = sum(step.operation != "equal" for _, step in own)
         together = own[-1][0] - own[0][0] == len(term) - 1
-        counts[term]["said"] += 1
+        counts[terms[term]]["said"] += 1
         if not errors and together:
-            counts[term]["found"] += 1
+            counts[terms[term]]["found"] += 1
             found += 1
         wrong += errors
         words += len(term)
     return [found, len(said), len(recognized), wrong, words]
 
 
-def _places(
-    words: Sequence[str], terms: dict[Term, Counter[str]], longest: int
-) -> list[tuple[int, Term]]:
+def _places(words: Sequence[str], terms: Terms, longest: int) -> list[tuple[int, Term]]:
     """Where terms begin, the longest of each place, none inside another."""
     found = []
     start = 0

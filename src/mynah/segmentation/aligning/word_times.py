@@ -6,13 +6,14 @@ a CTC model writes by beam search is aligned to its own posteriors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mynah.models.features.frontends import frame_samples
+from mynah.models.text.units import unit_spans
 from mynah.models.transcript import Clip, Transcript, Word
 from mynah.segmentation.aligning.aligned_text import used_labels
 from mynah.segmentation.aligning.alignment import FrameScores, align
@@ -93,6 +94,26 @@ def aligned_words(family: CTC, audio: np.ndarray, text: str) -> tuple[Word, ...]
     return tuple(made)
 
 
+def units_of(words: Iterable[Word]) -> Iterator[Word]:
+    """The units of words, one after the other, each with its times and its log probability.
+
+    Where a model does not tell those of a word's characters, each has an equal share.
+    """
+    for word in words:
+        spans = unit_spans(word.text)
+        if len(spans) < 2 or len(word.units) == len(spans):
+            yield from word.units if len(word.units) == len(spans) else (word,)
+            continue
+        seconds, score = word.end_seconds - word.start_seconds, word.log_probability
+        for start, end in spans:
+            yield Word(
+                word.text[start:end],
+                word.start_seconds + seconds * start / len(word.text),
+                word.start_seconds + seconds * end / len(word.text),
+                None if score is None else score * (end - start) / len(word.text),
+            )
+
+
 def _of_labels(labels: np.ndarray, scores: np.ndarray) -> float:
     """Log probability of a word's labels: each at its likeliest frame, as in greedy decoding."""
     return sum(float(scores[labels == label].max()) for label in np.unique(labels) if label >= 0)
@@ -114,8 +135,14 @@ def _trimmed(word: Word, audio: np.ndarray, sample_rate: int) -> Word:
         return word
     levels = 10 * np.log10(np.square(rows).mean(axis=1) + 1e-12)
     loud = np.flatnonzero(levels > levels.max() - _QUIETER_DECIBELS)
-    return replace(
-        word,
-        start_seconds=word.start_seconds + float(loud[0]) * frame / sample_rate,
-        end_seconds=word.start_seconds + float(loud[-1] + 1) * frame / sample_rate,
+    start = word.start_seconds + float(loud[0]) * frame / sample_rate
+    end = word.start_seconds + float(loud[-1] + 1) * frame / sample_rate
+    units = tuple(
+        replace(
+            one,
+            start_seconds=min(max(one.start_seconds, start), end),
+            end_seconds=min(max(one.end_seconds, start), end),
+        )
+        for one in word.units
     )
+    return replace(word, start_seconds=start, end_seconds=end, units=units)

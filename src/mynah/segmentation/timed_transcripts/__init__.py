@@ -34,6 +34,16 @@ def read_timed(path: Path, *, tiers: Sequence[str] = ()) -> TimedTranscript:
     return _PARSERS[path.suffix.lower()](read_text(path), str(path), tiers)
 
 
+def read_scored(path: Path) -> TimedTranscript:
+    """Read an STM or CTM file to score it: unknown words and gaps count, as to sclite.
+
+    Raises:
+        UserError: It cannot be read; the message names the line.
+    """
+    parse = stm.parse if path.suffix.lower() == ".stm" else ctm.parse
+    return parse(read_text(path), str(path), scored=True)
+
+
 def read_text(path: Path) -> str:
     """A text file in UTF-8, or in UTF-16 where its first bytes say so.
 

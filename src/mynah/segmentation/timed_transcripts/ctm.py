@@ -8,20 +8,35 @@ evaluations.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
-from mynah.segmentation.timed_transcripts.nist import channel_number, nist_fields, timed_seconds
+from mynah.segmentation.timed_transcripts.nist import (
+    ALTERNATIVES,
+    MARKS,
+    UNKNOWN_WORD,
+    channel_number,
+    nist_fields,
+    timed_seconds,
+)
 
 _NO_WORDS = frozenset({"<eps>", "<sil>", "sil", "<alt>", "<alt_begin>", "<alt_end>", "@"})
 _NO_WORD_TYPES = frozenset({"noise", "breath", "cough", "laugh", "lipsmack", "non-lex", "other"})
 
 
-def parse(text: str, where: str) -> TimedTranscript:
+def parse(text: str, where: str, *, scored: bool = False) -> TimedTranscript:
     """Read a CTM file; of alternatives the first is taken.
+
+    Args:
+        text: The file.
+        where: Its path, for messages.
+        scored: Whether it is read to score: ``<unk>`` is a word then; else a mark of a noise.
 
     Raises:
         UserError: A line has too few fields, or no times.
     """
     entries = []
+    passed_over: Counter[str] = Counter()
     alternative = 0  # 0: outside; 1: in the first; 2: in a later one
     layout = "recording channel start duration word"
     for number, fields in nist_fields(text, where, unit="word", layout=layout):
@@ -29,11 +44,16 @@ def parse(text: str, where: str) -> TimedTranscript:
         mark = word.lower()
         if mark.startswith("<alt"):
             alternative = {"<alt_begin>": 1, "<alt>": 2}.get(mark, 0)
+            passed_over[ALTERNATIVES] += mark == "<alt>"
             continue
         start = timed_seconds(start_text, where, number)
         duration = timed_seconds(duration_text, where, number)
         kind = fields[6].lower() if len(fields) > 6 else ""
-        if alternative == 2 or _is_no_word(mark) or kind in _NO_WORD_TYPES:
+        if alternative == 2:
+            continue
+        unknown = scored and mark == UNKNOWN_WORD
+        if (_is_no_word(mark) and not unknown) or kind in _NO_WORD_TYPES:
+            passed_over[MARKS] += 1
             continue
         speaker = fields[7] if len(fields) > 7 else ""
         entries.append(
@@ -41,7 +61,7 @@ def parse(text: str, where: str) -> TimedTranscript:
         )
     if not entries:
         raise malformed("There is no word in it.", where, 1)
-    return TimedTranscript(entries, are_words=True)
+    return TimedTranscript(entries, are_words=True, passed_over=+passed_over)
 
 
 def _is_no_word(mark: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mynah.errors import UserError
 
@@ -38,11 +39,15 @@ class TimedTranscript:
         entries: The parts, in the file's order.
         are_words: Whether each is a single word, to be put together into utterances.
         run_on: Whether a part may end in the middle of a sentence, as a subtitle does.
+        passed_over: What an STM or CTM file has that is not taken, with how often.
+        annotations: How many annotations of a TextGrid, as ``[laughter]``, were left out.
     """
 
     entries: list[TimedEntry]
     are_words: bool = False
     run_on: bool = False
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    annotations: int = 0
 
 
 def malformed(what: str, where: str, line: int, fix: str | None = None) -> UserError:

@@ -7,6 +7,11 @@ from collections.abc import Iterator
 
 from mynah.segmentation.timed_transcripts.entry import malformed
 
+UNKNOWN_WORD = "<unk>"
+# What is passed over, as messages name it.
+MARKS = "marks of noises and hesitations, as [noise] and %uh"
+ALTERNATIVES = "alternatives behind the first"
+
 
 def nist_fields(
     text: str, where: str, *, unit: str, layout: str, most: int | None = None

@@ -8,29 +8,47 @@ sctk's doc/infmts.htm, "stm".
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
-from mynah.segmentation.timed_transcripts.nist import channel_number, nist_fields, timed_seconds
+from mynah.segmentation.timed_transcripts.nist import (
+    ALTERNATIVES,
+    MARKS,
+    UNKNOWN_WORD,
+    channel_number,
+    nist_fields,
+    timed_seconds,
+)
 
 _IGNORED = "ignore_time_segment_in_scoring"
 _NOT_SPEECH = "inter_segment_gap"
 _ALTERNATIVES = re.compile(r"\{\s*([^{}/]*)(?:/[^{}]*)?\}")  # { first / second }
 _OPTIONAL = re.compile(r"\(([^()]*)\)")  # may be left out, and is there
 _PRONUNCIATION = re.compile(r"\(\d+\)")  # word(2), as TED-LIUM marks a variant
-_UNKNOWN = re.compile(r"<unk>", re.IGNORECASE)
+_UNKNOWN = re.compile(UNKNOWN_WORD, re.IGNORECASE)
+_LABELS = re.compile(r"\s*(<[^<>]*>)")
 _MARK = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|(?<!\S)%[^\W\d]\S*")  # %HESITATION, %uh
 
 
-def parse(text: str, where: str) -> TimedTranscript:
+def parse(text: str, where: str, *, scored: bool = False) -> TimedTranscript:
     """Read an STM file.
 
-    Gaps between segments are not entries. A segment that is not to be scored is an entry that
-    says so. Of alternatives the first is taken.
+    A segment that is not to be scored is an entry that says so. Of alternatives the first is
+    taken. To cut training data, gaps between segments are not entries, and a segment with an
+    unknown word is of no use. To score, as sclite does, a gap is a segment of nobody in which
+    nothing is said, and ``<unk>`` a word like any other, but where a segment begins with it and
+    has no labels: there it is taken for those.
+
+    Args:
+        text: The file.
+        where: Its path, for messages.
+        scored: Whether it is read to score; else to cut training data.
 
     Raises:
         UserError: A line has too few fields, no times, or ends before it begins.
     """
     entries = []
+    passed_over: Counter[str] = Counter()
     layout = "recording channel speaker start end <labels> words"
     for number, fields in nist_fields(text, where, unit="segment", layout=layout, most=6):
         recording, channel, speaker, start_text, end_text = fields[:5]
@@ -40,27 +58,42 @@ def parse(text: str, where: str) -> TimedTranscript:
         if end < start:
             raise malformed(f"It ends at {end:g} s before it begins at {start:g} s.", where, number)
         if speaker == _NOT_SPEECH:
-            continue
-        # Labels come first and hold a comma, as <o,f0,male>; other marks stand for words.
-        if words.startswith("<") and "," in words.partition(">")[0]:
-            words = words.partition(">")[2]
+            if not scored:
+                continue
+            speaker = ""
+        labels = _LABELS.match(words)
+        # Labels come first and hold a comma, as <o,f0,male>; other marks stand for words, which to
+        # sclite are labels too.
+        if labels and (scored or "," in labels[1]):
+            words = words[labels.end() :]
+            passed_over[f"{labels[1]} in the place of labels"] += bool(_UNKNOWN.match(labels[1]))
         rejected = ""
         if _IGNORED in words.lower():
             rejected, words = f"marked {_IGNORED}", ""
-        elif _UNKNOWN.search(words):
+            passed_over[f"segments {rejected}"] += 1
+        elif not scored and _UNKNOWN.search(words):
             rejected = "a word is marked <unk>"
+        said = _plain(words, passed_over, keep_unknown=scored)
         entries.append(
-            TimedEntry(
-                start, end, _plain(words), recording, channel_number(channel), speaker, rejected
-            )
+            TimedEntry(start, end, said, recording, channel_number(channel), speaker, rejected)
         )
     if not entries:
         raise malformed("There is no segment in it.", where, 1)
-    return TimedTranscript(entries)
+    return TimedTranscript(entries, passed_over=+passed_over)
 
 
-def _plain(words: str) -> str:
-    words = _PRONUNCIATION.sub("", words)
-    words = _ALTERNATIVES.sub(lambda found: " " + found[1].replace("@", "") + " ", words)
-    words = _OPTIONAL.sub(r" \1 ", words)
-    return " ".join(_MARK.sub(" ", words).split())
+def _plain(words: str, passed_over: Counter[str], *, keep_unknown: bool) -> str:
+    """The words without markup; counts what is passed over."""
+
+    def first(found: re.Match[str]) -> str:
+        passed_over[ALTERNATIVES] += found[0].count("/")
+        return " " + found[1].replace("@", "") + " "
+
+    def space(found: re.Match[str]) -> str:
+        if keep_unknown and _UNKNOWN.fullmatch(found[0]):
+            return found[0]
+        passed_over[MARKS] += 1
+        return " "
+
+    words = _ALTERNATIVES.sub(first, _PRONUNCIATION.sub("", words))
+    return " ".join(_MARK.sub(space, _OPTIONAL.sub(r" \1 ", words)).split())

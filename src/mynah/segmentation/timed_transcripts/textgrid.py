@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from mynah.errors import UserError
 from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
+from mynah.segmentation.timed_transcripts.nist import UNKNOWN_WORD
+from mynah.segmentation.transcript import without_annotations
 
 _TOKEN = re.compile(
     r'"(?P<text>(?:[^"]|"")*)"'
@@ -38,7 +40,8 @@ def parse(text: str, where: str, tiers: Sequence[str] = ()) -> TimedTranscript:
 
     Of several tiers the one that holds utterances is read: not one of phones or syllables,
     and one of words only where there is no other. Where ``tiers`` names several, each is a
-    speaker.
+    speaker. Annotations in brackets are left out; an utterance with an unknown word among its
+    words, ``<unk>``, is of no use.
 
     Raises:
         UserError: It cannot be read, has no tier that is named, or several that may be meant.
@@ -46,21 +49,27 @@ def parse(text: str, where: str, tiers: Sequence[str] = ()) -> TimedTranscript:
     found = _Tokens(text, where).tiers()
     chosen = _chosen(found, where, tiers)
     are_words = all(_WORDS.search(tier.name) for tier in chosen)
-    entries = [
-        TimedEntry(
-            start, end, " ".join(words.split()), speaker=tier.name if len(chosen) > 1 else ""
-        )
-        for tier in chosen
-        for start, end, words in tier.entries
-        if words.strip().lower() not in _SILENCE
-    ]
+    entries = []
+    annotations = 0
+    for tier in chosen:
+        speaker = tier.name if len(chosen) > 1 else ""
+        for start, end, written in tier.entries:
+            if written.strip().lower() in _SILENCE:
+                continue
+            words, count = without_annotations(" ".join(written.split()))
+            annotations += count
+            if words := " ".join(words.split()):
+                unknown = UNKNOWN_WORD in written.lower()  # a word is said, and not written
+                rejected = f"a word is marked {UNKNOWN_WORD}" if unknown else ""
+                entries.append(TimedEntry(start, end, words, speaker=speaker, rejected=rejected))
     if not entries:
         raise UserError(
             f"Nothing is written in tier {chosen[0].name!r}.",
             where=where,
             fix="--tier NAME  reads another; there are: " + ", ".join(one.name for one in found),
         )
-    return TimedTranscript(sorted(entries, key=lambda one: one.start_seconds), are_words)
+    entries.sort(key=lambda one: one.start_seconds)
+    return TimedTranscript(entries, are_words, annotations=annotations)
 
 
 def _chosen(found: list[_Tier], where: str, names: Sequence[str]) -> list[_Tier]:

@@ -194,3 +194,69 @@ def test_an_empty_manifest_of_cuts_is_named(tmp_path):
     write_json_lines(tmp_path / "mine" / "cuts_train.jsonl.gz")
     with pytest.raises(UserError, match=r"cuts_train.jsonl.gz is empty"):
         opened(tmp_path, "mine")
+
+
+# --- names of files -------------------------------------------------------------------------
+
+
+def write_cuts(path, text):
+    write_json_lines(path, cut(recording("a.wav"), said(text, 0, 1, text)))
+
+
+@pytest.mark.parametrize("ending", ["jsonl.gz", "jsonl"])
+def test_manifests_named_split_first_are_each_a_split(tmp_path, ending):
+    write_tone(tmp_path / "l" / "a.wav", 4.0)
+    for split in ("train", "dev", "test"):
+        write_cuts(tmp_path / "l" / f"{split}_cuts.{ending}", split)
+    source = opened(tmp_path, "l")
+    assert source.format == "lhotse" and source.splits() == ["dev", "test", "train"]
+    for split in ("train", "dev", "test"):
+        assert [row.text for row in rows_of(source, split)] == [split]
+
+
+def test_a_corpus_in_front_of_a_split_in_a_manifests_name_is_not_a_part_of_the_split(tmp_path):
+    write_tone(tmp_path / "l" / "a.wav", 4.0)
+    for split in ("train-clean-100", "dev-other"):
+        write_json_lines(tmp_path / "l" / f"libri_{split}_recordings.jsonl", recording("a.wav"))
+        write_json_lines(
+            tmp_path / "l" / f"libri_{split}_supervisions.jsonl", said(split, 0, 1, split)
+        )
+    source = opened(tmp_path, "l")
+    assert source.splits() == ["dev-other", "train-clean-100"]
+    assert [row.text for row in rows_of(source, "train")] == ["train-clean-100"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ami-ihm_cuts_train.jsonl.gz", "ami-sdm_cuts_train.jsonl.gz"),
+        ("ihm_cuts.jsonl.gz", "sdm_cuts.jsonl.gz"),
+        ("cuts_train.jsonl", "train_cuts.jsonl"),
+    ],
+)
+def test_two_manifests_of_one_split_are_named_and_neither_is_read(tmp_path, first, second):
+    write_cuts(tmp_path / "l" / first, "one")
+    write_cuts(tmp_path / "l" / second, "two")
+    with pytest.raises(UserError) as caught:
+        opened(tmp_path, "l")
+    assert first in caught.value.what and second in caught.value.what
+    assert caught.value.where == str(tmp_path / "l") and "data.path=" in caught.value.fix
+    assert [row.text for row in rows_of(opened(tmp_path, f"l/{second}", audio_folders=["l"]))] == [
+        "two"
+    ]
+
+
+def test_recordings_of_two_corpora_of_one_split_are_named(tmp_path):
+    for corpus in ("ami-ihm", "ami-sdm"):
+        for kind in ("recordings", "supervisions"):
+            write_json_lines(tmp_path / "l" / f"{corpus}_{kind}_train.jsonl", recording("a.wav"))
+    with pytest.raises(UserError, match=r"ami-ihm_recordings_train.*ami-sdm_recordings_train"):
+        opened(tmp_path, "l")
+
+
+def test_manifests_beside_the_cuts_of_a_split_are_not_in_their_way(tmp_path):
+    write_tone(tmp_path / "l" / "a.wav", 4.0)
+    write_cuts(tmp_path / "l" / "cuts_train.jsonl", "cut")
+    for corpus in ("ihm", "sdm"):
+        write_json_lines(tmp_path / "l" / f"{corpus}_recordings_train.jsonl", recording("a.wav"))
+    assert [row.text for row in rows_of(opened(tmp_path, "l"))] == ["cut"]

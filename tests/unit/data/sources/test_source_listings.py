@@ -110,6 +110,30 @@ def test_a_value_that_cannot_be_meant_is_named_with_its_line(tmp_path, line, mes
     assert "metadata.jsonl, line 2" in str(caught.value)
 
 
+# --- splits ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl"])
+def test_a_split_in_other_cases_and_with_spaces_is_one_split(tmp_path, name):
+    cells = ["train", "Train", "train ", "TEST", " ", "test", "", "Calls", "CALLS"]
+    rows = [{"audio": "a.wav", "text": str(n), "split": cell} for n, cell in enumerate(cells)]
+    if name.endswith("csv"):
+        write_lines(
+            tmp_path / "mine" / name,
+            "audio,text,split",
+            *(",".join(row.values()) for row in rows),
+        )
+    else:
+        write_json_lines(tmp_path / "mine" / name, *rows)
+    source = opened(tmp_path, "mine")
+    assert source.splits() == ["train", "TEST", "Calls"]
+    for split, texts in (
+        ("train", ["0", "1", "2", "4", "6"]), ("test", ["3", "5"]), ("calls", ["7", "8"]),
+        ("CALLS", ["7", "8"]),
+    ):  # fmt: skip
+        assert [row.text for row in rows_of(source, split)] == texts
+
+
 # --- no speech ------------------------------------------------------------------------------
 
 

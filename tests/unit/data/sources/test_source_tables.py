@@ -118,6 +118,29 @@ def test_a_split_column_of_a_parquet_file_is_kept_to(tmp_path):
     assert np.allclose(data.train.read_audio(1), tone(0.5, hertz=400), atol=1e-3)
 
 
+def test_a_split_of_a_parquet_column_in_other_cases_and_with_spaces_is_one_split(tmp_path):
+    write_parquet(
+        tmp_path / "mine" / "metadata.parquet", tmp_path, [0, 1, 2, 3, 4],
+        split=["train", "Test", "train ", "Train", "test"],
+    )  # fmt: skip
+    assert opened(tmp_path, "mine").splits() == ["Test", "train"]
+    data = prepared(tmp_path, "mine")
+    assert list(data.train.texts) == ["text 0", "text 2", "text 3"]
+    assert list(data.evaluation["test"].texts) == ["text 1", "text 4"]
+    assert np.allclose(data.train.read_audio(2), tone(0.5, hertz=450), atol=1e-3)
+
+
+@pytest.mark.parametrize("nothing", [None, "", " "])
+def test_a_row_of_a_parquet_file_that_tells_no_split_is_named(tmp_path, nothing):
+    write_parquet(
+        tmp_path / "mine" / "metadata.parquet", tmp_path, [0, 1, 2],
+        split=["train", nothing, "test"],
+    )  # fmt: skip
+    with pytest.raises(UserError, match=r"1 of 3 rows.*column 'split'") as caught:
+        opened(tmp_path, "mine")
+    assert caught.value.where == f"{tmp_path / 'mine' / 'metadata.parquet'}, row 2"
+
+
 def test_a_parquet_listing_may_name_files_instead(tmp_path):
     write_tone(tmp_path / "mine" / "a.wav")
     table = pa.Table.from_pylist([{"file_name": "a.wav", "text": "hello", "is_silence": False}])
@@ -185,6 +208,29 @@ def test_webdataset_shards_are_read_in_their_places(tmp_path):
         assert np.allclose(recording, tone(0.5, hertz=300 + 50 * number), atol=1e-3)
     data = prepared(tmp_path, "shards")
     assert np.allclose(data.train.read_audio(2), tone(0.5, hertz=400), atol=1e-3)
+
+
+def test_a_transcript_of_a_shard_without_its_recording_is_counted(tmp_path):
+    held = dict(sounds(tmp_path, 2))
+    write_tar(tmp_path / "shards" / "train-000000.tar", ("0.flac", held[0]), ("0.txt", b"zero"))
+    write_tar(
+        tmp_path / "shards" / "test-000000.tar",
+        ("1.flac", held[1]), ("1.txt", b"one"), ("2.txt", b"two"),
+        ("3.xyz", b"sound"), ("3.json", b'{"text": "three", "speaker": "ann"}'),
+        ("readme.md", b"no sample"), ("about.json", b'{"license": "CC0"}'), ("all.json", b"[1, 2]"),
+    )  # fmt: skip
+    rows = rows_of(opened(tmp_path, "shards"), "test")
+    assert [(row.id, row.text, row.speaker) for row in rows] == [
+        ("1", "one", ""), ("2", "two", ""), ("3", "three", "ann"),
+    ]  # fmt: skip
+    assert [row.fault.partition(":")[0] for row in rows] == [
+        "", "no recording is beside its .txt", "no recording is beside its .json, .xyz",
+    ]  # fmt: skip
+    account = prepared(tmp_path, "shards").report["splits"]["test"]
+    assert (account["kept"], account["unreadable"]) == (3, 2)
+    assert [row["id"] for row in account["kept_unreadable"]] == ["2", "3"]
+    train = prepared(tmp_path, "shards", train_splits=["test"], eval_splits=[])
+    assert train.report["splits"]["train"]["dropped"] == {"unreadable": 2}
 
 
 @pytest.mark.parametrize(

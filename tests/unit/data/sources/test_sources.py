@@ -330,6 +330,25 @@ def test_files_named_after_their_split_are_understood(tmp_path, hub):
     assert sorted(source.splits()) == ["test", "train"] and source.revision == "abc"
 
 
+def test_two_configurations_with_the_same_transcripts_are_two_tables(tmp_path, hub):
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    snapshot = hub.parents[2] / "datasets--me--mine" / "snapshots" / "abc"
+    for config, seconds in (("clean", 0.5), ("noisy", 0.75)):
+        (snapshot / config).mkdir(parents=True)
+        content = write_tone(tmp_path / f"{config}.wav", seconds).read_bytes()
+        table = pa.Table.from_pylist([{"audio": {"bytes": content}, "text": "hi", "id": "one"}])
+        pyarrow.parquet.write_table(table, snapshot / config / "test-00000-of-00001.parquet")
+    for config, seconds in (("clean", 0.5), ("noisy", 0.75)):
+        of_config = settings(
+            tmp_path, dataset_name="me/mine", dataset_configs=[config], train_splits=["test"],
+            eval_splits=[],
+        )  # fmt: skip
+        train = prepare(of_config, offline=True, working_directory=tmp_path).train
+        assert train.durations.tolist() == [seconds]
+
+
 def test_a_hub_dataset_without_a_network_says_what_works(tmp_path, hub):
     with pytest.raises(UserError) as caught:
         opened(tmp_path, dataset_name="nobody/nothing")

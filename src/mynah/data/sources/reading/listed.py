@@ -42,7 +42,7 @@ def rows_of(
     Raises:
         UserError: A value is not what its column is for.
     """
-    offset, duration = _stretch(listed, where, cuts)
+    offset, duration = stretch(listed, where, cuts)
     language = values.text(listed.get("language"), "language", where)
     by_channel = _is_by_channel(listed)
     row = Row(
@@ -69,8 +69,17 @@ def rows_of(
     return [row]
 
 
-def _stretch(listed: dict[str, Any], where: str, cuts: bool) -> tuple[float, float | None]:
-    """Where the utterance begins in its recording, and how long it is; None: to the end."""
+def stretch(listed: dict[str, Any], where: str, cuts: bool) -> tuple[float, float | None]:
+    """Where the utterance begins in its recording, and how long it is: seconds; None: to its end.
+
+    Args:
+        listed: Values by our names.
+        where: File and line, for errors.
+        cuts: Whether a duration cuts even without an offset.
+
+    Raises:
+        UserError: A value is not a time, or the utterance does not end after it begins.
+    """
     offset = 0.0
     if "offset_seconds" in listed:
         offset = values.seconds(listed["offset_seconds"], "offset", where)

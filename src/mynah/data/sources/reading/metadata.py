@@ -89,16 +89,27 @@ def read_listing(path: Path, columns: dict[str, str], *, literal: bool = False) 
             if len(names_of) < 1000:
                 names_of[there] = known
         names, rest = known
-        found = {}
-        for ours, theirs in names.items():
-            value = row[theirs]
-            # NaN is what pandas writes into JSON for a cell that holds nothing; it is not a time.
-            is_nothing = value is None or value == "" or (value != value and ours not in _TIMES)
-            if not is_nothing:
-                found[ours] = value
+        found = held_values(row, names)
         if rest and (others := as_columns(row, rest)):
             found[OTHERS] = others
         yield number, found
+
+
+def held_values(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Values of a row by our names; what is absent or empty is left out.
+
+    Args:
+        row: Values by the listing's own names.
+        names: Our name of each column to the listing's own.
+    """
+    found: dict[str, Any] = {}
+    for ours, theirs in names.items():
+        value = row.get(theirs)
+        # NaN is what pandas writes into JSON for a cell that holds nothing; it is not a time.
+        is_nothing = value is None or value == "" or (value != value and ours not in _TIMES)
+        if not is_nothing:
+            found[ours] = value
+    return found
 
 
 def other_columns(there: Sequence[str], names: Mapping[str, str]) -> list[str]:

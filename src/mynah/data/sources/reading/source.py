@@ -270,12 +270,13 @@ _ALIASES = {
 
 def meant_splits(asked: str, there: Sequence[str]) -> list[str]:
     """The splits that a name means: the one of that name, or of the same meaning, as ``dev``
-    for ``validation``, or those that begin with it, as ``train-clean-100`` with ``train``."""
+    for ``validation``, or those that begin with it, as ``train-clean-100`` with ``train``; of
+    any other name, those that differ in case alone."""
     if asked in there:
         return [asked]
     usual = usual_split(asked)
     if usual is None:
-        return []
+        return [name for name in there if name.casefold() == asked.casefold()]
     same = [name for name in there if usual_split(name) == usual]
     return same or [name for name in there if usual_split(re.split(r"[-_.]", name)[0]) == usual]
 
@@ -286,3 +287,15 @@ def usual_split(name: str) -> str | None:
         if name.lower() in names:
             return usual
     return None
+
+
+def joined_split(cell: str, seen: dict[str, str]) -> str:
+    """The split that a cell of a listing names, as it is written where it first comes: people
+    write ``train``, ``Train`` and ``train `` in one column.
+
+    Args:
+        cell: What the listing says.
+        seen: The splits so far by their name without case; a new one is added.
+    """
+    name = cell.strip()
+    return seen.setdefault(name.casefold(), name)
