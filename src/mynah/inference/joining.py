@@ -1,4 +1,7 @@
-"""The texts of pieces to the text of a recording: where two overlap, by the words they share."""
+"""The texts of pieces to the text of a recording: where two overlap, by the words they share.
+
+Words are the units of a text: in a script without spaces each is a character.
+"""
 
 from __future__ import annotations
 

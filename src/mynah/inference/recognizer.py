@@ -240,8 +240,9 @@ class Recognizer:
                 waiting.clear()
                 if recording.error is not None:
                     break
-                # The last may end where the next one begins inside it.
-                settled = recording.segments()[:-1]
+                settled = recording.segments()
+                if part.is_continued:  # its segment ends where that of the next part begins
+                    settled = settled[:-1]
                 yield from settled[shown:]
                 shown = max(shown, len(settled))
                 if check is not None:
@@ -322,6 +323,7 @@ class Recognizer:
                     overlap_seconds=piece.overlap_seconds,
                     channel=sound.channel,
                     is_piece=True,
+                    is_continued=piece.is_continued,
                 )
             recording.lasts(long.seconds)
             recording.guard(Guarded(silent_seconds=long.silent_seconds))

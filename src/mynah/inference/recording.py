@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from mynah.errors import UserError
 from mynah.inference.decoding import RecordingPart
 from mynah.inference.joining import seam
 from mynah.inference.transcription import Guarded, Segment, Transcription
+from mynah.models.text.units import joined_texts, unit_spans
 
 
 class OpenRecording:
@@ -76,7 +78,13 @@ class OpenRecording:
         for part in self._parts:
             guarded += part.guarded
         return Transcription(
-            " ".join(segment.text for segment in segments),
+            joined_texts(
+                (segment.text for segment in segments),
+                continued=[
+                    before.channel == after.channel and before.end_seconds == after.start_seconds
+                    for before, after in itertools.pairwise(segments)
+                ],
+            ),
             tuple(segments),
             self._seconds,
             language=max(set(languages), key=languages.count) if languages else None,
@@ -86,11 +94,11 @@ class OpenRecording:
 
 
 def _parted(before: Segment, after: Segment, overlap_seconds: float) -> tuple[Segment, Segment]:
-    """Two segments that share some time, each word in one of them."""
-    left, right = before.text.split(), after.text.split()
+    """Two segments that share some time, each of their units in one of them."""
+    left, right = unit_spans(before.text), unit_spans(after.text)
     kept, first = seam(
-        left,
-        right,
+        [before.text[start:end] for start, end in left],
+        [after.text[start:end] for start, end in right],
         shared_before=_part(overlap_seconds, before),
         shared_after=_part(overlap_seconds, after),
     )
@@ -99,14 +107,14 @@ def _parted(before: Segment, after: Segment, overlap_seconds: float) -> tuple[Se
         replace(
             before,
             end_seconds=middle,
-            text=" ".join(left[:kept]),
+            text=before.text[left[0][0] : left[kept - 1][1]] if kept else "",
             words=None if before.words is None else before.words[:kept],
             tokens=(),
         ),
         replace(
             after,
             start_seconds=middle,
-            text=" ".join(right[first:]),
+            text=after.text[right[first][0] : right[-1][1]] if first < len(right) else "",
             words=None if after.words is None else after.words[first:],
             tokens=(),
         ),

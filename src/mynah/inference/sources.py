@@ -42,7 +42,7 @@ def find_sources(named: Sequence[str], *, leave_out: Path | None = None) -> list
 
     Args:
         named: Files, folders, or ``-``.
-        leave_out: A folder not to look into.
+        leave_out: A folder not to look into, where it lies below one that was named.
 
     Raises:
         UserError: One is not there, is not a file, or a folder holds no recording.
@@ -69,7 +69,15 @@ def find_sources(named: Sequence[str], *, leave_out: Path | None = None) -> list
 
 
 def _recordings(folder: Path, leave_out: Path | None) -> list[Path]:
-    files = recordings_below(folder, leave_out)
+    # A folder that was named is looked into, though transcripts go to it or to one that it is in.
+    is_below = leave_out is not None and folder.resolve() in leave_out.resolve().parents
+    files = recordings_below(folder, leave_out if is_below else None)
+    if not files and is_below and recordings_below(folder):
+        raise UserError(
+            "All recordings of this folder lie in --to, which is not looked into.",
+            where=str(folder),
+            fix=f"mynah transcribe {leave_out}",
+        )
     if not files:
         raise UserError(
             "There are no recordings in this folder.",

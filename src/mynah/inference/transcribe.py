@@ -5,6 +5,7 @@ Names -> recordings -> a recognizer -> transcripts -> files or the screen.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah import console
+from mynah.checkpoints import find
 from mynah.config.values import argument
 from mynah.data.audio import files
 from mynah.errors import UserError
-from mynah.files import display_path
+from mynah.files import display_path, sha256
 from mynah.inference.formats import TRANSCRIPT_FORMATS
 from mynah.inference.output import File, Folder, Output, Screen, format_of_ending
 from mynah.inference.sources import RecordingSource, find_sources
@@ -24,6 +26,7 @@ from mynah.inference.transcription import Guarded, Transcription
 from mynah.ranks.spread import Spread
 
 if TYPE_CHECKING:
+    from mynah.inference.formats.format import Format
     from mynah.inference.parts import Asked, LoadedBy
     from mynah.inference.recognizer import Recognizer
 
@@ -105,7 +108,7 @@ def transcribe(request: TranscriptionRequest, spread: Spread | None = None) -> i
         request.device,
         request.aligner,
     )
-    words = any(TRANSCRIPT_FORMATS[name].needs_words for name in request.formats)
+    words = any(one.needs_words for one in _formats(request, sources))
     asked = Asked(context, request.channels, request.words or words)
     return _run(request, waiting, output, lambda seconds: _found(
         request, waiting, seconds, loaded, asked, spread
@@ -186,7 +189,7 @@ def _run(
 def _output(
     request: TranscriptionRequest, sources: Sequence[RecordingSource], model: str, context: str
 ) -> Output:
-    formats = [TRANSCRIPT_FORMATS[name] for name in request.formats] or [TRANSCRIPT_FORMATS["txt"]]
+    formats = _formats(request, sources)
     to = request.to
     if to is None:
         if len(formats) > 1:
@@ -198,8 +201,8 @@ def _output(
         screen = Screen(formats[0], several=len(sources) > 1)
         screen.check()
         return screen
-    named = format_of_ending(to)
-    if named is not None and len(sources) == 1 and not to.is_dir():
+    named = _format_of_file(request, sources)
+    if named is not None:
         if request.formats and list(request.formats) != [named.name]:
             raise UserError(
                 f"{to.name} is a file of the format {named.name}.",
@@ -211,15 +214,54 @@ def _output(
         "model": _identity(model),
         "revision": request.revision,
         "settings": list(request.settings),
+        "files": _digests(model, request.settings),
         "language": request.language,
         "context": context,
         "channels": request.channels,
         "words": request.words,
-        "aligner": request.aligner,
+        "aligner": None if request.aligner is None else _identity(request.aligner),
     }
     folder = Folder(to, formats, settings, overwrite=request.overwrite)
     folder.check(sources)
     return folder
+
+
+def _formats(request: TranscriptionRequest, sources: Sequence[RecordingSource]) -> list[Format]:
+    """What is written: by the ending of a single file, as asked for, or text."""
+    named = _format_of_file(request, sources)
+    if named is not None:
+        return [named]
+    return [TRANSCRIPT_FORMATS[name] for name in request.formats] or [TRANSCRIPT_FORMATS["txt"]]
+
+
+def _format_of_file(
+    request: TranscriptionRequest, sources: Sequence[RecordingSource]
+) -> Format | None:
+    """The format of the file that one recording goes to; None: it does not go to a file."""
+    to = request.to
+    return None if to is None or len(sources) != 1 or to.is_dir() else format_of_ending(to)
+
+
+def _digests(model: str, settings: Sequence[str]) -> dict[str, str]:
+    """Of the files beside the model that decoding reads, by their names: SHA-256 of the content.
+
+    Raises:
+        UserError: A setting is wrong, or the model's own cannot be read.
+    """
+    from mynah.config.checkpointed import CONFIG_FILE
+    from mynah.config.hydra.compose import compose
+    from mynah.config.recorded import read_recorded
+
+    read = [compose(settings, trains=False).config.model] if settings else []
+    if Path(model).expanduser().exists():
+        checkpoint, _ = find.checkpoint_or_plain(model, Path.cwd(), setting="--model")
+        if checkpoint is not None and (checkpoint / CONFIG_FILE).is_file():
+            read.append(read_recorded(checkpoint / CONFIG_FILE).model)
+    found: dict[str, str] = {}
+    for name in {one for of in read for one in (of.context_file, of.language_model) if one}:
+        with contextlib.suppress(OSError):  # said where it is read
+            found[name] = sha256(Path(name))
+    return found
 
 
 def _identity(model: str) -> list[object]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TimedWord:
-    """A word with when it is spoken.
+    """A word, or a character of a script without spaces, with when it is spoken.
 
     Attributes:
         text: The word as the transcript has it.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mynah.inference.transcription import TimedWord
 from mynah.models.transcript import Clip, Transcript, Word
-from mynah.segmentation.aligning.word_times import aligned_words, words_with_times
+from mynah.segmentation.aligning.word_times import aligned_words, units_of, words_with_times
 
 if TYPE_CHECKING:
     from mynah.inference.confidence.calibration import Calibration
@@ -23,7 +23,7 @@ def timed(
     aligner: CTC | None = None,
     calibration: Calibration | None = None,
 ) -> list[tuple[TimedWord, ...] | None]:
-    """The words of each clip with their times from its start.
+    """The units of each clip, words or characters of a script without spaces, with their times.
 
     Args:
         family: The model that wrote the transcripts.
@@ -33,7 +33,7 @@ def timed(
         calibration: What makes confidences of the model's probabilities.
 
     Returns:
-        None for a clip where neither tells.
+        From the clip's start; None for a clip where neither tells.
     """
     found: list[tuple[TimedWord, ...] | None] = []
     for clip, one, words in zip(
@@ -41,17 +41,18 @@ def timed(
     ):
         if words is None:
             beside = None if aligner is None else aligned_words(aligner, clip.audio, one.text)
-            found.append(None if beside is None else tuple(_timed(word, None) for word in beside))
+            found.append(None if beside is None else tuple(_timed(beside, None)))
             continue
-        found.append(tuple(_timed(word, calibration) for word in words))
+        found.append(tuple(_timed(words, calibration)))
     return found
 
 
-def _timed(word: Word, calibration: Calibration | None) -> TimedWord:
-    likely = None
-    if calibration is not None and word.log_probability is not None:
-        likely = calibration.confidence(word.log_probability)
-    return TimedWord(word.text, word.start_seconds, word.end_seconds, likely)
+def _timed(words: Iterable[Word], calibration: Calibration | None) -> Iterator[TimedWord]:
+    for word in units_of(words):
+        likely = None
+        if calibration is not None and word.log_probability is not None:
+            likely = calibration.confidence(word.log_probability)
+        yield TimedWord(word.text, word.start_seconds, word.end_seconds, likely)
 
 
 def shifted(words: Sequence[TimedWord], seconds: float) -> Iterator[TimedWord]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mynah.models.text.units import joined_texts
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -38,12 +40,15 @@ class Word:
         end_seconds: Where the last frame of its last token ends.
         log_probability: Natural logarithm of the probability of its tokens; None where that is
             not kept.
+        units: Where a script without spaces makes one word of many characters, each of these
+            (:func:`mynah.models.text.units.units`); none where that is not known.
     """
 
     text: str
     start_seconds: float
     end_seconds: float
     log_probability: float | None = None
+    units: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def joined(transcripts: Sequence[Transcript]) -> Transcript:
     scores = [one.log_probability for one in transcripts]
     known = [score for score in scores if score is not None]
     return Transcript(
-        text=" ".join(one.text for one in transcripts if one.text),
+        text=joined_texts(one.text for one in transcripts),
         tokens=tuple(itertools.chain.from_iterable(one.tokens for one in transcripts)),
         log_probability=sum(known) if transcripts and len(known) == len(scores) else None,
         language=transcripts[0].language if transcripts else None,

@@ -148,3 +148,23 @@ def test_silence_is_a_file_without_texts(name, tmp_path):
         (tmp_path / "x.TextGrid").write_text(content)
         read = textgrid.openTextgrid(str(tmp_path / "x.TextGrid"), includeEmptyIntervals=True)
         assert [one.label for one in read.getTier("utterances").entries] == [""]
+
+
+def test_text_without_spaces_is_cut_between_its_characters():
+    """Mandarin, four characters a second for 30 s: no subtitle over 7 s, and no space that the
+    text does not have."""
+    text = "我用 iPhone，" + "今天天气很好。" * 16
+    units = ["我", "用", "iPhone，", *["今", "天", "天", "气", "很", "好。"] * 16]
+    words = tuple(TimedWord(one, n * 0.25, n * 0.25 + 0.25) for n, one in enumerate(units))
+    made = Transcription(text, (Segment(0.0, 30.0, text, words=words),), 30.0)
+    read = list(pysubs2.SSAFile.from_string(written(made, "srt"), format_="srt"))
+    assert [one.duration for one in read] == [7000, 7000, 7000, 3750]  # 28 units each, and 15
+    assert "".join(one.plaintext for one in read) == text
+
+
+def test_a_ctm_of_text_without_spaces_has_a_line_for_each_character():
+    talk = Transcription("今天 ok。", (Segment(0.0, 3.0, "今天 ok"),), 3.0)
+    lines = [line.split() for line in written(talk, "ctm").splitlines()[1:]]
+    assert [(line[4], line[2], line[3]) for line in lines] == [
+        ("今", "0.000", "0.750"), ("天", "0.750", "0.750"), ("ok", "1.500", "1.500")
+    ]  # fmt: skip

@@ -15,7 +15,8 @@ from transformers.models.whisper.generation_whisper import _dynamic_time_warping
 from mynah.inference import word_times
 from mynah.models.pretrained import weights
 from mynah.models.seq2seq import word_alignment
-from mynah.models.transcript import Clip, Transcript
+from mynah.models.transcript import Clip, Transcript, Word
+from mynah.segmentation.aligning.word_times import units_of
 
 
 def test_a_ctc_model_places_each_word_where_its_letters_are():
@@ -98,3 +99,68 @@ def test_a_model_that_tells_no_times_gets_those_of_the_ctc_model_beside_it():
     assert word_times.timed(Silent(), [Clip(audio)], found) == [None]
     (made,) = word_times.timed(Silent(), [Clip(audio)], found, ToneFamily())
     assert [word.start_seconds for word in made] == pytest.approx([at for _, at in words], abs=0.05)
+
+
+def of_bytes(_, ids) -> str:
+    return bytes(ids).decode("utf-8", errors="replace")
+
+
+def test_a_whisper_times_each_character_of_a_script_without_spaces(monkeypatch):
+    """The first token of 好 is written at 0.6 s; the mark behind it, at 1.2 s, is not spoken. A
+    token of two characters gives each half of its time."""
+    monkeypatch.setattr(word_alignment, "text_of", lambda _, ids: "".join(ids))
+    aligner = word_alignment.WordAligner.__new__(word_alignment.WordAligner)
+    aligner._tokenizer = None
+    starts = np.array([0.0, 0.6, 1.2, 1.4, 2.0])
+    tokens = ["今天", "好", "。", " ok"]
+    word, other = aligner._words("今天好。 ok", tokens, starts, [-2, -3, -4, -5])
+    found = [(one.text, one.start_seconds, one.end_seconds) for one in word.units]
+    assert found == [
+        ("今", 0.0, pytest.approx(0.3)),
+        ("天", pytest.approx(0.3), 0.6),
+        ("好。", 0.6, 1.2),
+    ]
+    assert [one.log_probability for one in word.units] == [-1, -1, -7]
+    assert (word.start_seconds, word.end_seconds, other.units) == (0.0, 1.2, ())
+
+
+def test_a_character_that_is_several_tokens_ends_with_the_last_of_them(monkeypatch):
+    text, ids = "今天", list("今天".encode())
+    monkeypatch.setattr(word_alignment, "text_of", of_bytes)
+    starts = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    aligner = word_alignment.WordAligner.__new__(word_alignment.WordAligner)
+    aligner._tokenizer = None
+    (word,) = aligner._words(text, ids, starts, [-1.0] * 6)
+    found = [(one.text, one.start_seconds, one.end_seconds) for one in word.units]
+    middle, last = pytest.approx(0.3), pytest.approx(0.6)
+    assert found == [("今", 0.0, middle), ("天", middle, last)]
+    assert [one.log_probability for one in word.units] == [-3.0, -3.0]
+
+
+def test_a_word_without_times_of_its_characters_is_shared_out():
+    words = [Word("今天好。", 1.0, 3.0, -4.0), Word("ok", 3.0, 4.0, -1.0)]
+    assert list(units_of(words)) == [
+        Word("今", 1.0, 1.5, -1.0),
+        Word("天", 1.5, 2.0, -1.0),
+        Word("好。", 2.0, 3.0, -2.0),
+        words[1],
+    ]
+
+
+def test_a_ctc_model_places_each_character_where_it_is_said():
+    """Five letters stand for five characters, which have 0.12 s each."""
+
+    class Characters(ToneFamily):
+        def labels(self, text):
+            return super().labels(text.translate(str.maketrans("今天气很好", "calna")))
+
+    audio, _ = speech(0.4, "calna", 0.6, "now")
+    (word, other) = word_times.aligned_words(Characters(), audio, "今天气，很好。 now")
+    assert [one.text for one in word.units] == ["今", "天", "气，", "很", "好。"]
+    each = len(say("calna")) / RATE / 5
+    starts = [one.start_seconds for one in word.units]
+    assert starts == pytest.approx([0.4 + each * n for n in range(5)], abs=0.05)
+    assert sum(one.log_probability for one in word.units) == pytest.approx(word.log_probability)
+    assert (word.units[0].start_seconds, word.units[-1].end_seconds, other.units) == (
+        word.start_seconds, word.end_seconds, ()
+    )  # fmt: skip

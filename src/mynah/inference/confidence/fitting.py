@@ -15,8 +15,9 @@ from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.edits import align_words
 from mynah.evaluation.normalize import Normalizer, get_normalizer
 from mynah.inference.confidence.calibration import CALIBRATION_FILE, Calibration, ScoredWord, fit
+from mynah.models.text.units import units
 from mynah.models.transcript import Clip, Transcript
-from mynah.segmentation.aligning.word_times import words_with_times
+from mynah.segmentation.aligning.word_times import units_of, words_with_times
 from mynah.stopping.polling import poll
 
 if TYPE_CHECKING:
@@ -96,10 +97,10 @@ def scored_words(
                     for row in batch
                 ]
             timed = words_with_times(family, clips, transcripts)
-        for row, words in zip(batch, timed, strict=True):
-            if words is None:
+        for row, found in zip(batch, timed, strict=True):
+            if found is None:
                 continue
-            one = hypotheses[row]
+            words, one = list(units_of(found)), hypotheses[row]
             right = words_right([word.text for word in words], one.reference, same, one.language)
             for word, is_right in zip(words, right, strict=True):
                 if is_right is not None and word.log_probability is not None:
@@ -120,9 +121,9 @@ def words_right(
     Returns:
         None for what the normaliser leaves nothing of.
     """
-    pieces = [normalizer(word, language).split() for word in words]
+    pieces = [units(normalizer(word, language)) for word in words]
     written = [piece for of_word in pieces for piece in of_word]
-    steps = align_words(normalizer(reference, language).split(), written)
+    steps = align_words(units(normalizer(reference, language)), written)
     right = iter([step.operation == "equal" for step in steps if step.hypothesis])
     of_pieces = [[next(right) for _ in of_word] for of_word in pieces]
     return [all(of_word) if of_word else None for of_word in of_pieces]

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from mynah.inference.formats.format import Format
 from mynah.inference.transcription import Segment, TimedWord, Transcription
+from mynah.models.text.units import units
 
 _GUESSED = ";; times of words are shared out by their letters: the model tells none\n"
 
@@ -36,7 +37,7 @@ def ctm_words(segment: Segment) -> Iterator[TimedWord]:
     if segment.words is not None:
         yield from segment.words
         return
-    words = segment.text.split()
+    words = units(segment.text)
     letters = sum(map(len, words)) or 1
     seconds = segment.end_seconds - segment.start_seconds
     start = segment.start_seconds

@@ -48,26 +48,35 @@ def _of_segment(segment: Segment) -> Iterator[Cue]:
         yield _cue(segment.start_seconds, segment.end_seconds, segment.text, segment.channel)
         return
     group: list[TimedWord] = []
-    for word in segment.words:
-        if group and _is_full(group, word):
-            yield _of_words(group, segment.channel)
-            group = []
+    text = ""
+    for word, space in zip(segment.words, _spaces(segment), strict=True):
+        if group and _is_full(group, word, f"{text}{space}{word.text}"):
+            yield _of_words(group, text, segment.channel)
+            group, text = [], ""
+        text = f"{text}{space}{word.text}" if group else word.text
         group.append(word)
-    yield _of_words(group, segment.channel)
+    yield _of_words(group, text, segment.channel)
 
 
-def _is_full(group: Sequence[TimedWord], word: TimedWord) -> bool:
-    """Whether a word no longer belongs to a subtitle."""
-    characters = sum(len(one.text) + 1 for one in group) + len(word.text)
+def _spaces(segment: Segment) -> Iterator[str]:
+    """What stands before each word of a segment: nothing where its script has no spaces."""
+    reached = 0
+    for word in segment.words or ():
+        at = segment.text.find(word.text, reached)
+        yield "" if at == reached else " "
+        reached = reached if at < 0 else at + len(word.text)
+
+
+def _is_full(group: Sequence[TimedWord], word: TimedWord, text: str) -> bool:
+    """Whether a word no longer belongs to a subtitle, which has this text with it."""
     return (
-        characters > _MOST_CHARACTERS
+        len(text) > _MOST_CHARACTERS
         or word.end_seconds - group[0].start_seconds > _MOST_SECONDS
         or word.start_seconds - group[-1].end_seconds > _LEAST_GAP_SECONDS
     )
 
 
-def _of_words(words: Sequence[TimedWord], channel: int | None) -> Cue:
-    text = " ".join(word.text for word in words)
+def _of_words(words: Sequence[TimedWord], text: str, channel: int | None) -> Cue:
     return _cue(words[0].start_seconds, words[-1].end_seconds, text, channel)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mynah.models.text.tokenizers import text_of
+from mynah.models.text.units import unit_spans
 from mynah.models.transcript import Transcript, Word
 
 if TYPE_CHECKING:
@@ -153,9 +154,49 @@ class WordAligner:
                     float(starts[first]),
                     float(starts[spoken + 1]),
                     log_probability=float(sum(scores[first : token + 1])),
+                    units=_units(word, position - len(word), reached, starts, scores),
                 )
             )
         return tuple(found)
+
+
+def _units(
+    word: str,
+    position: int,
+    reached: Sequence[int],
+    starts: np.ndarray,
+    scores: Sequence[float],
+) -> tuple[Word, ...]:
+    """The units of a word, each with its share of the tokens that it lies in.
+
+    Args:
+        word: Text without a space.
+        position: Where it begins in the transcript.
+        reached: Characters of the transcript up to the end of each token; a character may be
+            several.
+        starts: Seconds at which each token begins, and the end.
+        scores: Log probability of each token.
+
+    Returns:
+        Nothing where the word is one unit.
+    """
+    spans = unit_spans(word)
+    if len(spans) < 2:
+        return ()
+    # The last of the tokens that reach a character ends it.
+    last = {characters: token for token, characters in enumerate(reached)}
+    places = [0, *sorted(last)]
+    times = [starts[0], *(starts[last[one] + 1] for one in places[1:])]
+    summed = np.concatenate([[0.0], np.cumsum(scores)])
+    sums = [0.0, *(summed[last[one] + 1] for one in places[1:])]
+    found: list[Word] = []
+    for start, end in spans:
+        spoken = start + len(word[start:end].rstrip(_MARKS) or word[start:end])
+        at = [position + one for one in (start, spoken, end)]
+        begin, behind, _ = np.interp(at, places, times)
+        before, _, after = np.interp(at, places, sums)
+        found.append(Word(word[start:end], float(begin), float(behind), float(after - before)))
+    return tuple(found)
 
 
 def _median(values: torch.Tensor) -> torch.Tensor:

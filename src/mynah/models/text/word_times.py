@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mynah.models.features.frontends import Frontend, frame_samples
 from mynah.models.text.tokenizers import pieces_of, text_of
+from mynah.models.text.units import unit_spans
 from mynah.models.transcript import Transcript, Word
 
 
@@ -75,11 +76,15 @@ def timed_words(
         bytes, or one that puts punctuation together.
     """
     found: list[Word] = []
+    # Of each word's characters: the frames of its token, and an equal share of the token's score.
+    characters: list[list[tuple[int, int, float]]] = []
     inside = False
     steps = zip(path.tokens, path.spans, path.token_log_probabilities, strict=True)
     for token, (first, behind), score in steps:
         begun = False  # whether the token stands in this word already
-        for character in pieces.get(token, ""):
+        piece = pieces.get(token, "")
+        share = score / max(1, len("".join(piece.split())))
+        for character in piece:
             if character.isspace():
                 inside = begun = False
             elif inside:
@@ -90,11 +95,34 @@ def timed_words(
                     behind * frame_seconds,
                     (word.log_probability or 0.0) + (0.0 if begun else score),
                 )
+                characters[-1].append((first, behind, share))
                 begun = True
             else:
+                characters.append([(first, behind, share)])
                 found.append(Word(character, first * frame_seconds, behind * frame_seconds, score))
                 inside = begun = True
     written = text.split()
     if [word.text.lower() for word in found] != [word.lower() for word in written]:
         return None
-    return tuple(replace(word, text=shown) for word, shown in zip(found, written, strict=True))
+    return tuple(
+        replace(word, text=shown, units=_units(shown, of_word, frame_seconds))
+        for word, shown, of_word in zip(found, written, characters, strict=True)
+    )
+
+
+def _units(
+    text: str, characters: Sequence[tuple[int, int, float]], frame_seconds: float
+) -> tuple[Word, ...]:
+    """The units of a word by the frames and scores of its characters; none where it is one."""
+    spans = unit_spans(text)
+    if len(spans) < 2 or len(characters) != len(text):
+        return ()
+    return tuple(
+        Word(
+            text[start:end],
+            characters[start][0] * frame_seconds,
+            characters[end - 1][1] * frame_seconds,
+            sum(score for _, _, score in characters[start:end]),
+        )
+        for start, end in spans
+    )

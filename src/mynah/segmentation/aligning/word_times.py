@@ -6,6 +6,7 @@ a CTC model writes by beam search is aligned to its own posteriors.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from mynah.models.features.frontends import frame_samples
 from mynah.models.text.units import unit_spans
 from mynah.models.transcript import Clip, Transcript, Word
 from mynah.segmentation.aligning.aligned_text import used_labels
-from mynah.segmentation.aligning.alignment import FrameScores, align
+from mynah.segmentation.aligning.alignment import Alignment, FrameScores, align
 from mynah.segmentation.aligning.labels import WordTokenizer
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def aligned_words(family: CTC, audio: np.ndarray, text: str) -> tuple[Word, ...]
     seconds = frame_samples(family.frontend) / family.sample_rate
     made: list[Word] = []
     reached = 0.0
+    label = 0  # counted over all words
     places = {row: place for place, row in enumerate(spoken)}
     for row, word in enumerate(words):
         if row not in places:  # nothing that the model has a label for
@@ -90,8 +92,36 @@ def aligned_words(family: CTC, audio: np.ndarray, text: str) -> tuple[Word, ...]
         first, behind = (int(ends[places[row]]) for ends in (path.word_starts, path.word_ends))
         reached = behind * seconds
         said = path.frames[first:behind], path.scores[first:behind]
-        made.append(Word(word, first * seconds, reached, _of_labels(*said)))
+        of_units = _unit_labels(word, tokenizer, labels[row].labels)
+        units = tuple(_aligned_units(of_units, path, label, seconds))
+        made.append(Word(word, first * seconds, reached, _of_labels(*said), units))
+        label += len(labels[row].labels)
     return tuple(made)
+
+
+def _unit_labels(
+    word: str, tokenizer: WordTokenizer, labels: tuple[int, ...]
+) -> list[tuple[str, int]]:
+    """The units of a word with how many of its labels each has, in order; none where it is one
+    unit, or labels stand for several at once."""
+    spans = unit_spans(word)
+    if len(spans) < 2:
+        return []
+    each = [(word[start:end], tokenizer.tokenize(word[start:end]).labels) for start, end in spans]
+    is_said = all(own for _, own in each)
+    joined = tuple(itertools.chain.from_iterable(own for _, own in each))
+    return [(unit, len(own)) for unit, own in each] if is_said and joined == labels else []
+
+
+def _aligned_units(
+    units: Sequence[tuple[str, int]], path: Alignment, label: int, seconds: float
+) -> Iterator[Word]:
+    """Units with their times, the first of whose labels is ``label``, counted over all words."""
+    for unit, count in units:
+        at = np.flatnonzero((path.frames >= label) & (path.frames < label + count))
+        score = _of_labels(path.frames[at], path.scores[at])
+        yield Word(unit, int(at[0]) * seconds, (int(at[-1]) + 1) * seconds, score)
+        label += count
 
 
 def units_of(words: Iterable[Word]) -> Iterator[Word]:
