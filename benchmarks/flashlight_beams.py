@@ -88,7 +88,7 @@ class Letters:
         )
         history, found = self.ngrams.start, -float(loss)
         for word in [*text.split(), SENTENCE_END]:
-            found += self.weight * math.log(self.ngrams.word(history, word))
+            found += self.weight * self.ngrams.log_word(history, word)
             history = self.ngrams.after(history, word)
         return found
 

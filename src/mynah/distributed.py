@@ -13,6 +13,7 @@ from typing import Any
 from mynah.errors import UserError
 from mynah.ranks.agreement import check_agreement
 from mynah.ranks.environment import PLANNED, SILENCE_SECONDS, Ranks, number
+from mynah.ranks.gpus import check_gpus, take_gpu
 from mynah.ranks.meeting import meet
 from mynah.ranks.watch import Watch
 
@@ -122,6 +123,7 @@ def check_launch() -> None:
     """
     try:
         rank()
+        number("LOCAL_RANK", 0)
         if world_size() > 1:
             Ranks.of_environment()
     except UserError as problem:
@@ -142,21 +144,22 @@ def start_ranks(
         collective_seconds: The longest that one exchange between them may take.
 
     Raises:
-        UserError: They do not find each other.
+        UserError: They do not find each other, or have no GPUs of their own.
     """
     if world_size() == 1:
         return
-    import torch
     import torch.distributed as dist
     from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
     if dist.is_initialized():
         return
-    if not on_cpu:
-        torch.cuda.set_device(number("LOCAL_RANK", 0))
+    gpu = None if on_cpu else take_gpu()
     global _watch
     ranks = Ranks.of_environment()
-    store = meet(ranks, timeout_seconds or ranks.patience_seconds)
+    patience = timeout_seconds or ranks.patience_seconds
+    store = meet(ranks, patience)
+    if gpu is not None:
+        check_gpus(ranks, store, gpu, patience)
     dist.init_process_group(
         "gloo" if on_cpu else "nccl",
         store=PrefixStore("group", store),

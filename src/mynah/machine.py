@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,10 +39,22 @@ def device_for(config: Config) -> torch.device:
     if getattr(config.training, "use_cpu", False):
         return torch.device("cpu")
     if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device("cuda", own_gpu())
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def own_gpu() -> int:
+    """The number of this process's GPU among those that it sees.
+
+    torchrun, Ray and most job steps show the processes of a node all its GPUs; a step with
+    ``--gpus-per-task=1`` shows each its own, which is number 0. Accelerate counts alike.
+    """
+    import torch
+
+    place = int(os.environ.get("LOCAL_RANK", "").strip() or "0")
+    return place % max(torch.cuda.device_count(), 1)
 
 
 def describe_device(model: Any) -> str:
@@ -73,6 +86,16 @@ def use_threads(config: Config) -> None:
     wanted = config.training.cpu_threads or available or os.cpu_count() or 1
     if config.training.cpu_threads is not None or "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(wanted)
+
+
+def process_space() -> str:
+    """Where process numbers mean the same: one start of one system, and one namespace of it; empty
+    where that cannot be known."""
+    try:
+        started = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{started}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def release_memory() -> None:

@@ -158,7 +158,7 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
     """The training, with what copies its checkpoints elsewhere."""
     from mynah.training.resuming.beginning import checkpoint_to_resume
 
-    resume = checkpoint_to_resume(config, place.working, place.output)
+    resume = checkpoint_to_resume(config, place.working, place.output, mirror)
 
     from mynah.data.preparation.training_rows import prepared_rows
     from mynah.evaluation.baseline.before import base_before
@@ -187,7 +187,7 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
             if mirror is not None:
                 mirror.stopped()
             place.say_what_was_replaced()
-            say_how_to_go_on(config, outcome)
+            say_how_to_go_on(config, place, outcome)
             return Run(place.run, place.output, {}, None, interrupted=True)
         final = averaged(outcome, planned.config, rows.data.evaluation, place.output)
         best = model_to_use(final, family, planned.config)
@@ -372,9 +372,9 @@ def reported(
     )
 
 
-def say_how_to_go_on(config: Config, outcome: TrainingResult) -> None:
+def say_how_to_go_on(config: Config, place: RunPlace, outcome: TrainingResult) -> None:
     """After a stop: how to resume; a cluster's job begins again by itself."""
-    console.say("Stopped. To resume, add resume_from_checkpoint=last")
+    say_how_to_begin_again(config, place)
     if config.training.requeue and slurm.may_requeue(outcome.stopped_by):
         slurm.requeue()
 

@@ -85,6 +85,44 @@ def test_a_corpus_that_is_not_there_is_named_before_the_model_is_loaded(trained)
     assert_refused(run(trained, "mynah eval outputs/model missing.jsonl"), "missing.jsonl")
 
 
+@pytest.fixture(scope="module")
+def unmeasured(trained):
+    """A model of the same corpus whose training measured nothing."""
+    done = run(
+        trained,
+        "mynah train data.dataset_name=calls data.path=calls data.eval_splits=[] "
+        "training.eval_strategy=no training.load_best_model_at_end=false data.sample_rate=8000 "
+        f"training.per_device_train_batch_size=4 training.output_dir=unmeasured {SMALL}",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return "unmeasured"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "eval MODEL",
+        "export MODEL --to onnx --output exported",
+        "eval MODEL data.eval_splits=null data.eval_fraction=0",
+    ],
+)
+def test_a_model_whose_training_measured_nothing_asks_for_a_split(trained, unmeasured, command):
+    done = run(trained, f"mynah {command.replace('MODEL', unmeasured)}")
+    assert_refused(done, "nothing to measure on", "add 'data.eval_splits=[auto]'")
+    assert "Evaluating" not in done.stdout and not (trained / "exported").exists()
+
+
+@pytest.mark.parametrize(
+    ("added", "split", "utterances"),
+    # Of its own corpus at most 4 are measured, as its training says.
+    [("data.eval_splits=[auto]", "test", 4), ("data.dataset_name=mine.jsonl", "train", 3)],
+)
+def test_what_that_names_is_then_measured(trained, unmeasured, added, split, utterances):
+    done = run(trained, f"mynah eval {unmeasured} {added}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_measured(newest(trained), {split: utterances})
+
+
 def test_the_guide_s_evaluation_with_an_experiment_of_another_model(trainings, tmp_path):
     """Word for word: the checkpoint is that of the default training, the experiment `test`."""
     folder, done = trainings["small"]

@@ -213,6 +213,26 @@ def test_the_plateau_schedule_follows_the_error_rate(tmp_path):
     assert rates[0] == 0.01 and rates[-1] < 0.006
 
 
+@pytest.mark.parametrize(
+    ("mode", "greater_is_better", "lowered"),
+    [
+        ({}, None, False),  # a rising score is not on a plateau
+        ({}, False, True),
+        ({"mode": "min"}, None, True),
+    ],
+)
+def test_the_plateau_schedule_knows_which_way_is_better(tmp_path, mode, greater_is_better, lowered):
+    config = tiny_config(
+        max_steps=4, eval_steps=1, logging_steps=1, lr_scheduler_type="reduce_lr_on_plateau",
+        lr_scheduler_kwargs={"patience": 0, "factor": 0.5, **mode},
+        metric_for_best_model="bleu", greater_is_better=greater_is_better,
+    )  # fmt: skip
+    _, result = tiny_train(tmp_path, config, evaluate=lambda step: {"eval_bleu": 10.0 * step})
+    rates = [entry["learning_rate"] for entry in result.history if "loss" in entry]
+    # Before step 4 there were three scores: 10, 20 and 30.
+    assert rates == ([0.01, 0.01, 0.005, 0.0025] if lowered else [0.01] * 4)
+
+
 def test_a_schedule_that_lacks_its_settings_is_the_users_to_fix(tmp_path):
     with pytest.raises(UserError, match="schedule cannot be made"):
         tiny_train(tmp_path, tiny_config(lr_scheduler_type="cosine_with_min_lr"))

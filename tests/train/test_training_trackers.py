@@ -86,6 +86,33 @@ def test_a_resumed_run_continues_its_curve_and_reports_no_step_twice(tmp_path, s
     assert server.points[run] == expected
 
 
+def test_an_evaluation_that_was_cut_short_is_on_the_curve_of_the_resumed_run(
+    tmp_path, server, monkeypatch, capsys
+):
+    calls = []
+
+    def stopped_once(step):
+        calls.append(step)
+        if calls == [4]:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {"eval_wer": 1.0 / step}
+
+    config = tiny_config(report_to=[server.tracker], logging_steps=1)
+    tiny_train(tmp_path / "a" / "model", config, evaluate=lambda step: {"eval_wer": 1.0 / step})
+    ((_, expected),) = server.points.items()
+    server.points.clear()
+    new_process(monkeypatch)
+    output = tmp_path / "b" / "model"
+    _, stopped = tiny_train(output, config, evaluate=stopped_once)
+    assert stopped.interrupted and stopped.steps == 4
+    ((run, _),) = server.points.items()
+    new_process(monkeypatch)
+    tiny_train(output, config, evaluate=stopped_once, resume=output / "checkpoint-4")
+    assert calls == [4, 4, 8]
+    assert "failed" not in capsys.readouterr().out
+    assert server.points == {run: expected}
+
+
 @pytest.mark.parametrize("event", ["made", "begin", "log", "end"])
 def test_a_tracker_that_fails_is_said_once_and_the_training_continues(
     tmp_path, server, event, capsys

@@ -228,20 +228,39 @@ def clean(model_directory: Path) -> list[str]:
     cut_short: list[str] = []
     if not model_directory.is_dir():
         return cut_short
+    give_names_back(model_directory)
     for path in sorted(model_directory.iterdir()):
         match = _HIDDEN_NAME.fullmatch(path.name)
         if not match:
             continue
         name, kind = match.groups()
-        final = model_directory / name
-        if kind == _REPLACED and not final.exists() and is_intact(path):
-            path.rename(final)
-            files.sync_directory(model_directory)
-            continue
         shutil.rmtree(path, ignore_errors=True)
         if kind == _STAGING:
             cut_short.append(name)
     return cut_short
+
+
+def nameless(model_directory: Path) -> dict[Path, Path]:
+    """What a kill left between the two renames of a commit: each hidden directory that was about
+    to be replaced, with its own name, which nothing has now."""
+    found = {}
+    for path in sorted(model_directory.glob(f".*{_REPLACED}")):
+        match = _HIDDEN_NAME.fullmatch(path.name)
+        if match and not (final := model_directory / match[1]).exists():
+            found[path] = final
+    return found
+
+
+def give_names_back(model_directory: Path) -> None:
+    """Give the intact ones of :func:`nameless` their names back; no run may be writing there.
+
+    Raises:
+        OSError: It is read-only.
+    """
+    for path, final in nameless(model_directory).items():
+        if is_intact(path):
+            path.rename(final)
+            files.sync_directory(model_directory)
 
 
 def retain(
@@ -249,6 +268,7 @@ def retain(
     *,
     limit: int | None,
     best: Path | None,
+    committed: Path | None = None,
     besides: Collection[Path] = (),
 ) -> list[Path]:
     """Remove the oldest checkpoints beyond a limit; never the newest intact one or the best.
@@ -257,6 +277,7 @@ def retain(
         model_directory: Where the checkpoints lie.
         limit: How many stay; None keeps all.
         best: The checkpoint with the best score so far, if any.
+        committed: The one that was just written, which stays whatever its step is.
         besides: Checkpoints that stay as well, and are not counted.
 
     Returns:
@@ -268,7 +289,7 @@ def retain(
     if len(named) <= limit:
         return []
     newest_intact = next((path for path in reversed(named) if is_intact(path)), None)
-    protected = {path for path in (newest_intact, best) if path is not None}
+    protected = {path for path in (newest_intact, best, committed) if path is not None}
     spare = [path for path in named if path not in protected]
     surplus = len(named) - max(limit, len(protected & set(named)))
     removed = spare[:surplus]

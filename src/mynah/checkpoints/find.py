@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from mynah.runs.directory import (
     run_directory_of,
     runs,
 )
-from mynah.runs.record import identity, read_record
+from mynah.runs.record import identity, is_locked, read_record
 from mynah.storage.address import is_address
 
 NEWEST = ("last", "auto")  # of resume_from_checkpoint: not a path
@@ -39,7 +40,12 @@ _NAMED = 5  # checkpoints that a message names at most
 
 
 def resolve_checkpoint(
-    path: str, working_directory: Path, *, resume: bool = False, setting: str | None = None
+    path: str,
+    working_directory: Path,
+    *,
+    resume: bool = False,
+    setting: str | None = None,
+    quiet: bool = True,
 ) -> Path:
     """The checkpoint that a setting means.
 
@@ -50,6 +56,7 @@ def resolve_checkpoint(
         resume: Whether training resumes from it. Of a directory of many checkpoints,
             resuming takes the newest, anything else the best model at the top.
         setting: What names it, for messages; None: the setting of a run.
+        quiet: Whether nothing is said of damaged checkpoints that are passed over.
 
     Returns:
         The directory of a complete checkpoint, links resolved.
@@ -60,6 +67,8 @@ def resolve_checkpoint(
     setting = setting or ("resume_from_checkpoint" if resume else "eval_checkpoint")
     path = local_place(path, setting=setting)
     asked = working_directory / Path(path).expanduser()
+    if not asked.is_dir() and CHECKPOINT.fullmatch(asked.name):
+        give_names_back(asked.parent)
     if not asked.is_dir():
         if asked.is_file():
             raise UserError(
@@ -69,13 +78,15 @@ def resolve_checkpoint(
             )
         raise _missing(f"There is no checkpoint {path}.", setting, asked, working_directory)
     asked = asked.resolve()
+    for holder in (asked, model_directory_of(asked)):
+        give_names_back(holder)
     if is_complete(asked) and not (resume and complete_checkpoints(asked)):
         return asked
     holders = [asked] if CHECKPOINT.fullmatch(asked.name) else [asked, model_directory_of(asked)]
     for holder in holders:
         if not resume and is_complete(holder):
             return holder.resolve()
-        newest = _newest_intact(complete_checkpoints(holder))
+        newest = _newest_intact(complete_checkpoints(holder), quiet=quiet)
         if newest is not None:
             return newest.resolve()
     if any((asked / name).exists() for name in (*MODEL_FILES, "trainer_state.json")):
@@ -161,8 +172,9 @@ def resolve_resume(
     typed = config.resume_from_checkpoint
     assert typed is not None
     if typed not in NEWEST:
-        return resolve_checkpoint(typed, working_directory, resume=True)
+        return resolve_checkpoint(typed, working_directory, resume=True, quiet=quiet)
     if output_directory is not None:
+        give_names_back(output_directory)
         own = _newest_intact(named_checkpoints(output_directory), quiet=quiet)
         if own is not None:
             return own.resolve()
@@ -193,10 +205,12 @@ def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -
     others: list[tuple[Path, Path, dict[str, Any]]] = []
     wanted = json.loads(json.dumps(identity))  # as it looks after a way through run.json
     for run in runs(outputs):
+        written = read_record(run).get("identity")
+        if written == wanted:
+            give_names_back(model_directory_of(run))
         kept = named_checkpoints(model_directory_of(run))
         if not kept:
             continue
-        written = read_record(run).get("identity")
         if written == wanted:
             candidates += [(run, path) for path in kept]
         elif isinstance(written, dict) and (
@@ -222,6 +236,19 @@ def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -
         where="resume_from_checkpoint=last",
         fix=f"give that run's settings, or name its checkpoint: resume_from_checkpoint={nearest}",
     )
+
+
+def give_names_back(model_directory: Path) -> None:
+    """Give a checkpoint its name back that a killed training took, to write it again.
+
+    A kill between the two renames of a commit leaves none under the name. Not where a training
+    has the directory's lock: it is about to give the name itself.
+    """
+    from mynah.checkpoints import commit
+
+    if commit.nameless(model_directory) and not is_locked(model_directory):
+        with suppress(OSError):  # read-only, or another process was faster
+            commit.give_names_back(model_directory)
 
 
 def _newest_intact(oldest_first: list[Path], *, quiet: bool = True) -> Path | None:

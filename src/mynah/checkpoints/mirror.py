@@ -23,6 +23,7 @@ from typing import Any
 from mynah import console
 from mynah.checkpoints import commit
 from mynah.checkpoints.fetch import fetch
+from mynah.checkpoints.set_aside import sums_set_aside
 from mynah.errors import UserError
 from mynah.runs import stored
 from mynah.runs.directory import MODEL, SUMS, complete_checkpoints, named_checkpoints
@@ -103,18 +104,22 @@ class Mirror:
     def restore(self) -> None:
         """Bring the checkpoints here that are complete there and not here, the newest first.
 
-        All of them: the best one counts as much as the newest.
+        All of them: the best one counts as much as the newest. Not what was set aside here, which
+        is of a course that was left.
 
         Raises:
             UserError: One cannot be fetched.
         """
         entries = self.store.list()
         here = {path.name for path in complete_checkpoints(self._model)}
+        aside = sums_set_aside(self._model)
         for step in reversed(stored.steps_in(entries, f"{MODEL}/")):
             final = commit.checkpoint_path(self._model, step)
             if final.name in here:
                 continue
             found = stored.checkpoint_in(self.store, entries, f"{MODEL}/{final.name}/")
+            if aside and found.sums() in aside:
+                continue
             if fetch(found, final):
                 console.say(f"{final.name} was fetched from {masked(self.store.address)}")
 

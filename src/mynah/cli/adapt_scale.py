@@ -87,14 +87,16 @@ def adapt_scale(checkpoint: str, to: str, scale: float) -> Path:
 
     from mynah import console
     from mynah.checkpoints.commit import TRAINING_STATE_STEMS, commit, size_bytes
+    from mynah.inference.confidence.calibration import CALIBRATION_FILE
     from mynah.runs.directory import CHECKPOINT, SUMS
 
     def left_out(folder: str, names: list[str]) -> set[str]:
-        """What only resuming needs, and checkpoints beside the best model."""
+        """What only resuming needs, checkpoints beside the best model, and confidences: they were
+        fitted to the adapter as it was."""
         return {
             name
             for name in names
-            if name in (SUMS, ".lock")
+            if name in (SUMS, ".lock", CALIBRATION_FILE)
             or CHECKPOINT.fullmatch(name)
             or name.startswith((".", *TRAINING_STATE_STEMS))
         }

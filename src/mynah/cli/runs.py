@@ -115,17 +115,18 @@ def _list(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
 
 
 def _wanted(parsed: argparse.Namespace, folder: Path) -> list[ListedRun]:
+    from mynah.runs.condition import Condition
     from mynah.runs.listing import list_runs
 
     if not folder.is_dir():
         raise UserError(
             f"There is no folder {folder}.", where=f"{_COMMAND} {folder}", fix="mynah runs FOLDER"
         )
-    wanted = [_condition(text) for text in parsed.where]
+    wanted = [Condition.typed(text) for text in parsed.where]
     runs = [
         run
         for run in list_runs(folder)
-        if all(run.settings.get(name, _NONE) == value for name, value in wanted)
+        if all(condition.holds(run) for condition in wanted)
         and set(parsed.tag) <= set(run.notes.tags)
     ]
     if not runs:
@@ -213,39 +214,6 @@ def _show(
             console.say(f"{run.name(folder)}: {run.notes.note}")
 
 
-_NONE = object()
-
-
-def _condition(text: str) -> tuple[str, object]:
-    """A setting and the value that is asked for.
-
-    Raises:
-        UserError: It is not ``key=value``, or there is no such setting.
-    """
-    import yaml
-
-    from mynah.config.settings import all_settings, nearest
-
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UserError(
-            "A condition is a setting and its value.",
-            where=f"--where {text}",
-            fix="--where model.lora_r=8",
-        )
-    if name not in all_settings():
-        near = nearest(name)
-        raise UserError(
-            f"There is no setting {name}.",
-            where=f"--where {text}",
-            fix=f"--where {near[0]}={value}" if near else "mynah config explain  lists them",
-        )
-    try:
-        return name, yaml.safe_load(value)
-    except yaml.YAMLError:
-        return name, value
-
-
 def _cells(
     run: ListedRun,
     folder: Path,
@@ -259,7 +227,7 @@ def _cells(
     from mynah.config.values import typed
 
     rate = run.rate(split)
-    cells = [run.name(folder), run.status]
+    cells = [run.name(folder), run.shown_status]
     cells.append("–" if math.isnan(run.minutes) else f"{run.minutes:.1f}")
     cells += [", ".join(run.notes.tags)] if tags else []
     cells += [typed(run.settings.get(name)) if run.settings else "–" for name in names]

@@ -12,6 +12,7 @@ from mynah.cli.shared.exit_status import exit_status
 from mynah.errors import UserError
 
 _COMMAND = "mynah runs remove"
+_FOLDER = "outputs"
 _EPILOG = """\
 examples:
   mynah runs remove outputs/2026-11-22/14-03-11
@@ -35,8 +36,9 @@ def parser() -> argparse.ArgumentParser:
         prog=_COMMAND,
         allow_abbrev=False,
         description="Remove runs with their checkpoints, after a question. A run is not removed "
-        "while it runs, where outputs/model points to it, where it is a job of a sweep, or where "
-        "another run or model was resumed from it, adapts it, was merged from it or measures it.",
+        "while it runs, here or on another machine, where outputs/model points to it, where it is "
+        "a job of a sweep, or where another run or model was resumed from it, adapts it, was "
+        "merged from it or measures it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
@@ -45,8 +47,14 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--folder",
         metavar="FOLDER",
-        default="outputs",
+        default=_FOLDER,
         help="where what may build on them lies (default: outputs)",
+    )
+    add(
+        "--ended",
+        action="store_true",
+        help="runs of other machines have ended, though they are listed as running: a machine "
+        "that is gone could not say so",
     )
     add("--yes", action="store_true", help="do not ask")
     return made
@@ -59,7 +67,7 @@ def _remove(parsed: argparse.Namespace) -> None:
 
     runs = [Path(typed).expanduser() for typed in dict.fromkeys(parsed.runs)]
     folder = Path(parsed.folder).expanduser()
-    check_removable(runs, folder)
+    check_removable(runs, folder, ended=parsed.ended)
     size = sum(size_of(run) for run in runs)
     for run in runs:
         console.say(f"{shown_run(read_run(run))}")
@@ -69,7 +77,7 @@ def _remove(parsed: argparse.Namespace) -> None:
             raise UserError(
                 "Nobody can be asked here whether to remove it.",
                 where=_COMMAND,
-                fix=shlex.join([*_COMMAND.split(), *map(str, runs), "--yes"]),
+                fix=shlex.join([*_COMMAND.split(), *map(str, runs), *_flags(parsed), "--yes"]),
             )
         answer = input(f"Remove {what}, {size / 1e6:,.1f} MB, for good? [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
@@ -77,3 +85,9 @@ def _remove(parsed: argparse.Namespace) -> None:
             return
     remove_runs(runs)
     console.say(f"Removed {what}, {size / 1e6:,.1f} MB.")
+
+
+def _flags(parsed: argparse.Namespace) -> list[str]:
+    """What else was typed."""
+    folder = ["--folder", parsed.folder] if parsed.folder != _FOLDER else []
+    return [*folder, *(["--ended"] if parsed.ended else [])]

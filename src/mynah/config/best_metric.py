@@ -41,3 +41,9 @@ def greater_is_better(config: Config) -> bool:
         return set_directly
     name = best_metric(config)
     return name is not None and name in METRICS and bool(METRICS.get(name).greater_is_better)
+
+
+def keeps_best(config: Config) -> bool:
+    """Whether a training keeps its best checkpoint besides its newest."""
+    training = config.training
+    return training.load_best_model_at_end or training.save_strategy == "best"

@@ -75,10 +75,13 @@ class MeasuringSettings:
     Attributes:
         config: The settings.
         notices: What a person should know of settings that are not taken, a sentence each.
+        names_language_model: Whether ``model.language_model`` was typed: a file that only the
+            checkpoint names is not read, its n-grams are in the checkpoint.
     """
 
     config: Config
     notices: list[str]
+    names_language_model: bool = False
 
 
 def checkpoint_config(
@@ -124,7 +127,7 @@ def checkpoint_config(
         data=dataclasses.replace(data, sample_rate=saved.data.sample_rate, **here),
         evaluation=_with_typed(saved.evaluation, config.evaluation, "evaluation", origins),
     )
-    return MeasuringSettings(measured, notices)
+    return MeasuringSettings(measured, notices, _decodes("model.language_model", origins))
 
 
 def check_corpus_is_named(data: DataConfig, origins: Mapping[str, Origin]) -> None:

@@ -12,6 +12,7 @@ from mynah.checkpoints import find
 from mynah.config.checkpointed import check_corpus_is_named, checkpoint_config, plain_config
 from mynah.config.naming.n_best import refusal
 from mynah.config.schema import Config
+from mynah.data.preparation.own_split import check_measures
 from mynah.errors import UserError
 from mynah.files import read_json
 
@@ -31,11 +32,13 @@ class MeasuredModel:
         place: The checkpoint's directory; the folder or the hub's name of a recognizer as it is.
         config: What to measure it with.
         plain: The recognizer as it is; None of a checkpoint.
+        names_language_model: Whether ``model.language_model`` was typed, and not a checkpoint's.
     """
 
     place: Path
     config: Config
     plain: CheckedModel | None = None
+    names_language_model: bool = False
 
     def load(self) -> Family:
         """The model on its device, decoding as the settings say.
@@ -44,7 +47,7 @@ class MeasuredModel:
             UserError: It cannot be loaded.
         """
         if self.plain is None:
-            return loaded(self.place, self.config)
+            return loaded(self.place, self.config, changed_words=self.names_language_model)
         return on_device(self.plain.build([]), self.config)
 
 
@@ -59,7 +62,7 @@ def measured_model(
         working_directory: Where the command was typed.
 
     Raises:
-        UserError: There is none, it is damaged, or a setting does not fit it.
+        UserError: There is none, it is damaged, a setting does not fit it, or nothing is measured.
     """
     assert config.eval_checkpoint is not None
     checkpoint, plain = find.checkpoint_or_plain(
@@ -67,6 +70,7 @@ def measured_model(
     )
     if checkpoint is None:
         settings = plain_config(plain, config, origins)
+        check_measures(settings.data)
         console.say(f"Evaluating {plain} as it is")
         return MeasuredModel(Path(plain), settings, _checked(settings))
 
@@ -75,6 +79,7 @@ def measured_model(
     verify(checkpoint)
     measured_with = checkpoint_config(checkpoint, config, origins)
     check_corpus_is_named(measured_with.config.data, origins)
+    check_measures(measured_with.config.data)
     family = str(read_json(checkpoint / "mynah.json").get("family", ""))
     if no := refusal(family, measured_with.config.evaluation.n_best):
         raise no
@@ -85,16 +90,29 @@ def measured_model(
     from mynah.models import registry
 
     registry.check_checkpoint(checkpoint, offline=config.offline)
-    return MeasuredModel(checkpoint, measured_with.config)
+    return MeasuredModel(
+        checkpoint,
+        measured_with.config,
+        names_language_model=measured_with.names_language_model,
+    )
 
 
-def loaded(checkpoint: Path, config: Config) -> Family:
-    """A checkpoint's model on its device, decoding as the settings say."""
+def loaded(checkpoint: Path, config: Config, *, changed_words: bool = False) -> Family:
+    """A checkpoint's model on its device, decoding as the settings say.
+
+    Args:
+        checkpoint: Its directory.
+        config: The settings.
+        changed_words: Read a file of n-grams again that has changed since the training.
+    """
     from mynah.models import registry
+    from mynah.models.recognizer import read_changed_words
 
     family = registry.load_family(
         checkpoint, offline=config.offline, attention=config.model.attn_implementation
     )
+    if changed_words:
+        read_changed_words(family)
     return on_device(family, config)
 
 

@@ -212,6 +212,7 @@ def _show_table(found: Proof) -> None:
 def _loaded(request: ExportRequest) -> Family:
     from mynah.machine import seed_everything, use_threads
     from mynah.models import registry
+    from mynah.models.recognizer import read_changed_words
 
     settings = request.settings
     use_threads(settings)
@@ -222,6 +223,8 @@ def _loaded(request: ExportRequest) -> Family:
         family = registry.load_family(
             request.model.place, offline=settings.offline, as_trained=False
         )
+    if request.model.names_language_model:
+        read_changed_words(family)
     family.configure_decoding(settings.model)
     return family
 

@@ -121,18 +121,23 @@ def _of_checkpoint(
     from mynah.config.recorded import read_recorded
 
     verify(checkpoint)
+    changed_words = False
     if settings:
         composed = compose(settings, trains=False)
-        config = checkpoint_config(checkpoint, composed.config, composed.origins).config.model
+        measured = checkpoint_config(checkpoint, composed.config, composed.origins)
+        config, changed_words = measured.config.model, measured.names_language_model
     elif (checkpoint / CONFIG_FILE).is_file():
         config = read_recorded(checkpoint / CONFIG_FILE).model
     else:
         config = checkpoint_config(checkpoint, Config(), {}).config.model
 
     from mynah.models import registry
+    from mynah.models.recognizer import read_changed_words
 
     registry.check_checkpoint(checkpoint, offline=offline)
     family = registry.load_family(checkpoint, offline=offline, attention=config.attn_implementation)
+    if changed_words:
+        read_changed_words(family)
     family.configure_decoding(config)
     return family, config
 

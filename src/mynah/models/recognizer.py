@@ -6,8 +6,9 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from mynah.config.naming.language_model import NONE, is_file, weight_of
-from mynah.config.tuning import Tuning, tuning_of_recognizer
+from mynah import console
+from mynah.config.naming.language_model import NONE, WORDS, is_file, weight_of
+from mynah.config.tuning import FROZEN, FULL, LORA, PARTS, Tuning, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.family import Family, LossSum
 from mynah.models.fusion.hot_words import HotWords, read_phrases
@@ -35,13 +36,17 @@ class PretrainedRecognizer(Family):
 
     processor: Any
     _revisions: dict[str, str]
+    _mixes: ClassVar[bool] = False  # whether a part may be trained in full beside one with LoRA
 
     @classmethod
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Self:
         """From our own adapter: trained on as it is, or merged and then trained in full."""
         family = cls.load(directory, offline=offline)
         learns = family._learns(config)
-        model = adapters.continue_adapter(family.model, config, directory, adapts=learns.adapts)
+        unused = family._unused_tuning(config)
+        model = adapters.continue_adapter(
+            family.model, config, directory, adapts=learns.adapts, unused=unused
+        )
         if not learns.adapts:
             family._freeze(model, learns)
         return family._around(model, config)
@@ -49,6 +54,22 @@ class PretrainedRecognizer(Family):
     def _learns(self, config: ModelConfig) -> Tuning:
         """What is done with each part of the model."""
         return tuning_of_recognizer(config)
+
+    def _unused_tuning(self, config: ModelConfig) -> list[str]:
+        """What the settings say of parts that the adapter which was loaded has otherwise."""
+        held = dict.fromkeys(PARTS, FROZEN)
+        for name, parameter in self.model.named_parameters():
+            part = self.part_of(name)
+            if parameter.requires_grad and held[part] != LORA:
+                held[part] = LORA if ".lora_" in name else FULL
+        asked = {part: getattr(config, f"{part}_tuning") for part in PARTS}
+        return [
+            f"model.{part}_tuning={how}"
+            for part, how in asked.items()
+            if how not in (None, held[part])
+            # A head is trained in full where what is before it is adapted.
+            and (self._mixes or (how, held[part]) != (LORA, FULL))
+        ]
 
     @abstractmethod
     def _freeze(self, model: Any, learns: Tuning) -> None:
@@ -72,18 +93,22 @@ class FrameRecognizer(PretrainedRecognizer):
         frontend: Makes the encoder's input.
         blank: The label that stands for none.
         tokenizer: Its tokenizer.
+        reads_changed_words: Whether a file of n-grams that the model was trained with is read
+            again where it has changed: see :func:`read_changed_words`.
     """
 
     frontend: Frontend
     blank: int
     tokenizer: Any
+    reads_changed_words: bool = False
     _labeller: Labeller
     _predicts_labels: ClassVar[bool] = False  # whether a part of it is a language model of labels
     _words: WordDecoding | None = None  # its language model, if it has one
+    _of_file: WordDecoding | None = None  # one that was read since
     _beam: WordDecoding | None = None  # what joins in decoding; None: it is greedy
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_words": None, "_beam": None}
+        return {**super().__getstate__(), "_words": None, "_of_file": None, "_beam": None}
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> Self:
@@ -105,19 +130,10 @@ class FrameRecognizer(PretrainedRecognizer):
 
     def configure_decoding(self, config: ModelConfig) -> None:
         asked, hot = config.language_model, self._hot_words(config)
-        if is_file(asked) and (self._words is None or self._words.source != asked):
-            self._words = WordDecoding.of_file(Path(asked), self.tokenizer, self._labeller.cased)
-        self._beam = None
-        if asked == NONE and hot is not None:
-            self._beam = WordDecoding(None, self.tokenizer)
-        elif asked != NONE and self._words is None:
-            raise UserError(
-                "This model was trained without a language model of its corpus's words.",
-                where="model.language_model",
-                fix="model.language_model=none",
-            )
-        elif asked != NONE:
-            self._beam = self._words
+        if asked != NONE:
+            self._beam = self._language_model(asked)
+        else:
+            self._beam = None if hot is None else WordDecoding(None, self.tokenizer)
         if self._beam is not None:
             self._beam.configure(
                 weight=weight_of(
@@ -128,6 +144,36 @@ class FrameRecognizer(PretrainedRecognizer):
                 hot=hot,
                 internal_weight=config.internal_language_model_weight * self._predicts_labels,
             )
+
+    def _language_model(self, asked: str) -> WordDecoding:
+        """What ``model.language_model`` names, read where it is another file than was read before.
+
+        A checkpoint has the n-grams of its own: the file is asked only where a person named it.
+
+        Raises:
+            UserError: It cannot be read, or the model has no words of its corpus.
+        """
+        if is_file(asked):
+            path = Path(asked)
+            if self._of_file is not None and self._of_file.source == asked:
+                return self._of_file
+            own = self._words if self._words is not None and self._words.source == asked else None
+            if own is not None and (not self.reads_changed_words or own.is_of(path)):
+                return own
+            if own is not None:
+                console.notice(
+                    f"{asked} is not as it was when the model was trained with it, or that is not "
+                    "known: it is read again."
+                )
+            self._of_file = WordDecoding.of_file(path, self.tokenizer, self._labeller.cased)
+            return self._of_file
+        if self._words is None or self._words.source != WORDS:
+            raise UserError(
+                "This model was trained without a language model of its corpus's words.",
+                where="model.language_model",
+                fix="model.language_model=none",
+            )
+        return self._words
 
     def _hot_words(self, config: ModelConfig) -> HotWords | None:
         if config.context_file is None:
@@ -197,3 +243,9 @@ class WritingRecognizer(PretrainedRecognizer):
         if adapters.is_adapted(self.model):
             base.generation_config.save_pretrained(directory)
         self.processor.save_pretrained(directory)
+
+
+def read_changed_words(family: Family) -> None:
+    """Let a file of n-grams be read again that a person named and that has changed since."""
+    if isinstance(family, FrameRecognizer):
+        family.reads_changed_words = True

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mynah.config.checks.models.tuning import recognizer_mistakes
 from mynah.config.options import check_given
 from mynah.config.plugins.families import AUTO_FAMILY, FAMILIES
 from mynah.config.schema import Nature
 from mynah.config.settings import leaves
+from mynah.config.values import argument
 from mynah.errors import UserError, reading_checkpoint
 from mynah.models.families import class_of, family_of, is_language_model, say_provisional
 from mynah.models.family import Family
@@ -23,6 +25,9 @@ from mynah.models.pretrained.part import PretrainedName, PretrainedPart
 
 if TYPE_CHECKING:
     from mynah.config.schema import ModelConfig
+
+
+_IN_ONE_PIECE = ("ctc", "transducer", "seq2seq")  # families without a projector
 
 
 @dataclass(frozen=True)
@@ -188,10 +193,13 @@ def check_model(
         family.Options,
         f"the family {family.name}",
     )
+    if "pretrained" in parts and family.name in _IN_ONE_PIECE:
+        _check_tuning(config)
     ours = {setting for setting, part in parts.items() if _is_ours(part)}
     for setting, part in parts.items():
         if setting in ours:
             bases.check_bases(part.folder, offline=offline)
+            _check_fit(config, family, setting, part, sample_rate)
         else:
             _check_part(config, family, setting, part, sample_rate)
     others = {setting: part for setting, part in parts.items() if setting not in ours}
@@ -232,11 +240,34 @@ def _check_part(
         from mynah.models.speech_llm import encoders
 
         encoders.encoder_config(loaded, part)
+    _check_fit(config, family, setting, part, sample_rate)
+
+
+def _check_fit(
+    config: ModelConfig, family: type[Family], setting: str, part: PretrainedPart, sample_rate: int
+) -> None:
+    """Find out whether a part takes the audio, and a recognizer the settings."""
     if setting == "pretrained":
         with FAMILIES.blame(family.name):
             family.check_pretrained(config, part, sample_rate)
-        return
-    hub.feature_extractor(part, sample_rate)
+    elif setting == "encoder_model_name":
+        hub.feature_extractor(part, sample_rate)
+
+
+def _check_tuning(config: ModelConfig) -> None:
+    """Find what does not apply to a recognizer in one piece: of a folder it is known only now that
+    it is one.
+
+    Raises:
+        UserError: Something does not.
+    """
+    for wrong in recognizer_mistakes(config):
+        name = f"model.{wrong.name}"
+        raise UserError(
+            wrong.what,
+            where=argument(name, getattr(config, wrong.name)),
+            fix=wrong.instead or f"leave {name} out",
+        )
 
 
 def check_machine(config: ModelConfig) -> None:

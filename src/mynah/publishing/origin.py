@@ -6,8 +6,6 @@ look up: names of the hub, of the recipes and of the embedded corpus; and number
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +13,18 @@ from typing import Any
 
 import yaml
 
+from mynah.config.schema import Nature
+from mynah.config.settings import names
 from mynah.data.recipes import RECIPES, find_recipe
 from mynah.errors import UserError
 from mynah.files import read_json
 from mynah.models.catalog.entries import ENTRIES
+from mynah.publishing.command import public_command
+from mynah.publishing.corpora import PublicCorpora, is_public_name
 from mynah.runs.directory import SUMS, run_directory_of
 from mynah.runs.record import read_record
 
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _RESULTS = Path("evaluation", "results.json")
-_PRIVATE_CORPUS = "a private corpus"
-_HIDDEN = "_hidden_"  # what a shell need not quote, until it is shown as …
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def read_origin(checkpoint: Path, working_directory: Path, results: Sequence[Pat
     config = _settings(checkpoint / "config.yaml")
     run = run_directory_of(checkpoint, working_directory / "outputs")
     data = {} if run is None else read_json(run / "data.json")
-    corpus, datasets = _corpus(config, data)
+    corpora = _corpora(config, data)
     measured: list[Measured] = []
     if run is not None and not results:
         own = read_json(run / _RESULTS)
@@ -154,21 +153,23 @@ def read_origin(checkpoint: Path, working_directory: Path, results: Sequence[Pat
     bases = {
         name: str(commit)
         for name, commit in _mapping(about.get("base_revisions")).items()
-        if _is_public_name(name)
+        if is_public_name(name)
     }
     return ModelOrigin(
         family=str(about.get("family", "")),
         parameters=tuple(_parameters(about.get("parameters"))),
         sample_rate=_number(_setting(config, "data", "sample_rate"), int),
         longest_seconds=_number(_setting(config, "data", "max_audio_seconds"), float),
-        languages=_languages(config, bases),
-        corpus=corpus,
-        datasets=datasets,
+        languages=_languages(config, bases, corpora),
+        corpus=corpora.titles,
+        datasets=corpora.datasets,
         licences=(*_data_licences(data), *_base_licences(bases)),
-        splits=tuple(_splits(data)),
+        splits=tuple(_splits(data, corpora)),
         measured=tuple(measured),
         bases=bases,
-        command=None if run is None else _command(run, corpus),
+        command=None
+        if run is None
+        else public_command(run, _names_used(config), private_corpus=corpora.are_private),
         versions={} if run is None else _mapping(read_record(run).get("versions")),
         steps=_number(about.get("step"), int),
         is_adapter=(checkpoint / "adapter_config.json").is_file(),
@@ -202,26 +203,20 @@ def _parameters(rows: object) -> Iterator[tuple[str, int, int]]:
         yield str(part), int(total), int(trained)
 
 
-def _is_public_name(name: str) -> bool:
-    """Whether a name is one of the hub, and no folder here."""
-    return _HUB_NAME.fullmatch(name) is not None and not Path(name).exists()
+def _names_used(config: Mapping[str, Any]) -> dict[str, object]:
+    """What each setting that is a name came to: of a folder its full path."""
+    used = {}
+    for name in names(Nature.NAME):
+        section, _, leaf = name.partition(".")
+        if (value := _setting(config, section, leaf)) is not None:
+            used[name] = value
+    return used
 
 
-def _corpus(
-    config: Mapping[str, Any], data: Mapping[str, Any]
-) -> tuple[str | None, tuple[str, ...]]:
-    """Public name of the training corpus, and those of the hub."""
-    name = str(_setting(config, "data", "dataset_name") or "")
-    format = str(data.get("format") or "")
-    if not data and not name:
-        return None, ()
-    if name == "synthetic" or format == "synthetic":
-        return "Mynah's embedded corpus, synthesized by espeak-ng", ()
-    if format in RECIPES.names:
-        return find_recipe(format).title, ()
-    if _is_public_name(name):
-        return name, (name,)
-    return _PRIVATE_CORPUS, ()
+def _corpora(config: Mapping[str, Any], data: Mapping[str, Any]) -> PublicCorpora:
+    """What a run trained or measured on."""
+    format = data.get("format")
+    return PublicCorpora.of(_mapping(config.get("data")), str(format) if format else None)
 
 
 def _data_licences(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -238,11 +233,13 @@ def _base_licences(bases: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield name, known[name]
 
 
-def _languages(config: Mapping[str, Any], bases: Mapping[str, str]) -> tuple[str, ...]:
+def _languages(
+    config: Mapping[str, Any], bases: Mapping[str, str], corpora: PublicCorpora
+) -> tuple[str, ...]:
     for section in ("model", "data"):
         if found := _setting(config, section, "language"):
             return (str(found),)
-    if _setting(config, "data", "dataset_name") == "synthetic":
+    if corpora.are_synthesized:
         synthesis = _mapping(_setting(config, "data", "synthesis"))
         return (str(synthesis.get("language") or "en"),)
     single = [
@@ -253,7 +250,7 @@ def _languages(config: Mapping[str, Any], bases: Mapping[str, str]) -> tuple[str
     return tuple(single[:1])
 
 
-def _splits(data: Mapping[str, Any]) -> Iterator[Split]:
+def _splits(data: Mapping[str, Any], corpora: PublicCorpora) -> Iterator[Split]:
     leaks = _mapping(data.get("leaks"))
     for name, found in _mapping(data.get("splits")).items():
         shared = tuple(
@@ -262,7 +259,7 @@ def _splits(data: Mapping[str, Any]) -> Iterator[Split]:
             if isinstance(one, dict) and one.get("utterances")
         )
         yield Split(
-            str(name),
+            corpora.of_split(str(name))[1],
             found.get("role") == "training",
             float(found.get("hours") or 0.0),
             int(found.get("kept") or 0),
@@ -317,18 +314,19 @@ def _measured(results: Mapping[str, Any]) -> Iterator[Measured]:
     decoding = str(about.get("decoding") or "")
     config = about.get("config")
     settings = yaml.safe_load(config) if isinstance(config, str) else config
-    corpus, datasets = _corpus(_mapping(settings), _mapping(about.get("data")))
+    corpora = _corpora(_mapping(settings), _mapping(about.get("data")))
     before = _mapping(_mapping(results.get("before_after")).get("splits"))
     for split, found in _mapping(results.get("evaluations")).items():
+        corpus, shown = corpora.of_split(str(split))
         old = _mapping(_mapping(_mapping(before.get(split)).get("as_scored")).get("metrics"))
         for metric, one in _mapping(found.get("metrics")).items():
             if one.get("value") is None:
                 continue
             low, high = one.get("low"), one.get("high")
             yield Measured(
-                corpus=corpus or _PRIVATE_CORPUS,
-                dataset=datasets[0] if datasets else None,
-                split=str(split),
+                corpus=corpus.title,
+                dataset=corpus.dataset,
+                split=shown,
                 metric=str(metric),
                 label=str(one.get("label", metric)),
                 percent=bool(one.get("percent")),
@@ -340,29 +338,3 @@ def _measured(results: Mapping[str, Any]) -> Iterator[Measured]:
                 needs_private="n-gram" in decoding,
                 baseline=_number(_mapping(old.get(metric)).get("base"), float),
             )
-
-
-def _command(run: Path, corpus: str | None) -> str | None:
-    """What was typed, its places hidden."""
-    try:
-        typed = yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return None
-    words = []
-    for text in typed if isinstance(typed, list) else []:
-        name, equals, value = str(text).partition("=")
-        if name.startswith("hydra"):
-            continue
-        hidden = _is_place(value) or (name == "data.dataset_name" and corpus == _PRIVATE_CORPUS)
-        words.append(f"{name}{equals}{_HIDDEN if hidden else value}")
-    return shlex.join(["mynah", "train", *words]).replace(_HIDDEN, "…")
-
-
-def _is_place(value: str) -> bool:
-    """Whether a value is, or holds, a place on this machine."""
-    parts = [part.strip("'\" ") for part in re.split(r"[\[\]{},:]", value)]
-    return any(
-        part.startswith(("/", "~", ".")) or ("/" in part and not _is_public_name(part))
-        for part in parts
-        if part
-    )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.errors import UserError
+from mynah.machine import process_space
 from mynah.ranks.environment import Ranks
 from mynah.ranks.meeting import SETTING, connection
 
@@ -191,7 +192,7 @@ class Watch:
 
     def _pulse(self) -> str:
         self._count += 1
-        return f"{self._count} {os.getpid()} {_machine()}"
+        return f"{self._count} {os.getpid()} {process_space()}"
 
     def _values(self, store: Store) -> dict[int, str]:
         keys = [f"pulse/{rank}" for rank in self._others]
@@ -215,20 +216,11 @@ def _within(seconds: float, action: Callable[[], None]) -> None:
     thread.join(seconds)
 
 
-def _machine() -> str:
-    """Where process numbers mean the same; empty where that cannot be known."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return ""
-
-
 def _has_died(pulse: str) -> bool:
     """Whether the process of a pulse, on this machine, is there no more."""
     _, _, rest = pulse.partition(" ")
     process, _, machine = rest.partition(" ")
-    if not machine or machine != _machine():
+    if not machine or machine != process_space():
         return False
     try:
         return ") Z " in Path(f"/proc/{process}/stat").read_text()

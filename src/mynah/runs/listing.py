@@ -16,6 +16,7 @@ import yaml
 from mynah.config.settings import all_settings
 from mynah.files import read_json
 from mynah.runs.notes import Notes, read_notes
+from mynah.runs.process import elsewhere, is_gone
 from mynah.runs.rates import Rate, RateChange
 from mynah.runs.record import RECORD, read_record
 
@@ -37,6 +38,7 @@ class ListedRun:
         settings: Its effective settings by dotted name; empty where they cannot be read.
         rates: What was measured, by split, each with its first metric.
         notes: Its tags and note.
+        machine: Of one that is ``running`` the machine, where its process cannot be seen from here.
     """
 
     directory: Path
@@ -46,10 +48,16 @@ class ListedRun:
     settings: Mapping[str, Any] = field(repr=False)
     rates: Sequence[Rate]
     notes: Notes = field(default_factory=Notes)
+    machine: str | None = None
 
     def name(self, folder: Path) -> str:
         """Its directory below a folder."""
         return str(self.directory.relative_to(folder))
+
+    @property
+    def shown_status(self) -> str:
+        """Its status, and the other machine that it runs on."""
+        return self.status if self.machine is None else f"{self.status} on {self.machine}"
 
     @property
     def data(self) -> str:
@@ -95,7 +103,8 @@ def read_run(directory: Path) -> ListedRun:
     started, finished = _time(record.get("started")), _time(record.get("finished"))
     settings = _settings(directory / _CONFIG)
     status = str(record.get("status") or "damaged")
-    if status == "running" and not _is_alive(record.get("process")):
+    machine = elsewhere(record) if status == "running" else None
+    if status == "running" and is_gone(record):
         status = "killed"
     if status == "done" and settings is None:
         status = "damaged"
@@ -108,20 +117,8 @@ def read_run(directory: Path) -> ListedRun:
         settings or {},
         _rates(directory / _RESULTS),
         read_notes(directory),
+        machine,
     )
-
-
-def _is_alive(process: object) -> bool:
-    """Whether a process of this number is there; what is on another machine counts as alive."""
-    if not isinstance(process, int) or process <= 0:
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _time(text: object) -> datetime | None:

@@ -114,7 +114,7 @@ def _row(
     notes: list[Cell | str] = [run.notes.note] if shown.notes else []
     settings = [typed(run.settings.get(name)) if run.settings else "–" for name in names]
     return [
-        run.name(folder), run.status, *tags, *_measured(run, rate, shown), minutes, started,
+        run.name(folder), run.shown_status, *tags, *_measured(run, rate, shown), minutes, started,
         run.data, run.model, *settings, *notes,
     ]  # fmt: skip
 

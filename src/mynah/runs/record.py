@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,11 +20,13 @@ from mynah.distributed import is_first_rank
 from mynah.errors import UserError
 from mynah.files import display_path, read_json, write_json
 from mynah.machine import package_versions
+from mynah.runs.process import this_process
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
 RECORD = "run.json"
+_LOCK = ".lock"  # of a model directory
 # Of settings of data whose default has changed since: a run has the identity that it had.
 _DEFAULTS_OF_BEFORE = {"on_other_script": "drop"}
 _MODEL_DEFAULTS_OF_BEFORE = {"language_model_weight": 0.7}  # likewise of settings of the model
@@ -127,7 +128,7 @@ class RunRecord:
             order=order,
             started=_now(),
             finished=None,
-            process=os.getpid(),
+            **this_process(),
             versions=package_versions(_VERSIONED),
         )
         return cls(directory, lock)
@@ -162,6 +163,20 @@ class RunRecord:
                 self._lock.release()
 
 
+def is_locked(output: Path) -> bool:
+    """Whether a training writes into a model directory at this moment, as far as its lock tells:
+    not every file system, or two machines of one, has locks."""
+    if not (output / _LOCK).is_file():
+        return False
+    try:
+        lock = _lock(output)
+    except UserError:
+        return True
+    if lock is not None:
+        lock.release()
+    return False
+
+
 def _lock(output: Path) -> FileLock | None:
     """Lock a model directory for this process; None on a file system without locks."""
     import filelock
@@ -169,7 +184,7 @@ def _lock(output: Path) -> FileLock | None:
     output.mkdir(parents=True, exist_ok=True)
     # Never by a mere file, which a process that is killed would leave locked; and for the
     # process, not for a thread of it.
-    lock = filelock.FileLock(output / ".lock", fallback_to_soft=False, thread_local=False)
+    lock = filelock.FileLock(output / _LOCK, fallback_to_soft=False, thread_local=False)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout as problem:

@@ -12,25 +12,27 @@ import yaml
 
 from mynah.errors import UserError
 from mynah.files import display_path, read_json
-from mynah.runs.directory import JOB
+from mynah.runs.directory import JOB, MODEL
 from mynah.runs.listing import ListedRun, read_run
-from mynah.runs.record import RECORD, check_run
+from mynah.runs.record import RECORD, check_run, is_locked
 
 _MODEL_FILES = ("mynah.json", "adapter_config.json")  # which say what a model was built from
 _GOING = "running"
 
 
-def check_removable(runs: Sequence[Path], folder: Path) -> None:
+def check_removable(runs: Sequence[Path], folder: Path, *, ended: bool = False) -> None:
     """Refuse to remove what is still needed.
 
-    A run is needed where it is still running, is a job of a sweep, ``outputs/model`` points into
-    it, or a path into it stands in the settings of another run or beside another model: one that
-    was resumed from it, adapts it, was merged from it, or measures it. Runs that are removed
-    together do not keep each other.
+    A run is needed where it is still running or another trains into its model, is a job of a
+    sweep, ``outputs/model`` points into it, or a path into it stands in the settings of another
+    run or beside another model: one that was resumed from it, adapts it, was merged from it, or
+    measures it. Runs that are removed together do not keep each other.
 
     Args:
         runs: Their directories.
         folder: Where others are looked for.
+        ended: Whether those of other machines have ended, though their ``run.json`` says that
+            they run: from here nobody can see it.
 
     Raises:
         UserError: One is not a run, or needed; it says by what.
@@ -38,9 +40,7 @@ def check_removable(runs: Sequence[Path], folder: Path) -> None:
     going = [run.resolve() for run in runs]
     for run in going:
         check_run(run)
-        found = read_run(run)
-        if found.status == _GOING:
-            raise _needed(run, "it is still running", "stop it, or wait for its end")
+        _check_has_ended(run, ended=ended)
         if (run / JOB).is_file():
             raise _needed(
                 run, f"it is a job of the sweep {display_path(run.parent)}", "keep the sweep's jobs"
@@ -57,6 +57,27 @@ def check_removable(runs: Sequence[Path], folder: Path) -> None:
                     run, f"{display_path(file)} names {display_path(path)}", "keep it, or remove "
                     f"both: mynah runs remove {display_path(run)} {display_path(_owner(file))}",
                 )  # fmt: skip
+
+
+def _check_has_ended(run: Path, *, ended: bool) -> None:
+    """Refuse a run that still runs, or into whose model another one trains.
+
+    Raises:
+        UserError: It does, or may do so on a machine that cannot be seen from here.
+    """
+    found = read_run(run)
+    if found.status == _GOING and found.machine is None:
+        raise _needed(run, "it is still running", "stop it, or wait for its end")
+    if found.status == _GOING and not ended:
+        raise _needed(
+            run,
+            f"its run.json says that it is running on {found.machine}, which cannot be seen from "
+            "here",
+            "look there; where it has ended, as when that machine is gone: mynah runs remove "
+            f"{display_path(run)} --ended",
+        )
+    if is_locked(run / MODEL):
+        raise _needed(run, "a training writes into its model", "stop it, or wait for its end")
 
 
 def remove_runs(runs: Sequence[Path]) -> None:
@@ -154,4 +175,4 @@ def shown_run(run: ListedRun) -> str:
     """A run in the question whether to remove it."""
     rate = run.rate()
     measured = "" if rate is None else f", {rate.split} {rate.label} {rate.shown}"
-    return f"{display_path(run.directory)} ({run.status}{measured})"
+    return f"{display_path(run.directory)} ({run.shown_status}{measured})"

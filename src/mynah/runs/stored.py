@@ -86,6 +86,20 @@ def checkpoint_in(store: Store, entries: Sequence[Entry], prefix: str) -> Stored
     return StoredCheckpoint(store, prefix, below)
 
 
+def beside(checkpoint: StoredCheckpoint, name: str) -> StoredCheckpoint:
+    """Another checkpoint in the folder of one; without files where it is not there.
+
+    Raises:
+        UserError: It cannot be listed.
+    """
+    if checkpoint.prefix:
+        holder = checkpoint.prefix.rstrip("/").rpartition("/")[0]
+        store = checkpoint.store.at(*filter(None, [holder]), name)
+    else:
+        store = checkpoint.store.beside(name)
+    return checkpoint_in(store, store.list(), "")
+
+
 def steps_in(entries: Sequence[Entry], holder: str = "") -> list[int]:
     """The steps of the ``checkpoint-N`` folders of a listing, complete or not, rising."""
     steps = set()

@@ -92,6 +92,11 @@ class Store:
         below._opened = self._opened
         return below
 
+    def beside(self, name: str) -> Store:
+        """The folder of another name in the same folder."""
+        address = f"{self.address.rpartition('/')[0]}/{name}"
+        return Store(address, patience=self._patience, connect=self._connect)
+
     # Reading
 
     def list(self) -> list[Entry]:

@@ -83,7 +83,7 @@ def _utterances(row: TableRow) -> int | None:
     """Training utterances of a job, as its ``data.json`` says."""
     splits = read_json(row.job.directory / "data.json").get("splits")
     train = splits.get("train") if isinstance(splits, dict) else None
-    found = train.get("utterances") if isinstance(train, dict) else None
+    found = train.get("kept") if isinstance(train, dict) else None
     return found if isinstance(found, int) else None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mynah import console
+from mynah.checkpoints.find import give_names_back
 from mynah.errors import UserError
 from mynah.files import display_path
 from mynah.runs.directory import complete_checkpoints, link_newest_model, model_directory_of
@@ -105,8 +106,12 @@ def resumed(job: SweepJob) -> list[str]:
     keys = {text.partition("=")[0].lstrip("+") for text in job.overrides}
     if keys & set(_STARTING_POINTS):
         return []
-    kept = complete_checkpoints(model_directory_of(job.directory))
-    return [f"resume_from_checkpoint={quoted(str(kept[-1]))}"] if kept else []
+    model = model_directory_of(job.directory)
+    give_names_back(model)
+    if not complete_checkpoints(model):
+        return []
+    # All of them and not the newest: one that is damaged is passed over.
+    return [f"resume_from_checkpoint={quoted(str(model))}"]
 
 
 def quoted(value: str) -> str:

@@ -21,8 +21,10 @@ from transformers.trainer_callback import (
     PrinterCallback,
     ProgressCallback,
 )
+from transformers.trainer_utils import SchedulerType
 
 from mynah import console, distributed
+from mynah.config.best_metric import greater_is_better
 from mynah.data.positions import Key
 from mynah.errors import UserError
 from mynah.training.averaging.moving_average import MovingAverage
@@ -163,6 +165,7 @@ class MynahTrainer(Trainer, Generic[Key]):
     def begin_training(self) -> None:
         """Continue with the optimizer of a checkpoint, where there is one."""
         self.checkpointer.load_optimizer()
+        self.checkpointer.settle_best()
         if self.average is not None:
             self.average.begin()
 
@@ -193,8 +196,10 @@ class MynahTrainer(Trainer, Generic[Key]):
     ) -> Any:
         """The batches of the next step, which are not waited for without end."""
         step = self.state.global_step
-        # It resumes from its last step, or from where it stopped early.
-        if step >= self.job.steps_total or self.measurer.out_of_patience:
+        # It resumes from its last step, or from where it stopped early; or it was stopped in an
+        # evaluation before its first step, which Trainer would still take.
+        measurer = self.measurer
+        if step >= self.job.steps_total or measurer.out_of_patience or measurer.interrupted:
             self.control.should_training_stop = True
             return [], None
         batches = self.feed.ahead(epoch_iterator, step)
@@ -244,6 +249,10 @@ class MynahTrainer(Trainer, Generic[Key]):
         Raises:
             UserError: It cannot be made.
         """
+        plateau = self.args.lr_scheduler_type == SchedulerType.REDUCE_ON_PLATEAU
+        if plateau and greater_is_better(self.job.config):  # torch's default is for error rates
+            typed: Any = self.args.lr_scheduler_kwargs or {}
+            self.args.lr_scheduler_kwargs = {"mode": "max", **typed}
         try:
             made: Any = super().create_scheduler(num_training_steps, optimizer)
         except (ValueError, TypeError) as error:

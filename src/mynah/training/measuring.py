@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Generic
 
 from mynah import console, distributed
-from mynah.config.best_metric import best_metric, greater_is_better
+from mynah.config.best_metric import best_metric, greater_is_better, keeps_best
 from mynah.config.plugins.metrics import METRICS
 from mynah.data.positions import Key
 from mynah.errors import UserError
@@ -100,8 +100,7 @@ class Measurer(Generic[Key]):
     @property
     def wants_best(self) -> bool:
         """Whether the best checkpoint is kept."""
-        training = self._job.config.training
-        return training.load_best_model_at_end or training.save_strategy == "best"
+        return keeps_best(self._job.config)
 
     def measure(self) -> dict[str, float]:
         """Measure the model; the random state is the same after as before.
@@ -207,11 +206,14 @@ class Measurer(Generic[Key]):
         return f"eval_{asked}"
 
     def interrupt(self) -> None:
-        """Save and stop here; an evaluation that is due is left to the resumed training."""
+        """Save and stop here; an evaluation that is due is left to the resumed training.
+
+        Before the first step nothing is saved: the same command begins again.
+        """
         control = self._trainer.control
         if control.should_evaluate:
             self._pending = True
             control.should_evaluate = False
-        control.should_save = True
+        control.should_save = self._trainer.state.global_step > 0
         control.should_training_stop = True
         self.interrupted = True

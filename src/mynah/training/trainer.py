@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah import console, distributed
 from mynah.checkpoints import commit as checkpoints
+from mynah.checkpoints.set_aside import set_aside
 from mynah.data.augmentation.chain import Augmentation
 from mynah.data.positions import Key
 from mynah.distributed import planned_ranks, world_size
@@ -185,8 +186,26 @@ def _begun(job: Job[Key], resume: Path | None) -> int:
             machine=describe_machine(job.family.model),
         )
         _check_state(resume, step)
+    if distributed.rank() == 0:
+        _set_aside(job, step)
     console.say(f"Resuming at step {step:,} of {total:,}")
     return step
+
+
+def _set_aside(job: Job[Key], step: int) -> None:
+    """Move checkpoints of later steps, of the course before, out of the way, and say so."""
+    later = set_aside(job.output_directory, after=step)
+    if not later:
+        return
+    mirrored = ""
+    if job.config.training.mirror is not None:
+        mirrored = " (training.mirror has them no longer once the next checkpoint is there)"
+    console.notice(
+        f"{', '.join(path.name for path in later)}: of later steps than {step:,}, where this "
+        f"training resumes, so moved to {later[0].parent} and kept there{mirrored}. They are "
+        "neither resume_from_checkpoint=last nor the model: remove that folder, or resume from "
+        "one of them, by its path, in a run of its own."
+    )
 
 
 def _check_state(checkpoint: Path, step: int) -> None:
@@ -297,6 +316,13 @@ def _make_trainer(job: Job[Key], *, first_step: int, elapsed_seconds: float) -> 
     stop = StopRequest()
     limit = time_limit(training, elapsed_seconds=elapsed_seconds, ask=stop.limit_reached)
     trainer = MynahTrainer(job, arguments, stop=stop, time_limit=limit)
+    watched = trackers(
+        reporters(training) if distributed.rank() == 0 else [],
+        log_directory(job.output_directory),
+        first_step=first_step,
+    )
+    for tracker in watched:  # before the schedule, whose beginning may log an evaluation
+        trainer.add_callback(tracker)
     trainer.add_callback(
         Schedule(trainer, training, steps_per_epoch=job.steps_per_epoch, steps_total=total)
     )
@@ -307,10 +333,6 @@ def _make_trainer(job: Job[Key], *, first_step: int, elapsed_seconds: float) -> 
         trainer.checkpointer.disk.warn_early(saves=max(1, left // every) if every else 1)
         trainer.show(Progress(trainer, bar=training.disable_tqdm is not True))
         trainer.take_minutes(Minutes(log_directory(job.output_directory), first_step=first_step))
-        for tracker in trackers(
-            reporters(training), log_directory(job.output_directory), first_step=first_step
-        ):
-            trainer.add_callback(tracker)
     return trainer
 
 

@@ -202,6 +202,16 @@ def test_retention_never_removes_the_newest_intact_one_or_the_best_for_a_limit_o
     assert names(tmp_path) == ["checkpoint-1", "checkpoint-3"]
 
 
+def test_retention_never_removes_what_was_just_committed_whatever_steps_others_have(tmp_path):
+    for step in (700, 800, 1400):
+        write(tmp_path, step)
+    best, new = checkpoint_path(tmp_path, 700), checkpoint_path(tmp_path, 800)
+    retain(tmp_path, limit=2, best=best, committed=new)
+    assert names(tmp_path) == ["checkpoint-1400", "checkpoint-700", "checkpoint-800"]
+    retain(tmp_path, limit=2, best=None, committed=new)
+    assert names(tmp_path) == ["checkpoint-1400", "checkpoint-800"]
+
+
 def test_without_a_limit_everything_is_kept(tmp_path):
     for step in (1, 2, 3):
         write(tmp_path, step)

@@ -6,6 +6,7 @@ The storage is fsspec's memory, which notes the order of what is written.
 from __future__ import annotations
 
 import hashlib
+import shutil
 
 import fsspec
 import pytest
@@ -175,6 +176,23 @@ def test_a_checkpoint_that_was_altered_there_is_skipped_and_named(run, memory, t
     assert "checkpoint-2 is skipped, for it is not intact" in capsys.readouterr().out.replace(
         "\n      ", " "
     )
+
+
+def test_what_was_set_aside_here_is_not_brought_back(run, memory):
+    for step in (1, 2):
+        checkpoint(run / f"model/checkpoint-{step}", content=f"{step}".encode())
+    copied(mirror_of(run, memory))
+    (run / "model/set_aside").mkdir()
+    (run / "model/checkpoint-2").rename(run / "model/set_aside/checkpoint-2")
+    shutil.rmtree(run / "model/checkpoint-1")
+
+    mirror_of(run, memory).restore()
+
+    assert [path.name for path in (run / "model").glob("checkpoint-*")] == ["checkpoint-1"]
+    # Another checkpoint of that step is another one.
+    (run / "model/set_aside/checkpoint-2/SHA256SUMS").write_text(f"{'0' * 64}  other\n")
+    mirror_of(run, memory).restore()
+    assert (run / "model/checkpoint-2/model.safetensors").read_bytes() == b"2"
 
 
 @pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "a\\..\\evil"])

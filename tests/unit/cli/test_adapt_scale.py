@@ -23,6 +23,7 @@ def checkpoint(family, directory: Path) -> Path:
         family.save(staging)
         (staging / "config.yaml").write_text("model:\n  use_lora: true\n")
         (staging / "optimizer.safetensors").write_bytes(b"state")
+        (staging / "confidence.json").write_text("{}")
         written = {"family": family.name, "step": 7, "training": {}, "scores": {"eval_wer": 0.1}}
         (staging / "mynah.json").write_text(json.dumps(written))
     return directory
@@ -69,6 +70,7 @@ def test_peft_s_merged_weights_are_the_base_and_so_much_of_the_change(
 
 def test_the_matrices_stay_and_the_checkpoint_says_what_it_is(adapter, tmp_path, capsys):
     target = tmp_path / "half"
+    assert (adapter / "confidence.json").is_file()
     assert scaled(adapter, "--scale", "0.5", "--to", target) == 0
     assert f"mynah eval {target}" in capsys.readouterr().out
     weights_file = "adapter_model.safetensors"
@@ -80,6 +82,7 @@ def test_the_matrices_stay_and_the_checkpoint_says_what_it_is(adapter, tmp_path,
     assert alphas[1] * 2 == alphas[0] and isinstance(alphas[1], int)
     assert find_damage(target) is None
     assert not (target / "optimizer.safetensors").exists()
+    assert not (target / "confidence.json").exists()  # fitted to the adapter at its full scale
     about = json.loads((target / "mynah.json").read_text())
     assert about["adapter_scale"] == {"checkpoint": str(adapter), "scale": 0.5}
     assert "scores" not in about and about["step"] == 7

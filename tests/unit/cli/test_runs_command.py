@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,61 +12,9 @@ import pytest
 import yaml
 from browser import on_a_phone
 from scipy.stats import t
+from written_runs import listed, write_run
 
-from mynah import console
 from mynah.cli.main import main
-
-
-def write_run(
-    directory: Path,
-    *,
-    status: str = "done",
-    lora_r: int = 8,
-    rate: float | None = None,
-    corpus: str = "f00d",
-    minutes: int = 10,
-    day: int = 1,
-    split: str = "validation",
-    process: int = 0,
-) -> Path:
-    directory.mkdir(parents=True)
-    record = {
-        "status": status,
-        "started": f"2026-11-{day:02d}T10:00:00+00:00",
-        "finished": f"2026-11-{day:02d}T10:{minutes:02d}:00+00:00",
-        "process": process or os.getpid(),
-    }
-    if status == "running":
-        record["finished"] = None
-    (directory / "run.json").write_text(json.dumps(record))
-    settings = {
-        "model": {"lora_r": lora_r, "pretrained": "openai/whisper-tiny.en"},
-        "training": {"output_dir": str(directory / "model"), "seed": 42},
-    }
-    (directory / "config.yaml").write_text(yaml.safe_dump(settings))
-    if rate is not None:
-        metric = {"label": "WER", "value": rate, "low": rate - 0.01, "high": rate + 0.02}
-        metric |= {"percent": True, "greater_is_better": False}
-        found = {split: {"metrics": {"wer": metric}, "corpus_fingerprint": corpus}}
-        (directory / "evaluation").mkdir()
-        results = json.dumps({"evaluations": found})
-        (directory / "evaluation" / "results.json").write_text(results)
-    return directory
-
-
-@pytest.fixture
-def outputs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(console.console(), "_width", 120)  # whatever a test before left it at
-    monkeypatch.setenv("COLUMNS", "200")
-    return tmp_path / "outputs"
-
-
-def listed(capsys, *arguments: str) -> list[list[str]]:
-    """The table's rows as their cells."""
-    assert main(["runs", *arguments]) == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
-    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
 
 
 def test_each_run_has_a_line_with_what_differs_and_its_rate(outputs, capsys):
@@ -107,6 +54,37 @@ def test_runs_are_chosen_by_their_settings(outputs, capsys):
     assert "fix:   --where model.lora_r=8" in capsys.readouterr().err
     assert main(["runs", "--where", "model.lora_r"]) == 2
     assert "A condition is a setting and its value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "typed"),
+    [
+        ("training.learning_rate", 0.0001, ["1e-4", "0.0001", "1.0e-04"]),
+        ("training.learning_rate", 3e-05, ["3e-05", "3e-5", ".00003"]),
+        ("training.save_strategy", "no", ["no", "'no'"]),
+        ("training.bf16", False, ["no", "false", "off"]),
+        ("training.run_name", "007", ["007"]),
+        ("training.max_steps", None, ["null"]),
+        ("training.per_device_train_batch_size", "auto", ["auto"]),
+        ("data.eval_splits", ["test"], ["test", "[test]"]),
+    ],
+)
+def test_a_condition_s_value_is_read_as_its_setting_is(outputs, capsys, setting, value, typed):
+    run = write_run(outputs / "a")
+    write_run(outputs / "b", day=2)
+    settings = yaml.safe_load((run / "config.yaml").read_text())
+    section, _, leaf = setting.partition(".")
+    settings.setdefault(section, {})[leaf] = value
+    (run / "config.yaml").write_text(yaml.safe_dump(settings))
+    for text in typed:
+        assert [row[0] for row in listed(capsys, "--where", f"{setting}={text}")] == ["a"]
+
+
+def test_a_condition_of_another_type_is_refused(outputs, capsys):
+    write_run(outputs / "a")
+    assert main(["runs", "--where", "training.learning_rate=fast"]) == 2
+    said = capsys.readouterr().err
+    assert 'training.learning_rate takes a number or null, not "fast"' in said
 
 
 def test_failed_killed_and_damaged_runs_are_named_and_none_costs_the_table(outputs, capsys):
@@ -251,72 +229,3 @@ def test_the_page_has_all_runs_fits_a_phone_and_escapes_what_people_write(output
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
     found = on_a_phone(tmp_path / "pages" / "runs.html")
     assert found["width"] <= 360 and found["nameless"] == 0 and found["buttons"] > 10
-
-
-def remove(capsys, *names: str) -> str:
-    status = main(["runs", "remove", *names, "--yes"])
-    said = capsys.readouterr()
-    assert (status == 2) == bool(said.err)
-    return " ".join(said.err.split())
-
-
-def test_a_run_that_nothing_builds_on_is_removed_once_it_is_agreed(outputs, capsys, monkeypatch):
-    run = write_run(outputs / "a", rate=0.2)
-    (run / "model").mkdir()
-    (run / "model" / "weights").write_bytes(bytes(2_000_000))
-    assert main(["runs", "remove", "outputs/a"]) == 2  # there is nobody to ask
-    assert "mynah runs remove outputs/a --yes" in capsys.readouterr().err
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    asked = []
-    for answer, there in (("", True), ("n", True), ("yes", False)):
-        monkeypatch.setattr("builtins.input", lambda text, a=answer: asked.append(text) or a)
-        assert main(["runs", "remove", "outputs/a"]) == 0
-        assert run.exists() == there
-    assert "2.0 MB" in asked[0]
-    assert main(["runs", "remove", "outputs/a"]) == 2
-    assert "is not a run" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("setting", ["resume_from_checkpoint", "eval_checkpoint", "pretrained"])
-def test_a_run_that_another_was_resumed_from_adapts_or_measures_is_kept(outputs, capsys, setting):
-    first = write_run(outputs / "first")
-    (first / "model" / "checkpoint-2").mkdir(parents=True)
-    second = write_run(outputs / "second", day=2)
-    settings = yaml.safe_load((second / "config.yaml").read_text())
-    held = settings["model"] if setting == "pretrained" else settings
-    held[setting] = str(first / "model" / "checkpoint-2")
-    (second / "config.yaml").write_text(yaml.safe_dump(settings))
-    said = remove(capsys, "outputs/first")
-    assert "outputs/first is not removed: outputs/second/config.yaml names" in said
-    assert first.exists()
-    assert remove(capsys, "outputs/first", "outputs/second") == ""
-    assert not first.exists() and not second.exists()
-
-
-@pytest.mark.parametrize("name", ["mynah.json", "adapter_config.json"])
-def test_a_run_that_a_model_was_merged_from_or_adapts_is_kept(outputs, capsys, name):
-    run = write_run(outputs / "a")
-    (run / "model").mkdir()
-    (outputs / "merged").mkdir()
-    about = {"merged": {"checkpoint": str(run / "model")}}
-    if name == "adapter_config.json":
-        about = {"base_model_name_or_path": str(run / "model")}
-    (outputs / "merged" / name).write_text(json.dumps(about))
-    assert f"outputs/merged/{name} names" in remove(capsys, "outputs/a")
-    assert run.exists()
-
-
-def test_a_run_that_is_linked_running_or_of_a_sweep_is_kept(outputs, capsys):
-    linked = write_run(outputs / "linked")
-    (linked / "model").mkdir()
-    (outputs / "model").symlink_to("linked/model")
-    assert "outputs/model points to its model" in remove(capsys, "outputs/linked")
-    going = write_run(outputs / "going", status="running", day=2)
-    assert "it is still running" in remove(capsys, "outputs/going")
-    job = write_run(outputs / "sweeps" / "one" / "0", day=3)
-    (job / "job.json").write_text("{}")
-    assert "it is a job of the sweep outputs/sweeps/one" in remove(capsys, str(job))
-    write_run(outputs / "free", day=4)
-    # Where one of several is needed, none is removed.
-    assert "points to its model" in remove(capsys, "outputs/free", "outputs/linked")
-    assert all(run.exists() for run in (linked, going, job, outputs / "free"))

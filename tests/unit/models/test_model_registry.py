@@ -125,6 +125,33 @@ def test_a_family_that_contradicts_the_names_is_an_error(checkpoints):
     assert "model.family=auto" in message
 
 
+@pytest.mark.parametrize("kind", ["whisper_asr", "hubert_ctc", "parakeet_tdt"])
+@pytest.mark.parametrize(
+    ("settings", "said", "fix"),
+    [
+        (
+            {"encoder_tuning": "full", "decoder_tuning": "lora"},
+            "adapted with LoRA or trained in full",
+            "model.encoder_tuning=lora",
+        ),
+        (
+            {"encoder_tuning": "frozen", "decoder_tuning": "frozen"},
+            "Nothing would be trained",
+            "model.decoder_tuning=full",
+        ),
+        ({"ctc_head_weight": 0.3}, "A language model is what has", "leave model.ctc_head_weight"),
+        ({"new_tokens": ["<x>"]}, "A language model is what has", "leave model.new_tokens out"),
+        ({"projector_tuning": "frozen"}, "has a projector", "model.projector_tuning=null"),
+    ],
+    ids=str,
+)
+def test_what_does_not_apply_to_a_recognizer_is_refused_of_a_folder_too(
+    kind, settings, said, fix, checkpoints
+):
+    message = refusal(pretrained=str(checkpoints(kind)), **settings)
+    assert said in message and fix in message
+
+
 def test_code_that_a_model_brings_along_is_not_run(tmp_path):
     auto_map = {"AutoConfig": "evil.Config", "AutoModelForCTC": "evil.Model"}
     written = {"model_type": "evil", "auto_map": auto_map, "architectures": ["EvilForCTC"]}

@@ -108,10 +108,10 @@ def test_what_one_says_of_its_end_is_repeated(meeting):
 
 def test_one_that_was_killed_on_this_machine_is_not_waited_for(meeting):
     (first, _), store, ended = meeting
-    if not watches._machine():
+    if not watches.process_space():
         pytest.skip("asks the kernel")
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    store.set("pulse/1", f"1 {process.pid} {watches._machine()}")
+    store.set("pulse/1", f"1 {process.pid} {watches.process_space()}")
     first._seconds = 1000.0
     first.start(store)
     time.sleep(0.5)

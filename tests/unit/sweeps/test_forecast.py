@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -12,9 +11,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from data_helpers import settings
 
 from mynah.cli.main import main
 from mynah.cli.sweep_data import swept
+from mynah.config.schema import Config
+from mynah.data.preparation.training_rows import prepared_rows
 from mynah.sweeps.data_curve import points_of
 from mynah.sweeps.forecast import SHARE, ShareResult, fit_power_law
 from mynah.sweeps.jobs import make_jobs
@@ -100,15 +102,29 @@ def test_why_there_is_no_forecast_is_said(points, why):
     assert why in fit_power_law(points)
 
 
-def sweep(tmp_path, grid, rates, utterances=400):
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Writes what a training on a share of a corpus writes of it: as it is prepared."""
+    folder = tmp_path_factory.mktemp("corpora")
+
+    def prepare(directory, utterances, share):
+        if not (folder / str(utterances)).exists():
+            corpus(folder / str(utterances), utterances)
+        config = settings(folder, dataset_name=str(utterances), train_share=share)
+        prepared_rows(Config(data=config), directory, folder)
+
+    return prepare
+
+
+def sweep(tmp_path, grid, rates, prepared=None, utterances=0):
     """A sweep of stand-ins, the shares of whose data are in ``grid``."""
     overrides = [[f"data.train_share={share}", f"training.seed={seed}"] for share, seed in grid]
-    settings = [{"share": share, "seed": seed} for share, seed in grid]
-    jobs = make_jobs(overrides, settings, tmp_path / "outputs" / "sweeps" / "shares")
+    varied = [{"share": share, "seed": seed} for share, seed in grid]
+    jobs = make_jobs(overrides, varied, tmp_path / "outputs" / "sweeps" / "shares")
     for job, (share, _) in zip(jobs, grid, strict=True):
         job.directory.mkdir(parents=True)
-        account = {"splits": {"train": {"utterances": int(utterances * share)}}}
-        (job.directory / "data.json").write_text(json.dumps(account))
+        if prepared:
+            prepared(job.directory, utterances, share)
 
     def command(job, added):
         behaviour = ["train", str(rates[job.number])]
@@ -139,11 +155,17 @@ def test_seeds_are_averaged_and_their_spread_counts(tmp_path, capsys):
     assert "with twice the training data WER 14.9" in said
 
 
-def test_a_curve_over_ten_utterances_is_refused(tmp_path, capsys):
-    drawn = sweep(tmp_path, GRID, [0.4, 0.3, 0.2], utterances=40)
+def test_a_curve_over_ten_utterances_is_refused(tmp_path, capsys, prepared):
+    drawn = sweep(tmp_path, GRID, [0.4, 0.3, 0.2], prepared, utterances=40)
     said = " ".join(capsys.readouterr().out.split())
     assert "No forecast: 0.25 of the training data is 10 utterance(s), too few" in said
     assert not drawn.exists()
+
+
+def test_a_curve_from_forty_utterances_on_is_drawn(tmp_path, capsys, prepared):
+    drawn = sweep(tmp_path, GRID, [0.4, 0.3, 0.2], prepared, utterances=160)
+    assert "Forecast: with twice the training data" in capsys.readouterr().out
+    assert drawn.exists()
 
 
 def test_rates_that_do_not_fall_are_said_to_be_no_certain_gain(tmp_path, capsys):

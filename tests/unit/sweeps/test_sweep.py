@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from mynah.checkpoints.find import resolve_resume
+from mynah.config.schema import Config
 from mynah.errors import UserError
 from mynah.sweeps.jobs import SweepJob, make_jobs, sweep_name
 from mynah.sweeps.sweep import SweepResult, run_sweep
@@ -100,7 +103,25 @@ def test_a_job_that_was_stopped_resumes_from_its_newest_checkpoint(tmp_path):
     (checkpoint / "SHA256SUMS").write_text("ab  weights\n")
     again = run(tmp_path, RATES[:1])
     last = (again.rows[0].job.directory / "ran").read_text().splitlines()[-1]
-    assert last == f"train 0.5 resume_from_checkpoint='{checkpoint}'"
+    assert last == f"train 0.5 resume_from_checkpoint='{checkpoint.parent}'"
+
+
+def test_a_job_whose_newest_checkpoint_is_damaged_resumes_from_the_one_before(tmp_path, capsys):
+    (job,) = jobs_of(tmp_path / "outputs/sweeps/grid", RATES[:1])
+    for step in (2, 4):
+        checkpoint = job.directory / "model" / f"checkpoint-{step}"
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "weights").write_bytes(b"as they were saved")
+        sums = hashlib.sha256(b"as they were saved").hexdigest()
+        (checkpoint / "SHA256SUMS").write_text(f"{sums}  weights\n")
+    (checkpoint / "weights").write_bytes(b"one bit is flipped")
+    run(tmp_path, RATES[:1])
+    _, _, typed = (job.directory / "ran").read_text().strip().partition("resume_from_checkpoint=")
+    capsys.readouterr()
+    config = Config(resume_from_checkpoint=typed.strip("'"))
+    found = resolve_resume(config, working_directory=tmp_path)
+    assert found == job.directory / "model" / "checkpoint-2"
+    assert "checkpoint-4 is skipped, for it is not intact" in capsys.readouterr().out
 
 
 def test_the_best_jobs_model_becomes_outputs_model_when_the_sweep_ends(tmp_path):

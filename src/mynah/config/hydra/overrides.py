@@ -92,15 +92,57 @@ def _unparsed(text: str, problem: Exception) -> ConfigError:
     if found is not None and value:
         is_text = without_none(found.type) is str or is_list_of_texts(found)
         several = (_SEVERAL if is_text else _CALL).match(value) is not None
+        right = _quoted_items(value) if is_list_of_texts(found) else quote(value)
         return ConfigError(
             f"The value of {name} cannot be read as it is typed.",
             where=f"command line: {text}",
             fix=_FORMS if several else None,
             argument=None if several else text,
-            instead=None if several else f"{key}={quote(value)}",
+            instead=None if several else f"{key}={right}",
         )
     return ConfigError(
         f"The argument cannot be read: {str(problem).splitlines()[0]}.",
         where=f"command line: {text}",
         fix="write it as key=value, and quote values with spaces or brackets",
     )
+
+
+_IN_QUOTES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+
+
+def _quoted_items(value: str) -> str:
+    """A list of texts as typed, each item in quotes; with its brackets, where it has some.
+
+    A comma within brackets of an item's own, as in ``(a,b)``, or within its quotes separates
+    nothing; where brackets do not close, those within quotes alone do not.
+    """
+    in_brackets = value.startswith("[") and value.endswith("]")
+    inner = value[1:-1] if in_brackets else value
+    items = _split(inner, nested=True)
+    if items is None:
+        items = _split(inner, nested=False) or []
+    stripped = [item.strip() for item in items]
+    quoted = [item if _IN_QUOTES.fullmatch(item) else quote(item) for item in stripped if item]
+    return f"[{','.join(quoted)}]" if in_brackets else ",".join(quoted)
+
+
+def _split(inner: str, *, nested: bool) -> list[str] | None:
+    """Split at commas; None where ``nested`` brackets do not close."""
+    items, depth, mark = [""], 0, ""
+    for character in inner:
+        if mark:
+            escaped = items[-1].endswith("\\")
+            mark = "" if character == mark and not escaped else mark
+        elif character in "'\"" and not items[-1].strip():
+            mark = character
+        elif character in "([{" and nested:
+            depth += 1
+        elif character in ")]}" and nested:
+            depth -= 1
+        elif character == "," and depth == 0:
+            items.append("")
+            continue
+        if depth < 0:
+            return None
+        items[-1] += character
+    return None if depth else items

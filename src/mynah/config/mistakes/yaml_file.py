@@ -209,6 +209,9 @@ def read_yaml(path: Path) -> YamlFile:
             return made
         entries = _Reader(made, loader).entries(node)
         made.defaults = _defaults(node, loader)
+    except yaml.reader.ReaderError as problem:
+        made.errors.append(_character_error(made, problem, text))
+        return made
     except yaml.MarkedYAMLError as problem:
         made.errors.append(_syntax_error(made, problem, text))
         return made
@@ -241,6 +244,17 @@ def _defaults(node: yaml.MappingNode, loader: Any) -> list[tuple[Any, int]]:
                 for item in value_node.value
             ]
     return []
+
+
+def _character_error(made: YamlFile, problem: yaml.reader.ReaderError, text: str) -> ConfigError:
+    """Of a character that YAML has no place for, as a bell, or the zeros of UTF-16."""
+    number = text.count("\n", 0, problem.position) + 1
+    found = ord(text[problem.position])
+    return ConfigError(
+        f"The file is not valid YAML: it has a character that is not allowed, U+{found:04X}.",
+        where=made.at(number),
+        fix="remove the character" if found else "save the file as UTF-8: UTF-16 has such zeros",
+    )
 
 
 def _syntax_error(made: YamlFile, problem: yaml.MarkedYAMLError, text: str) -> ConfigError:

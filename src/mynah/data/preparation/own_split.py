@@ -6,8 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mynah.config.naming.one_corpus import OWN_SPLIT
+from mynah.config.schema import DataConfig
 from mynah.data import splits
+from mynah.data.preparation.mixture import entries
 from mynah.data.sources.reading.source import Part, Source, UnknownSplitError, meant_splits
+from mynah.errors import UserError
 
 _LIKELIEST = ("test", "validation")
 
@@ -41,6 +44,34 @@ def with_own_split(eval_splits: Sequence[str], source: Source, *, train: bool) -
     if len(there) == 1 and not train:
         return there
     raise source.unknown_split(_LIKELIEST[0])
+
+
+def nothing_to_measure(*, in_mixture: bool) -> UserError:
+    """What is said where a model is to be measured, and settings leave nothing to do it on."""
+    another = "data.dataset_name=FOLDER for another corpus"
+    if in_mixture:
+        return UserError(
+            "There is nothing to measure on: no corpus of data.mixture has a split for it.",
+            where="data.mixture",
+            fix=f"add {another}",
+        )
+    return UserError(
+        "There is nothing to measure on: no split is named for it, and none is held out.",
+        where="data.eval_splits",
+        fix=f"add 'data.eval_splits=[auto]' for the corpus's own test split, or {another}",
+    )
+
+
+def check_measures(data: DataConfig) -> None:
+    """Find settings under which nothing is measured, before anything is prepared or loaded.
+
+    Raises:
+        UserError: They are such.
+    """
+    own = [entry.eval_splits for entry in entries(data).values()]
+    splits = own if data.mixture else [data.eval_splits]
+    if not any(data.eval_fraction > 0 if one is None else one for one in splits):
+        raise nothing_to_measure(in_mixture=bool(data.mixture))
 
 
 def test_splits_of(

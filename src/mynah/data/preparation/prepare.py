@@ -22,7 +22,7 @@ from mynah.data.preparation.candidates import chosen_corpus
 from mynah.data.preparation.held_out import UTTERANCE, HeldOut, hold_out
 from mynah.data.preparation.leaks import known_leaks, tell_leaks
 from mynah.data.preparation.mixture import Member, entries, entry_config
-from mynah.data.preparation.own_split import test_splits_of, with_own_split
+from mynah.data.preparation.own_split import nothing_to_measure, test_splits_of, with_own_split
 from mynah.data.preparation.requests import Request
 from mynah.data.preparation.selection import Stretch, joined_rows
 from mynah.data.sources import open_source
@@ -91,7 +91,7 @@ def prepare(
         spread: Where recordings are decoded; None: here.
 
     Raises:
-        UserError: A corpus is not there, has no transcripts, or lacks a split.
+        UserError: A corpus is not there, has no transcripts, or lacks a split; nothing is wanted.
     """
     policy = TextPolicy.of(config, working_directory)
     cache = tables.cache_directory(config.dataset_cache_dir, working_directory)
@@ -206,6 +206,8 @@ def _requests(
             name = member.called(stretch.name)
             tested.append(Request(name, False, [stretch], [member], once=True))
     if not train:
+        if not measured and not tested:
+            raise nothing_to_measure(in_mixture=bool(members[0].name))
         return [*measured, *tested]
     if not learned:
         raise UserError("Nothing is left to train on.", where="data.mixture", fix=None)

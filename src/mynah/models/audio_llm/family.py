@@ -57,6 +57,7 @@ class AudioLLM(WritingRecognizer):
     supports = frozenset({"language"})
     takes_context = True
     usage: AudioLLMUsage
+    _mixes = True
     _packing: str | None = None
 
     def __init__(
@@ -108,7 +109,6 @@ class AudioLLM(WritingRecognizer):
     def build(
         cls, config: ModelConfig, parts: NamedParts, *, texts: Iterable[str], sample_rate: int
     ) -> AudioLLM:
-        assert config.pretrained is not None
         part = parts["pretrained"]
         if loading.holds_adapter_alone(part):
             return cls._continued(config, part.folder, offline=part.offline)

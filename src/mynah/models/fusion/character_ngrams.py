@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 CHARACTER_ORDER = 5
@@ -21,7 +22,7 @@ class CharacterNgrams:
         self._counts = counts
         self._totals = {context: sum(found.values()) for context, found in counts.items()}
         self._floor = 1 / (len(counts[""]) + 1)
-        self._cache: dict[str, float] = {"": 1.0}
+        self._cache: dict[str, float] = {"": 0.0}  # logarithms, by the beginning of a word
 
     @classmethod
     def estimate(cls, words: Iterable[str]) -> CharacterNgrams:
@@ -37,17 +38,28 @@ class CharacterNgrams:
         return cls(counts)
 
     def word(self, letters: str) -> float:
-        """Probability that a word is written so and ends there."""
-        return self.beginning(letters) * self._next(letters, _END)
+        """Probability that a word is written so and ends there; 0.0 where it is below what a float
+        can hold."""
+        return math.exp(self.log_word(letters))
 
-    def beginning(self, letters: str) -> float:
-        """Probability that a word begins so."""
+    def log_word(self, letters: str) -> float:
+        """Its logarithm, in nats: finite for a string of any length."""
+        return self.log_beginning(letters) + math.log(self._next(letters, _END))
+
+    def log_beginning(self, letters: str) -> float:
+        """Logarithm of the probability that a word begins so, in nats."""
         found = self._cache.get(letters)
-        if found is None:
-            if len(self._cache) > _MOST_CACHED:
-                self._cache = {"": 1.0}
-            found = self.beginning(letters[:-1]) * self._next(letters[:-1], letters[-1])
-            self._cache[letters] = found
+        if found is not None:
+            return found
+        if len(self._cache) > _MOST_CACHED:
+            self._cache = {"": 0.0}
+        known = len(letters) - 1
+        while letters[:known] not in self._cache:
+            known -= 1
+        found = self._cache[letters[:known]]
+        for end in range(known, len(letters)):
+            found += math.log(self._next(letters[:end], letters[end]))
+            self._cache[letters[: end + 1]] = found
         return found
 
     def _next(self, letters: str, follower: str) -> float:

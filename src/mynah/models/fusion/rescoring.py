@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 
 from mynah import console
@@ -44,7 +43,7 @@ class Rescorer:
         words = self._words_of(text)
         history, worth = self._ngrams.start, 0.0
         for word in [*words, SENTENCE_END]:
-            worth += math.log(self._ngrams.word(history, word))
+            worth += self._ngrams.log_word(history, word)
             history = self._ngrams.after(history, word)
         return self._weight * worth + self._word_bonus * len(words)
 

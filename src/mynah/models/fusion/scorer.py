@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Mapping
 from typing import Protocol
@@ -138,17 +137,17 @@ class WordScorer:
             return favoured
         worth = 0.0
         if letters:
-            worth = math.log(self._ngrams.word(history, letters))
-            worth -= math.log(self._ngrams.beginning(history, letters))
+            worth = self._ngrams.log_word(history, letters)
+            worth -= self._ngrams.log_beginning(history, letters)
             history = self._ngrams.after(history, letters)
-        worth += math.log(self._ngrams.word(history, SENTENCE_END))
+        worth += self._ngrams.log_word(history, SENTENCE_END)
         return favoured + self._weight * worth
 
     def _log(self, history: Context, word: str) -> float:
         """Of a word that has ended."""
         if self._ngrams is None:
             return 0.0
-        return self._weight * math.log(self._ngrams.word(history, word))
+        return self._weight * self._ngrams.log_word(history, word)
 
     def _after(self, history: Context, word: str) -> Context:
         return () if self._ngrams is None else self._ngrams.after(history, word)
@@ -159,7 +158,7 @@ class WordScorer:
             return 0.0
         if self._ngrams is None:
             return self._word_bonus
-        return self._weight * math.log(self._ngrams.beginning(history, letters)) + self._word_bonus
+        return self._weight * self._ngrams.log_beginning(history, letters) + self._word_bonus
 
     def _state(self, history: Context, letters: str, hot: int) -> State:
         if self._ngrams is None:

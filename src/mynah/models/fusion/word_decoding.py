@@ -17,6 +17,7 @@ from mynah.models.fusion.arpa import ArpaModel
 from mynah.models.fusion.hot_words import HotWords
 from mynah.models.fusion.scorer import WordScorer
 from mynah.models.fusion.word_ngrams import WordNgrams
+from mynah.models.pretrained.weight_files import sha256_of
 from mynah.models.text.tokenizers import pieces_of
 
 # Beside a checkpoint's weights: how it decodes, and the model; in one, with counts, before 0.1.
@@ -31,17 +32,24 @@ class WordDecoding:
         read: Gives the model of words, once it is needed; None: hot words alone count.
         tokenizer: Of the recognizer.
         source: Where the words come from: ``words``, the training transcripts, or a file's path.
+        digest: SHA-256 of that file; None of the transcripts, and of a file in a checkpoint that
+            does not know it.
 
     Attributes:
-        source: The same.
+        source: As above.
         written: Labels that a transcript can have, in order, without a tokenizer's special ones.
     """
 
     def __init__(
-        self, read: Callable[[], ArpaModel] | None, tokenizer: Any, source: str = WORDS
+        self,
+        read: Callable[[], ArpaModel] | None,
+        tokenizer: Any,
+        source: str = WORDS,
+        digest: str | None = None,
     ) -> None:
         self._read = read
         self.source = source
+        self._digest = digest
         self._hot: HotWords | None = None
         self._pieces = pieces_of(tokenizer)
         self.written = sorted(self._pieces)
@@ -70,10 +78,18 @@ class WordDecoding:
         Raises:
             UserError: It cannot be read, is damaged, or has other letters than the tokenizer.
         """
+        digest = _digest(path)  # before it is read: a file that changes meanwhile is read again
         model = language_models.read_language_model(
             path, written_as=written_as, letters=letters_of(tokenizer)
         )
-        return cls(lambda: model, tokenizer, str(path))
+        return cls(lambda: model, tokenizer, str(path), digest)
+
+    def is_of(self, path: Path) -> bool:
+        """Whether the words are those of a file as it is now; once it is gone, as it was."""
+        if self.source != str(path):
+            return False
+        now = _digest(path)
+        return now is None or now == self._digest
 
     def configure(
         self,
@@ -152,7 +168,7 @@ class WordDecoding:
             return
         content: dict[str, Any] = {"settings": dataclasses.asdict(self._settings)}
         if self.source != WORDS:
-            content["source"] = self.source
+            content |= {"source": self.source, "digest": self._digest}
         text = json.dumps(content)
         (directory / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
         self._ngrams.model.write(directory / NGRAMS_FILE)
@@ -170,7 +186,7 @@ class WordDecoding:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             settings = _Settings(**content["settings"])
-            source = str(content.get("source", WORDS))
+            source, digest = str(content.get("source", WORDS)), content.get("digest")
         except (ValueError, KeyError, TypeError):
             raise UserError(
                 "The settings of the checkpoint's language model are damaged.",
@@ -180,7 +196,7 @@ class WordDecoding:
         if "ngrams" in content:
             found = cls(lambda: kneser_ney.from_counts(content["ngrams"]), tokenizer)
         else:
-            found = cls(lambda: ArpaModel.read(directory / NGRAMS_FILE), tokenizer, source)
+            found = cls(lambda: ArpaModel.read(directory / NGRAMS_FILE), tokenizer, source, digest)
         found._settings = settings
         return found
 
@@ -188,6 +204,14 @@ class WordDecoding:
 def letters_of(tokenizer: Any) -> frozenset[str]:
     """All characters that a recognizer's tokenizer can write, but for space."""
     return frozenset("".join(pieces_of(tokenizer).values())) - {" "}
+
+
+def _digest(path: Path) -> str | None:
+    """SHA-256 of a file; None where it is gone, or may not be read."""
+    try:
+        return sha256_of(path)
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True)

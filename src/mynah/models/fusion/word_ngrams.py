@@ -7,6 +7,9 @@ so. A decoder that goes letter by letter is thus conditioned at each letter on w
 
 from __future__ import annotations
 
+import math
+import sys
+
 from mynah.errors import UserError
 from mynah.models.fusion import arpa
 from mynah.models.fusion.arpa import ArpaModel, Context, unescaped
@@ -19,6 +22,9 @@ _UNKNOWN = "\v"
 _PLAIN = {arpa.START: _START, arpa.END: SENTENCE_END, arpa.UNKNOWN: _UNKNOWN}
 _MOST_CACHED = 100_000
 _NOTHING: dict[str, float] = {}
+_LEAST = math.log(sys.float_info.min)  # where rounding leaves nothing of a probability
+
+_NEVER = -math.inf
 
 # Of contexts: what is left to the shorter one, what is given to words, and the context.
 _Contexts = list[tuple[float, dict[str, float], Context]]
@@ -55,6 +61,7 @@ class WordNgrams:
         others = 1 - sum(map(self.characters.word, self.vocabulary))
         # Probability, where no history is known, that a word is written letter by letter.
         self.unseen: float = 10.0 ** unigrams[arpa.UNKNOWN] / others
+        self._log_unseen = unigrams[arpa.UNKNOWN] * math.log(10) - math.log(others)
         self._left, self._shares = _as_interpolated(model)
         for word in self.vocabulary:
             self._shares[()][word] -= self.unseen * self.characters.word(word)
@@ -85,24 +92,41 @@ class WordNgrams:
             history = history[1:]
         return history
 
-    def word(self, history: Context, word: str) -> float:
-        """Probability that ``word`` comes next, be it known or new; ``END`` ends the sentence."""
-        found = self._shares[()].get(word, 0.0)
+    def log_word(self, history: Context, word: str) -> float:
+        """Logarithm of the probability that ``word`` comes next, be it known or new, in nats;
+        ``SENTENCE_END`` ends the sentence. Finite for a word of any length."""
+        contexts = self._known(history)
+        found, spelled = self._shares[()].get(word, 0.0), _NEVER
         if word != SENTENCE_END:
-            found += self.unseen * self.characters.word(word)
-        for left, shares, _ in self._known(history):
+            spelled = self.characters.log_word(word)
+            found += self.unseen * math.exp(spelled)
+        for left, shares, _ in contexts:
             found = shares.get(word, 0.0) + left * found
-        return found
+        if found > sys.float_info.min:
+            return math.log(found)
+        return self._log_spelled([left for left, *_ in contexts], spelled)
 
-    def beginning(self, history: Context, letters: str) -> float:
-        """Probability that the next word begins with ``letters``; one for none."""
+    def log_beginning(self, history: Context, letters: str) -> float:
+        """Logarithm of the probability that the next word begins with ``letters``, in nats; zero
+        for none."""
         if not letters:
-            return 1.0
+            return 0.0
         shortest, tables = self._tables.get(history) or self._tables_of(history)
-        found = shortest.get(letters, 0.0) + self.unseen * self.characters.beginning(letters)
+        spelled = self.characters.log_beginning(letters)
+        found = shortest.get(letters, 0.0) + self.unseen * math.exp(spelled)
         for left, table in tables:
             found = table.get(letters, 0.0) + left * found
-        return found
+        if found > sys.float_info.min:
+            return math.log(found)
+        return self._log_spelled([left for left, _ in tables], spelled)
+
+    def _log_spelled(self, lefts: list[float], spelled: float) -> float:
+        """The same where a float holds no probability as small as that of a string of hundreds of
+        letters: of no listed word, and what each context leaves to the shorter one."""
+        if spelled == _NEVER:
+            return _LEAST
+        passed_on = sum(math.log(left) if left > 0 else _LEAST for left in lefts)
+        return self._log_unseen + spelled + passed_on
 
     def _tables_of(self, history: Context) -> _Tables:
         """What is given to beginnings of words without a history, and in the contexts of this one,

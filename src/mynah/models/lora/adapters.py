@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah import console
+from mynah.config.tuning import FROZEN, Tuning
 from mynah.errors import UserError
 from mynah.models.pretrained import bases, hub, weight_files
 from mynah.models.pretrained.part import PretrainedPart
@@ -173,8 +174,31 @@ def adaptable_modules(model: Any, *, exclude: Sequence[str] = ()) -> list[str]:
     ]
 
 
+def by_frozen(model: Any, paths: Iterable[str], learns: Tuning) -> tuple[list[str], list[str]]:
+    """Paths in the part of a recognizer that learns, and those in the part that is frozen.
+
+    Args:
+        model: A recognizer of an encoder and what follows it.
+        paths: Of its modules.
+        learns: What is done with each part.
+    """
+    encoder = model.encoder if hasattr(model, "encoder") else model.get_encoder()
+    inside = {id(module) for module in encoder.modules()}
+    modules = dict(model.named_modules())
+    learning: list[str] = []
+    frozen: list[str] = []
+    for path in paths:
+        part = learns.encoder if id(modules[path]) in inside else learns.decoder
+        (frozen if part == FROZEN else learning).append(path)
+    return learning, frozen
+
+
 def matching(
-    targets: Sequence[str], candidates: Sequence[str], *, in_full: Sequence[str] = ()
+    targets: Sequence[str],
+    candidates: Sequence[str],
+    *,
+    in_full: Sequence[str] = (),
+    frozen: Sequence[str] = (),
 ) -> list[str]:
     """Candidates that a target names: by last part, by trailing path, with ``*``, or all that
     are in the module of that path.
@@ -183,6 +207,7 @@ def matching(
         targets: As ``q_proj``, ``encoder.layers.*.fc1``, ``decoder`` or ``all-linear``.
         candidates: Paths of modules.
         in_full: Paths of modules that are trained in full, for messages.
+        frozen: Paths of modules of a part that is frozen, likewise.
 
     Raises:
         UserError: A target names none.
@@ -191,7 +216,7 @@ def matching(
     for target in targets:
         found = _matched(target, candidates)
         if not found:
-            raise _matches_nothing(target, candidates, in_full)
+            raise _matches_nothing(target, candidates, in_full, frozen)
         chosen += found
     return list(dict.fromkeys(chosen))
 
@@ -207,12 +232,21 @@ def _matched(target: str, candidates: Sequence[str]) -> list[str]:
     return []
 
 
-def _matches_nothing(target: str, candidates: Sequence[str], in_full: Sequence[str]) -> UserError:
+def _matches_nothing(
+    target: str, candidates: Sequence[str], in_full: Sequence[str], frozen: Sequence[str]
+) -> UserError:
     if head := _matched(target, in_full):
         return UserError(
             f"{head[0]} is trained in full, so that LoRA has nothing to adapt there.",
             where="model.lora_target_modules",
             fix=f"leave {target} out",
+        )
+    if inside := _matched(target, frozen):
+        return UserError(
+            f"{inside[0]} is of a part that is frozen, so that LoRA has nothing to adapt there.",
+            where="model.lora_target_modules",
+            fix=f"leave {target} out, or adapt that part too: model.encoder_tuning and "
+            "model.decoder_tuning say how each learns",
         )
     # A path is answered with paths, a name with names.
     parts = 1 if "." not in target else min(target.count(".") + 1, 4)
@@ -243,7 +277,14 @@ def merged(model: Any) -> Any:
     return model.merge_and_unload()
 
 
-def continue_adapter(model: Any, config: ModelConfig, directory: Path, *, adapts: bool) -> Any:
+def continue_adapter(
+    model: Any,
+    config: ModelConfig,
+    directory: Path,
+    *,
+    adapts: bool,
+    unused: Iterable[str] = (),
+) -> Any:
     """What is trained on of an adapter that was loaded: it as it is, or what it adapts with it
     merged in, every weight trained.
 
@@ -252,21 +293,25 @@ def continue_adapter(model: Any, config: ModelConfig, directory: Path, *, adapts
         config: The ``model`` section.
         directory: Where it was loaded from.
         adapts: Whether the settings ask for an adapter.
+        unused: Other settings that the adapter does not have, as they are typed.
     """
     if adapts:
-        say_continued(model, config, directory)
+        say_continued(model, config, directory, unused=unused)
         return model
     console.notice(f"The LoRA matrices in {directory} are merged into what they adapt.")
     return model.merge_and_unload().requires_grad_(True)
 
 
-def say_continued(model: Any, config: ModelConfig, directory: Path) -> None:
+def say_continued(
+    model: Any, config: ModelConfig, directory: Path, *, unused: Iterable[str] = ()
+) -> None:
     """Tell that the matrices of an adapter are trained on, and what of the settings is not used.
 
     Args:
         model: The PeftModel that was loaded.
         config: The ``model`` section.
         directory: Where it was loaded from.
+        unused: Other settings that it does not have, as they are typed.
     """
     lora = model.active_peft_config
     other = [
@@ -280,10 +325,11 @@ def say_continued(model: Any, config: ModelConfig, directory: Path) -> None:
         )
         if asked != held
     ]
-    unused = f" {', '.join(other)} would need new ones and is not used." if other else ""
+    other += unused
+    left = f" {', '.join(other)} would need new ones and is not used." if other else ""
     console.notice(
         f"Continuing the LoRA matrices in {directory}, of their own rank {lora.r} and alpha "
-        f"{lora.lora_alpha}.{unused}"
+        f"{lora.lora_alpha}.{left}"
     )
 
 

@@ -346,8 +346,8 @@ def load_config(part: PretrainedPart) -> Any:
 
 
 def commit_of(part: PretrainedPart) -> str:
-    """What tells a part's weights from others: the commit they are of, of a folder the
-    ``sha256:`` digest of its weights (``"local"`` where it has no safetensors)."""
+    """What tells a part's weights from others: the commit they are of, of a folder the ``sha256:``
+    digest of its weights, or of its adapter (``"local"`` where it has no safetensors)."""
     return part.commit or weight_files.digest(part.folder) or "local"
 
 

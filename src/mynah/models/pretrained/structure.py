@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _HEADS = ("lm_head", "ctc_head", "ctc", "joint.head")  # trained in full where LoRA adapts the rest
 
+# Auto classes of recognizers of which one part may be frozen while LoRA adapts the other.
+_IN_TWO_PARTS = ("AutoModelForTDT", "AutoModelForRNNT", "AutoModelForSpeechSeq2Seq")
+
 
 def check_structure(config: ModelConfig, parts: dict[str, PretrainedPart]) -> None:
     """Find out whether the attention and the LoRA targets asked for are there.
@@ -41,6 +44,7 @@ def check_structure(config: ModelConfig, parts: dict[str, PretrainedPart]) -> No
     if config.attn_implementation is None and not wanted:
         return
     candidates: dict[str, list[str]] = {}
+    frozen: list[str] = []
     for setting, part in parts.items():
         written = hub.load_config(part)
         kind = _auto_class(setting, written)
@@ -49,7 +53,11 @@ def check_structure(config: ModelConfig, parts: dict[str, PretrainedPart]) -> No
         check_attention(kind, part, written)
         if wanted and adapted[setting]:
             side = "encoder" if setting == "encoder_model_name" else "decoder"
-            candidates[side] = _linear_layers(kind, written, part)
+            model = _without_memory(kind, written, part)
+            candidates[side] = [] if model is None else adapters.adaptable_modules(model)
+            in_two = setting == "pretrained" and kind.__name__ in _IN_TWO_PARTS
+            if model is not None and in_two:
+                candidates[side], frozen = adapters.by_frozen(model, candidates[side], learns)
     if not wanted or not candidates or not all(candidates.values()):
         return
     if config.decoder_model_name is not None:
@@ -57,7 +65,8 @@ def check_structure(config: ModelConfig, parts: dict[str, PretrainedPart]) -> No
         return
     ((_, paths),) = candidates.items()
     found = [path for path in paths if path not in _HEADS]
-    adapters.matching(wanted, found, in_full=[path for path in paths if path in _HEADS])
+    heads = [path for path in paths if path in _HEADS]
+    adapters.matching(wanted, found, in_full=heads, frozen=frozen)
 
 
 def _auto_class(setting: str, written: Any) -> Any:
@@ -79,14 +88,13 @@ def _auto_class(setting: str, written: Any) -> Any:
     return next((auto for auto in autos if type(written) in auto._model_mapping), None)
 
 
-def _linear_layers(kind: Any, written: Any, part: PretrainedPart) -> list[str]:
-    """Paths of the layers that LoRA can adapt; none where the model needs its weights to be
-    initialized, and the check has to wait for them."""
+def _without_memory(kind: Any, written: Any, part: PretrainedPart) -> Any:
+    """The model on torch's device ``meta``; None where it needs its weights to be initialized, and
+    the check has to wait for them."""
     import torch
 
     try:
         with hub.quiet(), torch.device("meta"):
-            model = kind.from_config(written, trust_remote_code=part.trust_remote_code)
+            return kind.from_config(written, trust_remote_code=part.trust_remote_code)
     except (RuntimeError, NotImplementedError, ValueError):
-        return []
-    return adapters.adaptable_modules(model)
+        return None

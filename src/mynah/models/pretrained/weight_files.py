@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _SAFETENSORS = (SINGLE, INDEX)
+# What an adapter is: its matrices, and the base, the scale and the modules they are meant for.
+_OF_ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 DIGEST_PREFIX = "sha256:"
@@ -163,10 +165,12 @@ def digest(folder: Path) -> str | None:
     """``sha256:`` and the digest of a folder's weights; None where it has no safetensors.
 
     Of one file it is what ``sha256sum model.safetensors`` prints; of several that of the list
-    of their digests and names, as ``sha256sum`` writes it.
+    of their digests and names, as ``sha256sum`` writes it. Of an adapter its configuration is one
+    of them, which alone says how much the matrices count.
     """
     try:
-        paths = files_of(folder)
+        alone = adapter_alone(folder)
+        paths = [folder / name for name in _OF_ADAPTER] if alone else files_of(folder)
         sums = [(sha256_of(path), path.name) for path in paths]
     except (OSError, ValueError):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mynah import console
 from mynah.config.tuning import FROZEN, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models.lora import adapters
@@ -87,7 +88,7 @@ def record_use(model: Any, usage: Seq2SeqUsage, prompts: Prompts) -> None:
 def usage_of(config: ModelConfig, recorded: Seq2SeqUsage) -> Seq2SeqUsage:
     """What the settings ask for; what a checkpoint was trained with where they leave it open."""
     window, tail = config.audio_window, config.audio_tail_seconds
-    return Seq2SeqUsage(
+    usage = Seq2SeqUsage(
         audio_window=recorded.audio_window if window == "auto" else window,
         audio_tail_seconds=recorded.audio_tail_seconds if tail is None else tail,
         timestamps=config.timestamps,
@@ -95,6 +96,12 @@ def usage_of(config: ModelConfig, recorded: Seq2SeqUsage) -> Seq2SeqUsage:
         task=config.task,
         generation_max_length=config.generation_max_length,
     )
+    if tail and window == "auto" and usage.audio_window == NATIVE:
+        console.notice(
+            "model.audio_tail_seconds has no effect: these weights take every clip padded to their "
+            "window (model.audio_window=clip: as long as it is)."
+        )
+    return usage
 
 
 def check_seq2seq(config: ModelConfig, part: PretrainedPart) -> None:
@@ -229,17 +236,16 @@ def freeze_seq2seq(model: Any, learns: Tuning) -> None:
 
 
 def seq2seq_lora_targets(model: Any, config: ModelConfig) -> list[str] | None:
-    """``lora_target_modules``, or the linear layers of the part that is not frozen."""
-    learns = tuning_of_recognizer(config)
-    if config.lora_target_modules is not None or FROZEN not in (learns.encoder, learns.decoder):
-        return config.lora_target_modules
-    inside = {id(module) for module in model.get_encoder().modules()}
-    modules = dict(model.named_modules())
-    return [
-        path
-        for path in adapters.adaptable_modules(model)
-        if (id(modules[path]) in inside) == (learns.decoder == FROZEN)
-    ]
+    """``lora_target_modules``, or the linear layers; of a part that is not frozen alone.
+
+    Raises:
+        UserError: A target names no module that LoRA can adapt in such a part.
+    """
+    learns, targets = tuning_of_recognizer(config), config.lora_target_modules
+    if FROZEN not in (learns.encoder, learns.decoder):
+        return targets
+    paths, frozen = adapters.by_frozen(model, adapters.adaptable_modules(model), learns)
+    return paths if targets is None else adapters.matching(targets, paths, frozen=frozen)
 
 
 def target_positions(config: Any) -> int | None:

@@ -15,7 +15,7 @@ from mynah.models.features.whisper_window import WhisperWindowFrontend, in_windo
 from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
-from mynah.models.pretrained.part import NamedParts
+from mynah.models.pretrained.part import NamedParts, PretrainedPart
 from mynah.models.speech_llm.config import DECODER, ENCODER
 from mynah.models.speech_llm.prompts import end_of_text, prompt_ids
 from mynah.models.text import packed_attention, packing
@@ -88,6 +88,12 @@ class SpeechLLMFamily(Family):
     @classmethod
     def model_types(cls) -> Collection[str]:
         return ("mynah_speech_llm",)  # SpeechLLMConfig.model_type, without importing torch
+
+    @classmethod
+    def check_pretrained(cls, config: ModelConfig, part: PretrainedPart, sample_rate: int) -> None:
+        from mynah.models.speech_llm import network  # noqa: F401  by which its type is known
+
+        super().check_pretrained(config, part, sample_rate)
 
     @classmethod
     def build(
@@ -336,6 +342,9 @@ class SpeechLLMFamily(Family):
             Transcript(text_of(self.tokenizer, row.tokens), row.tokens, row.log_probability)
             for row in rows
         ]
+
+    def configure_decoding(self, config: ModelConfig) -> None:
+        self._max_tokens = self.model.config.generation_max_length = config.generation_max_length
 
     def describe_decoding(self) -> str:
         return "greedy generation by the language model"

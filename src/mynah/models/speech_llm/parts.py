@@ -102,6 +102,7 @@ def from_names(
 
 def continue_parts(parts: Parts, config: ModelConfig, texts: Iterable[str]) -> Parts:
     """A checkpoint of ours, its parts learning as ``config`` says; as they did where it is silent.
+    The instruction is its own too where ``config`` has none.
 
     Raises:
         UserError: New tokens are asked for that it does not have.
@@ -114,6 +115,8 @@ def continue_parts(parts: Parts, config: ModelConfig, texts: Iterable[str]) -> P
             where="model.new_tokens",
             fix="build the model from model.encoder_model_name and model.decoder_model_name",
         )
+    parts.model.config.prompt = config.prompt or parts.model.config.prompt
+    parts.model.config.generation_max_length = config.generation_max_length
     before = parts.model.config.learns
     learns = Tuning(
         encoder=config.encoder_tuning or before["encoder"],

@@ -119,7 +119,7 @@ class Transducer(FrameRecognizer):
         model = parts.model
         learns = tuning_of_recognizer(config)
         if learns.adapts:
-            targets = loading.transducer_lora_targets(config)
+            targets = loading.transducer_lora_targets(model, config)
             model = adapters.add_lora(
                 model,
                 dataclasses.replace(config, lora_target_modules=targets),

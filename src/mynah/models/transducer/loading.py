@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mynah.config.tuning import FROZEN, tuning_of_recognizer
 from mynah.errors import UserError
 from mynah.models import scratch
+from mynah.models.lora import adapters
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import PretrainedPart
 from mynah.models.text.tokenizers import train_tokenizer
@@ -136,13 +137,22 @@ def load_transducer_base(part: PretrainedPart) -> Any:
     return weights.load_weights(AutoModelForTDT if is_tdt else AutoModelForRNNT, part)
 
 
-def transducer_lora_targets(config: ModelConfig) -> list[str]:
-    """Modules that get LoRA: those named, or what suits the parts that are not frozen."""
-    if config.lora_target_modules:
-        return config.lora_target_modules
-    learns = tuning_of_recognizer(config)
-    inside = () if learns.encoder == FROZEN else _LORA_INSIDE
-    return [*inside, *(() if learns.decoder == FROZEN else _LORA_BEHIND)]
+def transducer_lora_targets(model: Any, config: ModelConfig) -> list[str]:
+    """Modules that get LoRA: those named, or what suits; of parts that are not frozen alone.
+
+    Raises:
+        UserError: A target names no module that LoRA can adapt in such a part.
+    """
+    learns, targets = tuning_of_recognizer(config), config.lora_target_modules
+    if not targets:
+        inside = () if learns.encoder == FROZEN else _LORA_INSIDE
+        return [*inside, *(() if learns.decoder == FROZEN else _LORA_BEHIND)]
+    if FROZEN not in (learns.encoder, learns.decoder):
+        return targets
+    heads = [] if learns.decoder == FROZEN else [HEAD]
+    candidates = adapters.adaptable_modules(model, exclude=heads)
+    paths, frozen = adapters.by_frozen(model, candidates, learns)
+    return adapters.matching(targets, paths, in_full=heads, frozen=frozen)
 
 
 def freeze_transducer(model: Any, learns: Tuning) -> None:

@@ -11,14 +11,18 @@ from mynah import console, distributed
 from mynah.checkpoints import commit, find
 from mynah.checkpoints.fetch import fetch
 from mynah.checkpoints.mirror import Mirror
+from mynah.config.best_metric import keeps_best
 from mynah.config.schema import Config
 from mynah.errors import UserError
+from mynah.files import read_json
 from mynah.models.patches.chat_templates import try_saved
 from mynah.runs import directory as runs_directory
 from mynah.runs import stored
 from mynah.runs.record import identity
+from mynah.runs.stored import StoredCheckpoint
 from mynah.storage.address import is_address, join
 from mynah.storage.store import Store
+from mynah.training.resuming.resume import ABOUT_NAME
 
 
 @contextmanager
@@ -54,13 +58,17 @@ def mirrored(config: Config, run: Path, output: Path) -> Iterator[Mirror | None]
         mirror.close()
 
 
-def checkpoint_to_resume(config: Config, working: Path, output: Path) -> Path | None:
+def checkpoint_to_resume(
+    config: Config, working: Path, output: Path, mirror: Mirror | None = None
+) -> Path | None:
     """The checkpoint that the training resumes from, intact; None: it begins.
 
     Args:
         config: The settings.
         working: Where the command was typed.
         output: Where the training's checkpoints go.
+        mirror: What is to copy them; the checkpoints that lie there are brought here too, for
+            what is not here is removed there. None: nothing does, and on other ranks.
 
     Raises:
         UserError: There is none, it is not intact, or ``output`` holds another run.
@@ -76,17 +84,19 @@ def checkpoint_to_resume(config: Config, working: Path, output: Path) -> Path | 
         distributed.on_first(functools.partial(try_saved, resume))
         console.say(f"Resuming from {resume}")
     runs_directory.check_output_directory(output, resume=resume)
+    if resume is not None and asked not in find.NEWEST:
+        distributed.on_first(lambda: mirror.restore() if mirror is not None else None)
     return resume
 
 
 def _finder(config: Config, asked: str, working: Path, output: Path) -> Callable[[], Path | None]:
     if is_address(asked):
-        return lambda: _fetched(asked, output)
+        return lambda: _fetched(config, asked, output)
     return lambda: find.resolve_resume(config, working_directory=working, output_directory=output)
 
 
-def _fetched(address: str, output: Path) -> Path:
-    """A checkpoint in storage, fetched to where this training's own ones go."""
+def _fetched(config: Config, address: str, output: Path) -> Path:
+    """A checkpoint in storage, fetched to where this training's own ones go; the best one too."""
     found = stored.newest_in(Store(address, setting="resume_from_checkpoint"))
     final = output / found.name
     if commit.step_of(final) is None:
@@ -102,4 +112,31 @@ def _fetched(address: str, output: Path) -> Path:
             where=f"resume_from_checkpoint={address}",
             fix="name another checkpoint",
         )
+    if keeps_best(config):
+        _fetch_best(found, final)
     return final.resolve()
+
+
+def _fetch_best(resumed: StoredCheckpoint, final: Path) -> None:
+    """Fetch the best checkpoint so far, where that is another one than is resumed from.
+
+    What it knows of it may be anybody's. Where it cannot be had that is said, and the best of
+    what is here counts once the training begins.
+
+    Args:
+        resumed: The checkpoint that is resumed from.
+        final: The same, here.
+    """
+    best = read_json(final / ABOUT_NAME).get("best")
+    step = best.get("step") if isinstance(best, dict) else None
+    if type(step) is not int or step <= 0:
+        return
+    target = commit.checkpoint_path(final.parent, step)
+    if commit.is_intact(target):
+        return
+    try:
+        stored_best = stored.beside(resumed, target.name)
+    except UserError as problem:
+        console.notice(f"{target.name}, the best so far, cannot be fetched: {problem.what}")
+        return
+    fetch(stored_best, target)

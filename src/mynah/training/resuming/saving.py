@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
-from mynah import distributed
+from mynah import console, distributed
 from mynah.checkpoints import commit as checkpoints
 from mynah.checkpoints.publishing import write_note
 from mynah.config.best_metric import greater_is_better
@@ -172,6 +172,7 @@ class Checkpointer(Generic[Key]):
             job.output_directory,
             limit=job.config.training.save_total_limit,
             best=self._best() if self._measurer.wants_best else None,
+            committed=final,
             besides=self.best_measured(job.config.training.average_checkpoints or 0),
         )
 
@@ -222,21 +223,63 @@ class Checkpointer(Generic[Key]):
 
     def best_measured(self, most: int) -> list[Path]:
         """The best checkpoints that were measured, the best first; of equals the older one."""
-        if not most:
-            return []
-        places = [self._job.output_directory]
-        if self._resumed_from is not None and self._resumed_from.parent not in places:
-            places.append(self._resumed_from.parent)
+        return [path for _, _, path in self._ranked()[:most]] if most else []
+
+    def _ranked(self) -> list[tuple[float, int, Path]]:
+        """What was measured, the best first: a value of which less is better, step, checkpoint."""
+        found = named_checkpoints(self._job.output_directory)
+        resumed = self._resumed_from
+        if resumed is not None and resumed.parent != self._job.output_directory:
+            last = checkpoints.step_of(resumed) or 0  # what is later there is of another course
+            beside = named_checkpoints(resumed.parent)
+            found += [path for path in beside if (checkpoints.step_of(path) or 0) <= last]
         sign = -1.0 if greater_is_better(self._job.config) else 1.0
         ranked: dict[int, tuple[float, int, Path]] = {}
-        for path in (path for place in places for path in named_checkpoints(place)):
+        for path in found:
             scores = read_json(path / ABOUT_NAME).get("scores")
             if isinstance(scores, dict) and scores:
                 value = scores.get(self._measurer.best_name(scores))
                 step = checkpoints.step_of(path) or 0
                 if isinstance(value, int | float) and not math.isnan(value):
                     ranked.setdefault(step, (sign * value, step, path))
-        return [path for _, _, path in sorted(ranked.values())[:most]]
+        return sorted(ranked.values())
+
+    def settle_best(self) -> None:
+        """See that the best checkpoint so far is at hand; else the best of those that are counts.
+
+        Called once the state of a checkpoint is loaded, by all ranks together.
+        """
+        progress = self._trainer.state
+        lost = progress.best_global_step
+        if lost is None or self._resumed_from is None or not self._measurer.wants_best:
+            return
+        if distributed.on_first(self._has_best):
+            return
+        found = distributed.on_first(lambda: self._best_besides(lost))
+        progress.best_global_step, progress.best_metric = found or (None, None)
+        if distributed.rank() == 0:
+            now = "the next one measured"
+            if found:
+                now = f"that of step {found[0]:,} ({found[1]:.4f})"
+            console.notice(
+                f"The best checkpoint so far, that of step {lost}, is not here or not intact: "
+                f"{now} counts as the best. To keep the other one, copy it beside "
+                f"{self._resumed_from} and resume again."
+            )
+
+    def _has_best(self) -> bool:
+        best = self._best()
+        return best is not None and checkpoints.is_intact(best)
+
+    def _best_besides(self, lost: int) -> tuple[int, float] | None:
+        """Step and score of the best checkpoint that is intact, but for that of one step."""
+        sign = -1.0 if greater_is_better(self._job.config) else 1.0
+        intact = (
+            (step, sign * value)
+            for value, step, path in self._ranked()
+            if step != lost and checkpoints.is_intact(path)
+        )
+        return next(intact, None)
 
     def chosen(self) -> Path | None:
         """The best checkpoint where the best is wanted and known, else the newest."""

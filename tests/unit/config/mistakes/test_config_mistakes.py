@@ -8,10 +8,12 @@ import pytest
 from config_files import GUIDE_EXPERIMENT, experiment, messages, write
 
 from mynah.cli.shared.command_line import CommandLine
+from mynah.config.hydra.compose import compose
 from mynah.config.hydra.config_files import ConfigFiles
 from mynah.config.hydra.overrides import parse_overrides
 from mynah.config.hydra.search_path import config_directories
 from mynah.config.mistakes.command_line import Examination
+from mynah.config.settings import value_of
 from mynah.errors import ConfigError, ConfigErrors, UserError
 
 
@@ -227,6 +229,21 @@ def test_an_unreadable_file_is_reported(tmp_path):
     assert "UTF-8" in message
 
 
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("prompt: ü 😀\nlanguage: a\x07b\n".encode(), ["U+0007", "mine.yaml:2", "remove"]),
+        ("prompt: Say\n".encode("utf-16-le"), ["U+0000", "mine.yaml:1", "UTF-8"]),
+        ("prompt: \ufffe\n".encode(), ["U+FFFE", "mine.yaml:1"]),
+    ],
+)
+def test_a_character_that_yaml_does_not_allow_is_named_with_its_line(tmp_path, content, parts):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_bytes(content)
+    (message,) = messages(tmp_path, "model=mine")
+    assert all(part in message for part in ["not valid YAML", *parts])
+
+
 def test_a_missing_config_dir_is_answered_with_the_nearest(tmp_path):
     (tmp_path / "configs").mkdir()
     problem = answer("--config-dir", str(tmp_path / "config"))
@@ -252,3 +269,56 @@ def test_a_value_that_hydra_cannot_read_is_quoted_for_the_user():
     assert problem.command is not None
     arguments = shlex.split(problem.command)[2:]
     assert mistakes_of(arguments) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "right", "meant"),
+    [
+        (
+            "model.new_tokens=[<laughter>,<noise>]",
+            'model.new_tokens=["<laughter>","<noise>"]',
+            ["<laughter>", "<noise>"],
+        ),
+        (
+            "data.train_splits=[train.100[:500],train.360]",
+            'data.train_splits=["train.100[:500]","train.360"]',
+            ["train.100[:500]", "train.360"],
+        ),
+        (
+            "data.eval_splits=[prüfung, entwicklung]",
+            'data.eval_splits=["prüfung","entwicklung"]',
+            ["prüfung", "entwicklung"],
+        ),
+        (
+            "data.eval_splits=prüfung,entwicklung",
+            'data.eval_splits=["prüfung","entwicklung"]',
+            ["prüfung", "entwicklung"],
+        ),
+        ("data.eval_splits=prüfung", 'data.eval_splits="prüfung"', ["prüfung"]),
+        (
+            """data.no_speech_texts=[<a>, 'b, c', (d,e),don't,"f\\",g"]""",
+            """data.no_speech_texts=["<a>",'b, c',"(d,e)","don't","f\\",g"]""",
+            ["<a>", "b, c", "(d,e)", "don't", 'f",g'],
+        ),
+        ("data.annotations=[:-(,<b>]", 'data.annotations=[":-(","<b>"]', [":-(", "<b>"]),
+        (
+            """data.annotations=[<a>,"b]""",
+            """data.annotations=["<a>","\\"b"]""",
+            ["<a>", '"b'],
+        ),
+    ],
+)
+def test_each_item_of_a_list_that_hydra_cannot_read_is_quoted(typed, right, meant):
+    model = "model=whisper_smollm2_135m"
+    problem = answer(model, typed)
+    assert problem.command is not None
+    arguments = shlex.split(problem.command)[2:]
+    assert arguments == [model, right]
+    assert value_of(compose(arguments).config, right.partition("=")[0]) == meant
+
+
+def test_each_value_of_a_sweep_over_lists_that_hydra_cannot_read_is_quoted():
+    right = 'data.eval_splits=["prüfung"],["entwicklung"]'
+    problem = answer("-m", "data.eval_splits=prüfung,entwicklung")
+    assert problem.command is not None
+    assert shlex.split(problem.command)[2:] == ["-m", right]

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from mynah.data.preparation.own_split import with_own_split
+from mynah.config.schema import DataConfig
+from mynah.data.preparation.own_split import check_measures, with_own_split
 from mynah.data.sources.reading.source import UnknownSplitError
+from mynah.errors import UserError
 
 
 def corpus(*splits: str, has_splits: bool = True) -> Any:
@@ -50,3 +52,31 @@ def test_splits_that_say_nothing_have_to_be_named():
 
 def test_splits_that_were_named_are_taken():
     assert with_own_split(["a", "b"], corpus("a", "b", "test"), train=False) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        ({"eval_splits": []}, "data.eval_splits"),
+        ({"eval_splits": None, "eval_fraction": 0.0}, "data.eval_splits"),
+        ({"mixture": {"a": {"eval_splits": []}, "b": {"eval_splits": []}}}, "data.mixture"),
+    ],
+)
+def test_settings_under_which_nothing_is_measured_are_found(settings, where):
+    with pytest.raises(UserError, match="nothing to measure on") as caught:
+        check_measures(DataConfig(**settings))
+    assert caught.value.where == where
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"eval_splits": ["auto"]},
+        {"eval_splits": None},
+        {"mixture": {"a": {"eval_splits": []}, "b": {}}},
+        {"eval_splits": [], "mixture": {"a": {"eval_splits": ["test"]}}},
+    ],
+)
+def test_settings_under_which_a_split_is_measured_are_not(settings):
+    check_measures(DataConfig(**settings))

@@ -88,7 +88,7 @@ def language_worth(labels, weight, word_bonus):
     words = written(labels).split()
     history, worth = NGRAMS.start, 0.0
     for word in [*words, SENTENCE_END]:
-        worth += weight * np.log(NGRAMS.word(history, word))
+        worth += weight * NGRAMS.log_word(history, word)
         history = NGRAMS.after(history, word)
     return worth + word_bonus * len(words)
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
+import math
 
 import pytest
 import torch
 from tiny_models import TEXTS, tiny
 from transcripts import transcribed
 
+from mynah import console
 from mynah.cli.main import main
 from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.fusion import kneser_ney
 from mynah.models.fusion.arpa import ArpaModel
 from mynah.models.fusion.word_ngrams import WordNgrams
+from mynah.models.recognizer import read_changed_words
 
 BIGRAMS = """\
 \\data\\
@@ -109,11 +114,11 @@ def test_bigrams_of_another_program_give_the_probabilities_of_the_file(tmp_path)
     path = tmp_path / "two.arpa"
     path.write_text(BIGRAMS)
     model = WordNgrams(ArpaModel.read(path))
-    assert model.word(model.start, "call") == pytest.approx(10**-0.30103)
+    assert math.exp(model.log_word(model.start, "call")) == pytest.approx(10**-0.30103)
     # Not listed after <s>: its weight times the unigram, by hand 0.5 · 0.4.
-    assert model.word(model.start, "anna") == pytest.approx(0.2, rel=1e-4)
+    assert math.exp(model.log_word(model.start, "anna")) == pytest.approx(0.2, rel=1e-4)
     after = model.after(model.start, "call")
-    assert model.word(after, "anna") == pytest.approx(0.6, rel=1e-4)
+    assert math.exp(model.log_word(after, "anna")) == pytest.approx(0.6, rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["arpa", "txt"])
@@ -144,6 +149,74 @@ def test_a_file_decodes_as_its_words_do_is_kept_in_the_checkpoint_and_described(
     loaded.configure_decoding(settings)
     assert transcribed(loaded, clips) == expected
     family.configure_decoding(tiny())
+
+
+def trained_with(family, path, folder):
+    """A checkpoint of the family with the n-grams of a file, loaded."""
+    family.configure_decoding(tiny(language_model=str(path)))
+    family.save(folder)
+    family.configure_decoding(tiny())
+    return registry.load_family(folder)
+
+
+def first_words(family):
+    """Base-10 logarithms of what begins a sentence, of the n-grams that join."""
+    return family._beam._ngrams.model.log10[1]["<s>",]
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["digest", "older checkpoint"])
+def test_a_file_that_has_changed_since_the_training_is_read_again(
+    family, tmp_path, monkeypatch, remembers
+):
+    said = []
+    monkeypatch.setattr(console, "notice", said.append)
+    path, folder = tmp_path / "domain.arpa", tmp_path / "checkpoint"
+    path.write_text(BIGRAMS)
+    loaded = trained_with(family, path, folder)
+    record = json.loads((folder / "language_model.json").read_text())
+    assert record["digest"] == hashlib.sha256(BIGRAMS.encode()).hexdigest()
+    if not remembers:
+        del record["digest"]
+        (folder / "language_model.json").write_text(json.dumps(record))
+        loaded = registry.load_family(folder)
+    read_changed_words(loaded)
+    loaded.configure_decoding(tiny(language_model=str(path)))
+    assert len(said) == (0 if remembers else 1)
+    assert first_words(loaded) == {"call": -0.30103}
+    path.write_text(BIGRAMS.replace("-0.30103\t<s> call", "-0.90309\t<s> anna"))
+    unasked = registry.load_family(folder)
+    unasked.configure_decoding(tiny(language_model=str(path)))  # as the checkpoint says
+    assert first_words(unasked) == {"call": -0.30103}
+    loaded = registry.load_family(folder)
+    read_changed_words(loaded)
+    loaded.configure_decoding(tiny(language_model=str(path)))
+    assert first_words(loaded) == {"anna": -0.90309}
+    assert "read again" in said[-1] and str(path) in said[-1]
+    path.unlink()  # what was read stays
+    loaded.configure_decoding(tiny(language_model=str(path)))
+    assert first_words(loaded) == {"anna": -0.90309}
+
+
+def test_the_n_grams_of_a_file_are_not_those_of_the_training_transcripts(family, tmp_path):
+    path = tmp_path / "domain.arpa"
+    path.write_text(BIGRAMS)
+    loaded = trained_with(family, path, tmp_path / "checkpoint")
+    with pytest.raises(UserError, match="without a language model of its corpus's words"):
+        loaded.configure_decoding(tiny(language_model="words"))
+
+
+def test_the_words_of_the_training_are_there_again_behind_a_file(tmp_path):
+    made = registry.build(
+        tiny(tokenizer="character", language_model="words"),
+        texts=TEXTS, sample_rate=16000, offline=True,
+    )  # fmt: skip
+    path = tmp_path / "domain.arpa"
+    path.write_text(BIGRAMS)
+    own = first_words(made)
+    made.configure_decoding(tiny(language_model=str(path)))
+    assert first_words(made) == {"call": -0.30103}
+    made.configure_decoding(tiny(language_model="words"))
+    assert first_words(made) == own != {"call": -0.30103}
 
 
 def test_n_grams_in_upper_case_are_read_in_the_models_case(family, clips, tmp_path):

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from mynah.errors import UserError
@@ -33,14 +35,16 @@ def unknown_words(ngrams, history):
 
     What the history leaves to new words is read off the probability of one of them.
     """
-    share = ngrams.word(history, "zebra") / ngrams.characters.word("zebra")
+    share = math.exp(ngrams.log_word(history, "zebra")) / ngrams.characters.word("zebra")
     return share * (1 - sum(ngrams.characters.word(word) for word in ngrams.vocabulary))
 
 
 @pytest.mark.parametrize("words", HISTORIES)
 def test_the_probabilities_of_known_and_unknown_words_sum_to_one(ngrams, words):
     history = history_of(ngrams, words)
-    known = sum(ngrams.word(history, word) for word in [*ngrams.vocabulary, SENTENCE_END])
+    known = sum(
+        math.exp(ngrams.log_word(history, word)) for word in [*ngrams.vocabulary, SENTENCE_END]
+    )
     assert known + unknown_words(ngrams, history) == pytest.approx(1.0, abs=1e-12)
 
 
@@ -54,7 +58,9 @@ def test_a_large_corpus_keeps_its_frequent_ngrams_and_still_sums_to_one(monkeypa
     assert sum(map(len, trigrams.values())) == 4 < sum(map(len, full.model.log10[2].values()))
     for words in HISTORIES:
         history = history_of(small, words)
-        known = sum(small.word(history, word) for word in [*small.vocabulary, SENTENCE_END])
+        known = sum(
+            math.exp(small.log_word(history, word)) for word in [*small.vocabulary, SENTENCE_END]
+        )
         assert known + unknown_words(small, history) == pytest.approx(1.0, abs=1e-12)
     assert small.vocabulary == full.vocabulary
 
@@ -64,11 +70,11 @@ def test_a_large_corpus_keeps_its_frequent_ngrams_and_still_sums_to_one(monkeypa
 def test_a_beginning_is_as_likely_as_all_its_continuations(ngrams, words, letters):
     history = history_of(ngrams, words)
     alphabet = set("".join(TEXTS)) - {" "}
-    longer = sum(ngrams.beginning(history, letters + letter) for letter in alphabet)
+    longer = sum(math.exp(ngrams.log_beginning(history, letters + letter)) for letter in alphabet)
     # The one letter that stands for all that no transcript has.
-    other = ngrams.beginning(history, letters + "ß")
-    total = ngrams.word(history, letters) + longer + other
-    assert total == pytest.approx(ngrams.beginning(history, letters), rel=1e-9)
+    other = math.exp(ngrams.log_beginning(history, letters + "ß"))
+    total = math.exp(ngrams.log_word(history, letters)) + longer + other
+    assert total == pytest.approx(math.exp(ngrams.log_beginning(history, letters)), rel=1e-9)
 
 
 def test_bigrams_are_those_of_kneser_and_ney_computed_by_hand():
@@ -79,20 +85,22 @@ def test_bigrams_are_those_of_kneser_and_ney_computed_by_hand():
     # Continuation bigrams: <s> a 2, <s> c 1, a b 1, b </s> 1, c </s> 1: discount 4.5 / 7.
     discount = 4.5 / 7
     bigram = (1 - discount) + discount * unigram
-    assert ngrams.word(("a",), "b") == pytest.approx(bigram, rel=1e-12)
+    assert math.exp(ngrams.log_word(("a",), "b")) == pytest.approx(bigram, rel=1e-12)
     # Trigrams: <s> a b 2, a b </s> 2, <s> c </s> 1: discount (1 + 0.5) / (1 + 4 + 1).
     trigram = (2 - 0.25) / 2 + 0.25 / 2 * bigram
-    assert ngrams.word(("\t", "a"), "b") == pytest.approx(trigram, rel=1e-12)
+    assert math.exp(ngrams.log_word(("\t", "a"), "b")) == pytest.approx(trigram, rel=1e-12)
 
 
 def test_a_word_is_likelier_where_it_was_said(ngrams):
     on, saw = history_of(ngrams, "sat on"), history_of(ngrams, "cat saw")
-    assert ngrams.word(on, "the") > ngrams.word(saw, "the") > ngrams.word(on, "zebra") > 0
+    likely = [ngrams.log_word(*one) for one in ((on, "the"), (saw, "the"), (on, "zebra"))]
+    assert likely == sorted(likely, reverse=True)
+    assert math.exp(likely[-1]) > 0
 
 
 def test_a_new_word_written_like_the_known_ones_is_likelier(ngrams):
     history = history_of(ngrams, "the")
-    assert ngrams.word(history, "cog") > ngrams.word(history, "xqz")
+    assert ngrams.log_word(history, "cog") > ngrams.log_word(history, "xqz")
 
 
 def test_a_file_says_the_same_to_the_last_bit(ngrams, tmp_path):
@@ -102,7 +110,7 @@ def test_a_file_says_the_same_to_the_last_bit(ngrams, tmp_path):
     for words in HISTORIES:
         history = history_of(ngrams, words)
         for word in ["the", "cat", "zebra", SENTENCE_END]:
-            assert again.word(history, word) == ngrams.word(history, word)
+            assert again.log_word(history, word) == ngrams.log_word(history, word)
 
 
 def test_transcripts_without_a_word_are_refused():

@@ -1,7 +1,10 @@
 """LoRA in every family: what it adapts, what a checkpoint knows of its base, and more training."""
 
 import dataclasses
+import hashlib
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +20,7 @@ from mynah.config.schema import ModelConfig
 from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.lora import adapters
-from mynah.models.pretrained import weight_files
+from mynah.models.pretrained import hub, weight_files
 
 
 @pytest.fixture
@@ -105,6 +108,39 @@ def test_a_target_by_its_path_is_of_that_part_alone(target, within, checkpoints)
 def test_a_name_is_found_in_every_part(checkpoints):
     made = build("seq2seq", checkpoints, use_lora=True, lora_target_modules=["q_proj"])
     assert {path.split(".")[1] for path in adapted(made)} == {"encoder", "decoder"}
+
+
+@pytest.mark.parametrize(
+    ("family", "targets", "inside"),
+    [
+        ("seq2seq", ["q_proj", "v_proj"], "model.encoder."),  # as presets of large Whispers have
+        ("seq2seq", ["all-linear"], "model.encoder."),
+        ("transducer", ["all-linear"], "encoder."),
+    ],
+)
+@pytest.mark.parametrize("frozen", ["encoder", "decoder"])
+def test_a_frozen_part_gets_no_matrices_whatever_is_named(
+    family, targets, inside, frozen, checkpoints
+):
+    learns = {f"{frozen}_tuning": "frozen"}
+    made = build(family, checkpoints, use_lora=True, lora_target_modules=targets, **learns)
+    every = adapted(build(family, checkpoints, use_lora=True, lora_target_modules=targets))
+    kept = {path for path in every if path.startswith(inside) == (frozen == "decoder")}
+    assert kept and kept != every
+    assert adapted(made) - {"joint.head"} == kept
+
+
+@pytest.mark.parametrize("family", ["seq2seq", "transducer"])
+def test_a_target_in_a_frozen_part_is_refused_before_weights_are_read(
+    family, checkpoints, tmp_path
+):
+    folder = own_copies(checkpoints, tmp_path)
+    named = {**names(family, folder), "use_lora": True, "encoder_tuning": "frozen"}
+    config = tiny(**named, lora_target_modules=["encoder.layers.*.self_attn.q_proj"])
+    save_file({}, Path(named["pretrained"]) / "model.safetensors")
+    with pytest.raises(UserError, match="is of a part that is frozen") as caught:
+        registry.check_model(config, sample_rate=16000, offline=True)
+    assert "model.lora_target_modules" in str(caught.value)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -252,6 +288,78 @@ def test_the_digest_of_one_file_is_that_of_sha256sum(tmp_path):
     # NIST, FIPS 180-2, appendix B.1
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert weight_files.digest(tmp_path) == f"sha256:{known}"
+
+
+def test_an_adapter_differs_from_another_by_its_matrices_and_by_its_scale(tmp_path):
+    def commit(matrices, scale):
+        (tmp_path / "adapter_model.safetensors").write_bytes(matrices)
+        (tmp_path / "adapter_config.json").write_text(json.dumps({"lora_alpha": scale}))
+        return hub.commit_of(hub.checkpoint(tmp_path))
+
+    first = commit(b"one", 8)
+    # As `sha256sum adapter_config.json adapter_model.safetensors | sha256sum` has it.
+    sums = "".join(
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+        for name, content in (
+            ("adapter_config.json", b'{"lora_alpha": 8}'),
+            ("adapter_model.safetensors", b"one"),
+        )
+    )
+    assert first == f"sha256:{hashlib.sha256(sums.encode()).hexdigest()}"
+    assert len({first, commit(b"other", 8), commit(b"one", 16)}) == 3
+    assert commit(b"one", 8) == first
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_adapter_takes_audio_of_its_own_rate_alone(family, checkpoints, tmp_path):
+    build(family, checkpoints, use_lora=True).save(tmp_path)
+    config = tiny(pretrained=str(tmp_path), use_lora=True)
+    for rate in (8000, 24000):
+        with pytest.raises(UserError, match=f"16000 Hz, and data.sample_rate is {rate}") as caught:
+            registry.check_model(config, sample_rate=rate, offline=True)
+        assert caught.value.fix == "data.sample_rate=16000"
+    registry.check_model(config, sample_rate=16000, offline=True)
+
+
+def test_an_adapter_as_an_encoder_takes_audio_of_its_own_rate_alone(checkpoints, tmp_path):
+    build("ctc", checkpoints, use_lora=True).save(tmp_path)
+    config = tiny(encoder_model_name=str(tmp_path), decoder_model_name=str(checkpoints("chat_lm")))
+    with pytest.raises(UserError, match=r"16000 Hz, and data\.sample_rate is 8000"):
+        registry.check_model(config, sample_rate=8000, offline=True)
+
+
+@pytest.mark.parametrize(
+    ("family", "first", "settings", "unused"),
+    [
+        ("seq2seq", {}, {"encoder_tuning": "frozen"}, ["model.encoder_tuning=frozen"]),
+        ("seq2seq", {}, {"encoder_tuning": "lora", "decoder_tuning": "lora"}, []),
+        (
+            "seq2seq",
+            {"encoder_tuning": "frozen"},
+            {"encoder_tuning": "lora"},
+            ["model.encoder_tuning=lora"],
+        ),
+        ("seq2seq", {"encoder_tuning": "frozen"}, {"encoder_tuning": "frozen"}, []),
+        ("ctc", {}, {"encoder_tuning": "lora", "decoder_tuning": "lora"}, []),
+        ("ctc", {}, {"decoder_tuning": "frozen"}, ["model.decoder_tuning=frozen"]),
+        ("transducer", {}, {"encoder_tuning": "frozen"}, ["model.encoder_tuning=frozen"]),
+        ("audio_llm", {}, {"encoder_tuning": "lora"}, ["model.encoder_tuning=lora"]),
+        ("audio_llm", {}, {"projector_tuning": "full"}, ["model.projector_tuning=full"]),
+        ("audio_llm", {"projector_tuning": "full"}, {"projector_tuning": "full"}, []),
+    ],
+    ids=str,
+)
+def test_how_parts_learn_is_never_changed_silently(
+    family, first, settings, unused, checkpoints, tmp_path, notices
+):
+    build(family, checkpoints, use_lora=True, **first).save(tmp_path)
+    notices.clear()
+    language = {"language": "en"} if family == "seq2seq" else {}
+    config = tiny(pretrained=str(tmp_path), use_lora=True, **settings, **language)
+    registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+    (said,) = [one for one in notices if "Continuing the LoRA matrices" in one]
+    assert [one for one in said.split() if "_tuning=" in one] == unused
+    assert ("not used" in said) == bool(unused)
 
 
 def test_a_rank_is_never_changed_silently(checkpoints, notices):

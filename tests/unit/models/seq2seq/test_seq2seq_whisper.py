@@ -167,6 +167,18 @@ def test_a_tail_is_recorded_and_taken_up_again(build, clips, tmp_path):
     assert (bare.usage.audio_window, bare.usage.audio_tail_seconds) == ("clip", 0.0)
 
 
+def test_a_tail_behind_clips_that_are_padded_to_the_window_is_said_to_have_no_effect(
+    build, tmp_path, capsys
+):
+    build(audio_window="clip", audio_tail_seconds=2.0).save(tmp_path)
+    build(pretrained=str(tmp_path), audio_tail_seconds=1.0)
+    build()
+    assert "audio_tail_seconds" not in capsys.readouterr().out
+    assert build(audio_tail_seconds=2.0).usage.audio_window == "native"
+    said = " ".join(capsys.readouterr().out.split())
+    assert "model.audio_tail_seconds has no effect" in said and "model.audio_window=clip" in said
+
+
 def test_clips_with_a_tail_decode_alike_in_any_batch(build, clips):
     family = build(audio_window="clip", audio_tail_seconds=1.0)
     train(family, family.collate(examples(family, clips)), rate=1e-3)

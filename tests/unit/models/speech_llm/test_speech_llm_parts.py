@@ -1,16 +1,18 @@
 """Encoder, projector and language model of a speech LLM, each learning in its own way."""
 
 import itertools
+import json
 
 import pytest
 import torch
 from speech_llms import build, go_on
 from tiers import fast_where
-from tiny_models import TEXTS, examples, train
+from tiny_models import TEXTS, examples, tiny, train
 from transcripts import transcribed
 
 from mynah.errors import UserError
 from mynah.models import registry
+from mynah.models.transcript import Clip
 
 # Encoder, projector, language model.
 FAST = (
@@ -263,3 +265,34 @@ def test_a_ctc_head_may_come_later(checkpoints, clips, tmp_path):
     family = go_on(tmp_path, ctc_head_weight=0.3)
     losses = train(family, family.collate(examples(family, clips)))
     assert losses[-1] < losses[0]
+
+
+def test_training_further_takes_the_instruction_and_the_length_that_are_given(
+    checkpoints, clips, tmp_path
+):
+    first = build(checkpoints, generation_max_length=7)
+    first.save(tmp_path)
+    fresh = build(checkpoints, prompt="Write what is said.")
+    again = go_on(tmp_path, prompt="Write what is said.", generation_max_length=3)
+    ids = fresh.collate(examples(fresh, clips[:2]))["input_ids"]
+    assert not torch.equal(first.collate(examples(first, clips[:2]))["input_ids"], ids)
+    assert torch.equal(again.collate(examples(again, clips[:2]))["input_ids"], ids)
+    again.save(tmp_path / "again")
+    recorded = json.loads((tmp_path / "again" / "config.json").read_text())
+    assert recorded["prompt"] == "Write what is said."
+    assert recorded["generation_max_length"] == 3
+    assert go_on(tmp_path).model.config.prompt == "Transcribe the speech."
+
+
+def test_a_checkpoint_is_decoded_with_the_length_that_is_asked_for(checkpoints, clips, tmp_path):
+    made = build(checkpoints, generation_max_length=4)
+    made.save(tmp_path)
+    loaded = registry.load_family(tmp_path)
+
+    def longest():
+        return max(len(one.tokens) for one in loaded.transcribe([Clip(clip) for clip in clips[:3]]))
+
+    assert longest() <= 4
+    for most in (2, 9):
+        loaded.configure_decoding(tiny(generation_max_length=most))
+        assert longest() == most

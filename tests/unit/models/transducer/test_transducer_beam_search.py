@@ -143,7 +143,7 @@ def language_worth(labels, weight, bonus, hot):
     words = "".join(LETTERS[label] for label in labels).split()
     history, worth = NGRAMS.start, 0.0
     for word in [*words, SENTENCE_END]:
-        worth += weight * math.log(NGRAMS.word(history, word))
+        worth += weight * NGRAMS.log_word(history, word)
         history = NGRAMS.after(history, word)
     return worth + bonus * len(words) + sum(len(word) for word in words if word in hot)
 

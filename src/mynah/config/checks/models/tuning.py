@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from mynah.config.checks.checker import Checker
-from mynah.config.schema import Config
+from mynah.config.schema import Config, ModelConfig
 from mynah.config.tuning import (
     FROZEN,
     FULL,
@@ -30,14 +31,6 @@ def check_tuning(checker: Checker) -> None:
     in_parts = bool(model.decoder_model_name)
     folder = bool(model.pretrained and Path(model.pretrained).is_dir())
     may_have_parts = in_parts or folder or model.family == "audio_llm"
-    if model.projector_tuning and not may_have_parts:
-        checker.wrong(
-            "model.projector_tuning",
-            "Only a speech encoder before a language model has a projector: "
-            "model.decoder_model_name names none. (For a speech LLM of transformers, add "
-            "model.family=audio_llm.)",
-            "model.projector_tuning=null",
-        )
     named = model.pretrained or model.encoder_model_name
     if model.encoder_tuning == FROZEN and not named:
         checker.wrong(
@@ -55,16 +48,47 @@ def check_tuning(checker: Checker) -> None:
     _check_lora(checker)
     if in_parts:
         _check_parts(checker)
-    elif named and not may_have_parts:
-        _check_recognizer(checker)
-    if may_have_parts:
-        return
+    elif not may_have_parts:
+        for one in recognizer_mistakes(model):
+            checker.wrong(f"model.{one.name}", one.what, one.instead, remove=one.instead is None)
+
+
+@dataclass(frozen=True)
+class TuningMistake:
+    """A setting of ``model`` that does not apply.
+
+    Attributes:
+        name: The setting, as ``encoder_tuning``.
+        what: Why, one sentence.
+        instead: The argument that fixes it; None: it is to be left out.
+    """
+
+    name: str
+    what: str
+    instead: str | None = None
+
+
+def recognizer_mistakes(model: ModelConfig) -> Iterator[TuningMistake]:
+    """What does not apply to a recognizer without a projector and a language model behind it.
+
+    Args:
+        model: The ``model`` section.
+    """
+    if model.projector_tuning:
+        yield TuningMistake(
+            "projector_tuning",
+            "Only a speech encoder before a language model has a projector: "
+            "model.decoder_model_name names none. (For a speech LLM of transformers, add "
+            "model.family=audio_llm.)",
+            "model.projector_tuning=null",
+        )
+    if model.pretrained or model.encoder_model_name:
+        yield from _contradictions(model)
     for name, what in (("ctc_head_weight", "CTC head beside it"), ("new_tokens", "new tokens")):
         if getattr(model, name):
-            checker.wrong(
-                f"model.{name}",
+            yield TuningMistake(
+                name,
                 f"A language model is what has {what}, and model.decoder_model_name names none.",
-                remove=True,
             )
 
 
@@ -104,20 +128,19 @@ def _check_parts(checker: Checker) -> None:
             )
 
 
-def _check_recognizer(checker: Checker) -> None:
+def _contradictions(model: ModelConfig) -> Iterator[TuningMistake]:
     """A full recognizer has two parts, and no adapter keeps what is trained in full."""
-    model = checker.config.model
     parts = tuning_of_recognizer(model)
     if parts.encoder == parts.decoder == FROZEN:
-        checker.wrong(
-            "model.decoder_tuning",
+        yield TuningMistake(
+            "decoder_tuning",
             "Nothing would be trained: the encoder and what follows it are frozen.",
             "model.decoder_tuning=full",
         )
     elif {parts.encoder, parts.decoder} == {LORA, FULL}:
         name = "encoder_tuning" if parts.encoder == FULL else "decoder_tuning"
-        checker.wrong(
-            f"model.{name}",
+        yield TuningMistake(
+            name,
             "A full recognizer is adapted with LoRA or trained in full, not one part so and the "
             f"other so: model.encoder_tuning is {parts.encoder}, model.decoder_tuning "
             f"{parts.decoder}.",
