@@ -19,6 +19,7 @@ from mynah.ranks.watch import Watch
 
 _FIRST_PORT, _LAST_PORT = 20_000, 30_000  # below those that systems give out by themselves
 _watch: Watch | None = None  # of this process on the others
+_NEGATIVE = re.compile(r"-\d+")
 _NODES = re.compile(r"(?P<before>[^,\[]*)\[(?P<numbers>[^\]]+)\](?P<after>[^,]*)")
 
 
@@ -123,7 +124,9 @@ def check_launch() -> None:
     """
     try:
         rank()
-        number("LOCAL_RANK", 0)
+        # Of one process a negative number is an old way to say that it is alone.
+        if world_size() > 1 or not _NEGATIVE.fullmatch(os.environ.get("LOCAL_RANK", "").strip()):
+            number("LOCAL_RANK", 0)
         if world_size() > 1:
             Ranks.of_environment()
     except UserError as problem:

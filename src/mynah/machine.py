@@ -53,7 +53,8 @@ def own_gpu() -> int:
     """
     import torch
 
-    place = int(os.environ.get("LOCAL_RANK", "").strip() or "0")
+    text = os.environ.get("LOCAL_RANK", "").strip()
+    place = int(text) if text.isdecimal() else 0  # -1, an old way to say that it is alone
     return place % max(torch.cuda.device_count(), 1)
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
 import signal
 
+import fsspec
+import pytest
 import torch
 from training_fakes import tiny_config, tiny_train, weights
 
 from mynah import run
 from mynah.checkpoints.commit import intact_checkpoints, is_intact, write_sums
 from mynah.checkpoints.find import resolve_resume
+from mynah.checkpoints.mirror import Mirror
 from mynah.config.schema import Config
+from mynah.storage.store import Patience, Store
 
 
 def names(model):
@@ -52,6 +57,8 @@ def test_checkpoints_of_later_steps_are_set_aside_and_the_new_ones_stay(tmp_path
     said = " ".join(capsys.readouterr().out.split())
     assert "checkpoint-8: of later steps than 4" in said and "set_aside" in said
     assert "training.mirror" not in said
+    # The first training had ended, and its model lies there until the second one ends.
+    assert "is that of before until this training ends" in said
     # Once more: what was set aside before stays there too.
     tiny_train(
         tmp_path,
@@ -62,6 +69,60 @@ def test_checkpoints_of_later_steps_are_set_aside_and_the_new_ones_stay(tmp_path
     assert is_intact(tmp_path / "set_aside" / "checkpoint-8")
     assert is_intact(tmp_path / "set_aside-1" / "checkpoint-7")
     assert "training.mirror has them no longer" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_stopped_course_left_no_model_of_which_to_speak(tmp_path, capsys):
+    def stopped(step):
+        if step == 8:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {"eval_wer": 1.0 / step}
+
+    config = tiny_config(max_steps=12, save_steps=4, eval_steps=4, save_total_limit=2)
+    tiny_train(tmp_path, config, evaluate=stopped)
+    assert names(tmp_path) == ["checkpoint-4", "checkpoint-8"]
+    assert not (tmp_path / "SHA256SUMS").exists()
+    tiny_train(tmp_path, config, resume=tmp_path / "checkpoint-4")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "checkpoint-8: of later steps than 4" in said
+    assert "is that of before" not in said
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_later_checkpoint_is_set_aside_only_where_it_is_intact(tmp_path, capsys, mirrored):
+    run, system = tmp_path / "run", fsspec.filesystem("memory")
+    model = run / "model"
+    system.store.clear()
+    store = Store("memory://m", patience=Patience(()), connect=lambda: system)
+    config = tiny_config(save_steps=4, save_total_limit=2, average_checkpoints=2)
+    tiny_train(model, config)
+    if mirrored:
+        mirror = Mirror(store, run, model)
+        mirror.committed()
+        mirror.wait(20)
+        mirror.close()
+    about = model / "checkpoint-8" / "mynah.json"
+    intact = about.read_bytes()
+    about.write_bytes(intact.replace(b"0.5", b"0.4"))  # its error rates
+    assert names(model) == ["checkpoint-4"]
+    capsys.readouterr()
+    if mirrored:
+        Mirror(store, run, model).restore()
+    shorter = dataclasses.replace(config.training, max_steps=6, save_steps=2)
+    _, result = tiny_train(
+        model, dataclasses.replace(config, training=shorter), resume=model / "checkpoint-4"
+    )
+    said = " ".join(capsys.readouterr().out.split())
+    if mirrored:
+        assert (model / "set_aside/checkpoint-8/mynah.json").read_bytes() == intact
+        assert "checkpoint-8: of later steps than 4" in said
+    else:
+        assert not (model / "set_aside").exists() and "of later steps" not in said
+        assert (model / "checkpoint-8").is_dir() and not is_intact(model / "checkpoint-8")
+    # 8 would be the first of them: an error rate of 1/9 after 1/7 and 1/5.
+    assert [path.name for path in result.best_checkpoints] == ["checkpoint-6", "checkpoint-4"]
+    tiny_train(model, config, resume=model / "checkpoint-4")
+    assert is_intact(model / "checkpoint-8")
+    system.store.clear()
 
 
 def test_without_the_best_checkpoint_the_best_of_those_at_hand_is_the_model(tmp_path, capsys):

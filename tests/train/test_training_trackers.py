@@ -13,6 +13,7 @@ from transformers.integrations import integration_utils
 from mynah.config.derived import with_derived
 from mynah.config.schema import Config
 from mynah.runs.directory import log_directory
+from mynah.training import trackers
 
 
 class Server(TrainerCallback):
@@ -84,6 +85,39 @@ def test_a_resumed_run_continues_its_curve_and_reports_no_step_twice(tmp_path, s
     tiny_train(output, config, resume=output / "checkpoint-4")
     assert list(server.points) == [run], "it is a new run"
     assert server.points[run] == expected
+
+
+def test_another_course_has_a_curve_of_its_own(tmp_path, server, monkeypatch, capsys):
+    output = tmp_path / "run" / "model"
+    config = tiny_config(report_to=[server.tracker], logging_steps=1, save_steps=4)
+    tiny_train(output, config)
+    ((first, before),) = server.points.items()
+    before = list(before)
+    runs = [first]
+    for _ in range(2):
+        new_process(monkeypatch)
+        tiny_train(output, config, resume=output / "checkpoint-4")
+        assert server.points[first] == before
+        (run,) = set(server.points) - set(runs)
+        runs.append(run)
+        assert [step for step, _ in server.points[run] if step <= 4] == []
+        assert {step for step, _ in server.points[run]} == {5, 6, 7, 8}
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count(f"A run of its own from step 4 on, in {server.tracker}") == 2
+
+
+def test_a_record_of_trackers_that_cannot_be_written_ends_no_training(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "trackers.json").write_text('{"wandb": {"name": "n", "step": 9}}')
+
+    def full(*_, **__):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(trackers, "write_json", full)
+    assert trackers.begin_course(tmp_path, 4) == []
+    said = " ".join(capsys.readouterr().out.split())
+    assert "trackers.json cannot be written" in said and "No space left" in said
 
 
 def test_an_evaluation_that_was_cut_short_is_on_the_curve_of_the_resumed_run(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.checkpoints import commit as checkpoints
 from mynah.checkpoints.publishing import write_note
+from mynah.checkpoints.set_aside import is_set_aside
 from mynah.errors import UserError
 from mynah.files import read_json
 from mynah.models.lora import averaging as adapters
@@ -126,6 +127,7 @@ def _model_files(checkpoint: Path) -> list[str]:
         and path.name not in _LEFT_OUT
         and not checkpoints.is_training_state(path.name)
         and not checkpoints.step_of(checkpoint / path.relative_to(checkpoint).parts[0])
+        and not is_set_aside(path.relative_to(checkpoint).parts[0])
         and not path.relative_to(checkpoint).parts[0].startswith(".")
     )
 

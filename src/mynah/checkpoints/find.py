@@ -62,7 +62,8 @@ def resolve_checkpoint(
         The directory of a complete checkpoint, links resolved.
 
     Raises:
-        UserError: There is none; the message names those that exist nearby, newest first.
+        UserError: There is none, and the message names those that exist nearby, newest first; or
+            those of the directory are damaged.
     """
     setting = setting or ("resume_from_checkpoint" if resume else "eval_checkpoint")
     path = local_place(path, setting=setting)
@@ -86,8 +87,7 @@ def resolve_checkpoint(
     for holder in holders:
         if not resume and is_complete(holder):
             return holder.resolve()
-        newest = _newest_intact(complete_checkpoints(holder), quiet=quiet)
-        if newest is not None:
+        if (newest := _newest_of(holder, quiet=quiet)) is not None:
             return newest.resolve()
     if any((asked / name).exists() for name in (*MODEL_FILES, "trainer_state.json")):
         lost = lost_files(asked)
@@ -249,6 +249,21 @@ def give_names_back(model_directory: Path) -> None:
     if commit.nameless(model_directory) and not is_locked(model_directory):
         with suppress(OSError):  # read-only, or another process was faster
             commit.give_names_back(model_directory)
+
+
+def _newest_of(holder: Path, *, quiet: bool) -> Path | None:
+    """The newest intact checkpoint of those in a directory; None: it holds no complete one.
+
+    Raises:
+        UserError: All that are complete are damaged; what is wrong with the newest is said.
+    """
+    from mynah.checkpoints.commit import verify
+
+    complete = complete_checkpoints(holder)
+    newest = _newest_intact(complete, quiet=quiet)
+    if newest is None and complete:
+        verify(complete[-1])
+    return newest
 
 
 def _newest_intact(oldest_first: list[Path], *, quiet: bool = True) -> Path | None:

@@ -102,7 +102,7 @@ class Mirror:
         return identity if isinstance(identity, dict) else None
 
     def restore(self) -> None:
-        """Bring the checkpoints here that are complete there and not here, the newest first.
+        """Bring the checkpoints here that are complete there and not intact here, the newest first.
 
         All of them: the best one counts as much as the newest. Not what was set aside here, which
         is of a course that was left.
@@ -111,11 +111,10 @@ class Mirror:
             UserError: One cannot be fetched.
         """
         entries = self.store.list()
-        here = {path.name for path in complete_checkpoints(self._model)}
         aside = sums_set_aside(self._model)
         for step in reversed(stored.steps_in(entries, f"{MODEL}/")):
             final = commit.checkpoint_path(self._model, step)
-            if final.name in here:
+            if commit.is_intact(final):  # a damaged one is fetched: there may be the last copy
                 continue
             found = stored.checkpoint_in(self.store, entries, f"{MODEL}/{final.name}/")
             if aside and found.sums() in aside:

@@ -3,23 +3,33 @@
 ::
 
     model/checkpoint-700            resumed from: its training takes another course from here on
-    model/set_aside/checkpoint-1400 of the course before; neither ``last`` nor the model any more
+    model/set_aside/checkpoint-1400 of the course before; no longer what ``last`` means
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mynah import files
-from mynah.checkpoints.commit import step_of
+from mynah.checkpoints.commit import is_intact, step_of
 from mynah.errors import UserError
 from mynah.runs.directory import SUMS, claim, named_checkpoints
 
 FOLDER = "set_aside"  # the next time set_aside-1, set_aside-2, …
+_NAME = re.compile(rf"{FOLDER}(-\d+)?")
+
+
+def is_set_aside(name: str) -> bool:
+    """Whether a folder in a model directory, by its name, holds what was set aside."""
+    return _NAME.fullmatch(name) is not None
 
 
 def set_aside(model_directory: Path, *, after: int) -> list[Path]:
     """Move the checkpoints of later steps out of the way of a training that resumes.
+
+    Only those that are intact: nothing resumes from a damaged one, and it is overwritten once
+    its step is trained again.
 
     Args:
         model_directory: Where the training's checkpoints lie.
@@ -31,7 +41,11 @@ def set_aside(model_directory: Path, *, after: int) -> list[Path]:
     Raises:
         UserError: They cannot be moved.
     """
-    later = [path for path in named_checkpoints(model_directory) if (step_of(path) or 0) > after]
+    later = [
+        path
+        for path in named_checkpoints(model_directory)
+        if (step_of(path) or 0) > after and is_intact(path)
+    ]
     if not later:
         return []
     folder = claim(model_directory, FOLDER)

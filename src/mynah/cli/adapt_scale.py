@@ -87,6 +87,7 @@ def adapt_scale(checkpoint: str, to: str, scale: float) -> Path:
 
     from mynah import console
     from mynah.checkpoints.commit import TRAINING_STATE_STEMS, commit, size_bytes
+    from mynah.checkpoints.set_aside import is_set_aside
     from mynah.inference.confidence.calibration import CALIBRATION_FILE
     from mynah.runs.directory import CHECKPOINT, SUMS
 
@@ -98,6 +99,7 @@ def adapt_scale(checkpoint: str, to: str, scale: float) -> Path:
             for name in names
             if name in (SUMS, ".lock", CALIBRATION_FILE)
             or CHECKPOINT.fullmatch(name)
+            or is_set_aside(name)
             or name.startswith((".", *TRAINING_STATE_STEMS))
         }
 

@@ -192,7 +192,7 @@ def plain_model(name: str, composed: ModelConfig, origins: Mapping[str, Origin])
     wrong = [leaf for leaf in asked if leaf not in runtime_settings() | _OF_WEIGHTS]
     if wrong:
         raise UserError(
-            f"{name} is measured as it is, and model.{wrong[0]} is a setting of training.",
+            f"{name} is used as it is, and model.{wrong[0]} is a setting of training.",
             where=f"command line: {origins[f'model.{wrong[0]}'].detail}",
             fix=f"leave model.{wrong[0]} out",
         )

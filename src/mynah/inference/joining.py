@@ -6,8 +6,12 @@ Words are the units of a text: in a script without spaces each is a character.
 from __future__ import annotations
 
 import difflib
+import itertools
 import unicodedata
 from collections.abc import Sequence
+
+from mynah.inference.transcription import Segment
+from mynah.models.text.units import joined_texts, space_between
 
 _LEAST_SHARED = 0.3  # of the words of an overlap that have to be the same to join there
 _SLACK_WORDS = 3
@@ -45,6 +49,24 @@ def seam(
         )
     middle = match.size // 2
     return len(before) - tail + match.a + middle, match.b + middle
+
+
+def joined_segments(segments: Sequence[Segment]) -> str:
+    """The text of segments behind one another."""
+    return joined_texts(
+        (one.text for one in segments),
+        continued=[_is_continued(*pair) for pair in itertools.pairwise(segments)],
+    )
+
+
+def segment_space(before: Segment, after: Segment) -> str:
+    """What stands between two segments in their text: a space or nothing. Neither is empty."""
+    return space_between(before.text, after.text, continued=_is_continued(before, after))
+
+
+def _is_continued(before: Segment, after: Segment) -> bool:
+    """Whether a segment begins where the one before it was cut."""
+    return before.channel == after.channel and before.end_seconds == after.start_seconds
 
 
 def _plain(word: str) -> str:

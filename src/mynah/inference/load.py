@@ -18,6 +18,7 @@ from mynah.offline import network_only_if
 from mynah.storage.address import is_address, masked
 
 if TYPE_CHECKING:
+    from mynah.config.hydra.compose import Composed
     from mynah.inference.confidence.calibration import Calibration
     from mynah.inference.recognizer import Batching, Recognizer
     from mynah.models.family import Family
@@ -117,13 +118,12 @@ def _of_checkpoint(
     """The model of a checkpoint as ``mynah eval`` measures it."""
     from mynah.checkpoints.commit import verify
     from mynah.config.checkpointed import CONFIG_FILE, checkpoint_config
-    from mynah.config.hydra.compose import compose
     from mynah.config.recorded import read_recorded
 
     verify(checkpoint)
     changed_words = False
     if settings:
-        composed = compose(settings, trains=False)
+        composed = composed_with(str(checkpoint), settings)
         measured = checkpoint_config(checkpoint, composed.config, composed.origins)
         config, changed_words = measured.config.model, measured.names_language_model
     elif (checkpoint / CONFIG_FILE).is_file():
@@ -196,6 +196,7 @@ def _of_folder(
     from mynah.models import registry
     from mynah.models.pretrained import hub
     from mynah.models.pretrained.part import PretrainedName
+    from mynah.models.recognizer import read_changed_words
 
     part = hub.resolve(PretrainedName(name=folder, offline=offline, setting=_SETTING))
     registry.check_checkpoint(part.folder, offline=offline)
@@ -206,8 +207,22 @@ def _of_folder(
         attention = config.attn_implementation
         family = registry.load_family(part.folder, offline=offline, attention=attention)
     if settings:
+        read_changed_words(family)
         family.configure_decoding(config)
     return family, config
+
+
+def composed_with(model: str, settings: Sequence[str]) -> Composed:
+    """Settings that were typed beside a model, as an evaluation of it takes them: which family it
+    is, the model says.
+
+    Raises:
+        UserError: One is wrong.
+    """
+    from mynah.config.hydra.compose import compose
+    from mynah.config.values import argument
+
+    return compose([argument("eval_checkpoint", model), *settings], trains=False)
 
 
 def _as_it_is(name: str, settings: Sequence[str]) -> ModelConfig:
@@ -215,9 +230,8 @@ def _as_it_is(name: str, settings: Sequence[str]) -> ModelConfig:
     if not settings:
         return ModelConfig(pretrained=name)
     from mynah.config.checkpointed import plain_model
-    from mynah.config.hydra.compose import compose
 
-    composed = compose(settings, trains=False)
+    composed = composed_with(name, settings)
     return plain_model(name, composed.config.model, composed.origins)
 
 

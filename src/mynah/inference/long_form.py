@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mynah.checkpoints.clip_lengths import ClipLengths
-from mynah.inference.cutting.held import Held, Span, outside
+from mynah.inference.cutting.held import Held, Span
 from mynah.inference.cutting.pauses import Pauses, padded, parted, runs_of, shortened
 from mynah.inference.voice_activity import Detector
 
@@ -80,12 +80,11 @@ class LongForm:
 
     Attributes:
         seconds: Length of what was read so far.
-        silent_seconds: What of it is in no piece.
     """
 
     def __init__(self, sample_rate: int, cutting: Cutting, detector: Detector) -> None:
         self.seconds = 0.0
-        self.silent_seconds = 0.0
+        self._given_seconds = 0.0  # in pieces, what two of them share once
         self._rate = sample_rate
         self._cutting = cutting
         self._detector = detector
@@ -97,6 +96,11 @@ class LongForm:
         # Frames behind a span with which nothing joins it that comes later, with its own padding.
         pauses = (cutting.longest_pause_seconds, cutting.least_pause_seconds)
         self._apart = max(sure, *map(self._frames, pauses)) + self._padding
+
+    @property
+    def silent_seconds(self) -> float:
+        """What of it is in no piece so far."""
+        return max(0.0, self.seconds - self._given_seconds)
 
     def pieces(self, blocks: Iterable[np.ndarray]) -> Iterator[LongFormPiece]:
         """The pieces that hold speech, in order.
@@ -114,21 +118,16 @@ class LongForm:
             *done, last = self._spans(held) or [Span(len(held.scores), len(held.scores))]
             yield from self._cut(held, done, last)
             self._pauses.leave(self._detector.speech(held.scores), last.start)
-            silent = outside(done, last.start)
             held.leave(last.start, last.overlap)
             yield from self._settled(held)
             # A block of the silence stays, against which loudness is measured, and what pads the
             # piece that may begin next.
             most = last.end - last.start + self._block // self._frame
-            silent += held.shorten(most, self._padding)
-            self.silent_seconds += silent * self._frame / self._rate
+            held.shorten(most, self._padding)
         tail = -(len(held.audio) + len(block)) % self._frame
         held.add(np.pad(block, (0, tail)))
         held.audio = held.audio[: len(held.audio) - tail]
-        spans = self._spans(held)
-        yield from self._cut(held, spans)
-        silent_samples = outside(spans, len(held.scores)) * self._frame - tail
-        self.silent_seconds += max(0.0, silent_samples / self._rate)
+        yield from self._cut(held, self._spans(held))
 
     def _settled(self, held: Held) -> Iterator[LongFormPiece]:
         """The last span, where it is the same whatever follows what is held."""
@@ -141,22 +140,38 @@ class LongForm:
         # A pause that is long enough may be cut at, once more pauses of the recording are known.
         if self._cutting.clips is None or len(runs_of(speech, self._clear)) <= 1:
             yield from self._cut(held, spans)
-            held.given = span.end
+            held.give(span.end)
 
     def _cut(
         self, held: Held, spans: Sequence[Span], following: Span | None = None
     ) -> Iterator[LongFormPiece]:
         """The pieces of spans, but for what was given before."""
         for span, after in zip(spans, [*spans[1:], following], strict=False):
+            if self._grew_by_silence(held, span):
+                held.given = span.end  # the next window shares nothing with a piece, then
+                continue
             start = max(span.start, held.given)
             audio = held.audio[start * self._frame : span.end * self._frame].copy()
             if start < span.end and len(audio):
+                overlap = max(0, span.start + span.overlap - start) * self._frame / self._rate
+                self._given_seconds += len(audio) / self._rate - overlap
                 yield LongFormPiece(
                     audio,
                     held.sample_of(start) / self._rate,
-                    max(0, span.start + span.overlap - start) * self._frame / self._rate,
+                    overlap,
                     is_continued=after is not None and after.overlap > 0,
                 )
+
+    def _grew_by_silence(self, held: Held, span: Span) -> bool:
+        """Whether a span that was given reaches further by now, though nobody speaks there.
+
+        Once most of what is held is noise, a detector that measures against the loudest takes the
+        noise behind the span for speech.
+        """
+        if not span.start < held.given < span.end:
+            return False
+        more = _smoothed(held.scores[held.given : span.end])
+        return not self._detector.is_above(more, held.silence)
 
     def _frames(self, seconds: float) -> int:
         return round(seconds * self._rate / self._frame)

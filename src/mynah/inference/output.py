@@ -176,6 +176,7 @@ class Folder:
     def _read(self) -> dict[str, str]:
         """Names with their keys; a last line that a kill cut is not an entry."""
         found = {}
+        every = [one.suffix for one in TRANSCRIPT_FORMATS.values()]  # of a line without suffixes
         try:
             text = (self._path / JOURNAL).read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -184,7 +185,8 @@ class Folder:
         for line in text.splitlines():
             try:
                 entry = json.loads(line)
-                name, key, suffixes = str(entry["name"]), str(entry["key"]), entry["suffixes"]
+                name, key = str(entry["name"]), str(entry["key"])
+                suffixes = entry.get("suffixes", every)
                 self._written.setdefault(name, set()).update(map(str, suffixes))
                 found[name] = key
             except (ValueError, KeyError, TypeError):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 from mynah.errors import UserError
 from mynah.inference.decoding import RecordingPart
-from mynah.inference.joining import seam
+from mynah.inference.joining import joined_segments, seam
 from mynah.inference.transcription import Guarded, Segment, Transcription
-from mynah.models.text.units import joined_texts, unit_spans
+from mynah.models.text.units import unit_spans
 
 
 class OpenRecording:
@@ -78,13 +77,7 @@ class OpenRecording:
         for part in self._parts:
             guarded += part.guarded
         return Transcription(
-            joined_texts(
-                (segment.text for segment in segments),
-                continued=[
-                    before.channel == after.channel and before.end_seconds == after.start_seconds
-                    for before, after in itertools.pairwise(segments)
-                ],
-            ),
+            joined_segments(segments),
             tuple(segments),
             self._seconds,
             language=max(set(languages), key=languages.count) if languages else None,

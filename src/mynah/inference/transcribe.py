@@ -245,20 +245,26 @@ def _format_of_file(
 def _digests(model: str, settings: Sequence[str]) -> dict[str, str]:
     """Of the files beside the model that decoding reads, by their names: SHA-256 of the content.
 
+    A language model that only the checkpoint names is not read: it has the n-grams of its own.
+
     Raises:
         UserError: A setting is wrong, or the model's own cannot be read.
     """
     from mynah.config.checkpointed import CONFIG_FILE
-    from mynah.config.hydra.compose import compose
+    from mynah.config.naming.language_model import is_file
     from mynah.config.recorded import read_recorded
+    from mynah.inference.load import composed_with
 
-    read = [compose(settings, trains=False).config.model] if settings else []
+    names: set[str | None] = set()
+    if settings:
+        typed = composed_with(model, settings).config.model
+        names |= {typed.context_file, typed.language_model if is_file(typed.language_model) else ""}
     if Path(model).expanduser().exists():
         checkpoint, _ = find.checkpoint_or_plain(model, Path.cwd(), setting="--model")
         if checkpoint is not None and (checkpoint / CONFIG_FILE).is_file():
-            read.append(read_recorded(checkpoint / CONFIG_FILE).model)
+            names.add(read_recorded(checkpoint / CONFIG_FILE).model.context_file)
     found: dict[str, str] = {}
-    for name in {one for of in read for one in (of.context_file, of.language_model) if one}:
+    for name in filter(None, names):
         with contextlib.suppress(OSError):  # said where it is read
             found[name] = sha256(Path(name))
     return found

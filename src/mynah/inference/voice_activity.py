@@ -22,6 +22,7 @@ _SURELY_NO_SPEECH = 0.25  # of noise it is at most 0.1, of a clip with a word ov
 _QUIETEST_DECIBELS = -70.0  # of full scale: a recorder's own noise is louder
 _BELOW_SPEECH_DECIBELS = 25.0  # what is so much softer than the loudest is not speech
 _ABOVE_NOISE_DECIBELS = 6.0
+_ABOVE_SILENCE_DECIBELS = 4.0  # of means of frames, which differ less in noise
 
 
 class Detector(Protocol):
@@ -44,6 +45,14 @@ class Detector(Protocol):
 
     def speech(self, scores: np.ndarray) -> np.ndarray:
         """bool [frames]: which frames hold speech, of scores that follow on one another."""
+
+    def is_above(self, scores: np.ndarray, silence: np.ndarray) -> bool:
+        """Whether frames that were taken for speech stand out of a silence before them.
+
+        Args:
+            scores: float32 [frames], at least one; each the mean of a few frames around it.
+            silence: float32 [frames], scores of the silence.
+        """
 
 
 def detector(sample_rate: int) -> Detector:
@@ -141,6 +150,9 @@ class SileroDetector:
             marked[frame] = inside
         return marked
 
+    def is_above(self, scores: np.ndarray, silence: np.ndarray) -> bool:
+        return True  # what is speech does not depend on what else is held
+
 
 class LevelDetector:
     """The loudness of each frame, in decibels of full scale.
@@ -166,6 +178,11 @@ class LevelDetector:
         softest = min(noise + _ABOVE_NOISE_DECIBELS, loudest - _BELOW_SPEECH_DECIBELS)
         marked: np.ndarray = scores > max(softest, _QUIETEST_DECIBELS)
         return marked
+
+    def is_above(self, scores: np.ndarray, silence: np.ndarray) -> bool:
+        # The noise may have become softer since: both tell how loud it is.
+        noise = min(float(np.percentile(one, 10)) for one in (scores, silence) if len(one))
+        return bool(scores.max() > noise + _ABOVE_SILENCE_DECIBELS)
 
 
 @functools.cache

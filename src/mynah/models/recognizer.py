@@ -42,6 +42,7 @@ class PretrainedRecognizer(Family):
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Self:
         """From our own adapter: trained on as it is, or merged and then trained in full."""
         family = cls.load(directory, offline=offline)
+        read_changed_words(family)  # a training's settings name theirs
         learns = family._learns(config)
         unused = family._unused_tuning(config)
         model = adapters.continue_adapter(

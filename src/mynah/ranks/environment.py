@@ -26,7 +26,7 @@ def number(name: str, default: int) -> int:
         raise UserError(
             f"{name}={text} is not a number.",
             where=f"environment variable {name}",
-            fix=f"{_LAUNCH}; to train with one process: unset RANK WORLD_SIZE",
+            fix=f"{_LAUNCH}; to train with one process: unset RANK WORLD_SIZE LOCAL_RANK",
         )
     return int(text)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mynah import console
 from mynah.config.values import argument
 from mynah.errors import UserError
@@ -20,6 +22,7 @@ _RATES = (16000, 8000, 22050, 24000, 44100, 48000)
 _BEFORE = "Enter records, s skips, b goes back, q ends"
 _WHILE = "recording; Enter stops"
 _GOOD = "Enter keeps it, r records again, s skips, q ends"
+_FAILED = "Enter tries to keep it again, r records again, s skips, q ends"
 _DOUBTFUL = "Enter records again, k keeps it all the same, s skips, q ends"
 
 
@@ -111,9 +114,30 @@ def _one(session: Session, sentence: str, number: str) -> int:
         if answer == "s":
             return 1
         if answer == "k" or (answer == "" and not problems):
+            answer = _keep(session, audio, sentence)
+            if answer != "r":
+                return 1
+
+
+def _keep(session: Session, audio: np.ndarray, sentence: str) -> str:
+    """Add a take to the folder; where that fails it is held until whoever reads decides.
+
+    Returns:
+        "" where it is kept, or what to do instead: ``s`` or ``r``.
+
+    Raises:
+        EOFError: Whoever reads ends the session.
+    """
+    while True:
+        try:
             before = session.folder.find(sentence)
             session.folder.add(audio, session.rate, sentence, session.speaker, replaces=before)
-            return 1
+            return ""
+        except (OSError, UserError) as problem:
+            console.error(f"It is not kept: {problem}")
+        answer = _asked(session, _FAILED)
+        if answer in ("r", "s"):
+            return answer
 
 
 def _judged(session: Session, levels: Levels, problems: Sequence[str]) -> str:

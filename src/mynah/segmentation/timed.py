@@ -77,7 +77,8 @@ def _by_voice(
 def _of_words(
     words: Sequence[TimedEntry], duration_seconds: float, rules: Rules
 ) -> list[CutUtterance]:
-    """Words of one voice, cut at the pauses between them."""
+    """Words of one voice, cut at the pauses between them; an utterance with one that is of no
+    use, as an unknown word, is rejected."""
     padding = rules.pause.padding_seconds
     sentences = read_transcript(" ".join(word.text for word in words))
     ends = {one.end: one.ends_sentence for one in sentences.words}
@@ -99,16 +100,22 @@ def _of_words(
         )
     last = min(max(duration_seconds, words[-1].end_seconds), words[-1].end_seconds + padding)
     cuts.append(Cut(last, duration_seconds))
-    return [
-        CutUtterance(
-            _cut(cuts, first).start_after,
-            _cut(cuts, end).end_before,
-            " ".join(word.text for word in words[first:end]),
-            speaker=words[first].speaker,
-            channel=words[first].channel,
+    bad = list(itertools.accumulate((bool(word.rejected) for word in words), initial=0))
+    made = []
+    for first, end in choose_cuts(cuts, rules.lengths, lambda a, b: bad[b] > bad[a]):
+        detail = next((word.rejected for word in words[first:end] if word.rejected), "")
+        made.append(
+            CutUtterance(
+                _cut(cuts, first).start_after,
+                _cut(cuts, end).end_before,
+                " ".join(word.text for word in words[first:end] if word.text),
+                speaker=words[first].speaker,
+                channel=words[first].channel,
+                rejected=reasons.MARKED if detail else "",
+                detail=detail,
+            )
         )
-        for first, end in choose_cuts(cuts, rules.lengths, lambda first, last: False)
-    ]
+    return made
 
 
 def _cut(cuts: Sequence[Cut | None], place: int) -> Cut:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from mynah.inference.formats import srt, text, vtt
 from mynah.inference.formats.json import word_as_json
+from mynah.inference.joining import segment_space
 from mynah.inference.transcription import Segment, Transcription
 
 ANSWER_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
@@ -53,9 +54,15 @@ def event(content: Json) -> bytes:
     return f"data: {json.dumps(content, ensure_ascii=False)}\n\n".encode()
 
 
-def delta_event(text: str, *, is_first: bool) -> bytes:
-    """A segment of a streamed transcript; all deltas together are its text."""
-    return event({"type": "transcript.text.delta", "delta": text if is_first else f" {text}"})
+def delta_event(segment: Segment, before: Segment | None) -> bytes:
+    """A segment of a streamed transcript; all deltas together are its text.
+
+    Args:
+        segment: The segment.
+        before: The one before it; None: it is the first.
+    """
+    space = "" if before is None else segment_space(before, segment)
+    return event({"type": "transcript.text.delta", "delta": f"{space}{segment.text}"})
 
 
 def done_event(transcription: Transcription) -> bytes:

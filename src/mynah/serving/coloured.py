@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from mynah.inference.transcription import TimedWord, Transcription
+from mynah.inference.formats.cues import spaces
+from mynah.inference.joining import segment_space
+from mynah.inference.transcription import Segment, TimedWord, Transcription
 
 _GREEN = 120  # degrees on the colour circle, from red
 _NOTE = "This model tells no confidence of its words."
@@ -18,7 +20,7 @@ def coloured(transcription: Transcription) -> str:
         return "<p><em>Nobody speaks in it.</em></p>"
     if not words:
         return f"<p>{html.escape(transcription.text)}</p><p><small>{_NOTE}</small></p>"
-    spans = " ".join(_span(word) for word in words)
+    spans = _spans(transcription.segments)
     known = any(word.confidence is not None for word in words)
     return f"<p>{spans}</p>" + ("" if known else f"<p><small>{_NOTE}</small></p>")
 
@@ -27,6 +29,16 @@ def mean_confidence(words: Sequence[TimedWord]) -> float | None:
     """The mean of what is known; None where nothing is."""
     known = [word.confidence for word in words if word.confidence is not None]
     return sum(known) / len(known) if known else None
+
+
+def _spans(segments: Sequence[Segment]) -> str:
+    """The words of segments, with spaces where their text has them."""
+    found = ""
+    for before, segment in zip((None, *segments), segments, strict=False):
+        found += "" if before is None else segment_space(before, segment)
+        words = zip(segment.words or (), spaces(segment), strict=True)
+        found += "".join(f"{space}{_span(word)}" for word, space in words)
+    return found
 
 
 def _span(word: TimedWord) -> str:

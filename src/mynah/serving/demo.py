@@ -72,10 +72,11 @@ class Corrections:
         try:
             content = Path(recording).read_bytes()
             audio = files.read(content, KEPT_RATE)
+            key = hashlib.sha256(content).hexdigest()
+            before = self._kept.get(key)
+            kept = self._folder.add(audio, KEPT_RATE, text, self._speaker, replaces=before)
         except (ValueError, OSError, UserError) as problem:
             return _escaped(f"It cannot be kept: {problem}")
-        key = hashlib.sha256(content).hexdigest()
-        kept = self._folder.add(audio, KEPT_RATE, text, self._speaker, replaces=self._kept.get(key))
         self._kept[key] = kept
         return f"Kept as {kept.file_name}: {len(self._folder.rows)} recordings to train on."
 

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from mynah.data.audio import files
 from mynah.errors import UserError
-from mynah.inference.transcription import Transcription
+from mynah.inference.transcription import Segment, Transcription
 from mynah.serving import answers
 from mynah.serving.fields import Fields, read_fields
 from mynah.serving.jobs import AskedTranscription, TranscriptionJob
@@ -141,15 +141,15 @@ class Transcriptions:
         """A streamed transcript, event by event; a client that leaves ends it."""
         started = time.monotonic()
         ends = started + self._options.request_seconds
-        is_first = True
+        before: Segment | None = None
         try:
             while True:
                 left = ends - time.monotonic()
                 segment = await asyncio.wait_for(job.segments.get(), max(0.0, left))
                 if segment is None:
                     break
-                yield answers.delta_event(segment.text, is_first=is_first)
-                is_first = False
+                yield answers.delta_event(segment, before)
+                before = segment
             yield answers.done_event(await job.done)
             yield b"data: [DONE]\n\n"
         except TimeoutError:

@@ -31,6 +31,7 @@ BOUND = "MYNAH_STORAGE_GIB"
 _DEFAULT_GIB = 100.0
 _MARKER = "complete.json"
 _ATTEMPTS = 100  # to hold a lock that others remove
+_FILLS = 3  # of what others remove before it is kept
 _held: dict[Path, IO[bytes]] = {}  # locks of what this process uses, until it ends
 
 
@@ -75,17 +76,28 @@ def fetched(wanted: Fetched, *, check: Callable[[Path], str | None] = lambda _: 
         Its folder.
 
     Raises:
-        UserError: It cannot be read, is larger than the cache may be or the disk is, or is not
-            intact.
+        UserError: It cannot be read, is larger than the cache may be or the disk is, is not
+            intact, or others remove it again and again.
     """
     place = storage_root() / _digest(wanted.store.address) / wanted.digest
     found = place / "files" / wanted.name
     _keep(place)
-    if not _is_complete(place, wanted):
+    fills = 0
+    # Between filling and keeping it nobody holds it, and who makes room may remove it.
+    while not _is_complete(place, wanted):
+        if fills == _FILLS:
+            raise UserError(
+                f"What was fetched was removed {fills} times before it could be read: others that "
+                "fetch need its room in the cache of storage.",
+                where=masked(wanted.store.address),
+                fix=f"give the cache more room, {BOUND}={2 * bound_bytes() / 2**30:g} for all that "
+                "fetch here, or start again when fewer do",
+            )
         with _alone(place):
             if not _is_complete(place, wanted):  # another process fetched it in the meantime
                 _fill(place, wanted, found, check)
         _keep(place)
+        fills += 1
     os.utime(place / _MARKER)
     return found
 
@@ -111,12 +123,18 @@ def _fill(place: Path, wanted: Fetched, found: Path, check: Callable[[Path], str
 
 def kept(address: str) -> Path | None:
     """The folder that was fetched of an address last, without asking for it; None: none is."""
-    makers = (storage_root() / _digest(address.rstrip("/"))).glob(f"*/{_MARKER}")
-    for marker in sorted(makers, key=lambda one: one.stat().st_mtime, reverse=True):
-        folders = list((marker.parent / "files").iterdir())
+    markers = (storage_root() / _digest(address.rstrip("/"))).glob(f"*/{_MARKER}")
+    for place in sorted((one.parent for one in markers), key=_last_used, reverse=True):
+        if not (place / _MARKER).is_file():
+            continue
+        was_held = place in _held
+        _keep(place)
+        # Only now: before it was kept, others might have removed it.
+        folders = list((place / "files").glob("*")) if (place / _MARKER).is_file() else []
         if len(folders) == 1:
-            _keep(marker.parent)
             return folders[0]
+        if not was_held:
+            _held.pop(place).close()
     return None
 
 

@@ -3,7 +3,9 @@
 A tracker is a guest: what fails in it is said once and costs its curves, never the training.
 A resumed training continues the same curve: what it was called and how far it was written is
 kept in ``trackers.json`` beside the model, and steps that were logged already are not logged again
-(they are the same, for a resumed training repeats them bit for bit).
+(they are the same, for a resumed training repeats them bit for bit). One that takes another course
+from an earlier step on is a run of its own: no server but TensorBoard's files forgets a step, and
+one run with two values of it would have both courses on one line.
 """
 
 from __future__ import annotations
@@ -136,6 +138,39 @@ class Tracker(TrainerCallback):
         self._directory.mkdir(parents=True, exist_ok=True)
         file = self._directory / TRACKER_RECORD
         write_json(file, read_json(file) | {self.name: self._record}, indent=1)
+
+
+def begin_course(directory: Path, step: int) -> list[str]:
+    """Let the trackers that a training resumes begin a run of their own, under another name.
+
+    Args:
+        directory: Where ``trackers.json`` lies.
+        step: The one that another course is taken from.
+
+    Returns:
+        Their names; not TensorBoard, which forgets by itself what came after the step.
+    """
+    file = directory / TRACKER_RECORD
+    records = {
+        name: record
+        for name, record in read_json(file).items()
+        if name != TENSORBOARD and isinstance(record, dict)
+    }
+    named = {
+        # A longer one each time: trackio knows a run by its name.
+        name: {"name": f"{record['name']}-from-{step}"} if record.get("name") else {}
+        for name, record in records.items()
+    }
+    if named:
+        try:
+            write_json(file, read_json(file) | named, indent=1)
+        except OSError as problem:  # a tracker never ends a training
+            console.notice(
+                f"{file} cannot be written: the curves of this course begin at the step where "
+                f"those of the course before ended. {problem}"
+            )
+            return []
+    return sorted(named)
 
 
 def trackers(names: Sequence[str], directory: Path, *, first_step: int) -> list[Tracker]:

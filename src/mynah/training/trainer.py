@@ -18,7 +18,7 @@ from mynah.data.positions import Key
 from mynah.distributed import planned_ranks, world_size
 from mynah.errors import UserError, reading_checkpoint
 from mynah.machine import describe_machine
-from mynah.runs.directory import log_directory
+from mynah.runs.directory import SUMS, log_directory
 from mynah.training.arguments import (
     interval,
     reporters,
@@ -187,7 +187,8 @@ def _begun(job: Job[Key], resume: Path | None) -> int:
         )
         _check_state(resume, step)
     if distributed.rank() == 0:
-        _set_aside(job, step)
+        # The one resumed from stays, under whatever name it was given.
+        _set_aside(job, max(step, checkpoints.step_of(resume) or 0))
     console.say(f"Resuming at step {step:,} of {total:,}")
     return step
 
@@ -197,15 +198,22 @@ def _set_aside(job: Job[Key], step: int) -> None:
     later = set_aside(job.output_directory, after=step)
     if not later:
         return
-    mirrored = ""
+    from mynah.training.trackers import begin_course
+
+    tracked = begin_course(log_directory(job.output_directory), step)
+    mirrored = model = ""
     if job.config.training.mirror is not None:
         mirrored = " (training.mirror has them no longer once the next checkpoint is there)"
+    if (job.output_directory / SUMS).is_file():  # the course before had ended
+        model = f" The model in {job.output_directory} is that of before until this training ends."
     console.notice(
         f"{', '.join(path.name for path in later)}: of later steps than {step:,}, where this "
-        f"training resumes, so moved to {later[0].parent} and kept there{mirrored}. They are "
-        "neither resume_from_checkpoint=last nor the model: remove that folder, or resume from "
-        "one of them, by its path, in a run of its own."
+        f"training resumes, so moved to {later[0].parent} and kept there{mirrored}. "
+        "resume_from_checkpoint=last does not mean them any more: remove that folder, or resume "
+        f"from one of them, by its path, in a run of its own.{model}"
     )
+    if tracked:
+        console.say(f"A run of its own from step {step:,} on, in {', '.join(tracked)}")
 
 
 def _check_state(checkpoint: Path, step: int) -> None:

@@ -227,3 +227,16 @@ def test_a_full_disk_leaves_no_average_and_names_what_the_model_needs(
     err = capsys.readouterr().err
     assert f"both needs about {needed / 1e6:,.1f} MB" in err and "resume_from" not in err
     assert sorted(one.name for one in tmp_path.iterdir()) == ["checkpoint-1", "checkpoint-2"]
+
+
+def test_what_was_set_aside_beside_the_model_of_a_run_is_left_out(tmp_path):
+    for number in (1, 2):
+        run = committed(moved(from_scratch(), number), tmp_path / f"run-{number}")
+        for folder in ("set_aside", "set_aside-1")[:number]:
+            committed(moved(from_scratch(), 3), run / folder / "checkpoint-8")
+    assert averaged(tmp_path / "run-1", tmp_path / "run-2", "--to", tmp_path / "average") == 0
+    assert not list((tmp_path / "average").glob("set_aside*"))
+    held = load_file(tmp_path / "average" / "model.safetensors")
+    one, two = (load_file(tmp_path / f"run-{n}" / "model.safetensors") for n in (1, 2))
+    name = next(name for name in held if name.endswith("weight"))
+    torch.testing.assert_close(held[name], ((one[name].double() + two[name]) / 2).float())

@@ -233,3 +233,29 @@ def test_nothing_that_is_there_is_copied_again(run, memory):
     copied(mirror_of(run, system))
 
     assert system.done == []
+
+
+@pytest.mark.parametrize("damage", [b"Weights", b"weig"])
+def test_what_is_damaged_here_and_intact_there_is_fetched_again(run, memory, damage):
+    for step in (1, 2):
+        checkpoint(run / f"model/checkpoint-{step}")
+    copied(mirror_of(run, memory))
+    (run / "model/checkpoint-2/model.safetensors").write_bytes(damage)
+
+    mirror = mirror_of(run, memory)
+    mirror.restore()
+
+    assert (run / "model/checkpoint-2/model.safetensors").read_bytes() == b"weights"
+    copied(mirror)
+    assert memory.cat("/m/model/checkpoint-2/model.safetensors") == b"weights"
+
+
+def test_what_is_damaged_here_and_there_stays_where_it_is(run, memory):
+    checkpoint(run / "model/checkpoint-1")
+    copied(mirror_of(run, memory))
+    memory.pipe({"/m/model/checkpoint-1/model.safetensors": b"Weights"})
+    (run / "model/checkpoint-1/model.safetensors").write_bytes(b"weighTs")
+
+    mirror_of(run, memory).restore()
+
+    assert (run / "model/checkpoint-1/model.safetensors").read_bytes() == b"weighTs"

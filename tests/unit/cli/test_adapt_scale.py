@@ -148,3 +148,11 @@ def test_a_model_without_matrices_has_nothing_to_scale(checkpoints, tmp_path, ca
     assert scaled(source, "--scale", "0.5", "--to", tmp_path / "scaled") == 2
     assert "nothing to scale" in capsys.readouterr().err
     assert not (tmp_path / "scaled").exists()
+
+
+def test_what_was_set_aside_beside_the_adapter_stays_behind(adapter, checkpoints, tmp_path):
+    family = shifted(build("seq2seq", checkpoints, use_lora=True))
+    checkpoint(family, adapter / "set_aside-1" / "checkpoint-8")
+    assert scaled(adapter, "--scale", 0.5, "--to", tmp_path / "scaled") == 0
+    assert not list((tmp_path / "scaled").rglob("*set_aside*"))
+    assert "set_aside" not in (tmp_path / "scaled" / "SHA256SUMS").read_text()

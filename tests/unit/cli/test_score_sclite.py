@@ -7,9 +7,12 @@ import random
 
 import pytest
 from debian_packages import UnavailableError
+from scipy import stats
 from sclite import counted, find_sclite
 
 from mynah.cli.main import main
+from mynah.evaluation.comparing.files import read_hypotheses, read_references, with_references
+from mynah.evaluation.score import score
 
 # To sclite an alternative, no word, a subset's label, a comment, and what stands for a deletion.
 SIGNS = ("{", "um/uh", "}", "@", "<o,f0>", ";;", "***", "(breath)", "ÄRGER", "a-")
@@ -152,6 +155,16 @@ def test_segments_with_unknown_words_are_scored_as_sclite_does(
         assert getattr(its, count) == ours[count], count
     assert its.utterances == ours["utterances"] == 6
     assert ours["words"] == 11 and ours["speakers"] == 2
+    # By hand: ann has 4 errors in 9 words, one of them in the gap after her; bob none in 2.
+    # Without either the rate is 0 or 4/9: a jackknife's standard error of 2/9.
+    system = with_references(
+        read_references(tmp_path / "ref.stm"), read_hypotheses(tmp_path / "hyp.ctm"), "hyp.ctm"
+    )
+    made = score(system.hypotheses, normalizer="none", bootstrap_samples=9, bootstrap_seed=0)
+    wer = made.measures["wer"]
+    assert wer.by_speaker.method == "jackknife-t over 2 speakers"
+    half = stats.t.ppf(0.975, 1) * 2 / 9
+    assert (wer.by_speaker.low, wer.by_speaker.high) == pytest.approx((0.0, 4 / 11 + half))
     assert ours["not_scored"] == [
         "Not scored of ref.stm: <unk> in the place of labels (1), "
         "segments marked ignore_time_segment_in_scoring (2), alternatives behind the first (1)",
@@ -159,6 +172,19 @@ def test_segments_with_unknown_words_are_scored_as_sclite_does(
     ]
     assert main(["score", "ref.stm", "hyp.ctm"]) == 0
     assert "ignore_time_segment_in_scoring (2)" in capsys.readouterr().out
+
+
+def test_marks_in_the_place_of_labels_are_said_to_be_left_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    segments = ["<noise> one", "<laugh> two", "<noise> three", "<o,f0,male> four", "five <noise>"]
+    lines = [f"talk 1 ann {n} {n + 1} {said}\n" for n, said in enumerate(segments)]
+    (tmp_path / "ref.stm").write_text("".join(lines))
+    (tmp_path / "hyp.ctm").write_text("talk 1 0 1 one\n")
+    assert main(["score", "ref.stm", "hyp.ctm", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["not_scored"] == [
+        "Not scored of ref.stm: <noise> in the place of labels (2), <laugh> in the place of "
+        "labels (1), marks of noises and hesitations, as [noise] and %uh (1)"
+    ]
 
 
 def test_marks_of_noises_are_said_to_be_left_out(tmp_path, monkeypatch, capsys):

@@ -57,6 +57,7 @@ def test_channels_are_chosen_when_a_corpus_is_packed_and_not_after_it(tmp_path, 
     with pytest.raises(UserError, match=f"packed with data.channels=mix, not {policy}") as problem:
         prepared(tmp_path / "mixed", tmp_path, channels=policy)
     assert f"data.channels={policy} --to" in problem.value.fix
+    assert problem.value.fix.startswith("data.channels=mix reads it as packed")
     assert pack(corpus, tmp_path / "shards", f"data.channels={policy}") == 0
     ours = prepared(tmp_path / "shards", tmp_path, channels=policy).train
     theirs = prepared(corpus, tmp_path, channels=policy).train
@@ -65,17 +66,45 @@ def test_channels_are_chosen_when_a_corpus_is_packed_and_not_after_it(tmp_path, 
     prepared(tmp_path / "shards", tmp_path)  # what was packed is read where nothing is asked for
 
 
-def test_shards_that_do_not_say_how_channels_were_packed_are_not_guessed_at(corpus, tmp_path):
+def test_shards_that_do_not_say_how_channels_were_packed_are_read_with_a_notice(
+    corpus, tmp_path, capsys
+):
     assert pack(corpus, tmp_path / "shards", "data.channels=first") == 0
     listing = tmp_path / "shards" / "pack.json"
     held = json.loads(listing.read_text())
     assert held.pop("channels") == "first"
     listing.write_text(json.dumps(held))  # as an earlier version of Mynah wrote it
     prepared(tmp_path / "shards", tmp_path)
-    with pytest.raises(UserError, match="do not say how channels were packed"):
-        prepared(tmp_path / "shards", tmp_path, channels="first")
+    assert "how channels were packed" not in capsys.readouterr().out
+    ours = prepared(tmp_path / "shards", tmp_path, channels="first").train
+    said = " ".join(capsys.readouterr().out.split())
+    assert "does not say how channels were packed" in said and "read as it was packed" in said
+    theirs = prepared(corpus, tmp_path, channels="first").train
+    assert all((ours.read_audio(n) == theirs.read_audio(n)).all() for n in range(len(theirs)))
     assert pack(corpus, tmp_path / "shards", "data.channels=first") == 0  # writes the list alone
+    capsys.readouterr()
     prepared(tmp_path / "shards", tmp_path, channels="first")
+    assert "how channels were packed" not in capsys.readouterr().out
+
+
+def test_settings_of_a_mixture_that_others_need_are_noticed_where_a_member_is_packed(
+    corpus, tmp_path, capsys
+):
+    assert pack(corpus, tmp_path / "shards") == 0
+    members = {
+        "packed": {"path": str(tmp_path / "shards"), "eval_splits": ["test"]},
+        "calls": {"path": str(corpus), "eval_splits": []},
+    }
+    asked = {"channels": "first", "no_speech_texts": ["beide <noise>"]}
+    capsys.readouterr()
+    config = settings(tmp_path, mixture=members, **asked)
+    train = prepare(config, working_directory=tmp_path).train
+    said = " ".join(capsys.readouterr().out.split())
+    assert "packed with data.channels=mix, not first" in said and "read as it was packed" in said
+    assert "1 of 9 transcripts of train" in said and "read as packed" in said
+    # Nine rows each: of the packed ones none is silence, and of the corpus itself that one.
+    assert len(train) == 18 and train.no_speech.sum() == 1
+    assert list(train.texts).count("beide <noise>") == 1 and list(train.texts).count("") == 1
 
 
 def test_transcripts_without_speech_are_named_when_a_corpus_is_packed_and_not_after_it(tmp_path):
@@ -85,6 +114,8 @@ def test_transcripts_without_speech_are_named_when_a_corpus_is_packed_and_not_af
     with pytest.raises(UserError, match=r"1 of 9 .* of train, as 'beide <noise>', mean") as found:
         prepared(tmp_path / "plain", tmp_path, **asked)
     assert "data.no_speech_texts" in found.value.where and "mynah data pack" in found.value.fix
+    assert found.value.fix.startswith("data.no_speech_texts=[] reads them as packed")
+    prepared(tmp_path / "plain", tmp_path, no_speech_texts=[])
     prepared(tmp_path / "plain", tmp_path, no_speech_texts=["[silence]"])  # which no row says
     assert pack(corpus, tmp_path / "shards", "data.no_speech_texts=['beide <noise>']") == 0
     ours = prepared(tmp_path / "shards", tmp_path, **asked).train

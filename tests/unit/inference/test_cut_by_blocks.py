@@ -166,3 +166,26 @@ def test_noise_behind_speech_is_measured_against_the_speech():
     long = LongForm(rate, Cutting(20.0), LevelDetector(rate))
     (piece,) = long.pieces(blocks(audio, rate))
     assert len(piece.audio) / rate == pytest.approx(len(audio) / rate - 900, abs=0.5)
+
+
+@pytest.mark.parametrize("soft", [0.0, 0.0032], ids=["noise", "soft speech"])
+def test_noise_that_a_span_reaches_into_later_is_left_out(soft):
+    """By loudness: speech 34 dB above the noise until 10 s, and 0.3 s of it from 55 s on, in a
+    block of 60. With ten seconds more, those are 10 frames of some 477, so that all of the noise
+    is taken for speech. What is behind 55.3 s is a piece only where somebody speaks in it, 10 dB
+    above the noise: from 63 to 64 s."""
+    draw = np.random.default_rng(0)
+    level = np.full(70 * RATE, 0.001)
+    level[: 10 * RATE] = level[55 * RATE : 55 * RATE + 300] = 0.05
+    level[63 * RATE : 64 * RATE] += soft
+    audio = (level * draw.standard_normal(len(level))).astype(np.float32)
+    long = LongForm(RATE, Cutting(20.0, joined_seconds=18.0), LevelDetector(RATE))
+    pieces = list(long.pieces(blocks(audio, RATE)))
+    seconds = [(one.start_seconds, one.start_seconds + len(one.audio) / RATE) for one in pieces]
+    assert seconds[:2] == [
+        (0, pytest.approx(10.25, abs=0.05)),
+        (pytest.approx(54.75, abs=0.05), pytest.approx(55.55, abs=0.05)),
+    ]
+    more = seconds[2:]
+    assert any(start <= 63 and end >= 64 for start, end in more) if soft else more == []
+    assert long.silent_seconds == pytest.approx(70 - sum(b - a for a, b in seconds), abs=0.001)

@@ -85,6 +85,16 @@ def test_settings_are_those_of_an_evaluation(named, checkpoints, clips, tmp_path
         mynah.load(name, settings=["model.lora_r=4"], offline=True)
 
 
+@pytest.mark.parametrize("place", ["model", "a b=c, d"])
+def test_a_file_of_words_joins_the_ctc_model_that_is_named(place, checkpoints, tmp_path):
+    build("ctc", checkpoints).save(tmp_path / place)
+    (tmp_path / "domain.txt").write_text("call anna\ncall ben\n")
+    settings = [f"model.language_model={tmp_path / 'domain.txt'}", "model.beam_size=3"]
+    recognizer = mynah.load(tmp_path / place, settings=settings, offline=True)
+    said = recognizer.family.describe_decoding()
+    assert "n-grams of domain.txt" in said and "beam 3" in said
+
+
 @pytest.fixture
 def adapter(checkpoints, tmp_path):
     """An adapter that changes what its base writes, and the folder of its base."""

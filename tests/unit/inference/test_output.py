@@ -9,7 +9,7 @@ import pytest
 
 from mynah.errors import UserError
 from mynah.inference.formats import TRANSCRIPT_FORMATS
-from mynah.inference.output import File, Folder, Screen
+from mynah.inference.output import JOURNAL, File, Folder, Screen
 from mynah.inference.sources import RecordingSource
 from mynah.inference.transcription import Segment, Transcription
 
@@ -53,3 +53,24 @@ def test_a_name_that_is_not_utf_8_is_transcribed_like_any_other(tmp_path, capsys
     line, as_json = capsys.readouterr().out.splitlines()
     assert line.endswith("caf\\udce9.wav\thello")
     assert json.loads(as_json)["text"] == "hello"
+
+
+def test_a_folder_begun_by_a_version_that_noted_no_suffixes_is_continued(tmp_path):
+    """Its transcripts are its own in every format, and those of other names are not."""
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / JOURNAL).write_text('{"name": "talk", "key": "of then"}\n', encoding="utf-8")
+    for name in ("talk.txt", "talk.srt", "call.txt"):
+        (texts / name).write_text("of then\n")
+    formats = [TXT, TRANSCRIPT_FORMATS["srt"]]
+    talk = source(tmp_path)
+    folder = Folder(texts, formats, {}, overwrite=False)
+    folder.check([talk])
+    assert not folder.is_done(talk)
+    folder.add(talk, HELLO)
+    assert (texts / "talk.txt").read_text() == "hello\n"
+    again = Folder(texts, formats, {}, overwrite=False)
+    again.check([talk])
+    assert again.is_done(talk)
+    with pytest.raises(UserError, match="would be overwritten"):
+        again.check([source(tmp_path, "call")])

@@ -78,6 +78,34 @@ def test_the_content_of_a_file_that_a_setting_names_decides_what_is_done(
     assert [is_skipped(), is_skipped()] == [False, True]
 
 
+@pytest.mark.parametrize("place", ["command", "checkpoint"])
+def test_a_language_model_decides_what_is_done_only_where_it_is_typed(
+    tmp_path, capsys, monkeypatch, place
+):
+    """A checkpoint has n-grams of its own: the file it names may change, or be gone."""
+    say_to(tmp_path / "calls" / "a.wav")
+    grams = tmp_path / "lm.arpa"
+    grams.write_text("of then")
+    typed = ["model=parakeet_ctc", "model.language_model=lm.arpa"]
+    settings = typed if place == "command" else []
+    checkpoint = tmp_path / "model"
+    checkpoint.mkdir()
+    (checkpoint / "config.yaml").write_text("model: {language_model: lm.arpa}")
+    monkeypatch.setattr(find, "checkpoint_or_plain", lambda *_, **__: (checkpoint, "model"))
+    request = TranscriptionRequest(["calls"], "model", to=tmp_path / "texts", settings=settings)
+
+    def is_skipped():
+        transcribe(request)
+        return "1 of 1 recordings are done already" in capsys.readouterr().out
+
+    assert [is_skipped(), is_skipped()] == [False, True]
+    grams.write_text("of now")
+    assert [is_skipped(), is_skipped()] == [place == "checkpoint", True]
+    if place == "checkpoint":
+        grams.unlink()
+        assert is_skipped()
+
+
 @pytest.mark.parametrize("to", ["calls", ".", "calls/../calls"])
 def test_transcripts_may_lie_beside_their_recordings(tmp_path, to):
     say_to(tmp_path / "calls" / "a.wav")

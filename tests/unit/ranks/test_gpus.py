@@ -16,7 +16,7 @@ from torch.distributed import PrefixStore, TCPStore
 from mynah import distributed
 from mynah.config.schema import Config
 from mynah.errors import UserError
-from mynah.machine import device_for
+from mynah.machine import device_for, own_gpu
 from mynah.ranks.environment import Ranks
 from mynah.ranks.gpus import check_gpus, take_gpu
 
@@ -66,7 +66,22 @@ def test_several_processes_on_a_gpu_without_cuda_are_the_users_to_fix(gpus, monk
 
 def test_a_local_rank_that_is_not_a_number_is_the_users_to_fix(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "abc")
-    with pytest.raises(UserError, match="LOCAL_RANK=abc is not a number"):
+    with pytest.raises(UserError, match="LOCAL_RANK=abc is not a number") as caught:
+        distributed.check_launch()
+    assert "unset RANK WORLD_SIZE LOCAL_RANK" in (caught.value.fix or "")
+
+
+def test_a_negative_local_rank_is_that_of_a_process_that_is_alone(gpus, monkeypatch):
+    gpus(4, 0)
+    monkeypatch.setenv("LOCAL_RANK", "-1")
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    distributed.check_launch()
+    assert own_gpu() == 0
+    launched = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+    for name, value in launched.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="LOCAL_RANK=-1 is not a number"):
         distributed.check_launch()
 
 

@@ -179,6 +179,21 @@ def test_an_stm_gives_its_segments_without_gaps_marks_and_alternatives(tmp_path)
     assert "<unk>" in entries[3].rejected
 
 
+def test_a_gap_that_is_scored_is_whose_turn_it_follows_on_its_channel(tmp_path):
+    segments = [
+        "a 1 inter_segment_gap 0 1", "a 1 ann 1 2 one", "a 1 inter_segment_gap 2 3",
+        "a 2 inter_segment_gap 4 5", "a 1 inter_segment_gap 7 8", "a 1 bob 6 7 two",
+        "a 2 cid 3 4 three", "a 1 inter_segment_gap 9 10",
+        "a 1 excluded_region 8 9 ignore_time_segment_in_scoring",
+        "b 1 inter_segment_gap 0 9",
+    ]  # fmt: skip
+    (tmp_path / "talk.stm").write_text("\n".join(segments))
+    speakers = [one.speaker for one in timed_transcripts.read_scored(tmp_path / "talk.stm").entries]
+    assert speakers == [
+        "ann", "ann", "ann", "cid", "bob", "bob", "cid", "bob", "excluded_region", "",
+    ]  # fmt: skip
+
+
 def test_a_ctm_gives_its_words_and_of_alternatives_the_first(tmp_path):
     found = read(tmp_path, "talk.ctm", FILES["talk.ctm"])
     assert found.are_words
@@ -248,7 +263,10 @@ def test_annotations_in_brackets_of_a_text_grid_are_not_words_and_are_counted(tm
     ]  # fmt: skip
     assert found.annotations == 4  # <sil> stands for silence, and is not one
     words = read(tmp_path, "talk.TextGrid", grid_of("words", "yes", "[cough]", "<UNK>", "right"))
-    assert words.are_words and [one.text for one in words.entries] == ["yes", "right"]
+    assert words.are_words
+    assert [(one.text, one.start_seconds, bool(one.rejected)) for one in words.entries] == [
+        ("yes", 0.0, False), ("", 2.0, True), ("right", 3.0, False),
+    ]  # fmt: skip
 
 
 def test_an_utterance_of_a_text_grid_with_an_unknown_word_is_of_no_use(tmp_path):

@@ -130,6 +130,23 @@ def test_single_words_are_put_together_and_cut_at_pauses():
     assert not any(one.rejected for one in found)
 
 
+def test_words_around_one_that_is_not_written_are_rejected_and_no_others():
+    marked = "a word is marked <unk>"
+    words = [
+        TimedEntry(0.5, 1.6, "yes."),
+        TimedEntry(2.0, 3.0, "we"),
+        TimedEntry(3.0, 3.5, "", rejected=marked),
+        TimedEntry(3.5, 4.5, "here"),
+        TimedEntry(4.9, 6.0, "right"),
+    ]
+    found = timed(*words, are_words=True)
+    assert [(one.text, one.rejected, one.detail) for one in found] == [
+        ("yes.", "", ""), ("we here", reasons.MARKED, marked), ("right", "", ""),
+    ]  # fmt: skip
+    (alone,) = timed(words[2], are_words=True)
+    assert (alone.text, alone.rejected) == ("", reasons.MARKED)
+
+
 def test_words_without_a_pause_are_too_long():
     words = [TimedEntry(i, i + 1.0, "word") for i in range(12)]
     (found,) = timed(*words, are_words=True)

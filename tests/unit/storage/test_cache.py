@@ -201,3 +201,50 @@ def test_a_folder_that_is_evicted_while_its_lock_is_waited_for_is_locked_all_the
     folder = cache.fetched(wanted(memory))
     assert len(waits) > at and not cache._removed(folder.parents[1])
     assert (folder / "a.txt").read_text() == "one"
+
+
+def removed_at(monkeypatch, moments):
+    """Others remove a folder before it is kept, each time that is one of ``moments``."""
+    keep, seen = cache._keep, []
+
+    def kept(place):
+        if (place / "complete.json").exists() and place not in cache._held:
+            seen.append(place)
+            if len(seen) in moments:
+                assert cache._removed(place)
+        keep(place)
+
+    monkeypatch.setattr(cache, "_keep", kept)
+    return seen
+
+
+def test_a_folder_that_is_evicted_between_filling_and_keeping_it_is_filled_again(
+    memory, monkeypatch
+):
+    memory.pipe({"/b/corpus/a.txt": b"one"})
+    seen = removed_at(monkeypatch, {1, 2})
+    folder = cache.fetched(wanted(memory))
+    assert len(seen) == 3 and (folder / "a.txt").read_text() == "one"
+    assert not cache._removed(folder.parents[1])
+
+
+def test_a_folder_that_is_evicted_again_and_again_is_an_error_with_a_way_out(memory, monkeypatch):
+    memory.pipe({"/b/corpus/a.txt": b"one"})
+    removed_at(monkeypatch, set(range(1, 1000)))
+    with pytest.raises(UserError, match="removed 3 times before it could be read") as problem:
+        cache.fetched(wanted(memory))
+    assert "MYNAH_STORAGE_GIB=200 " in problem.value.fix  # 100 GiB, where nothing is set
+
+
+def test_a_folder_that_is_evicted_before_it_is_kept_is_not_the_one_that_was_fetched_last(
+    memory, monkeypatch
+):
+    folders = []
+    for number, content in enumerate((b"one", b"three")):
+        memory.pipe({"/b/corpus/a.txt": content})
+        folders.append(cache.fetched(wanted(memory)))
+        os.utime(folders[-1].parents[1] / "complete.json", (number, number))
+    cache._held.clear()  # as in a process of its own
+    removed_at(monkeypatch, {1})
+    assert cache.kept("memory://b/corpus") == folders[0]
+    assert not folders[1].exists() and not cache._removed(folders[0].parents[1])

@@ -121,6 +121,12 @@ def test_a_job_whose_newest_checkpoint_is_damaged_resumes_from_the_one_before(tm
     config = Config(resume_from_checkpoint=typed.strip("'"))
     found = resolve_resume(config, working_directory=tmp_path)
     assert found == job.directory / "model" / "checkpoint-2"
+    # And where both are, what is wrong with the newest is said.
+    (found / "weights").write_bytes(b"one bit is flipped")
+    with pytest.raises(UserError, match="is not intact: weights altered or cut short") as caught:
+        resolve_resume(config, working_directory=tmp_path)
+    assert caught.value.where == str(checkpoint)
+    assert "copy this one again" in (caught.value.fix or "")
     assert "checkpoint-4 is skipped, for it is not intact" in capsys.readouterr().out
 
 

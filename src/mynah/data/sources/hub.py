@@ -129,9 +129,19 @@ class HubSource(Source):
             part=part,
             format=self.format,
             corpus=self.name,
-            # With their folders: each configuration has a test-00000-of-00001.parquet.
-            identity=f"{self.identity} {names[: len(paths)]}",
+            identity=f"{self.identity} {self._called(names)[: len(paths)]}",
         )
+
+    def _called(self, names: list[str]) -> list[str]:
+        """The files of a split as the identity of what is prepared has them: by their base names,
+        and with their folders where another configuration or split has a file of the same base
+        name, as each may have a ``test-00000-of-00001.parquet``."""
+        splits = (files for config in self._layout.values() for files in config.values())
+        others = {name for files in splits for name in files}.difference(names)
+        base_names = [name.rpartition("/")[2] for name in names]
+        # Folders in all of them would have each corpus that was prepared before prepared again.
+        is_clear = {name.rpartition("/")[2] for name in others}.isdisjoint(base_names)
+        return base_names if is_clear else names
 
 
 class _Files:

@@ -6,7 +6,8 @@
 Its rows are those of the corpus that was packed, in their order; nothing is decoded before a
 training, and nothing unpacked. The same tars are read by whatever reads WebDataset. What
 ``data.channels`` and ``data.no_speech_texts`` make of a row is decided when it is packed, since
-its length, its digest and the statistics follow from them.
+its length, its digest and the statistics follow from them. A corpus that was packed otherwise is
+refused; in a mixture, whose other members the settings may mean, a notice says so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from mynah.config.schema import DataConfig
+from mynah.console import notice
 from mynah.data.packed.layout import Pack, is_packed, read_pack
 from mynah.data.sources.reading.silence import no_speech_among
 from mynah.data.sources.reading.source import Part, Place, Source
@@ -31,7 +33,9 @@ class PackedSource(Source):
 
     format = "packed"
 
-    def __init__(self, root: Path, pack: Pack, no_speech_texts: Sequence[str]) -> None:
+    def __init__(
+        self, root: Path, pack: Pack, no_speech_texts: Sequence[str], *, in_mixture: bool
+    ) -> None:
         self.name = pack.corpus
         self.channels = pack.channels
         self.identity = str(root)
@@ -39,6 +43,7 @@ class PackedSource(Source):
         self._root = root
         self._pack = pack
         self._no_speech_texts = no_speech_texts
+        self._in_mixture = in_mixture
 
     @classmethod
     def recognizes(cls, root: Path) -> bool:
@@ -49,8 +54,11 @@ class PackedSource(Source):
         root = (place.working_directory / Path(config.path or config.dataset_name)).expanduser()
         pack = read_pack(root.resolve())
         if config.channels not in ("mix", pack.channels):
-            raise _other_channels(root, pack.channels, config.channels)
-        return cls(root.resolve(), pack, config.no_speech_texts)
+            problem = _other_channels(root, pack.channels, config.channels)
+            if pack.channels and not place.in_mixture:
+                raise problem
+            notice(f"{problem.what} It is read as it was packed ({problem.where}).")
+        return cls(root.resolve(), pack, config.no_speech_texts, in_mixture=place.in_mixture)
 
     def splits(self) -> list[str]:
         return list(self._pack.splits)
@@ -62,7 +70,7 @@ class PackedSource(Source):
         """
         Raises:
             UserError: A transcript means by ``data.no_speech_texts`` that nobody speaks, and was
-                packed as words.
+                packed as words; in a mixture a notice says so.
         """
         split = self._pack.splits[part.key]
         table = Table(
@@ -73,14 +81,18 @@ class PackedSource(Source):
             folder=self._root,
         )
         if self._no_speech_texts and (found := _packed_as_words(table, self._no_speech_texts)):
-            raise UserError(
+            problem = UserError(
                 f"{len(found):,} of {split.rows:,} transcripts of {split.name}, as {found[0]!r}, "
                 "mean that nobody speaks, and were packed as words.",
                 where=f"data.no_speech_texts, {self._root}",
-                fix="set it when you pack: mynah data pack CORPUS "
+                fix="data.no_speech_texts=[] reads them as packed, as before; or set it when you "
+                "pack: mynah data pack CORPUS "
                 f"'data.no_speech_texts={json.dumps(list(self._no_speech_texts))}' "
                 "--to OTHER_FOLDER",
             )
+            if not self._in_mixture:
+                raise problem
+            notice(f"{problem.what} They are read as packed ({problem.where}).")
         return table
 
 
@@ -98,10 +110,9 @@ def _other_channels(root: Path, packed: str, asked: str) -> UserError:
     return UserError(
         f"This corpus was packed with data.channels={packed}, not {asked}."
         if packed
-        else "These shards do not say how channels were packed: an earlier version of Mynah wrote "
-        "them.",
+        else "This corpus does not say how channels were packed: an earlier version of Mynah "
+        "packed it.",
         where=f"data.channels={asked}, {root}",
-        fix=f"set it when you pack: mynah data pack CORPUS data.channels={asked} --to OTHER_FOLDER;"
-        " or leave it out if each recording has one channel"
-        + ("" if packed else f", or was packed with data.channels={asked}"),
+        fix="data.channels=mix reads it as packed, as before; or set it when you pack: "
+        f"mynah data pack CORPUS data.channels={asked} --to OTHER_FOLDER",
     )

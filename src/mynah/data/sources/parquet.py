@@ -16,10 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mynah.config.schema import DataConfig
+from mynah.console import notice
 from mynah.data.sources.hub import ONLY_CONFIG, layout_of
 from mynah.data.sources.reading.metadata import HEADERS, holds_audio
 from mynah.data.sources.reading.paths import AudioPaths
-from mynah.data.sources.reading.source import ONLY_SPLIT, Part, Place, Source, joined_split
+from mynah.data.sources.reading.source import (
+    ONLY_SPLIT,
+    Part,
+    Place,
+    Source,
+    joined_split,
+    usual_split,
+)
 from mynah.data.sources.reading.tabular import load_parquet, prepared
 from mynah.errors import UserError
 
@@ -47,8 +55,10 @@ class ParquetSource(Source):
         self._split_names = list(self._files)
         if self._column is not None:
             (paths,) = self._files.values()
-            where = str(paths[0] if len(paths) == 1 else self._root)
-            self._rows = _rows_by_split(self._loaded(paths), self._column, where)
+            alone = len(paths) == 1
+            default = paths[0].stem if alone and usual_split(paths[0].stem) else ONLY_SPLIT
+            where = str(paths[0] if alone else self._root)
+            self._rows = _rows_by_split(self._loaded(paths), self._column, default, where)
             self._split_names = list(self._rows)
         self.has_splits = set(self._split_names) != {ONLY_SPLIT}
 
@@ -88,34 +98,31 @@ class ParquetSource(Source):
         return load_parquet(paths, self._place.cache)
 
 
-def _rows_by_split(dataset: datasets.Dataset, column: str, where: str) -> dict[str, np.ndarray]:
+def _rows_by_split(
+    dataset: datasets.Dataset, column: str, default: str, where: str
+) -> dict[str, np.ndarray]:
     """The places of the rows of each split, in the dataset's order; splits sorted by name.
 
     Args:
         dataset: With all rows.
         column: The one that tells the split.
-        where: The file, for errors.
-
-    Raises:
-        UserError: A row tells none.
+        default: The split of rows that tell none; a notice counts them.
+        where: The file, for the notice.
     """
     encoded = dataset.data.table.column(column).dictionary_encode().combine_chunks()
     names = ["" if cell is None else str(cell) for cell in encoded.dictionary.to_pylist()]
     seen: dict[str, str] = {}
-    joined = [joined_split(name, seen) for name in names]
-    tells = np.asarray([bool(split) for split in joined] + [False])
-    codes = encoded.indices.fill_null(len(joined)).to_numpy(zero_copy_only=False)
-    if not tells[codes].all():
-        without = np.flatnonzero(~tells[codes])
-        raise UserError(
-            f"{len(without):,} of {len(codes):,} rows have nothing in the column {column!r}, which "
-            "tells the split of each.",
-            where=f"{where}, row {without[0] + 1:,}",
-            fix="Write a split there; or keep the splits in files, train.parquet and test.parquet, "
-            "without that column",
+    tells = np.asarray([bool(name.strip()) for name in names] + [False])
+    of_code = np.asarray([joined_split(name if name.strip() else default, seen) for name in names])
+    of_code = np.append(of_code, joined_split(default, seen))  # of rows that hold null
+    codes = encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+    if without := int((~tells[codes]).sum()):
+        notice(
+            f"{without:,} of {len(codes):,} rows of {where} have nothing in the column {column!r}: "
+            f"they are taken into the split {of_code[-1]}."
         )
-    of_code = np.asarray(joined)
-    return {str(split): np.flatnonzero(of_code[codes] == split) for split in np.unique(of_code)}
+    splits = np.unique(of_code[np.unique(codes)])
+    return {str(split): np.flatnonzero(of_code[codes] == split) for split in splits}
 
 
 def parquet_files(root: Path) -> list[Path]:

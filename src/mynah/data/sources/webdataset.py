@@ -27,6 +27,7 @@ from mynah.data.sources.reading.tars import TarMember, members
 from mynah.errors import UserError
 
 _TEXTS = (".txt", ".text", ".transcript")
+_DOCUMENTS = ("readme", "license", "licence", "notice", "changelog", "copying")
 _LARGEST_TEXT = 16 << 20  # bytes
 _NUMBER = re.compile(r"[-_.]?\d+$")
 
@@ -63,14 +64,19 @@ class WebDatasetSource(SplitFilesSource):
     def read(self, split: str, paths: Sequence[Path]) -> list[Row]:
         rows: list[Row] = []
         for path in paths:
-            for key, parts in _samples(path):
-                rows += self._rows(path, key, parts, split)
+            samples = list(_samples(path))
+            recorded = {key for key, parts in samples if _recording(parts) is not None}
+            for key, parts in samples:
+                if (sound := _recording(parts)) is not None:
+                    rows += self._recorded(path, key, parts, sound, split)
+                # Where files of one name do not follow each other, its recording has the row.
+                elif key not in recorded and not _is_document(key):
+                    rows += self._without_recording(path, key, parts, split)
         return rows
 
-    def _rows(self, path: Path, key: str, parts: dict[str, TarMember], split: str) -> list[Row]:
-        sound = next((part for end, part in parts.items() if end in AUDIO_SUFFIXES), None)
-        if sound is None:
-            return self._without_recording(path, key, parts, split)
+    def _recorded(
+        self, path: Path, key: str, parts: dict[str, TarMember], sound: TarMember, split: str
+    ) -> list[Row]:
         return rows_of(
             self._listed(path, key, parts),
             where=f"{path}, {key}",
@@ -86,7 +92,7 @@ class WebDatasetSource(SplitFilesSource):
         self, path: Path, key: str, parts: dict[str, TarMember], split: str
     ) -> list[Row]:
         """The rows of a transcript whose recording is missing, each with a fault, so that they
-        are counted; of what has no transcript, as a readme, none."""
+        are counted; of what has no transcript, as a description of the corpus, none."""
         try:
             rows = rows_of(
                 self._listed(path, key, parts),
@@ -124,6 +130,16 @@ class WebDatasetSource(SplitFilesSource):
                 listed["text"] = _text(path, parts[ending])
                 break
         return {"id": key, **{name: held for name, held in listed.items() if name != "audio"}}
+
+
+def _recording(parts: dict[str, TarMember]) -> TarMember | None:
+    """The recording among a sample's files."""
+    return next((part for end, part in parts.items() if end in AUDIO_SUFFIXES), None)
+
+
+def _is_document(key: str) -> bool:
+    """Whether files are about the corpus, by their name: ``LICENSE.txt`` is not a transcript."""
+    return key.rpartition("/")[2].casefold() in _DOCUMENTS
 
 
 def webdataset_shards(root: Path) -> list[Path]:

@@ -69,12 +69,10 @@ class _Layout:
 
     Attributes:
         names: Our names of them.
-        holds_clips: Whether the audio column has recordings, and not the names of files.
         classes: The names of the classes of each column that holds their numbers.
     """
 
     names: dict[str, str]
-    holds_clips: bool
     classes: dict[str, Sequence[str]]
 
 
@@ -94,7 +92,7 @@ def _layout(schema: pa.Schema, columns: dict[str, str], where: str) -> _Layout:
     clips = typed + [f.name for f in schema if any(is_one(f.type) for is_one in of_bytes)]
     audio = typed[0] if typed else None
     names = stream_columns(schema.names, columns, where, audio=audio, clips=clips)
-    return _Layout(names, names["audio"] in clips, _classes(schema))
+    return _Layout(names, _classes(schema))
 
 
 def _classes(schema: pa.Schema) -> dict[str, Sequence[str]]:
@@ -161,7 +159,6 @@ def _rows(
                     where=where,
                     path=file,
                     content=content,
-                    is_clip=layout.holds_clips,
                     classes=layout.classes,
                 )
                 place += 1

@@ -68,7 +68,6 @@ class HubReader(ShardReader):
                 where=f"{self.name}, {self.shards[shard]}, row {number}",
                 path=None,
                 content=content,
-                is_clip=True,
                 classes=classes,
             )
 

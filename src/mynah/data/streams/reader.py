@@ -14,7 +14,7 @@ from mynah.data.row import Row
 from mynah.data.sources.reading import values
 from mynah.data.sources.reading.extras import as_columns
 from mynah.data.sources.reading.listed import stretch
-from mynah.data.sources.reading.metadata import HEADERS, held_values, other_columns
+from mynah.data.sources.reading.metadata import HEADERS, TIMES, held_values, other_columns
 from mynah.errors import UserError
 
 FindAudio = Callable[[str, str], str]  # (as a shard names it, where) to the recording's path
@@ -112,6 +112,9 @@ def stream_columns(
 ) -> dict[str, str]:
     """Our name of each column that is there to the stream's own.
 
+    A recording that the stream holds is the utterance itself: columns of times say where it was
+    cut from, and are left out, unless ``columns`` names one of them.
+
     Args:
         there: The columns of the stream.
         columns: ``data.columns``.
@@ -122,7 +125,8 @@ def stream_columns(
             has a column that marks rows without speech.
 
     Raises:
-        UserError: There is no audio or no transcript, or a column that ``columns`` names.
+        UserError: There is no audio or no transcript, or a column that ``columns`` names; or one
+            of ends and none of begins.
     """
     by_lower = {name.strip().lower(): name for name in there}
     marks = {columns["no_speech"]} if "no_speech" in columns else set(HEADERS["no_speech"])
@@ -143,8 +147,11 @@ def stream_columns(
                 where=where,
                 fix=f"data.columns.{ours}=NAME_OF_THE_COLUMN",
             )
-    is_listing = audio is None and names["audio"] not in clips
-    if "end_seconds" in names and "offset_seconds" not in names and is_listing:
+    holds_audio = names["audio"] in clips
+    if holds_audio and columns.keys().isdisjoint(TIMES):
+        return {ours: theirs for ours, theirs in names.items() if ours not in TIMES}
+    cuts = audio is None or holds_audio
+    if "end_seconds" in names and "offset_seconds" not in names and cuts:
         raise UserError(
             f"Column {names['end_seconds']!r} tells where an utterance ends, and no column is "
             f"known to tell where it begins; the stream has: {', '.join(there)}.",
@@ -163,7 +170,6 @@ def listed_row(
     where: str,
     path: str | None,
     content: bytes | None,
-    is_clip: bool = False,
     classes: Mapping[str, Sequence[str]] | None = None,
 ) -> Row | BadRow:
     """A row of a table or manifest, with the values that it has in a prepared corpus.
@@ -176,8 +182,6 @@ def listed_row(
         where: Shard and row or line, for the reason of a bad row.
         path: The recording; None: ``content`` holds it.
         content: The bytes of an audio file.
-        is_clip: Whether the recording is the utterance itself: columns of times then say where
-            it was cut from, and cut nothing.
         classes: The names of the classes of each column that holds their numbers.
 
     Returns:
@@ -188,12 +192,9 @@ def listed_row(
         listed = _with_class_names(listed, classes, where) if classes else listed
         held = held_values(listed, names)
         row_id = values.text(held.get("id"), "id", where).strip() or fallback_id
-        offset: float = 0.0
-        duration: float | None = None
-        if not is_clip:
-            # A listed duration tells the length of a file; only beside an offset does it cut.
-            cuts = names.get("offset_seconds") in listed
-            offset, duration = stretch(held, where, cuts)
+        # A listed duration tells the length of a file; only beside an offset does it cut.
+        cuts = names.get("offset_seconds") in listed
+        offset, duration = stretch(held, where, cuts)
         return Row(
             id=row_id,
             path=path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,11 +31,13 @@ class Held:
         scores: float32 [frames], of its complete frames.
         shared: Frames of its beginning that are the end of the last piece too.
         given: Frames of its beginning whose pieces were given already.
+        silence: float32 [frames], the scores of the silence behind the pieces that were given.
     """
 
     def __init__(self, detector: Detector) -> None:
         self.audio = np.zeros(0, dtype=np.float32)
         self.scores = np.zeros(0, dtype=np.float32)
+        self.silence = np.zeros(0, dtype=np.float32)
         self.shared = self.given = 0
         self._detector = detector
         self._frame = detector.frame_samples
@@ -65,6 +67,12 @@ class Held:
                 found.append(span)
         return found
 
+    def give(self, frames: int) -> None:
+        """Note that the pieces of the first frames are given: nobody speaks behind them."""
+        if not self.given:  # later on, what is behind them may be noise that is taken for speech
+            self.silence = self.scores[frames:].copy()
+        self.given = frames
+
     def leave(self, frames: int, shared: int) -> None:
         """Let the first frames go; what follows shares ``shared`` with them."""
         self._begin = self.sample_of(frames)
@@ -76,27 +84,18 @@ class Held:
         self.audio = self.audio[frames * self._frame :].copy()
         self.scores = self.scores[frames:]
 
-    def shorten(self, first: int, last: int) -> int:
+    def shorten(self, first: int, last: int) -> None:
         """Leave out the silence between the first frames and the last.
 
         Args:
             first: Frames that stay before it; speech is in them alone.
             last: Frames that stay behind it.
-
-        Returns:
-            How many frames were left out.
         """
         first = min(first, self._gap) if self._left_out else first
         behind = len(self.scores) - last
         if behind <= first:
-            return 0
+            return
         rest = self.audio[behind * self._frame :]
         self.audio = np.concatenate([self.audio[: first * self._frame], rest])
         self.scores = np.concatenate([self.scores[:first], self.scores[behind:]])
         self._gap, self._left_out = first, self._left_out + behind - first
-        return behind - first
-
-
-def outside(spans: Iterable[Span], frames: int) -> int:
-    """How many of so many frames are in no span."""
-    return frames - sum(span.end - span.start - span.overlap for span in spans)

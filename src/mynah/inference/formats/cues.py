@@ -49,7 +49,7 @@ def _of_segment(segment: Segment) -> Iterator[Cue]:
         return
     group: list[TimedWord] = []
     text = ""
-    for word, space in zip(segment.words, _spaces(segment), strict=True):
+    for word, space in zip(segment.words, spaces(segment), strict=True):
         if group and _is_full(group, word, f"{text}{space}{word.text}"):
             yield _of_words(group, text, segment.channel)
             group, text = [], ""
@@ -58,7 +58,7 @@ def _of_segment(segment: Segment) -> Iterator[Cue]:
     yield _of_words(group, text, segment.channel)
 
 
-def _spaces(segment: Segment) -> Iterator[str]:
+def spaces(segment: Segment) -> Iterator[str]:
     """What stands before each word of a segment: nothing where its script has no spaces."""
     reached = 0
     for word in segment.words or ():

@@ -344,7 +344,11 @@ class SpeechLLMFamily(Family):
         ]
 
     def configure_decoding(self, config: ModelConfig) -> None:
-        self._max_tokens = self.model.config.generation_max_length = config.generation_max_length
+        from mynah.models.speech_llm.parts import asked_length
+
+        own = self.model.config
+        own.generation_max_length = asked_length(config, own.generation_max_length)
+        self._max_tokens = own.generation_max_length
 
     def describe_decoding(self) -> str:
         return "greedy generation by the language model"

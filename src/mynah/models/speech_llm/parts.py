@@ -100,9 +100,17 @@ def from_names(
     return Parts(model, extractor, tokenizer, ctc)
 
 
+def asked_length(config: ModelConfig, own: int) -> int:
+    """Most tokens of a transcript: a checkpoint's own where the settings say no more than the
+    default, which is nobody's wish."""
+    asked = config.generation_max_length
+    return own if asked == type(config).generation_max_length else asked
+
+
 def continue_parts(parts: Parts, config: ModelConfig, texts: Iterable[str]) -> Parts:
     """A checkpoint of ours, its parts learning as ``config`` says; as they did where it is silent.
-    The instruction is its own too where ``config`` has none.
+    The instruction is its own too where ``config`` has none, and the most tokens where that has
+    the default.
 
     Raises:
         UserError: New tokens are asked for that it does not have.
@@ -116,7 +124,9 @@ def continue_parts(parts: Parts, config: ModelConfig, texts: Iterable[str]) -> P
             fix="build the model from model.encoder_model_name and model.decoder_model_name",
         )
     parts.model.config.prompt = config.prompt or parts.model.config.prompt
-    parts.model.config.generation_max_length = config.generation_max_length
+    parts.model.config.generation_max_length = asked_length(
+        config, parts.model.config.generation_max_length
+    )
     before = parts.model.config.learns
     learns = Tuning(
         encoder=config.encoder_tuning or before["encoder"],

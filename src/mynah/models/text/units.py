@@ -74,10 +74,21 @@ def joined_texts(texts: Iterable[str], *, continued: Iterable[bool] | None = Non
         is_middle = next(middles) if number else False
         if not text:
             continue
-        if pieces and not _is_together(pieces[-1], text, _ANY if is_middle else _LETTERS):
-            pieces.append(" ")
+        if pieces:
+            pieces.append(space_between(pieces[-1], text, continued=is_middle))
         pieces.append(text)
     return "".join(pieces)
+
+
+def space_between(before: str, after: str, *, continued: bool = False) -> str:
+    """What stands between two texts: a space, or nothing where their scripts have none.
+
+    Args:
+        before: A text that is not empty.
+        after: The one behind it, not empty.
+        continued: Whether it begins in the middle of what is said, as :func:`joined_texts` has it.
+    """
+    return "" if _is_together(before, after, _ANY if continued else _LETTERS) else " "
 
 
 def _is_together(before: str, after: str, letters: regex.Pattern[str]) -> bool:

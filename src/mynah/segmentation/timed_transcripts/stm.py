@@ -7,8 +7,11 @@ sctk's doc/infmts.htm, "stm".
 
 from __future__ import annotations
 
+import bisect
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 
 from mynah.segmentation.timed_transcripts.entry import TimedEntry, TimedTranscript, malformed
 from mynah.segmentation.timed_transcripts.nist import (
@@ -35,9 +38,10 @@ def parse(text: str, where: str, *, scored: bool = False) -> TimedTranscript:
 
     A segment that is not to be scored is an entry that says so. Of alternatives the first is
     taken. To cut training data, gaps between segments are not entries, and a segment with an
-    unknown word is of no use. To score, as sclite does, a gap is a segment of nobody in which
-    nothing is said, and ``<unk>`` a word like any other, but where a segment begins with it and
-    has no labels: there it is taken for those.
+    unknown word is of no use. To score, as sclite does, a gap is a segment in which nothing is
+    said, and ``<unk>`` a word like any other, but where a segment begins with a mark and has no
+    labels: there the mark is taken for those, and counted. A gap's speaker is the one before it
+    on its channel, or else the one after it.
 
     Args:
         text: The file.
@@ -66,7 +70,7 @@ def parse(text: str, where: str, *, scored: bool = False) -> TimedTranscript:
         # sclite are labels too.
         if labels and (scored or "," in labels[1]):
             words = words[labels.end() :]
-            passed_over[f"{labels[1]} in the place of labels"] += bool(_UNKNOWN.match(labels[1]))
+            passed_over[f"{labels[1]} in the place of labels"] += "," not in labels[1]
         rejected = ""
         if _IGNORED in words.lower():
             rejected, words = f"marked {_IGNORED}", ""
@@ -79,7 +83,27 @@ def parse(text: str, where: str, *, scored: bool = False) -> TimedTranscript:
         )
     if not entries:
         raise malformed("There is no segment in it.", where, 1)
-    return TimedTranscript(entries, passed_over=+passed_over)
+    return TimedTranscript(_with_speakers(entries), passed_over=+passed_over)
+
+
+def _with_speakers(entries: Sequence[TimedEntry]) -> list[TimedEntry]:
+    """Gives each gap a speaker: intervals are over speakers, and gaps are not one more of them.
+
+    Names of segments that are not scored, as ``excluded_region``, do not count as speakers. A gap
+    on a channel without any keeps none.
+    """
+    spoken: dict[tuple[str, int | None], list[tuple[float, str]]] = defaultdict(list)
+    for one in sorted(entries, key=lambda one: one.start_seconds):
+        if one.speaker and not one.rejected:
+            spoken[one.recording, one.channel].append((one.start_seconds, one.speaker))
+    made = []
+    for one in entries:
+        there = spoken[one.recording, one.channel]
+        if not one.speaker and there:
+            after = bisect.bisect_right(there, one.start_seconds, key=lambda each: each[0])
+            one = replace(one, speaker=there[max(after - 1, 0)][1])
+        made.append(one)
+    return made
 
 
 def _plain(words: str, passed_over: Counter[str], *, keep_unknown: bool) -> str:

@@ -40,8 +40,8 @@ def parse(text: str, where: str, tiers: Sequence[str] = ()) -> TimedTranscript:
 
     Of several tiers the one that holds utterances is read: not one of phones or syllables,
     and one of words only where there is no other. Where ``tiers`` names several, each is a
-    speaker. Annotations in brackets are left out; an utterance with an unknown word among its
-    words, ``<unk>``, is of no use.
+    speaker. Annotations in brackets are left out; an utterance with an unknown word, ``<unk>``,
+    is of no use, and a tier of words keeps its place, without text.
 
     Raises:
         UserError: It cannot be read, has no tier that is named, or several that may be meant.
@@ -57,9 +57,10 @@ def parse(text: str, where: str, tiers: Sequence[str] = ()) -> TimedTranscript:
             if written.strip().lower() in _SILENCE:
                 continue
             words, count = without_annotations(" ".join(written.split()))
+            words = " ".join(words.split())
             annotations += count
-            if words := " ".join(words.split()):
-                unknown = UNKNOWN_WORD in written.lower()  # a word is said, and not written
+            unknown = UNKNOWN_WORD in written.lower()  # a word is said, and not written
+            if words or unknown:
                 rejected = f"a word is marked {UNKNOWN_WORD}" if unknown else ""
                 entries.append(TimedEntry(start, end, words, speaker=speaker, rejected=rejected))
     if not entries:

@@ -75,6 +75,19 @@ def checkpoint_to_resume(
     """
     resume: Path | None = None
     asked = config.resume_from_checkpoint
+    here: bool = asked in find.NEWEST  # then :func:`mirrored` has brought everything here
+
+    def restore() -> None:
+        if mirror is not None:
+            mirror.restore()
+
+    def restore_named() -> bool:
+        if own := _is_run_of(str(asked), working, output):
+            restore()
+        return own
+
+    if asked is not None and not here:  # the newest of a run may be in its mirror alone
+        here = distributed.on_first(restore_named)
     if asked is not None:
         resume = distributed.on_first(_finder(config, asked, working, output))
         if resume is None:
@@ -84,9 +97,17 @@ def checkpoint_to_resume(
         distributed.on_first(functools.partial(try_saved, resume))
         console.say(f"Resuming from {resume}")
     runs_directory.check_output_directory(output, resume=resume)
-    if resume is not None and asked not in find.NEWEST:
-        distributed.on_first(lambda: mirror.restore() if mirror is not None else None)
+    if resume is not None and not here:
+        distributed.on_first(restore)
     return resume
+
+
+def _is_run_of(asked: str, working: Path, output: Path) -> bool:
+    """Whether the folder of the run that trains into ``output`` is asked for, or ``output``."""
+    if is_address(asked):
+        return False
+    place = (working / Path(asked).expanduser()).resolve()
+    return output.resolve() in (place, runs_directory.model_directory_of(place).resolve())
 
 
 def _finder(config: Config, asked: str, working: Path, output: Path) -> Callable[[], Path | None]:
@@ -135,8 +156,6 @@ def _fetch_best(resumed: StoredCheckpoint, final: Path) -> None:
     if commit.is_intact(target):
         return
     try:
-        stored_best = stored.beside(resumed, target.name)
+        fetch(stored.beside(resumed, target.name), target)
     except UserError as problem:
         console.notice(f"{target.name}, the best so far, cannot be fetched: {problem.what}")
-        return
-    fetch(stored_best, target)

@@ -227,7 +227,9 @@ class Checkpointer(Generic[Key]):
 
     def _ranked(self) -> list[tuple[float, int, Path]]:
         """What was measured, the best first: a value of which less is better, step, checkpoint."""
-        found = named_checkpoints(self._job.output_directory)
+        now = self._trainer.state.global_step  # a later one is of another course, and damaged
+        here = named_checkpoints(self._job.output_directory)
+        found = [path for path in here if (checkpoints.step_of(path) or 0) <= now]
         resumed = self._resumed_from
         if resumed is not None and resumed.parent != self._job.output_directory:
             last = checkpoints.step_of(resumed) or 0  # what is later there is of another course

@@ -260,3 +260,44 @@ def test_manifests_beside_the_cuts_of_a_split_are_not_in_their_way(tmp_path):
     for corpus in ("ihm", "sdm"):
         write_json_lines(tmp_path / "l" / f"{corpus}_recordings_train.jsonl", recording("a.wav"))
     assert [row.text for row in rows_of(opened(tmp_path, "l"))] == ["cut"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["libri_train-clean-100_cuts.jsonl.gz", "cv-en_cuts.jsonl.gz", "fleurs_tr_cuts.jsonl.gz",
+     "dev_cuts.jsonl", "mine_cuts.jsonl"],
+)  # fmt: skip
+def test_the_only_manifest_of_a_folder_tells_no_split_by_the_beginning_of_its_name(tmp_path, name):
+    write_tone(tmp_path / "l" / "a.wav", 4.0)
+    write_cuts(tmp_path / "l" / name, "one")
+    source = opened(tmp_path, "l")
+    assert source.splits() == ["train"] and not source.has_splits
+    assert [row.text for row in rows_of(source)] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (["tr_cuts.jsonl", "cv_cuts.jsonl", "tt_cuts.jsonl"], ["cv", "tr", "tt"]),
+        (["train_cuts.jsonl", "cv_cuts.jsonl"], ["cv", "train"]),
+        (["train_cv-en_cuts.jsonl", "dev_cv-en_cuts.jsonl"], ["dev_cv-en", "train_cv-en"]),
+        (["fleurs_tr_train_cuts.jsonl", "fleurs_tr_dev_cuts.jsonl"], ["dev", "train"]),
+        (["cuts_dev.jsonl"], ["dev"]),
+        (["cuts_-.jsonl", "cuts_dev.jsonl"], ["-", "dev"]),
+    ],
+)
+def test_a_word_of_several_meanings_tells_a_split_beside_another_one(tmp_path, names, splits):
+    write_tone(tmp_path / "l" / "a.wav", 4.0)
+    for name in names:
+        write_cuts(tmp_path / "l" / name, name)
+    assert sorted(opened(tmp_path, "l").splits()) == splits
+
+
+@pytest.mark.parametrize("other", ["cv-de", "libri", "fleurs_de"])
+def test_two_corpora_called_after_a_word_of_several_meanings_are_named(tmp_path, other):
+    first = "fleurs_tr" if other == "fleurs_de" else "cv-en"
+    for corpus in (first, other):
+        write_cuts(tmp_path / "l" / f"{corpus}_cuts.jsonl", "one")
+    with pytest.raises(UserError, match=f"{first}_cuts") as caught:
+        opened(tmp_path, "l")
+    assert f"{other}_cuts" in caught.value.what

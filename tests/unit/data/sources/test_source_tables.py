@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from data_helpers import settings, tone, write_tone
-from source_helpers import opened, rows_of
+from source_helpers import opened, rows_of, write_lines
 
 from mynah.data.audio import files as audio_files
 from mynah.data.preparation.prepare import prepare
@@ -118,6 +118,13 @@ def test_a_split_column_of_a_parquet_file_is_kept_to(tmp_path):
     assert np.allclose(data.train.read_audio(1), tone(0.5, hertz=400), atol=1e-3)
 
 
+def test_a_split_column_gives_no_split_that_no_row_tells(tmp_path, capsys):
+    cells = ["dev", "test", "dev"]
+    write_parquet(tmp_path / "mine" / "metadata.parquet", tmp_path, [0, 1, 2], split=cells)
+    assert opened(tmp_path, "mine").splits() == ["dev", "test"]
+    assert "have nothing in the column" not in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_split_of_a_parquet_column_in_other_cases_and_with_spaces_is_one_split(tmp_path):
     write_parquet(
         tmp_path / "mine" / "metadata.parquet", tmp_path, [0, 1, 2, 3, 4],
@@ -131,14 +138,29 @@ def test_a_split_of_a_parquet_column_in_other_cases_and_with_spaces_is_one_split
 
 
 @pytest.mark.parametrize("nothing", [None, "", " "])
-def test_a_row_of_a_parquet_file_that_tells_no_split_is_named(tmp_path, nothing):
-    write_parquet(
-        tmp_path / "mine" / "metadata.parquet", tmp_path, [0, 1, 2],
-        split=["train", nothing, "test"],
+@pytest.mark.parametrize(("file", "default"), [("metadata", "train"), ("test", "test")])
+def test_a_row_that_tells_no_split_is_in_that_of_its_file_as_in_a_folder(
+    tmp_path, capsys, nothing, file, default
+):
+    listed = tmp_path / "mine" / f"{file}.parquet"
+    cells = ["train", nothing, "Test", nothing, "train"]
+    write_parquet(listed, tmp_path, range(5), split=cells)
+    write_lines(
+        tmp_path / "folder" / f"{file}.csv", "file_name,text,split",
+        *(f"{number}.wav,text {number},{cell or ''}" for number, cell in enumerate(cells)),
     )  # fmt: skip
-    with pytest.raises(UserError, match=r"1 of 3 rows.*column 'split'") as caught:
-        opened(tmp_path, "mine")
-    assert caught.value.where == f"{tmp_path / 'mine' / 'metadata.parquet'}, row 2"
+    for number in range(5):
+        write_tone(tmp_path / "folder" / f"{number}.wav")
+    folder = opened(tmp_path, f"folder/{file}.csv")
+    of_folder = {split: [row.text for row in rows_of(folder, split)] for split in folder.splits()}
+    without = {"train": ["text 0", "text 4"], "test": ["text 2"]}
+    expected = {**without, default: sorted([*without[default], "text 1", "text 3"])}
+    assert {split.lower(): texts for split, texts in of_folder.items()} == expected
+    data = prepared(tmp_path, f"mine/{file}.parquet")
+    assert list(data.train.texts) == expected["train"]
+    assert list(data.evaluation["test"].texts) == expected["test"]
+    said = "2 of 5 rows of " + str(listed) + " have nothing in the column 'split'"
+    assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_parquet_listing_may_name_files_instead(tmp_path):
@@ -231,6 +253,36 @@ def test_a_transcript_of_a_shard_without_its_recording_is_counted(tmp_path):
     assert [row["id"] for row in account["kept_unreadable"]] == ["2", "3"]
     train = prepared(tmp_path, "shards", train_splits=["test"], eval_splits=[])
     assert train.report["splits"]["train"]["dropped"] == {"unreadable": 2}
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "README", "docs/readme.de", "Notice", "COPYING"])
+def test_a_document_in_a_shard_is_not_a_transcript(tmp_path, name):
+    held = dict(sounds(tmp_path, 1))
+    write_tar(
+        tmp_path / "shards" / "a.tar", ("0.flac", held[0]), ("0.txt", b"zero"),
+        (f"{name}.txt", b"Licensed under the Apache License, Version 2.0"), ("1.txt", b"one"),
+    )  # fmt: skip
+    rows = rows_of(opened(tmp_path, "shards"))
+    assert [(row.id, bool(row.fault)) for row in rows] == [("0", False), ("1", True)]
+
+
+def test_a_recording_that_is_called_as_a_document_is_an_utterance(tmp_path):
+    held = dict(sounds(tmp_path, 1))
+    write_tar(tmp_path / "shards" / "a.tar", ("notice.flac", held[0]), ("notice.txt", b"notice"))
+    rows = rows_of(opened(tmp_path, "shards"))
+    assert [(row.id, row.text, row.fault) for row in rows] == [("notice", "notice", "")]
+
+
+@pytest.mark.parametrize("texts_first", [True, False])
+def test_an_utterance_whose_files_do_not_follow_each_other_comes_once(tmp_path, texts_first):
+    held = dict(sounds(tmp_path, 2))
+    recordings = [("0.flac", held[0]), ("1.flac", held[1])]
+    texts = [("0.txt", b"zero"), ("1.txt", b"one")]
+    files = texts + recordings if texts_first else recordings + texts
+    write_tar(tmp_path / "shards" / "a.tar", *files)
+    rows = rows_of(opened(tmp_path, "shards"))
+    # In the middle 1.txt and 0.flac, or 1.flac and 0.txt, have two names.
+    assert [(row.id, row.fault) for row in rows] == [("0", ""), ("1", "")]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tarfile
 from pathlib import Path
@@ -14,113 +13,26 @@ import pyarrow.parquet
 import pytest
 import soundfile
 from data_helpers import settings
-from huggingface_hub import constants
 from packed_corpora import pack
-from shard_files import encoded, tar_of, write_arrow, write_lines, write_manifest, write_parquet
-from stream_helpers import config_of, heard, opened
+from shard_files import encoded, tar_of, write_lines, write_manifest, write_parquet
+from stream_helpers import config_of, heard, hub_stream, opened, prepared, rows_of, samples
 
-from mynah.data.corpus import Corpus
-from mynah.data.preparation.prepare import prepare
 from mynah.data.row import Row
 from mynah.data.sources import open_source
 from mynah.data.sources.reading.source import Place
 from mynah.data.streams.reader import BadRow
 from mynah.data.streams.rows import LeftOut, StreamedUtterance, usable
-from mynah.data.streams.stream import Stream, open_stream
+from mynah.data.streams.stream import Stream
 from mynah.data.text import TextPolicy
 from mynah.errors import UserError
 
 IDS = ["one", "two", "three"]
 TEXTS = ["abc", "de", "fgha"]
-CLIP = {  # where a clip was cut from, as edinburghcstr/ami says it
-    "begin_time": [1000.5, 2.0, 0.1],
-    "end_time": [1001.5, 3.0, 0.2],
-}
-
-
-def rows_of(stream: Stream, shard: int = 0) -> list[Row | BadRow]:
-    return list(stream.reader.rows(shard))
 
 
 def made(stream: Stream) -> list[StreamedUtterance | LeftOut]:
     """What becomes of each row before a batch."""
     return [usable(row, config_of(Path()), TextPolicy()) for row in rows_of(stream)]
-
-
-def prepared(root: Path, tmp_path: Path) -> Corpus:
-    """The training split of parquet files; another is evaluated on, so that all rows are in it."""
-    write_parquet(root / "validation.parquet", ["other"], ["hhhh"])
-    config = settings(tmp_path, path=str(root), sample_rate=8000)
-    config.eval_splits = ["validation"]
-    return prepare(config, working_directory=tmp_path).train
-
-
-def samples(content: bytes) -> np.ndarray:
-    return soundfile.read(io.BytesIO(content), dtype="float32")[0]
-
-
-def hub_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: pa.Table) -> Stream:
-    """A table as a dataset of the hub that was downloaded before."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    repository = tmp_path / "hub" / "datasets--some--body"
-    data = repository / "snapshots" / "c0ffee" / "data"
-    data.mkdir(parents=True)
-    pyarrow.parquet.write_table(table, data / "train-00000-of-00001.parquet")
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text("c0ffee")
-    config = settings(tmp_path, dataset_name="some/body", streaming=True, sample_rate=8000)
-    return open_stream(config, offline=True, working_directory=tmp_path)
-
-
-# --- clips that say where they were cut from
-
-
-def test_a_clip_in_a_table_is_not_cut_by_where_it_came_from(tmp_path):
-    root = tmp_path / "mine"
-    write_parquet(root / "train.parquet", IDS, TEXTS, **CLIP)
-    stream = opened(root)
-    of_stream = [heard(stream, row) for row in rows_of(stream)]
-    table = prepared(root, tmp_path)
-    assert list(table.texts) == TEXTS
-    for row, text in enumerate(TEXTS):
-        clip = samples(encoded(text))
-        assert np.array_equal(of_stream[row], clip)
-        assert np.array_equal(table.read_audio(row), clip)
-
-
-def test_a_clip_in_an_arrow_file_or_of_the_hub_is_not_cut_either(tmp_path, monkeypatch):
-    write_arrow(tmp_path / "a" / "train.arrow", IDS, TEXTS, **CLIP)
-    write_parquet(tmp_path / "b" / "train.parquet", IDS, TEXTS, **CLIP)
-    of_hub = pyarrow.parquet.read_table(tmp_path / "b" / "train.parquet")
-    for stream in (opened(tmp_path / "a"), hub_stream(tmp_path, monkeypatch, of_hub)):
-        for row, text in zip(rows_of(stream), TEXTS, strict=True):
-            assert (row.offset_seconds, row.duration_seconds) == (0.0, None)
-            assert np.array_equal(heard(stream, row), samples(encoded(text)))
-
-
-def test_clips_of_bytes_alone_may_say_only_where_they_ended(tmp_path):
-    table = pa.table(
-        {"audio": [encoded(text) for text in TEXTS], "text": TEXTS, "end": CLIP["end_time"]}
-    )
-    (tmp_path / "mine").mkdir()
-    pyarrow.parquet.write_table(table, tmp_path / "mine" / "train.parquet")
-    stream = opened(tmp_path / "mine")
-    for row, text in zip(rows_of(stream), TEXTS, strict=True):
-        assert np.array_equal(heard(stream, row), samples(encoded(text)))
-
-
-def test_a_table_of_paths_still_names_pieces_of_its_files(tmp_path):
-    long = samples(encoded("abcdefgh"))
-    soundfile.write(tmp_path / "long.wav", long, 8000)
-    table = pa.table(
-        {"audio": ["long.wav"] * 2, "text": ["b", "cd"], "start": [0.1, 0.2], "end": [0.2, 0.4]}
-    )
-    pyarrow.parquet.write_table(table, tmp_path / "train.parquet")
-    stream = opened(tmp_path)
-    expected = samples((tmp_path / "long.wav").read_bytes())
-    pieces = [heard(stream, row) for row in rows_of(stream)]
-    assert np.array_equal(pieces[0], expected[800:1600])
-    assert np.array_equal(pieces[1], expected[1600:3200])
 
 
 # --- transcripts that are not text

@@ -129,3 +129,58 @@ def test_all_of_a_mirror_comes_here_for_what_is_not_here_goes_there(bucket, tmp_
     assert mirror.finish() is None
     left = {name.split("/")[4] for name in bucket.store if "/model/checkpoint-" in name}
     assert left == {"checkpoint-50", "checkpoint-75", "checkpoint-100", "checkpoint-125"}
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (UserError("The checkpoint does not fit on this disk."), "does not fit on this disk"),
+        (UserError("SHA256SUMS names '../x'."), "SHA256SUMS names '../x'"),
+    ],
+)
+def test_where_it_cannot_be_fetched_that_is_said(
+    bucket, tmp_path, capsys, monkeypatch, problem, said
+):
+    really = beginning.fetch
+
+    def fails_for_the_best(found, final):
+        if final.name == "checkpoint-50":
+            raise problem
+        return really(found, final)
+
+    monkeypatch.setattr(beginning, "fetch", fails_for_the_best)
+    output = tmp_path / "new/model"
+    resume = checkpoint_to_resume(resuming("s3://b/run"), tmp_path, output)
+    assert resume == output / "checkpoint-100"
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "checkpoint-50, the best so far, cannot be fetched:" in printed and said in printed
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [("new", 100), ("new/model", 100), ("new/model/checkpoint-50", 50)],
+)
+def test_of_a_named_run_the_newest_of_its_mirror_is_resumed_from(bucket, tmp_path, named, found):
+    run = tmp_path / "new"
+    for step in (50, 75):
+        checkpoint(run / "model", step, best=50)
+    mirror = Mirror(stored(bucket, "b/run"), run, run / "model")
+    resume = checkpoint_to_resume(resuming(named), tmp_path, run / "model", mirror)
+    assert resume == run / f"model/checkpoint-{found}"
+    assert there(run / "model") == ["checkpoint-100", "checkpoint-50", "checkpoint-75"]
+
+
+@pytest.mark.parametrize("named", ["last", "auto", "new"])
+def test_the_newest_that_is_damaged_here_comes_from_the_mirror(
+    bucket, tmp_path, monkeypatch, named
+):
+    run = tmp_path / "new"
+    for step in (75, 100):
+        checkpoint(run / "model", step, best=50)
+    about = run / "model/checkpoint-100/mynah.json"
+    about.write_bytes(about.read_bytes().replace(b"0.1", b"0.2"))
+    config = resuming(named, mirror="s3://b/run")
+    monkeypatch.setattr(Mirror, "check", lambda *_, **__: None)  # whose run it is: asked elsewhere
+    with beginning.mirrored(config, run, run / "model") as mirror:
+        resume = checkpoint_to_resume(config, tmp_path, run / "model", mirror)
+    assert resume == run / "model/checkpoint-100"

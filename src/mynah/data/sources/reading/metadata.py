@@ -57,7 +57,7 @@ HEADERS = {
 # Under which the columns are listed that are none of these, see ``extras.as_columns``.
 OTHERS = "columns"
 _KNOWN = frozenset(header for headers in HEADERS.values() for header in headers)
-_TIMES = ("offset_seconds", "end_seconds", "duration_seconds")
+TIMES = ("offset_seconds", "end_seconds", "duration_seconds")
 Listed = tuple[int, dict[str, Any]]  # number of the line or row, values by our names
 
 
@@ -106,7 +106,7 @@ def held_values(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, A
     for ours, theirs in names.items():
         value = row.get(theirs)
         # NaN is what pandas writes into JSON for a cell that holds nothing; it is not a time.
-        is_nothing = value is None or value == "" or (value != value and ours not in _TIMES)
+        is_nothing = value is None or value == "" or (value != value and ours not in TIMES)
         if not is_nothing:
             found[ours] = value
     return found

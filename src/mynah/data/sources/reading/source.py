@@ -30,6 +30,8 @@ class Place:
         processes: How many processes or threads may work.
         offline: Whether the network must not be used.
         spread: Where recordings are checked; None: here.
+        in_mixture: Whether the corpus is one of several, for all of which a setting of ``data``
+            is one that ``data.mixture`` does not have.
     """
 
     working_directory: Path
@@ -38,6 +40,7 @@ class Place:
     processes: int
     offline: bool
     spread: Spread | None = None
+    in_mixture: bool = False
 
     @classmethod
     def of(
@@ -54,7 +57,9 @@ class Place:
 
         cache = cache_directory(config.dataset_cache_dir, working_directory)
         downloads = cache / "downloads" if config.dataset_cache_dir else None
-        return cls(working_directory, cache, downloads, processes, offline, spread)
+        return cls(
+            working_directory, cache, downloads, processes, offline, spread, bool(config.mixture)
+        )
 
 
 @dataclass(frozen=True)
