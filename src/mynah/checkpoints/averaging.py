@@ -128,6 +128,7 @@ def _model_files(checkpoint: Path) -> list[str]:
         and not checkpoints.is_training_state(path.name)
         and not checkpoints.step_of(checkpoint / path.relative_to(checkpoint).parts[0])
         and not is_set_aside(path.relative_to(checkpoint).parts[0])
+        and path.relative_to(checkpoint).parts[0] != checkpoints.AVERAGE
         and not path.relative_to(checkpoint).parts[0].startswith(".")
     )
 

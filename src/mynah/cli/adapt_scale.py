@@ -86,7 +86,7 @@ def adapt_scale(checkpoint: str, to: str, scale: float) -> Path:
     _check_is_scaled_by_alpha(source)
 
     from mynah import console
-    from mynah.checkpoints.commit import TRAINING_STATE_STEMS, commit, size_bytes
+    from mynah.checkpoints.commit import AVERAGE, TRAINING_STATE_STEMS, commit, size_bytes
     from mynah.checkpoints.set_aside import is_set_aside
     from mynah.inference.confidence.calibration import CALIBRATION_FILE
     from mynah.runs.directory import CHECKPOINT, SUMS
@@ -97,7 +97,7 @@ def adapt_scale(checkpoint: str, to: str, scale: float) -> Path:
         return {
             name
             for name in names
-            if name in (SUMS, ".lock", CALIBRATION_FILE)
+            if name in (SUMS, ".lock", CALIBRATION_FILE, AVERAGE)
             or CHECKPOINT.fullmatch(name)
             or is_set_aside(name)
             or name.startswith((".", *TRAINING_STATE_STEMS))

@@ -84,7 +84,7 @@ class Table:
             )
         if self.audio is None:
             return rows
-        recordings = self.audio.data.table.column("audio")
+        recordings = _with_paths(self.audio.data.table.column("audio"))
         return rows.set_column(rows.column_names.index("audio"), "audio", recordings)
 
     @cached_property
@@ -98,6 +98,17 @@ class Table:
 
     def __len__(self) -> int:
         return int(self.arrow.num_rows)
+
+
+def _with_paths(recordings: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Recordings as bytes and path, which a column of bytes alone has not; nothing is copied."""
+    if pa.types.is_struct(recordings.type):
+        return recordings
+    made = [
+        pa.StructArray.from_arrays([chunk, pa.nulls(len(chunk), pa.string())], ["bytes", "path"])
+        for chunk in recordings.chunks
+    ]
+    return pa.chunked_array(made, pa.struct({"bytes": recordings.type, "path": pa.string()}))
 
 
 def cache_directory(configured: str | None, working_directory: Path) -> Path:

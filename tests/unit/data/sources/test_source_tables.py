@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import soundfile
 from data_helpers import settings, tone, write_tone
 from source_helpers import opened, rows_of, write_lines
 
@@ -301,3 +302,35 @@ def test_a_shard_that_is_broken_is_named(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as caught:
         rows_of(opened(tmp_path, "shards"))
     assert "a.tar" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["bytes alone", "large bytes", "path alone", "both"])
+def test_recordings_in_or_beside_a_table_are_read_as_the_files_are(tmp_path, monkeypatch, kind):
+    root, elsewhere = tmp_path / "corpus", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for number in range(3):
+        write_tone(root / "wavs" / f"{number}.wav", 0.3 + number / 10, hertz=200 + 50 * number)
+    files = [root / "wavs" / f"{number}.wav" for number in range(3)]
+    held = [file.read_bytes() for file in files]
+    names = [f"wavs/{file.name}" for file in files]
+    struct = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    audio = {
+        "bytes alone": pa.array(held, pa.binary()),
+        "large bytes": pa.array(held, pa.large_binary()),
+        "path alone": pa.array([{"bytes": None, "path": name} for name in names], struct),
+        "both": pa.array(
+            [{"bytes": one, "path": name} for one, name in zip(held, names, strict=True)], struct
+        ),
+    }[kind]
+    table = pa.table({"audio": audio, "text": ["one", "two", "three"]})
+    pyarrow.parquet.write_table(table.slice(0, 2), root / "train.parquet")
+    pyarrow.parquet.write_table(table.slice(2), root / "validation.parquet")
+    config = settings(tmp_path, path=str(root), format="parquet")
+    config.eval_splits = ["validation"]
+    found = prepare(config, working_directory=elsewhere)
+    for corpus, some in ((found.train, files[:2]), (found.evaluation["validation"], files[2:])):
+        for row, file in enumerate(some):
+            samples, rate = soundfile.read(file, dtype="float32")
+            assert rate == corpus.sample_rate and corpus.durations[row] == len(samples) / rate
+            assert np.array_equal(corpus.read_audio(row), samples)

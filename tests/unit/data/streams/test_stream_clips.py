@@ -7,9 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import soundfile
+from data_helpers import settings
 from shard_files import encoded, write_arrow, write_parquet
 from stream_helpers import heard, hub_stream, opened, prepared, rows_of, samples
 
+from mynah.data.preparation.prepare import prepare
 from mynah.errors import UserError
 
 IDS = ["one", "two", "three"]
@@ -93,6 +95,13 @@ def test_times_that_are_typed_cut_a_recording_in_a_table(tmp_path, monkeypatch, 
         row = rows_of(stream)[1]
         assert (row.offset_seconds, row.duration_seconds) == pytest.approx(second)
         assert np.array_equal(heard(stream, row), samples(long)[begin:end])
+    more = {"from": [0.0], "to": [0.1], "long": [0.1], "start": [0.0]}
+    write_parquet(tmp_path / "b" / "validation.parquet", ["other"], ["h"], **more)
+    config = settings(tmp_path, path=str(tmp_path / "b"), sample_rate=8000)
+    config.eval_splits, config.columns = ["validation"], columns
+    table = prepare(config, working_directory=tmp_path).train
+    assert np.array_equal(table.read_audio(1), samples(long)[begin:end])
+    assert table.durations[1] == pytest.approx(len(samples(long)[begin:end]) / 8000)
 
 
 def test_ends_that_are_typed_need_begins_in_a_table_too(tmp_path):

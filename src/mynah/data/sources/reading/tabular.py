@@ -13,7 +13,14 @@ from mynah.config.schema import DataConfig
 from mynah.data.row import Row
 from mynah.data.sources.reading import values
 from mynah.data.sources.reading.extras import as_columns
-from mynah.data.sources.reading.metadata import HEADERS, check_columns, other_columns
+from mynah.data.sources.reading.listed import stretch
+from mynah.data.sources.reading.metadata import (
+    HEADERS,
+    TIMES,
+    check_columns,
+    held_values,
+    other_columns,
+)
 from mynah.data.sources.reading.silence import mark_no_speech
 from mynah.data.sources.reading.source import Part, Place
 from mynah.errors import UserError
@@ -66,6 +73,10 @@ def prepared(
     names = tabular_columns(dataset, config.columns, corpus)
     audio = dataset.select_columns([names["audio"]]).rename_columns({names["audio"]: "audio"})
     rows = mark_no_speech(_rows(dataset, names, config, part, corpus), config.no_speech_texts)
+    in_files = find_audio is not None and _names_files(dataset, names["audio"])
+    if in_files:
+        named = _file_names(dataset, names["audio"])
+        rows = [_in_file(*one, find_audio) for one in zip(rows, named, strict=True)]
     table = checked_table(
         rows,
         name=f"{format}-{re.sub('[^A-Za-z0-9.]+', '-', part.name)}",
@@ -73,10 +84,10 @@ def prepared(
         cache=place.cache,
         processes=place.processes,
         content=identity,
-        load=lambda position: content(audio[position]["audio"], find_audio),
+        load=None if in_files else lambda place: content(audio[place]["audio"], find_audio),
         spread=place.spread,
     )
-    return replace(table, audio=audio)
+    return table if in_files else replace(table, audio=audio)
 
 
 def load_parquet(paths: Sequence[Path], cache: Path) -> datasets.Dataset:
@@ -186,7 +197,13 @@ def _rows(
     corpus: str,
 ) -> list[Row]:
     wanted = ("id", "text", "speaker", "language", "context", "no_speech", "channel")
-    held = {ours: names[ours] for ours in wanted if ours in names and names[ours] != names["audio"]}
+    # Where a clip came from does not cut it, unless a person says that it does.
+    times = () if config.columns.keys().isdisjoint(TIMES) else TIMES
+    held = {
+        ours: names[ours]
+        for ours in (*wanted, *times)
+        if ours in names and names[ours] != names["audio"]
+    }
     kinds = {ours: dataset.features[name] for ours, name in held.items()}
     more = [
         name for name in other_columns(dataset.column_names, names) if _is_scalar(dataset, name)
@@ -206,11 +223,15 @@ def _rows(
                 for ours in ("id", "text", "speaker", "language")
             }
             channel = row.get("channel")
+            cut = held_values(row, {ours: ours for ours in times if ours in row})
+            offset, duration = stretch(cut, where, cuts=True)
             rows.append(
                 Row(
                     id=texts["id"] or files[len(rows)] or f"{part.name}-{len(rows):07d}",
                     path=None,
                     text=texts["text"] or None,
+                    offset_seconds=offset,
+                    duration_seconds=duration or None,
                     channel=first if channel is None else values.channel(channel, where),
                     speaker=texts["speaker"],
                     language=texts["language"],
@@ -235,12 +256,34 @@ def _is_scalar(dataset: datasets.Dataset, name: str) -> bool:
     )
 
 
+def _names_files(dataset: datasets.Dataset, audio: str) -> bool:
+    """Whether a column of recordings holds none, but says which files they are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = dataset.data.table.column(audio)
+    if not pa.types.is_struct(column.type):
+        return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
+    if column.type.get_field_index("bytes") < 0:
+        return column.type.get_field_index("path") >= 0
+    return pc.struct_field(column, "bytes").null_count == len(column) > 0
+
+
+def _in_file(row: Row, name: str | None, find_audio: FindFile) -> Row:
+    """A row whose recording is a file that the dataset names."""
+    if not name:
+        return replace(row, fault="the dataset holds no audio for it")
+    return replace(row, path=str(find_audio(name)))
+
+
 def _file_names(dataset: datasets.Dataset, audio: str) -> Sequence[str | None]:
     """What the recordings were called as files, None where that is not known."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     column = dataset.data.table.column(audio)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return list(column.to_pylist())
     if not pa.types.is_struct(column.type) or column.type.get_field_index("path") < 0:
         return [None] * len(dataset)
     names: list[str | None] = pc.struct_field(column, "path").to_pylist()
