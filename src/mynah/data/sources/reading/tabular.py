@@ -73,8 +73,9 @@ def prepared(
     names = tabular_columns(dataset, config.columns, corpus)
     audio = dataset.select_columns([names["audio"]]).rename_columns({names["audio"]: "audio"})
     rows = mark_no_speech(_rows(dataset, names, config, part, corpus), config.no_speech_texts)
-    in_files = find_audio is not None and _names_files(dataset, names["audio"])
-    if in_files:
+    in_files = False
+    if find_audio is not None and _names_files(dataset, names["audio"]):
+        in_files = True
         named = _file_names(dataset, names["audio"])
         rows = [_in_file(*one, find_audio) for one in zip(rows, named, strict=True)]
     table = checked_table(
@@ -265,8 +266,8 @@ def _names_files(dataset: datasets.Dataset, audio: str) -> bool:
     if not pa.types.is_struct(column.type):
         return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
     if column.type.get_field_index("bytes") < 0:
-        return column.type.get_field_index("path") >= 0
-    return pc.struct_field(column, "bytes").null_count == len(column) > 0
+        return bool(column.type.get_field_index("path") >= 0)
+    return bool(pc.struct_field(column, "bytes").null_count == len(column) > 0)
 
 
 def _in_file(row: Row, name: str | None, find_audio: FindFile) -> Row:
