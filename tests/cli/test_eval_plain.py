@@ -90,7 +90,7 @@ def test_a_recognizer_as_it_is_is_measured_on_a_folder(place, by_transformers, n
             "whisper calls model.audio_window=clip",
             ("repeats itself on them", "add model.audio_tail_seconds=5"),
         ),
-        ("whisper calls model.lora_r=4", ("measured as it is", "leave model.lora_r out")),
+        ("whisper calls model.lora_r=4", ("used as it is", "leave model.lora_r out")),
         ("nobody/knows-it calls", ("nobody/knows-it is not on this machine", "eval_checkpoint")),
         ("outputs/nothing calls", ("There is no checkpoint outputs/nothing",)),
         ("calls calls", ("calls holds no checkpoint",)),
