@@ -68,15 +68,16 @@ class WebDatasetSource(SplitFilesSource):
             recorded = {key for key, parts in samples if _recording(parts) is not None}
             for key, parts in samples:
                 if (sound := _recording(parts)) is not None:
-                    rows += self._recorded(path, key, parts, sound, split)
+                    rows += self._sample(path, key, parts, sound, split)
                 # Where files of one name do not follow each other, its recording has the row.
                 elif key not in recorded and not _is_document(key):
                     rows += self._without_recording(path, key, parts, split)
         return rows
 
-    def _recorded(
-        self, path: Path, key: str, parts: dict[str, TarMember], sound: TarMember, split: str
+    def _sample(
+        self, path: Path, key: str, parts: dict[str, TarMember], sound: TarMember | None, split: str
     ) -> list[Row]:
+        """The rows of a sample; ``sound`` is its recording, where there is one."""
         return rows_of(
             self._listed(path, key, parts),
             where=f"{path}, {key}",
@@ -84,8 +85,8 @@ class WebDatasetSource(SplitFilesSource):
             name=key,
             source=split,
             channels=self._config.channels,
-            byte_offset=sound.offset,
-            byte_length=sound.size,
+            byte_offset=None if sound is None else sound.offset,
+            byte_length=None if sound is None else sound.size,
         )
 
     def _without_recording(
@@ -94,14 +95,7 @@ class WebDatasetSource(SplitFilesSource):
         """The rows of a transcript whose recording is missing, each with a fault, so that they
         are counted; of what has no transcript, as a description of the corpus, none."""
         try:
-            rows = rows_of(
-                self._listed(path, key, parts),
-                where=f"{path}, {key}",
-                path=str(path),
-                name=key,
-                source=split,
-                channels=self._config.channels,
-            )
+            rows = self._sample(path, key, parts, None, split)
         except UserError:  # a file of another kind, as a list of JSON
             return []
         fault = (
