@@ -167,6 +167,7 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
     from mynah.evaluation.baseline.replay import named_speech, with_replay
     from mynah.evaluation.splits import PeriodicEvaluation, check_scoring, measured
     from mynah.training.averaging.checkpoints import averaged
+    from mynah.training.confidences import keep_confidences
     from mynah.training.planning import planned_batches
 
     check_scoring(config)
@@ -189,11 +190,11 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
             place.say_what_was_replaced()
             say_how_to_go_on(config, place, outcome)
             return Run(place.run, place.output, {}, None, interrupted=True)
-        final = averaged(outcome, planned.config, rows.data.evaluation, place.output)
+        final, known = averaged(outcome, planned.config, rows.data.evaluation, place.output)
         best = model_to_use(final, family, planned.config)
-        known = periodic.of_step(final.measured_step)
+        known = known or periodic.of_step(final.measured_step)
         evaluations = measured(planned.config, best, rows.data.measured, known)
-        keep_confidences(planned.config, best, final, place, rows.data, evaluations)
+        keep_confidences(planned.config, best, final, place.output, rows.data, evaluations)
         changed = base_and_tuned(planned.config, before, evaluations, best)
         report = reported(planned.config, place, rows.data, evaluations, best, final, changed)
     return Run(place.run, place.output, evaluations, report)
@@ -292,6 +293,7 @@ def trained(
             augmentation=rows.augmentation,
             resume=resume,
             clips=planned.clips,
+            measured_by=planned.measured_by,
             on_first_checkpoint=place.link_newest_model,
             on_commit=mirror.committed if mirror is not None else None,
             elapsed_seconds=time.monotonic() - started,
@@ -322,29 +324,6 @@ def model_to_use(outcome: TrainingResult, family: Family, config: Config) -> Fam
 
     best = outcome.best_checkpoint
     return family if best is None else loaded(best, config)
-
-
-def keep_confidences(
-    config: Config,
-    family: Family,
-    outcome: TrainingResult,
-    place: RunPlace,
-    data: PreparedData,
-    evaluations: Mapping[str, Evaluation],
-) -> None:
-    """Fit the confidences of words on the split that chose the model, and keep them with it."""
-    if outcome.best_checkpoint is None or not data.evaluation:
-        return
-    from mynah.inference.confidence.fitting import store_calibration
-
-    name, corpus = next(iter(data.evaluation.items()))
-    store_calibration(
-        family,
-        corpus,
-        evaluations[name].hypotheses,
-        config.evaluation.normalizer,
-        [outcome.best_checkpoint, place.output],
-    )
 
 
 def reported(

@@ -94,6 +94,15 @@ def test_mistakes_are_reported_in_a_few_lines_with_status_two(tmp_path, argument
     assert not (tmp_path / "outputs" / "model").exists()
 
 
+def test_settings_that_name_a_json_file_and_flags_with_a_value_are_taken(tmp_path):
+    (tmp_path / "old.json").write_text('{"max_steps": 2}')
+    (tmp_path / "more").mkdir()
+    typed = ("data.path=/mine/train.json", "--config-dir", "more", "--cfg", "job")
+    shown = legacy(tmp_path, "old.json", *typed)
+    assert shown.returncode == 0, shown.stderr
+    assert yaml.safe_load(shown.stdout)["data"]["path"] == "/mine/train.json"
+
+
 def test_migrate_writes_an_experiment_that_its_own_header_runs(tmp_path):
     file = str(ROOT / "configs" / "experiments" / "mac_minimal.json")
     migrated = run(tmp_path, "-m", "mynah.cli", "migrate", file, "-o", "mine/experiments/mac.yaml")

@@ -71,7 +71,7 @@ def numbers_of(evaluation: Path) -> dict:
 )
 def test_the_results_are_those_of_the_checkpoint_to_the_byte(train, settings, tmp_path):
     directory, decoded, said = train(*settings)
-    assert decoded == WHILE_TRAINING and "Measured at the last step with this model: dev" in said
+    assert decoded == WHILE_TRAINING and "Measured already with this model: dev" in said
     assert main(["eval", str(directory / "model"), *settings[1:]]) == 0
     assert decoded == [*WHILE_TRAINING, *AT_THE_END]
     (again,) = [one for one in run_directories(tmp_path) if one != directory]
@@ -85,7 +85,19 @@ def test_a_split_that_is_measured_once_is_decoded_and_the_other_not(train):
     assert decoded == [*WHILE_TRAINING, "decoding other"]
 
 
+def test_an_average_that_is_the_model_is_decoded_once(train, tmp_path):
+    settings = ("training.load_best_model_at_end=true", "training.average_checkpoints=2")
+    directory, decoded, said = train(*settings)
+    assert "the average is the model" in " ".join(said.split())
+    assert decoded == [*WHILE_TRAINING, "decoding dev"]
+    assert main(["eval", str(directory / "model")]) == 0
+    (again,) = [one for one in run_directories(tmp_path) if one != directory]
+    mine, theirs = directory / "evaluation", again / "evaluation"
+    assert numbers_of(mine) == numbers_of(theirs)
+    assert (mine / "utterances.jsonl").read_bytes() == (theirs / "utterances.jsonl").read_bytes()
+
+
 def test_with_mixed_precision_the_checkpoint_is_decoded(train):
     _, decoded, said = train("training.bf16=true")
     assert decoded == [*WHILE_TRAINING, *AT_THE_END]
-    assert "Measured at the last step" not in said
+    assert "Measured already" not in said

@@ -12,11 +12,12 @@ import pyarrow.parquet
 import pytest
 import standin_corpora
 import standins
+from huggingface_hub import constants
 from machines import Machine
 from workspaces import SHORT, assert_refused, assert_trained
 
 from mynah.cli import prefetch
-from mynah.config.schema import DataConfig
+from mynah.config.schema import Config, DataConfig
 from mynah.errors import UserError
 from mynah.models.pretrained.loaded_files import needed
 from mynah.prefetching import datasets, repository
@@ -205,3 +206,49 @@ def test_offline_a_split_of_which_a_part_is_here_is_not_a_smaller_split(shards, 
     assert f"mynah prefetch {' '.join(typed)}" in said
     with pytest.raises(UserError, match=r"train-00001-of-00003\.parquet is not on this machine"):
         source.table(source.parts("train")[0])
+
+
+def _body(cache: Path, name: str) -> None:
+    """A dataset of the hub that was looked at before, of which no file is here."""
+    repository = cache / f"datasets--{name.replace('/', '--')}"
+    data = repository / "snapshots" / "c0ffee" / "data"
+    data.mkdir(parents=True)
+    for split in ("train", "test"):
+        pyarrow.parquet.write_table(
+            pyarrow.table({"text": []}), data / f"{split}-00000-of-00001.parquet"
+        )
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("c0ffee")
+
+
+def test_speech_to_replay_and_guards_of_the_hub_are_needed_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    for name in ("some/replayed", "some/guard"):
+        _body(tmp_path / "hub", name)
+    config = Config()
+    config.data.dataset_cache_dir = str(tmp_path / "cache")
+    config.model.pretrained = "openai/whisper-tiny"
+    config.data.replay, config.data.replay_from = 0.1, "some/replayed"
+    config.evaluation.guard = ["general", "some/guard:test", "./recordings"]
+    (tmp_path / "recordings").mkdir()
+
+    def needed_files() -> list[tuple[str, list[str]]]:
+        found = datasets.general_corpora(config, offline=True, working_directory=tmp_path)
+        return [
+            (one.name, ["here"]) if isinstance(one, datasets.Here) else (one[0].name, one[1])
+            for one in found
+        ]
+
+    assert needed_files() == [
+        ("some/replayed", ["data/train-00000-of-00001.parquet"]),
+        ("some/guard", ["data/test-00000-of-00001.parquet"]),
+        ("./recordings", ["here"]),
+    ]
+    config.data.replay = 0.0
+    assert [name for name, _ in needed_files()] == ["some/guard", "./recordings"]
+    config.evaluation.guard = ["some/guard:valid"]
+    with pytest.raises(UserError, match="no split 'valid'") as caught:
+        needed_files()
+    assert caught.value.where == "evaluation.guard: some/guard:valid"
+    config.model.pretrained = None
+    assert needed_files() == []

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 
+import forked_commands
 import plugin_packages
 import pytest
 from page_commands import REPOSITORY
@@ -80,15 +81,15 @@ def test_the_plugin_passes_its_own_tests_where_it_is_installed(tmp_path):
         about, "mynah_trn_metadata", "", project["entry-points"], version=project["version"]
     )
     path = [str(PLUGIN / "src"), str(about), str(REPOSITORY / "src")]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(PLUGIN / "tests")],
-        env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(path),
-             "MYNAH_CACHE": str(tmp_path / "cache")},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
+    (tmp_path / "tested.py").write_text("import sys, pytest\nsys.exit(pytest.main(sys.argv[1:]))\n")
+    done = forked_commands.run(
+        ["python", "tested.py", "-q", "-p", "no:cacheprovider", str(PLUGIN / "tests")],
+        tmp_path,
+        forked_commands.environment(
+            **environment
+            | {"PYTHONPATH": os.pathsep.join(path), "MYNAH_CACHE": str(tmp_path / "cache")}
+        ),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout
 

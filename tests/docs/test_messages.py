@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-import pytest
 from page_commands import REPOSITORY
 from test_every_command import MODULES as OF_PAGES
 
@@ -56,31 +55,31 @@ _SAYING = ("UserError", "ConfigError", "ValueMistake", "notice", "say", "wrong",
 def texts() -> list[Text]:
     found = []
     for file in sorted(SOURCE.rglob("*.py")):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        said = {id(below) for call in _messages(tree) for below in ast.walk(call)}
-        for node in _outermost(tree):
-            place = f"{file.relative_to(SOURCE.parent)}:{node.lineno}"
-            found.append(Text(place, _written(node), id(node) in said))
+        name = file.relative_to(SOURCE.parent)
+        for node, said in _outermost(ast.parse(file.read_text(encoding="utf-8"))):
+            found.append(Text(f"{name}:{node.lineno}", _written(node), said))
     return found
 
 
-def _messages(tree: ast.AST) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if name in _SAYING or name.endswith("Error"):
-                yield node
+def _outermost(tree: ast.AST) -> Iterator[tuple[ast.Constant | ast.JoinedStr, bool]]:
+    """The texts that are not a part of another one, and whether a message is made from each."""
+    left = [(tree, False)]
+    while left:
+        above, said = left.pop()
+        for node in ast.iter_child_nodes(above):
+            if isinstance(node, ast.JoinedStr) or (
+                isinstance(node, ast.Constant) and isinstance(node.value, str)
+            ):
+                yield node, said
+            elif node._fields:
+                left.append((node, said or _makes_a_message(node)))
 
 
-def _outermost(tree: ast.AST) -> Iterator[ast.Constant | ast.JoinedStr]:
-    """The texts that are not a part of another one."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.JoinedStr) or (
-            isinstance(node, ast.Constant) and isinstance(node.value, str)
-        ):
-            yield node
-        else:
-            yield from _outermost(node)
+def _makes_a_message(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+    return name in _SAYING or name.endswith("Error")
 
 
 def _written(node: ast.Constant | ast.JoinedStr) -> str:
@@ -91,6 +90,7 @@ def _written(node: ast.Constant | ast.JoinedStr) -> str:
     )
 
 
+@cache
 def printed_commands() -> list[tuple[str, str, str]]:
     """(place, command, what follows it) of every ``mynah ...`` in a text."""
     found = []
@@ -126,18 +126,19 @@ def test_there_are_commands_and_settings_in_messages():
     assert sum(text.is_message for text in texts()) > 1000
 
 
-@pytest.mark.parametrize("place", sorted({place for place, _, _ in printed_commands()}))
-def test_a_command_that_a_message_prints_exists_with_its_flags(place):
-    for where, name, rest in printed_commands():
-        if where != place:
-            continue
+def test_a_command_that_a_message_prints_exists_with_its_flags():
+    wrong = []
+    for place, name, rest in printed_commands():
         first, _, action = name.partition(" ")
-        assert first in COMMANDS, f"{place}: mynah {name}"
-        if action and action not in ("ACTION", FILLED_IN):
-            assert name in MODULES, f"{place}: mynah {name}"
+        if first not in COMMANDS:
+            wrong.append(f"{place}: mynah {name}")
+        if action and action not in ("ACTION", FILLED_IN) and name not in MODULES:
+            wrong.append(f"{place}: mynah {name}")
         if name in MODULES:
-            wrong = set(_FLAG.findall(rest)) - flags_of(name)
-            assert not wrong, f"{place}: mynah {name} takes no {', '.join(sorted(wrong))}"
+            unknown = set(_FLAG.findall(rest)) - flags_of(name)
+            if unknown:
+                wrong.append(f"{place}: mynah {name} takes no {', '.join(sorted(unknown))}")
+    assert not wrong, "\n".join(wrong)
 
 
 def is_setting(name: str) -> bool:
@@ -152,16 +153,18 @@ def is_setting(name: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("place", sorted({t.place for t in texts() if _SETTING.search(t.text)}))
-def test_a_setting_that_a_message_names_exists(place):
+def test_a_setting_that_a_message_names_exists():
+    wrong = []
     for text in texts():
-        if text.place != place or not (text.is_message or "mynah " in text.text):
+        if not (text.is_message or "mynah " in text.text):
             continue
         for match in _SETTING.finditer(text.text):
             name = match["name"].rstrip(".")
             if _FILES.search(name) or FILLED_IN in name.split(".")[-1]:
                 continue
-            assert is_setting(name), f"{place}: {name} in {text.text[:120]!r}"
+            if not is_setting(name):
+                wrong.append(f"{text.place}: {name} in {text.text[:120]!r}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_groups_that_messages_name_exist():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import pkgutil
@@ -29,6 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+# Where Mynah is loaded from, whatever PYTHONPATH says.
+SOURCE = Path(importlib.util.find_spec("mynah").origin).resolve().parents[1]
 PROGRAMS = {
     "mynah": [sys.executable, "-m", "mynah.cli"],
     "python": [sys.executable],
@@ -37,18 +40,20 @@ PROGRAMS = {
 }
 # The variables that a forked child can take over; with others a command starts from nothing.
 LATE = (
-    "COMP_", "HF_", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_", "MYNAH_", "PYTEST_CURRENT_TEST",
-    "PYTHONPATH", "RANK", "TORCHINDUCTOR_", "WORLD_SIZE",
+    "AWS_", "CANARY", "COMP_", "HF_", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_", "MYNAH_",
+    "PYTEST_CURRENT_TEST", "PYTHONPATH", "RANK", "TORCHINDUCTOR_", "WORLD_SIZE", "no_proxy",
 )  # fmt: skip
 # The modules that read such variables while they are imported.
 READ_EARLY = ("huggingface_hub.constants", "datasets.config")
-# What most commands import sooner or later, beside all of Mynah.
+# What most commands import sooner or later, beside all of Mynah but what few of them need.
 SHARED = (
     "datasets", "hydra.core.plugins", "jiwer", "peft", "safetensors.torch", "scipy.signal",
     "soundfile", "torch._dynamo", "torch.distributed", "torch.utils.tensorboard",
     "transformers.models.parakeet.modeling_parakeet",
     "transformers.models.whisper.modeling_whisper", "transformers.trainer",
 )  # fmt: skip
+# Gradio and Ray take seconds to import.
+OF_FEW = ("mynah.serving.demo", "mynah.launching.on_ray.backend")
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -167,6 +172,7 @@ class _Forker:
         if not all(name.startswith(LATE) for name in differing):
             return False
         own = [Path(folder).resolve() for folder in _search_path(self._environment)]
+        own.append(SOURCE)
         others = [
             folder
             for folder in map(Path, _search_path(environment))
@@ -230,10 +236,11 @@ def _serve(requests: IO[str]) -> None:
 
     own = [one.name for one in pkgutil.walk_packages(mynah.__path__, "mynah.")]
     for name in [*SHARED, *own]:
-        if not name.endswith("__main__"):
+        if not name.endswith("__main__") and name not in OF_FEW:
             with suppress(ImportError):  # an extra that is not installed
                 importlib.import_module(name)
     sys.modules["hydra.core.plugins"].Plugins.instance()
+    os.fsync = os.fstat  # as in conftest.py
     gc.freeze()  # a child that collects garbage would copy what it shares
     for line in requests:
         request = json.loads(line)

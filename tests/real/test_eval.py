@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked_commands
 import soundfile
 from real_whisper import NAME, SENTENCES, spoken
 from transformers import WhisperForConditionalGeneration
@@ -29,15 +27,8 @@ def test_it_is_measured_by_its_name_on_a_folder_of_recordings(converted, untuned
         expected[path.stem] = text.strip()
     with (recordings / "metadata.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
-    command = ["eval", NAME, "recordings/", "evaluation.bootstrap_samples=20"]
-    done = subprocess.run(
-        [sys.executable, "-m", "mynah.cli", *command],
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["mynah", "eval", NAME, "recordings/", "evaluation.bootstrap_samples=20"]
+    done = forked_commands.run(command, tmp_path, forked_commands.environment())
     assert done.returncode == 0, done.stdout + done.stderr
     (written,) = tmp_path.glob("outputs/*/*/evaluation/utterances.jsonl")
     found = [json.loads(line) for line in written.read_text().splitlines()]

@@ -19,6 +19,8 @@ from transcripts import transcribed
 from transformers import WhisperForConditionalGeneration
 
 from mynah.cli.main import main
+from mynah.config.hydra.compose import compose
+from mynah.models import registry
 
 _STEPS = 4
 _COMMAND = (
@@ -90,16 +92,27 @@ def test_a_killed_training_resumes_and_ends_bit_for_bit_as_one_that_nothing_stop
     assert any(tensor.abs().max() > 0 for key, tensor in trained.items() if "lora_B" in key)
 
 
-def test_an_adapter_names_its_base_and_how_it_was_trained(straight):
-    from mynah.models import registry
-
-    written = (straight / "adapter_config.json").read_text()
+def names_its_base_and_usage(adapter):
+    written = (adapter / "adapter_config.json").read_text()
     assert f'"base_model_name_or_path": "{NAME}"' in written
     assert '"revision": null' in written
-    usage = registry.load_family(straight, offline=True).usage
+    usage = registry.load_family(adapter, offline=True).usage
     assert (usage.audio_window, usage.audio_tail_seconds) == ("clip", 5.0)
 
 
+def test_an_adapter_names_its_base_and_how_it_is_trained(cache, tmp_path):
+    settings = compose(["model=whisper_tiny_en"]).config.model
+    assert settings.use_lora and settings.pretrained == NAME
+    registry.build(settings, texts=[], sample_rate=16000, offline=True).save(tmp_path)
+    names_its_base_and_usage(tmp_path)
+
+
+@pytest.mark.long  # a training; what the adapter says is fast above
+def test_an_adapter_that_was_trained_names_its_base_and_how_it_was_trained(straight):
+    names_its_base_and_usage(straight)
+
+
+@pytest.mark.long  # of stand-ins fast in tests/matrix, as what is saved
 def test_plain_peft_and_merged_plain_transformers_say_what_the_adapter_says(
     straight, converted, utterances, tmp_path
 ):

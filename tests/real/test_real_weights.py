@@ -37,7 +37,8 @@ def by_transformers(converted, untuned):
     return texts_of
 
 
-@pytest.mark.parametrize("number", [6, pytest.param(30, marks=pytest.mark.long)])
+@pytest.mark.long  # what a command writes of real weights is compared fast in test_eval.py
+@pytest.mark.parametrize("number", [6, 30])
 def test_batched_and_alone_it_writes_what_transformers_writes(
     untuned, utterances, by_transformers, number
 ):

@@ -20,7 +20,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent / "helpers")]
 from test_training_average_ranks import train_averaged
 torch.set_num_threads(1)
 train_averaged(Path(sys.argv[2]), world_size=2, dies_at=sys.argv[3])

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
+import forked_commands
 import torch
 from training_fakes import TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
@@ -18,7 +16,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent / "helpers")]
 from test_training_ranks import train_shared, train_with_batch_norm
 torch.set_num_threads(1)
 train_shared(Path(sys.argv[2]), world_size=2)
@@ -66,27 +64,16 @@ def train_shared(directory: Path, world_size: int):
     return tiny_train(directory, config, family=family, plan=plan)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_two_ranks_train_what_one_process_does(tmp_path):
     family, alone = train_shared(tmp_path / "one", world_size=1)
-    # By address: where no name server answers, a rendezvous by the host's name takes minutes.
-    launcher = ["-m", "torch.distributed.run", "--master-addr=127.0.0.1", "--nproc-per-node=2"]
-    command = [sys.executable, *launcher, f"--master-port={free_port()}"]
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    done = subprocess.run(
-        [*command, str(script), str(Path(__file__).parent), str(tmp_path / "two" / "model")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("step 6/6") == 1
+    command = ["python", str(script), str(Path(__file__).parent), str(tmp_path / "two" / "model")]
+    # torchrun itself: tests/cli/test_ranks.py
+    ended = forked_commands.run_ranks(command, tmp_path, forked_commands.environment())
+    for done in ended:
+        assert done.returncode == 0, done.stderr
+    assert "".join(done.stdout for done in ended).count("step 6/6") == 1
     newest = intact_checkpoints(tmp_path / "two" / "model")[-1]
     shared = weights(TinyFamily.load(newest))
     for name, value in weights(family).items():

@@ -249,6 +249,24 @@ def test_out_of_memory_names_the_batch_and_what_to_change(tmp_path):
     assert "batch_seconds" in caught.value.fix and "utterance-0" in caught.value.where
 
 
+def out_of_memory(*_, **__):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore")
+
+
+def test_memory_that_the_optimizer_has_not_is_the_users_to_fix(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.optim.AdamW, "step", out_of_memory)
+    with pytest.raises(UserError, match="Tried to allocate 2") as caught:
+        tiny_train(tmp_path, tiny_config(optim="adamw_torch"))
+    assert "training.gradient_checkpointing=true" in caught.value.fix
+    assert "More" not in str(caught.value)
+
+
+def test_memory_that_an_evaluation_has_not_is_the_users_to_fix(tmp_path):
+    with pytest.raises(UserError, match="memory is too small") as caught:
+        tiny_train(tmp_path, tiny_config(), evaluate=out_of_memory)
+    assert caught.value.where == "after step 4"
+
+
 class Narrow(TinyFamily):
     """Memory holds two utterances; a larger batch fails when some gradients are there already."""
 

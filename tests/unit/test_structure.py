@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def modules(source: Path) -> dict[str, Path]:
     return found
 
 
+@cache
 def imports(source: Path) -> dict[str, set[str]]:
     """What each module imports of the package, within functions and for types included."""
     known = modules(source)

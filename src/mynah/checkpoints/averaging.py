@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.checkpoints import commit as checkpoints
 from mynah.checkpoints.publishing import write_note
-from mynah.checkpoints.set_aside import is_set_aside
 from mynah.errors import UserError
 from mynah.files import read_json
 from mynah.models.lora import averaging as adapters
-from mynah.runs.directory import SUMS
+from mynah.runs.directory import SUMS, is_set_aside
 
 if TYPE_CHECKING:
     import torch

@@ -306,7 +306,7 @@ def copy_to_model_directory(checkpoint: Path, model_directory: Path) -> None:
     """Copy a checkpoint's model to the top of its model directory, without training state.
 
     Each file is replaced atomically and the sums are written last, so that a copy cut short
-    is recognised by :func:`verify`.
+    is recognised by :func:`verify`. Confidences, fitted to the model before, go.
 
     Raises:
         UserError: The checkpoint is not intact, or the disk is full.
@@ -320,12 +320,12 @@ def copy_to_model_directory(checkpoint: Path, model_directory: Path) -> None:
     needed = sum(path.stat().st_size for path in sources)
     try:
         files.remove_staged(model_directory)
-        (model_directory / SUMS).unlink(missing_ok=True)
+        for former in (SUMS, "confidence.json"):
+            (model_directory / former).unlink(missing_ok=True)
         files.sync_directory(model_directory)
         lines = []
         for source in sources:
-            name = source.relative_to(checkpoint)
-            target = model_directory / name
+            target = model_directory / (name := source.relative_to(checkpoint))
             target.parent.mkdir(parents=True, exist_ok=True)
             with files.staged(target) as beside:
                 shutil.copyfile(source, beside)

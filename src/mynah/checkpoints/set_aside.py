@@ -8,21 +8,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from mynah import files
 from mynah.checkpoints.commit import is_intact, step_of
 from mynah.errors import UserError
-from mynah.runs.directory import SUMS, claim, named_checkpoints
-
-FOLDER = "set_aside"  # the next time set_aside-1, set_aside-2, …
-_NAME = re.compile(rf"{FOLDER}(-\d+)?")
-
-
-def is_set_aside(name: str) -> bool:
-    """Whether a folder in a model directory, by its name, holds what was set aside."""
-    return _NAME.fullmatch(name) is not None
+from mynah.runs.directory import SET_ASIDE, SUMS, claim, named_checkpoints
 
 
 def set_aside(model_directory: Path, *, after: int) -> list[Path]:
@@ -48,7 +39,7 @@ def set_aside(model_directory: Path, *, after: int) -> list[Path]:
     ]
     if not later:
         return []
-    folder = claim(model_directory, FOLDER)
+    folder = claim(model_directory, SET_ASIDE)
     try:
         for path in reversed(later):
             path.rename(folder / path.name)
@@ -66,5 +57,5 @@ def set_aside(model_directory: Path, *, after: int) -> list[Path]:
 
 def sums_set_aside(model_directory: Path) -> list[bytes]:
     """The lists of sums of what was set aside, by which a copy elsewhere is recognised."""
-    lists = sorted(model_directory.glob(f"{FOLDER}*/checkpoint-*/{SUMS}"))
+    lists = sorted(model_directory.glob(f"{SET_ASIDE}*/checkpoint-*/{SUMS}"))
     return [path.read_bytes() for path in lists]

@@ -87,9 +87,8 @@ def adapt_scale(checkpoint: str, to: str, scale: float) -> Path:
 
     from mynah import console
     from mynah.checkpoints.commit import AVERAGE, TRAINING_STATE_STEMS, commit, size_bytes
-    from mynah.checkpoints.set_aside import is_set_aside
     from mynah.inference.confidence.calibration import CALIBRATION_FILE
-    from mynah.runs.directory import CHECKPOINT, SUMS
+    from mynah.runs.directory import CHECKPOINT, SUMS, is_set_aside
 
     def left_out(folder: str, names: list[str]) -> set[str]:
         """What only resuming needs, checkpoints beside the best model, and confidences: they were

@@ -10,10 +10,15 @@ from mynah.cli.shared.entry import job
 from mynah.cli.shared.exit_status import exit_status
 from mynah.config.hydra.compose import compose
 from mynah.config.legacy.files import read_legacy, report
+from mynah.config.settings import find
 from mynah.config.values import argument
 from mynah.errors import ConfigErrors, UserError
 
 _USAGE = "python src/train.py FILE.json [--eval CHECKPOINT] [KEY=VALUE ...]"
+_TAKE_A_VALUE = (
+    "--cfg", "-c", "--info", "-i", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn",
+    "--config-path", "-cp",
+)  # fmt: skip
 
 
 def train_command(argv: Sequence[str]) -> int:
@@ -64,8 +69,10 @@ def _arguments(argv: Sequence[str]) -> tuple[str, list[str], list[str]]:
             overrides.append(argument("eval_checkpoint", value if equals else rest.pop(0)))
         elif token.startswith("-"):
             flags.append(token)
-            if token in ("--cfg", "-c", "--info", "-i", "--package", "-p") and rest:
+            if token in _TAKE_A_VALUE and rest:
                 flags.append(rest.pop(0))
+        elif equals and find(name.lstrip("+")) is not None:
+            overrides.append(token)  # whatever its value ends in
         elif token.endswith(".json") or (not files and not equals):
             files.append(token)
         else:

@@ -117,9 +117,16 @@ def _plan(config: Config, origins: Mapping[str, Origin]) -> tuple[list[Wanted], 
     wanted = [models.models_here(part) if offline else models.wanted_models(part) for part in parts]
     here: list[Here] = []
     train = config.eval_checkpoint is None
-    for found in datasets.corpora(
-        config.data, offline=offline, working_directory=Path.cwd(), train=train
-    ):
+    place = Path.cwd()
+    found_corpora = [
+        *datasets.corpora(config.data, offline=offline, working_directory=place, train=train),
+        *(
+            datasets.general_corpora(config, offline=offline, working_directory=place)
+            if train
+            else ()
+        ),
+    ]
+    for found in found_corpora:
         if isinstance(found, datasets.Here):
             here.append(found)
         else:

@@ -137,8 +137,8 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
         one_value = inner in (int, float, str) or setting.metadata.get("words")
         if one_value and isinstance(value, bool):
             return wrong
-        if inner is int and isinstance(value, float) and not value.is_integer():
-            return wrong
+        if inner is int and isinstance(value, float):
+            return _fraction_mistake(wrong, name, setting, value)
         if inner is float and type(value) is int and abs(value) < _EXACT:
             value = float(value)
         if _is_exactly(value, inner):
@@ -155,6 +155,16 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
             setting, OmegaConf.to_object(converted) if OmegaConf.is_config(converted) else converted
         )
     )
+
+
+def _fraction_mistake(
+    wrong: ValueMistake, name: str, setting: Setting, value: float
+) -> ValueMistake:
+    """Of a number with a fraction where none can be; 1e3 and 7.0 are near to a number without."""
+    if not value.is_integer() or limits_mistake(setting, int(value)) is not None:
+        return wrong
+    what = f"{name} takes {describe_values(setting)}, not {value!r}."
+    return dataclasses.replace(wrong, what=what, instead=str(int(value)), is_default=False)
 
 
 def _is_exactly(value: Any, annotation: Any) -> bool:

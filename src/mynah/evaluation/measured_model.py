@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,11 @@ class MeasuredModel:
         """
         if self.plain is None:
             return loaded(self.place, self.config, changed_words=self.names_language_model)
-        return on_device(self.plain.build([]), self.config)
+        from mynah.models.recognizer import as_recorded
+
+        family = self.plain.build([])
+        model = as_recorded(family, self.config.model)
+        return on_device(family, dataclasses.replace(self.config, model=model))
 
 
 def measured_model(
@@ -133,7 +138,6 @@ def _checked(config: Config) -> CheckedModel:
         UserError: It cannot be had, or is not a recognizer.
     """
     from mynah.models import registry
-    from mynah.models.ctc import loading
 
     try:
         checked = registry.check_model(
@@ -143,11 +147,5 @@ def _checked(config: Config) -> CheckedModel:
         if problem.where == "model.pretrained":
             problem.where = _SETTING
         raise
-    part = checked.parts["pretrained"]
-    if checked.family.name == "ctc" and not loading.recognizes(part):
-        raise UserError(
-            f"{part.name} was never trained to recognize: it has no CTC head or no tokenizer.",
-            where=_SETTING,
-            fix=f"mynah train model.pretrained={part.name} data.dataset_name=FOLDER",
-        )
+    registry.check_recognizes(checked.family, checked.parts["pretrained"], setting=_SETTING)
     return checked

@@ -71,6 +71,11 @@ class PeriodicEvaluation:
         self._step = step
         return metrics
 
+    @property
+    def last(self) -> dict[str, Evaluation]:
+        """What the model came to at the last call, by split; empty before one."""
+        return dict(self._found)
+
     def of_step(self, step: int | None) -> dict[str, Evaluation]:
         """What the weights of a step came to, by split, where that is surely what the checkpoint
         of it comes to once it is loaded; empty where it is not known."""
@@ -110,7 +115,7 @@ def measured(
     check_n_best(config, family)
     known = known or {}
     if again := [name for name in corpora if name in known]:
-        console.say(f"Measured at the last step with this model: {', '.join(again)}")
+        console.say(f"Measured already with this model: {', '.join(again)}")
     found = {}
     for name, corpus in corpora.items():
         one = known.get(name) or evaluate_split(family, corpus, config, name=name)

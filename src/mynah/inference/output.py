@@ -121,6 +121,7 @@ class Folder:
         self._overwrite = overwrite
         self._line_end = ""  # of a line that a kill cut
         self._written: dict[str, set[str]] = {}  # suffixes of the files that are ours, by names
+        self._of: dict[str, str] = {}  # the recording that they are of, without its ending
         self._noted = self._read()
 
     def check(self, sources: Sequence[RecordingSource]) -> None:
@@ -130,11 +131,21 @@ class Folder:
             UserError: It cannot be, or holds files of others under names that are needed.
         """
         _make_writable(self._path, self._path)
-        for source in sources:
+        for source in () if self._overwrite else sources:
+            other = self._other_recording(source)
             for path in self._files(source):
                 is_ours = path.suffix in self._written.get(source.name, ())
-                if path.exists() and not is_ours and not self._overwrite:
-                    raise _would_be_overwritten(path)
+                if path.exists() and (other or not is_ours):
+                    raise _would_be_overwritten(path, other)
+
+    def _other_recording(self, source: RecordingSource) -> str:
+        """Another recording of the same name, as of another folder, that the journal has a
+        transcript of; "" where there is none, or it is not known."""
+        noted = self._of.get(source.name, "")
+        if source.path is None or not noted:
+            return ""
+        mine = _without_ending(source.path)
+        return "" if mine == noted or _is_same(mine, noted) else noted
 
     def is_done(self, source: RecordingSource) -> bool:
         noted = self._noted.get(source.name)
@@ -156,7 +167,10 @@ class Folder:
         """Add a line to the journal; the key is "" of what is begun."""
         suffixes = [one.suffix for one in self._formats]
         # A name may be no UTF-8.
-        line = json.dumps({"name": source.name, "key": key, "suffixes": suffixes})
+        noted: dict[str, object] = {"name": source.name, "key": key, "suffixes": suffixes}
+        if source.path is not None:
+            noted["of"] = _without_ending(source.path)
+        line = json.dumps(noted)
         with (self._path / JOURNAL).open("a", encoding="utf-8") as journal:
             journal.write(f"{self._line_end}{line}\n")
             journal.flush()
@@ -187,8 +201,12 @@ class Folder:
                 entry = json.loads(line)
                 name, key = str(entry["name"]), str(entry["key"])
                 suffixes = entry.get("suffixes", every)
+                of = str(entry.get("of", ""))  # "" of a line of before, and of standard input
+                before = self._of.get(name, "")
+                if of and before and of != before and not _is_same(of, before):
+                    self._written.pop(name, None)  # files of other formats are another's
                 self._written.setdefault(name, set()).update(map(str, suffixes))
-                found[name] = key
+                found[name], self._of[name] = key, of
             except (ValueError, KeyError, TypeError):
                 continue
         return found
@@ -212,9 +230,27 @@ def _make_writable(folder: Path, asked: Path) -> None:
         raise UserError("The folder cannot be written to.", where=f"--to {asked}")
 
 
-def _would_be_overwritten(path: Path) -> UserError:
+def _without_ending(path: Path) -> str:
+    """A recording's full path, the same for its sound in another format."""
+    return str(path.absolute().with_suffix(""))
+
+
+def _is_same(path: str, other: str) -> bool:
+    """Whether two paths are one, by whatever links they lead."""
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def _would_be_overwritten(path: Path, other: str = "") -> UserError:
+    """The error for a file that is there.
+
+    Args:
+        path: The file.
+        other: The recording that it is the transcript of, where it is another one; or "".
+    """
     return UserError(
-        "A file is there already; it would be overwritten.",
+        f"The transcript of another recording, {other}, is there; it would be overwritten."
+        if other
+        else "A file is there already; it would be overwritten.",
         where=str(path),
         fix="--overwrite  replaces it; or name another place with --to",
     )

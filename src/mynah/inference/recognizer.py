@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from mynah.models.ctc.family import CTC
     from mynah.models.family import Family
 
-# What is taken at once of a model that takes any length: nobody's training clips are longer.
+# What is taken at once of a model that takes more: nobody's training clips are longer, and what is
+# said in minutes is more tokens than model.generation_max_length lets an audio LLM write.
 LONGEST_SECONDS = 40.0
 _READ_AHEAD = 8  # recordings
 _READERS = 4
@@ -103,9 +104,10 @@ class Recognizer:
 
     @property
     def window_seconds(self) -> float:
-        """Longest clip that is decoded at once, as ``mynah eval`` does; a longer one is cut."""
+        """Longest clip that is decoded at once; a longer one is cut."""
         samples = self.family.window_samples
-        return LONGEST_SECONDS if samples is None else samples / self.sample_rate
+        window = LONGEST_SECONDS if samples is None else samples / self.sample_rate
+        return min(window, LONGEST_SECONDS)
 
     def describe_decoding(self) -> str:
         """How transcripts are found, in a few words."""

@@ -46,7 +46,8 @@ class Sound:
             otherwise an iterator of its blocks in order.
 
         Raises:
-            ValueError, OSError: It cannot be decoded; of blocks, when the place is reached.
+            ValueError, OSError: It cannot be decoded, or goes on behind its end; of blocks, when
+                the place is reached.
         """
         if isinstance(self.content, np.ndarray):
             audio = self._samples(self.content, sample_rate)
@@ -55,6 +56,7 @@ class Sound:
             return (audio[at : at + longest] for at in range(0, len(audio), longest))
         file = self.content if isinstance(self.content, bytes) else Path(self.content)
         seconds = files.probe(file, channel=self.channel or 0).duration_seconds
+        files.check_goes_on(file)  # the rest of it would be missing, and nobody would know
         if seconds is not None and round(seconds * sample_rate) <= longest:
             return files.read(file, sample_rate, channel=self.channel)
         blocks = files.stream(file, sample_rate, channel=self.channel)

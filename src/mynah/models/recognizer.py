@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -13,7 +14,7 @@ from mynah.errors import UserError
 from mynah.models.family import Family, LossSum
 from mynah.models.fusion.hot_words import HotWords, read_phrases
 from mynah.models.fusion.word_decoding import WordDecoding, letters_of
-from mynah.models.lora import adapters
+from mynah.models.lora import adapters, quantization
 from mynah.models.parameters import parameter_table
 from mynah.models.pretrained import weights
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from mynah.models.features.frontends import Frontend
     from mynah.models.pretrained.usage import RecordedUsage
     from mynah.models.text.labeller import Labeller
+
+_RECORDED = ("language", "task", "generation_max_length")  # settings of decoding in a checkpoint
 
 
 class PretrainedRecognizer(Family):
@@ -41,7 +44,9 @@ class PretrainedRecognizer(Family):
     @classmethod
     def _continued(cls, config: ModelConfig, directory: Path, *, offline: bool) -> Self:
         """From our own adapter: trained on as it is, or merged and then trained in full."""
-        family = cls.load(directory, offline=offline)
+        full = not tuning_of_recognizer(config).adapts  # which weights in four bits cannot be
+        with quantization.in_full_precision(full):
+            family = cls.load(directory, offline=offline)
         read_changed_words(family)  # a training's settings name theirs
         learns = family._learns(config)
         unused = family._unused_tuning(config)
@@ -244,6 +249,19 @@ class WritingRecognizer(PretrainedRecognizer):
         if adapters.is_adapted(self.model):
             base.generation_config.save_pretrained(directory)
         self.processor.save_pretrained(directory)
+
+
+def as_recorded(family: Family, config: ModelConfig) -> ModelConfig:
+    """The settings of a recognizer that is used as it is, not by those of its training: what its
+    weights record of how they are used, where a setting is at its default."""
+    if not isinstance(family, WritingRecognizer):
+        return config
+    kind, plain = type(family.usage), type(config)()
+    recorded = dataclasses.asdict(kind.of(weights.own(family.model).config))
+    unsaid = dataclasses.asdict(kind())
+    left_open = [name for name in _RECORDED if getattr(config, name) == getattr(plain, name)]
+    found = {name: recorded[name] for name in left_open if recorded.get(name) != unsaid.get(name)}
+    return dataclasses.replace(config, **found)
 
 
 def read_changed_words(family: Family) -> None:

@@ -106,9 +106,46 @@ def pretrained(config: ModelConfig, *, offline: bool = False, setting: str) -> F
         PretrainedName.of(config, "pretrained", offline=offline), setting=setting
     )
     part = hub.resolve(asked)
-    family_of(part)  # says of what is not a recognizer that it is none
-    rate = hub.feature_extractor(part).sampling_rate
-    return build(config, texts=[], sample_rate=rate, offline=offline)
+    found = family_of(part)  # says of what is not a recognizer that it is none
+    check_recognizes(found, part, setting=setting)
+    return build(config, texts=[], sample_rate=_own_rate(found, part), offline=offline)
+
+
+def check_recognizes(family: type[Family], part: PretrainedPart, *, setting: str) -> None:
+    """Find out whether weights that are to be used as they are were trained to recognize.
+
+    Args:
+        family: What they are of.
+        part: Where they are.
+        setting: What names them, for messages.
+
+    Raises:
+        UserError: They are an encoder alone.
+    """
+    from mynah.models.ctc import loading
+
+    if family.name != "ctc" or (part.is_folder and weight_files.adapter_alone(part.folder)):
+        return
+    if not loading.recognizes(part):
+        raise UserError(
+            f"{part.name} was never trained to recognize: it has no CTC head or no tokenizer.",
+            where=setting,
+            fix=f"mynah train model.pretrained={part.name} data.dataset_name=FOLDER",
+        )
+
+
+def _own_rate(family: type[Family], part: PretrainedPart) -> int:
+    """Hertz of the audio that a recognizer takes.
+
+    Raises:
+        UserError: It has no feature extractor, or no processor.
+    """
+    if family.name == "audio_llm":  # their own extractors may ask for torchaudio
+        from mynah.models.audio_llm.loading import rate_of
+
+        return rate_of(part)
+    rate: int = hub.feature_extractor(part).sampling_rate
+    return rate
 
 
 def load_family(

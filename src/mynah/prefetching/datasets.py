@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mynah.config.schema import DataConfig
+from mynah.config.naming.one_corpus import OWN_SPLIT
+from mynah.config.schema import Config, DataConfig
 from mynah.data import splits
 from mynah.data.preparation.mixture import entries, entry_config
 from mynah.data.preparation.own_split import test_splits_of, with_own_split
@@ -14,8 +15,10 @@ from mynah.data.sources import find_format, open_source
 from mynah.data.sources.hub import HubSource
 from mynah.data.sources.reading.source import Part, Place
 from mynah.errors import UserError
+from mynah.evaluation.baseline.guards import GENERAL_GUARD, speech_settings
 from mynah.prefetching.repository import Wanted, sizes
 
+_TRAIN = "train"  # the split to replay where none is named
 _PATTERNS = ("*", ",", "{", "_OP_")  # in the name of several files
 
 
@@ -61,6 +64,33 @@ def corpora(
         else:
             source = HubSource.open(member, place)
             yield source, _files(member, source, train=train)
+
+
+def general_corpora(
+    config: Config, *, offline: bool, working_directory: Path
+) -> Iterator[tuple[HubSource, list[str]] | Here]:
+    """The same of what a tuning replays and is guarded by, as ``data.replay_from`` and
+    ``evaluation.guard`` name it; ``general`` is synthesized, and needs no files.
+
+    Raises:
+        UserError: A corpus is not to be had, or lacks a split.
+    """
+    if not config.model.pretrained:
+        return
+    replayed = [config.data.replay_from] if config.data.replay else []
+    named = [("data.replay_from", one, _TRAIN) for one in replayed]
+    named += [("evaluation.guard", one, OWN_SPLIT) for one in config.evaluation.guard or ()]
+    for setting, asked, likeliest in named:
+        if asked == GENERAL_GUARD:
+            continue
+        data = speech_settings(asked, config, working_directory, likeliest=likeliest)
+        try:
+            yield from corpora(
+                data, offline=offline, working_directory=working_directory, train=False
+            )
+        except UserError as problem:
+            problem.where = f"{setting}: {asked}"
+            raise
 
 
 def wanted_datasets(source: HubSource, files: list[str]) -> Wanted:

@@ -124,9 +124,8 @@ def _rates(origin: ModelOrigin) -> Iterator[str]:
     yield f"Text normaliser of both sides: {', '.join(normalizers)}."
     if any(one.needs_private for one in origin.measured):
         yield (
-            "\n\\* With word n-grams of the training transcripts, which are private and not in "
-            "this repository: without them the rates are others, and these are not in the "
-            "card's metadata."
+            "\n\\* With word n-grams, which are private and not in this repository: without them "
+            "the rates are others, and these are not in the card's metadata."
         )
 
 

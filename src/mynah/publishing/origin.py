@@ -6,6 +6,7 @@ look up: names of the hub, of the recipes and of the embedded corpus; and number
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,11 @@ from mynah.runs.directory import SUMS, run_directory_of
 from mynah.runs.record import read_record
 
 _RESULTS = Path("evaluation", "results.json")
+# How a beam search with n-grams is described, by what these are of: a file's name is private.
+_NGRAMS = re.compile(
+    r"(.*word n-grams of )(.+?)((?: and [\d,]+ hot words)? \(weight [^()]*\))", re.DOTALL
+)
+_TRANSCRIPTS = "the training transcripts"
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Measured:
         utterances: How many it is of.
         normalizer: ``name@version``.
         decoding: How transcripts were found, in words.
-        needs_private: Whether decoding used word n-grams of the training transcripts.
+        needs_private: Whether decoding used word n-grams, which are private.
         baseline: The same rate of the base before training, or None.
     """
 
@@ -309,9 +315,18 @@ def _weights(checkpoint: Path) -> set[str]:
     }
 
 
+def _public_decoding(described: str) -> str:
+    """How transcripts were found, without the name of the file that n-grams are of."""
+    before, of, behind = described.partition("n-grams of ")
+    if not of or behind.startswith(_TRANSCRIPTS):
+        return described
+    found = _NGRAMS.fullmatch(described)
+    return f"{before}{of}…" if found is None else f"{found[1]}…{found[3]}"
+
+
 def _measured(results: Mapping[str, Any]) -> Iterator[Measured]:
     about = _mapping(results.get("about"))
-    decoding = str(about.get("decoding") or "")
+    decoding = _public_decoding(str(about.get("decoding") or ""))
     config = about.get("config")
     settings = yaml.safe_load(config) if isinstance(config, str) else config
     corpora = _corpora(_mapping(settings), _mapping(about.get("data")))

@@ -13,7 +13,7 @@ from mynah.config.values import argument
 from mynah.errors import UserError
 from mynah.recording.levels import Levels, measure_levels
 from mynah.recording.microphone import Microphone
-from mynah.recording.voice_folder import VoiceFolder
+from mynah.recording.voice_folder import Kept, VoiceFolder
 
 _LONGEST_SENTENCE = 300  # characters: half a minute of reading
 _RATES = (16000, 8000, 22050, 24000, 44100, 48000)
@@ -45,6 +45,10 @@ class Session:
     speaker: str
     rate: int
     ask: Callable[[str], str]
+
+    def kept(self, sentence: str) -> Kept | None:
+        """What is there of a sentence by who reads now; others may have read it as well."""
+        return self.folder.find(sentence, self.speaker)
 
 
 def read_sentences(path: Path) -> list[str]:
@@ -78,7 +82,7 @@ def read_sentences(path: Path) -> list[str]:
 
 def record_session(session: Session) -> None:
     """Record what is not recorded yet, until all is, or whoever reads ends it."""
-    waiting = [one for one in session.sentences if session.folder.find(one) is None]
+    waiting = [one for one in session.sentences if session.kept(one) is None]
     done = len(session.sentences) - len(waiting)
     if done:
         console.say(f"{done} of {len(session.sentences)} sentences are recorded already.")
@@ -130,7 +134,7 @@ def _keep(session: Session, audio: np.ndarray, sentence: str) -> str:
     """
     while True:
         try:
-            before = session.folder.find(sentence)
+            before = session.kept(sentence)
             session.folder.add(audio, session.rate, sentence, session.speaker, replaces=before)
             return ""
         except (OSError, UserError) as problem:
@@ -164,7 +168,7 @@ def _summarize(session: Session) -> None:
     if not rows:
         console.say("Nothing was recorded.")
         return
-    left = sum(session.folder.find(one) is None for one in session.sentences)
+    left = sum(session.kept(one) is None for one in session.sentences)
     count = "1 sentence is" if left == 1 else f"{left} sentences are"
     console.say(f"{rows} recordings in {session.folder.path}; {count} left.")
     if left:

@@ -64,9 +64,10 @@ class VoiceFolder:
         """What is there, in the order in which it was added."""
         return tuple(self._rows)
 
-    def find(self, text: str) -> Kept | None:
-        """The recording of a text."""
-        return next((row for row in self._rows if row.text == text), None)
+    def find(self, text: str, speaker: str) -> Kept | None:
+        """The recording of a text by a speaker."""
+        said = (row for row in self._rows if (row.text, row.speaker) == (text, speaker))
+        return next(said, None)
 
     def add(
         self,

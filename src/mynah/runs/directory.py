@@ -29,10 +29,12 @@ from mynah.runs.record import RECORD, read_record
 SUMS = "SHA256SUMS"  # written last into a checkpoint: where it is, the checkpoint is complete
 MODEL = "model"
 SWEEPS = "sweeps"
+SET_ASIDE = "set_aside"  # in a model directory; the next time set_aside-1, set_aside-2, …
 JOB = "job.json"  # written by a sweep into the directory of each of its jobs
 
 _MOST_BYTES_OF_SUMS = 2**24  # a line a file
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_SET_ASIDE_NAME = re.compile(rf"{SET_ASIDE}(-\d+)?")
 # What a training leaves at the top of its output directory.
 MODEL_FILES = (SUMS, "mynah.json", "config.json", "adapter_config.json", "model.safetensors")
 
@@ -183,6 +185,11 @@ def run_directory_of(checkpoint: Path, outputs: Path) -> Path | None:
     return max(owners, key=lambda run: recency(run, run), default=None)
 
 
+def is_set_aside(name: str) -> bool:
+    """Whether a folder in a model directory, by its name, holds checkpoints that were set aside."""
+    return _SET_ASIDE_NAME.fullmatch(name) is not None
+
+
 def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
     """See that an explicit ``training.output_dir`` is free, or is the one being resumed.
 
@@ -191,7 +198,8 @@ def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
         resume: The checkpoint that training resumes from, or None.
 
     Raises:
-        UserError: It holds another run, or it is not a directory.
+        UserError: It holds another run, or it is not a directory; or the checkpoint was set aside
+            there, from where another course is trained since.
     """
     where = f"training.output_dir={output_dir}"
     if output_dir.exists() and not output_dir.is_dir():
@@ -201,6 +209,7 @@ def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
     if not output_dir.is_dir():
         return
     if resume is not None and output_dir.resolve() in (resume.resolve(), *resume.resolve().parents):
+        _check_not_set_aside(resume.resolve(), output_dir.resolve())
         return
     kept = complete_checkpoints(output_dir)
     left = [name for name in MODEL_FILES if (output_dir / name).exists()]
@@ -213,6 +222,18 @@ def check_output_directory(output_dir: Path, *, resume: Path | None) -> None:
         where=where,
         fix=f"{go_on}leave training.output_dir away: every run gets a directory of its own",
     )
+
+
+def _check_not_set_aside(resume: Path, output_dir: Path) -> None:
+    """See that two courses of a training do not come to lie among each other."""
+    if is_set_aside(resume.relative_to(output_dir).parts[0] if resume != output_dir else ""):
+        raise UserError(
+            "This checkpoint was set aside, and another course of its training lies in "
+            "training.output_dir: their checkpoints would be taken for those of one course.",
+            where=f"resume_from_checkpoint={resume}",
+            fix="resume it in a folder of its own: training.output_dir=FOLDER (or leave "
+            "training.output_dir and hydra.run.dir away)",
+        )
 
 
 def check_writable(directory: Path) -> None:

@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mynah.errors import UserError
 from mynah.files import display_path, read_json
 from mynah.runs.directory import JOB, MODEL
-from mynah.runs.listing import ListedRun, read_run
+from mynah.runs.listing import ListedRun, read_run, read_yaml
 from mynah.runs.record import RECORD, check_run, is_locked
 
 _MODEL_FILES = ("mynah.json", "adapter_config.json")  # which say what a model was built from
@@ -142,7 +140,7 @@ def _named_paths(folder: Path, going: Sequence[Path]) -> Iterator[tuple[Path, Pa
         for name in files:
             file = here / name
             if name == "config.yaml" and RECORD in files:
-                held: Any = _yaml(file)
+                held: Any = read_yaml(file)
             elif name in _MODEL_FILES:
                 held = read_json(file)
             else:
@@ -150,13 +148,6 @@ def _named_paths(folder: Path, going: Sequence[Path]) -> Iterator[tuple[Path, Pa
             for text in _texts(held):
                 if "/" in text and (path := Path(text).expanduser()).exists():
                     yield file, path.resolve()
-
-
-def _yaml(file: Path) -> Any:
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return None
 
 
 def _texts(held: Any) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah import console
+from mynah.config.values import argument
+from mynah.files import display_path
 
 if TYPE_CHECKING:
     from mynah.data.utterances import Utterances
+
+_SCRIPTS = ("train_hydra.py", "train.py")  # what ``eval_checkpoint=`` is typed behind: the first
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,9 @@ def _parts(parameters: Sequence[tuple[str, int, int]]) -> list[list[str]]:
 def eval_command(checkpoint: str) -> str:
     """The command that measures a checkpoint, in the way this run was started."""
     if "HATCH_ENV_ACTIVE" in os.environ:
-        return f"hatch run eval {checkpoint}"
-    if Path(sys.argv[0]).suffix == ".py":
-        return f"python src/train_hydra.py eval_checkpoint={checkpoint}"
-    return f"mynah eval {checkpoint}"
+        return f"hatch run eval {shlex.quote(checkpoint)}"
+    script = Path(sys.argv[0])
+    if script.name in _SCRIPTS:
+        program = display_path(script.with_name(_SCRIPTS[0]))
+        return shlex.join(["python", program, argument("eval_checkpoint", checkpoint)])
+    return f"mynah eval {shlex.quote(checkpoint)}"

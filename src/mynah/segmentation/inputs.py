@@ -166,16 +166,48 @@ def _of_one_file(
         )
     timed = timed_transcripts.read_timed(text, tiers=tiers)
     digest = _digest(text, tiers)
-    by_stem: dict[str, set[str]] = {}
+    by_name: dict[str, set[str]] = {}
     for entry in timed.entries:
-        by_stem.setdefault(Path(entry.recording).stem, set()).add(entry.recording)
-        by_stem.setdefault(entry.recording, set()).add(entry.recording)
-    return [
-        LongRecording(name, path, timed=_only(timed, by_stem[path.stem]), digest=digest)
-        if path.stem in by_stem
-        else LongRecording(name, path)
+        for name in (entry.recording, _without_ending(entry.recording)):
+            by_name.setdefault(name, set()).add(entry.recording)
+    exact = {
+        name: by_name.get(name) or by_name.get(name.removesuffix(path.suffix), set())
         for name, path in named
-    ]
+    }
+    # The last part of a name is enough where it is that of one recording alone.
+    by_stem: dict[str, set[str]] = {}
+    for recording in {entry.recording for entry in timed.entries}.difference(*exact.values()):
+        by_stem.setdefault(Path(recording).stem, set()).add(recording)
+    alike: dict[str, list[str]] = {}
+    for name, path in named:
+        alike.setdefault(path.stem, []).append(name)
+    found = []
+    for name, path in named:
+        mine = exact[name] or by_stem.get(path.stem, set())
+        made = LongRecording(name, path)
+        if mine and len(alike[path.stem]) > 1:
+            unknown = [other for other in alike[path.stem] if not exact[other]]
+            if not exact[name] and len(unknown) > 1:
+                raise _several_of_a_name(path.stem, unknown, text)
+            # Earlier versions gave each the segments of all: these are cut again.
+            made = replace(made, digest=f"{digest} of {sorted(mine)}")
+        elif mine:
+            made = replace(made, digest=digest)
+        found.append(replace(made, timed=_only(timed, mine)) if mine else made)
+    return found
+
+
+def _without_ending(recording: str) -> str:
+    path = Path(recording)
+    return path.with_suffix("").as_posix() if path.name else recording
+
+
+def _several_of_a_name(stem: str, names: Sequence[str], text: Path) -> UserError:
+    return UserError(
+        f"{stem} may be each of {len(names)} recordings: {', '.join(names[:_NAMED])}.",
+        where=str(text),
+        fix=f"name them with their folders in its first column, as {names[0]}",
+    )
 
 
 def _without_transcript(

@@ -240,7 +240,13 @@ def _last_used(place: Path) -> float:
 
 
 def _size(place: Path) -> int:
-    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    """What its files hold; others may be removing them, and what is gone holds nothing."""
+    total = 0
+    with suppress(FileNotFoundError):  # a folder that was about to be read
+        for path in place.rglob("*"):
+            with suppress(FileNotFoundError):
+                total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _keep(place: Path) -> None:

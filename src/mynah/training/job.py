@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -36,6 +36,7 @@ class Job(Generic[Key]):
         extra_files: Text files written into every checkpoint, by name.
         settings: What a resumed training must share with this one, by name.
         clips: Lengths of the training utterances, which checkpoints say; None: not known.
+        measured_by: What its scores depend on besides the model, by name.
     """
 
     family: Family
@@ -50,6 +51,7 @@ class Job(Generic[Key]):
     extra_files: Mapping[str, str]
     settings: Mapping[str, Any]
     clips: ClipLengths | None = None
+    measured_by: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def steps_per_epoch(self) -> int:

@@ -18,6 +18,7 @@ from mynah.training.callbacks import say_scores
 from mynah.training.guards.stops import EvaluationStopped
 from mynah.training.optimizers.plateau import MeasuredRate
 from mynah.training.resuming import state
+from mynah.training.resuming.resume import other_measure
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -71,6 +72,7 @@ class Measurer(Generic[Key]):
         self._scores: dict[str, float] = {}
         self._scores_step = -1
         self._no_better = 0  # evaluations in a row, up to the last one
+        self._measured_by = dict(job.measured_by)  # of the best score so far
         self.interrupted = False
 
     @property
@@ -80,12 +82,24 @@ class Measurer(Generic[Key]):
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds of it."""
-        return {"pending_evaluation": self._pending, "no_better": self._no_better}
+        return {
+            "pending_evaluation": self._pending,
+            "no_better": self._no_better,
+            "measured_by": self._measured_by,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over what :meth:`state` gave."""
+        """Take over what :meth:`state` gave; say where it was measured in another way."""
         self._pending = state["pending_evaluation"]
         self._no_better = state.get("no_better", 0)  # a checkpoint of before has none
+        before = state.get("measured_by", {})  # likewise
+        if changed := other_measure(before, self._job.measured_by):
+            self._measured_by = dict(before)
+            console.notice(
+                f"What is measured, or how, is not as it was ({', '.join(changed)}): scores from "
+                "here on are not compared with those before, and the first of them is the best so "
+                "far. The best before is then kept as any other (training.save_total_limit)."
+            )
 
     @property
     def out_of_patience(self) -> bool:
@@ -96,6 +110,12 @@ class Measurer(Generic[Key]):
     def scores_at(self, step: int) -> dict[str, float]:
         """The scores of a step; empty where it was not measured."""
         return self._scores if self._scores_step == step else {}
+
+    def compares(self, about: Mapping[str, Any]) -> bool:
+        """Whether the scores in a checkpoint's ``mynah.json`` are such as the best one so far."""
+        training = about.get("training")
+        by = training.get("measured_by") if isinstance(training, dict) else None
+        return not other_measure(by if isinstance(by, dict) else {}, self._measured_by)
 
     @property
     def wants_best(self) -> bool:
@@ -154,6 +174,11 @@ class Measurer(Generic[Key]):
         schedule = trainer.lr_scheduler
         name = self.best_name(metrics)
         value = metrics[name]
+        if not math.isnan(value) and other_measure(self._measured_by, self._job.measured_by):
+            self._measured_by = dict(self._job.measured_by)
+            trainer.state.best_metric, self._no_better = None, 0
+            if isinstance(schedule, MeasuredRate):
+                schedule.forget_scores()
         if isinstance(schedule, MeasuredRate):
             schedule.measured(value)
         best = trainer.state.best_metric

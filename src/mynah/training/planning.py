@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mynah import neighbours
 from mynah.checkpoints.clip_lengths import ClipLengths
@@ -14,6 +15,7 @@ from mynah.runs.directory import write_settings
 from mynah.runs.summary import Outlook, summarize
 from mynah.training.arguments import steps_total
 from mynah.training.packing import pack_sequences
+from mynah.training.resuming.resume import measured_by
 from mynah.training.settled import with_steps
 from mynah.training.sizing.batch_size import batch_plan, with_batch_size
 from mynah.training.sizing.estimate import estimate
@@ -36,12 +38,14 @@ class PlannedBatches:
         judged: The rows less those that the model cannot learn; of a stream its first.
         plan: Their batches.
         clips: How long they are; None where nobody knows.
+        measured_by: What the scores depend on besides the model, by name.
     """
 
     config: Config
     judged: Utterances
     plan: BatchPlan
     clips: ClipLengths | None
+    measured_by: Mapping[str, Any]
 
 
 def planned_batches(
@@ -97,4 +101,5 @@ def planned_batches(
             peak_bytes=cost.peak_bytes,
         )
     )
-    return PlannedBatches(settings, judged, plan, clips)
+    by = measured_by(settings, rows.data.evaluation)
+    return PlannedBatches(settings, judged, plan, clips, by)

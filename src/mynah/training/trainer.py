@@ -104,6 +104,7 @@ def train(
     augmentation: Augmentation | None = None,
     resume: Path | None = None,
     clips: ClipLengths | None = None,
+    measured_by: Mapping[str, Any] | None = None,
     on_first_checkpoint: Callable[[], None] = lambda: None,
     on_commit: Callable[[], None] | None = None,
     extra_files: Mapping[str, str] | None = None,
@@ -122,6 +123,8 @@ def train(
         augmentation: Of the training audio; None: opened here, as the settings say.
         resume: An intact checkpoint to resume from.
         clips: Lengths of the training utterances; None: not known.
+        measured_by: What the scores depend on besides the model, by name: with another one they
+            are not compared with those before a resume.
         on_first_checkpoint: Called once, after the first checkpoint of this call is complete.
         on_commit: Called on the first rank after each checkpoint is complete.
         extra_files: Text files written into every checkpoint, by name.
@@ -141,7 +144,7 @@ def train(
     job = Job(
         family, corpus, plan, config, augmentation, output_directory, evaluate,
         on_first_checkpoint, on_commit, dict(extra_files or {}),
-        fixed_settings(config, corpus, augmentation), clips,
+        fixed_settings(config, corpus, augmentation), clips, dict(measured_by or {}),
     )  # fmt: skip
     first_step = _begun(job, resume)
     with quiet_transformers(config):
@@ -234,6 +237,8 @@ def _check_state(checkpoint: Path, step: int) -> None:
 
 def _run(trainer: MynahTrainer[Key], resume: Path | None) -> None:
     """Trainer's loop, with what watches over it."""
+    from mynah.training.sizing.memory import is_out_of_memory
+
     limit, watchdog = trainer.time_limit, trainer.feed.watchdog
     others = set(multiprocessing.active_children())
     with (
@@ -245,10 +250,12 @@ def _run(trainer: MynahTrainer[Key], resume: Path | None) -> None:
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         except Failed as failed:
             raise failed.problem from None
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise _lost_worker(error) from error
+        except (RuntimeError, MemoryError) as error:
+            if "DataLoader worker" in str(error):
+                raise _lost_worker(error) from error
+            if is_out_of_memory(error):  # elsewhere than in a batch's gradient: the optimizer's
+                raise _out_of_memory(error, trainer.state.global_step) from error
+            raise
         finally:
             _kill(set(multiprocessing.active_children()) - others)
             trainer.close()
@@ -299,11 +306,22 @@ def _kill(workers: set[Any]) -> None:
             worker.join()
 
 
-def _lost_worker(error: RuntimeError) -> UserError:
+def _lost_worker(error: BaseException) -> UserError:
     return UserError(
         f"A data worker was killed, most likely for want of memory: {str(error).splitlines()[0]}",
         where="training.dataloader_num_workers",
         fix="use fewer workers, or resume the training: resume_from_checkpoint=last",
+    )
+
+
+def _out_of_memory(error: BaseException, step: int) -> UserError:
+    said = (str(error).splitlines() or [""])[0]
+    return UserError(
+        "The memory is too small for this training" + (f": {said}" if said else "."),
+        where=f"after step {step}",
+        fix="set training.gradient_checkpointing=true, with which it may be resumed as well; or "
+        "begin one with a lower training.batch_seconds (and as much more of "
+        "training.gradient_accumulation_steps)",
     )
 
 

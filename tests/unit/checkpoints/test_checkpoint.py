@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mynah.checkpoints import commit as checkpoints
 from mynah.checkpoints.commit import (
+    add_file,
     checkpoint_path,
     clean,
     commit,
@@ -256,6 +257,17 @@ def test_publishing_again_replaces_the_model_and_one_cut_short_is_recognised(tmp
         copy_to_model_directory(second, tmp_path)
     assert not is_intact(tmp_path)
     assert intact_checkpoints(tmp_path) == [checkpoint_path(tmp_path, 1), second]
+
+
+def test_confidences_of_the_model_before_do_not_stay_beside_another_one(tmp_path):
+    first = write(tmp_path, 1)
+    copy_to_model_directory(first, tmp_path)
+    for folder in (first, tmp_path):
+        add_file(folder, "confidence.json", "{}")
+    copy_to_model_directory(write(tmp_path, 2), tmp_path)
+    assert is_intact(tmp_path) and not (tmp_path / "confidence.json").exists()
+    copy_to_model_directory(first, tmp_path)  # which has its own
+    assert is_intact(tmp_path) and (tmp_path / "confidence.json").read_text() == "{}"
 
 
 def test_a_damaged_checkpoint_is_not_published(tmp_path):

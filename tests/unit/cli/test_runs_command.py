@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from scipy.stats import t
 from written_runs import listed, write_run
 
 from mynah.cli.main import main
+from mynah.config.effective import effective_yaml
+from mynah.config.hydra.compose import compose
+from mynah.runs.listing import read_run
 
 
 def test_each_run_has_a_line_with_what_differs_and_its_rate(outputs, capsys):
@@ -40,6 +44,20 @@ def test_the_best_comes_first_of_those_on_the_same_utterances(outputs, capsys):
     names = [line.strip("│").split("│")[0].strip() for line in said.splitlines() if "│" in line]
     assert names == ["b", "c", "a", "easy", "none"]
     assert "2 of them, at the end, were measured on other utterances, or not at all." in said
+
+
+def test_thousands_of_runs_are_read_with_the_fast_parser(outputs):
+    write_run(outputs / "a")
+    text = effective_yaml(compose([]).config)
+    (outputs / "a" / "config.yaml").write_text(text)
+    began = time.process_time()
+    for _ in range(5):
+        yaml.load(text, Loader=yaml.SafeLoader)
+    slow = time.process_time() - began
+    began = time.process_time()
+    for _ in range(5):
+        assert read_run(outputs / "a").settings["model.lora_r"] == 8
+    assert time.process_time() - began < slow / 2
 
 
 def test_runs_are_chosen_by_their_settings(outputs, capsys):

@@ -101,6 +101,18 @@ def test_words_and_channels_are_tiers_of_their_own(tmp_path):
     assert read.tierNames == ("utterances 1", "utterances 2")
 
 
+@pytest.mark.parametrize("begin", [0.0, 3.0])
+def test_a_first_word_without_a_length_joins_the_one_after_it(begin, tmp_path):
+    """As a number is, which the letters of a CTC model that times words cannot write."""
+    words = [("2024", begin, begin), ("was", begin, begin + 1), ("good", begin + 1, begin + 2)]
+    segment = Segment(begin, begin + 2, "2024 was good", tuple(TimedWord(*one) for one in words))
+    made = Transcription("2024 was good", (segment,), begin + 2)
+    (tmp_path / "talk.TextGrid").write_text(written(made, "textgrid"), encoding="utf-8")
+    read = textgrid.openTextgrid(str(tmp_path / "talk.TextGrid"), includeEmptyIntervals=False)
+    entries = [(one.start, one.label) for one in read.getTier("words").entries]
+    assert entries == [(begin, "2024 was"), (begin + 1, "good")]
+
+
 def test_a_ctm_has_a_line_for_each_word():
     lines = written(TALK, "ctm").splitlines()
     assert lines[0].startswith(";;")  # the second segment's times are shared out

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import standins
 from families import FAMILIES, build, shifted
+from tiny_models import TEXTS, tiny
 
 import mynah
+from mynah.config.schema import Config, ModelConfig
 from mynah.errors import UserError
+from mynah.evaluation.measured_model import MeasuredModel
 from mynah.inference.load import BASE
 from mynah.models import registry
 from mynah.models.transcript import Clip
@@ -85,6 +88,40 @@ def test_settings_are_those_of_an_evaluation(named, checkpoints, clips, tmp_path
         mynah.load(name, settings=["model.lora_r=4"], offline=True)
 
 
+_AS_IT_IS = ([], ["model.attn_implementation=eager"], ["model.audio_window=native"])
+
+
+@pytest.mark.parametrize("settings", _AS_IT_IS)
+def test_a_folder_without_a_training_s_settings_is_used_as_its_weights_record(
+    settings, checkpoints, clips, tmp_path
+):
+    asked = {"language": "de", "task": "translate", "generation_max_length": 5}
+    config = tiny(pretrained=str(checkpoints("whisper_asr")), **asked)
+    made = registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+    made.save(tmp_path / "model")
+    written = texts(made, clips)
+    made.configure_decoding(tiny(language="en"))
+    assert written != texts(made, clips)
+    recognizer = mynah.load(tmp_path / "model", settings=settings, offline=True)
+    assert [one.text for one in recognizer.transcribe_many(clips)] == written
+    checked = registry.check_model(
+        ModelConfig(pretrained=str(tmp_path / "model")), sample_rate=16000, offline=True
+    )
+    measured = MeasuredModel(
+        tmp_path / "model", dataclasses.replace(Config(), model=checked.config), checked
+    )
+    assert texts(measured.load(), clips) == written
+    # What a call says comes before what is recorded.
+    found = recognizer.transcribe(clips[0], language="fr")
+    made.configure_decoding(tiny(**{**asked, "language": "fr"}))
+    assert found.text == texts(made, clips[:1])[0]
+    shorter = mynah.load(
+        tmp_path / "model", settings=[*settings, "model.generation_max_length=2"], offline=True
+    )
+    assert shorter.family.usage.generation_max_length == 2
+    assert shorter.family.usage.task == "translate"
+
+
 @pytest.mark.parametrize("place", ["model", "a b=c, d"])
 def test_a_file_of_words_joins_the_ctc_model_that_is_named(place, checkpoints, tmp_path):
     build("ctc", checkpoints).save(tmp_path / place)
@@ -131,12 +168,19 @@ def test_an_adapter_without_its_model_s_configuration_says_what_to_name(adapter)
     ("name", "said"),
     [
         ("chat_lm", "language model"),
-        ("wav2vec2_base", ""),
+        ("wav2vec2_base", "never trained to recognize"),
     ],
 )
-def test_a_model_that_does_not_recognize_is_refused(name, said, checkpoints):
+@pytest.mark.parametrize("named", ["hub", "folder"])
+def test_a_model_that_does_not_recognize_is_refused(
+    named, name, said, checkpoints, tmp_path, monkeypatch
+):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    standins.install(tmp_path, "someone/model", name)
     with pytest.raises(UserError) as refused:
-        mynah.load(checkpoints(name), offline=True)
+        mynah.load("someone/model" if named == "hub" else checkpoints(name), offline=True)
     assert said in str(refused.value)
 
 

@@ -186,6 +186,24 @@ def test_a_file_that_breaks_off_is_named_and_not_half_transcribed(tmp_path):
         list(recognizer.stream_file(tmp_path / "cut.flac"))
 
 
+@pytest.mark.parametrize("seconds", [3, 30])
+@pytest.mark.parametrize("ending", ["ogg", "flac"])
+def test_recordings_that_were_joined_to_a_file_are_not_left_out_in_silence(
+    ending, seconds, tmp_path
+):
+    audio, _ = recording(30, 0.7)
+    soundfile.write(tmp_path / f"talk.{ending}", audio[: seconds * RATE], RATE)
+    content = (tmp_path / f"talk.{ending}").read_bytes()
+    (tmp_path / f"twice.{ending}").write_bytes(2 * content)
+    recognizer = Recognizer(ToneReader(4.0), name="tones")
+    places = [tmp_path / f"twice.{ending}", 2 * content, tmp_path / f"talk.{ending}"]
+    *joined, alone = recognizer.transcribe_many(places)
+    assert all("goes on after the end" in (one.error or "") for one in joined)
+    assert alone.error is None and alone.text
+    with pytest.raises(UserError, match="goes on after the end"):
+        list(recognizer.stream_file(2 * content))
+
+
 def test_a_piece_that_cannot_be_decoded_costs_its_recording_alone():
     class Failing(ToneReader):
         def transcribe(self, clips):

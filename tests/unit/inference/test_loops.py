@@ -44,3 +44,12 @@ def test_what_is_said_once_is_kept_with_what_stands_around_it():
         "so he went on. then he stopped"
     )
     assert cut_loops("no no no") == "no no no"
+
+
+def test_what_is_said_once_is_kept_in_scripts_without_spaces():
+    thanks = "谢谢大家的观看我们下期再见。"
+    assert cut_loops("今天我们来看" + 6 * thanks + "好 ok then") == (
+        "今天我们来看" + thanks + "好 ok then"
+    )
+    assert cut_loops("好好好") == "好好好"
+    assert cut_loops("go 今天 " + 5 * "是 ") == "go 今天 是"

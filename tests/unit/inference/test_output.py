@@ -74,3 +74,31 @@ def test_a_folder_begun_by_a_version_that_noted_no_suffixes_is_continued(tmp_pat
     assert again.is_done(talk)
     with pytest.raises(UserError, match="would be overwritten"):
         again.check([source(tmp_path, "call")])
+
+
+def test_the_transcript_of_another_folder_s_recording_stays(tmp_path):
+    texts = tmp_path / "texts"
+    srt = TRANSCRIPT_FORMATS["srt"]
+
+    def transcribed(day, format, *, ending=".wav", overwrite=False):
+        path = tmp_path / day / f"call{ending}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(day.encode())
+        folder = Folder(texts, [format], {}, overwrite=overwrite)
+        call = RecordingSource("call", path)
+        folder.check([call])
+        folder.add(call, Transcription(day, (Segment(0.0, 1.0, day),), 1.0))
+
+    transcribed("monday", TXT)
+    for format in (TXT, srt):
+        with pytest.raises(UserError, match=r"another recording, .*monday"):
+            transcribed("tuesday", TXT)
+        assert (texts / "call.txt").read_text() == "monday\n"
+        transcribed("monday", format, ending=".flac")  # the same in another format of sound
+    (tmp_path / "link").symlink_to(tmp_path / "monday")
+    transcribed("link", TXT)
+    transcribed("monday", srt)
+    transcribed("tuesday", srt, overwrite=True)
+    with pytest.raises(UserError, match="would be overwritten"):
+        transcribed("tuesday", TXT)
+    assert (texts / "call.txt").read_text() == "link\n"

@@ -9,6 +9,7 @@ import pytest
 
 from mynah.publishing.command import public_command
 from mynah.publishing.corpora import PRIVATE, PublicCorpora
+from mynah.publishing.origin import read_origin
 
 
 def shown(folder: Path, *typed: str, private: bool = True, **used: str) -> str:
@@ -113,3 +114,36 @@ def test_corpora_of_a_mixture_have_no_names_of_their_own():
 
 def test_a_command_that_was_not_kept_is_not_known(tmp_path):
     assert public_command(tmp_path, {}, private_corpus=True) is None
+
+
+@pytest.mark.parametrize(
+    ("described", "card"),
+    [
+        ("greedy CTC: the best label of each frame", None),
+        (
+            "CTC beam search with word n-grams of the training transcripts (weight 0.5, beam 16)",
+            None,
+        ),
+        (
+            "CTC beam search with word n-grams of acme (2) and 1.arpa (weight 0.5, beam 16)",
+            "CTC beam search with word n-grams of … (weight 0.5, beam 16)",
+        ),
+        (
+            "TDT beam search with word n-grams of acme.arpa and 1,200 hot words (weight 0.5, "
+            "internal 0.2, beam 16, 2 a letter of a hot word)",
+            "TDT beam search with word n-grams of … and 1,200 hot words (weight 0.5, "
+            "internal 0.2, beam 16, 2 a letter of a hot word)",
+        ),
+        ("some search with n-grams of acme.arpa, and more", "some search with n-grams of …"),
+    ],
+)
+def test_a_card_does_not_name_the_file_of_ngrams(tmp_path, described, card):
+    (tmp_path / "evaluation").mkdir()
+    metric = {"value": 0.1, "label": "WER", "percent": True}
+    results = {
+        "about": {"checkpoint": str(tmp_path), "decoding": described},
+        "evaluations": {"test": {"utterances": 3, "metrics": {"wer": metric}}},
+    }
+    (tmp_path / "evaluation" / "results.json").write_text(json.dumps(results))
+    origin = read_origin(tmp_path, tmp_path, [tmp_path])
+    assert [one.decoding for one in origin.measured] == [card or described]

@@ -66,3 +66,28 @@ def test_a_take_is_held_where_the_folder_cannot_take_it(tmp_path, capsys, answer
     assert "It is not kept: The folder holds a list of another kind" in said
     assert [hertz(path) for path in sorted(listing.parent.glob("*.wav"))] == kept
     assert [row.text for row in folder.rows] == ["call anna at nine"] * len(kept)
+
+
+def test_two_people_read_the_same_sentences_into_one_folder(tmp_path, capsys):
+    sentences = ["call anna at nine", "call ben at ten"]
+
+    def read(speaker, *answers):
+        waiting = iter(answers)
+
+        def ask(_):
+            answer = next(waiting, None)
+            if answer is None:
+                raise EOFError
+            return answer
+
+        folder = VoiceFolder(tmp_path / "voice")
+        record_session(Session(sentences, folder, Takes(), speaker, RATE, ask))
+        return [(row.text, row.speaker) for row in folder.rows]
+
+    mine = [(sentence, "anna") for sentence in sentences]
+    assert read("anna", *[""] * 6) == mine
+    assert read("anna") == mine  # nothing is left, and nothing is asked
+    capsys.readouterr()
+    assert read("ben", *[""] * 6) == [*mine, *((sentence, "ben") for sentence in sentences)]
+    assert "recorded already" not in capsys.readouterr().out
+    assert len(list((tmp_path / "voice").glob("*.wav"))) == 4

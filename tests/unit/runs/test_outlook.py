@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mynah.runs.summary import Outlook, summarize
+from mynah.runs.summary import Outlook, eval_command, summarize
 
 
 class Hour:
@@ -38,3 +38,28 @@ def test_parts_have_rows_where_there_are_several_and_not_all_is_trained(parts, r
     assert shown[1 : 1 + len(rows)] == rows and shown[1 + len(rows)] == "training"
     assert f"a model: 1,000 parameters, {sum(part[2] for part in parts):,} trained" in said
     assert "1.0 minutes of training" in said and "2 utterances, 1.00 h" in said
+
+
+@pytest.mark.parametrize(
+    ("script", "checkpoint", "command"),
+    [
+        ("src/train_hydra.py", "out/a", "python src/train_hydra.py eval_checkpoint=out/a"),
+        ("src/train.py", "out/a", "python src/train_hydra.py eval_checkpoint=out/a"),
+        (
+            "/my x/src/train_hydra.py",
+            "out/a",
+            "python '/my x/src/train_hydra.py' eval_checkpoint=out/a",
+        ),
+        (
+            "src/train_hydra.py",
+            "my out/a=1",
+            "python src/train_hydra.py 'eval_checkpoint=\"my out/a=1\"'",
+        ),
+        ("/env/bin/mynah", "my out/a", "mynah eval 'my out/a'"),
+        ("/env/lib/mynah/cli/__main__.py", "out/a", "mynah eval out/a"),
+    ],
+)
+def test_the_command_that_measures_again_can_be_pasted(monkeypatch, script, checkpoint, command):
+    monkeypatch.delenv("HATCH_ENV_ACTIVE", raising=False)
+    monkeypatch.setattr("sys.argv", [script])
+    assert eval_command(checkpoint) == command

@@ -230,6 +230,16 @@ def test_resuming_continues_in_the_same_output_dir_and_in_no_other(tmp_path):
         runs_directory.check_output_directory(tmp_path / "mine", resume=other)
 
 
+@pytest.mark.parametrize("folder", ["set_aside", "set_aside-2"])
+def test_what_was_set_aside_is_not_resumed_among_the_other_course(tmp_path, folder):
+    make_checkpoint(tmp_path / "mine" / "checkpoint-4")
+    aside = make_checkpoint(tmp_path / "mine" / folder / "checkpoint-20")
+    with pytest.raises(UserError, match="set aside") as caught:
+        runs_directory.check_output_directory(tmp_path / "mine", resume=aside)
+    assert "training.output_dir=FOLDER" in caught.value.fix
+    runs_directory.check_output_directory(tmp_path / "new", resume=aside)
+
+
 def test_a_free_output_dir_is_fine_whether_it_exists_or_not(tmp_path):
     runs_directory.check_output_directory(tmp_path / "new", resume=None)
     (tmp_path / "notes.txt").write_text("")

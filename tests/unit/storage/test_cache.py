@@ -101,6 +101,24 @@ def test_what_was_used_longest_ago_goes_first_and_nothing_that_is_in_use(memory,
     assert cache.kept("memory://b/third") is not None
 
 
+def test_what_others_remove_while_room_is_made_is_left_out(memory, monkeypatch):
+    other = cache.storage_root() / "other" / "content"
+    other.mkdir(parents=True)
+    (other / "a").write_bytes(b"x" * 10)
+    is_file = Path.is_file
+
+    def removed_after(path: Path) -> bool:
+        found = is_file(path)
+        if path == other / "a":
+            path.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "is_file", removed_after)
+    memory.pipe({"/b/corpus/a.txt": b"one"})
+    assert (cache.fetched(wanted(memory)) / "a.txt").read_bytes() == b"one"
+    assert not (other / "a").exists()
+
+
 def test_what_is_larger_than_the_bound_is_refused_before_it_is_read(memory, monkeypatch):
     monkeypatch.setenv("MYNAH_STORAGE_GIB", str(500 / 2**30))
     memory.pipe({"/b/corpus/a": bytes(1000)})

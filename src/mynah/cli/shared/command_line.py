@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah import console, distributed
-from mynah.cli.shared.corrections import corrected, one_run, shell
+from mynah.cli.shared.corrections import corrected, first_value, one_run, shell
 from mynah.cli.shared.exit_status import exit_status
 from mynah.cli.shared.job import check_names, run_overrides
 from mynah.cli.shared.places import check_directories
@@ -265,7 +265,7 @@ class CommandLine:
         if not swept:
             return [plain]
         if not flags.multirun and not any(o == "hydra.mode=MULTIRUN" for o in overrides):
-            raise ConfigErrors([self._not_a_sweep(o) for o in swept])
+            raise ConfigErrors([self._not_a_sweep(o, _shows(flags)) for o in swept])
         from mynah.cli.shared.searches import values_of
 
         values = []
@@ -302,7 +302,7 @@ class CommandLine:
             ]
         )
 
-    def _not_a_sweep(self, override: Any) -> ConfigError:
+    def _not_a_sweep(self, override: Any, shows: str | None) -> ConfigError:
         typed = override.input_line
         key, _, value = typed.partition("=")
         found = settings.find(override.key_or_group)
@@ -323,6 +323,10 @@ class CommandLine:
                 instead = [*(["-m"] if len(kept) > 1 else []), f"{key}={','.join(kept)}"]
                 if not kept:
                     return ConfigError(what, where=where)
+        if shows and not is_list:
+            if instead[0] == "-m":
+                what = f"Several values are a sweep, and {shows} shows one configuration."
+            instead = [first_value(instead[-1])]
         return ConfigError(what, where=where, argument=typed, instead=instead)
 
     # Messages
@@ -375,6 +379,11 @@ def _directories(flags: argparse.Namespace) -> list[Path]:
         Path(flags.config_dir) if flags.config_dir else None,
         Path(flags.config_path) if flags.config_path else None,
     )
+
+
+def _shows(flags: argparse.Namespace) -> str | None:
+    """The flag that shows something of one run."""
+    return "--cfg" if flags.cfg else "--info" if flags.info is not None else None
 
 
 def _is_multirun(composed: Composed) -> bool:

@@ -37,6 +37,11 @@ def _is_swept(token: str) -> bool:
     return is_search_setting(token) or token.startswith("hydra") or _first(token) != token
 
 
+def first_value(token: str) -> str:
+    """An argument with the first of its values, where it has several."""
+    return _first(token)
+
+
 def one_run(tokens: Sequence[str]) -> list[str]:
     """A sweep's arguments as those of one of its runs: each first value, and no search."""
     return [_first(token) for token in tokens if not is_search_setting(token)]
@@ -45,7 +50,7 @@ def one_run(tokens: Sequence[str]) -> list[str]:
 def shell(token: str) -> str:
     """A word as it is typed in a shell."""
     # A comma, brackets or a tilde inside a word need no quotes for a person's shell.
-    if all(c.isalnum() or c in "_-./:@%+=,~" for c in token):
+    if token[:1] != "~" and all(c.isalnum() or c in "_-./:@%+=,~" for c in token):
         return token
     return shlex.quote(token)
 

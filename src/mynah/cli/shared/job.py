@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,13 @@ from mynah.config.hydra.literal_paths import literal
 from mynah.config.values import argument
 from mynah.distributed import is_first_rank
 from mynah.errors import UserError, is_utf_8
+from mynah.files import display_path
 from mynah.storage.address import is_address
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from mynah.config.schema import Config
     from mynah.run import Run
 
 
@@ -104,6 +107,8 @@ def _check_places(composed: Composed, directory: Path | None) -> Path | None:
 
     here = Path.cwd()
     config = with_absolute_paths(composed.config, here)
+    if directory is not None:
+        _check_holds_no_other(here / directory, config)
     if config.eval_checkpoint is not None:
         checkpoint, plain = find.checkpoint_or_plain(
             config.eval_checkpoint, here, setting="eval_checkpoint"
@@ -136,6 +141,40 @@ def _check_places(composed: Composed, directory: Path | None) -> Path | None:
         runs_directory.check_writable(resumed)
         runs_directory.check_writable(runs_directory.model_directory_of(resumed))
     return resumed
+
+
+def _check_holds_no_other(run: Path, config: Config) -> None:
+    """See that a run's directory that was typed is not that of a training, but to resume one:
+    Hydra would replace its settings before the run itself is refused, and a measurement its record
+    and report.
+
+    Raises:
+        UserError: It is.
+    """
+    from mynah.runs import directory as runs_directory
+    from mynah.runs.record import read_record
+
+    model = run / runs_directory.MODEL
+    kept = runs_directory.complete_checkpoints(model)
+    resume = ""
+    if config.eval_checkpoint is not None:
+        if read_record(run).get("kind") != "training" or not kept:
+            return
+    elif config.resume_from_checkpoint is not None or config.training.output_dir is not None:
+        return
+    else:
+        try:
+            runs_directory.check_output_directory(model, resume=None)
+            return
+        except UserError:
+            if kept:
+                again = shlex.quote(argument("resume_from_checkpoint", display_path(run)))
+                resume = f"resume it: {again}\n         or "
+    raise UserError(
+        "hydra.run.dir holds another run; nothing in it was touched.",
+        where=f"hydra.run.dir={display_path(run)}",
+        fix=f"{resume}leave hydra.run.dir away: every run gets a directory of its own",
+    )
 
 
 def run_job(config: DictConfig) -> Any:

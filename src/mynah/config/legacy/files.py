@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mynah.config.legacy.keys import Fate, base_groups, fate, nearest_key
+from mynah.config.legacy.keys import Fate, base_groups, fate, nearest_key, settled
+from mynah.config.mistakes.yaml_file import load_yaml
 from mynah.config.plugins.metrics import LOSS
 from mynah.config.settings import find
 from mynah.config.values import argument, typed, value_mistake
@@ -96,7 +97,7 @@ def read_legacy(path: Path, shown: str | None = None) -> Experiment:
         raise ConfigErrors(
             [_unknown(key, content[key], f"{source}:{lines[key]}") for key in unknown]
         )
-    made = Experiment(source, tuple(fates), lines, base_groups(content), _implied(content))
+    made = Experiment(source, tuple(settled(fates)), lines, base_groups(content), _implied(content))
     mistakes = [error for found in fates for error in _value_mistakes(found, made)]
     if mistakes:
         raise ConfigErrors(mistakes)
@@ -267,10 +268,11 @@ def _as_json(instead: str, found: Fate) -> str:
     name, _, value = instead.partition("=")
     same = [key for key, _ in found.settings if key == name]
     key = found.key if same else name.rpartition(".")[2]
-    quoted = (
-        value if re.fullmatch(r"true|false|null|[-+0-9.eE]+|\[.*\]", value) else json.dumps(value)
-    )
-    return f'"{key}": {quoted}'
+    if re.fullmatch(r"\[.*\]", value):
+        value = json.dumps(load_yaml(value), ensure_ascii=False)
+    elif not re.fullmatch(r"true|false|null|[-+0-9.eE]+", value):
+        value = json.dumps(value)
+    return f'"{key}": {value}'
 
 
 def _becomes(found: Fate) -> str:

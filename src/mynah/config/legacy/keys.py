@@ -7,8 +7,8 @@ now), or without effect (why). A key that is none of these is unknown, and an er
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mynah.config import settings
@@ -102,6 +102,30 @@ def fate(key: str, value: Any, content: Content) -> Fate | None:
     return None
 
 
+def settled(fates: Sequence[Fate]) -> list[Fate]:
+    """Fates of which no two set the same setting: of several keys of one, one is meant.
+
+    A full dotted name is, else the name of today, else the last.
+    """
+
+    def rank(found: Fate) -> tuple[bool, bool]:
+        return "." in found.key, found.kind == "honoured"
+
+    meant: dict[str, Fate] = {}
+    for found in fates:
+        for name, _ in found.settings:
+            if name not in meant or rank(found) >= rank(meant[name]):
+                meant[name] = found
+    made = []
+    for found in fates:
+        others = [meant[name].key for name, _ in found.settings if meant[name] is not found]
+        reason = f"{others[0]} is given too, and is meant" if others else ""
+        made.append(
+            replace(found, kind="without effect", settings=(), reason=reason) if others else found
+        )
+    return made
+
+
 def nearest_key(key: str) -> list[str]:
     """Known keys that an unknown one may have meant, best first."""
     own = difflib.get_close_matches(key, [*MODEL_KEYS, *DATA, *_RULES], n=1, cutoff=0.7)
@@ -176,7 +200,16 @@ def _singular(key: str, value: Any, content: Content) -> Fate:
     if content.get(plural) is not None:
         return Fate(key, value, "without effect", reason=f"{plural} is given too, and is meant")
     values = _split(value) if isinstance(value, str) else value
+    if value is None and plural in content:
+        return Fate(key, value, "without effect", reason=f"it is null, as {plural} is")
     return Fate(key, value, "renamed", ((f"data.{plural}", values),), "a list now")
+
+
+def _plural(key: str, value: Any, content: Content) -> Fate:
+    given = [one for one, plural in _PLURALS.items() if plural == key and content.get(one)]
+    if value is None and given:
+        return Fate(key, value, "without effect", reason=f"it is null, and {given[0]} is meant")
+    return _plain(key, value, f"data.{key}")
 
 
 def _dataset_name(key: str, value: Any, content: Content) -> Fate:
@@ -187,6 +220,8 @@ def _dataset_name(key: str, value: Any, content: Content) -> Fate:
 
 
 def _warmup_ratio(key: str, value: Any, content: Content) -> Fate:
+    if value is None:
+        return Fate(key, value, "without effect", reason="it is null: not set")
     if content.get("warmup_steps"):
         return Fate(key, value, "without effect", reason="warmup_steps is given too, and is meant")
     if value == 1:  # warmup_steps=1 would be one step
@@ -268,6 +303,7 @@ def _without_effect(reason: str) -> _Rule:
 
 _RULES: dict[str, _Rule] = {
     **dict.fromkeys(_PLURALS, _singular),
+    **dict.fromkeys(_PLURALS.values(), _plural),
     **dict.fromkeys(_ENCODER_SIZES, _encoder_size),
     **dict.fromkeys(
         _PROJECTOR_SIZES, _without_effect("the projector joins frames and has no such part")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +14,12 @@ import yaml
 
 from mynah.config.hydra.compose import compose
 from mynah.config.legacy.files import Experiment, read_legacy, report
+from mynah.config.values import argument
 from mynah.errors import ConfigErrors, UserError
 
 USAGE = "mynah migrate FILE.json [-o experiments/NAME.yaml]   (-o -: print it)"
 _EXPERIMENTS = Path("configs/hydra/experiments")
+_IN_A_CLONE = "python src/train_hydra.py"
 
 
 def migrate(argv: Sequence[str]) -> None:
@@ -40,23 +43,24 @@ def migrate(argv: Sequence[str]) -> None:
         return
     path = Path(target) if target else _EXPERIMENTS / f"{_name(file)}.yaml"
     _check_target(path, file)
-    command = experiment_command(path)
+    header = experiment_command(path, _IN_A_CLONE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as handle:  # never over a file that is there
-            handle.write(to_yaml(experiment, path.stem, command))
+            handle.write(to_yaml(experiment, path.stem, header))
     except FileExistsError as problem:
         raise _exists(path, file) from problem
     except OSError as problem:
         raise UserError(
             f"{path} cannot be written: {problem.strerror or problem}.",
-            fix=f"mynah migrate {file} -o ELSEWHERE/experiments/{path.name}",
+            fix=_again(file, Path("ELSEWHERE", "experiments", path.name)),
         ) from problem
     report(experiment)
     from mynah import console
 
+    program = _IN_A_CLONE if Path("src/train_hydra.py").is_file() else "mynah train"
     console.say(f"Written: {path}")
-    console.say(f"Run it:  {command}")
+    console.say(f"Run it:  {experiment_command(path, program)}")
 
 
 def to_yaml(experiment: Experiment, name: str, command: str | None = None) -> str:
@@ -66,7 +70,7 @@ def to_yaml(experiment: Experiment, name: str, command: str | None = None) -> st
         "#",
         f"# What {Path(experiment.source).name} said, written by `mynah migrate`.",
         "#",
-        f"#   {command or f'python src/train_hydra.py +experiments={name}'}",
+        f"#   {command or f'{_IN_A_CLONE} {_chosen(name)}'}",
         "",
         "defaults:  # what the file does not say comes from these",
         *(f"  - override /{group}: {option}" for group, option in experiment.groups.items()),
@@ -89,20 +93,34 @@ def to_yaml(experiment: Experiment, name: str, command: str | None = None) -> st
     if dropped:
         lines += ["", f"# In {Path(experiment.source).name}, and without effect here:"]
         lines += [
-            f"#   {found.key}: {json.dumps(found.value, ensure_ascii=False)}  ({found.reason})"
+            # A key too may have line ends.
+            f"#   {json.dumps(found.key, ensure_ascii=False)[1:-1]}: "
+            f"{json.dumps(found.value, ensure_ascii=False)}  ({found.reason})"
             for found in dropped
         ]
     return "\n".join([*lines, ""])
 
 
-def experiment_command(path: Path) -> str:
-    """The command that runs the experiment in a file."""
+def experiment_command(path: Path, program: str) -> str:
+    """The command that runs the experiment in a file.
+
+    Args:
+        path: The file.
+        program: What is typed before its arguments.
+    """
     folder = path.absolute().parent.parent
-    command = f"python src/train_hydra.py +experiments={path.stem}"
     if folder == (Path.cwd() / _EXPERIMENTS.parent):
-        return command
-    shown = path.parent.parent
-    return f"python src/train_hydra.py --config-dir {shown} +experiments={path.stem}"
+        return f"{program} {_chosen(path.stem)}"
+    shown = shlex.quote(str(path.parent.parent))
+    return f"{program} --config-dir {shown} {_chosen(path.stem)}"
+
+
+def _chosen(name: str) -> str:
+    return shlex.quote(argument("+experiments", name))
+
+
+def _again(file: Path, target: Path) -> str:
+    return shlex.join(["mynah", "migrate", str(file), "-o", str(target)])
 
 
 class _Leaf:
@@ -157,7 +175,7 @@ def _check_target(path: Path, file: Path) -> None:
         raise UserError(
             "An experiment is a .yaml file in a folder named experiments.",
             where=f"-o {path}",
-            fix=f"mynah migrate {file} -o {path.parent / 'experiments' / (path.stem + '.yaml')}",
+            fix=_again(file, path.parent / "experiments" / f"{path.stem}.yaml"),
         )
 
 
@@ -167,5 +185,5 @@ def _exists(path: Path, file: Path) -> UserError:
         number += 1
     return UserError(
         f"{path} exists; it was left as it is.",
-        fix=f"mynah migrate {file} -o {other}",
+        fix=_again(file, other),
     )

@@ -209,6 +209,19 @@ def probe(
         return AudioInfo(decoder.rate, decoder.channels, seconds)
 
 
+def check_goes_on(file: Path | str | bytes) -> None:
+    """Look whether a decoder would take the beginning of a file for all of it.
+
+    Raises:
+        ValueError: It would: files were joined, or a header was written too early.
+        OSError: The file cannot be opened.
+    """
+    with opened(file) as content:
+        problem = containers.goes_on(content, content.seek(0, os.SEEK_END))
+    if problem is not None:
+        raise ValueError(problem)
+
+
 def resample(audio: np.ndarray, rate: float, to_rate: float) -> np.ndarray:
     """float32 [samples] from one rate to another."""
     if rate == to_rate:

@@ -109,7 +109,7 @@ def detail(
         error: Why the audio of a row cannot be read.
     """
     seconds = f"{measures.seconds[row]:.2f} s"
-    if code in (UNREADABLE, OUTSIDE):
+    if code in (UNREADABLE, OUTSIDE, NO_TRANSCRIPT):  # a row that is none has no transcript
         return error(row)
     if code == TOO_SHORT:
         return f"{seconds}, below min_audio_seconds={config.min_audio_seconds}"

@@ -1,4 +1,4 @@
-"""Manifests of NVIDIA NeMo: a JSON object a line.
+"""Manifests of NVIDIA NeMo: a JSON object a line; one with ``_skipme`` is not learned from.
 
     {"audio_filepath": "wav/a.wav", "offset": 1.5, "duration": 3.2, "text": "hello"}
     {"audio_filepath": "wav/b.wav", "duration": 2.0, "text": "", "no_speech": true}
@@ -12,6 +12,7 @@ they lie in the tar file; ``data.streaming=true`` reads the tars as they come.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.config.schema import DataConfig
+from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
 from mynah.data.sources.reading import metadata, values
 from mynah.data.sources.reading.lines import read_all
@@ -36,6 +38,9 @@ _SHARDED = "sharded_manifests"  # a folder beside the tars, with a manifest for 
 _SHOWN = 5  # names in a message
 _SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
 _PATTERN = re.compile(r"[*,{]|_OP_")
+SKIPPED = "_skipme"  # a line that says so is passed over in NeMo
+# What a line says of its speech
+_SAID = ("text", "text_0", "text_1", "text_file", "no_speech")
 
 
 class NemoSource(SplitFilesSource):
@@ -103,7 +108,9 @@ class NemoSource(SplitFilesSource):
         if "audio" not in listed:
             raise UserError("No audio_filepath is named here.", where=where)
         name = values.text(listed["audio"], "audio_filepath", where)
-        if "text_file" in listed and "text" not in listed:
+        if _is_skipped(listed):
+            listed = {ours: held for ours, held in listed.items() if ours not in _SAID}
+        elif "text_file" in listed and "text" not in listed:
             listed = {**listed, "text": _text_of(listed["text_file"], finder, where)}
         member: TarMember | None = None
         if "shard" in listed:
@@ -131,26 +138,37 @@ class _Tars:
     folder: Path
 
     def __post_init__(self) -> None:
-        self._held: dict[int, tuple[Path, dict[str, TarMember]]] = {}
+        self._held: dict[int, tuple[Path, dict[str, list[TarMember]]]] = {}
 
     def find(self, shard: Any, name: str, where: str) -> tuple[Path, TarMember]:
         """The tar file of a shard, and the recording in it.
 
         Raises:
-            UserError: There is no such shard, or it does not hold the recording.
+            UserError: There is no such shard, or it does not hold the recording, or several that
+                may be meant.
         """
         if isinstance(shard, bool) or not isinstance(shard, int) or not 0 <= shard < _MOST_FILES:
             raise UserError(f"{str(shard)[:80]!r} is not the number of a shard.", where=where)
         if shard not in self._held:
             path = self._path(shard, where)
-            by_stem = {Path(member.name).stem: member for member in members(path)}
+            by_stem: dict[str, list[TarMember]] = {}
+            for member in members(path):
+                if Path(member.name).suffix.lower() in AUDIO_SUFFIXES:
+                    by_stem.setdefault(Path(member.name).stem, []).append(member)
             self._held = {shard: (path, by_stem)}  # one at a time: they come in order
         path, held = self._held[shard]
-        stem = Path(name).stem
-        member = held.get(stem) or held.get(_SUBSEGMENT.sub("", stem))
-        if member is None:
-            raise UserError(f"{path.name} holds no recording {name!r}.", where=where)
-        return path, member
+        wanted = _without_ending(name)
+        for stem in dict.fromkeys((wanted, _SUBSEGMENT.sub("", wanted))):
+            if found := _meant(stem, held.get(Path(stem).name, [])):
+                if len(found) > 1:
+                    names = ", ".join(member.name for member in found[:_SHOWN])
+                    raise UserError(
+                        f"{path.name} holds several recordings that {name!r} may mean: {names}.",
+                        where=where,
+                        fix="name them with their folders in the manifest, as in the tar file",
+                    )
+                return path, found[0]
+        raise UserError(f"{path.name} holds no recording {name!r}.", where=where)
 
     def _path(self, number: int, where: str) -> Path:
         name = f"audio_{number}.tar"
@@ -158,6 +176,35 @@ class _Tars:
             if (folder / name).is_file():
                 return folder / name
         raise UserError(f"There is no {name} beside the manifest.", where=where)
+
+
+def _meant(stem: str, there: Sequence[TarMember]) -> Sequence[TarMember]:
+    """Of recordings with the last part of a name those that it means: the only one, whatever its
+    folder; of several the one of that name, or whose folders are a part of its own."""
+    if len(there) < 2:
+        return there
+    names = [_without_ending(member.name) for member in there]
+    if stem in names:
+        return [there[names.index(stem)]]
+    alike = [
+        member
+        for member, name in zip(there, names, strict=True)
+        if stem.endswith(f"/{name}") or name.endswith(f"/{stem}")
+    ]
+    return alike or there
+
+
+def _without_ending(name: str) -> str:
+    path = Path(name)  # which has no "./" before it
+    return path.with_suffix("").as_posix() if path.name else name
+
+
+def _is_skipped(listed: dict[str, Any]) -> bool:
+    """Whether NeMo passes a line over."""
+    others = listed.get(metadata.OTHERS, "")
+    if SKIPPED not in others:
+        return False
+    return json.loads(others).get(SKIPPED, "0").lower() not in ("0", "0.0", "false")
 
 
 def nemo_manifests(given: str, working_directory: Path) -> list[Path]:

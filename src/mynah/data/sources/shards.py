@@ -88,8 +88,8 @@ class ShardsSource(SplitFilesSource):
             find=AudioPaths(self._root, self._config, self._place, absolute=absolute).find,
         )
         return [
-            # A row that is none has no transcript: it is counted and listed as such.
-            Row(row.id, None, None, audio=b"") if isinstance(row, BadRow) else row
+            # A row that is none has no transcript: it is counted and listed as such, and why.
+            Row(row.id, None, None, audio=b"", fault=row.reason) if isinstance(row, BadRow) else row
             for shard in range(len(reader.shards))
             for row in reader.rows(shard)
         ]

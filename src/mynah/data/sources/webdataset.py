@@ -70,7 +70,7 @@ class WebDatasetSource(SplitFilesSource):
                 if (sound := _recording(parts)) is not None:
                     rows += self._sample(path, key, parts, sound, split)
                 # Where files of one name do not follow each other, its recording has the row.
-                elif key not in recorded and not _is_document(key):
+                elif key not in recorded and not is_document(key):
                     rows += self._without_recording(path, key, parts, split)
         return rows
 
@@ -131,7 +131,7 @@ def _recording(parts: dict[str, TarMember]) -> TarMember | None:
     return next((part for end, part in parts.items() if end in AUDIO_SUFFIXES), None)
 
 
-def _is_document(key: str) -> bool:
+def is_document(key: str) -> bool:
     """Whether files are about the corpus, by their name: ``LICENSE.txt`` is not a transcript."""
     return key.rpartition("/")[2].casefold() in _DOCUMENTS
 
@@ -160,9 +160,36 @@ def _samples(path: Path) -> Iterator[tuple[str, dict[str, TarMember]]]:
             parts = {}
         key = name
         # a.left.wav is the recording of a as well: its last ending tells what it is
-        parts[f".{ending.rpartition('.')[2].lower()}"] = member
+        kind = f".{ending.rpartition('.')[2].lower()}"
+        if kind in AUDIO_SUFFIXES and kind in parts:
+            parts[kind] = _meant(path, key, parts[kind], member)
+        elif kind not in parts or "." not in ending:  # a.json, and not a.alignment.json
+            parts[kind] = member
     if parts:
         yield key, parts
+
+
+def _meant(path: Path, key: str, there: TarMember, member: TarMember) -> TarMember:
+    """Of two recordings of a sample the one that has its name alone, as ``a.wav``.
+
+    Raises:
+        UserError: Neither has: which one its transcript is of is not known.
+    """
+    for one in (member, there):
+        if one.name[len(key) + 1 :].count(".") == 0:
+            return one
+    raise several_recordings(key, [there.name, member.name], str(path))
+
+
+def several_recordings(key: str, names: Sequence[str], where: str) -> UserError:
+    """What is said of a sample with more recordings than one."""
+    return UserError(
+        f"The files {' and '.join(names)} are recordings of one sample, {key}: in WebDataset its "
+        "name ends at the first dot.",
+        where=where,
+        fix="write the tar with names that have no other dot than that of their ending; or unpack "
+        "it: a folder of recordings with a text beside each is read as it is",
+    )
 
 
 def _text(path: Path, member: TarMember) -> str:

@@ -14,7 +14,7 @@ from mynah.data.packed.layout import PACK_NAME, UNFINISHED_NAME
 from mynah.data.row import Row
 from mynah.data.sources.reading.source import ONLY_SPLIT, usual_split
 from mynah.data.streams import arrow_shards, lhotse_shar, manifests, nemo_tars, tars
-from mynah.data.streams.reader import BadRow, FindAudio, ShardReader
+from mynah.data.streams.reader import BadRow, FindAudio, ShardReader, unless_all_are_bad
 from mynah.data.streams.shard import Shard
 from mynah.errors import UserError
 from mynah.storage.address import masked
@@ -84,9 +84,10 @@ class FileReader(ShardReader):
 
     def read(self, shard: int, start: int, *, audio: bool) -> Iterator[Row | BadRow]:
         file = self._files[shard]
-        return _FORMATS[file.ending](
+        rows = _FORMATS[file.ending](
             file, start, audio=audio, columns=self._columns, find=self._find
         )
+        return rows if start else unless_all_are_bad(rows)
 
 
 def find_shards(root: Path) -> dict[str, list[Shard]]:

@@ -80,7 +80,7 @@ def read_shar(
     Without the audio, in the order of the cuts, and the tar is not opened.
 
     Raises:
-        UserError: The first cut is none, or no recording is of a cut.
+        UserError: The first line is not a cut, or no recording is of a cut.
     """
     place = 0
     for made, tar, recording in _with_audio(shard) if audio else _without_audio(shard):
@@ -108,17 +108,15 @@ class _Cut:
         held: What the line holds; None: it is not a cut.
         where: File and line.
         problem: Why it is not a cut.
-        is_first: Whether it is the first of its shard.
     """
 
     id: str
     held: dict[str, Any] | None
     where: str
     problem: str = ""
-    is_first: bool = False
 
-    def wrong(self, problem: str) -> BadRow:
-        return BadRow(self.id, f"{problem} ({self.where})")
+    def wrong(self, reason: str, problem: UserError | None = None) -> BadRow:
+        return BadRow(self.id, f"{reason} ({self.where})", problem)
 
 
 @dataclass(frozen=True)
@@ -229,7 +227,7 @@ def _cuts(shard: Shard) -> Iterator[_Cut]:
             name = f"{shard.path.name}, line {number}"  # no recording is called so
             yield _Cut(name, None, where, problem.what)
             continue
-        yield _Cut(name, held, where, "", number == 1)
+        yield _Cut(name, held, where)
 
 
 def _rows(cut: _Cut, about: dict[str, Any] | None, shard: Shard) -> _Made:
@@ -239,9 +237,6 @@ def _rows(cut: _Cut, about: dict[str, Any] | None, shard: Shard) -> _Made:
         cut: The cut.
         about: What the tar says of its recording.
         shard: Where it comes from.
-
-    Raises:
-        UserError: It is the first of its shard, and none that can be used.
     """
     if cut.held is None:
         return [cut.wrong(cut.problem)]
@@ -255,9 +250,7 @@ def _rows(cut: _Cut, about: dict[str, Any] | None, shard: Shard) -> _Made:
         piece = piece_of_cut(cut.held | {"recording": recording}, cut.where)
         return [*rows_of_piece(piece, [("", held_channels(recording, cut.where))], shard.path.name)]
     except UserError as problem:
-        if cut.is_first:
-            raise
-        return [cut.wrong(problem.what)]
+        return [cut.wrong(problem.what, problem)]
 
 
 def _check_same(cuts: Mapping[str, Shard], recordings: Mapping[str, Shard]) -> None:

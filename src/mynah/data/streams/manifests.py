@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from mynah.data.row import Row
+from mynah.data.sources.nemo import SKIPPED
 from mynah.data.sources.reading import values
 from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns
 from mynah.data.streams.shard import Shard
@@ -25,7 +26,7 @@ def read_manifest(
     """Rows of a manifest from row ``start`` on; recordings stay where they are.
 
     Raises:
-        UserError: The first line is not a row of a manifest, or a path leaves the corpus.
+        UserError: A path leaves the corpus.
     """
     known = ManifestColumns(columns)
     path = shard.path
@@ -40,12 +41,10 @@ def read_manifest(
         try:
             listed, names = known.parsed(line, where)
         except UserError as problem:
-            if place == 0:
-                raise
-            yield BadRow(f"{path.stem}-{place:07d}", f"{problem.what} ({where})")
+            yield BadRow(f"{path.stem}-{place:07d}", f"{problem.what} ({where})", problem)
             continue
         row = listed_row(
-            listed,
+            without_skipped(listed, names),
             names,
             fallback_id=f"{path.stem}-{place:07d}",
             source=path.name,
@@ -65,6 +64,14 @@ def _found(
     except UserError as problem:
         return BadRow(row.id, f"{problem.what} ({where})")
     return replace(row, path=find(name, where))
+
+
+def without_skipped(listed: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """A line without what it says of its speech, where NeMo passes it over."""
+    if not listed.get(SKIPPED):
+        return listed
+    of_speech = (names.get("text"), names.get("no_speech"))
+    return {name: held for name, held in listed.items() if name not in of_speech}
 
 
 def audio_name(listed: dict[str, Any], names: dict[str, str], where: str) -> str:

@@ -17,7 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from mynah.data.row import Row
-from mynah.data.streams.manifests import ManifestColumns, audio_name, json_object
+from mynah.data.streams.manifests import (
+    ManifestColumns,
+    audio_name,
+    json_object,
+    without_skipped,
+)
 from mynah.data.streams.reader import BadRow, FindAudio, listed_row
 from mynah.data.streams.shard import Lines, Shard
 from mynah.data.streams.tars import files_in, is_recording, opened_tar
@@ -32,7 +37,6 @@ _VERSION = re.compile(r"_version_(\d+)(?=\.)")  # of a manifest with tars that w
 _PIECE = re.compile(r"-sub\d+$")
 # A line as NeMo writes it ends so; no string of it can, which would end in a quotation mark.
 _LAST = re.compile(rb'"shard_id":\s*(\d{1,9})\s*\}\s*$')
-_SKIPPED = "_skipme"  # a line that says so is passed over in NeMo
 _SHOWN = 5  # names in a message
 
 
@@ -98,7 +102,7 @@ def read_nemo_tar(
     Without the audio, in the order of the manifest, and the tar is not opened.
 
     Raises:
-        UserError: The first line of the manifest is not a row, or no recording of the tar is in it.
+        UserError: No line of the manifest is a row, or no recording of the tar is in it.
     """
     said, wrong = _read_manifest(shard.beside[0], columns)
     if not audio:
@@ -209,11 +213,8 @@ def _row(line: _Line, shard: Shard, content: bytes | None, pieces: Sequence[_Lin
     if len(pieces) > 1 and "offset_seconds" not in names:  # the piece that begins at 0
         listed = {**listed, "offset": 0.0}
         names = {**names, "offset_seconds": "offset"}
-    if listed.get(_SKIPPED):
-        of_speech = (names.get("text"), names.get("no_speech"))
-        listed = {name: held for name, held in listed.items() if name not in of_speech}
     return listed_row(
-        listed,
+        without_skipped(listed, names),
         names,
         fallback_id=line.name,
         source=shard.path.name,
@@ -227,7 +228,7 @@ def _read_manifest(manifest: Shard, columns: dict[str, str]) -> tuple[list[_Line
     """The lines of a tar, and what is not a row.
 
     Raises:
-        UserError: The first is none.
+        UserError: None is one.
     """
     known = ManifestColumns(columns)
     lines: list[_Line] = []
@@ -242,11 +243,12 @@ def _read_manifest(manifest: Shard, columns: dict[str, str]) -> tuple[list[_Line
                 raise UserError("No shard_id is named here.", where=where)
             name = audio_name(listed, names, where)
         except UserError as problem:
-            if not lines and not wrong:
-                raise
-            wrong.append(BadRow(f"{manifest.path.stem}-{number}", f"{problem.what} ({where})"))
+            reason = f"{problem.what} ({where})"
+            wrong.append(BadRow(f"{manifest.path.stem}-{number}", reason, problem))
             continue
         lines.append(_Line(name, listed, names, where))
+    if wrong and not lines and wrong[0].problem is not None:
+        raise wrong[0].problem
     return lines, wrong
 
 

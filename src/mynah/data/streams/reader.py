@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mynah.console import notice
@@ -20,6 +20,7 @@ from mynah.errors import UserError
 FindAudio = Callable[[str, str], str]  # (as a shard names it, where) to the recording's path
 
 RETRY_SECONDS = (1.0, 4.0, 15.0)  # waits before a shard that failed is opened again
+_BEGINNING = 20  # rows of a shard of which one at least has to be as the settings say
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,35 @@ class BadRow:
     Attributes:
         id: What it is called, as far as that is known.
         reason: Why it cannot be used.
+        problem: Where it is not even laid out as a row: what ends the training where none of the
+            first rows of a shard is; None where only a value is wrong.
     """
 
     id: str
     reason: str
+    problem: UserError | None = field(default=None, compare=False, repr=False)
+
+
+def unless_all_are_bad(rows: Iterator[Row | BadRow]) -> Iterator[Row | BadRow]:
+    """The rows of a shard from its beginning on: one that is none is passed on and counted, and a
+    shard that begins with nothing else is not what the settings say.
+
+    Raises:
+        UserError: None of the first rows of the shard is laid out as one.
+    """
+    bad: list[BadRow] = []
+    with closing(rows):  # type: ignore[type-var]
+        for row in rows:
+            if not isinstance(row, BadRow) or row.problem is None:
+                yield from bad
+                yield row
+                yield from rows
+                return
+            bad.append(row)
+            if len(bad) == _BEGINNING:
+                break
+    if bad and bad[0].problem is not None:
+        raise bad[0].problem
 
 
 class ShardReader(ABC):

@@ -17,6 +17,7 @@ from typing import Any
 from mynah.data.audio.files import AUDIO_SUFFIXES
 from mynah.data.row import Row
 from mynah.data.sources.reading.metadata import HEADERS
+from mynah.data.sources.webdataset import is_document, several_recordings
 from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns
 from mynah.data.streams.shard import Shard
 from mynah.errors import UserError
@@ -40,9 +41,7 @@ def read_tar(
             try:
                 yield _row(key, members, shard, columns)
             except UserError as problem:
-                if place == 0:
-                    raise
-                yield BadRow(key, f"{problem.what} ({shard})")
+                yield BadRow(key, f"{problem.what} ({shard})", problem)
         if place < 0:
             raise UserError(
                 "The tar holds no pair of a recording and its transcript.",
@@ -90,8 +89,9 @@ def _check_end(shard: Shard) -> None:
 def _grouped(
     tar: tarfile.TarFile, start: int, audio: bool
 ) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Members of one name, by their ending."""
+    """Members of one name, by their ending; without what is about the corpus."""
     key, members, place = "", {}, 0  # type: str, dict[str, bytes], int
+    has_recording = False
     for member in files_in(tar):
         folder, _, name = member.name.rpartition("/")
         if name.startswith("."):
@@ -99,19 +99,33 @@ def _grouped(
         stem, _, ending = name.partition(".")
         found = f"{folder}/{stem}" if folder else stem
         if found != key and members:
-            yield key, members
-            members = {}
-            place += 1
+            if _is_sample(key, members):
+                yield key, members
+                place += 1
+            members, has_recording = {}, False
         key = found
         ending = ending.lower()
         is_audio = is_recording(ending)
-        wanted = place >= start and (audio or not is_audio)
+        # Of further recordings the sample's own alone may be meant: a tar whose names have dots
+        # in them is one sample, and is not to fill the memory.
+        is_meant = not has_recording or "." not in ending
+        wanted = place >= start and ((audio and is_meant) or not is_audio)
+        has_recording = has_recording or is_audio
         if not is_audio and member.size > _TEXT_BYTES:
             continue
         opened = tar.extractfile(member) if wanted else None
         members[ending] = opened.read() if opened else b""
-    if members:
+    if members and _is_sample(key, members):
         yield key, members
+
+
+def _is_sample(key: str, members: dict[str, bytes]) -> bool:
+    """Whether files of one name are a row, if only a bad one: by their names alone, since rows
+    that are passed over are counted without being read."""
+    if any(map(is_recording, members)):
+        return True
+    said = {ending.rpartition(".")[2] for ending in members}
+    return not is_document(key) and not said.isdisjoint({*_TEXT_ENDINGS, "json"})
 
 
 def _row(
@@ -122,17 +136,23 @@ def _row(
         UserError: It has no recording or no transcript, or its JSON is none.
     """
     listed: dict[str, Any] = {}
-    if "json" in members:
+    # The text of a.left.wav may be called a.left.txt: its last ending tells what it is.
+    said: dict[str, bytes] = {}
+    for ending, held in members.items():
+        kind = ending.rpartition(".")[2]
+        if kind == ending or kind not in said:
+            said[kind] = held
+    if "json" in said:
         try:
-            read = json.loads(members["json"])
+            read = json.loads(said["json"])
         except ValueError as problem:
             raise UserError(
                 f"{key}.json is not JSON: {problem}", where=str(shard), fix="fix the shard"
             ) from problem
         listed = read if isinstance(read, dict) else {}
     for ending in _TEXT_ENDINGS:
-        if ending in members and "text" not in columns:
-            listed["text"] = members[ending].decode("utf-8", errors="replace")
+        if ending in said and "text" not in columns:
+            listed["text"] = said[ending].decode("utf-8-sig", errors="replace")
     is_packed = _PACKED.fullmatch(key) is not None and "id" in listed
     lacks_text = _TEXT_HEADERS.isdisjoint(name.strip().lower() for name in listed)
     if is_packed and lacks_text and "text" not in columns:
@@ -158,8 +178,21 @@ def _row(
         source=shard.path.name,
         where=f"{shard}, {key}",
         path=None,
-        content=members[recordings[0]],
+        content=members[_meant(key, recordings, shard)],
     )
+
+
+def _meant(key: str, recordings: list[str], shard: Shard) -> str:
+    """The ending of a sample's recording: of several of one kind the one without another dot.
+
+    Raises:
+        UserError: There is none of those.
+    """
+    kind = recordings[0].rpartition(".")[2]
+    alike = [ending for ending in recordings if ending.rpartition(".")[2] == kind]
+    if len(alike) == 1 or kind in alike:
+        return kind if kind in alike else alike[0]
+    raise several_recordings(key, [f"{key}.{ending}" for ending in alike[:2]], str(shard))
 
 
 def is_recording(name: str) -> bool:

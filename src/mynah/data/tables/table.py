@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mynah.console import notice, say
 from mynah.data.tables import beside
@@ -84,7 +85,8 @@ class Table:
             )
         if self.audio is None:
             return rows
-        recordings = _with_paths(self.audio.data.table.column("audio"))
+        named = pc.struct_field(rows.column("audio"), "path")
+        recordings = _with_paths(self.audio.data.table.column("audio"), named)
         return rows.set_column(rows.column_names.index("audio"), "audio", recordings)
 
     @cached_property
@@ -100,15 +102,28 @@ class Table:
         return int(self.arrow.num_rows)
 
 
-def _with_paths(recordings: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Recordings as bytes and path, which a column of bytes alone has not; nothing is copied."""
-    if pa.types.is_struct(recordings.type):
+def _with_paths(recordings: pa.ChunkedArray, named: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Recordings as bytes and path; no recording is copied.
+
+    Args:
+        recordings: Of a dataset: bytes and path, or bytes alone.
+        named: The files of those that lie beside the dataset, null for the others.
+    """
+    is_struct = pa.types.is_struct(recordings.type)
+    if is_struct and named.null_count == len(named):
         return recordings
-    made = [
-        pa.StructArray.from_arrays([chunk, pa.nulls(len(chunk), pa.string())], ["bytes", "path"])
-        for chunk in recordings.chunks
-    ]
-    return pa.chunked_array(made, pa.struct({"bytes": recordings.type, "path": pa.string()}))
+    made, start = [], 0
+    kind = recordings.type.field("bytes").type if is_struct else recordings.type
+    for chunk in recordings.chunks:
+        paths = pa.chunked_array(
+            named.slice(start, len(chunk)).chunks, pa.string()
+        ).combine_chunks()
+        if is_struct:
+            paths = pc.coalesce(paths, pc.struct_field(chunk, "path").cast(pa.string()))
+        held = pc.struct_field(chunk, "bytes") if is_struct else chunk
+        made.append(pa.StructArray.from_arrays([held, paths], ["bytes", "path"]))
+        start += len(chunk)
+    return pa.chunked_array(made, pa.struct({"bytes": kind, "path": pa.string()}))
 
 
 def cache_directory(configured: str | None, working_directory: Path) -> Path:

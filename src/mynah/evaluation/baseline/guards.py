@@ -63,15 +63,7 @@ def general_speech(
     Raises:
         UserError: It is not there, or lacks the split.
     """
-    name, split = _name_and_split(asked, working_directory, likeliest)
-    same = config.data
-    settings = DataConfig(
-        dataset_name=name,
-        eval_splits=[split],
-        sample_rate=same.sample_rate,
-        dataset_cache_dir=same.dataset_cache_dir,
-        num_proc=same.num_proc,
-    )
+    settings = speech_settings(asked, config, working_directory, likeliest=likeliest)
     if asked == GENERAL_GUARD:
         settings.dataset_name, settings.eval_splits = "synthetic", [general[0]]
         settings.synthesis = general[1]
@@ -81,6 +73,7 @@ def general_speech(
         )
     except UnknownSplitError as problem:
         around = ("[", "]") if setting == "evaluation.guard" else ("", "")
+        name = settings.dataset_name
         likely = [f"{setting}={around[0]}{name}:{one}{around[1]}" for one in problem.there]
         problem.where, problem.fix = f"{setting}: {asked}", " or ".join(likely[:3]) or None
         raise
@@ -92,6 +85,24 @@ def general_speech(
         raise
     (corpus,) = data.evaluation.values()
     return corpus
+
+
+def speech_settings(
+    asked: str, config: Config, working_directory: Path, *, likeliest: str = OWN_SPLIT
+) -> DataConfig:
+    """The settings of ``data`` with which named speech is read, its split as an evaluation split.
+
+    The arguments are those of :func:`general_speech`.
+    """
+    name, split = _name_and_split(asked, working_directory, likeliest)
+    same = config.data
+    return DataConfig(
+        dataset_name=name,
+        eval_splits=[split],
+        sample_rate=same.sample_rate,
+        dataset_cache_dir=same.dataset_cache_dir,
+        num_proc=same.num_proc,
+    )
 
 
 def _name_and_split(asked: str, working_directory: Path, likeliest: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from mynah.errors import UserError
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.files import display_path
+from mynah.models.text.units import joined_texts, units
 from mynah.segmentation.timed_transcripts import read_scored, read_text
 from mynah.segmentation.timed_transcripts.entry import TimedEntry
 
@@ -200,13 +201,14 @@ def described_utterance(
         others = as_columns(row, [name for name in row if name not in _READ])
         columns = json.loads(others) if others else {}
     seconds = row.get("duration_seconds", row.get("duration"))
+    speaker, error = row.get("speaker"), recognized.get("error")
     return Hypothesis(
         id=key,
         reference=reference,
         text=text,
         duration_seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
-        speaker=str(row.get("speaker") or "") or None,
-        error=recognized.get("error"),
+        speaker=None if speaker is None else str(speaker) or None,  # 0 is a speaker
+        error=str(error) if error else None,
         language=str(row.get("language") or ""),
         columns={str(name): str(value) for name, value in columns.items()},
         measured={
@@ -260,6 +262,9 @@ def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> Syst
             fix="name recordings and channels alike in both files",
         )
     made = []
+    # Characters of a script without spaces, a line each, say nothing of spaces between them.
+    by_character = _has_single_units(one.text for one in hypothesis.timed)
+    spaced = not by_character or _has_single_units(one.text for one in reference.timed)
     scored: set[int] = set()  # the words, as overlapping segments share some
     for number, one in enumerate([one for one in reference.timed if not one.rejected], 1):
         inside = [
@@ -269,11 +274,12 @@ def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> Syst
         ]
         inside.sort(key=lambda word: word.start_seconds)
         scored.update(map(id, inside))
+        text = " ".join(word.text for word in inside)
         made.append(
             Hypothesis(
                 f"{one.recording}-{number:04d}",
                 one.text,
-                " ".join(word.text for word in inside),
+                text if spaced else _without_spaces(text),
                 one.end_seconds - one.start_seconds,
                 one.speaker or None,
             )
@@ -289,6 +295,16 @@ def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> Syst
         _not_scored(hypothesis.name, {**hypothesis.passed_over, **outside}),
     ]
     return System(name, made, not_scored=[note for note in notes if note])
+
+
+def _has_single_units(texts: Iterable[str]) -> bool:
+    """Whether each word of texts is one unit: a word, or a character of a script without spaces."""
+    return all(len(units(word)) == 1 for text in texts for word in text.split())
+
+
+def _without_spaces(text: str) -> str:
+    """A text without the spaces between characters of scripts that have none."""
+    return joined_texts(units(text), continued=itertools.repeat(True))
 
 
 def _not_scored(name: str, counts: Mapping[str, int]) -> str:

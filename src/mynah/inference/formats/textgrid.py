@@ -36,20 +36,22 @@ def write(transcription: Transcription, name: str) -> str:
 def _filled(spans: Sequence[_Interval], end: float) -> list[_Interval]:
     """Intervals from 0 to ``end`` without a gap, none of no length."""
     found: list[_Interval] = []
-    reached = 0.0
+    reached, waiting = 0.0, ""
     for begin, until, text in sorted(spans):
         first, last = max(begin, reached), min(max(until, begin), end)
         if last <= first:
             if found and text:  # a word without a length joins the one before it
                 begun, ended, before = found[-1]
                 found[-1] = begun, ended, f"{before} {text}".strip()
+            else:  # or else the one after it
+                waiting = f"{waiting} {text}".strip()
             continue
         if first > reached:
             found.append((reached, first, ""))
-        found.append((first, last, text))
-        reached = last
+        found.append((first, last, f"{waiting} {text}".strip()))
+        reached, waiting = last, ""
     if reached < end:
-        found.append((reached, end, ""))
+        found.append((reached, end, waiting))
     return found
 
 

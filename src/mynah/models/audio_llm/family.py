@@ -128,7 +128,8 @@ class AudioLLM(WritingRecognizer):
             model = tuning.add_lora_to_parts(model, config, learns, part, architecture.modules)
         else:
             tuning.freeze_audio_llm(model, learns, architecture.modules)
-        family = cls(model, processor, _usage(config), revisions={part.name: commit})
+        usage = loading.usage_of(config, AudioLLMUsage.of(written))
+        family = cls(model, processor, usage, revisions={part.name: commit})
         loading.check_rate(family.sample_rate, part, sample_rate)
         return family
 
@@ -139,7 +140,8 @@ class AudioLLM(WritingRecognizer):
         tuning.freeze_audio_llm(model, learns, self._modules)
 
     def _around(self, model: Any, config: ModelConfig) -> AudioLLM:
-        return AudioLLM(model, self.processor, _usage(config), revisions=self.base_revisions())
+        usage = loading.usage_of(config, self.usage)
+        return AudioLLM(model, self.processor, usage, revisions=self.base_revisions())
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> AudioLLM:
@@ -156,6 +158,7 @@ class AudioLLM(WritingRecognizer):
         written = hub.load_config(base)
         model: Any = loading.load_audio_llm(ARCHITECTURES.get(written.model_type), base, written)
         model.generation_config = GenerationConfig.from_pretrained(directory, local_files_only=True)
+        usage.record(model)  # the base may say otherwise
         model = adapters.load_lora(model, directory, trainable=True)
         return cls(model, processor, usage, revisions={base.name: hub.commit_of(base)})
 
@@ -383,18 +386,10 @@ class AudioLLM(WritingRecognizer):
         return "greedy generation by the language model"
 
     def configure_decoding(self, config: ModelConfig) -> None:
-        self._use(_usage(config))
+        self._use(loading.usage_of(config, self.usage))
 
     def parameter_table(self) -> list[tuple[str, int, int]]:
         return parameter_table(self.model, self.part_of)
 
     def part_of(self, name: str) -> str:
         return self._modules.part_of(name)
-
-
-def _usage(config: ModelConfig) -> AudioLLMUsage:
-    return AudioLLMUsage(
-        prompt=config.prompt,
-        language=config.language,
-        generation_max_length=config.generation_max_length,
-    )

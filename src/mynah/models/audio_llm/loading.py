@@ -33,6 +33,16 @@ class AudioLLMUsage(RecordedUsage):
     generation_max_length: int = 256
 
 
+def usage_of(config: ModelConfig, recorded: AudioLLMUsage) -> AudioLLMUsage:
+    """What the settings ask for; the instruction that a checkpoint was trained with where they
+    have none."""
+    return AudioLLMUsage(
+        prompt=config.prompt or recorded.prompt,
+        language=config.language,
+        generation_max_length=config.generation_max_length,
+    )
+
+
 def load_audio_llm(architecture: Architecture[Processor], part: PretrainedPart, config: Any) -> Any:
     """The model in fp32, whatever precision its file has, every weight accounted for.
 
@@ -117,6 +127,19 @@ def check_audio_llm(config: ModelConfig, part: PretrainedPart, sample_rate: int)
         architecture.requests(found, config.prompt, config.language)
     check_rate(rate, part, sample_rate)
     tuning_of(config, kind)
+
+
+def rate_of(part: PretrainedPart) -> int:
+    """Hertz of the audio that a model takes.
+
+    Raises:
+        UserError: It has no processor.
+    """
+    written = hub.load_config(part)
+    architecture = ARCHITECTURES.get(written.model_type)
+    found = audio_llm_processor(architecture, part)
+    with ARCHITECTURES.blame(written.model_type):
+        return architecture.frontend(found, written).sample_rate
 
 
 def check_rate(rate: int, part: PretrainedPart, sample_rate: int) -> None:

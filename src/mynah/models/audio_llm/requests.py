@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 # Stands for the audio: a request that is not tokenized does not open it.
 CLIP: Any = "clip.wav"
-# Templates of Granite write the day into the prompt; one prompt is to be one prompt.
-_DAY = "December 19, 2024"
 _BETWEEN_TERMS = re.compile(r"\s*[,;\n，、；]\s*")
 
 
@@ -127,7 +125,6 @@ class TemplateRequests(_Instructed):
             chat_template=self._template or self.tokenizer.chat_template,
             add_generation_prompt=True,
             tokenize=False,
-            strftime_now=_the_same_day,
         )
         return cast(str, text)
 
@@ -135,10 +132,6 @@ class TemplateRequests(_Instructed):
 def terms_of(context: str) -> list[str]:
     """The names and terms of a row, for requests that take a list of them."""
     return [term for term in _BETWEEN_TERMS.split(context) if term]
-
-
-def _the_same_day(pattern: str) -> str:
-    return _DAY
 
 
 def unframed(written: str) -> str:

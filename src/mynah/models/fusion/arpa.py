@@ -20,6 +20,8 @@ LOG_ZERO = -99.0  # the logarithm of a probability that is never asked for: that
 _COUNT = re.compile(r"ngram (\d+) ?= ?(\d+)$")
 _FIX = "Copy the file again from where it is intact; of a checkpoint, or use another one."
 
+NOT_TEXT = "\ufffd"  # what stands in a word that was read for bytes that are not UTF-8
+
 Context = tuple[str, ...]
 
 
@@ -71,7 +73,7 @@ class ArpaModel:
             UserError: The file is cut short or damaged; with the line.
         """
         try:
-            with path.open(encoding="utf-8", errors="replace") as file:
+            with path.open(encoding="utf-8-sig", errors="replace") as file:
                 return _Reader(path, file).model()
         except OSError as error:
             raise UserError(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from mynah import console
 from mynah.config.naming.language_model import TEXT
 from mynah.errors import UserError
 from mynah.models.fusion import kneser_ney, text_ngrams
 from mynah.models.fusion.arpa import (
     END,
+    NOT_TEXT,
     START,
     UNKNOWN,
     ArpaModel,
@@ -40,7 +42,9 @@ def read_language_model(
             map(written_as, text_ngrams.lines([path])), where=f"model.language_model={path}"
         )
     else:
-        model = _cased(ArpaModel.read(path), written_as, path)
+        read = ArpaModel.read(path)
+        _say_what_is_no_text(read, path)
+        model = _cased(read, written_as, path)
     if letters is None:
         return model
     words = [word for word in model.log10[0].get((), {}) if word not in (START, END, UNKNOWN)]
@@ -54,6 +58,15 @@ def read_language_model(
             fix="name one in the language, script and case of the transcripts",
         )
     return model
+
+
+def _say_what_is_no_text(model: ArpaModel, path: Path) -> None:
+    words = model.log10[0].get((), {}).keys() - {START, END, UNKNOWN}
+    if damaged := sum(NOT_TEXT in word for word in words):
+        console.notice(
+            f"{damaged:,} of the {len(words):,} words of {path.name} are not text in UTF-8, so "
+            "they help no transcript: write the file as UTF-8 (iconv -f latin1 -t utf8)."
+        )
 
 
 def _cased(model: ArpaModel, written_as: Callable[[str], str], path: Path) -> ArpaModel:

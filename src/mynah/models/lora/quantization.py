@@ -112,9 +112,10 @@ def is_full_precision_wanted() -> bool:
 
 
 @contextlib.contextmanager
-def in_full_precision() -> Iterator[None]:
-    """Within, every checkpoint is loaded in float32, whatever it was trained on."""
-    before = _ALLOWED.set(False)
+def in_full_precision(wanted: bool = True) -> Iterator[None]:
+    """Within, where it is wanted, every checkpoint is loaded in float32, whatever it was trained
+    on."""
+    before = _ALLOWED.set(_ALLOWED.get() and not wanted)
     try:
         yield
     finally:

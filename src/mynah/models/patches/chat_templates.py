@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ _WAIT_SECONDS = 60.0  # of any time: the machine may be busy
 _MOST_BYTES = 2**24  # of a file with a template
 _TRIED = 4  # renderings of a template; one that was rendered so often is trusted
 _ENDLESS = "takes more time or memory than any text needs"
+# What templates take for today, as those of Llama 3.2 and Granite, which write the day into each
+# prompt: what a model is given must not change overnight.
+_DAY = date(2024, 12, 19)
 # What a prompt is rendered with, where it is not known yet.
 _CONTEXT = {
     "messages": [
@@ -58,6 +62,8 @@ class TriedTemplate:
         """
         self._try({name: value for part in parts for name, value in part.items()} | context)
         try:
+            # transformers hands a template data alone, and no function of the caller's.
+            context = context | {"strftime_now": _the_same_day}
             text: str = self._compiling(self._source).render(*parts, **context)
         except Exception as problem:  # whatever a program of somebody's raises
             raise self.wrong(f"cannot be rendered: {str(problem)[:200]}") from problem
@@ -84,6 +90,10 @@ class TriedTemplate:
             where=f"chat_template: {self._source.strip()[:80]!r}",
             fix="use another model: this one's template is damaged, was edited, or means harm",
         )
+
+
+def _the_same_day(pattern: str) -> str:
+    return _DAY.strftime(pattern)
 
 
 def _ends(asked: str) -> bool:

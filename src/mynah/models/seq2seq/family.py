@@ -134,7 +134,7 @@ class Seq2Seq(WritingRecognizer):
         else:
             family = cls._from_pretrained(config, part, sample_rate)
         family._listed = read_context(config.context_file, family.prompts)
-        family._labeller.say_what_does_not_fit(list(texts))
+        family._labeller.say_what_does_not_fit(list(texts), loading.suppressed(family.model))
         return family
 
     @classmethod

@@ -263,6 +263,11 @@ def generation_limit(model: Any) -> int | None:
     return None if found in _NO_LENGTH else int(found)
 
 
+def suppressed(model: Any) -> list[int]:
+    """Token ids that its generation never writes."""
+    return list(weights.own(model).generation_config.suppress_tokens or ())
+
+
 def beams_of(model: Any) -> int:
     """Hypotheses that its generation keeps at each step."""
     return int(model.generation_config.num_beams or 1)

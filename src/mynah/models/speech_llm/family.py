@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mynah.config.tuning import FULL
 from mynah.models.ctc.head import CTCHead, TokensAndLabels
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.features.frontends import Frontend, frontend_for, group_by_length, length_function
 from mynah.models.features.whisper_window import WhisperWindowFrontend, in_windows
-from mynah.models.lora import adapters
+from mynah.models.lora import adapters, quantization
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import NamedParts, PretrainedPart
@@ -104,7 +105,9 @@ class SpeechLLMFamily(Family):
         if config.pretrained is None:
             return cls._of(speech_llm_parts.from_names(config, parts, texts, sample_rate))
         part = parts["pretrained"]
-        family = cls.load(part.folder, offline=part.offline)
+        full = FULL in (config.encoder_tuning, config.decoder_tuning)  # not in four bits
+        with quantization.in_full_precision(full):
+            family = cls.load(part.folder, offline=part.offline)
         held = [one for one in family._adaptable() if adapters.is_adapted(one)]
         family = cls._of(speech_llm_parts.continue_parts(family._parts(), config, texts))
         for adaptable in family._adaptable():

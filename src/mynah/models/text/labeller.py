@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from mynah import console
@@ -28,7 +28,6 @@ class Labeller:
         self._tokenizer = tokenizer
         self._letter_case = _letter_case(tokenizer)
         vocabulary = "".join(tokenizer.get_vocab())
-        self._only_plain_apostrophes = "'" in vocabulary and "\u2019" not in vocabulary
         # Asked once: a tokenizer takes a while to say what its unknown token is.
         self._not_said = {tokenizer.unk_token_id, *special}
         # Transcripts are tokenized by the thousand a second: without what a call of
@@ -38,6 +37,9 @@ class Labeller:
         if self._quick is not None:
             self._quick.no_truncation()
             self._quick.no_padding()
+        self._only_plain_apostrophes = False
+        # Asked, and not looked up: a vocabulary of bytes has neither as a piece and writes both.
+        self._only_plain_apostrophes = "'" in vocabulary and not self._writes("\u2019")
 
     def cased(self, text: str) -> str:
         """The text as the tokenizer's vocabulary writes it.
@@ -64,10 +66,14 @@ class Labeller:
 
     def missing(self, texts: Sequence[str]) -> tuple[list[str], float]:
         """Characters of a corpus that cannot be written, and their share of all, spaces apart."""
-        counts = Counter("".join(map(self.cased, texts)))
-        counts = Counter({one: count for one, count in counts.items() if not one.isspace()})
+        counts = self._counts(texts)
         unknown = sorted(one for one in counts if not self._writes(one))
         return unknown, sum(counts[one] for one in unknown) / max(1, counts.total())
+
+    def _counts(self, texts: Sequence[str]) -> Counter[str]:
+        """How often each character is in the texts, spaces apart."""
+        counts = Counter("".join(map(self.cased, texts)))
+        return Counter({one: count for one, count in counts.items() if not one.isspace()})
 
     def _writes(self, character: str) -> bool:
         ids = self._ids(character)
@@ -77,11 +83,32 @@ class Labeller:
         # Some tokenizers have no token for the unknown, or write it as a space.
         return bool(self._tokenizer.decode(self.labels(character)).strip())
 
-    def say_what_does_not_fit(self, texts: Sequence[str]) -> None:
-        """:meth:`say_what_is_missing`, and where texts become far longer than they should: of a
-        model that writes pieces of words."""
+    def say_what_does_not_fit(self, texts: Sequence[str], suppressed: Collection[int] = ()) -> None:
+        """:meth:`say_what_is_missing`, what is learned and never written, and where texts become
+        far longer than they should: of a model that writes pieces of words.
+
+        Args:
+            texts: The transcripts.
+            suppressed: Token ids that decoding leaves out.
+        """
         self.say_what_is_missing(texts)
+        self._say_what_is_suppressed(texts, suppressed)
         say_if_long(self.labels, texts)
+
+    def _say_what_is_suppressed(self, texts: Sequence[str], suppressed: Collection[int]) -> None:
+        """Name the characters of a corpus whose own tokens decoding leaves out."""
+        never = set(suppressed)
+        counts = self._counts(texts) if never else Counter[str]()
+        if odd := sorted(one for one in counts if not never.isdisjoint(self._ids(one))):
+            share = sum(counts[one] for one in odd) / counts.total()
+            more = f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
+            console.notice(
+                f"The transcripts have characters ({share:.1%} of all) that the model learns and "
+                f"hardly ever writes: {' '.join(odd[:_NAMED])}{more}. suppress_tokens of its "
+                "generation_config.json leaves their tokens out of decoding: take those out of a "
+                "copy of the weights, or data.strip_punctuation=true takes such characters out of "
+                "what is learned."
+            )
 
     def say_what_is_missing(self, texts: Sequence[str], *, instead: str | None = None) -> None:
         """Name the characters of a corpus that the tokenizer cannot write.

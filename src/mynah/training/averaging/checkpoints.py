@@ -19,6 +19,7 @@ from mynah.files import read_json
 if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.corpus import Corpus
+    from mynah.evaluation.evaluate import Evaluation
     from mynah.models.family import Family
     from mynah.training.trainer import TrainingResult
 
@@ -27,7 +28,7 @@ _ABOUT = "mynah.json"
 
 def averaged(
     outcome: TrainingResult, config: Config, corpora: Mapping[str, Corpus], output: Path
-) -> TrainingResult:
+) -> tuple[TrainingResult, dict[str, Evaluation]]:
     """The outcome with the average of its best checkpoints, where one is asked for.
 
     Args:
@@ -36,19 +37,31 @@ def averaged(
         corpora: What is measured while training, by split, the one that chooses first.
         output: Where the checkpoints and the model lie.
 
+    Returns:
+        It, and what its model came to, by split; empty where that is not an average.
+
     Raises:
         UserError: The average cannot be written.
     """
     from mynah.evaluation.measured_model import loaded
     from mynah.evaluation.splits import PeriodicEvaluation
 
-    return with_average(
+    found: dict[str, Evaluation] = {}
+
+    def measure(family: Family) -> dict[str, float]:
+        evaluation = PeriodicEvaluation(config, family, corpora)
+        scores = evaluation(outcome.steps)
+        found.update(evaluation.last)
+        return scores
+
+    final = with_average(
         outcome,
         config,
         output_directory=output,
         load=lambda checkpoint: loaded(checkpoint, config),
-        measure=lambda family: PeriodicEvaluation(config, family, corpora)(outcome.steps),
+        measure=measure,
     )
+    return final, found if final.best_checkpoint != outcome.best_checkpoint else {}
 
 
 def with_average(

@@ -28,6 +28,11 @@ class MeasuredRate:
         """Take note of a score."""
         self._schedule.step(value)
 
+    def forget_scores(self) -> None:
+        """Compare the next score with none before it; the learning rate stays as it is."""
+        self._schedule.best = self._schedule.mode_worse
+        self._schedule.num_bad_epochs = 0
+
     def get_last_lr(self) -> list[float]:
         """The learning rates of the optimizer's groups."""
         return [group["lr"] for group in self._schedule.optimizer.param_groups]
@@ -37,5 +42,9 @@ class MeasuredRate:
         return self._schedule.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave."""
-        self._schedule.load_state_dict(state)
+        """Take over what :meth:`state_dict` gave, but for the direction, which is the settings':
+        a version before took the higher of two scores for the worse one, whatever they were."""
+        mode = self._schedule.mode
+        self._schedule.load_state_dict({**state, "mode": mode})
+        if state.get("mode", mode) != mode:
+            self.forget_scores()

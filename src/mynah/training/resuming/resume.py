@@ -21,6 +21,7 @@ from mynah.errors import UserError
 if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.augmentation.chain import Augmentation
+    from mynah.data.corpus import Corpus
     from mynah.data.positions import Key
     from mynah.data.utterances import TrainingData
 
@@ -64,6 +65,46 @@ def fixed_settings(
     settings["training data (fingerprint)"] = corpus.fingerprint
     noted: dict[str, Any] = json.loads(json.dumps(settings))
     return noted
+
+
+def measured_by(config: Config, splits: Mapping[str, Corpus]) -> dict[str, Any]:
+    """What the scores that choose a checkpoint depend on besides the model, by the names a user
+    knows.
+
+    Args:
+        config: The settings.
+        splits: What is measured while training, the one that chooses first.
+
+    Returns:
+        JSON's values by name; empty where nothing is measured.
+    """
+    if not splits:
+        return {}
+    found: dict[str, Any] = {
+        "evaluation data (fingerprint)": next(iter(splits.values())).fingerprint
+    }
+    if best_metric(config) != "loss":  # for which nothing is decoded
+        decoding = set(names(Nature.DECODING)) - set(names(Nature.STEP))
+        for name in ("evaluation.normalizer", "evaluation.options", *sorted(decoding)):
+            value = value_of(config, name)
+            # Where a file lies does not count.
+            found[name] = Path(value).name if _is_place(value) else value
+    noted: dict[str, Any] = json.loads(json.dumps(found))
+    return noted
+
+
+def other_measure(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The names in which two of :func:`measured_by` differ; none where one of them is empty.
+
+    A setting that a version before did not know was at its default.
+    """
+    if not before or not now:
+        return []
+    return sorted(name for name in now if _value(before, name) != now[name])
+
+
+def _is_place(value: object) -> bool:
+    return isinstance(value, str) and Path(value).is_absolute()
 
 
 def _of_a_stream() -> tuple[str, ...]:

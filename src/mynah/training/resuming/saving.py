@@ -238,8 +238,9 @@ class Checkpointer(Generic[Key]):
         sign = -1.0 if greater_is_better(self._job.config) else 1.0
         ranked: dict[int, tuple[float, int, Path]] = {}
         for path in found:
-            scores = read_json(path / ABOUT_NAME).get("scores")
-            if isinstance(scores, dict) and scores:
+            about = read_json(path / ABOUT_NAME)
+            scores = about.get("scores")
+            if isinstance(scores, dict) and scores and self._measurer.compares(about):
                 value = scores.get(self._measurer.best_name(scores))
                 step = checkpoints.step_of(path) or 0
                 if isinstance(value, int | float) and not math.isnan(value):

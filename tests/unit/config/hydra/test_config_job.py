@@ -49,6 +49,27 @@ def test_a_directory_that_was_typed_is_taken_as_it_is():
     assert list(Path.cwd().iterdir()) == []
 
 
+def test_a_typed_directory_of_another_run_is_refused_before_hydra_writes_into_it():
+    full = checkpoint(Path("mine/model/checkpoint-5"))
+    Path("mine/run.json").write_text('{"kind": "training"}')
+    into_it = "hydra.run.dir=mine"
+    for typed in ([], [f"eval_checkpoint={full}"]):
+        with pytest.raises(UserError, match=r"hydra\.run\.dir holds another run"):
+            run_overrides(compose([into_it, *typed]))
+    run_overrides(compose([into_it, f"resume_from_checkpoint={full}"]))
+    run_overrides(compose([into_it, "training.output_dir=elsewhere"]))
+
+
+def test_a_typed_directory_of_an_evaluation_or_of_no_checkpoint_is_taken():
+    full = checkpoint(Path("model/checkpoint-5"))
+    Path("mine").mkdir()
+    Path("mine/run.json").write_text('{"kind": "evaluation"}')
+    assert run_overrides(compose(["hydra.run.dir=mine", f"eval_checkpoint={full}"])) == []
+    Path("mine/run.json").write_text('{"kind": "training", "status": "failed"}')
+    Path("mine/model").mkdir()
+    assert run_overrides(compose(["hydra.run.dir=mine"])) == []
+
+
 def test_a_resumed_run_resumes_in_its_own_directory():
     run = Path("outputs/2026-01-01/00-00-00")
     full = checkpoint(run / "model" / "checkpoint-5")

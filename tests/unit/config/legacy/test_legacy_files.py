@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -218,3 +219,80 @@ def test_the_best_model_of_a_file_that_names_no_metric_has_the_lowest_evaluation
     # transformers.TrainingArguments: "Will default to "loss" if unspecified".
     read = files.read_legacy(write(tmp_path, {"load_best_model_at_end": True, **named}))
     assert settings(read.overrides)["training"]["metric_for_best_model"] == "loss"
+
+
+@pytest.mark.parametrize(
+    ("content", "setting", "meant", "idle"),
+    [
+        (
+            {"dataset_config_name": "clean", "dataset_configs": None},
+            "data.dataset_configs",
+            ["clean"],
+            "dataset_configs",
+        ),
+        (
+            {"per_device_train_batch_size": 4, "per_gpu_train_batch_size": 2},
+            "training.per_device_train_batch_size",
+            4,
+            "per_gpu_train_batch_size",
+        ),
+        ({"lora_r": 8, "model.lora_r": 16}, "model.lora_r", 16, "lora_r"),
+        ({"model.lora_r": 16, "lora_r": 8}, "model.lora_r", 16, "lora_r"),
+    ],
+)
+def test_of_two_keys_of_one_setting_one_is_meant_and_the_other_is_said(
+    tmp_path, content, setting, meant, idle
+):
+    read = files.read_legacy(write(tmp_path, content))
+    assert read.settings[setting] == meant
+    (without,) = (found for found in read.fates if found.kind == "without effect")
+    assert without.key == idle and without.reason.endswith("is meant")
+
+
+@pytest.mark.parametrize(
+    ("content", "fix"),
+    [
+        ({"max_steps": 1e3}, 'write "max_steps": 1000'),
+        ({"seed": 7.0}, 'write "seed": 7'),
+        ({"train_splits": [["a"]]}, 'write "train_splits": ["train"]'),
+        ({"train_splits": []}, 'write "train_splits": ["train"] in'),
+    ],
+)
+def test_what_is_to_be_written_is_json_and_nearest_to_what_was_meant(tmp_path, content, fix):
+    file = write(tmp_path, content)
+    with pytest.raises(ConfigErrors) as caught:
+        read = files.read_legacy(file)
+        try:
+            compose(read.overrides)
+        except ConfigErrors as problem:
+            raise read.in_terms_of_the_file(problem) from problem
+    assert fix in str(caught.value)
+
+
+def test_a_comment_of_several_lines_stays_one_in_the_yaml(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    migrate([str(write(tmp_path, {"_of\nseed: 1": "x\ny", "max_steps": 3}))])
+    text = (tmp_path / "configs/hydra/experiments/old.yaml").read_text()
+    assert yaml.safe_load(text)["training"] == {"max_steps": 3}
+
+
+def test_the_commands_of_migrating_can_be_pasted_whatever_the_names_are(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, {"max_steps": 3}).rename("my old.json")
+    migrate(["my old.json", "-o", "my runs/experiments/one.yaml"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    # Nothing is at src/train_hydra.py here.
+    assert last == "Run it:  mynah train --config-dir 'my runs' +experiments=one"
+    with pytest.raises(UserError) as caught:
+        migrate(["my old.json", "-o", "my runs/experiments/one.yaml"])
+    assert caught.value.fix == "mynah migrate 'my old.json' -o 'my runs/experiments/one_2.yaml'"
+    with pytest.raises(UserError) as caught:
+        migrate(["my old.json", "-o", "x.yaml"])
+    assert caught.value.fix == "mynah migrate 'my old.json' -o experiments/x.yaml"
+    capsys.readouterr()
+    migrate(["my old.json", "-o", "my runs/experiments/a b.yaml"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    _, *arguments = shlex.split(last.removeprefix("Run it:  mynah "))
+    assert arguments == ["--config-dir", "my runs", '+experiments="a b"']

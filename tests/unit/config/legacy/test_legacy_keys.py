@@ -171,6 +171,16 @@ def test_a_singular_form_beside_its_list_has_no_effect():
     assert of("train_split", "train.100", train_splits=["train.360"]).kind == "without effect"
 
 
+@pytest.mark.parametrize(
+    ("singular", "plural"),
+    [("train_split", "train_splits"), ("dataset_config_name", "dataset_configs")],
+)
+def test_a_list_that_is_null_has_no_effect_beside_its_singular_form(singular, plural):
+    assert of(plural, None, **{singular: "clean"}).kind == "without effect"
+    assert of(singular, "clean", **{plural: None}).settings == ((f"data.{plural}", ["clean"]),)
+    assert of(plural, None).kind == "honoured"
+
+
 def test_joined_splits_come_apart():
     assert of("train_split", "train.100+train.360").settings == (
         ("data.train_splits", ["train.100", "train.360"]),
@@ -181,6 +191,10 @@ def test_a_warmup_ratio_becomes_warmup_steps_below_one():
     assert of("warmup_ratio", 0.1).settings == (("training.warmup_steps", 0.1),)
     assert of("warmup_ratio", 0.1, warmup_steps=0).settings == (("training.warmup_steps", 0.1),)
     assert of("warmup_steps", 0, warmup_ratio=0.1).kind == "without effect"
+
+
+def test_a_warmup_ratio_that_is_null_has_no_effect():
+    assert of("warmup_ratio", None).kind == "without effect"
 
 
 def test_warmup_steps_win_over_a_warmup_ratio_as_they_did():

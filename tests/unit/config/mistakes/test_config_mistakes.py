@@ -62,6 +62,7 @@ FIXED = [
     ("-m training.max_steps=abc", "", 'takes a whole number or null, not "abc"'),
     ("-m training.max_steps=abc training.seed=1,2", "-m training.seed=1,2", 'not "abc"'),
     ("-m training.max_steps=abc +experiments=an4,test", "-m +experiments=an4,test", 'not "abc"'),
+    ("training.max_steps=1e3", "training.max_steps=1000", "a whole number or null, not 1000.0"),
     ("training.max_steps=2.5", "", "takes a whole number or null, not 2.5"),
     ("training.max_steps=true", "", "takes a whole number or null, not true"),
     ("data.on_impossible=qqq", "", "takes one of"),
@@ -101,6 +102,8 @@ FIXED = [
     ("--model large", "model=large", "--model is not a flag"),
     ("--experiment test", "+experiments=test", "--experiment is not a flag"),
     ("--bf16", "training.bf16=true", "--bf16 is not a flag"),
+    ("training.seed=1,2 --cfg job", "training.seed=1 --cfg job", "--cfg shows one configuration"),
+    ("+experiments=an4,test --cfg job", "+experiments=an4 --cfg job", "--cfg shows one"),
     ("--cfg job -m training.seed=1,2", "--cfg job training.seed=1", "do not go together"),
     ("--resolve", "--cfg job --resolve", "goes with --cfg"),
 ]
@@ -115,6 +118,11 @@ def test_a_mistake_is_answered_with_a_command_that_works(typed, fixed, part):
     arguments = [a for a in shlex.split(fixed) if a not in ("-m", "--cfg", "job", "--resolve")]
     if not fixed.startswith("-m"):
         assert mistakes_of(arguments) == []
+
+
+def test_a_tilde_is_quoted_that_a_shell_would_take_for_a_home():
+    problem = answer("~launch", "model=larg")
+    assert problem.command == "mynah train '~launch' model=large"
 
 
 def test_what_is_right_on_the_command_line_stays_in_the_corrected_command():

@@ -81,6 +81,47 @@ def test_recordings_in_tar_files_are_read_in_their_places(tmp_path):
         rows_of(opened(tmp_path, "tarred"))
 
 
+def write_tar(path, **sounds):
+    """A tar of recordings by their names; a length of 0 is another file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for name, seconds in sounds.items():
+            content = (
+                write_tone(path.parent / "tone.wav", seconds).read_bytes() if seconds else b"x"
+            )
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            tar.addfile(about, io.BytesIO(content))
+
+
+def read(row):
+    return files.read(row.path, 16000, byte_offset=row.byte_offset, byte_length=row.byte_length)
+
+
+def test_recordings_of_one_name_in_two_folders_of_a_tar_are_told_apart(tmp_path):
+    sounds = {"a/1.wav": 0.25, "a/1.json": 0, "b/1.wav": 0.5, "b/2.wav": 0.75, "2.json": 0}
+    write_tar(tmp_path / "m" / "audio_0.tar", **sounds)
+    names = ["a/1.wav", "./b/1.wav", "/data/b/1.wav", "b/1-sub1.wav", "2.wav", "x/2.wav"]
+    write_json_lines(tmp_path / "m" / "m.json", *(line(name, shard_id=0) for name in names))
+    rows = rows_of(opened(tmp_path, "m/m.json"))
+    assert [len(read(row)) for row in rows] == [4000, 8000, 8000, 8000, 12000, 12000]
+    write_json_lines(tmp_path / "m" / "m.json", line("1.wav", shard_id=0))
+    with pytest.raises(UserError, match=r"several recordings .* may mean: a/1\.wav, b/1\.wav"):
+        rows_of(opened(tmp_path, "m/m.json"))
+
+
+def test_a_line_that_nemo_passes_over_is_not_learned_from(tmp_path):
+    lines = [line(f"{number}.wav", text=f"text {number}") for number in range(5)]
+    for number, skipped in enumerate([1, True, "yes", 0, False]):
+        write_tone(tmp_path / "m" / f"{number}.wav", 0.5, hertz=300 + 50 * number)
+        lines[number]["_skipme"] = skipped
+    write_json_lines(tmp_path / "m" / "m.json", *lines)
+    config = settings(tmp_path, dataset_name="m/m.json", eval_splits=None, eval_fraction=0.0)
+    data = prepare(config, working_directory=tmp_path)
+    assert list(data.train.texts) == ["text 3", "text 4"]
+    assert data.report["splits"]["train"]["dropped"] == {"no transcript": 3}
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [

@@ -172,6 +172,33 @@ def test_a_parquet_listing_may_name_files_instead(tmp_path):
     assert source.format == "folder" and rows_of(source)[0].text == "hello"
 
 
+@pytest.mark.parametrize("kind", ["parquet", "disk"])
+def test_a_table_may_hold_some_recordings_and_name_the_files_of_others(tmp_path, kind, monkeypatch):
+    held = [content for _, content in sounds(tmp_path, 3)]
+    (tmp_path / "mine" / "clips").mkdir(parents=True)
+    (tmp_path / "mine" / "clips" / "1.flac").write_bytes(held[1])
+    audio = [{"bytes": held[0], "path": "0.flac"}, {"bytes": None, "path": "clips/1.flac"},
+             {"bytes": held[2], "path": None}, {"bytes": None, "path": None}]  # fmt: skip
+    kinds = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
+    features = datasets.Features({"audio": kinds, "text": datasets.Value("string")})
+    table = datasets.Dataset.from_dict({"audio": audio, "text": list("abcd")}, features=features)
+    if kind == "disk":
+        table.save_to_disk(str(tmp_path / "mine"))
+    else:
+        table.to_parquet(str(tmp_path / "mine" / "train.parquet"))
+    monkeypatch.chdir(tmp_path / "mine" / "clips")  # a name is not relative to where it is read
+    changed = {"eval_splits": None, "eval_fraction": 0.0}
+    data = prepared(tmp_path, str(tmp_path / "mine"), **changed)
+    assert list(data.train.texts) == ["a", "b", "c"]
+    assert data.report["splits"]["train"]["dropped"] == {"unreadable": 1}
+    for row in range(3):
+        expected = tone(0.5, hertz=300 + 50 * row)
+        assert np.allclose(data.train.read_audio(row), expected, atol=1e-3)
+    before = data.train.fingerprint
+    (tmp_path / "mine" / "clips" / "1.flac").write_bytes(held[2])  # and a changed file is noticed
+    assert prepared(tmp_path, str(tmp_path / "mine"), **changed).train.fingerprint != before
+
+
 def test_a_table_names_no_file_outside_the_corpus(tmp_path):
     write_tone(tmp_path / "secret.wav")
     held = [{"audio": {"bytes": None, "path": "../secret.wav"}, "text": "x"}]
@@ -272,6 +299,19 @@ def test_a_recording_that_is_called_as_a_document_is_an_utterance(tmp_path):
     write_tar(tmp_path / "shards" / "a.tar", ("notice.flac", held[0]), ("notice.txt", b"notice"))
     rows = rows_of(opened(tmp_path, "shards"))
     assert [(row.id, row.text, row.fault) for row in rows] == [("notice", "notice", "")]
+
+
+def test_several_recordings_of_one_name_in_a_shard_are_refused(tmp_path):
+    """WebDataset ends a name at its first dot: of a speaker's files one was left."""
+    for number, content in sounds(tmp_path, 3):
+        members = [(f"anna.{number}.flac", content), (f"anna.{number}.txt", b"a")]
+        with tarfile.open(tmp_path / "mine.tar", "a") as tar:
+            for name, held in members:
+                member = tarfile.TarInfo(name)
+                member.size = len(held)
+                tar.addfile(member, io.BytesIO(held))
+    with pytest.raises(UserError, match=r"anna\.0\.flac and anna\.1\.flac are recordings of one"):
+        rows_of(opened(tmp_path, "mine.tar"))
 
 
 @pytest.mark.parametrize("texts_first", [True, False])

@@ -158,7 +158,7 @@ def test_a_tar_that_ends_before_the_cuts_lacks_the_last_ones(tmp_path):
     assert [row.id for row in rows] == IDS
 
 
-def test_a_line_that_is_not_a_cut_is_named_and_the_first_is_an_error(tmp_path):
+def test_a_line_that_is_not_a_cut_is_named_and_a_shard_of_nothing_else_is_an_error(tmp_path):
     held = cuts(IDS)
     held[2] = {"id": IDS[2], "type": "MixedCut", "tracks": []}
     held[4] |= {"supervisions": [{"text": {"a": 1}}]}
@@ -170,7 +170,11 @@ def test_a_line_that_is_not_a_cut_is_named_and_the_first_is_an_error(tmp_path):
     assert [row.text for row in rows if isinstance(row, Row)] == [
         TEXTS[0], TEXTS[1], TEXTS[3], TEXTS[5], TEXTS[6], None, TEXTS[8],
     ]  # fmt: skip
-    write(tmp_path, [held[2], *held], pairs(IDS))
+    mixed = [{"id": one, "type": "MixedCut", "tracks": []} for one in IDS]
+    write(tmp_path, [mixed[0], *held[1:]], pairs(IDS))  # one at the beginning is one bad row
+    first, second, *_ = read(tmp_path)
+    assert first.id == IDS[0] and "MixedCut" in first.reason and second.text == TEXTS[1]
+    write(tmp_path, mixed, pairs(IDS))
     with pytest.raises(UserError, match="MixedCut"):
         read(tmp_path)
 

@@ -19,7 +19,6 @@ from shard_files import (
 )
 
 from mynah.config.schema import DataConfig
-from mynah.data.row import Row
 from mynah.data.streams.files import find_shards
 from mynah.data.streams.reader import BadRow
 from mynah.data.streams.stream import Stream, open_stream
@@ -177,18 +176,6 @@ def test_a_missing_text_column_is_an_error_that_lists_the_columns(tmp_path, writ
     assert caught.value.fix == "data.columns.text=NAME_OF_THE_COLUMN"
     mapped = opened(tmp_path, columns={"text": "spoken"}).reader.rows(0)
     assert [row.text for row in mapped] == TEXTS
-
-
-def test_a_line_that_is_not_json_is_one_bad_row_and_the_first_one_an_error(tmp_path):
-    path = write_manifest(tmp_path / "train.jsonl", IDS[:3], TEXTS[:3])
-    lines = path.read_text().splitlines()
-    path.write_text("\n".join([lines[0], "{broken", lines[2], '["a list"]']))
-    rows = list(opened(tmp_path).reader.rows(0))
-    assert [type(row) for row in rows] == [Row, BadRow, Row, BadRow]
-    assert "line 2" in rows[1].reason and "not JSON" in rows[1].reason
-    path.write_text("\n".join(["{broken", *lines]))
-    with pytest.raises(UserError, match="not JSON"):
-        next(opened(tmp_path).reader.rows(0))
 
 
 def test_a_manifest_that_leads_out_of_its_folder_is_refused(tmp_path):

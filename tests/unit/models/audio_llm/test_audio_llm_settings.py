@@ -15,6 +15,7 @@ from transcripts import transcribed
 from transformers import WhisperFeatureExtractor
 
 from mynah.errors import UserError
+from mynah.inference.recognizer import Recognizer
 from mynah.models import registry
 from mynah.models.audio_llm.architectures.fun_asr_nano import FunAsrNanoFeatureExtractor
 from mynah.models.audio_llm.architectures.granite_speech import GraniteSpeechFeatureExtractor
@@ -66,6 +67,44 @@ def test_each_row_is_given_its_own_language_in_training_and_in_decoding(build, c
     ]
     assert together == alone
     assert together[1:3] == transcribed(build(language="de"), clips[1:3], ["en", ""])
+
+
+def test_an_instruction_stays_that_of_the_weights_that_learned_it(build, tmp_path):
+    wanted = "Write it down."
+    assert wanted not in asked(build("glmasr"))
+    for folder, settings in (("all", {}), ("adapter", {"use_lora": True})):
+        build("glmasr", prompt=wanted, **settings).save(tmp_path / folder)
+        again = build(folder=tmp_path / folder, **settings)
+        assert wanted in asked(again)
+        again.configure_decoding(tiny())
+        assert wanted in asked(again)
+    other = build(folder=tmp_path / "all", prompt="Say it again.")
+    assert "Say it again." in asked(other) and wanted not in asked(other)
+
+
+def test_a_template_that_writes_the_day_writes_the_same_one_for_ever(build, checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints("granite_speech"), tmp_path / "granite")
+    template = folder / "chat_template.jinja"
+    own = template.read_text(encoding="utf-8")
+    # As Granite's own begins.
+    day = "{{ 'Today is ' + strftime_now('%B %d, %Y') + '.' }}"
+    template.write_text(day + own, encoding="utf-8")
+    assert asked(build(folder=folder)).startswith("Today is December 19, 2024.")
+
+
+@pytest.mark.parametrize("kind", ["granite_speech", "granite_speech_plus", "fun_asr_nano"])
+def test_a_model_whose_extractor_would_ask_for_torchaudio_is_used_as_it_is(kind, checkpoints):
+    found = registry.pretrained(
+        tiny(pretrained=str(checkpoints(kind))), offline=True, setting="--model"
+    )
+    assert found.name == "audio_llm" and found.sample_rate == 16000
+
+
+def test_what_is_taken_at_once_is_no_longer_than_what_can_be_written_of_it(build):
+    family = build("glmasr")
+    assert family.window_samples > 600 * family.sample_rate
+    # 256 tokens are some 200 words, and people say three a second.
+    assert Recognizer(family, name="glmasr", tuned=False).window_seconds <= 200 / 3
 
 
 def test_a_language_without_a_name_is_not_given_and_said(build, capsys):

@@ -18,6 +18,7 @@ from mynah.errors import UserError
 from mynah.models import registry
 from mynah.models.fusion import kneser_ney
 from mynah.models.fusion.arpa import ArpaModel
+from mynah.models.fusion.language_models import read_language_model
 from mynah.models.fusion.word_ngrams import WordNgrams
 from mynah.models.recognizer import read_changed_words
 
@@ -46,6 +47,21 @@ ngram 2=3
 def family():
     torch.manual_seed(0)
     return registry.build(tiny(tokenizer="character"), texts=TEXTS, sample_rate=16000, offline=True)
+
+
+def test_words_in_another_encoding_are_said_and_a_mark_of_it_is_none(tmp_path, capsys):
+    path = tmp_path / "model.arpa"
+    path.write_bytes(BIGRAMS.replace("anna", "andré").encode("latin-1"))
+    read_language_model(path, written_as=str, letters=None)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 of the 2 words of model.arpa are not text in UTF-8" in said
+    # As Windows' editors write it.
+    path.write_bytes(BIGRAMS.replace("\n", "\r\n").encode("utf-8-sig"))
+    marked = read_language_model(path, written_as=str, letters=None)
+    path.write_text(BIGRAMS, encoding="utf-8")
+    plain = ArpaModel.read(path)
+    assert marked.log10 == plain.log10 and marked.backoff == plain.backoff
+    assert not capsys.readouterr().out
 
 
 def lm(*arguments):

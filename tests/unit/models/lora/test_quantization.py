@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 from families import FAMILIES, build, names, shifted
-from tiny_models import tiny
+from tiny_models import TEXTS, tiny
 from transformers.quantizers.quantizers_utils import should_convert_module
 
 from mynah import console
@@ -186,6 +186,21 @@ def test_an_adapter_remembers_that_its_base_was_quantized(
     assert asked[0] is not None
     registry.load_family(tmp_path, as_trained=False)
     assert asked[1] is None
+
+
+@pytest.mark.parametrize("family", ["ctc", "audio_llm", "speech_llm"])
+def test_a_quantized_base_that_is_trained_in_full_from_here_on_is_loaded_in_full(
+    family, checkpoints, monkeypatch, tmp_path, has_gpu, asked_of_peft
+):
+    asked = without_quantizer(monkeypatch, LOADERS[family])
+    monkeypatch.setattr(quantization, "holds_four_bits", lambda _: True)
+    build(family, checkpoints, use_lora=True, quantization="4bit").save(tmp_path)
+    full = {"encoder_tuning": "full", "decoder_tuning": "full"}
+    for settings, in_full in (({"use_lora": True}, False), (full, True)):
+        asked.clear()
+        config = tiny(pretrained=str(tmp_path), **settings)
+        registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+        assert [one is None for one in asked] == [in_full] * len(LOADERS[family])
 
 
 def test_without_a_gpu_a_quantized_base_is_loaded_in_full_and_said(

@@ -276,6 +276,16 @@ def test_a_language_that_nobody_says_is_detected_clip_by_clip(build, checkpoints
     assert mixed == transcribed(family, clips, [names[0], "de", names[2], "fr"])
 
 
+def test_what_is_learned_and_left_out_of_decoding_is_named(checkpoints, capsys):
+    for texts, said in ((["stop!", "now"], True), (["stop", "now"], False)):
+        config = tiny(pretrained=str(checkpoints("whisper_asr")), language="en")
+        registry.build(config, texts=texts, sample_rate=16000, offline=True)
+        note = " ".join(capsys.readouterr().out.split())
+        # By hand: one of eight characters, whose token the stand-in's generation config suppresses.
+        assert ("have characters (12.5% of all)" in note) == said
+        assert ("hardly ever writes: !." in note) == said
+
+
 def test_suppressed_tokens_of_the_checkpoint_are_never_written(build, clips, written):
     family = build(generation_max_length=20)
     transcribed(family, clips[:1])

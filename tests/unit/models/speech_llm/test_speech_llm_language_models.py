@@ -9,10 +9,16 @@ from speech_llms import build, go_on, loss_by_hand, plain_language_model
 from tiers import fast_where
 from tiny_models import TEXTS, examples, train
 from transcripts import transcribed
+from transformers import AutoTokenizer
 
 from mynah.errors import UserError
 from mynah.models import registry
-from mynah.models.speech_llm.prompts import TRANSCRIPT_END, end_of_text, load_tokenizer
+from mynah.models.speech_llm.prompts import (
+    TRANSCRIPT_END,
+    end_of_text,
+    load_tokenizer,
+    prompt_ids,
+)
 from mynah.models.text.token_loss import IGNORED
 
 LANGUAGE_MODELS = [
@@ -50,6 +56,21 @@ def test_the_loss_is_that_of_the_plain_language_model(
     total, count = loss_by_hand(family, model, examples(family, clips, texts))
     assert loss.count.item() == count
     assert loss.total.item() / count == pytest.approx(total / count, abs=1e-5)
+
+
+def test_a_prompt_is_the_same_on_every_day(checkpoints):
+    tokenizer = AutoTokenizer.from_pretrained(checkpoints("chat_lm"))
+    # As Llama 3.2's own.
+    tokenizer.chat_template = (
+        "{%- if strftime_now is defined %}{%- set day = strftime_now('%d %b %Y') %}"
+        "{%- else %}{%- set day = '26 Jul 2024' %}{%- endif %}"
+        "<|im_start|>system\nToday Date: {{ day }}<|im_end|>\n"
+        "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] }}"
+        "<|im_end|>\n{% endfor %}"
+    )
+    before, _ = prompt_ids(tokenizer, "Transcribe.")
+    assert "Today Date: 19 Dec 2024<" in tokenizer.decode(before)
+    assert end_of_text(tokenizer) == tokenizer.convert_tokens_to_ids("<|im_end|>")
 
 
 @pytest.mark.parametrize(

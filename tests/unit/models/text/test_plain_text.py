@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import standins
 from families import FAMILIES, build
 
 from mynah.models.text.labeller import Labeller
@@ -75,6 +76,13 @@ def written(tokenizer, text):
 @pytest.mark.parametrize("typed", ["don’t", "donʼt", "don＇t", "don't"])
 def test_a_typographic_apostrophe_is_learned_as_the_one_that_the_tokenizer_has(typed, capitals):
     assert written(capitals, typed) == "DON'T"
+
+
+def test_a_tokenizer_that_writes_bytes_learns_the_apostrophe_and_the_quotes_that_were_typed():
+    tokenizer = standins.byte_level_tokenizer(["<|endoftext|>"])
+    for text in ("l’homme d’État", "‘so’ `be` it", "don't"):
+        plain = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert Labeller(tokenizer).labels(text) == plain
 
 
 def test_a_letter_that_two_capitals_stand_for_is_named(capitals, capsys):

@@ -13,7 +13,12 @@ from mynah.config.effective import effective_yaml
 from mynah.config.hydra.compose import compose
 from mynah.config.schema import Config
 from mynah.errors import UserError
-from mynah.training.resuming.resume import check_resume, fixed_settings
+from mynah.training.resuming.resume import (
+    check_resume,
+    fixed_settings,
+    measured_by,
+    other_measure,
+)
 
 AUGMENTATION: Any = SimpleNamespace(fingerprints=dict)
 
@@ -230,3 +235,37 @@ def test_what_changes_the_rows_of_a_stream_must_agree(tmp_path, streamed, name, 
     checkpoint = checkpoint_of(tmp_path, streamed, settings_of(streamed, True))
     with pytest.raises(UserError, match=name):
         resume(checkpoint, changed(streamed, name, value), True)
+
+
+SPLITS: Any = {"dev": SimpleNamespace(fingerprint="abc"), "test": SimpleNamespace(fingerprint="d")}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model.beam_size", 3),
+        ("model.language_model", "other.arpa"),
+        ("model.context_file", "/here/other.txt"),
+        ("evaluation.normalizer", "none"),
+        ("evaluation.options", {"bleu": {"tokenizer": "zh"}}),
+    ],
+)
+def test_scores_depend_on_how_they_are_decoded_and_on_what(config, name, value):
+    before = measured_by(config, SPLITS)
+    assert other_measure(before, measured_by(changed(config, name, value), SPLITS)) == [name]
+    others: Any = {"dev": SimpleNamespace(fingerprint="xyz")}
+    data = "evaluation data (fingerprint)"
+    assert other_measure(before, measured_by(config, others)) == [data]
+    by_loss = changed(config, "training.metric_for_best_model", "loss")
+    assert measured_by(by_loss, SPLITS) == measured_by(changed(by_loss, name, value), SPLITS)
+    assert measured_by(config, {}) == {}
+
+
+def test_scores_do_not_depend_on_what_else_is_measured_or_where_files_lie(config):
+    first = changed(config, "model.context_file", "/here/names.txt")
+    before = measured_by(first, SPLITS)
+    now = changed(changed(first, "evaluation.metrics", ["wer", "cer"]), "evaluation.n_best", 4)
+    moved = changed(changed(now, "model.context_file", "/there/names.txt"), "training.seed", 5)
+    dev: Any = {"dev": SPLITS["dev"]}
+    assert other_measure(before, measured_by(moved, dev)) == []
+    assert other_measure({}, before) == other_measure(before, {}) == []

@@ -78,6 +78,11 @@ def prepared(
         in_files = True
         named = _file_names(dataset, names["audio"])
         rows = [_in_file(*one, find_audio) for one in zip(rows, named, strict=True)]
+    elif find_audio is not None and (named := _beside(dataset, names["audio"])):
+        rows = [
+            row if name is None else replace(row, path=str(find_audio(name)))
+            for row, name in zip(rows, named, strict=True)
+        ]
     table = checked_table(
         rows,
         name=f"{format}-{re.sub('[^A-Za-z0-9.]+', '-', part.name)}",
@@ -268,6 +273,24 @@ def _names_files(dataset: datasets.Dataset, audio: str) -> bool:
     if column.type.get_field_index("bytes") < 0:
         return bool(column.type.get_field_index("path") >= 0)
     return bool(pc.struct_field(column, "bytes").null_count == len(column) > 0)
+
+
+def _beside(dataset: datasets.Dataset, audio: str) -> Sequence[str | None]:
+    """The files that some rows name while the others hold their recordings, None for these;
+    nothing where all hold them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = dataset.data.table.column(audio)
+    if not pa.types.is_struct(column.type) or column.type.get_field_index("bytes") < 0:
+        return []
+    held = pc.is_valid(pc.struct_field(column, "bytes"))
+    if pc.all(held).as_py() is not False:
+        return []
+    named = _file_names(dataset, audio)
+    return [
+        None if own else name or None for own, name in zip(held.to_pylist(), named, strict=True)
+    ]
 
 
 def _in_file(row: Row, name: str | None, find_audio: FindFile) -> Row:
