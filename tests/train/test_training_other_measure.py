@@ -38,9 +38,7 @@ def test_the_same_measure_is_compared_as_ever_and_nothing_is_said(tmp_path, caps
     assert "not as it was" not in capsys.readouterr().out
 
 
-def test_a_setting_that_an_earlier_version_did_not_know_changes_nothing_at_its_default(
-    tmp_path, capsys
-):
+def test_a_setting_that_an_earlier_version_did_not_know_counts_as_its_default(tmp_path, capsys):
     known = BEFORE | {"model.word_bonus": 0.0}  # its default
     assert resumed(tmp_path, known, scores={10: 0.5, 12: 0.4}).best_score == 0.05
     assert "not as it was" not in capsys.readouterr().out

@@ -16,7 +16,7 @@ def test_a_speaker_may_be_any_number(said, speaker):
 
 
 @pytest.mark.parametrize("said", [None, False, ""])
-def test_an_error_that_is_none_is_no_failure(said):
+def test_an_empty_error_says_nothing_went_wrong(said):
     row = {"error": said}
     assert described_utterance("a", "one", "one", row, row).error is None
     row = {"error": "it is cut short"}
