@@ -177,7 +177,8 @@ def _of_one_file(
     # The last part of a name is enough where it is that of one recording alone.
     by_stem: dict[str, set[str]] = {}
     for recording in {entry.recording for entry in timed.entries}.difference(*exact.values()):
-        by_stem.setdefault(Path(recording).stem, set()).add(recording)
+        for last in (Path(recording).name, Path(recording).stem):  # 2024.01 may have no ending
+            by_stem.setdefault(last, set()).add(recording)
     alike: dict[str, list[str]] = {}
     for name, path in named:
         alike.setdefault(path.stem, []).append(name)

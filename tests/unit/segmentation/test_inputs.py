@@ -42,7 +42,7 @@ def test_a_name_that_may_be_each_of_several_recordings_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("file", "named"),
     [("talk.wav", "/elsewhere/talk.sph"), ("a/talk.wav", "talk"), ("talk.1.wav", "talk.1"),
-     ("talk.wav", "talk.wav")],
+     ("talk.wav", "talk.wav"), ("a/talk.1.wav", "talk.1"), ("a/talk.1.wav", "x/talk.1")],
 )  # fmt: skip
 def test_the_last_part_of_a_name_is_enough_for_the_only_recording_of_it(tmp_path, file, named):
     found = texts(tmp_path, [file, "other.wav"], [named, "other"])

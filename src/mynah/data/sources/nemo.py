@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,7 @@ class _Tars:
     folder: Path
 
     def __post_init__(self) -> None:
-        self._held: dict[int, tuple[Path, dict[str, list[TarMember]]]] = {}
+        self._held: dict[int, tuple[Path, dict[str, dict[str, TarMember]]]] = {}
 
     def find(self, shard: Any, name: str, where: str) -> tuple[Path, TarMember]:
         """The tar file of a shard, and the recording in it.
@@ -151,15 +151,18 @@ class _Tars:
             raise UserError(f"{str(shard)[:80]!r} is not the number of a shard.", where=where)
         if shard not in self._held:
             path = self._path(shard, where)
-            by_stem: dict[str, list[TarMember]] = {}
+            # By their last part and then by their names; of one that comes again the last counts.
+            sounds: dict[str, dict[str, TarMember]] = {}
+            others: dict[str, dict[str, TarMember]] = {}
             for member in members(path):
-                if Path(member.name).suffix.lower() in AUDIO_SUFFIXES:
-                    by_stem.setdefault(Path(member.name).stem, []).append(member)
-            self._held = {shard: (path, by_stem)}  # one at a time: they come in order
+                is_sound = Path(member.name).suffix.lower() in AUDIO_SUFFIXES
+                full = _without_ending(member.name)
+                (sounds if is_sound else others).setdefault(Path(full).name, {})[full] = member
+            self._held = {shard: (path, others | sounds)}  # one at a time: they come in order
         path, held = self._held[shard]
         wanted = _without_ending(name)
         for stem in dict.fromkeys((wanted, _SUBSEGMENT.sub("", wanted))):
-            if found := _meant(stem, held.get(Path(stem).name, [])):
+            if found := _meant(stem, held.get(Path(stem).name, {})):
                 if len(found) > 1:
                     names = ", ".join(member.name for member in found[:_SHOWN])
                     raise UserError(
@@ -178,20 +181,17 @@ class _Tars:
         raise UserError(f"There is no {name} beside the manifest.", where=where)
 
 
-def _meant(stem: str, there: Sequence[TarMember]) -> Sequence[TarMember]:
+def _meant(stem: str, there: Mapping[str, TarMember]) -> Sequence[TarMember]:
     """Of recordings with the last part of a name those that it means: the only one, whatever its
     folder; of several the one of that name, or whose folders are a part of its own."""
     if len(there) < 2:
-        return there
-    names = [_without_ending(member.name) for member in there]
-    if stem in names:
-        return [there[names.index(stem)]]
-    alike = [
-        member
-        for member, name in zip(there, names, strict=True)
-        if stem.endswith(f"/{name}") or name.endswith(f"/{stem}")
-    ]
-    return alike or there
+        return [*there.values()]
+    parts = stem.split("/")
+    for at in range(len(parts)):
+        if (tail := "/".join(parts[at:])) in there:
+            return [there[tail]]
+    alike = [member for name, member in there.items() if name.endswith(f"/{stem}")]
+    return alike or [*there.values()]
 
 
 def _without_ending(name: str) -> str:

@@ -136,12 +136,11 @@ def _row(
         UserError: It has no recording or no transcript, or its JSON is none.
     """
     listed: dict[str, Any] = {}
-    # The text of a.left.wav may be called a.left.txt: its last ending tells what it is.
-    said: dict[str, bytes] = {}
-    for ending, held in members.items():
-        kind = ending.rpartition(".")[2]
-        if kind == ending or kind not in said:
-            said[kind] = held
+    said = {ending: held for ending, held in members.items() if "." not in ending}
+    has_text = not said.keys().isdisjoint(_TEXT_ENDINGS)
+    # The text of a.left.wav may be called a.left.txt; beside a.txt that is another file.
+    for ending, held in () if has_text else members.items():
+        said.setdefault(ending.rpartition(".")[2], held)
     if "json" in said:
         try:
             read = json.loads(said["json"])
@@ -150,8 +149,9 @@ def _row(
                 f"{key}.json is not JSON: {problem}", where=str(shard), fix="fix the shard"
             ) from problem
         listed = read if isinstance(read, dict) else {}
+    is_said = "json" in members and not _TEXT_HEADERS.isdisjoint(map(str.lower, listed))
     for ending in _TEXT_ENDINGS:
-        if ending in said and "text" not in columns:
+        if ending in (members if is_said else said) and "text" not in columns:
             listed["text"] = said[ending].decode("utf-8-sig", errors="replace")
     is_packed = _PACKED.fullmatch(key) is not None and "id" in listed
     lacks_text = _TEXT_HEADERS.isdisjoint(name.strip().lower() for name in listed)

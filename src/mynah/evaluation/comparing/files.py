@@ -16,7 +16,7 @@ from mynah.errors import UserError
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.files import display_path
-from mynah.models.text.units import joined_texts, units
+from mynah.models.text.units import joined_texts, space_between, unit_spans, units
 from mynah.segmentation.timed_transcripts import read_scored, read_text
 from mynah.segmentation.timed_transcripts.entry import TimedEntry
 
@@ -263,8 +263,8 @@ def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> Syst
         )
     made = []
     # Characters of a script without spaces, a line each, say nothing of spaces between them.
-    by_character = _has_single_units(one.text for one in hypothesis.timed)
-    spaced = not by_character or _has_single_units(one.text for one in reference.timed)
+    by_character = all(len(units(w)) == 1 for one in hypothesis.timed for w in one.text.split())
+    spaced = not by_character or _are_spaced(one.text for one in reference.timed)
     scored: set[int] = set()  # the words, as overlapping segments share some
     for number, one in enumerate([one for one in reference.timed if not one.rejected], 1):
         inside = [
@@ -297,9 +297,16 @@ def _by_time(reference: Transcripts, hypothesis: Transcripts, name: str) -> Syst
     return System(name, made, not_scored=[note for note in notes if note])
 
 
-def _has_single_units(texts: Iterable[str]) -> bool:
-    """Whether each word of texts is one unit: a word, or a character of a script without spaces."""
-    return all(len(units(word)) == 1 for text in texts for word in text.split())
+def _are_spaced(texts: Iterable[str]) -> bool:
+    """Whether most characters of scripts without spaces have a space between them all the same;
+    one ``2024年`` among them says nothing."""
+    apart = together = 0
+    for text in texts:
+        spans = [] if text.isascii() else unit_spans(text)
+        for (start, end), (after, until) in itertools.pairwise(spans):
+            if not space_between(text[start:end], text[after:until], continued=True):
+                apart, together = apart + (after > end), together + (after == end)
+    return apart >= together
 
 
 def _without_spaces(text: str) -> str:

@@ -12,9 +12,14 @@ WORDS = "今天 天气 很好 hello"
 
 
 def scored(folder, said, recognized):
-    """The error rates of a segment, by name."""
-    (folder / "ref.stm").write_text(f"talk 1 anna 0 10 {said}\n", encoding="utf-8")
-    lines = [f"talk 1 {at} 1 {word}\n" for at, word in enumerate(recognized.split())]
+    """The error rates of segments of ten seconds, a line each, by name."""
+    segments = [f"talk 1 anna {10 * n} {10 * n + 10} {t}\n" for n, t in enumerate(said.split("\n"))]
+    (folder / "ref.stm").write_text("".join(segments), encoding="utf-8")
+    lines = [
+        f"talk 1 {10 * number + at} 1 {word}\n"
+        for number, words in enumerate(recognized.split("\n"))
+        for at, word in enumerate(words.split())
+    ]
     (folder / "hyp.ctm").write_text("".join(lines), encoding="utf-8")
     reference = read_references(folder / "ref.stm")
     system = with_references(reference, read_hypotheses(folder / "hyp.ctm"), "hyp.ctm")
@@ -31,7 +36,7 @@ def scored(folder, said, recognized):
         ("สวัสดีครับ", "ส วั ส ดี ค รั บ"),
     ],
 )
-def test_spaces_that_a_file_of_characters_cannot_tell_are_no_errors(tmp_path, said, recognized):
+def test_spaces_that_a_file_of_characters_cannot_tell_make_no_errors(tmp_path, said, recognized):
     assert scored(tmp_path, said, recognized) == {"mer": 0.0, "cer": 0.0}
 
 
@@ -39,3 +44,13 @@ def test_a_wrong_character_is_one_error(tmp_path):
     # Of 12 characters: six ideographs, a space, and five letters.
     found = scored(tmp_path, "今天天气很好 hello", CHARACTERS.replace("很", "真"))
     assert found == {"mer": round(1 / 7, 4), "cer": round(1 / 12, 4)}
+
+
+@pytest.mark.parametrize("one", ["东京", "2024年"])
+def test_references_with_spaces_stay_so_where_one_word_of_them_has_none(tmp_path, one):
+    said = f"{CHARACTERS}\nin {one}"
+    recognized = said.replace("东京", "东 京").replace("2024年", "2024 年")
+    # Without spaces the first segment alone would lack five of its seventeen characters.
+    found = scored(tmp_path, said, recognized)
+    rate = 1 / (18 + len(f"in {one}"))
+    assert found == {"mer": 0.0, "cer": round(rate, 4)}
