@@ -246,6 +246,13 @@ def _decodes(name: str, origins: Mapping[str, Origin]) -> bool:
     return name.rpartition(".")[2] in runtime_settings() and name in origins and origins[name].asked
 
 
+def asked_decoding(origins: Mapping[str, Origin]) -> frozenset[str]:
+    """The settings of a model's decoding that were asked for by their own names, be it for what is
+    their default; without ``model.``."""
+    settings = leaves(Nature.DECODING, "model")
+    return frozenset(leaf for leaf in settings if _decodes(f"model.{leaf}", origins))
+
+
 def _with_typed(
     saved: Any,
     composed: Any,

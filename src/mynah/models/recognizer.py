@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -251,15 +252,25 @@ class WritingRecognizer(PretrainedRecognizer):
         self.processor.save_pretrained(directory)
 
 
-def as_recorded(family: Family, config: ModelConfig) -> ModelConfig:
+def as_recorded(family: Family, config: ModelConfig, asked: Collection[str] = ()) -> ModelConfig:
     """The settings of a recognizer that is used as it is, not by those of its training: what its
-    weights record of how they are used, where a setting is at its default."""
+    weights record of how they are used, where a setting is at its default.
+
+    Args:
+        family: It.
+        config: Its settings.
+        asked: Names of those that were asked for, which stay, be it at their default.
+    """
     if not isinstance(family, WritingRecognizer):
         return config
     kind, plain = type(family.usage), type(config)()
     recorded = dataclasses.asdict(kind.of(weights.own(family.model).config))
     unsaid = dataclasses.asdict(kind())
-    left_open = [name for name in _RECORDED if getattr(config, name) == getattr(plain, name)]
+    left_open = [
+        name
+        for name in _RECORDED
+        if name not in asked and getattr(config, name) == getattr(plain, name)
+    ]
     found = {name: recorded[name] for name in left_open if recorded.get(name) != unsaid.get(name)}
     return dataclasses.replace(config, **found)
 

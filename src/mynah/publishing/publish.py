@@ -115,8 +115,8 @@ def _show(
         console.say(line)
     if origin.has_ngrams and not shown_results(origin):
         console.notice(
-            "The error rates are of decoding with word n-grams of the training transcripts, which "
-            "stay here. Measure without them, and name that run: "
+            "The error rates are of decoding with word n-grams, which stay here. Measure without "
+            "them, and name that run: "
             f"mynah eval {request.model} model.language_model=none, then --results RUN"
         )
     if request.licence is None:

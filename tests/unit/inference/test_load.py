@@ -12,9 +12,10 @@ from families import FAMILIES, build, shifted
 from tiny_models import TEXTS, tiny
 
 import mynah
+from mynah.config.hydra.compose import compose
 from mynah.config.schema import Config, ModelConfig
 from mynah.errors import UserError
-from mynah.evaluation.measured_model import MeasuredModel
+from mynah.evaluation.measured_model import MeasuredModel, measured_model
 from mynah.inference.load import BASE
 from mynah.models import registry
 from mynah.models.transcript import Clip
@@ -120,6 +121,31 @@ def test_a_folder_without_a_training_s_settings_is_used_as_its_weights_record(
     )
     assert shorter.family.usage.generation_max_length == 2
     assert shorter.family.usage.task == "translate"
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "value"),
+    [("language", "null", None), ("task", "null", None), ("generation_max_length", "256", 256)],
+)
+def test_a_setting_that_is_typed_counts_at_its_default_too(
+    name, typed, value, checkpoints, tmp_path
+):
+    asked = {"language": "de", "task": "translate", "generation_max_length": 5}
+    config = tiny(pretrained=str(checkpoints("whisper_asr")), **asked)
+    folder = tmp_path / "model"
+    registry.build(config, texts=TEXTS, sample_rate=16000, offline=True).save(folder)
+    setting = f"model.{name}={typed}"
+    recognizer = mynah.load(folder, settings=[setting], offline=True)
+    composed = compose(
+        [f"eval_checkpoint={folder}", "data.sample_rate=16000", "offline=true", setting],
+        trains=False,
+    )
+    measured = measured_model(composed.config, composed.origins, tmp_path)
+    # Of a recognizer the language comes with each call.
+    without = {"language": recognizer._language or None}
+    used = dataclasses.asdict(recognizer.family.usage) | without
+    for found in (used, dataclasses.asdict(measured.load().usage)):
+        assert {one: found[one] for one in asked} == {**asked, name: value}
 
 
 @pytest.mark.parametrize("place", ["model", "a b=c, d"])

@@ -105,11 +105,13 @@ def fate(key: str, value: Any, content: Content) -> Fate | None:
 def settled(fates: Sequence[Fate]) -> list[Fate]:
     """Fates of which no two set the same setting: of several keys of one, one is meant.
 
-    A full dotted name is, else the name of today, else the last.
+    A full dotted name is, else a name that has gone since, where it says anything: transformers
+    took that (``per_gpu_train_batch_size or per_device_train_batch_size``). Else the name of today
+    is, else the last.
     """
 
-    def rank(found: Fate) -> tuple[bool, bool]:
-        return "." in found.key, found.kind == "honoured"
+    def rank(found: Fate) -> tuple[bool, bool, bool]:
+        return "." in found.key, found.key in GONE and bool(found.value), found.kind == "honoured"
 
     meant: dict[str, Fate] = {}
     for found in fates:

@@ -88,9 +88,8 @@ def counted(content: IO[bytes], size: int) -> Frames | None:
     return Frames(count, first, _header(head, count), lead)
 
 
-def after_id3(content: IO[bytes]) -> int:
-    """The byte after the ID3v2 tags that a file begins with."""
-    begin = 0
+def after_id3(content: IO[bytes], begin: int = 0) -> int:
+    """The byte after the ID3v2 tags that a file has from a byte on; that byte where it has none."""
     while True:
         content.seek(begin)
         length = _id3_bytes(content.read(10))

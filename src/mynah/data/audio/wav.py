@@ -13,6 +13,8 @@ from typing import IO
 
 import numpy as np
 
+from mynah.data.audio import mp3
+
 # Sizes that writers to a pipe leave in a header, since they cannot go back to it
 _UNKNOWN_SIZES = frozenset({0, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFFF, 0xFFFFF000})
 _LARGE = 0x7FFF0000  # such a size in a smaller file was left by a writer to a pipe as well
@@ -123,6 +125,8 @@ def wav_goes_on(file: IO[bytes], found: WavSamples, size: int) -> bool:
         if not is_chunk or position + 8 + length > size + 1:
             break
         position += 8 + length + length % 2
+    # Some editors write a tag, with a picture in it, behind everything and not as a chunk.
+    position = max(mp3.after_id3(file, begin) for begin in (position, position - found.size % 2))
     left = size - position
     if left <= max(found.second // 10, 8):
         return False

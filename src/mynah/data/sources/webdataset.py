@@ -119,8 +119,10 @@ class WebDatasetSource(SplitFilesSource):
             }
             if others := as_columns(held, metadata.other_columns(list(held), names)):
                 listed[metadata.OTHERS] = others
+        # Beside what a.json says, a.phones.txt is another file than its transcript.
+        is_said = "text" in listed and _has_own_name(key, parts[".json"])
         for ending in _TEXTS:
-            if ending in parts:
+            if ending in parts and not (is_said and not _has_own_name(key, parts[ending])):
                 listed["text"] = _text(path, parts[ending])
                 break
         return {"id": key, **{name: held for name, held in listed.items() if name != "audio"}}
@@ -176,9 +178,14 @@ def _meant(path: Path, key: str, there: TarMember, member: TarMember) -> TarMemb
         UserError: Neither has: which one its transcript is of is not known.
     """
     for one in (member, there):
-        if one.name[len(key) + 1 :].count(".") == 0:
+        if _has_own_name(key, one):
             return one
     raise several_recordings(key, [there.name, member.name], str(path))
+
+
+def _has_own_name(key: str, member: TarMember) -> bool:
+    """Whether a file is called as its sample alone, as ``a.wav`` and not ``a.left.wav``."""
+    return "." not in member.name[len(key) + 1 :]
 
 
 def several_recordings(key: str, names: Sequence[str], where: str) -> UserError:

@@ -11,17 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import regex
+
 from mynah.data.sources.reading.extras import as_columns
 from mynah.errors import UserError
 from mynah.evaluation.comparing.system import System
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.files import display_path
-from mynah.models.text.units import joined_texts, space_between, unit_spans, units
+from mynah.models.text.units import SPACELESS, joined_texts, space_between, unit_spans, units
 from mynah.segmentation.timed_transcripts import read_scored, read_text
 from mynah.segmentation.timed_transcripts.entry import TimedEntry
 
 _TRN = re.compile(r"(.*)\(([^()\s]+)\)\s*")  # words (speaker_utterance): sctk's doc/infmts.htm
 _TIMED = (".stm", ".ctm")
+_CHARACTER = regex.compile(f"[{SPACELESS}]")
 _NAMED = 3
 # What a line of JSON has its texts by, the first that it has: of Mynah's utterances.jsonl, of NeMo.
 REFERENCE_NAMES = ("reference", "text")
@@ -302,7 +305,7 @@ def _are_spaced(texts: Iterable[str]) -> bool:
     one ``2024年`` among them says nothing."""
     apart = together = 0
     for text in texts:
-        spans = [] if text.isascii() else unit_spans(text)
+        spans = unit_spans(text) if _CHARACTER.search(text) else []
         for (start, end), (after, until) in itertools.pairwise(spans):
             if not space_between(text[start:end], text[after:until], continued=True):
                 apart, together = apart + (after > end), together + (after == end)

@@ -13,7 +13,7 @@ from mynah.models.ctc.head import CTCHead, TokensAndLabels
 from mynah.models.family import Example, Family, LossSum
 from mynah.models.features.frontends import Frontend, frontend_for, group_by_length, length_function
 from mynah.models.features.whisper_window import WhisperWindowFrontend, in_windows
-from mynah.models.lora import adapters, quantization
+from mynah.models.lora import adapters
 from mynah.models.parameters import evaluating, hold_frozen_norms, parameter_table
 from mynah.models.pretrained import hub, weights
 from mynah.models.pretrained.part import NamedParts, PretrainedPart
@@ -105,9 +105,9 @@ class SpeechLLMFamily(Family):
         if config.pretrained is None:
             return cls._of(speech_llm_parts.from_names(config, parts, texts, sample_rate))
         part = parts["pretrained"]
-        full = FULL in (config.encoder_tuning, config.decoder_tuning)  # not in four bits
-        with quantization.in_full_precision(full):
-            family = cls.load(part.folder, offline=part.offline)
+        tuned = {ENCODER: config.encoder_tuning, DECODER: config.decoder_tuning}
+        in_full = [side for side, how in tuned.items() if how == FULL]
+        family = cls._load(part.folder, offline=part.offline, in_full=in_full)
         held = [one for one in family._adaptable() if adapters.is_adapted(one)]
         family = cls._of(speech_llm_parts.continue_parts(family._parts(), config, texts))
         for adaptable in family._adaptable():
@@ -129,11 +129,18 @@ class SpeechLLMFamily(Family):
 
     @classmethod
     def load(cls, directory: Path, *, offline: bool = False) -> SpeechLLMFamily:
+        return cls._load(directory, offline=offline)
+
+    @classmethod
+    def _load(
+        cls, directory: Path, *, offline: bool, in_full: Collection[str] = ()
+    ) -> SpeechLLMFamily:
+        """The model of a checkpoint, of which ``in_full`` are trained in full from here on."""
         from transformers import AutoFeatureExtractor, AutoTokenizer
 
         from mynah.models.speech_llm.network import SpeechLLM
 
-        model = SpeechLLM.from_pretrained(directory, local_files_only=offline)
+        model = SpeechLLM.from_pretrained(directory, local_files_only=offline, in_full=in_full)
         extractor = AutoFeatureExtractor.from_pretrained(directory, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
         has_ctc = model.config.ctc_labels

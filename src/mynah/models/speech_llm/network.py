@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -276,9 +277,13 @@ class SpeechLLM(PreTrainedModel):
         pretrained_model_name_or_path: str | Path,
         *model_args: Any,
         local_files_only: bool = False,
+        in_full: Collection[str] = (),
         **kwargs: Any,
     ) -> SpeechLLM:
         """A checkpoint that :meth:`save_pretrained` wrote, every weight accounted for.
+
+        Parts that are to be trained ``in_full`` are not loaded in four bits, and then no part is
+        held in a lower precision: :func:`mynah.models.pretrained.weights.settle` chooses that.
 
         Raises:
             UserError: A part is missing, altered, or not to be had.
@@ -289,7 +294,8 @@ class SpeechLLM(PreTrainedModel):
         def pretrained(side: str) -> PretrainedPart:
             if side in config.saved_parts:
                 return dataclasses.replace(hub.checkpoint(directory / side), setting=str(directory))
-            held_in = getattr(config, quantization.QUANTIZATION_RECORD, None)
+            recorded = getattr(config, quantization.QUANTIZATION_RECORD, None)
+            held_in = None if side in in_full else recorded
             return _base(config.bases[side], directory, held_in, offline=local_files_only)
 
         encoder = encoders.load_encoder(pretrained(ENCODER), config.encoder_config)
@@ -301,7 +307,8 @@ class SpeechLLM(PreTrainedModel):
         model = cls(config, encoder, language_model)
         model._load_files(directory)
         choose_trained(model)
-        weights.hold_as_recorded(model, directory)
+        if not in_full:
+            weights.hold_as_recorded(model, directory)
         return model.eval()
 
     def _load_files(self, directory: Path) -> None:

@@ -231,11 +231,22 @@ def test_the_best_model_of_a_file_that_names_no_metric_has_the_lowest_evaluation
             "dataset_configs",
         ),
         (
-            {"per_device_train_batch_size": 4, "per_gpu_train_batch_size": 2},
+            {"per_device_train_batch_size": 4, "per_gpu_train_batch_size": None},
             "training.per_device_train_batch_size",
             4,
             "per_gpu_train_batch_size",
         ),
+        # The TrainingArguments of transformers 4: per_gpu_… or per_device_…, and
+        # if self.no_cuda: self.use_cpu = self.no_cuda
+        (
+            {"per_device_train_batch_size": 4, "per_gpu_train_batch_size": 2},
+            "training.per_device_train_batch_size",
+            2,
+            "per_device_train_batch_size",
+        ),
+        ({"use_cpu": False, "no_cuda": True}, "training.use_cpu", True, "use_cpu"),
+        ({"no_cuda": True, "use_cpu": False}, "training.use_cpu", True, "use_cpu"),
+        ({"no_cuda": False, "use_cpu": True}, "training.use_cpu", True, "no_cuda"),
         ({"lora_r": 8, "model.lora_r": 16}, "model.lora_r", 16, "lora_r"),
         ({"model.lora_r": 16, "lora_r": 8}, "model.lora_r", 16, "lora_r"),
     ],

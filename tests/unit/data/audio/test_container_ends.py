@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import wave
 
 import numpy as np
 import pytest
@@ -78,3 +79,20 @@ def test_mp4_and_matroska_end_with_their_last_part(tmp_path, name, codec, rate, 
     other = write(tmp_path / f"b{name}", codec, planes[::-1].copy(), rate=rate, form=form)
     _, joined = ends(content + other.read_bytes())
     assert joined is not None and "files were joined to it" in joined
+
+
+@pytest.mark.parametrize(
+    "samples", [SAMPLES, SAMPLES - 1]
+)  # an odd count of bytes ends with one more
+def test_a_tag_behind_a_wav_file_is_not_a_second_one(samples):
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(1)
+        writer.setframerate(RATE)
+        writer.writeframes(bytes(range(256)) * (SAMPLES // 256) + b"\1" * (samples % 256))
+    picture = b"\xff\xd8" * 25_000  # id3.org, ID3v2.4.0, 3.1: seven bits of the size a byte
+    tag = b"ID3\4\0\0" + bytes([0, 3, 6, 80]) + picture
+    assert ends(file.getvalue() + tag) == (None, None)
+    assert ends(file.getvalue() + tag + file.getvalue())[1] is not None
+    assert ends(file.getvalue() + picture)[1] is not None

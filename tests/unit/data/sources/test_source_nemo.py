@@ -2,6 +2,8 @@
 
 import io
 import tarfile
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from source_helpers import opened, rows_of, write_json_lines
 
 from mynah.data.audio import files
 from mynah.data.preparation.prepare import prepare
+from mynah.data.sources import nemo
+from mynah.data.sources.reading.tars import TarMember
 from mynah.errors import UserError
 
 
@@ -108,6 +112,32 @@ def test_recordings_of_one_name_in_two_folders_of_a_tar_are_told_apart(tmp_path)
     write_json_lines(tmp_path / "m" / "m.json", line("1.wav", shard_id=0))
     with pytest.raises(UserError, match=r"several recordings .* may mean: a/1\.wav, b/1\.wav"):
         rows_of(opened(tmp_path, "m/m.json"))
+
+
+def test_a_recording_of_a_tar_may_have_any_ending_and_come_again(tmp_path):
+    """A tar that was appended to holds a name twice, and the last one counts."""
+    (tmp_path / "m").mkdir()
+    with tarfile.open(tmp_path / "m" / "audio_0.tar", "w") as tar:
+        for name, seconds in [("a", 0.25), ("b.w64", 0.5), ("x/c.wav", 0.25), ("./x/c.wav", 0.75)]:
+            content = write_tone(tmp_path / "tone.wav", seconds).read_bytes()
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            tar.addfile(about, io.BytesIO(content))
+    names = ["a", "b.w64", "c.wav"]
+    write_json_lines(tmp_path / "m" / "m.json", *(line(name, shard_id=0) for name in names))
+    assert [len(read(row)) for row in rows_of(opened(tmp_path, "m/m.json"))] == [4000, 8000, 12000]
+
+
+def test_recordings_of_one_name_in_many_folders_of_a_tar_are_found_at_once(monkeypatch):
+    """A name is looked up, and not compared with that of each recording."""
+    held = [TarMember(f"{folder}/1.wav", 512 * folder, 512) for folder in range(4000)]
+    monkeypatch.setattr(nemo, "members", lambda _: held)
+    monkeypatch.setattr(nemo._Tars, "_path", lambda *_: Path("audio_0.tar"))
+    tars, begun = nemo._Tars(Path()), time.process_time()
+    for folder in range(4000):
+        _, found = tars.find(0, f"/data/{folder}/1.wav", "here")
+        assert found.offset == 512 * folder
+    assert time.process_time() - begun < 5.0  # each with each would be 16 million comparisons
 
 
 def test_a_line_that_nemo_passes_over_is_not_learned_from(tmp_path):

@@ -117,6 +117,29 @@ def test_what_is_called_as_its_sample_alone_says_what_is_said(tmp_path, order):
     assert list(prepare(config, working_directory=tmp_path).train.texts) == ["ab"]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("said", "beside"),
+    [
+        (("a.json", b'{"text": "ab"}'), ("a.phones.txt", b"AH B")),
+        (("a.txt", b"ab"), ("a.meta.json", b'{"channel": "both", "speaker": "x"}')),
+        (("a.txt", b"ab"), ("a.ali.json", b"{broken")),
+    ],
+)
+def test_another_file_beside_a_transcript_says_nothing(tmp_path, said, beside, order):
+    tar_of(tmp_path / "train.tar", [("a.flac", encoded("ab")), *(said, beside)[::order]])
+    (row,) = rows_of(opened(tmp_path))
+    assert (row.text, row.speaker) == ("ab", "")
+
+
+def test_phones_beside_a_transcript_in_json_are_not_the_transcript(tmp_path):
+    members = [("a.flac", encoded("ab")), ("a.json", b'{"text": "ab"}'), ("a.phones.txt", b"AH B")]
+    tar_of(tmp_path / "train.tar", members)
+    config = settings(tmp_path, path=str(tmp_path / "train.tar"), sample_rate=8000)
+    config.eval_splits = []
+    assert list(prepare(config, working_directory=tmp_path).train.texts) == ["ab"]
+
+
 def test_several_recordings_of_one_name_are_a_bad_row(tmp_path):
     members = [("b.flac", encoded("h")), ("b.txt", b"h")]
     for number in range(3):

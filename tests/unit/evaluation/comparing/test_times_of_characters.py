@@ -50,7 +50,6 @@ def test_a_wrong_character_is_one_error(tmp_path):
 def test_references_with_spaces_stay_so_where_one_word_of_them_has_none(tmp_path, one):
     said = f"{CHARACTERS}\nin {one}"
     recognized = said.replace("东京", "东 京").replace("2024年", "2024 年")
-    # Without spaces the first segment alone would lack five of its seventeen characters.
-    found = scored(tmp_path, said, recognized)
-    rate = 1 / (18 + len(f"in {one}"))
-    assert found == {"mer": 0.0, "cer": round(rate, 4)}
+    # One space too many, of 17 characters and those of the second segment; had the first segment
+    # no spaces, it alone would lack five.
+    assert scored(tmp_path, said, recognized)["cer"] == round(1 / (17 + len(f"in {one}")), 4)

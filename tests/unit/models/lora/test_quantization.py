@@ -252,3 +252,17 @@ def test_bitsandbytes_quantizes_what_is_asked(family, checkpoints, has_gpu, tmp_
     full = registry.load_family(tmp_path, as_trained=False)
     assert not [m for m in full.model.modules() if isinstance(m, bnb.nn.Linear4bit)]
     full.merge()
+
+
+@pytest.mark.parametrize("before", ["full", "frozen"])
+def test_beside_an_encoder_that_is_trained_in_full_the_language_model_stays_in_four_bits(
+    before, checkpoints, monkeypatch, tmp_path, has_gpu, asked_of_peft
+):
+    asked = without_quantizer(monkeypatch, LOADERS["speech_llm"])
+    monkeypatch.setattr(quantization, "holds_four_bits", lambda _: True)
+    lora = {"use_lora": True, "quantization": "4bit"}
+    build("speech_llm", checkpoints, encoder_tuning=before, **lora).save(tmp_path)
+    asked.clear()
+    config = tiny(pretrained=str(tmp_path), use_lora=True, encoder_tuning="full")
+    registry.build(config, texts=TEXTS, sample_rate=16000, offline=True)
+    assert [one is None for one in asked] == [True, False]
