@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import forked_commands
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
@@ -23,6 +24,7 @@ ENDLESS += " training.load_best_model_at_end=false training.logging_steps=1"
 END_SECONDS = 60
 IMPORT_SECONDS = 60  # imports, where the fault is there from the start
 START_SECONDS = 300  # until the first steps, on a machine that is busy
+WAIT_SECONDS = END_SECONDS + IMPORT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ KINDS = {
         fault=(1, signal.SIGSTOP),
     ),
 }
-FAST = ("a rank that is not a number", "no port")
+ALONE = ("a rank that is not a number", "no port")
 
 
 def free_port() -> int:
@@ -137,9 +139,24 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     yield folder
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.long) for name in KINDS]
-)
+def refused(folder: Path, variables: dict[str, str]) -> str:
+    """What the first process says, alone, where it is refused."""
+    place = {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "RANK": "0"} | variables
+    done = forked_commands.run(words(COMMAND), folder, environment(**place), WAIT_SECONDS)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_one_whose_place_is_wrong_says_so(folder, name):
+    kind = KINDS[name]
+    said = refused(folder, {"MASTER_PORT": str(free_port())} | kind.variables[0])
+    assert all(text in said for text in kind.said), said
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", KINDS)
 def test_each_ends_by_itself_and_one_says_why(folder, name):
     kind = KINDS[name]
     processes = [one for one in start(folder, kind, free_port()) if one is not None]
@@ -171,7 +188,5 @@ def test_a_port_that_is_in_use_is_said(folder):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        (process, _) = start(folder, Kind((), ("", None)), taken.getsockname()[1])
-        assert process is not None and process.wait(timeout=END_SECONDS) == 2
-    said = screens(folder)
-    assert "is in use" in said and "MASTER_PORT" in said and "Traceback" not in said
+        said = refused(folder, {"MASTER_PORT": str(taken.getsockname()[1])})
+    assert "is in use" in said and "MASTER_PORT" in said

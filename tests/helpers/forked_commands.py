@@ -30,6 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import quicker
+
 # Where Mynah is loaded from, whatever PYTHONPATH says.
 SOURCE = Path(importlib.util.find_spec("mynah").origin).resolve().parents[1]
 PROGRAMS = {
@@ -240,7 +242,8 @@ def _serve(requests: IO[str]) -> None:
             with suppress(ImportError):  # an extra that is not installed
                 importlib.import_module(name)
     sys.modules["hydra.core.plugins"].Plugins.instance()
-    os.fsync = os.fstat  # as in conftest.py
+    quicker.begin()
+    quicker.imported()
     gc.freeze()  # a child that collects garbage would copy what it shares
     for line in requests:
         request = json.loads(line)

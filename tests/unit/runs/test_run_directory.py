@@ -100,10 +100,13 @@ def test_the_link_is_never_missing_while_it_moves(tmp_path):
 
     watcher = threading.Thread(target=watch)
     watcher.start()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)  # the two would wait 5 ms for each other, again and again
     for turn in range(300):
         assert runs_directory.link_newest_model(outputs, models[turn % 2])
     done.set()
     watcher.join()
+    sys.setswitchinterval(before)
     assert not missing
     assert {path.name for path in outputs.iterdir()} == {"one", "two", "model"}
 
