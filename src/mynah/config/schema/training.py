@@ -231,7 +231,9 @@ class TrainingConfig:
         unit="steps",
         minimum=0.0,
     )
-    weight_decay: float = setting(0.01, "AdamW's weight decay.", nature=Nature.STEP, minimum=0.0)
+    weight_decay: float = setting(
+        0.01, "Weight decay of the matrices: AdamW's, and Muon's.", nature=Nature.STEP, minimum=0.0
+    )
     adam_beta1: float = setting(
         0.9, "AdamW's beta 1.", nature=Nature.STEP, instead="0.9", minimum=0.0, maximum=1.0
     )
