@@ -24,6 +24,8 @@ FILES = {
 
 def ended(folder: Path, *options: str) -> str:
     shutil.copy(TESTS / "conftest.py", folder)
+    (folder / "helpers").mkdir()
+    shutil.copy(TESTS / "helpers" / "quicker.py", folder / "helpers")
     for name, text in FILES.items():
         (folder / name).write_text(text)
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, str(folder)]
