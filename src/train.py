@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import sys
 
+from mynah import neighbours
 from mynah.stopping import signals
 
 if __name__ == "__main__":
     signals.take_over()
+    neighbours.watch()
 
     from mynah.cli.legacy import train_command
 

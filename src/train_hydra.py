@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import sys
 
+from mynah import neighbours
 from mynah.config.garbage import leave_without_search, uncollected
 from mynah.stopping import signals
 
 if __name__ == "__main__":
     signals.take_over()  # what is imported below takes its time
+    neighbours.watch()
     leave_without_search()
 
 with uncollected():

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +99,34 @@ def test_the_environment_of_openmp_is_set_unless_somebody_set_it(
         check=True,
     )
     assert done.stdout.strip() == printed
+
+
+BEGUN = textwrap.dedent("""
+    import runpy, sys
+    del sys.argv[0]
+    try:
+        if sys.argv[0] == "mynah":
+            from mynah.cli.main import main
+            main()
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit:
+        pass
+    from mynah import neighbours
+    print("watched:", neighbours._first is not None)
+""")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["src/train_hydra.py", "--cfg", "job"],
+        ["src/train.py", "configs/experiments/test_config.json", "--cfg", "job"],
+        ["mynah", "train", "--cfg", "job"],
+    ],
+)
+def test_each_way_to_begin_a_training_looks_at_the_machine(command):
+    words = [sys.executable, "-c", BEGUN, *command]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("watched: True")

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from mynah import neighbours
 from mynah.cli.main import main
 from mynah.launching.on_ray.place import JOB_VARIABLE
 from mynah.launching.script import EXITS
@@ -32,6 +33,7 @@ def host(arguments: Sequence[str]) -> int:
         Its exit status.
     """
     signals.take_over()
+    neighbours.watch()
     what, of, *words = arguments
     sys.argv = ["mynah", *words]  # as it is printed to be typed again
     if what == PROCESS:
