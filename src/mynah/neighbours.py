@@ -1,9 +1,11 @@
 """Other work on the machine: where it keeps cores busy, threads sleep while they wait.
 
-OpenMP's threads spin while they wait for one another. On a core that somebody else needs that
-costs two thirds of a training's speed; asleep they lose nothing to a neighbour, and a third where
-there is none (``benchmarks/neighbours.py``). How they wait is fixed when torch is loaded, and
-changes no sum, so it is chosen once, by what the machine did while the command began.
+OpenMP's threads spin while they wait for one another, for longer than the kernel lets one run. On
+a core that somebody else needs that costs two thirds of a training's speed, and nine tenths of
+one with small operations; asleep they lose nothing to a neighbour, and a third where there is none
+(``benchmarks/neighbours.py``). How they wait is fixed when torch is loaded, and changes no sum, so
+it is chosen once, by what the machine did while the command began. Where it did nothing else,
+threads spin for some microseconds before they sleep: other work may still begin.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ _STATISTICS = Path("/proc/stat")
 _SET_BY_HAND = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 _SHORTEST_SECONDS = 0.1  # the kernel counts in hundredths
 _BUSY_CORES = 0.5  # of other work that threads would stand in the way of
+_SPINS = 1000  # before a thread sleeps: longer than most waits, shorter than a turn of others
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def watch() -> None:
 
 
 def sleep_where_busy() -> None:
-    """Let the threads of torch sleep while they wait, where others keep their cores busy.
+    """Let the threads of torch sleep while they wait, where others keep their cores busy; where
+    they do not, let them spin for as long as a short wait takes, and sleep after that.
 
     Nothing is done where the variables of OpenMP say how they wait, where torch is loaded already,
     or where nobody called :func:`watch`.
@@ -96,6 +100,8 @@ def sleep_where_busy() -> None:
     if in_the_way(busy, cores=last.cores, threads=_threads(last.cores)):
         os.environ["OMP_WAIT_POLICY"] = "passive"
         _sleeping = True
+    else:
+        os.environ["GOMP_SPINCOUNT"] = str(_SPINS)  # GNU's alone, which torch has on Linux
 
 
 def how_threads_wait() -> str:

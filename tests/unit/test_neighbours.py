@@ -72,19 +72,20 @@ CHOICE = textwrap.dedent("""
     if sys.argv[2] == "watched":
         neighbours.watch()
     neighbours.sleep_where_busy()
-    print(os.environ.get("OMP_WAIT_POLICY"), "sleep" in neighbours.how_threads_wait())
+    said = "sleep" in neighbours.how_threads_wait()
+    print(os.environ.get("OMP_WAIT_POLICY"), os.environ.get("GOMP_SPINCOUNT"), said)
 """)
 
 
 @pytest.mark.parametrize(
     ("busy", "watched", "environment", "printed"),
     [
-        ("1.0", "watched", {}, "passive True"),
-        ("0.0", "watched", {}, "None False"),
-        ("1.0", "not", {}, "None False"),
-        ("1.0", "watched", {"OMP_NUM_THREADS": "1"}, "None False"),
-        ("1.0", "watched", {"OMP_WAIT_POLICY": "active"}, "active False"),
-        ("1.0", "watched", {"GOMP_SPINCOUNT": "9"}, "None False"),
+        ("1.0", "watched", {}, "passive None True"),
+        ("0.0", "watched", {}, "None 1000 False"),
+        ("1.0", "not", {}, "None None False"),
+        ("1.0", "watched", {"OMP_NUM_THREADS": "1"}, "None 1000 False"),
+        ("1.0", "watched", {"OMP_WAIT_POLICY": "active"}, "active None False"),
+        ("1.0", "watched", {"GOMP_SPINCOUNT": "9"}, "None 9 False"),
     ],
 )
 def test_the_environment_of_openmp_is_set_unless_somebody_set_it(
