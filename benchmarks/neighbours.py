@@ -12,7 +12,8 @@ neighbours, and the median and the least of what is left with them, of the same 
 beside that what fair shares of the cores would leave to as many threads.
 
 ``--policies`` names what threads do while they wait for others (OMP_WAIT_POLICY): default (they
-spin for a while), passive, active; with one thread nothing waits.
+spin for a while), passive, active, or a number of turns after which they sleep (GOMP_SPINCOUNT);
+with one thread nothing waits.
 """
 
 from __future__ import annotations
@@ -209,7 +210,8 @@ def started_way(way: Way, folder: Path, settings: Sequence[str]) -> Iterator[Sta
     else:
         request = json.dumps([["train", *common], {}])
         program = [str(here.with_name("gpu_day.py")), "--command", request]
-    policy = [] if way.policy == "default" else [f"OMP_WAIT_POLICY={way.policy}"]
+    name = "GOMP_SPINCOUNT" if way.policy.isdecimal() else "OMP_WAIT_POLICY"
+    policy = [] if way.policy == "default" else [f"{name}={way.policy}"]
     environment = [f"OMP_NUM_THREADS={way.threads}", f"MYNAH_CACHE={folder.parent}/cache", *policy]
     words = ["env", "HF_HUB_OFFLINE=1", *environment, sys.executable, *program]
     child = Child(folder, folder / "printed.txt", words=words)
