@@ -94,6 +94,32 @@ def remove_staged(directory: Path) -> None:
                 path.unlink()
 
 
+def remove_left(path: Path) -> None:
+    """Remove what killed processes of this machine left of :func:`staged` of one file; what a
+    process writes that still runs stays, and so does what others write into its folder.
+
+    Args:
+        path: The file. Its folder need not be there.
+    """
+    name = re.compile(rf"\.{re.escape(path.name)}\.(\d+)-\d+\.{_ENDING}")
+    with contextlib.suppress(OSError):
+        for other in path.parent.iterdir():
+            found = name.fullmatch(other.name)
+            if found and not _runs(int(found[1])):
+                other.unlink()
+
+
+def _runs(process: int) -> bool:
+    """Whether a process of this machine is there."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # another person's
+        return True
+    return True
+
+
 def sync(path: Path) -> None:
     """Have the system write a file or a directory to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

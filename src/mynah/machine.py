@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mynah.config.schema import Config
 
 __version__ = "0.1.0"  # of Mynah
+_MACHINE_ID = Path("/etc/machine-id")
 
 _REPORTED = (
     "mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets", "tokenizers",
@@ -97,6 +99,18 @@ def process_space() -> str:
         return f"{started}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
+
+
+def machine_id() -> str:
+    """What tells this machine from another of the same name, whenever it was started; empty where
+    the system has no such id. It is a digest: the id itself is not to be shown (machine-id(5))."""
+    try:
+        text = _MACHINE_ID.read_text().strip()
+    except (OSError, ValueError):
+        return ""
+    if not re.fullmatch(r"[0-9a-f]{32}", text):
+        return ""
+    return hashlib.blake2b(text.encode(), key=b"mynah run", digest_size=8).hexdigest()
 
 
 def release_memory() -> None:

@@ -6,13 +6,13 @@ Config -> corpus -> batch plan -> family -> trainer -> checkpoint -> evaluation 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah import console, distributed, neighbours
-from mynah.config.checkpointed import with_absolute_paths
+from mynah.config.checkpointed import asked_decoding, with_absolute_paths
 from mynah.config.effective import effective_yaml
 from mynah.config.naming.one_corpus import named_languages
 from mynah.config.notices import notices
@@ -133,19 +133,25 @@ def run(
         try:
             if settings.eval_checkpoint is not None:
                 return evaluate(settings, origins, place)
-            return train(settings, place)
+            return train(settings, place, asked_decoding(origins))
         except Interrupted:
             say_how_to_begin_again(settings, place)
             raise
 
 
-def train(config: Config, place: RunPlace) -> Run:
-    """Corpus -> batches -> family -> training -> checkpoint -> evaluation -> report."""
+def train(config: Config, place: RunPlace, asked: Collection[str] = ()) -> Run:
+    """Corpus -> batches -> family -> training -> checkpoint -> evaluation -> report.
+
+    Args:
+        config: The settings, paths absolute.
+        place: Where the run happens.
+        asked: Settings of decoding that were asked for, without ``model.``.
+    """
     from mynah.training.resuming.beginning import mirrored
 
     started = time.monotonic()
     with mirrored(config, place.run, place.output) as mirror:
-        done = train_mirrored(config, place, mirror, started)
+        done = train_mirrored(config, place, mirror, started, asked)
         unmirrored = mirror.finish() if mirror is not None and not done.interrupted else None
     if not done.interrupted:
         say_what_is_next(place, done.report, seconds=time.monotonic() - started)
@@ -154,7 +160,13 @@ def train(config: Config, place: RunPlace) -> Run:
     return done
 
 
-def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, started: float) -> Run:
+def train_mirrored(
+    config: Config,
+    place: RunPlace,
+    mirror: Mirror | None,
+    started: float,
+    asked: Collection[str] = (),
+) -> Run:
     """The training, with what copies its checkpoints elsewhere."""
     from mynah.training.resuming.beginning import checkpoint_to_resume
 
@@ -177,7 +189,7 @@ def train_mirrored(config: Config, place: RunPlace, mirror: Mirror | None, start
         guards = guard_corpora(config, place.working)
         speech = named_speech(config, checked, place.working)
         corpus = prepared_rows(config, place.run, place.working)
-        family = initialized(checked, corpus, config)
+        family = initialized(checked, corpus, config, asked)
         rows = with_replay(config, checked, family, corpus, speech, place.working)
         planned = planned_batches(config, family, rows, place.run, resume)
         before = base_before(planned.config, checked, family, rows.data, guards)
@@ -252,14 +264,18 @@ def checked_model(config: Config) -> CheckedModel:
     return checked.packing(config.training.sequence_packing)
 
 
-def initialized(checked: CheckedModel, rows: PreparedRows, config: Config) -> Family:
+def initialized(
+    checked: CheckedModel, rows: PreparedRows, config: Config, asked: Collection[str] = ()
+) -> Family:
     """The model, from scratch or with pretrained weights, on its device."""
     from mynah.machine import device_for, seed_everything, use_threads
+    from mynah.models.recognizer import hold_asked
 
     use_threads(config)
     seed_everything(config.training.seed)
     family = checked.build(rows.training.tokenizer_texts)
     family.configure_decoding(config.model)
+    hold_asked(family, config.model, asked)
     family.model.to(device_for(config))
     return family
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -283,6 +284,26 @@ def test_an_hour_of_zeros_is_an_empty_transcript(typed, tmp_path, monkeypatch):
     soundfile.write(tmp_path / "zeros.flac", np.zeros(3600 * RATE, np.int16), RATE)
     status, out, err = typed(tmp_path / "zeros.flac")
     assert (status, out) == (0, "\n") and "1.00 h without speech were not decoded" in err
+
+
+def test_what_is_cut_is_named(typed, workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr("mynah.inference.decoding.invents", lambda family: True)
+    monkeypatch.setattr(
+        "mynah.models.ctc.family.CTC.transcribe",
+        lambda self, clips: [Transcript("call anna", is_cut=True) for _ in clips],
+    )
+    content = (workspace / "recordings" / "test0.flac").read_bytes()
+    audio, rate = soundfile.read(io.BytesIO(content), dtype="int16")
+    soundfile.write(tmp_path / "call.wav", audio, rate)
+    whole = (tmp_path / "call.wav").read_bytes()
+    (tmp_path / "call.wav").write_bytes(whole[: -len(whole) // 4])
+    status, out, err = typed(tmp_path / "call.wav", "--format", "json")
+    guarded = json.loads(out)["guarded"]
+    assert (status, guarded["texts_cut"], guarded["cut_short"]) == (0, 1, 1)
+    said = " ".join(err.split())
+    assert "1 transcript has the most tokens that there may be and no end" in said
+    assert "model.generation_max_length" in said and said.count("call.wav") == 2
+    assert "1 recording ends before the header says, cut short, and is transcribed" in said
 
 
 def test_what_repeats_itself_is_guarded_and_counted(typed, workspace, tmp_path, monkeypatch):

@@ -53,6 +53,25 @@ def test_patience_and_averages_begin_with_the_other_measure(tmp_path):
     assert [path.name for path in result.best_checkpoints] == ["checkpoint-12", "checkpoint-10"]
 
 
+def test_patience_that_was_at_its_end_counts_from_the_other_measure_on(tmp_path):
+    every = {"save_steps": 2, "eval_steps": 2, "max_steps": 12, "early_stopping_patience": 2}
+    first = {2: 0.05, 4: 0.07, 6: 0.08}
+    _, stopped = tiny_train(
+        tmp_path, tiny_config(**every), evaluate=lambda step: {"eval_wer": first[step]},
+        measured_by=BEFORE,
+    )  # fmt: skip
+    assert stopped.steps == 6
+    scores = {8: 0.5, 10: 0.6, 12: 0.7}  # the first is the best of its measure, two are not better
+    for _ in range(2):
+        _, result = tiny_train(
+            tmp_path, tiny_config(**every), resume=tmp_path / f"checkpoint-{stopped.steps}",
+            evaluate=lambda step: {"eval_wer": scores[step]},
+            measured_by=BEFORE | {"model.beam_size": 3},
+        )  # fmt: skip
+        assert (result.steps, result.best_score) == (12, 0.5)
+        stopped = result  # and resumed by the same measure it is at its end again
+
+
 def test_until_something_is_measured_the_best_stays_what_it_was(tmp_path):
     now = BEFORE | {"model.beam_size": 3}
     every = {"save_steps": 2, "eval_steps": 2, "max_steps": 8}

@@ -261,10 +261,20 @@ def test_memory_that_the_optimizer_has_not_is_the_users_to_fix(tmp_path, monkeyp
     assert "More" not in str(caught.value)
 
 
-def test_memory_that_an_evaluation_has_not_is_the_users_to_fix(tmp_path):
-    with pytest.raises(UserError, match="memory is too small") as caught:
-        tiny_train(tmp_path, tiny_config(), evaluate=out_of_memory)
-    assert caught.value.where == "after step 4"
+@pytest.mark.parametrize(
+    ("settings", "smaller"),
+    [
+        ({}, "training.eval_batch_seconds=120"),  # half of 240, what a CPU takes of itself
+        ({"eval_batch_seconds": 30.0}, "training.eval_batch_seconds=15"),
+        ({"per_device_eval_batch_size": 8}, "training.per_device_eval_batch_size=4"),
+    ],
+)
+def test_memory_that_an_evaluation_has_not_is_the_users_to_fix(tmp_path, settings, smaller):
+    with pytest.raises(UserError, match="memory is too small for the evaluation: CUDA") as caught:
+        tiny_train(tmp_path, tiny_config(**settings), evaluate=out_of_memory)
+    assert caught.value.where == "after step 4" and "More" not in str(caught.value)
+    assert smaller in caught.value.fix and "model.beam_size" in caught.value.fix
+    assert "gradient_checkpointing" not in caught.value.fix  # which helps the training alone
 
 
 class Narrow(TinyFamily):

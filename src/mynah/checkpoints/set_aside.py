@@ -1,4 +1,5 @@
-"""Checkpoints of later steps than the one that a training resumes from: set aside, not removed.
+"""Checkpoints of later steps than the one that a training resumes from, and those of which not one
+is intact: set aside, not removed.
 
 ::
 
@@ -37,22 +38,57 @@ def set_aside(model_directory: Path, *, after: int) -> list[Path]:
         for path in named_checkpoints(model_directory)
         if (step_of(path) or 0) > after and is_intact(path)
     ]
-    if not later:
-        return []
-    folder = claim(model_directory, SET_ASIDE)
     try:
-        for path in reversed(later):
-            path.rename(folder / path.name)
-        files.sync_directory(folder)
-        files.sync_directory(model_directory)
+        return _moved(later, model_directory)
     except OSError as problem:
         raise UserError(
             f"Checkpoints of later steps than {after:,}, which the training resumes from, cannot "
-            f"be moved to {folder.name}: {problem.strerror or problem}.",
+            f"be moved to {SET_ASIDE}: {problem.strerror or problem}.",
             where=str(model_directory),
             fix="move them elsewhere by hand, or resume from the newest one",
         ) from problem
-    return [folder / path.name for path in later]
+
+
+def set_damaged_aside(model_directory: Path) -> list[Path]:
+    """Move all checkpoints out of the way of a training that begins again, where none is intact.
+
+    Args:
+        model_directory: Where the training's checkpoints lie.
+
+    Returns:
+        Where they lie now, by rising step; none where one of them is intact.
+
+    Raises:
+        UserError: They cannot be moved.
+    """
+    damaged = named_checkpoints(model_directory)
+    if any(map(is_intact, reversed(damaged))):
+        return []
+    try:
+        return _moved(damaged, model_directory)
+    except OSError as problem:
+        raise UserError(
+            f"Not one checkpoint is intact, and they cannot be moved to {SET_ASIDE}: "
+            f"{problem.strerror or problem}.",
+            where=str(model_directory),
+            fix="move them elsewhere by hand; the training then begins again",
+        ) from problem
+
+
+def _moved(paths: list[Path], model_directory: Path) -> list[Path]:
+    """Where checkpoints lie once they are moved: all in one new folder.
+
+    Raises:
+        OSError: They cannot be moved.
+    """
+    if not paths:
+        return []
+    folder = claim(model_directory, SET_ASIDE)
+    for path in reversed(paths):
+        path.rename(folder / path.name)
+    files.sync_directory(folder)
+    files.sync_directory(model_directory)
+    return [folder / path.name for path in paths]
 
 
 def sums_set_aside(model_directory: Path) -> list[bytes]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from mynah.cli.shared.adapters import adapter_configs, free_folder, intact_adapter, typed_folder
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.errors import UserError
 from mynah.files import display_path, read_json
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Write a checkpoint's adapter with its LoRA matrices counting SCALE times as "

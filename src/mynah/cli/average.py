@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mynah.cli.shared.adapters import free_folder, intact_checkpoint, typed_folder
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.errors import UserError
 from mynah.files import display_path
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Average the weights of checkpoints of one training, or of trainings that "

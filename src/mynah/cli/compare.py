@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.errors import UserError
 from mynah.files import display_path
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Compare systems on the same utterances: differences with intervals and "

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 
 _SHELLS = ("bash", "zsh", "fish")
 _WORDS = "words"  # what the shells call, with what is typed so far
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="mynah completion",
         description="Print what a shell needs to complete mynah's commands, settings, groups and "
         "experiments on the tab key.",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mynah.cli.shared.command_line import CommandLine
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.config.effective import values
 from mynah.config.hydra.compose import Composed, compose, prepare_hydra
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="mynah config", description="Explain a configuration, or compare two."
     )
     actions = made.add_subparsers(dest="action", metavar="ACTION", required=True)

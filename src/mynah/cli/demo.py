@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 
 _COMMAND = "mynah demo"
 _MOST_MODELS = 2
@@ -74,7 +75,7 @@ def _demo(parsed: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Show a page that transcribes what is said into a microphone, or a file.",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from mynah.cli.shared.adapters import checkpoint_as_typed
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 
 _COMMAND = "mynah export"
 _LAYOUTS = ("ctranslate2", "ggml", "onnx", "sherpa-onnx", "safetensors", "lora")
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Write a model in the layout of other programs, and prove that it says the "

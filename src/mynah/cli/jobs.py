@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mynah.cli.shared.commands import Command, listed, run_command
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 
 _COMMAND = "mynah jobs"
 ACTIONS = {
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    return argparse.ArgumentParser(
+    return CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         usage=f"{_COMMAND} [-h] [ACTION ...]",

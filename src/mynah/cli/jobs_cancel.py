@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.errors import UserError
 
 _COMMAND = "mynah jobs cancel"
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Cancel jobs. A training that runs saves first, as far as the cluster lets it "

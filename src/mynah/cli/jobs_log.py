@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.errors import UserError
 from mynah.files import display_path
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Print the last lines of what a job prints.",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.errors import UserError
 from mynah.files import display_path
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Estimate n-grams of words from text (interpolated modified Kneser-Ney, open "
@@ -160,6 +161,7 @@ def estimate_model(texts: Sequence[str], to: str, limits: Limits, case: str | No
     from mynah import console, files
     from mynah.models.fusion import kneser_ney, text_ngrams
 
+    files.remove_left(target)
     model = kneser_ney.estimate_ngrams(
         _shown(text_ngrams.lines(paths), case), limits, report=_say_discounts, where="text"
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mynah.cli.shared.adapters import free_folder, intact_adapter, typed_folder
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.files import display_path
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Fold a checkpoint's LoRA matrices into the weights that they adapt. The "

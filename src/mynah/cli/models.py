@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.errors import UserError
 from mynah.models.catalog.entries import ENTRIES
 from mynah.models.catalog.entry import BATCH, Entry
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="mynah models",
         description="The pretrained checkpoints that have a preset, with what training them takes.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 
 _EPILOG = """\
 What goes is shown first and asked for: weights, configuration, tokenizer and a model card. Never
@@ -48,7 +49,7 @@ def _publish(parsed: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="mynah publish",
         allow_abbrev=False,
         description="Publish a model on the Hugging Face hub, with a card of what is known of it.",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 
 _EPILOG = """\
 Each sentence is shown, recorded and measured: what is clipped, too quiet or too short is said
@@ -61,7 +62,7 @@ def _record(parsed: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="mynah record",
         allow_abbrev=False,
         description="Record sentences that are read aloud, as a corpus to train on.",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 
 _COMMAND = "mynah serve"
 _MODULES = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
@@ -76,7 +77,7 @@ def _serve(parsed: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="Serve a model through OpenAI's transcription API.",

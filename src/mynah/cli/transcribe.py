@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.cli.shared.exit_status import OURS, exit_status
+from mynah.cli.shared.parser import CommandParser
 
 if TYPE_CHECKING:
     from mynah.config.schema import LaunchConfig
@@ -175,7 +176,7 @@ def _is_setting(text: str) -> bool:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="mynah transcribe",
         description="Write what is said in recordings, by a model's own decoding.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

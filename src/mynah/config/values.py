@@ -125,10 +125,12 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
         return ValueMistake(f"{setting.name} cannot be honoured: {refused}.", None)
     a_list = get_origin(without_none(setting.type)) is list
     listed = f"[{_quoted(value)}]" if a_list and isinstance(value, str) else None
+    is_on = bool(value) and without_none(setting.type) is bool
+    truth = setting.metadata.get("instead") if is_on else None
     wrong = ValueMistake(
         f"{name} takes {describe_values(setting)}, not {shown(value)}.",
-        listed or _suggestion(setting),
-        is_default=listed is None,
+        listed or truth or _suggestion(setting),
+        is_default=not (listed or truth),
     )
     if not inside:
         if value is None:

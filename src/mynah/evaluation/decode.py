@@ -15,7 +15,8 @@ from mynah.data.audio.files import AudioError
 from mynah.data.read_ahead import ReadAhead
 from mynah.errors import UserError, fault_of_machine
 from mynah.evaluation.hypothesis import Hypothesis
-from mynah.models.transcript import Clip, Transcript, Word
+from mynah.models.text.loops import is_loop
+from mynah.models.transcript import Clip, Transcript, Word, cut_notice
 from mynah.stopping.polling import poll
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def decode(
             _transcribe(family, clips, results, word_times)
             done(len(rows))
     results.gather()
-    results.report_failures()
+    results.report()
     return results.in_row_order()
 
 
@@ -193,9 +194,12 @@ class _Results:
         self._texts: dict[int, str] = {}
         self._times: dict[int, tuple[tuple[float, float], ...]] = {}
         self._failures: dict[int, Exception] = {}
+        self._cut: set[int] = set()
 
-    def succeed(self, row: int, text: str, words: Sequence[Word] | None) -> None:
-        self._texts[row] = text
+    def succeed(self, row: int, transcript: Transcript, words: Sequence[Word] | None) -> None:
+        self._texts[row] = text = transcript.text
+        if transcript.is_cut and not is_loop(text):  # of a loop no text is missing
+            self._cut.add(row)
         if words is not None and [word.text for word in words] == text.split():
             self._times[row] = tuple((word.start_seconds, word.end_seconds) for word in words)
 
@@ -208,12 +212,20 @@ class _Results:
         if distributed.world_size() == 1:
             return
         failures = {row: _Reported(_reason(error)) for row, error in self._failures.items()}
-        for texts, times, failed in distributed.gather((self._texts, self._times, failures)):
+        own = (self._texts, self._times, self._cut, failures)
+        for texts, times, cut, failed in distributed.gather(own):
             self._texts |= texts
             self._times |= times
+            self._cut |= cut
             self._failures = {**failed, **self._failures}
 
-    def report_failures(self) -> None:
+    def report(self) -> None:
+        self._report_failures()
+        if self._cut:
+            named = [self._corpus.ids[row] for row in sorted(self._cut)]
+            console.notice(f"{self._corpus.name}: {cut_notice(named)}")
+
+    def _report_failures(self) -> None:
         if not self._failures:
             return
         if not self._texts:
@@ -255,6 +267,7 @@ class _Results:
                 language=languages[row],
                 columns=columns[row],
                 word_times=self._times.get(row),
+                is_cut=row in self._cut,
             )
             for row in range(len(corpus))
         ]
@@ -321,7 +334,7 @@ def _transcribe(
         words = transcript.words
         if words is None and word_times:
             words = _words(family, clips[row], transcript)
-        results.succeed(row, transcript.text, words)
+        results.succeed(row, transcript, words)
 
 
 def _transcripts(

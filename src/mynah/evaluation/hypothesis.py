@@ -20,6 +20,7 @@ class Hypothesis:
         measured: What its recording measures, as ``level_db`` (see ``data/signals``).
         word_times: Where each word of the text begins and ends, in seconds from the start of the
             recording; None where that is not known.
+        is_cut: Whether it has as many tokens as it may have and no end, and is not a loop.
     """
 
     id: str
@@ -32,3 +33,4 @@ class Hypothesis:
     columns: Mapping[str, str] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
     word_times: tuple[tuple[float, float], ...] | None = None
+    is_cut: bool = False

@@ -39,7 +39,7 @@ class MeasuredModel:
         config: What to measure it with.
         plain: The recognizer as it is; None of a checkpoint.
         names_language_model: Whether ``model.language_model`` was typed, and not a checkpoint's.
-        asked: Settings of decoding that were asked for: of a recognizer as it is.
+        asked: Settings of decoding that were asked for.
     """
 
     place: Path
@@ -54,13 +54,16 @@ class MeasuredModel:
         Raises:
             UserError: It cannot be loaded.
         """
-        if self.plain is None:
-            return loaded(self.place, self.config, changed_words=self.names_language_model)
-        from mynah.models.recognizer import as_recorded
+        from mynah.models.recognizer import as_recorded, hold_asked
 
-        family = self.plain.build([])
-        model = as_recorded(family, self.config.model, self.asked)
-        return on_device(family, dataclasses.replace(self.config, model=model))
+        if self.plain is None:
+            family = loaded(self.place, self.config, changed_words=self.names_language_model)
+        else:
+            family = self.plain.build([])
+            model = as_recorded(family, self.config.model, self.asked)
+            on_device(family, dataclasses.replace(self.config, model=model))
+        hold_asked(family, self.config.model, self.asked)
+        return family
 
 
 def measured_model(
@@ -107,6 +110,7 @@ def measured_model(
         checkpoint,
         measured_with.config,
         names_language_model=measured_with.names_language_model,
+        asked=asked_decoding(origins),
     )
 
 

@@ -137,6 +137,7 @@ def _numbers(evaluation: Evaluation, found: Findings) -> dict[str, Any]:
             for hypothesis in evaluation.hypotheses
             if hypothesis.error is not None
         ],
+        "cut": [hypothesis.id for hypothesis in evaluation.hypotheses if hypothesis.is_cut],
     }
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from mynah.errors import UserError
 from mynah.evaluation.decode import rows_by_length, without_a_trace
-from mynah.inference import loops, word_times
+from mynah.inference import word_times
 from mynah.inference.transcription import Guarded, Segment, TimedWord
+from mynah.models.text import loops
 from mynah.models.text.units import ideographs
 from mynah.models.transcript import Clip, Transcript, joined
 
@@ -189,6 +190,15 @@ def _settled(
 
 
 def _guarded(
+    family: Family, is_piece: bool, clip: Clip, transcript: Transcript
+) -> tuple[Transcript, Guarded]:
+    """The transcript without the loops of a decoder, and whether it is cut."""
+    found, guarded = _without_loops(family, is_piece, clip, transcript)
+    is_cut = found.is_cut and not loops.is_loop(found.text)  # of a loop no text is missing
+    return found, guarded + Guarded(texts_cut=int(is_cut))
+
+
+def _without_loops(
     family: Family, is_piece: bool, clip: Clip, transcript: Transcript
 ) -> tuple[Transcript, Guarded]:
     """The transcript without the loops of a decoder; of a clip up to the model's window it stays

@@ -117,13 +117,14 @@ def _of_checkpoint(
 ) -> tuple[Family, ModelConfig]:
     """The model of a checkpoint as ``mynah eval`` measures it."""
     from mynah.checkpoints.commit import verify
-    from mynah.config.checkpointed import CONFIG_FILE, checkpoint_config
+    from mynah.config.checkpointed import CONFIG_FILE, asked_decoding, checkpoint_config
     from mynah.config.recorded import read_recorded
 
     verify(checkpoint)
-    changed_words = False
+    changed_words, asked = False, frozenset[str]()
     if settings:
         composed = composed_with(str(checkpoint), settings)
+        asked = asked_decoding(composed.origins)
         measured = checkpoint_config(checkpoint, composed.config, composed.origins)
         config, changed_words = measured.config.model, measured.names_language_model
     elif (checkpoint / CONFIG_FILE).is_file():
@@ -132,13 +133,14 @@ def _of_checkpoint(
         config = checkpoint_config(checkpoint, Config(), {}).config.model
 
     from mynah.models import registry
-    from mynah.models.recognizer import read_changed_words
+    from mynah.models.recognizer import hold_asked, read_changed_words
 
     registry.check_checkpoint(checkpoint, offline=offline)
     family = registry.load_family(checkpoint, offline=offline, attention=config.attn_implementation)
     if changed_words:
         read_changed_words(family)
     family.configure_decoding(config)
+    hold_asked(family, config, asked)
     return family, config
 
 
@@ -148,7 +150,7 @@ def _of_hub(
     """A model of the hub, or of the package that holds it."""
     from mynah.models import registry
     from mynah.models.pretrained.packages import PACKAGES
-    from mynah.models.recognizer import as_recorded
+    from mynah.models.recognizer import as_recorded, hold_asked
 
     config, asked = _as_it_is(name, settings)
     if revision is not None:
@@ -170,6 +172,7 @@ def _of_hub(
         ) from problem
     config = as_recorded(family, config, asked)
     family.configure_decoding(config)
+    hold_asked(family, config, asked)
     return family, config
 
 
@@ -198,7 +201,7 @@ def _of_folder(
     from mynah.models import families, registry
     from mynah.models.pretrained import hub
     from mynah.models.pretrained.part import PretrainedName
-    from mynah.models.recognizer import as_recorded, read_changed_words
+    from mynah.models.recognizer import as_recorded, hold_asked, read_changed_words
 
     part = hub.resolve(PretrainedName(name=folder, offline=offline, setting=_SETTING))
     registry.check_checkpoint(part.folder, offline=offline)
@@ -213,6 +216,7 @@ def _of_folder(
     if settings:
         read_changed_words(family)
         family.configure_decoding(config)
+        hold_asked(family, config, asked)
     return family, config
 
 

@@ -213,8 +213,7 @@ class Recognizer:
         Args:
             audio: As ``transcribe`` takes it; so are the others, but for:
             channel: Which channel is meant; None: the mean of all.
-            together_seconds: Pieces that are decoded in one batch have up to so much audio; 0:
-                each is decoded by itself.
+            together_seconds: Most audio of the pieces that are decoded in one batch; 0: of one.
             check: Called with the seconds that are read so far, before more is read or decoded;
                 what it raises ends the work.
 
@@ -231,6 +230,7 @@ class Recognizer:
         waiting: list[RecordingPart] = []
         try:
             opened = sound.open(self.sample_rate, self._longest_samples)
+            recording.guard(Guarded(cut_short=int(sound.is_cut_short)))
             if check is not None:
                 opened = _checked(opened, self.sample_rate, check)
             for part in self._parts(recording, [(sound, opened)], spoken, context):
@@ -284,7 +284,9 @@ class Recognizer:
             try:
                 sounds = channels_of(audio, rate, channels)
                 longest = self._longest_samples
-                return recording, [(one, one.open(self.sample_rate, longest)) for one in sounds]
+                found = [(one, one.open(self.sample_rate, longest)) for one in sounds]
+                recording.guard(Guarded(cut_short=int(sounds[0].is_cut_short)))
+                return recording, found
             except (ValueError, OSError, UserError) as problem:
                 recording.fail(problem)
                 return recording, []

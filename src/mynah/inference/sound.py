@@ -34,6 +34,18 @@ class Sound:
         """The file's path; "" where there is none."""
         return str(self.content) if isinstance(self.content, str | Path) else ""
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether its file ends before the header says, though it may be decoded up to there.
+
+        Raises:
+            ValueError, OSError: It cannot be opened.
+        """
+        if isinstance(self.content, np.ndarray):
+            return False
+        file = self.content if isinstance(self.content, bytes) else Path(self.content)
+        return files.cut_short(file) is not None
+
     def open(self, sample_rate: int, longest: int) -> np.ndarray | Iterator[np.ndarray]:
         """The sound at ``sample_rate`` hertz, mono float32.
 

@@ -23,6 +23,7 @@ from mynah.inference.formats import TRANSCRIPT_FORMATS
 from mynah.inference.output import File, Folder, Output, Screen, format_of_ending
 from mynah.inference.sources import RecordingSource, find_sources
 from mynah.inference.transcription import Guarded, Transcription
+from mynah.models.transcript import cut_notice
 from mynah.ranks.spread import Spread
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _run(
     total, lengths = _lengths(sources)
     found = transcripts(lengths)
     seconds, guarded, failed = 0.0, Guarded(), []
-    looping: list[str] = []
+    doubtful = _Doubtful()
     with console.progress("Transcribing", total, "s") as advance:
         for source, length, transcription in zip(sources, lengths, found, strict=True):
             if transcription.error is not None:
@@ -168,8 +169,7 @@ def _run(
                 output.add(source, transcription)
                 seconds += transcription.duration_seconds
                 guarded += transcription.guarded
-                if transcription.guarded.loops_left:
-                    looping.append(source.label)
+                doubtful.add(source.label, transcription.guarded)
             advance(length)
     if len(failed) == len(sources):
         source, reason = failed[0]
@@ -180,7 +180,11 @@ def _run(
             where=source.label,
             fix="see that it is a recording, and that a player plays it",
         )
-    _summarize(len(sources) - len(failed), seconds, time.perf_counter() - started, guarded, looping)
+    elapsed = time.perf_counter() - started
+    for line in _summary(len(sources) - len(failed), seconds, elapsed, guarded):
+        console.say(line)
+    for text in doubtful.notices():
+        console.notice(text)
     if request.to is not None:
         console.say(f"Transcripts: {display_path(request.to)}")
     return len(failed)
@@ -324,17 +328,44 @@ def _lengths(sources: Sequence[RecordingSource]) -> tuple[int | None, list[float
     return total, [one or 0.0 for one in found]
 
 
-def _summarize(
-    count: int, seconds: float, elapsed: float, guarded: Guarded, looping: Sequence[str]
-) -> None:
-    for line in _summary(count, seconds, elapsed, guarded):
-        console.say(line)
-    if looping:
-        console.notice(
-            f"{len(looping)} transcripts repeat themselves, and are left as they are measured: "
-            + ", ".join(looping[:3])
-            + (" and more" if len(looping) > 3 else "")
-        )
+class _Doubtful:
+    """The recordings whose transcripts a person should look at, by why."""
+
+    def __init__(self) -> None:
+        self._looping: list[str] = []
+        self._cut: list[str] = []
+        self._short: list[str] = []
+
+    def add(self, label: str, guarded: Guarded) -> None:
+        """Take note of a recording that was transcribed."""
+        for count, names in (
+            (guarded.loops_left, self._looping),
+            (guarded.texts_cut, self._cut),
+            (guarded.cut_short, self._short),
+        ):
+            if count:
+                names.append(label)
+
+    def notices(self) -> Iterator[str]:
+        """A sentence for each reason that there is."""
+        if self._looping:
+            yield (
+                f"{len(self._looping)} transcripts repeat themselves, and are left as they are "
+                f"measured: {_first(self._looping)}"
+            )
+        if self._cut:
+            yield cut_notice(self._cut)
+        if self._short:
+            are = "recording ends" if len(self._short) == 1 else "recordings end"
+            yield (
+                f"{len(self._short)} {are} before the header says, cut short, and "
+                f"{'is' if len(self._short) == 1 else 'are'} transcribed up to there: "
+                f"{_first(self._short)}"
+            )
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (" and more" if len(names) > 3 else "")
 
 
 def _summary(count: int, seconds: float, elapsed: float, guarded: Guarded) -> Iterator[str]:

@@ -58,12 +58,22 @@ class Guarded:
         loops_left: Clips up to the model's window whose text repeats itself: it is left as it
             is measured.
         stops_continued: Pieces that the model stopped writing early, decoded again in halves.
+        texts_cut: Texts that have as many tokens as they may have and no end, but for loops.
+        cut_short: Recordings that end before their header says, decoded as far as they go.
     """
 
     silent_seconds: float = 0.0
     loops_cut: int = 0
     loops_left: int = 0
     stops_continued: int = 0
+    texts_cut: int = 0
+    cut_short: int = 0
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """What is missing a part: ``text``, ``recording``, or nothing."""
+        found = {"text": self.texts_cut, "recording": self.cut_short}
+        return tuple(name for name, count in found.items() if count)
 
     def __add__(self, other: Guarded) -> Guarded:
         return Guarded(
@@ -71,6 +81,8 @@ class Guarded:
             self.loops_cut + other.loops_cut,
             self.loops_left + other.loops_left,
             self.stops_continued + other.stops_continued,
+            self.texts_cut + other.texts_cut,
+            self.cut_short + other.cut_short,
         )
 
 

@@ -275,6 +275,23 @@ def as_recorded(family: Family, config: ModelConfig, asked: Collection[str] = ()
     return dataclasses.replace(config, **found)
 
 
+def hold_asked(family: Family, config: ModelConfig, asked: Collection[str]) -> None:
+    """Let the most tokens that were asked for hold, be it as many as by default: a speech LLM has a
+    number of its own in its checkpoint, and the settings' default is nobody's wish.
+
+    Args:
+        family: It.
+        config: Its settings.
+        asked: Names of those of decoding that were asked for.
+    """
+    if "generation_max_length" not in asked:
+        return
+    from mynah.models.speech_llm.family import SpeechLLMFamily
+
+    if isinstance(family, SpeechLLMFamily):
+        family.hold_length(config.generation_max_length)
+
+
 def read_changed_words(family: Family) -> None:
     """Let a file of n-grams be read again that a person named and that has changed since."""
     if isinstance(family, FrameRecognizer):

@@ -70,6 +70,7 @@ class Transcript:
         language: ISO 639-1 code of the language that the model was conditioned on: the clip's
             own, that of the settings, or the one that it identified. None where it is
             conditioned on none.
+        is_cut: Whether it has as many tokens as a transcript may have, and no end.
     """
 
     text: str
@@ -77,6 +78,24 @@ class Transcript:
     log_probability: float | None = None
     words: tuple[Word, ...] | None = None
     language: str | None = None
+    is_cut: bool = False
+
+
+_NAMED = 3  # transcripts that a notice names
+
+
+def cut_notice(named: Sequence[str]) -> str:
+    """What is said of transcripts that were cut, in a sentence.
+
+    Args:
+        named: What each is of, one at least.
+    """
+    count = "1 transcript has" if len(named) == 1 else f"{len(named):,} transcripts have"
+    return (
+        f"{count} the most tokens that there may be and no end, so that text is missing: "
+        f"{', '.join(named[:_NAMED])}{' and more' if len(named) > _NAMED else ''}. A larger "
+        "model.generation_max_length lets them be longer, as far as the decoder holds."
+    )
 
 
 def joined(transcripts: Sequence[Transcript]) -> Transcript:
@@ -88,4 +107,5 @@ def joined(transcripts: Sequence[Transcript]) -> Transcript:
         tokens=tuple(itertools.chain.from_iterable(one.tokens for one in transcripts)),
         log_probability=sum(known) if transcripts and len(known) == len(scores) else None,
         language=transcripts[0].language if transcripts else None,
+        is_cut=any(one.is_cut for one in transcripts),
     )

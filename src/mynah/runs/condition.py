@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Any, get_origin
 
@@ -13,7 +14,7 @@ from mynah.config.mistakes.texts import takes_texts
 from mynah.config.mistakes.yaml_file import load_yaml
 from mynah.config.schema import Config
 from mynah.config.settings import Setting, all_settings, may_be_null, nearest, without_none
-from mynah.config.values import value_mistake
+from mynah.config.values import ValueMistake, value_mistake
 from mynah.errors import UserError
 from mynah.runs.listing import ListedRun
 
@@ -79,7 +80,15 @@ def _read(setting: Setting, text: str, typed: str) -> object:
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError) as problem:
         mistake = value_mistake(setting, setting.name, text)
         what = mistake.what if mistake else f"This is not a value of {setting.name}."
-        raise UserError(what, where=f"--where {typed}") from problem
+        raise UserError(what, where=f"--where {typed}", fix=_fix(setting, mistake)) from problem
+
+
+def _fix(setting: Setting, mistake: ValueMistake | None) -> str:
+    """A condition that can be typed."""
+    if mistake is None or mistake.instead is None:
+        return f"mynah config explain --only {setting.name}  shows one"
+    instead = f"--where {shlex.quote(f'{setting.name}={mistake.instead}')}"
+    return f"{instead}  is its default" if mistake.is_default else instead
 
 
 def _loaded(setting: Setting, text: str) -> Any:

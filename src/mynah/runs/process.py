@@ -6,19 +6,21 @@ import os
 import socket
 from collections.abc import Mapping
 
-from mynah.machine import process_space
+from mynah.machine import machine_id, process_space
 
 
 def this_process() -> dict[str, object]:
     """What ``run.json`` says of the current process: its number, and where that means it.
 
     Returns:
-        ``process``; ``machine``, the name of this one; ``process_space``, the start of the system
-        and the namespace in which ``process`` is the number, empty where that is not known.
+        ``process``; ``machine``, the name of this one, and ``machine_id``, which no other of that
+        name has; ``process_space``, the start of the system and the namespace in which ``process``
+        is the number. The last two are empty where they are not known.
     """
     return {
         "process": os.getpid(),
         "machine": socket.gethostname(),
+        "machine_id": machine_id(),
         "process_space": process_space(),
     }
 
@@ -30,9 +32,16 @@ def elsewhere(record: Mapping[str, object]) -> str | None:
     here = process_space()
     if not isinstance(machine, str) or (space and space == here):
         return None
-    if machine == socket.gethostname() and (space == here or _was_before(space, here)):
+    is_this = machine == socket.gethostname() and not _is_another(record.get("machine_id"))
+    if is_this and (space == here or _was_before(space, here)):
         return None
     return machine
+
+
+def _is_another(recorded: object) -> bool:
+    """Whether the id of a machine is that of another one; where one is not known, it is not."""
+    here = machine_id()
+    return bool(recorded and here) and recorded != here
 
 
 def is_gone(record: Mapping[str, object]) -> bool:

@@ -29,6 +29,10 @@ _LOG = logging.getLogger("mynah")
 _TOGETHER_SECONDS = 120.0  # of the pieces of a long recording that are decoded at once
 _FADING = 0.1  # how much the newest request counts in the mean time of one
 _MOST_WAIT_SECONDS = 60.0  # that a client is asked to wait
+_CUT = {
+    "text": "it has as many tokens as model.generation_max_length allows, and no end",
+    "recording": "its file ends before the header says",
+}
 _FAULT = re.compile(r"\w*(Error|Exception|Interrupt|Warning)\b: ")  # of a decoder, by its type
 
 
@@ -199,6 +203,10 @@ class Scheduler:
             job.fail(_unreadable(transcription.error))
             return
         self._metrics.audio_seconds.inc(transcription.duration_seconds)
+        if incomplete := transcription.guarded.incomplete:
+            _LOG.warning(
+                "A transcript is incomplete: %s", "; ".join(_CUT[one] for one in incomplete)
+            )
         if job.is_streamed and not was_streamed:
             for segment in transcription.segments:
                 job.segments.put_nowait(segment)

@@ -81,8 +81,11 @@ class Transcriptions:
                 return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
             with self._metrics.seconds.time():
                 await self._outcome(job, request)
-        response = answers.answer_to(job.done.result(), fields.format, fields.granularities)
+        found = job.done.result()
+        response = answers.answer_to(found, fields.format, fields.granularities)
         response.headers.update(self._ignored(fields))
+        if found.guarded.incomplete:
+            response.headers["X-Mynah-Incomplete"] = ", ".join(found.guarded.incomplete)
         return response
 
     async def _received(

@@ -12,6 +12,7 @@ from mynah.config.best_metric import best_metric, greater_is_better, keeps_best
 from mynah.config.plugins.metrics import METRICS
 from mynah.data.positions import Key
 from mynah.errors import UserError
+from mynah.evaluation.decode import encoded_in_batch
 from mynah.runs.directory import log_directory
 from mynah.runs.evaluations import StepScore, note_evaluation
 from mynah.training.callbacks import say_scores
@@ -19,6 +20,7 @@ from mynah.training.guards.stops import EvaluationStopped
 from mynah.training.optimizers.plateau import MeasuredRate
 from mynah.training.resuming import state
 from mynah.training.resuming.resume import other_measure
+from mynah.training.sizing.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -95,6 +97,7 @@ class Measurer(Generic[Key]):
         before = state.get("measured_by", {})  # likewise
         if changed := other_measure(before, self._job.measured_by):
             self._measured_by = dict(before)
+            self._no_better = 0  # they count from here on, also where patience was at its end
             console.notice(
                 f"What is measured, or how, is not as it was ({', '.join(changed)}): scores from "
                 "here on are not compared with those before, and the first of them is the best so "
@@ -129,7 +132,7 @@ class Measurer(Generic[Key]):
             Metrics by name; empty where a signal cut the evaluation short.
 
         Raises:
-            UserError: ``training.metric_for_best_model`` is none of them.
+            UserError: ``training.metric_for_best_model`` is none of them; or memory ran out.
         """
         trainer, model = self._trainer, self._job.family.model
         step = trainer.state.global_step
@@ -149,6 +152,10 @@ class Measurer(Generic[Key]):
             }
         except EvaluationStopped:
             stopped_early = True
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise self._too_large(error) from error
+            raise
         metrics = distributed.from_first(metrics)
         model.train()
         state.set_random_state(before, trainer.args.device)
@@ -167,6 +174,23 @@ class Measurer(Generic[Key]):
         elif metrics and distributed.rank() == 0:  # nothing has been learned yet: never the best
             say_scores(step, metrics, best=False)
         return metrics
+
+    def _too_large(self, error: BaseException) -> UserError:
+        """Memory ran out in an evaluation, which no setting of the training's own steps helps."""
+        training = self._job.config.training
+        size = training.per_device_eval_batch_size
+        if size is None:
+            seconds = encoded_in_batch(training.eval_batch_seconds, self._job.family.model)
+            smaller = f"training.eval_batch_seconds={seconds / 2:g}"
+        else:
+            smaller = f"training.per_device_eval_batch_size={max(1, size // 2)}"
+        said = (str(error).splitlines() or [""])[0]
+        return UserError(
+            "The memory is too small for the evaluation" + (f": {said}" if said else "."),
+            where=f"after step {self._trainer.state.global_step}",
+            fix=f"set {smaller}, with which it may be resumed as well; where a beam search "
+            "decodes, fewer beams (model.beam_size)",
+        )
 
     def _take_score(self, metrics: dict[str, float]) -> None:
         """Let the learning rate follow the scores, and see whether they are the best."""

@@ -48,3 +48,47 @@ def test_every_command_has_a_help_of_its_own(command, capsys):
         status = ended.code
     assert status == 0
     assert f"mynah {command.split()[0]}" in capsys.readouterr().out
+
+
+MISTYPED = [
+    (
+        "data augment --epoch x",
+        "--epoch takes a whole number, not 'x'.",
+        "mynah data augment --epoch x",
+        "mynah data augment --help",
+    ),
+    ("data augment --utterances 2.5", "not '2.5'", "--utterances 2.5", "--utterances 6  is"),
+    ("data augment --utterances", "--utterances: expected", "augment --utterances", "6  is the"),
+    (
+        "score a b --normalizer basik",
+        "--normalizer takes one of none, basic, whisper_basic, whisper_english, not 'basik'.",
+        "mynah score --normalizer basik",
+        "--normalizer basic",
+    ),
+    ("serve m --port 99999", "'99999' is not a port", "mynah serve --port", "--port 8000  is"),
+    ("average a b", "missing: --to", "mynah average", "mynah average --help"),
+    ("runs --bset", "mynah runs takes no --bset.", "mynah runs --bset", "--best"),
+    ("completion zhs", "shell takes one of bash", "completion zhs", "mynah completion zsh"),
+    ("config explane", "ACTION takes one of explain, diff", "explane", "mynah config explain"),
+]
+
+
+@pytest.mark.parametrize(("typed", "what", "where", "fix"), MISTYPED, ids=lambda one: one[:30])
+def test_a_mistyped_argument_is_answered_as_every_mistake(typed, what, where, fix, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(typed.split())
+    assert ended.value.code == 2
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: ") and what in first
+    assert second.startswith("  where: mynah ") and where in second
+    assert third.startswith("  fix:   ") and fix in third
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("train", "eval")])
+def test_every_command_answers_an_unknown_flag_in_the_same_way(command, capsys):
+    try:
+        status = main([command, "--nothing-of-the-kind"])
+    except SystemExit as ended:
+        status = ended.code
+    said = capsys.readouterr().err
+    assert status == 2 and said.startswith("error: ") and "usage:" not in said

@@ -103,6 +103,11 @@ def test_a_condition_of_another_type_is_refused(outputs, capsys):
     assert main(["runs", "--where", "training.learning_rate=fast"]) == 2
     said = capsys.readouterr().err
     assert 'training.learning_rate takes a number or null, not "fast"' in said
+    assert "fix:   --where training.learning_rate=null  is its default" in said
+    assert main(["runs", "--where", "model.lora_r=x"]) == 2
+    assert "fix:   --where model.lora_r=32  is its default" in capsys.readouterr().err
+    assert main(["runs", "--where", "data.eval_splits=[test"]) == 2
+    assert "fix:   --where " in capsys.readouterr().err
 
 
 def test_failed_killed_and_damaged_runs_are_named_and_none_costs_the_table(outputs, capsys):

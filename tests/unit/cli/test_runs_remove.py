@@ -113,6 +113,27 @@ def test_a_process_is_looked_for_only_where_its_number_means_it(outputs, capsys)
     assert found == {run: status for run, (_, _, status) in spaces.items()} | {"taken": "killed"}
 
 
+def test_a_machine_of_the_same_name_is_not_this_one_started_again(
+    outputs, capsys, tmp_path, monkeypatch
+):
+    id_file = tmp_path / "machine-id"
+    monkeypatch.setattr("mynah.machine._MACHINE_ID", id_file)
+    id_file.write_text("0123456789abcdef" * 2 + "\n")
+    (outputs / "now").mkdir(parents=True)
+    with RunRecord.of_run(outputs / "now", Config()):
+        record = json.loads((outputs / "now" / "run.json").read_text())
+    assert "0123456789abcdef" not in record["machine_id"]
+    before = "11111111-2222/" + str(Path("/proc/self/ns/pid").readlink())
+    place(outputs / "now", status="running", process=NOBODY, process_space=before)
+    assert [row[1] for row in listed(capsys)] == ["killed"]
+    id_file.write_text("f" * 32 + "\n")
+    assert [row[1] for row in listed(capsys)] == [f"running on {os.uname().nodename}"]
+    assert "--ended" in remove(capsys, "outputs/now")
+    for unknown in ("", "uninitialized\n"):
+        id_file.write_text(unknown)
+        assert [row[1] for row in listed(capsys)] == ["killed"]
+
+
 def test_a_run_says_where_its_process_is(outputs, capsys):
     (outputs / "now").mkdir(parents=True)
     with RunRecord.of_run(outputs / "now", Config()):

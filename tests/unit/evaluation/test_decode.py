@@ -7,14 +7,21 @@ import itertools
 import random
 import threading
 import weakref
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 import torch
 from evaluation_fakes import FakeCorpus, FakeFamily
 
+from mynah.config.schema import Config
 from mynah.errors import UserError
 from mynah.evaluation.decode import decode, examples, rows_by_length, without_a_trace
+from mynah.evaluation.evaluate import Evaluation
+from mynah.evaluation.findings.findings import findings
+from mynah.evaluation.pages.rates import rates_section
+from mynah.evaluation.results import results
 from mynah.models.transcript import Transcript, Word
 
 WORDS = [f"word{row}" for row in range(10)]
@@ -154,6 +161,35 @@ def test_failures_are_named_to_the_user(capsys):
     printed = capsys.readouterr().out
     assert "1 of 10 utterances of 'validation'" in printed
     assert "utt-2" in printed
+
+
+def test_texts_that_were_cut_are_named_but_not_those_that_repeat_themselves(capsys):
+    texts = ["one two", "and then " * 20, *WORDS[:4]]
+
+    class Family(FakeFamily):
+        def transcribe(self, clips):
+            found = super().transcribe(clips)
+            return [replace(one, is_cut=one.text != "word0") for one in found]
+
+    corpus = FakeCorpus(texts)
+    result = decode(Family(texts), corpus, batch_seconds=3, progress=False)
+    assert [one.is_cut for one in result] == [True, False, False, True, True, True]
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "validation: 4 transcripts have the most tokens that there may be and no end, so that text "
+        "is missing: utt-0, utt-3, utt-4 and more. A larger model.generation_max_length"
+    ) in said
+    evaluation = Evaluation.from_decoding(corpus, result, Config(), seconds=1.0)
+    about = {"history": [], "about": {}, "created": datetime.now(UTC)}
+    found = results({"validation": evaluation}, {"validation": findings_of(evaluation)}, **about)
+    cut = ["utt-0", "utt-3", "utt-4", "utt-5"]
+    assert found["evaluations"]["validation"]["cut"] == cut
+    page = str(rates_section({"validation": evaluation}, {}))
+    assert "4 reached model.generation_max_length and were cut." in page
+
+
+def findings_of(evaluation):
+    return findings(evaluation.hypotheses, evaluation.scores)
 
 
 @pytest.mark.parametrize("where", ["reading", "decoding"])

@@ -143,7 +143,8 @@ def test_json_holds_everything():
     }  # fmt: skip
     assert "words" not in read["segments"][1]
     assert read["guarded"] == {
-        "silent_seconds": 12.5, "loops_cut": 2, "loops_left": 0, "stops_continued": 0
+        "silent_seconds": 12.5, "loops_cut": 2, "loops_left": 0, "stops_continued": 0,
+        "texts_cut": 0, "cut_short": 0,
     }  # fmt: skip
     assert [one["channel"] for one in json.loads(written(CALL, "json"))["segments"]] == [0, 1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from families import FAMILIES, build, shifted
 from tiny_models import TEXTS, tiny
 
 import mynah
+from mynah.checkpoints.commit import write_sums
+from mynah.config.checkpointed import asked_decoding
+from mynah.config.effective import effective_yaml
 from mynah.config.hydra.compose import compose
 from mynah.config.schema import Config, ModelConfig
 from mynah.errors import UserError
@@ -19,6 +23,7 @@ from mynah.evaluation.measured_model import MeasuredModel, measured_model
 from mynah.inference.load import BASE
 from mynah.models import registry
 from mynah.models.transcript import Clip
+from mynah.run import initialized
 
 PRETRAINED = (
     "hubert_ctc",
@@ -146,6 +151,31 @@ def test_a_setting_that_is_typed_counts_at_its_default_too(
     used = dataclasses.asdict(recognizer.family.usage) | without
     for found in (used, dataclasses.asdict(measured.load().usage)):
         assert {one: found[one] for one in asked} == {**asked, name: value}
+
+
+@pytest.mark.parametrize("is_checkpoint", [True, False])
+@pytest.mark.parametrize(("typed", "most"), [([], 8), (["model.generation_max_length=256"], 256)])
+def test_the_most_tokens_that_are_typed_hold_for_a_speech_llm_that_has_less(
+    typed, most, is_checkpoint, checkpoints, tmp_path
+):
+    folder = tmp_path / "model"
+    build("speech_llm", checkpoints).save(folder)  # of its own it writes 8 at most
+    if is_checkpoint:
+        (folder / "config.yaml").write_text(effective_yaml(Config()))
+        (folder / "mynah.json").write_text('{"family": "speech_llm"}')
+        write_sums(folder)
+    recognizer = mynah.load(folder, settings=[*typed, "model.beam_size=3"], offline=True)
+    composed = compose([f"eval_checkpoint={folder}", "offline=true", *typed], trains=False)
+    measured = measured_model(composed.config, composed.origins, tmp_path).load()
+    checked = registry.check_model(
+        ModelConfig(pretrained=str(folder)), sample_rate=16000, offline=True
+    )
+    rows = SimpleNamespace(training=SimpleNamespace(tokenizer_texts=TEXTS))
+    continued = initialized(checked, rows, Config(), asked_decoding(composed.origins))
+    for family in (recognizer.family, measured, continued):
+        assert family.model.config.generation_max_length == most
+        (found,) = family.transcribe([Clip(np.zeros(16000, dtype=np.float32))])
+        assert (len(found.tokens) > 8) == (most > 8)
 
 
 @pytest.mark.parametrize("place", ["model", "a b=c, d"])

@@ -238,6 +238,54 @@ def test_a_loop_in_a_piece_is_decoded_again_and_in_a_clip_only_counted():
     assert (clip.guarded.loops_cut, clip.guarded.loops_left) == (0, 1)
 
 
+def test_texts_that_were_cut_are_counted_by_piece_but_not_loops():
+    class Cut(ToneReader):
+        """Has no room for more than two words of whatever is longer than 2.7 seconds."""
+
+        def transcribe(self, clips):
+            return [
+                Transcript(" ".join(one.text.split()[:2]), is_cut=True)
+                if len(clip.audio) > 2.7 * RATE
+                else Transcript("and then " * 20, is_cut=True)
+                if len(clip.audio) < RATE
+                else one
+                for clip, one in zip(clips, super().transcribe(clips), strict=True)
+            ]
+
+    recognizer = Recognizer(Cut(5.0, name="seq2seq"), name="tones")
+    long, _ = speech(*["call anna now please stop", 0.7] * 3)
+    assert recognizer.transcribe(long).guarded.texts_cut == 3
+    clip = recognizer.transcribe(speech("call anna now please stop")[0])
+    assert (clip.text, clip.guarded.texts_cut) == ("call anna", 1)
+    assert clip.guarded.incomplete == ("text",)
+    loop = recognizer.transcribe(speech("call")[0]).guarded
+    assert (loop.texts_cut, loop.loops_left, loop.incomplete) == (0, 1, ())
+
+
+@pytest.mark.parametrize("seconds", [3, 30])
+def test_a_wav_file_that_is_cut_short_is_transcribed_up_to_there_and_that_is_counted(
+    seconds, tmp_path
+):
+    audio, _ = recording(30, 0.7)
+    soundfile.write(tmp_path / "talk.wav", audio[: seconds * RATE], RATE)
+    content = (tmp_path / "talk.wav").read_bytes()
+    cut, to_pipe = content[: len(content) // 2], bytearray(content)
+    (tmp_path / "cut.wav").write_bytes(cut)
+    at = content.index(b"data") + 4
+    for unknown in (0, 0xFFFFFFFF):  # as writers to a pipe leave the size
+        to_pipe[at : at + 4] = unknown.to_bytes(4, "little")
+        recognizer = Recognizer(ToneReader(4.0), name="tones")
+        places = [tmp_path / "cut.wav", cut, tmp_path / "talk.wav", bytes(to_pipe), audio[:RATE]]
+        found = list(recognizer.transcribe_many(places))
+        assert [one.guarded.cut_short for one in found] == [1, 1, 0, 0, 0]
+    assert found[0].text and found[0].guarded.incomplete == ("recording",)
+    streamed = recognizer.stream_file(tmp_path / "cut.wav")
+    with pytest.raises(StopIteration) as end:
+        while True:
+            next(streamed)
+    assert end.value.value.guarded.cut_short == 1
+
+
 def test_a_piece_that_a_decoder_stopped_writing_early_is_continued():
     class Stopping(ToneReader):
         """Writes the first word alone of whatever is longer than seven seconds."""

@@ -14,6 +14,7 @@ from transformers import AutoModelForTDT, AutoProcessor
 from mynah.models import registry
 from mynah.models.ctc.greedy import best_paths
 from mynah.models.family import Example
+from mynah.models.text.generated import GreedyScores
 from mynah.models.text.tokenizers import pieces_of, train_tokenizer
 from mynah.models.text.word_times import Path, timed_words
 from mynah.models.transcript import Clip, Transcript, joined
@@ -193,7 +194,7 @@ def test_what_a_decoder_writes_has_the_probability_that_its_loss_gives_it(kind, 
         (alone,) = family.transcribe([Clip(clip)])
         assert alone.text == found.text and alone.tokens == found.tokens
         assert alone.log_probability == pytest.approx(found.log_probability, rel=1e-3)
-        assert found.words is None
+        assert found.words is None and found.is_cut == (not ended)
 
 
 def test_what_a_whisper_must_not_write_counts_nothing(checkpoints, clips):
@@ -211,7 +212,33 @@ def test_what_a_whisper_must_not_write_counts_nothing(checkpoints, clips):
         logits[0, rules.begin_suppress_tokens] = -torch.inf
         chosen = logits.log_softmax(-1)[torch.arange(len(logits)), ids[0, len(prompt) :]]
         assert found.log_probability == pytest.approx(chosen.sum().item(), rel=1e-4)
-        assert found.language == "en"
+        assert found.language == "en" and found.is_cut == (not ended)
+
+
+def test_a_row_is_cut_where_it_has_the_most_tokens_and_no_end():
+    scores = GreedyScores()
+    for _ in range(3):
+        scores(torch.zeros(3, 1), torch.zeros(3, 10))
+    rows = [[5, 6, 7], [5, 6, 9], [9, 0, 0]]  # 9 ends a transcript
+    assert [one.is_cut for one in scores.generated(rows, {9}, 3)] == [True, False, False]
+    assert [one.is_cut for one in scores.generated(rows, {9}, 4)] == [False] * 3
+    assert joined([Transcript("a"), Transcript("b", is_cut=True)]).is_cut
+    assert not joined([Transcript("a"), Transcript("b")]).is_cut
+
+
+@pytest.mark.parametrize(("most", "is_cut"), [(3, False), (8, True), (50, True)])
+def test_a_whisper_that_its_clip_s_length_bounds_is_not_cut(
+    most, is_cut, checkpoints, clips, monkeypatch
+):
+    monkeypatch.setattr("mynah.models.seq2seq.family.most_tokens", lambda seconds: most)
+    family = families.build("seq2seq", checkpoints, language="en")
+    rules = family.model.generation_config
+    rules.suppress_tokens = [*rules.suppress_tokens, family._end]  # it never ends by itself
+    found = family.transcribe(clips_of(clips))
+    assert {len(one.tokens) for one in found} == {min(most, 8)}
+    assert {one.is_cut for one in found} == {is_cut}
+    rules.num_beams = 2
+    assert {one.is_cut for one in family.transcribe(clips_of(clips))} == {True}
 
 
 def test_a_beam_search_has_no_probability_of_one_path(checkpoints, clips):

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import av
@@ -18,6 +19,8 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from served import Listener, said, served
+
+from mynah.inference.transcription import Guarded
 
 
 def post(address, content, **fields):
@@ -98,6 +101,21 @@ def test_a_prompt_that_has_no_effect_is_named(recording):
             post(address, recording(0.2, 0), prompt="Anna").headers["x-mynah-ignored"] == "prompt"
         )
         assert "x-mynah-ignored" not in post(address, recording(0.2, 0)).headers
+
+
+def test_a_transcript_that_misses_a_part_says_so_and_the_log_too(recording, caplog):
+    class Cut(Listener):
+        def transcribe_many(self, audios, **asked):
+            for number, one in enumerate(super().transcribe_many(audios, **asked)):
+                yield replace(one, guarded=Guarded(texts_cut=1, cut_short=number + 1))
+
+    with served(Cut()) as address:
+        found = post(address, recording(0.2, 0)).headers["x-mynah-incomplete"]
+    with served(Listener()) as address:
+        assert "x-mynah-incomplete" not in post(address, recording(0.2, 0)).headers
+    assert found == "text, recording"
+    (logged,) = [one for one in caplog.messages if "incomplete" in one]
+    assert "model.generation_max_length" in logged and "before the header says" in logged
 
 
 def test_a_request_that_is_too_large_is_refused_and_the_reason_arrives(recording):

@@ -18,6 +18,7 @@ import pytest
 from mynah.checkpoints.find import resolve_resume
 from mynah.config.schema import Config
 from mynah.errors import UserError
+from mynah.runs.directory import check_output_directory
 from mynah.sweeps.jobs import SweepJob, make_jobs, sweep_name
 from mynah.sweeps.sweep import SweepResult, run_sweep
 
@@ -48,6 +49,14 @@ def times_run(result: SweepResult) -> dict[int, int]:
         ran = row.job.directory / "ran"
         counted[row.job.number] = len(ran.read_text().splitlines()) if ran.exists() else 0
     return counted
+
+
+def committed(checkpoint: Path, content: bytes = b"as they were saved") -> None:
+    """A checkpoint whose sums, hashlib's, are those of what was saved; ``content`` is there now."""
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "weights").write_bytes(content)
+    sums = hashlib.sha256(b"as they were saved").hexdigest()
+    (checkpoint / "SHA256SUMS").write_text(f"{sums}  weights\n")
 
 
 RATES = [{"learning_rate": rate} for rate in (1e-5, 3e-5, 5e-5)]
@@ -98,9 +107,7 @@ def test_a_run_that_ended_well_after_its_sweep_was_killed_is_not_run_again(tmp_p
 def test_a_job_that_was_stopped_resumes_from_its_newest_checkpoint(tmp_path):
     result = run(tmp_path, RATES[:1], ["die"])
     checkpoint = result.rows[0].job.directory / "model" / "checkpoint-5"
-    checkpoint.mkdir(parents=True)
-    (checkpoint / "weights").touch()
-    (checkpoint / "SHA256SUMS").write_text("ab  weights\n")
+    committed(checkpoint)
     again = run(tmp_path, RATES[:1])
     last = (again.rows[0].job.directory / "ran").read_text().splitlines()[-1]
     assert last == f"train 0.5 resume_from_checkpoint='{checkpoint.parent}'"
@@ -110,10 +117,7 @@ def test_a_job_whose_newest_checkpoint_is_damaged_resumes_from_the_one_before(tm
     (job,) = jobs_of(tmp_path / "outputs/sweeps/grid", RATES[:1])
     for step in (2, 4):
         checkpoint = job.directory / "model" / f"checkpoint-{step}"
-        checkpoint.mkdir(parents=True)
-        (checkpoint / "weights").write_bytes(b"as they were saved")
-        sums = hashlib.sha256(b"as they were saved").hexdigest()
-        (checkpoint / "SHA256SUMS").write_text(f"{sums}  weights\n")
+        committed(checkpoint)
     (checkpoint / "weights").write_bytes(b"one bit is flipped")
     run(tmp_path, RATES[:1])
     _, _, typed = (job.directory / "ran").read_text().strip().partition("resume_from_checkpoint=")
@@ -130,13 +134,38 @@ def test_a_job_whose_newest_checkpoint_is_damaged_resumes_from_the_one_before(tm
     assert "checkpoint-4 is skipped, for it is not intact" in capsys.readouterr().out
 
 
+def test_a_job_without_an_intact_checkpoint_begins_again_and_keeps_the_damaged(tmp_path, capsys):
+    damaged, cut, intact = jobs_of(tmp_path / "outputs/sweeps/grid", RATES)
+    committed(damaged.directory / "model" / "checkpoint-2", b"one bit is flipped")
+    (cut.directory / "model" / "checkpoint-4").mkdir(parents=True)  # its files are gone
+    committed(intact.directory / "model" / "checkpoint-2")
+    committed(intact.directory / "model" / "checkpoint-4", b"one bit is flipped")
+    assert run(tmp_path, RATES).exit_status == 0
+    for job, name in ((damaged, "checkpoint-2"), (cut, "checkpoint-4")):
+        assert (job.directory / "ran").read_text() == "train 0.5\n"  # resumes from nothing
+        aside = job.directory / "model" / "set_aside"
+        assert [path.name for path in aside.iterdir()] == [name]
+        check_output_directory(job.directory / "model", resume=None)  # it may begin there
+    assert "resume_from_checkpoint=" in (intact.directory / "ran").read_text()
+    assert (intact.directory / "model" / "checkpoint-4").is_dir()
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        said.count("not one of its checkpoints is intact, so it begins again; they are kept") == 2
+    )
+
+
+def test_what_a_mirror_may_still_have_is_left_to_the_job(tmp_path):
+    grid = [{"learning_rate": 1e-5, "mirror": "s3://bucket/runs"}]
+    (job,) = jobs_of(tmp_path / "outputs/sweeps/grid", grid)
+    committed(job.directory / "model" / "checkpoint-2", b"one bit is flipped")
+    run(tmp_path, grid)
+    assert "resume_from_checkpoint=" in (job.directory / "ran").read_text()
+
+
 def test_the_best_jobs_model_becomes_outputs_model_when_the_sweep_ends(tmp_path):
     jobs = jobs_of(tmp_path / "outputs/sweeps/grid", RATES)
     for job in jobs:
-        checkpoint = job.directory / "model" / "checkpoint-5"
-        checkpoint.mkdir(parents=True)
-        (checkpoint / "weights").touch()
-        (checkpoint / "SHA256SUMS").write_text("ab  weights\n")
+        committed(job.directory / "model" / "checkpoint-5")
     run(tmp_path, RATES, ["train 0.3", "train 0.1", "train 0.2"])
     assert (tmp_path / "outputs" / "model").resolve() == jobs[1].directory / "model"
 

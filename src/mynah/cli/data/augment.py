@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.config.hydra.compose import compose
 from mynah.errors import UserError
 from mynah.files import display_path
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="What training makes of a few utterances: clips before and after, their "
@@ -82,10 +83,7 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     from mynah.config.checkpointed import with_absolute_paths
     from mynah.config.schema import AugmentationConfig
 
-    for flag, least in (("utterances", 1), ("epoch", 0)):
-        given = getattr(parsed, flag)
-        if given is not None and given < least:
-            raise UserError(f"--{flag} is at least {least}.", where=f"--{flag} {given}")
+    _check_numbers(parsed)
     here = Path.cwd()
     composed = read_settings(parsed.settings, _COMMAND, trains=False)
     config = with_absolute_paths(composed.config, here)
@@ -136,6 +134,21 @@ def _augment(parsed: argparse.Namespace, arguments: Sequence[str]) -> None:
     _show(made)
     console.say(f"Page: {display_path(target / _PAGE)}")
     console.say(f"Clips, pictures and what was sampled: {display_path(target)}")
+
+
+def _check_numbers(parsed: argparse.Namespace) -> None:
+    """
+    Raises:
+        UserError: One is out of its range.
+    """
+    for flag, least in (("utterances", 1), ("epoch", 0)):
+        given = getattr(parsed, flag)
+        if given is not None and given < least:
+            raise UserError(
+                f"--{flag} is at least {least}.",
+                where=f"--{flag} {given}",
+                fix=f"--{flag} {least}",
+            )
 
 
 def _with_an_example(config: Config) -> Config:

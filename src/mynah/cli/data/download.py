@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.errors import UserError
 
 _MIRROR = "MYNAH_DOWNLOAD_MIRROR"
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="mynah data download",
         description="Download a public corpus, check it and unpack it. What is there already is "
         "not fetched again; what was cut is resumed.",

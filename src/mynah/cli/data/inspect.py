@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mynah.cli.shared.adapters import checkpoint_as_typed
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.errors import UserError
 from mynah.files import display_path
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         allow_abbrev=False,
         description="What is in a corpus as a training would have it, and what looks wrong: "

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.cli.shared.places import check_folder
 from mynah.errors import UserError
 from mynah.storage.address import is_address, masked
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         description="Write a corpus as tar shards with an index: a training opens them in seconds "
         "at any size, with the rows, the order and the weights of the corpus itself. Others read "

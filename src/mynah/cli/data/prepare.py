@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 
 if TYPE_CHECKING:
     from mynah.data.preparation.prepare import PreparedData
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog=_COMMAND,
         description="Decode every recording once, filter, count and list what is left out. A "
         "training does the same by itself; what is prepared here is only opened there.",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mynah.cli.shared.exit_status import exit_status
+from mynah.cli.shared.parser import CommandParser
 from mynah.errors import UserError
 
 _EPILOG = """\
@@ -71,7 +72,7 @@ def _segment(parsed: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
+    made = CommandParser(
         prog="mynah data segment",
         description="Cut long recordings with full transcripts into utterances to train on.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah.config.checks.options import check_named
+from mynah.config.derived import is_embedded
 from mynah.config.plugins.augmentations import AUGMENTATIONS
 from mynah.config.schema import AugmentationConfig, Config
 from mynah.config.values import argument, typed
@@ -109,7 +110,8 @@ def augmentation_notices(config: Config, asked: Callable[[str], bool]) -> Iterat
     for share, switch in _SHARES.items():
         if asked(f"{_SECTION}.{share}") and not getattr(augmentation, switch):
             yield f"{_SECTION}.{share} has no effect: {_SECTION}.{switch} is off."
-    if augmentation.warmup_epochs and not (rooms or _others_on(augmentation)):
+    others = _others_on(augmentation, embedded=is_embedded(config.data))
+    if augmentation.warmup_epochs and not (rooms or others):
         yield f"{_SECTION}.warmup_epochs has no effect: no augmentation is on."
     idle = [name for name in _ROOM_SETTINGS if asked(f"{_SECTION}.{name}")]
     if idle and not rooms:
@@ -119,13 +121,22 @@ def augmentation_notices(config: Config, asked: Callable[[str], bool]) -> Iterat
         yield f"{_several(simulated)} no effect: rooms come from {_SECTION}.room_folder."
 
 
-def _others_on(augmentation: AugmentationConfig) -> bool:
-    """Whether anything beside rooms is on, or will be once null has become a number."""
+def _others_on(augmentation: AugmentationConfig, *, embedded: bool) -> bool:
+    """Whether anything beside rooms is on, or will be once null has become a number: for the
+    embedded corpus it becomes none."""
     masks = augmentation.spec_augment
+    widths = (
+        (masks.time_masks, masks.time_mask_fraction),
+        (masks.frequency_masks, masks.frequency_mask_bins),
+    )
+    masked = any(width and (count or (count is None and not embedded)) for count, width in widths)
     return bool(
-        any(getattr(augmentation, switch) for switch in _SHARES.values())
+        any(
+            getattr(augmentation, switch) and getattr(augmentation, share)
+            for share, switch in _SHARES.items()
+        )
         or augmentation.telephone_probability
-        or (masks.probability and (masks.time_masks, masks.frequency_masks) != (0, 0))
+        or (masks.probability and masked)
         or augmentation.options
     )
 

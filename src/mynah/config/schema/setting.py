@@ -38,7 +38,8 @@ def setting(
         record: Of a mapping whose values are settings themselves the dataclass of those.
         words: The words that may stand in the place of a number, as ``auto``.
         derived: What the value follows from where it is null.
-        instead: What is proposed in the place of a value out of range; empty: to leave it out;
+        instead: What is proposed in the place of a value out of range, and of a text where there is
+            true or false; empty: to leave it out;
             None: the nearest bound.
     """
     metadata = {

@@ -351,6 +351,7 @@ class TrainingConfig:
         "checkpoints, which any number of processes can resume. null: each process holds all of "
         "them.",
         nature=Nature.RUN,
+        instead="true",  # of "full_shard auto_wrap", as transformers has it
     )
     bf16: bool = setting(False, "Mixed precision with bfloat16.", nature=Nature.STEP)
     fp16: bool = setting(False, "Mixed precision with float16, CUDA only.", nature=Nature.STEP)

@@ -209,6 +209,16 @@ def probe(
         return AudioInfo(decoder.rate, decoder.channels, seconds)
 
 
+def cut_short(file: Path | str | bytes) -> str | None:
+    """Why a file is taken to end before its header says; None: it does not, or only decoding tells.
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
+    with opened(file) as content:
+        return containers.cut_short(content, content.seek(0, os.SEEK_END))
+
+
 def check_goes_on(file: Path | str | bytes) -> None:
     """Look whether a decoder would take the beginning of a file for all of it.
 

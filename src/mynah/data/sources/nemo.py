@@ -12,7 +12,6 @@ they lie in the tar file; ``data.streaming=true`` reads the tars as they come.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +37,8 @@ _SHARDED = "sharded_manifests"  # a folder beside the tars, with a manifest for 
 _SHOWN = 5  # names in a message
 _SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
 _PATTERN = re.compile(r"[*,{]|_OP_")
-SKIPPED = "_skipme"  # a line that says so is passed over in NeMo
+SKIPPED = "_skipme"  # a line with any true value, as "no", is passed over in NeMo
+_AUDIO = frozenset({"audio_filepath", "audio_filename"})
 # What a line says of its speech
 _SAID = ("text", "text_0", "text_1", "text_file", "no_speech")
 
@@ -98,7 +98,9 @@ class NemoSource(SplitFilesSource):
         for path in paths:
             tars = _Tars(path.parent)
             finder = AudioPaths(path.parent, self._config, self._place, absolute=True)
-            for number, listed in metadata.read_listing(path, self._config.columns):
+            for number, listed in metadata.read_listing(
+                path, self._config.columns, also=(SKIPPED,)
+            ):
                 rows += self._rows(listed, f"{path}, line {number}", split, finder, tars)
         return rows
 
@@ -108,7 +110,7 @@ class NemoSource(SplitFilesSource):
         if "audio" not in listed:
             raise UserError("No audio_filepath is named here.", where=where)
         name = values.text(listed["audio"], "audio_filepath", where)
-        if _is_skipped(listed):
+        if listed.get(SKIPPED):
             listed = {ours: held for ours, held in listed.items() if ours not in _SAID}
         elif "text_file" in listed and "text" not in listed:
             listed = {**listed, "text": _text_of(listed["text_file"], finder, where)}
@@ -199,14 +201,6 @@ def _without_ending(name: str) -> str:
     return path.with_suffix("").as_posix() if path.name else name
 
 
-def _is_skipped(listed: dict[str, Any]) -> bool:
-    """Whether NeMo passes a line over."""
-    others = listed.get(metadata.OTHERS, "")
-    if SKIPPED not in others:
-        return False
-    return json.loads(others).get(SKIPPED, "0").lower() not in ("0", "0.0", "false")
-
-
 def nemo_manifests(given: str, working_directory: Path) -> list[Path]:
     """The manifests that ``data.path`` means; none where it means something else.
 
@@ -251,7 +245,16 @@ def is_manifest(path: Path) -> bool:
         first = next(metadata.json_rows(path), None)
     except UserError:
         return False
-    return first is not None and bool({"audio_filepath", "audio_filename"} & set(first[1]))
+    return first is not None and is_line(first[1])
+
+
+def is_line(listed: Mapping[str, Any]) -> bool:
+    """Whether an object names its recording as NeMo does, where a duration cuts without an offset.
+
+    Args:
+        listed: Values by the listing's own names.
+    """
+    return not _AUDIO.isdisjoint(listed)
 
 
 def _text_of(named: Any, finder: AudioPaths, where: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from mynah.data.row import Row
-from mynah.data.sources.nemo import SKIPPED
+from mynah.data.sources.nemo import SKIPPED, is_line
 from mynah.data.sources.reading import values
 from mynah.data.streams.reader import BadRow, FindAudio, listed_row, stream_columns
 from mynah.data.streams.shard import Shard
@@ -51,6 +51,7 @@ def read_manifest(
             where=where,
             path=None,
             content=None,
+            cuts=is_line(listed),
         )
         yield row if isinstance(row, BadRow) else _found(row, listed, names, where, find)
 

@@ -106,7 +106,7 @@ def read_nemo_tar(
     """
     said, wrong = _read_manifest(shard.beside[0], columns)
     if not audio:
-        rows: list[Row | BadRow] = [*(_row(line, shard, None, ()) for line in said), *wrong]
+        rows: list[Row | BadRow] = [*(_row(line, shard, None) for line in said), *wrong]
         yield from rows[start:]
         return
     waiting = _Waiting(said)
@@ -123,7 +123,7 @@ def read_nemo_tar(
                 if lines:
                     held = tar.extractfile(member)
                     content = held.read() if held else b""
-                    made = [_row(line, shard, content, lines) for line in lines]
+                    made = [_row(line, shard, content) for line in lines]
                 yield from made[max(start - place, 0) :]
             place += max(len(lines), 1)
     left = waiting.left()
@@ -208,19 +208,16 @@ def _stem(name: str) -> str:
     return folder + slash + (base.rpartition(".")[0] or base)
 
 
-def _row(line: _Line, shard: Shard, content: bytes | None, pieces: Sequence[_Line]) -> Row | BadRow:
-    listed, names = line.listed, line.names
-    if len(pieces) > 1 and "offset_seconds" not in names:  # the piece that begins at 0
-        listed = {**listed, "offset": 0.0}
-        names = {**names, "offset_seconds": "offset"}
+def _row(line: _Line, shard: Shard, content: bytes | None) -> Row | BadRow:
     return listed_row(
-        without_skipped(listed, names),
-        names,
+        without_skipped(line.listed, line.names),
+        line.names,
         fallback_id=line.name,
         source=shard.path.name,
         where=line.where,
         path=None,
         content=content,
+        cuts=True,
     )
 
 

@@ -197,6 +197,7 @@ def listed_row(
     path: str | None,
     content: bytes | None,
     classes: Mapping[str, Sequence[str]] | None = None,
+    cuts: bool = False,
 ) -> Row | BadRow:
     """A row of a table or manifest, with the values that it has in a prepared corpus.
 
@@ -209,6 +210,8 @@ def listed_row(
         path: The recording; None: ``content`` holds it.
         content: The bytes of an audio file.
         classes: The names of the classes of each column that holds their numbers.
+        cuts: Whether a duration cuts even without an offset; else it only tells how long the
+            recording is.
 
     Returns:
         The row; a bad one where a value is not what its column is for.
@@ -218,8 +221,7 @@ def listed_row(
         listed = _with_class_names(listed, classes, where) if classes else listed
         held = held_values(listed, names)
         row_id = values.text(held.get("id"), "id", where).strip() or fallback_id
-        # A listed duration tells the length of a file; only beside an offset does it cut.
-        cuts = names.get("offset_seconds") in listed
+        cuts = cuts or names.get("offset_seconds") in listed
         offset, duration = stretch(held, where, cuts)
         return Row(
             id=row_id,

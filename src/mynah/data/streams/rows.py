@@ -8,6 +8,7 @@ import numpy as np
 
 from mynah.config.schema import DataConfig
 from mynah.data.audio import files
+from mynah.data.audio.byte_ranges import byte_range
 from mynah.data.preparation import filters
 from mynah.data.row import Row
 from mynah.data.scripts import damage_of
@@ -93,17 +94,31 @@ def usable(
 
 
 def _duration(row: Row) -> float:
-    """Seconds, from the header of the row's audio where they are not listed."""
+    """Seconds, from the header of the row's audio, or as listed: of a recording that the stream
+    holds, or a later piece of one. Of a file that is named its header is read all the same: it may
+    be missing, or a little shorter.
+
+    Raises:
+        ValueError: It cannot be read, or ends before its header says: a decoder would read what is
+            left without a word.
+    """
     held = row.audio if row.audio is not None else row.path
     if held is None:
         raise ValueError("the stream holds no audio for it")
-    if row.duration_seconds is not None:
-        return row.duration_seconds
-    seconds = files.probe(
-        held, byte_offset=row.byte_offset, byte_length=row.byte_length
-    ).duration_seconds
+    listed = row.duration_seconds
+    if listed is not None and (row.offset_seconds or row.audio is not None):
+        return listed
+    if row.byte_offset is not None:
+        held = byte_range(held, row.byte_offset, row.byte_length)
+    is_entire = listed is None and not row.offset_seconds
+    problem = files.cut_short(held) if is_entire else None
+    if problem is not None:
+        raise ValueError(problem)
+    seconds = files.probe(held).duration_seconds
+    if listed is not None:
+        return listed if seconds is None else min(listed, seconds)
     if seconds is None:  # only decoding tells
-        seconds, _ = files.inspect(held, byte_offset=row.byte_offset, byte_length=row.byte_length)
+        seconds, _ = files.inspect(held)
     return max(seconds - row.offset_seconds, 0.0)
 
 

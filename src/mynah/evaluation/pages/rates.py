@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def rates_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any]) -> Markup:
     """The headline of each split, what is said of the corpus, and the table of all splits."""
-    cards = [_card(name, found.scores) for name, found in evaluations.items()]
+    cards = [_card(name, found) for name, found in evaluations.items()]
     return join(
         [
             tag("div", cards, class_="cards"),
@@ -32,7 +32,9 @@ def rates_section(evaluations: Mapping[str, Evaluation], about: Mapping[str, Any
     )
 
 
-def _card(name: str, s: Scores) -> Markup:
+def _card(name: str, evaluation: Evaluation) -> Markup:
+    s = evaluation.scores
+    cut = sum(hypothesis.is_cut for hypothesis in evaluation.hypotheses)
     hours = f"{s.utterances:,} utterances, {s.words:,} words"
     return tag(
         "article",
@@ -47,6 +49,7 @@ def _card(name: str, s: Scores) -> Markup:
             "p",
             f"{hours}; {axes.show_percent(s.sentence_error_rate)} of the utterances have an error."
             + (f" {s.failed:,} could not be decoded and count as fully wrong." if s.failed else "")
+            + (f" {cut:,} reached model.generation_max_length and were cut." if cut else "")
             + (
                 f" {s.empty_references:,} have an empty reference: what was recognized there counts"
                 " as insertions."

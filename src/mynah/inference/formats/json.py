@@ -25,6 +25,8 @@ def as_json(transcription: Transcription, name: str) -> dict[str, Any]:
             "loops_cut": guarded.loops_cut,
             "loops_left": guarded.loops_left,
             "stops_continued": guarded.stops_continued,
+            "texts_cut": guarded.texts_cut,
+            "cut_short": guarded.cut_short,
         },
     }
 

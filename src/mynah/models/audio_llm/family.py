@@ -369,7 +369,7 @@ class AudioLLM(WritingRecognizer):
             logits_processor=[scores],
             stopping_criteria=stopping_criteria(),
         )[:, ids.shape[1] :].tolist()
-        return scores.generated(rows, self._ends)
+        return scores.generated(rows, self._ends, self.usage.generation_max_length)
 
     def _transcript(self, generated: Generated, language: str) -> Transcript:
         """What is written of a clip in ``language``."""
@@ -380,6 +380,7 @@ class AudioLLM(WritingRecognizer):
             tokens,
             generated.log_probability,
             language=self._requests.language or self._requests.code(language),
+            is_cut=generated.is_cut,
         )
 
     def describe_decoding(self) -> str:

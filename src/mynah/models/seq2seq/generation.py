@@ -61,20 +61,21 @@ def generate(
     from transformers import GenerationMixin, LogitsProcessorList
 
     length = len(prompts[0])
+    may_have = min((one for one in limits if one is not None), default=MOST_TOKENS) - length
     rules = LogitsProcessorList()
     if first_time is not None:
         rules.append(_time_rules(model, first_time, length))
     scores, is_greedy = GreedyScores(), (n_best or beams_of(model)) == 1
     if is_greedy:
         rules.append(scores)
-        limits = limits if most is None else [*limits, length + max(most)]
+    steps = may_have if most is None or not is_greedy else min(may_have, max(most))
     pad = model.generation_config.pad_token_id
     # Not the model's own generate: Whisper's pads to its window, and names one language.
     options: dict[str, Any] = {
         **inputs,
         **_PLAIN,
         "decoder_input_ids": torch.tensor(prompts, device=next(iter(inputs.values())).device),
-        "max_length": min((one for one in limits if one is not None), default=MOST_TOKENS),
+        "max_length": length + steps,
         "stopping_criteria": stopping_criteria(),
         **({"num_beams": 1} if is_greedy else {}),
         "pad_token_id": end if pad is None else pad,
@@ -82,11 +83,10 @@ def generate(
     ends = _ends(model, end)
     if n_best is not None and not is_greedy:
         return _several(model, {**options, "logits_processor": rules}, length, ends, n_best)
-    found = GenerationMixin.generate(model, logits_processor=rules, **options)
-    rows = found[:, length:].tolist()
+    rows = GenerationMixin.generate(model, logits_processor=rules, **options)[:, length:].tolist()
     if is_greedy:
-        return [[one] for one in scores.generated(_bounded(rows, most), ends)]
-    return [[Generated(until_end(row, ends), None)] for row in rows]
+        return [[one] for one in scores.generated(_bounded(rows, most), ends, may_have)]
+    return [[_of_beams(until_end(row, ends), may_have)] for row in rows]
 
 
 def _several(
@@ -109,8 +109,13 @@ def _several(
     return [found[first : first + size] for first in range(0, len(found), size)]
 
 
+def _of_beams(tokens: tuple[int, ...], most: int) -> Generated:
+    return Generated(tokens, None, len(tokens) >= most)
+
+
 def _bounded(rows: list[list[int]], most: Sequence[int] | None) -> list[list[int]]:
-    """Rows cut to what each may have, whatever else was in its batch."""
+    """Rows cut to what each may have, whatever else was in its batch: what is longer is a loop, and
+    no text is missing of it."""
     return rows if most is None else [row[:one] for row, one in zip(rows, most, strict=True)]
 
 
@@ -172,4 +177,10 @@ def transcript(
     if first_time is not None:
         tokens = tuple(one for one in tokens if one < first_time)
     text = text_of(tokenizer, tokens)
-    return Transcript(text, tokens, generated.log_probability, language=language or None)
+    return Transcript(
+        text,
+        tokens,
+        generated.log_probability,
+        language=language or None,
+        is_cut=generated.is_cut,
+    )

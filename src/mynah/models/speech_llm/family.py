@@ -349,16 +349,23 @@ class SpeechLLMFamily(Family):
             most = max(1, min(self._max_tokens, room))
             rows = self.model.greedy(embedded, end=self._end, max_tokens=most)
         return [
-            Transcript(text_of(self.tokenizer, row.tokens), row.tokens, row.log_probability)
+            Transcript(
+                text_of(self.tokenizer, row.tokens),
+                row.tokens,
+                row.log_probability,
+                is_cut=row.is_cut,
+            )
             for row in rows
         ]
 
     def configure_decoding(self, config: ModelConfig) -> None:
         from mynah.models.speech_llm.parts import asked_length
 
-        own = self.model.config
-        own.generation_max_length = asked_length(config, own.generation_max_length)
-        self._max_tokens = own.generation_max_length
+        self.hold_length(asked_length(config, self._max_tokens))
+
+    def hold_length(self, most: int) -> None:
+        """Write at most so many tokens, as its checkpoint says from now on."""
+        self.model.config.generation_max_length = self._max_tokens = most
 
     def describe_decoding(self) -> str:
         return "greedy generation by the language model"

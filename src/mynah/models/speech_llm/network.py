@@ -241,10 +241,10 @@ class SpeechLLM(PreTrainedModel):
                 embedded, step[cache] = new, output[cache]
             else:
                 embedded = torch.cat([embedded, new], dim=1)
-        rows = torch.stack(said, dim=1).tolist()
+        found = [until_end(row, {end}) for row in torch.stack(said, dim=1).tolist()]
         return [
-            Generated(until_end(row, {end}), score)
-            for row, score in zip(rows, total.tolist(), strict=True)
+            Generated(tokens, score, len(tokens) >= max_tokens)
+            for tokens, score in zip(found, total.tolist(), strict=True)
         ]
 
     def save_pretrained(  # type: ignore[override]

@@ -19,10 +19,12 @@ class Generated:
         tokens: Token ids, without prompt, end and padding.
         log_probability: Natural logarithm of their probability, that of the end included where
             it was reached; None where they were not found greedily.
+        is_cut: Whether there are as many as may be written, and no end.
     """
 
     tokens: tuple[int, ...]
     log_probability: float | None
+    is_cut: bool = False
 
 
 class GreedyScores:
@@ -39,12 +41,15 @@ class GreedyScores:
         self._steps.append(largest_log_probability(scores))
         return scores
 
-    def generated(self, rows: Sequence[Sequence[int]], ends: Collection[int]) -> list[Generated]:
+    def generated(
+        self, rows: Sequence[Sequence[int]], ends: Collection[int], most: int
+    ) -> list[Generated]:
         """The tokens of each row that was generated, up to its end.
 
         Args:
             rows: Token ids that follow the prompt, [batch][steps].
             ends: Tokens that end a transcript.
+            most: How many may be written.
         """
         import torch
 
@@ -53,7 +58,7 @@ class GreedyScores:
         for row, scores in zip(rows, steps or [[]] * len(rows), strict=True):
             tokens = until_end(row, ends)
             steps_taken = min(len(tokens) + 1, len(row))  # a row that was cut has no end
-            found.append(Generated(tokens, sum(scores[:steps_taken])))
+            found.append(Generated(tokens, sum(scores[:steps_taken]), len(tokens) >= most))
         return found
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from mynah.config.checks.augmentation import augmentation_notices
 from mynah.config.checks.check import check
+from mynah.config.hydra.compose import compose
+from mynah.config.notices import notices
 from mynah.config.origins import Origin
 from mynah.config.schema import Config, SpecAugmentConfig
 from mynah.errors import ConfigErrors
@@ -96,6 +98,18 @@ def test_an_evaluation_needs_no_folder_of_its_training():
             "warmup_epochs",
             None,
         ),
+        # Null turns masks off for the embedded corpus; a share or a width of 0 changes nothing.
+        *(
+            ({"warmup_epochs": 3, **off}, "warmup_epochs", "warmup_epochs has no effect")
+            for off in (
+                {"spec_augment": SpecAugmentConfig(time_masks=None, frequency_masks=None)},
+                {"spec_augment": SpecAugmentConfig(time_masks=2, time_mask_fraction=0.0)},
+                {"spec_augment": SpecAugmentConfig(frequency_masks=2, frequency_mask_bins=0)},
+                {"spec_augment": SpecAugmentConfig(time_masks=2, probability=0.0)},
+                {"speed_factors": [0.9], "speed_probability": 0.0},
+                {"gain_db": 3.0, "gain_probability": 0.0},
+            )
+        ),
     ],
 )
 def test_what_has_no_effect_is_said(settings, asked, said):
@@ -103,3 +117,12 @@ def test_what_has_no_effect_is_said(settings, asked, said):
     notices = list(augmentation_notices(config, lambda name: name == f"data.augmentation.{asked}"))
     assert len(notices) == (said is not None)
     assert all(said in notice for notice in notices)
+
+
+@pytest.mark.parametrize(("corpus", "is_said"), [("an4", False), ("synthetic", True)])
+def test_masks_that_are_null_begin_later_but_for_the_embedded_corpus(corpus, is_said):
+    section = "data.augmentation"
+    masks = [f"{section}.spec_augment.{name}_masks=null" for name in ("time", "frequency")]
+    composed = compose([f"data.dataset_name={corpus}", f"{section}.warmup_epochs=3", *masks])
+    said = " ".join(notices(composed.config, composed.origins))
+    assert (f"{section}.warmup_epochs has no effect" in said) == is_said

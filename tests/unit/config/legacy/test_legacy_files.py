@@ -150,11 +150,24 @@ def test_all_unknown_keys_are_named_with_line_and_nearest_name(tmp_path):
     assert second.where.endswith("old.json:4") and '"lora_r"' in second.fix
 
 
-def test_a_wrong_type_is_reported_with_the_files_line_and_a_json_line_to_write(tmp_path):
+@pytest.mark.parametrize(
+    ("key", "value", "fix"),
+    [
+        # a default that nothing written is near to is not proposed
+        ("max_steps", "many", 'leave "max_steps" out, or write a whole number or null'),
+        ("learning_rate", "slow", 'leave "learning_rate" out, or write a number or null'),
+        ("use_lora", "some", 'leave "use_lora" out, or write true or false'),
+        # transformers' FSDP (FSDPOption); "" is its default, none
+        ("fsdp", "full_shard auto_wrap", 'write "fsdp": true'),
+        ("fsdp", ["full_shard", "offload"], 'write "fsdp": true'),
+        ("fsdp", "", 'leave "fsdp" out, or write true or false or null'),
+    ],
+)
+def test_a_wrong_type_is_reported_with_the_files_line_and_what_to_write(tmp_path, key, value, fix):
     with pytest.raises(ConfigErrors) as caught:
-        files.read_legacy(write(tmp_path, {"seed": 1, "max_steps": "many"}))
+        files.read_legacy(write(tmp_path, {"seed": 1, key: value}))
     assert caught.value.errors[0].where.endswith("old.json:3")
-    assert caught.value.errors[0].fix.startswith('write "max_steps": ')
+    assert caught.value.errors[0].fix == fix
 
 
 def test_settings_that_contradict_each_other_are_reported_in_terms_of_the_file(tmp_path):

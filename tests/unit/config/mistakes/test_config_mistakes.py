@@ -86,7 +86,7 @@ FIXED = [
     ("training.use_mps_device=true", "", "Metal"),
     ("training.half_precision_backend=auto", "", "autocast"),
     ("training.deepspeed=zero.json", "", "training.fsdp=true shards"),
-    ("training.fsdp=full_shard", "", "takes true or false or null"),
+    ("training.fsdp=full_shard", "training.fsdp=true", "takes true or false or null"),
     ("training.auto_find_batch_size=true", "", "training.batch_seconds"),
     ("training.label_smoothing_factor=0.1", "", "smoothing"),
     ("training.resume_from_checkpoint=last", "resume_from_checkpoint=last", "setting of the root"),

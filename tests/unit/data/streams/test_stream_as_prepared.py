@@ -153,6 +153,63 @@ def test_what_ends_a_preparation_is_a_row_of_a_stream_that_is_left_out(tmp_path,
     assert (out.reason, out.detail) == ("unreadable", rows[1].reason)
 
 
+def of_manifest(root: Path, tmp_path: Path) -> list[Row]:
+    """The rows of a manifest that is prepared."""
+    config = settings(tmp_path, path=str(root))
+    source = open_source(config, Place.of(config, tmp_path, offline=True))
+    assert source.format == "nemo"
+    return list(source.rows(source.parts("train")[0]))
+
+
+def test_a_duration_alone_cuts_a_recording_as_it_does_in_nemo(tmp_path):
+    """NeMo's AudioSegment.from_file reads ``duration`` seconds from 0 where no offset is given."""
+    long = encoded("abcdefgh", "WAV")
+    line = {"audio_filepath": "long.wav", "text": "abc", "duration": 0.3}
+    tar_of(tmp_path / "tars" / "audio_0.tar", [("long.wav", long)])
+    write_lines(tmp_path / "tars" / "tarred_audio_manifest.json", [{**line, "shard_id": 0}])
+    (tmp_path / "long.wav").write_bytes(long)
+    write_lines(tmp_path / "train.jsonl", [line])
+    for root in (tmp_path / "train.jsonl", tmp_path / "tars"):
+        stream = opened(root)
+        (row,) = rows_of(stream)
+        assert np.array_equal(heard(stream, row), samples(long)[:2400])
+        (other,) = of_manifest(root, tmp_path)
+        assert (other.offset_seconds, other.duration_seconds) == (0.0, 0.3)
+    # a recording may end a little before, as lengths are rounded; prepared it has 0.8 s as well
+    lines = [{**line, "duration": 0.85}, {**line, "audio_filepath": "gone.wav"}]
+    write_lines(tmp_path / "train.jsonl", lines)
+    longer, missing = made(opened(tmp_path / "train.jsonl"))
+    assert longer.duration_seconds == 0.8
+    assert (missing.reason, "gone.wav" in missing.detail) == ("unreadable", True)
+    # in a listing that is not NeMo's a duration only tells how long the recording is
+    write_lines(tmp_path / "train.jsonl", [{"path": "long.wav", "text": "abc", "duration": 0.3}])
+    stream = opened(tmp_path / "train.jsonl")
+    assert np.array_equal(heard(stream, *rows_of(stream)), samples(long))
+
+
+# NeMo passes a line over by `if data.get("_skipme", False)`
+PASSED_OVER = [1, True, "yes", "false", "0", [0], "n" * 200]
+NOT_PASSED_OVER = [0, 0.0, False, None, "", []]
+
+
+def test_a_line_is_passed_over_by_the_same_values_prepared_and_streamed(tmp_path):
+    lines = [
+        {"audio_filepath": f"{number}.wav", "text": "abc", "_skipme": value, "shard_id": 0}
+        for number, value in enumerate([*PASSED_OVER, *NOT_PASSED_OVER])
+    ]
+    expected = [None] * len(PASSED_OVER) + ["abc"] * len(NOT_PASSED_OVER)
+    members = [(line["audio_filepath"], encoded("abc", "WAV")) for line in lines]
+    tar_of(tmp_path / "tars" / "audio_0.tar", members)
+    for name, content in members:
+        (tmp_path / name).write_bytes(content)
+    write_lines(tmp_path / "tars" / "tarred_audio_manifest.json", lines)
+    plain = [{key: held for key, held in one.items() if key != "shard_id"} for one in lines]
+    write_lines(tmp_path / "train.jsonl", plain)
+    for root in (tmp_path / "train.jsonl", tmp_path / "tars"):
+        assert [row.text for row in rows_of(opened(root))] == expected
+        assert [row.text for row in of_manifest(root, tmp_path)] == expected
+
+
 def test_what_is_wrong_with_the_first_row_does_not_end_the_stream(tmp_path):
     lines = [manifest_line(tmp_path, channel="both"), manifest_line(tmp_path)]
     write_lines(tmp_path / "train.jsonl", lines)

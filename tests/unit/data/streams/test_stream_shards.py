@@ -19,9 +19,12 @@ from shard_files import (
 )
 
 from mynah.config.schema import DataConfig
+from mynah.data.row import Row
 from mynah.data.streams.files import find_shards
 from mynah.data.streams.reader import BadRow
+from mynah.data.streams.rows import LeftOut, StreamedUtterance, usable
 from mynah.data.streams.stream import Stream, open_stream
+from mynah.data.text import TextPolicy
 from mynah.errors import UserError
 
 TEXTS = transcripts(23)
@@ -145,6 +148,26 @@ def test_a_tar_that_is_cut_between_two_members_is_not_a_complete_tar(tmp_path):
     path.write_bytes(full[: -(-len(rest) // 512) * 512])
     with pytest.raises(UserError, match="end mark is missing"):
         list(opened(tmp_path).reader.rows(0))
+
+
+@pytest.mark.parametrize("held", ["bytes", "path", "range"])
+def test_a_recording_that_ends_before_its_header_says_is_unreadable(tmp_path, held):
+    content = encoded("abcd", "WAV")  # 44 bytes of header, and 400 ms of 16 bits at 8,000 hertz
+    to_pipe = content[:40] + b"\xff" * 4 + content[44:]  # a size that a writer to a pipe leaves
+    for one, seconds in ((content, 0.4), (to_pipe, 0.4), (content[:3244], None)):
+        (tmp_path / "shard").write_bytes(b"before" * (held == "range") + one + b"x" * 9)
+        (tmp_path / "one.wav").write_bytes(one)
+        row = {
+            "bytes": Row("a", None, "one", audio=one),
+            "path": Row("a", str(tmp_path / "one.wav"), "one"),
+            "range": Row("a", str(tmp_path / "shard"), "one", byte_offset=6, byte_length=len(one)),
+        }[held]
+        found = usable(row, DataConfig(sample_rate=8000), TextPolicy())
+        if seconds is not None:
+            assert isinstance(found, StreamedUtterance) and found.duration_seconds == seconds
+        else:
+            cut = "it is cut short: 3,244 of 6,444 bytes are there"
+            assert found == LeftOut("a", "unreadable", cut)
 
 
 def test_a_gzipped_manifest_that_is_cut_short_is_named(tmp_path):

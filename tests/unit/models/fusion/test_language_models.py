@@ -6,6 +6,9 @@ import gzip
 import hashlib
 import json
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -93,6 +96,23 @@ def test_the_command_takes_packed_text_an_order_and_thresholds(tmp_path, capsys)
     model = ArpaModel.read(target)
     assert [sum(map(len, table.values())) for table in model.log10] == [7, 7, 3, 2]
     assert "7 1-grams, 7 2-grams, 3 3-grams, 2 4-grams" in capsys.readouterr().out
+
+
+def test_what_a_killed_command_left_beside_its_file_goes_with_the_next(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("call anna\ncall anna now\n")
+    code = (
+        "import os, pathlib, signal; from mynah.files import staged\n"
+        "with staged(pathlib.Path('a.arpa')) as beside:\n"
+        "    beside.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path)
+    (left,) = tmp_path.glob(".a.arpa.*")
+    others = {f".a.arpa.{os.getpid()}-1.writing", left.name.replace("a.arpa", "b.arpa")}
+    for name in others:  # one is written at this moment, one is another file's
+        (tmp_path / name).touch()
+    assert lm(text, "--to", tmp_path / "a.arpa") == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"text.txt", "a.arpa", *others}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 Measures RATE divided by the step, step by step, saves where interrupted, ends with results.
 """
 
+import hashlib
 import json
 import sys
 import time
@@ -12,7 +13,8 @@ directory, rate, steps = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 checkpoint = directory / "model" / "checkpoint-1"
 checkpoint.mkdir(parents=True, exist_ok=True)
 (checkpoint / "weights").touch()
-(checkpoint / "SHA256SUMS").write_text("ab  weights\n")
+sums = hashlib.sha256(b"").hexdigest()
+(checkpoint / "SHA256SUMS").write_text(f"{sums}  weights\n")
 try:
     for step in range(1, steps + 1):
         score = {"step": step, "steps": steps, "metric": "wer", "value": rate / step}

@@ -61,7 +61,9 @@ TIMES = ("offset_seconds", "end_seconds", "duration_seconds")
 Listed = tuple[int, dict[str, Any]]  # number of the line or row, values by our names
 
 
-def read_listing(path: Path, columns: dict[str, str], *, literal: bool = False) -> Iterator[Listed]:
+def read_listing(
+    path: Path, columns: dict[str, str], *, literal: bool = False, also: Sequence[str] = ()
+) -> Iterator[Listed]:
     """The rows of a listing under our names of the columns; what is absent or empty is left out.
 
     What stands in other columns is one text under :data:`OTHERS`.
@@ -70,6 +72,7 @@ def read_listing(path: Path, columns: dict[str, str], *, literal: bool = False) 
         path: A csv, tsv, jsonl, json (lines or one list) or parquet file.
         columns: Our name of a column to the file's own, where it is none of :data:`HEADERS`.
         literal: Whether a quotation mark in a TSV file is always a letter of its field.
+        also: Columns that are given by the listing's own names as well, as they are.
 
     Yields:
         The line's number (of a parquet file: the row's), and its values.
@@ -92,6 +95,7 @@ def read_listing(path: Path, columns: dict[str, str], *, literal: bool = False) 
         found = held_values(row, names)
         if rest and (others := as_columns(row, rest)):
             found[OTHERS] = others
+        found.update((name, row[name]) for name in also if name in row)
         yield number, found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mynah.inference.loops import cut_loops, is_loop
+from mynah.models.text.loops import cut_loops, is_loop
 
 
 @pytest.mark.parametrize(
