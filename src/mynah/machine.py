@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from mynah.config.schema import Config
 
 __version__ = "0.1.0"  # of Mynah
+TOO_LONG = "too long for the memory"  # in what is said of audio on which memory ran out
 _MACHINE_ID = Path("/etc/machine-id")
+_SAYINGS = (  # of torch's allocators, where the error has no class of its own
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+)
+_SAID = 200  # letters of what an allocator says
 
 _REPORTED = (
     "mynah-asr", "torch", "transformers", "peft", "accelerate", "datasets", "tokenizers",
@@ -111,6 +118,30 @@ def machine_id() -> str:
     if not re.fullmatch(r"[0-9a-f]{32}", text):
         return ""
     return hashlib.blake2b(text.encode(), key=b"mynah run", digest_size=8).hexdigest()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on any device."""
+    if not isinstance(error, RuntimeError):
+        return isinstance(error, MemoryError)
+    import torch
+
+    of_gpu = isinstance(error, torch.OutOfMemoryError)
+    return of_gpu or any(said in str(error) for said in _SAYINGS)
+
+
+def too_long(seconds: float, error: BaseException) -> str:
+    """What is said of audio that was decoded by itself when memory ran out.
+
+    Args:
+        seconds: How long it is.
+        error: What the allocator raised.
+
+    Returns:
+        Part of a sentence, with ``TOO_LONG`` in it.
+    """
+    said = (str(error).splitlines() or [""])[0].rstrip(".")[:_SAID]
+    return f"{seconds:.1f} s of audio are {TOO_LONG}" + (f": {said}" if said else "")
 
 
 def release_memory() -> None:

@@ -267,6 +267,7 @@ def test_memory_that_the_optimizer_has_not_is_the_users_to_fix(tmp_path, monkeyp
         ({}, "training.eval_batch_seconds=120"),  # half of 240, what a CPU takes of itself
         ({"eval_batch_seconds": 30.0}, "training.eval_batch_seconds=15"),
         ({"per_device_eval_batch_size": 8}, "training.per_device_eval_batch_size=4"),
+        ({"per_device_eval_batch_size": 1}, "leave the longest utterances out"),
     ],
 )
 def test_memory_that_an_evaluation_has_not_is_the_users_to_fix(tmp_path, settings, smaller):

@@ -105,7 +105,9 @@ os._exit(status)
     ],
 )
 def test_a_process_that_ends_ends_the_others_with_a_message_and_no_hang(tmp_path, fate, code, says):
-    ended = together(tmp_path, f"def fate():\n    {fate}\n" + TRAIN)
+    # The first has nobody left to wait for.
+    quick = "from mynah.ranks import watch\nwatch._FAREWELLS = 2\n"
+    ended = together(tmp_path, f"{quick}def fate():\n    {fate}\n" + TRAIN)
     (first, _, error), (second, _, own) = ended
     assert second == code and says in own
     assert first == 2

@@ -30,7 +30,7 @@ def test_a_stuck_read_is_named_and_ends_the_training(tmp_path, workers, capsys):
     pipe = tmp_path / "pipe.wav"
     os.mkfifo(pipe)
     config = tiny_config(
-        loader_timeout_seconds=2.0, dataloader_num_workers=workers, save_steps=1, eval_steps=1
+        loader_timeout_seconds=1.0, dataloader_num_workers=workers, save_steps=1, eval_steps=1
     )
     with pytest.raises(UserError, match="reading is stuck") as caught:
         tiny_train(tmp_path / "model", config, corpus=StuckCorpus(pipe))

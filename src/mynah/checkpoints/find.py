@@ -19,6 +19,7 @@ from mynah.config.schema import Config
 from mynah.errors import UserError
 from mynah.runs.directory import (
     CHECKPOINT,
+    JOB,
     MODEL,
     MODEL_FILES,
     SUMS,
@@ -164,26 +165,56 @@ def resolve_resume(
         quiet: Whether nothing is said of damaged checkpoints that are passed over.
 
     Returns:
-        The checkpoint; None where ``auto`` finds nothing to resume from.
+        The checkpoint; None where ``auto`` finds nothing to resume from, and where a job of a sweep
+        resumes itself and not one of its checkpoints is intact.
 
     Raises:
         UserError: There is none, and the setting is not ``auto``.
     """
     typed = config.resume_from_checkpoint
     assert typed is not None
-    if typed not in NEWEST:
+    is_job = output_directory is not None and is_own_job(typed, working_directory, output_directory)
+    if typed not in NEWEST and not is_job:
         return resolve_checkpoint(typed, working_directory, resume=True, quiet=quiet)
+    kept: list[Path] = []
     if output_directory is not None:
         give_names_back(output_directory)
-        own = _newest_intact(named_checkpoints(output_directory), quiet=quiet)
+        kept = named_checkpoints(output_directory)
+        own = _newest_intact(kept, quiet=quiet)
         if own is not None:
             return own.resolve()
+        if is_job:
+            return None
     try:
         return find_last(working_directory / "outputs", identity(config), quiet=quiet)
     except UserError:
         if typed == "auto":
             return None
+        if kept:
+            raise _not_one_intact(kept) from None
         raise
+
+
+def is_own(asked: str, working_directory: Path, output_directory: Path) -> bool:
+    """Whether what is resumed is the run itself, by its directory or that of its checkpoints.
+
+    Args:
+        asked: ``resume_from_checkpoint``.
+        working_directory: Where the command was typed.
+        output_directory: Where the run's checkpoints go.
+    """
+    if asked in NEWEST or is_address(asked):
+        return False
+    place = (working_directory / Path(asked).expanduser()).resolve()
+    return output_directory.resolve() in (place, model_directory_of(place).resolve())
+
+
+def is_own_job(asked: str, working_directory: Path, output_directory: Path) -> bool:
+    """Whether a job of a sweep resumes itself, by its directory: its launcher asks for that, and
+    not a person who would look at what is damaged. See :func:`is_own`."""
+    if not is_own(asked, working_directory, output_directory):
+        return False
+    return (working_directory / Path(asked).expanduser() / JOB).is_file()
 
 
 def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -> Path:
@@ -221,6 +252,8 @@ def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -
     newest = _newest_intact([path for _, path in candidates], quiet=quiet)
     if newest is not None:
         return newest.resolve()
+    if candidates:
+        raise _not_one_intact([path for _, path in candidates])
     if not others:
         raise UserError(
             "There is nothing to resume: no run here has an intact checkpoint.",
@@ -235,6 +268,20 @@ def find_last(outputs: Path, identity: dict[str, Any], *, quiet: bool = False) -
         f"The newest one differs in: {', '.join(differing)}.",
         where="resume_from_checkpoint=last",
         fix=f"give that run's settings, or name its checkpoint: resume_from_checkpoint={nearest}",
+    )
+
+
+def _not_one_intact(oldest_first: list[Path]) -> UserError:
+    """There are checkpoints to resume from, and all of them are damaged."""
+    from mynah.checkpoints.commit import find_damage
+
+    *older, newest = oldest_first
+    more = f" {len(older)} before it are not intact either." if older else ""
+    return UserError(
+        f"{newest.name}, which would be resumed from, is not intact: {find_damage(newest)}.{more}",
+        where=str(newest),
+        fix="copy it again from where it is intact, or begin a new run: without "
+        "resume_from_checkpoint, in a folder of its own",
     )
 
 

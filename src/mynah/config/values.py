@@ -125,8 +125,10 @@ def value_mistake(setting: Setting, name: str, value: Any) -> ValueMistake | Non
         return ValueMistake(f"{setting.name} cannot be honoured: {refused}.", None)
     a_list = get_origin(without_none(setting.type)) is list
     listed = f"[{_quoted(value)}]" if a_list and isinstance(value, str) else None
-    is_on = bool(value) and without_none(setting.type) is bool
-    truth = setting.metadata.get("instead") if is_on else None
+    # A text too, but for None and no_shard, which turn it off.
+    is_on = bool(value) and not str(value).lower().startswith("no")
+    is_switch = without_none(setting.type) is bool
+    truth = setting.metadata.get("instead") if is_switch and is_on else None
     wrong = ValueMistake(
         f"{name} takes {describe_values(setting)}, not {shown(value)}.",
         listed or truth or _suggestion(setting),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,9 +13,9 @@ from mynah import console, distributed
 from mynah.data.audio.files import AudioError
 from mynah.data.read_ahead import ReadAhead
 from mynah.errors import UserError, fault_of_machine
-from mynah.evaluation.hypothesis import Hypothesis
-from mynah.models.text.loops import is_loop
-from mynah.models.transcript import Clip, Transcript, Word, cut_notice
+from mynah.evaluation.hypothesis import DecodedRows, Hypothesis
+from mynah.machine import is_out_of_memory, too_long
+from mynah.models.transcript import Clip, Transcript, Word
 from mynah.stopping.polling import poll
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from mynah.models.family import Family
 
 _SEED = 0  # of whatever a model samples while decoding, as the dither of its features
-_NAMED_FAILURES = 3
 # Whisper's decoder writes a token for all clips of a batch in little more time than for one: an
 # accelerator takes 32 windows, two processor cores are busy with 8.
 _ENCODED_SECONDS, _ENCODED_SECONDS_ON_ACCELERATOR = 240.0, 960.0
@@ -66,10 +64,10 @@ def decode(
         fails has the text "" and an ``error``, and counts with all its words as wrong.
 
     Raises:
-        UserError: Not one utterance could be read; or the settings or the machine are at fault.
+        UserError: Not one row could be read; or memory, settings or the machine are at fault.
         Exception: Not one utterance could be decoded; the first failure is raised again.
     """
-    results = _Results(corpus)
+    results = DecodedRows(corpus)
     batches = rows_by_length(
         corpus.durations,
         batch_seconds=encoded_in_batch(batch_seconds, family.model),
@@ -182,113 +180,6 @@ def without_a_trace(model: Any) -> Iterator[None]:
             torch.mps.set_rng_state(mps)
 
 
-class _Reported(Exception):  # noqa: N818 - what another process said of its error
-    pass
-
-
-class _Results:
-    """Texts and failures by row, until all rows have one."""
-
-    def __init__(self, corpus: Corpus) -> None:
-        self._corpus = corpus
-        self._texts: dict[int, str] = {}
-        self._times: dict[int, tuple[tuple[float, float], ...]] = {}
-        self._failures: dict[int, Exception] = {}
-        self._cut: set[int] = set()
-
-    def succeed(self, row: int, transcript: Transcript, words: Sequence[Word] | None) -> None:
-        self._texts[row] = text = transcript.text
-        if transcript.is_cut and not is_loop(text):  # of a loop no text is missing
-            self._cut.add(row)
-        if words is not None and [word.text for word in words] == text.split():
-            self._times[row] = tuple((word.start_seconds, word.end_seconds) for word in words)
-
-    def fail(self, row: int, error: Exception) -> None:
-        # A traceback holds what its functions held: tensors, of one that ran out of memory.
-        self._failures[row] = error.with_traceback(None) if self._failures else error
-
-    def gather(self) -> None:
-        """Add what the other processes found."""
-        if distributed.world_size() == 1:
-            return
-        failures = {row: _Reported(_reason(error)) for row, error in self._failures.items()}
-        own = (self._texts, self._times, self._cut, failures)
-        for texts, times, cut, failed in distributed.gather(own):
-            self._texts |= texts
-            self._times |= times
-            self._cut |= cut
-            self._failures = {**failed, **self._failures}
-
-    def report(self) -> None:
-        self._report_failures()
-        if self._cut:
-            named = [self._corpus.ids[row] for row in sorted(self._cut)]
-            console.notice(f"{self._corpus.name}: {cut_notice(named)}")
-
-    def _report_failures(self) -> None:
-        if not self._failures:
-            return
-        if not self._texts:
-            self._raise(self._failures[min(self._failures)])
-        named = [
-            f"{self._corpus.ids[row]} ({_reason(self._failures[row])})"
-            for row in sorted(self._failures)[:_NAMED_FAILURES]
-        ]
-        more = len(self._failures) - len(named)
-        console.notice(
-            f"{len(self._failures)} of {len(self._corpus)} utterances of {self._corpus.name!r}"
-            f" could not be decoded and count as fully wrong: {'; '.join(named)}"
-            + (f"; and {more} more" if more else "")
-        )
-
-    def _raise(self, first: Exception) -> NoReturn:
-        if not isinstance(first, UserError):
-            raise first
-        raise UserError(
-            f"Not one of the {len(self._corpus)} utterances of {self._corpus.name!r}"
-            f" could be read: {first.what}",
-            where=first.where,
-            fix=first.fix or "look at the split's audio files",
-        ) from first
-
-    def in_row_order(self) -> list[Hypothesis]:
-        corpus = self._corpus
-        texts, ids, speakers = corpus.texts, corpus.ids, corpus.speakers
-        languages, columns = corpus.languages, columns_of(corpus)
-        durations = corpus.durations
-        return [
-            Hypothesis(
-                id=ids[row],
-                reference=texts[row],
-                text=self._texts.get(row, ""),
-                duration_seconds=float(durations[row]),
-                speaker=speakers[row] or None,
-                error=_reason(self._failures[row]) if row in self._failures else None,
-                language=languages[row],
-                columns=columns[row],
-                word_times=self._times.get(row),
-                is_cut=row in self._cut,
-            )
-            for row in range(len(corpus))
-        ]
-
-
-def columns_of(corpus: Corpus) -> list[dict[str, str]]:
-    """What a corpus says of each utterance beside its speaker and language: its own columns, where
-    it comes from, and the channel that it is on."""
-    found: list[dict[str, str]] = []
-    channels = corpus.channels
-    for row, (source, held) in enumerate(zip(corpus.sources, corpus.columns, strict=True)):
-        own = json.loads(held) if held else {}
-        channel = int(channels[row])
-        found.append(
-            ({"source": source} if source else {})
-            | ({"channel": str(channel)} if channel >= 0 else {})
-            | own
-        )
-    return found
-
-
 def _ahead(model: torch.nn.Module, items: Iterator[_T]) -> AbstractContextManager[Iterator[_T]]:
     """Items, each read while the one before is used where an accelerator uses it: on the CPU a
     thread beside torch's own costs more than it brings, a tenth on two cores."""
@@ -317,7 +208,7 @@ def _read(
 
 
 def _transcribe(
-    family: Family, clips: dict[int, Clip], results: _Results, word_times: bool
+    family: Family, clips: dict[int, Clip], results: DecodedRows, word_times: bool
 ) -> None:
     """One batch; where it fails, each half of it, so that an utterance costs only itself and one
     that is too large for the memory is decoded in parts."""
@@ -333,12 +224,12 @@ def _transcribe(
     for row, transcript in zip(rows, transcripts, strict=True):
         words = transcript.words
         if words is None and word_times:
-            words = _words(family, clips[row], transcript)
+            words = _words(family, clips[row], transcript, results.id_of(row))
         results.succeed(row, transcript, words)
 
 
 def _transcripts(
-    family: Family, clips: dict[int, Clip], results: _Results
+    family: Family, clips: dict[int, Clip], results: DecodedRows
 ) -> Sequence[Transcript] | None:
     """What is said in the clips; None where that fails, which is noted of a single one."""
     try:
@@ -349,19 +240,47 @@ def _transcripts(
     except Exception as error:
         _raise_what_is_no_row_s(error)
         if len(clips) == 1:
-            results.fail(next(iter(clips)), error)
+            ((row, clip),) = clips.items()
+            if is_out_of_memory(error):
+                error = _too_long(family, clip, results.id_of(row), error)
+            results.fail(row, error)
         return None
 
 
-def _words(family: Family, clip: Clip, transcript: Transcript) -> tuple[Word, ...] | None:
+def _too_long(family: Family, clip: Clip, name: str, error: Exception) -> UserError:
+    """Memory ran out on one utterance alone: nothing is left to halve."""
+    fix = "fewer beams (model.beam_size) or a smaller model take less"
+    if not _is_on_cpu(family.model):
+        fix += "; mynah eval with training.use_cpu=true takes the machine's memory instead"
+    what = too_long(len(clip.audio) / family.sample_rate, error)
+    return UserError(what, where=f"utterance {name}", fix=fix)
+
+
+def _words(
+    family: Family, clip: Clip, transcript: Transcript, name: str
+) -> tuple[Word, ...] | None:
     """When the words of a transcript are spoken, by another pass; None of what is not encoded at
-    once."""
+    once.
+
+    Raises:
+        UserError: Memory ran out.
+    """
     from mynah.segmentation.aligning.word_times import words_with_times
 
     window = family.window_samples
     if window is not None and len(clip.audio) > window:
         return None
-    return words_with_times(family, [clip], [transcript])[0]
+    try:
+        return words_with_times(family, [clip], [transcript])[0]
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        problem = _too_long(family, clip, name, error)
+        raise UserError(
+            f"The words cannot be timed: {problem.what}.",
+            where=problem.where,
+            fix=f"evaluation.word_times=false, or: {problem.fix}",
+        ) from error
 
 
 def _raise_what_is_no_row_s(error: Exception) -> None:
@@ -369,14 +288,6 @@ def _raise_what_is_no_row_s(error: Exception) -> None:
     mistake = isinstance(error, UserError) and not isinstance(error, AudioError)
     if mistake or fault_of_machine(error) is not None:
         raise error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UserError):
-        return error.what
-    if isinstance(error, _Reported):
-        return str(error)
-    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 
 
 @contextmanager

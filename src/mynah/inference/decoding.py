@@ -11,6 +11,7 @@ from mynah.errors import UserError
 from mynah.evaluation.decode import rows_by_length, without_a_trace
 from mynah.inference import word_times
 from mynah.inference.transcription import Guarded, Segment, TimedWord
+from mynah.machine import is_out_of_memory, too_long
 from mynah.models.text import loops
 from mynah.models.text.units import ideographs
 from mynah.models.transcript import Clip, Transcript, joined
@@ -81,6 +82,8 @@ class RecordingPart:
     def fail(self, problem: Exception) -> None:
         """Note why it could not be decoded."""
         named = problem.what if isinstance(problem, UserError) else None
+        if is_out_of_memory(problem):
+            named = too_long(self.seconds, problem)
         self.error = named or f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
         self.clip = None
 

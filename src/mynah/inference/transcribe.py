@@ -23,6 +23,7 @@ from mynah.inference.formats import TRANSCRIPT_FORMATS
 from mynah.inference.output import File, Folder, Output, Screen, format_of_ending
 from mynah.inference.sources import RecordingSource, find_sources
 from mynah.inference.transcription import Guarded, Transcription
+from mynah.machine import TOO_LONG
 from mynah.models.transcript import cut_notice
 from mynah.ranks.spread import Spread
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 
 _WITH_A_BEAM = ("ctc", "transducer")
+_LESS_MEMORY = (
+    "fewer beams (model.beam_size) or a smaller model take less, and --device cpu takes the "
+    "machine's memory in the place of a GPU's"
+)
 
 
 @dataclass(frozen=True)
@@ -178,13 +183,17 @@ def _run(
             if len(sources) == 1
             else f"Not one of the {len(sources)} recordings could be transcribed: {reason}.",
             where=source.label,
-            fix="see that it is a recording, and that a player plays it",
+            fix=_LESS_MEMORY
+            if TOO_LONG in reason
+            else "see that it is a recording, and that a player plays it",
         )
     elapsed = time.perf_counter() - started
     for line in _summary(len(sources) - len(failed), seconds, elapsed, guarded):
         console.say(line)
     for text in doubtful.notices():
         console.notice(text)
+    if any(TOO_LONG in reason for _, reason in failed):
+        console.notice(f"Of what is {TOO_LONG}: {_LESS_MEMORY}.")
     if request.to is not None:
         console.say(f"Transcripts: {display_path(request.to)}")
     return len(failed)

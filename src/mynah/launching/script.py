@@ -11,7 +11,6 @@ from mynah.config.durations import parse_duration
 from mynah.config.hydra.literal_paths import literal
 from mynah.config.schema import LaunchConfig
 from mynah.config.values import argument
-from mynah.runs.directory import SUMS
 
 EXITS = "job.exits"  # exit status and seconds of each attempt, a line each
 _KEEP = f'echo "$status $SECONDS" >> "$directory/{EXITS}"'
@@ -228,13 +227,13 @@ def _command(command: NodeCommand) -> list[str]:
     if command.run is None or command.checkpoints is None:
         return lines
     own = shlex.quote(argument("resume_from_checkpoint", literal(str(command.run))))
-    sums = f"{shlex.quote(str(command.checkpoints))}/checkpoint-*/{SUMS}"
+    kept = f"{shlex.quote(str(command.checkpoints))}/checkpoint-*"
     if command.first is None:
         return [
             *lines,
             "# A job that begins again resumes from its own newest checkpoint.",
-            f"for sums in {sums}; do",
-            f'  if [ -e "$sums" ]; then command+=({own}); fi',
+            f"for kept in {kept}; do",
+            f'  if [ -e "$kept" ]; then command+=({own}); fi',
             "  break",
             "done",
         ]
@@ -242,8 +241,8 @@ def _command(command: NodeCommand) -> list[str]:
         *lines,
         "# What was typed is resumed first, and a job that begins again resumes itself.",
         f"resumed={shlex.quote(command.first)}",
-        f"for sums in {sums}; do",
-        f'  if [ -e "$sums" ] && [ "${{SLURM_RESTART_COUNT:-0}}" -gt 0 ]; then resumed={own}; fi',
+        f"for kept in {kept}; do",
+        f'  if [ -e "$kept" ] && [ "${{SLURM_RESTART_COUNT:-0}}" -gt 0 ]; then resumed={own}; fi',
         "  break",
         "done",
         'command+=("$resumed")',

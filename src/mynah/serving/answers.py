@@ -66,12 +66,15 @@ def delta_event(segment: Segment, before: Segment | None) -> bytes:
 
 
 def done_event(transcription: Transcription) -> bytes:
-    """The end of a streamed transcript."""
-    content: Json = {
+    """The end of a streamed transcript, with what it misses a part of, if it does: a field that is
+    ours, which clients of OpenAI's protocol pass over."""
+    content: dict[str, Json] = {
         "type": "transcript.text.done",
         "text": transcription.text,
         "usage": usage(transcription),
     }
+    if incomplete := transcription.guarded.incomplete:
+        content["mynah_incomplete"] = list(incomplete)
     return event(content)
 
 

@@ -20,6 +20,7 @@ from typing import Protocol
 from mynah.errors import UserError
 from mynah.inference.sound import AudioInput
 from mynah.inference.transcription import Segment, Transcription
+from mynah.machine import TOO_LONG
 from mynah.serving.jobs import AskedTranscription, Cancelled, TranscriptionJob
 from mynah.serving.metrics import Metrics
 from mynah.serving.options import ServingOptions
@@ -33,7 +34,9 @@ _CUT = {
     "text": "it has as many tokens as model.generation_max_length allows, and no end",
     "recording": "its file ends before the header says",
 }
-_FAULT = re.compile(r"\w*(Error|Exception|Interrupt|Warning)\b: ")  # of a decoder, by its type
+_FAULT = re.compile(  # of a decoder, by its type, or that memory ran out
+    rf"\w*(Error|Exception|Interrupt|Warning)\b: |.*\b{TOO_LONG}\b"
+)
 
 
 class Transcriber(Protocol):

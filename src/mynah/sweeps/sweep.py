@@ -11,10 +11,14 @@ from pathlib import Path
 
 from mynah import console
 from mynah.checkpoints.find import give_names_back
-from mynah.checkpoints.set_aside import set_damaged_aside
 from mynah.errors import UserError
 from mynah.files import display_path
-from mynah.runs.directory import complete_checkpoints, link_newest_model, model_directory_of
+from mynah.runs.directory import (
+    complete_checkpoints,
+    link_newest_model,
+    model_directory_of,
+    named_checkpoints,
+)
 from mynah.sweeps import data_curve, plot, table
 from mynah.sweeps.jobs import LOG, Outcome, SweepJob, is_finished, read_job
 from mynah.sweeps.processes import GridJobs, Starter, how_it_ended, run_jobs
@@ -105,28 +109,18 @@ def run_sweep(
 def resumed(job: SweepJob) -> list[str]:
     """The override that lets a job resume where an earlier attempt was stopped, if it was.
 
-    A job with no intact checkpoint begins again, and those that it has are set aside.
-
-    Raises:
-        UserError: They cannot be moved.
+    Whether one of its checkpoints is intact, here or in its mirror, the job itself finds out, on a
+    cluster too; where none is it begins again.
     """
     keys = {text.partition("=")[0].lstrip("+") for text in job.overrides}
     if keys & set(_STARTING_POINTS):
         return []
     model = model_directory_of(job.directory)
     give_names_back(model)
-    # What a mirror has in its place only the job itself can fetch.
-    mirrored = job.settings.get("training", {}).get("mirror") is not None
-    if damaged := [] if mirrored else set_damaged_aside(model):
-        console.notice(
-            f"{job.label}: not one of its checkpoints is intact, so it begins again; they are "
-            f"kept in {display_path(damaged[0].parent)}: "
-            f"{', '.join(path.name for path in damaged)}."
-        )
-    if not complete_checkpoints(model):
+    if not named_checkpoints(model):
         return []
-    # All of them and not the newest: one that is damaged is passed over.
-    return [f"resume_from_checkpoint={quoted(str(model))}"]
+    # Itself and not its newest checkpoint: one that is damaged is passed over.
+    return [f"resume_from_checkpoint={quoted(str(job.directory))}"]
 
 
 def quoted(value: str) -> str:

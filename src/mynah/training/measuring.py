@@ -13,6 +13,7 @@ from mynah.config.plugins.metrics import METRICS
 from mynah.data.positions import Key
 from mynah.errors import UserError
 from mynah.evaluation.decode import encoded_in_batch
+from mynah.machine import is_out_of_memory
 from mynah.runs.directory import log_directory
 from mynah.runs.evaluations import StepScore, note_evaluation
 from mynah.training.callbacks import say_scores
@@ -20,7 +21,6 @@ from mynah.training.guards.stops import EvaluationStopped
 from mynah.training.optimizers.plateau import MeasuredRate
 from mynah.training.resuming import state
 from mynah.training.resuming.resume import other_measure
-from mynah.training.sizing.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -181,15 +181,17 @@ class Measurer(Generic[Key]):
         size = training.per_device_eval_batch_size
         if size is None:
             seconds = encoded_in_batch(training.eval_batch_seconds, self._job.family.model)
-            smaller = f"training.eval_batch_seconds={seconds / 2:g}"
+            smaller = f"set training.eval_batch_seconds={seconds / 2:g}"
         else:
-            smaller = f"training.per_device_eval_batch_size={max(1, size // 2)}"
+            smaller = f"set training.per_device_eval_batch_size={size // 2}"
+        smaller += ", with which it may be resumed as well"
+        if size == 1:
+            smaller = "leave the longest utterances out of what is measured: none shares a batch"
         said = (str(error).splitlines() or [""])[0]
         return UserError(
             "The memory is too small for the evaluation" + (f": {said}" if said else "."),
             where=f"after step {self._trainer.state.global_step}",
-            fix=f"set {smaller}, with which it may be resumed as well; where a beam search "
-            "decodes, fewer beams (model.beam_size)",
+            fix=f"{smaller}; where a beam search decodes, fewer beams (model.beam_size)",
         )
 
     def _take_score(self, metrics: dict[str, float]) -> None:

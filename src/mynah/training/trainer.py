@@ -17,7 +17,7 @@ from mynah.data.augmentation.chain import Augmentation
 from mynah.data.positions import Key
 from mynah.distributed import planned_ranks, world_size
 from mynah.errors import UserError, reading_checkpoint
-from mynah.machine import describe_machine
+from mynah.machine import describe_machine, is_out_of_memory
 from mynah.runs.directory import SUMS, log_directory
 from mynah.training.arguments import (
     interval,
@@ -237,8 +237,6 @@ def _check_state(checkpoint: Path, step: int) -> None:
 
 def _run(trainer: MynahTrainer[Key], resume: Path | None) -> None:
     """Trainer's loop, with what watches over it."""
-    from mynah.training.sizing.memory import is_out_of_memory
-
     limit, watchdog = trainer.time_limit, trainer.feed.watchdog
     others = set(multiprocessing.active_children())
     with (

@@ -84,6 +84,18 @@ def test_a_mistyped_argument_is_answered_as_every_mistake(typed, what, where, fi
     assert third.startswith("  fix:   ") and fix in third
 
 
+def test_an_argument_that_is_empty_is_answered_too(capsys):
+    """As a shell makes of "$UNSET"."""
+    with pytest.raises(SystemExit) as ended:
+        main(["completion", "bash", ""])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "error: mynah completion takes no ''.",
+        "  where: mynah completion ''",
+        "  fix:   mynah completion --help  shows what it takes",
+    ]
+
+
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("train", "eval")])
 def test_every_command_answers_an_unknown_flag_in_the_same_way(command, capsys):
     try:

@@ -126,13 +126,58 @@ def test_a_drive_that_fails_ends_the_evaluation_and_counts_nothing_as_wrong(numb
 def test_an_utterance_that_breaks_its_batch_costs_only_itself():
     def fail_on_6(rows):
         if 6 in rows:
-            raise RuntimeError("out of memory")
+            raise RuntimeError("a matrix is singular")
 
     result = decode(
         FakeFamily(WORDS, before=fail_on_6), FakeCorpus(WORDS), batch_seconds=1e6, progress=False
     )
     assert [h.text for h in result] == [*WORDS[:6], "", *WORDS[7:]]
-    assert result[6].error == "RuntimeError: out of memory"
+    assert result[6].error == "RuntimeError: a matrix is singular"
+
+
+def test_an_utterance_that_alone_is_too_long_for_the_memory_is_named_with_what_to_set(capsys):
+    def run_out(rows):
+        if max(rows) >= 8:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\nMore")
+
+    corpus = FakeCorpus(WORDS, durations=[1.0] * 8 + [45.25, 60.0])
+    result = decode(FakeFamily(WORDS, before=run_out), corpus, batch_seconds=1e6, progress=False)
+    assert [one.text for one in result] == [*WORDS[:8], "", ""]
+    assert result[8].error == (
+        "45.2 s of audio are too long for the memory: CUDA out of memory. Tried to allocate 9 GiB"
+    )
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 of 10 utterances" in said and "utt-9 (60.0 s of audio are too long" in said
+    assert said.count("model.beam_size") == 1
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_where_memory_holds_not_one_utterance_a_person_reads_what_to_set(device):
+    def run_out(rows):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: 9000 bytes")
+
+    family = FakeFamily(WORDS, before=run_out)
+    family.model = torch.nn.Linear(2, 2, device=device)
+    with pytest.raises(UserError) as caught:
+        decode(family, FakeCorpus(WORDS[:2]), batch_seconds=9, progress=False)
+    assert caught.value.what.startswith(
+        "Not one of the 2 utterances of 'validation' could be decoded: 0.5 s of audio are too long"
+        " for the memory: DefaultCPUAllocator"
+    )
+    assert caught.value.where == "utterance utt-0"
+    assert ("training.use_cpu=true" in caught.value.fix) == (device != "cpu")
+
+
+def test_memory_that_runs_out_where_words_are_timed_is_said():
+    class Family(FakeFamily):
+        name, window_samples = "seq2seq", None
+
+        def word_times(self, clips, transcripts):
+            raise MemoryError
+
+    with pytest.raises(UserError, match=r"cannot be timed: 2\.0 s of audio are too long") as caught:
+        decode(Family(WORDS), FakeCorpus(WORDS), batch_seconds=9, word_times=True, progress=False)
+    assert "evaluation.word_times=false" in caught.value.fix
 
 
 def test_a_batch_that_is_too_large_for_the_memory_is_decoded_in_halves_that_hold_nothing_of_it():

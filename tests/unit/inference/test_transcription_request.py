@@ -6,6 +6,7 @@ import json
 
 import pytest
 import soundfile
+import torch
 from tone_reader import RATE, ToneReader, speech
 
 from mynah.checkpoints import find
@@ -21,6 +22,15 @@ def tones(monkeypatch, tmp_path):
     """Every model is one that reads tones; the working directory is empty."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(parts, "load", lambda *_, **__: Recognizer(ToneReader(9.0), name="tones"))
+
+
+class Narrow(ToneReader):
+    """Memory holds two seconds of a GPU's."""
+
+    def transcribe(self, clips):
+        if max(len(clip.audio) for clip in clips) > 2 * RATE:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\nMore")
+        return super().transcribe(clips)
 
 
 def say_to(path, text="call anna now"):
@@ -140,3 +150,20 @@ def test_a_folder_below_the_recordings_is_left_out_and_said_where_nothing_else_i
     (tmp_path / "calls" / "a.wav").unlink()
     with pytest.raises(UserError, match=r"All recordings .* lie in --to"):
         find_sources(["calls"], leave_out=out)
+
+
+def test_what_alone_is_too_long_for_the_memory_is_named_with_what_to_set(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(parts, "load", lambda *_, **__: Recognizer(Narrow(9.0), name="tones"))
+    say_to(tmp_path / "calls" / "a.wav", "call")
+    say_to(tmp_path / "calls" / "b.wav", "call anna now please stop")
+    assert transcribe(TranscriptionRequest(["calls"], to=tmp_path / "texts")) == 1
+    captured = capsys.readouterr()
+    assert "s of audio are too long for the memory: CUDA out of memory" in captured.err
+    assert "--device cpu" in captured.out and (tmp_path / "texts" / "a.txt").read_text()
+    with pytest.raises(
+        UserError, match=r"^This cannot be transcribed: \d\.\d s of audio"
+    ) as caught:
+        transcribe(TranscriptionRequest(["calls/b.wav"]))
+    assert "--device cpu" in caught.value.fix and "model.beam_size" in caught.value.fix

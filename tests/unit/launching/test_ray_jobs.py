@@ -21,7 +21,6 @@ from mynah.launching.on_ray import cluster, place, worker
 from mynah.launching.on_ray.process import this_machine, ticks_of
 from mynah.launching.on_ray.worker import JobOnRay, begin
 from mynah.launching.records import JobRecord, keep, named
-from mynah.runs.directory import SUMS
 
 TRAIN = ["train", "model=small", "launch=ray", "launch.gpus_per_node=0"]
 GIB = 1 << 30
@@ -172,7 +171,6 @@ def job(tmp_path, monkeypatch):
 
 def commit(job: JobOnRay) -> None:
     (job.checkpoints / "checkpoint-5").mkdir(parents=True)
-    (job.checkpoints / "checkpoint-5" / SUMS).touch()
 
 
 @pytest.mark.parametrize(

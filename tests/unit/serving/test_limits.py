@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from served import Listener, said, served
 
 from mynah.inference.transcription import Guarded
+from mynah.machine import too_long
 
 
 def post(address, content, **fields):
@@ -118,6 +119,18 @@ def test_a_transcript_that_misses_a_part_says_so_and_the_log_too(recording, capl
     assert "model.generation_max_length" in logged and "before the header says" in logged
 
 
+def test_memory_that_runs_out_is_a_fault_of_the_server_and_not_of_the_file(recording, caplog):
+    class Narrow(Listener):
+        def transcribe_many(self, audios, **asked):
+            for one in super().transcribe_many(audios, **asked):
+                error = RuntimeError("DefaultCPUAllocator: can't allocate memory")
+                yield replace(one, error=too_long(38.0, error))
+
+    with served(Narrow()) as address:
+        assert post(address, recording(0.2, 0)).json()["error"]["code"] == "internal_error"
+    assert "38.0 s of audio are too long for the memory: DefaultCPU" in caplog.text
+
+
 def test_a_request_that_is_too_large_is_refused_and_the_reason_arrives(recording):
     with served(Listener(), most_bytes=1 << 20) as address:
         for size in (3 << 20, 20 << 20):
@@ -184,7 +197,8 @@ def test_a_missing_file_and_a_missing_model_are_named(recording):
         assert found.status_code == 400
 
 
-def test_a_client_that_sends_slowly_costs_nobody_else_time(recording):
+def test_a_client_that_sends_slowly_costs_nobody_else_time(recording, monkeypatch):
+    monkeypatch.setattr("mynah.serving.uploads._DRAIN_SECONDS", 0.3)
     with served(Listener(), upload_seconds=1.0, header_seconds=1.0) as address:
         place = urlsplit(address)
         slow = [socket.create_connection((place.hostname, place.port)) for _ in range(20)]
@@ -259,6 +273,7 @@ def test_a_clip_does_not_wait_for_a_long_recording(recording):
         until(lambda: listener.decoded_pieces > 0)
         assert post(address, recording(0.2, 1)).status_code == 200
         assert not long.done()
+        listener.decode_seconds = 0.0
         assert long.result().json()["text"].split()[-1] == f"{said(recording(6.0, 0))}-29"
 
 
@@ -281,6 +296,7 @@ def test_a_phones_clip_does_not_wait_either(recording):
         until(lambda: listener.decoded_pieces > 0)
         assert post(address, as_a_phone_records(0.5), name="clip.m4a").status_code == 200
         assert not long.done() and listener.batches == [1]
+        listener.decode_seconds = 0.0
         assert long.result().status_code == 200
 
 

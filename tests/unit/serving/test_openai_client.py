@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import httpx2
 import numpy as np
@@ -11,11 +12,12 @@ import pysubs2
 import pytest
 import soundfile
 import webvtt
-from served import served
+from served import Listener, said, served
 
 import mynah
 from mynah.data.audio import files
 from mynah.inference import voice_activity
+from mynah.inference.transcription import Guarded
 from mynah.models import registry
 from mynah.models.transcript import Clip
 
@@ -113,6 +115,25 @@ def test_a_stream_of_a_long_recording_comes_in_pieces_that_make_its_transcript(
     text = "".join(one.delta for one in deltas)
     assert text == done.text == asked(client, held.getvalue()).text
     assert done.usage.seconds == 18 * 7
+
+
+def test_the_end_of_a_stream_says_what_misses_a_part_and_the_client_reads_it(clip):
+    class Cut(Listener):
+        def transcribe_many(self, audios, **asked):
+            for one in super().transcribe_many(audios, **asked):
+                yield replace(one, guarded=Guarded(texts_cut=1, cut_short=1))
+
+    found = []
+    for recognizer in (Cut(), Listener()):
+        with (
+            served(recognizer) as address,
+            openai.OpenAI(base_url=f"{address}/v1", api_key=TOKEN, max_retries=0) as client,
+        ):
+            found.append(list(asked(client, clip, stream=True))[-1])
+    cut, entire = found
+    assert cut.type == "transcript.text.done" and cut.text == said(clip)
+    assert cut.model_extra == {"mynah_incomplete": ["text", "recording"]}
+    assert entire.model_extra == {}
 
 
 @pytest.mark.parametrize("key", ["another", f"{TOKEN}x", TOKEN[:-1]])

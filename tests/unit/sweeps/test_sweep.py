@@ -18,7 +18,6 @@ import pytest
 from mynah.checkpoints.find import resolve_resume
 from mynah.config.schema import Config
 from mynah.errors import UserError
-from mynah.runs.directory import check_output_directory
 from mynah.sweeps.jobs import SweepJob, make_jobs, sweep_name
 from mynah.sweeps.sweep import SweepResult, run_sweep
 
@@ -110,7 +109,7 @@ def test_a_job_that_was_stopped_resumes_from_its_newest_checkpoint(tmp_path):
     committed(checkpoint)
     again = run(tmp_path, RATES[:1])
     last = (again.rows[0].job.directory / "ran").read_text().splitlines()[-1]
-    assert last == f"train 0.5 resume_from_checkpoint='{checkpoint.parent}'"
+    assert last == f"train 0.5 resume_from_checkpoint='{again.rows[0].job.directory}'"
 
 
 def test_a_job_whose_newest_checkpoint_is_damaged_resumes_from_the_one_before(tmp_path, capsys):
@@ -134,32 +133,16 @@ def test_a_job_whose_newest_checkpoint_is_damaged_resumes_from_the_one_before(tm
     assert "checkpoint-4 is skipped, for it is not intact" in capsys.readouterr().out
 
 
-def test_a_job_without_an_intact_checkpoint_begins_again_and_keeps_the_damaged(tmp_path, capsys):
-    damaged, cut, intact = jobs_of(tmp_path / "outputs/sweeps/grid", RATES)
+def test_a_job_without_an_intact_checkpoint_is_left_to_find_that_out_itself(tmp_path):
+    """What its mirror has in their place only the job can fetch, and a cluster's job is alone."""
+    damaged, cut, new = jobs_of(tmp_path / "outputs/sweeps/grid", RATES)
     committed(damaged.directory / "model" / "checkpoint-2", b"one bit is flipped")
     (cut.directory / "model" / "checkpoint-4").mkdir(parents=True)  # its files are gone
-    committed(intact.directory / "model" / "checkpoint-2")
-    committed(intact.directory / "model" / "checkpoint-4", b"one bit is flipped")
-    assert run(tmp_path, RATES).exit_status == 0
-    for job, name in ((damaged, "checkpoint-2"), (cut, "checkpoint-4")):
-        assert (job.directory / "ran").read_text() == "train 0.5\n"  # resumes from nothing
-        aside = job.directory / "model" / "set_aside"
-        assert [path.name for path in aside.iterdir()] == [name]
-        check_output_directory(job.directory / "model", resume=None)  # it may begin there
-    assert "resume_from_checkpoint=" in (intact.directory / "ran").read_text()
-    assert (intact.directory / "model" / "checkpoint-4").is_dir()
-    said = " ".join(capsys.readouterr().out.split())
-    assert (
-        said.count("not one of its checkpoints is intact, so it begins again; they are kept") == 2
-    )
-
-
-def test_what_a_mirror_may_still_have_is_left_to_the_job(tmp_path):
-    grid = [{"learning_rate": 1e-5, "mirror": "s3://bucket/runs"}]
-    (job,) = jobs_of(tmp_path / "outputs/sweeps/grid", grid)
-    committed(job.directory / "model" / "checkpoint-2", b"one bit is flipped")
-    run(tmp_path, grid)
-    assert "resume_from_checkpoint=" in (job.directory / "ran").read_text()
+    run(tmp_path, RATES)
+    for job in (damaged, cut):
+        itself = f"train 0.5 resume_from_checkpoint='{job.directory}'\n"
+        assert (job.directory / "ran").read_text() == itself
+    assert (new.directory / "ran").read_text() == "train 0.5\n"
 
 
 def test_the_best_jobs_model_becomes_outputs_model_when_the_sweep_ends(tmp_path):

@@ -120,21 +120,26 @@ def _check_places(composed: Composed, directory: Path | None) -> Path | None:
         checkpoint_config(checkpoint, config, composed.origins)
         return None
     output = Path(config.training.output_dir) if config.training.output_dir else None
-    resume = None
-    if config.resume_from_checkpoint is not None and not is_address(config.resume_from_checkpoint):
+    resume, resumes_itself = None, False
+    asked = config.resume_from_checkpoint
+    if asked is not None and not is_address(asked):
         own = output or (here / directory / runs_directory.MODEL if directory else None)
+        resumes_itself = own is not None and find.is_own(asked, here, own)
         try:
             resume = find.resolve_resume(
                 config, working_directory=here, output_directory=own, quiet=True
             )
         except UserError:
-            # On a new machine all that there is lies in the mirror.
-            if config.training.mirror is None or config.resume_from_checkpoint not in find.NEWEST:
+            # On a new machine all that there is lies in the mirror, and what is damaged here may
+            # be intact there.
+            in_mirror = asked in find.NEWEST or resumes_itself
+            if config.training.mirror is None or not in_mirror:
                 raise
     if resume is not None:
         verify(resume)
     if output is not None:
-        runs_directory.check_output_directory(output, resume=resume)
+        if resume is not None or not resumes_itself:  # else it sees to what is there itself
+            runs_directory.check_output_directory(output, resume=resume)
         runs_directory.check_writable(output)
     resumed = runs_directory.run_directory_of(resume, here / "outputs") if resume else None
     if resumed is not None:

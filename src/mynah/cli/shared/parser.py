@@ -44,12 +44,12 @@ class CommandParser(argparse.ArgumentParser):
         if found := _MISSING.fullmatch(message):
             return UserError(f"What is missing: {found['names']}.", where=self.prog, fix=more)
         if found := _UNKNOWN.fullmatch(message):
-            word = found["words"].split()[0]
+            word, *_ = found["words"].split() or ["''"]  # an empty one, as of "$UNSET"
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = difflib.get_close_matches(word.partition("=")[0], flags, n=1)
             return UserError(
                 f"{self.prog} takes no {word}.",
-                where=f"{self.prog} {found['words']}",
+                where=f"{self.prog} {found['words'].strip() or word}",
                 fix=near[0] if near else more,
             )
         return UserError(f"{message[:1].upper()}{message[1:]}.", where=self.prog, fix=more)

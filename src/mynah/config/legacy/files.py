@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mynah.config.legacy.keys import Fate, base_groups, fate, nearest_key, settled
+from mynah.config.mistakes.way_out import way_out
 from mynah.config.mistakes.yaml_file import load_yaml
 from mynah.config.plugins.metrics import LOSS
-from mynah.config.settings import Setting, describe_values, find, without_none
-from mynah.config.values import ValueMistake, argument, typed, value_mistake
+from mynah.config.settings import find
+from mynah.config.values import argument, typed, value_mistake
 from mynah.errors import ConfigError, ConfigErrors, UserError
 
 _TRANSFORMERS_DEFAULT = "not in the file: transformers' own default, which it relied on"
@@ -234,20 +235,10 @@ def _value_mistakes(found: Fate, experiment: Experiment) -> list[ConfigError]:
         assert setting is not None, name
         mistake = value_mistake(setting, name, value)
         if mistake is not None:
-            fix = _fix(mistake, setting, name, found)
+            written = _as_json(f"{name}={mistake.instead}", found)
+            fix = way_out(mistake, setting, json.dumps(found.key), written)
             errors.append(ConfigError(mistake.what, where=experiment.where(found.key), fix=fix))
     return errors
-
-
-def _fix(mistake: ValueMistake, setting: Setting, name: str, found: Fate) -> str:
-    """What to do about a value; a default that nothing typed is near to is not proposed."""
-    leave = f"leave {json.dumps(found.key)} out"
-    if mistake.instead is None:
-        return leave if setting.record is None else f"correct {json.dumps(found.key)}"
-    one_value = without_none(setting.type) in (bool, int, float, str) and not setting.choices
-    if mistake.is_default and one_value:
-        return f"{leave}, or write {describe_values(setting)}"
-    return f"write {_as_json(f'{name}={mistake.instead}', found)}"
 
 
 def _implied(content: dict[str, Any]) -> tuple[tuple[str, Any, str], ...]:

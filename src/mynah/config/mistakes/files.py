@@ -10,6 +10,7 @@ from typing import Any
 from mynah.config import settings
 from mynah.config.hydra.config_files import EXPERIMENTS, ConfigFiles, GroupChoice
 from mynah.config.mistakes.texts import takes_texts
+from mynah.config.mistakes.way_out import way_out
 from mynah.config.mistakes.yaml_file import YamlEntry, YamlFile
 from mynah.config.trainer_fields.disposition import GONE
 from mynah.config.values import shown, typed, value_mistake
@@ -178,14 +179,14 @@ class FileExamination:
             elif entry.changed and takes_texts(found):
                 self.errors.append(_no_text(read, entry, name))
             elif mistake := value_mistake(found, name, entry.value):
-                fix = f"write  {entry.key}: {mistake.instead}" if mistake.instead else None
+                fix = way_out(mistake, found, entry.key, f" {entry.key}: {mistake.instead}")
                 if mistake.name is not None:
                     fix = f"write  {mistake.name.rpartition('.')[2]}:"
                 self.errors.append(
                     ConfigError(
                         mistake.what,
                         where=read.at(entry.line),
-                        fix=fix or "remove the line",
+                        fix=fix,
                         setting=name,
                     )
                 )

@@ -21,6 +21,7 @@ from mynah.evaluation.intervals.interval import FEWEST_UTTERANCES
 from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.score import score
 from mynah.machine import __version__
+from mynah.models.transcript import cut_notice
 
 if TYPE_CHECKING:
     from mynah.config.schema import Config
@@ -156,6 +157,8 @@ def recognized(
     with _alone(place, corpus):
         kept: KeptHypotheses | None = distributed.on_first(lambda: place.read(corpus))
         if kept is not None:
+            if cut := [one.id for one in kept.hypotheses if one.is_cut]:
+                console.notice(f"{corpus.name}: {cut_notice(cut)}")
             return kept, True
         started = time.perf_counter()
         hypotheses = decode(

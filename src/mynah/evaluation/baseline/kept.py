@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +71,10 @@ class KeptPlace:
             return None
         if not all(isinstance(text, str) for text in texts):
             return None
-        return KeptHypotheses(_hypotheses(corpus, texts), float(seconds))
+        cut = content.get("cut", [])  # not in files of before, where it is not known
+        if not isinstance(cut, list) or not all(isinstance(one, str) for one in cut):
+            return None
+        return KeptHypotheses(_hypotheses(corpus, texts, set(cut)), float(seconds))
 
     def write(self, corpus: Corpus, measured: KeptHypotheses) -> None:
         """Keep a measurement. One in which decoding failed is not: it may succeed next time."""
@@ -87,6 +90,7 @@ class KeptPlace:
                     "seconds": measured.seconds,
                     "ids": list(corpus.ids),
                     "texts": [hypothesis.text for hypothesis in measured.hypotheses],
+                    "cut": [one.id for one in measured.hypotheses if one.is_cut],
                 },
             )
 
@@ -113,7 +117,7 @@ class KeptPlace:
             lock.release()
 
 
-def _hypotheses(corpus: Corpus, texts: list[str]) -> list[Hypothesis]:
+def _hypotheses(corpus: Corpus, texts: list[str], cut: Collection[str]) -> list[Hypothesis]:
     durations, references = corpus.durations, corpus.texts
     speakers, languages, ids = corpus.speakers, corpus.languages, corpus.ids
     return [
@@ -124,6 +128,7 @@ def _hypotheses(corpus: Corpus, texts: list[str]) -> list[Hypothesis]:
             duration_seconds=float(durations[row]),
             speaker=speakers[row] or None,
             language=languages[row],
+            is_cut=ids[row] in cut,
         )
         for row, text in enumerate(texts)
     ]

@@ -19,7 +19,6 @@ from mynah.config.values import argument
 from mynah.launching.on_ray.place import asked_to_stop, note_start
 from mynah.machine import __version__
 from mynah.ranks.environment import PLANNED
-from mynah.runs.directory import SUMS
 
 _LOOK_SECONDS = 0.2
 _HOST = ("-m", "mynah.cli.shared.hosted", "process")
@@ -139,7 +138,7 @@ def begin(job: JobOnRay, size: int) -> Begun:
     if job.accumulation is not None and size != job.processes:
         processes = max(n for n in range(1, size + 1) if job.processes % n == 0)
         words.append(f"{_ACCUMULATION}={job.processes * job.accumulation // processes}")
-    resumed = bool(job.checkpoints and any(job.checkpoints.glob(f"checkpoint-*/{SUMS}")))
+    resumed = bool(job.checkpoints and any(job.checkpoints.glob("checkpoint-*")))
     start = note_start(job.directory, processes, resumed=resumed)
     if resumed and job.run is not None and (start.number > 1 or job.first is None):
         words.append(argument("resume_from_checkpoint", literal(str(job.run))))

@@ -105,7 +105,8 @@ def _several(
     for row, score in zip(rows, beams.sequences_scores.cpu().double().tolist(), strict=True):
         tokens = until_end(row, ends)
         steps = min(len(tokens) + 1, len(row))  # a row that was cut has no end
-        found.append(Generated(tokens, score * steps**penalty))
+        is_cut = len(tokens) >= options["max_length"] - length
+        found.append(Generated(tokens, score * steps**penalty, is_cut))
     return [found[first : first + size] for first in range(0, len(found), size)]
 
 

@@ -11,10 +11,11 @@ from mynah import console, distributed
 from mynah.checkpoints import commit, find
 from mynah.checkpoints.fetch import fetch
 from mynah.checkpoints.mirror import Mirror
+from mynah.checkpoints.set_aside import set_damaged_aside
 from mynah.config.best_metric import keeps_best
 from mynah.config.schema import Config
 from mynah.errors import UserError
-from mynah.files import read_json
+from mynah.files import display_path, read_json
 from mynah.models.patches.chat_templates import try_saved
 from mynah.runs import directory as runs_directory
 from mynah.runs import stored
@@ -82,7 +83,7 @@ def checkpoint_to_resume(
             mirror.restore()
 
     def restore_named() -> bool:
-        if own := _is_run_of(str(asked), working, output):
+        if own := find.is_own(str(asked), working, output):
             restore()
         return own
 
@@ -91,6 +92,8 @@ def checkpoint_to_resume(
     if asked is not None:
         resume = distributed.on_first(_finder(config, asked, working, output))
         if resume is None:
+            if find.is_own_job(asked, working, output):
+                distributed.on_first(functools.partial(_set_damaged_aside, output))
             console.say("There is nothing to resume yet: this is a new run.")
     if resume is not None:
         commit.verify(resume)  # before hours may go into preparing data
@@ -102,12 +105,13 @@ def checkpoint_to_resume(
     return resume
 
 
-def _is_run_of(asked: str, working: Path, output: Path) -> bool:
-    """Whether the folder of the run that trains into ``output`` is asked for, or ``output``."""
-    if is_address(asked):
-        return False
-    place = (working / Path(asked).expanduser()).resolve()
-    return output.resolve() in (place, runs_directory.model_directory_of(place).resolve())
+def _set_damaged_aside(output: Path) -> None:
+    """Let a job of a sweep begin again where not one of its checkpoints is intact, and say it."""
+    if damaged := set_damaged_aside(output):
+        console.notice(
+            "Not one of this job's checkpoints is intact, so it begins again; they are kept in "
+            f"{display_path(damaged[0].parent)}: {', '.join(path.name for path in damaged)}."
+        )
 
 
 def _finder(config: Config, asked: str, working: Path, output: Path) -> Callable[[], Path | None]:

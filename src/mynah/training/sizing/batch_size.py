@@ -20,6 +20,7 @@ from mynah import console, distributed
 from mynah.data.batches import BatchPlan
 from mynah.data.lengths import rounded_up
 from mynah.errors import UserError, reading_checkpoint
+from mynah.machine import is_out_of_memory
 from mynah.training.resuming.resume import read_about
 from mynah.training.sizing import memory
 from mynah.training.sizing.dry_step import DrySteps
@@ -114,7 +115,7 @@ def _largest_on_gpu(steps: DrySteps, plan: BatchPlan, corpus: Utterances) -> flo
             steps.run_worst(rows, spare_bytes=spare)
             return True
         except Exception as error:
-            if not memory.is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         # Here the error is gone, and with it its hold on the tensors of the step.
         memory.release_unused(steps.device)

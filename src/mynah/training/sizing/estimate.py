@@ -13,6 +13,7 @@ import torch
 from mynah import distributed
 from mynah.errors import UserError
 from mynah.files import write_json
+from mynah.machine import is_out_of_memory
 from mynah.training.sizing import memory
 from mynah.training.sizing.dry_step import DrySteps
 
@@ -62,7 +63,7 @@ def estimate(
             try:
                 steps.run_worst(rows)
             except Exception as error:
-                if not memory.is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 raise _too_large(family, corpus, config, rows, directory, error) from error
         typical = plan.typical_batch()

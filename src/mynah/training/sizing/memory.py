@@ -1,4 +1,4 @@
-"""A device's memory: what is free, what an optimizer will take, and when there is none left."""
+"""A device's memory: what is free, and what an optimizer will take."""
 
 from __future__ import annotations
 
@@ -16,19 +16,7 @@ from mynah.training.optimizers.muon import NAME as MUON
 from mynah.training.optimizers.muon import matrix_parameters
 from mynah.training.sharding import blocks
 
-_SAYINGS = (  # of torch's allocators, where the error has no class of its own
-    "out of memory",
-    "can't allocate memory",
-    "not enough memory",
-)
 _CGROUP = Path("/sys/fs/cgroup")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on any device."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(said in str(error) for said in _SAYINGS)
 
 
 def release_unused(device: torch.device) -> None:

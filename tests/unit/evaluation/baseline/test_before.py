@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import data_helpers
@@ -102,6 +103,26 @@ def test_what_a_base_recognized_is_decoded_once(measure):
     second, decoded = measure()
     assert decoded == 0 and second.splits["dev"].kept
     assert second.splits["dev"].hypotheses == first.splits["dev"].hypotheses
+
+
+def test_texts_that_were_cut_are_so_too_where_they_were_kept(measure, capsys, monkeypatch):
+    def cut_second(self, clips):
+        found = FakeFamily.transcribe(self, clips)
+        return [replace(one, is_cut=one.text == TEXTS[1]) for one in found]
+
+    monkeypatch.setattr(Recognizer, "transcribe", cut_second, raising=False)
+    for _ in range(2):
+        before, _ = measure()
+        cut = [one.is_cut for one in before.splits["dev"].hypotheses]
+        assert cut == [False, True, False, False]
+        said = " ".join(capsys.readouterr().out.split())
+        assert "validation: 1 transcript has the most tokens" in said and "utt-1" in said
+    (file,) = measure.cache.glob("baselines/*.json")
+    content = json.loads(file.read_text())
+    del content["cut"]  # as in a file of before
+    file.write_text(json.dumps(content))
+    before, decoded = measure()
+    assert decoded == 0 and not any(one.is_cut for one in before.splits["dev"].hypotheses)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_hypotheses_are_those_that_stay_in_a_beam_with_their_probability(
         inputs = family.processor(clip, sampling_rate=16000, return_tensors="pt").input_features
         right = beam_by_hand(plain, inputs, family.prompts.ids("en"), size)
         assert [one.tokens for one in ours] == [tokens for tokens, _ in right]
+        assert all(one.is_cut for one in ours)  # for it never ends
         scores = [score for _, score in right]
         assert [one.log_probability for one in ours] == pytest.approx(scores, rel=1e-4)
         (alone,) = family.n_best([Clip(clip)], size)
@@ -83,6 +84,7 @@ def test_of_hypotheses_that_end_the_end_counts(family, clips, size):
             ).logits[0, len(prompt) - 1 :]
         each = logits.log_softmax(-1)[range(len(tokens)), tokens]
         assert one.log_probability == pytest.approx(each.sum().item(), rel=1e-3)
+        assert one.is_cut == (tokens[-1] != end)
 
 
 def test_a_clip_too_short_has_empty_hypotheses_and_greedy_is_as_before(family, clips):
