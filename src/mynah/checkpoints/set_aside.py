@@ -9,6 +9,8 @@ is intact: set aside, not removed.
 
 from __future__ import annotations
 
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from mynah import files
@@ -59,11 +61,14 @@ def set_damaged_aside(model_directory: Path) -> list[Path]:
         Where they lie now, by rising step; none where one of them is intact.
 
     Raises:
-        UserError: They cannot be moved.
+        UserError: They cannot be moved, or one cannot be read on this machine: on another one it
+            may be intact.
     """
     damaged = named_checkpoints(model_directory)
     if any(map(is_intact, reversed(damaged))):
         return []
+    for path in damaged:
+        _check_readable(path)
     try:
         return _moved(damaged, model_directory)
     except OSError as problem:
@@ -72,6 +77,28 @@ def set_damaged_aside(model_directory: Path) -> list[Path]:
             f"{problem.strerror or problem}.",
             where=str(model_directory),
             fix="move them elsewhere by hand; the training then begins again",
+        ) from problem
+
+
+def _check_readable(checkpoint: Path) -> None:
+    """See that the drive gives the files of a checkpoint, whatever is in them.
+
+    Raises:
+        UserError: It does not, or they may not be read.
+    """
+    try:
+        for path in (checkpoint / SUMS, *checkpoint.rglob("*")):
+            with suppress(FileNotFoundError):
+                if stat.S_ISREG(path.lstat().st_mode):
+                    with path.open("rb") as file:
+                        file.read(1)
+    except OSError as problem:
+        raise UserError(
+            f"{checkpoint.name} cannot be read on this machine, so that nobody knows whether it is "
+            f"intact: {problem.strerror or problem}.",
+            where=str(problem.filename or checkpoint),
+            fix="see whether the drive answers and the files may be read, then run the job again; "
+            "where the checkpoint is lost, move it elsewhere by hand",
         ) from problem
 
 

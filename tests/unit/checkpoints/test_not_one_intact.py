@@ -4,7 +4,9 @@ begins again."""
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 from pathlib import Path
 
 import fsspec
@@ -110,6 +112,26 @@ def test_a_job_of_a_sweep_begins_again_and_keeps_the_damaged(tmp_path, capsys, p
     checkpoint(output, 4)
     assert checkpoint_to_resume(config, tmp_path, output) == resumed
     assert (output / "checkpoint-4").is_dir()
+
+
+def test_a_job_whose_drive_does_not_answer_ends_and_leaves_its_checkpoints(tmp_path, monkeypatch):
+    """They may be intact, as another node of the cluster sees them."""
+    job = run_of(tmp_path / "outputs/sweeps/grid/0", Config(), is_job=True)
+    intact = checkpoint(job / "model", 5, damaged=False)
+    open_as_ever = Path.open
+
+    def stale(path, *args, **kwargs):
+        if path.name == "weights":
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+        return open_as_ever(path, *args, **kwargs)
+
+    config = Config(resume_from_checkpoint=str(job))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", stale)
+        with pytest.raises(UserError, match=r"^checkpoint-5 cannot be read .*Stale") as caught:
+            checkpoint_to_resume(config, tmp_path, job / "model")
+    assert caught.value.where == str(intact / "weights")
+    assert checkpoint_to_resume(config, tmp_path, job / "model") == intact
 
 
 def test_what_is_damaged_here_comes_from_the_mirror_of_the_job(tmp_path, there):
