@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from guide_commands import Trainings
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this test run have in common."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return tmp_path_factory.mktemp("shared")
+    folder = tmp_path_factory.getbasetemp().parent / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def data_cache(tmp_path_factory: pytest.TempPathFactory):
-    """A cache of prepared data of its own, so that every sentence is spoken once a session."""
+def data_cache(shared: Path) -> Iterator[Path]:
+    """A cache of prepared data of its own, so that every sentence is spoken once a test run."""
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("prepared data")
+        folder = shared / "prepared data"
+        folder.mkdir(exist_ok=True)
         patch.setenv("MYNAH_CACHE", str(folder))
         yield folder
 
@@ -51,9 +64,9 @@ def without_network(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def trainings(tmp_path_factory, data_cache, hub) -> Trainings:
+def trainings(shared: Path, data_cache: Path, hub: dict[str, str]) -> Trainings:
     """The guide's trainings by name."""
-    return Trainings(tmp_path_factory.mktemp("trainings"), hub)
+    return Trainings(shared / "trainings", hub)
 
 
 @pytest.fixture(scope="session")

@@ -38,13 +38,8 @@ def interrupted(tmp_path_factory) -> tuple[Path, int, str]:
     folder = clone(tmp_path_factory.mktemp("interrupted") / "clone")
     suffix = f"{SMALL} training.max_steps=5000 training.eval_strategy=no training.logging_steps=1"
     suffix += " training.load_best_model_at_end=false training.save_steps=5000"
-    process = subprocess.Popen(
-        words(TRAIN, suffix),
-        cwd=folder,
-        env=environment(PYTHONUNBUFFERED="1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    process = forked_commands.start(
+        words(TRAIN, suffix), folder, environment(PYTHONUNBUFFERED="1"), together=True
     )
     assert process.stdout is not None
     printed = []
@@ -93,10 +88,7 @@ def go_on(folder: Path, place: str) -> None:
 def test_an_evaluation_ends_within_seconds_of_a_signal(trained, tmp_path):
     folder = clone(tmp_path / "clone")
     command = f"mynah eval {trained}/outputs/model/checkpoint-2 data.max_eval_samples=200"
-    process = subprocess.Popen(
-        words(command), cwd=folder, env=environment(PYTHONUNBUFFERED="1"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = forked_commands.start(words(command), folder, environment(PYTHONUNBUFFERED="1"))
     assert process.stdout is not None
     printed = []
     for line in process.stdout:

@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
     """A clone with a corpus, and a CTC model that was trained on it: its letters are random."""
     folder = clone(tmp_path_factory.mktemp("export"))
     page_corpora.lay_out(folder / "corpora")
-    standins.write(folder / "weights", "wav2vec2_ctc_layer_norm")
+    standins.write(folder / "weights", "wav2vec2_ctc_short")
     done = run(
         folder,
         "mynah train model.pretrained=weights data.dataset_name=corpora/recordings "

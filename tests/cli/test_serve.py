@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import contextmanager
 
+import forked_commands
 import openai
 import pytest
 from page_commands import REPOSITORY
@@ -23,15 +22,9 @@ RATE = 16000
 @contextmanager
 def started(folder, *arguments):
     """A server as a process, and the address that it prints."""
-    command = [sys.executable, "-m", "mynah.cli", "serve", *map(str, arguments)]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment(HF_HUB_OFFLINE="1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    variables = environment(HF_HUB_OFFLINE="1", PYTHONUNBUFFERED="1")
+    command = ["mynah", "serve", *map(str, arguments)]
+    process = forked_commands.start(command, folder, variables, together=True)
     try:
         printed = ""
         for line in process.stdout:

@@ -10,9 +10,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import forked_commands
 import pytest
+from started_commands import Started
 from workspaces import SMALL, clone, environment, run_directories, words
 
+Process = subprocess.Popen[str] | Started
 TRAIN = "mynah train model=small"
 SECONDS = 60.0
 
@@ -36,14 +39,14 @@ def start(folder: Path, command: str, **variables: str) -> subprocess.Popen[str]
     )
 
 
-def catches(process: subprocess.Popen[str], number: int) -> bool:
+def catches(process: Process, number: int) -> bool:
     """Whether the process has a handler of its own for a signal, as the kernel knows it."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
-def wait_for(condition, process: subprocess.Popen[str]) -> None:
+def wait_for(condition, process: Process) -> None:
     end = time.monotonic() + SECONDS
     while not condition():
         assert process.poll() is None, process.communicate()
@@ -65,7 +68,7 @@ def is_alive(process: int) -> bool:
     return "\nState:\tZ" not in status
 
 
-def end(process: subprocess.Popen[str], number: int) -> tuple[int, str, str, float]:
+def end(process: Process, number: int) -> tuple[int, str, str, float]:
     """Send a signal: exit status, what was printed, and how long the end took in seconds."""
     process.send_signal(number)
     started = time.monotonic()
@@ -111,7 +114,12 @@ def test_a_warning_while_the_command_is_imported_requeues_the_job(tmp_path, clus
 def test_preparation_ends_at_once_and_its_children_with_it(tmp_path, cluster, number):
     folder = clone(tmp_path / "clone")
     command = f"{TRAIN} data.synthesis.train_sentences=9000 data.num_proc=2"
-    process = start(folder, command, **cluster)
+    process: Process
+    if number == signal.SIGHUP:  # what it is forked from may have inherited that it is ignored
+        process = start(folder, command, **cluster)
+    else:
+        own = environment(MYNAH_CACHE=str(folder / "cache"), PYTHONUNBUFFERED="1", **cluster)
+        process = forked_commands.start(words(command), folder, own)
     speaking = folder / "cache"
     wait_for(lambda: writers(speaking), process)
     children = writers(speaking)
@@ -154,12 +162,15 @@ def test_children_end_with_a_killed_preparation_and_the_next_one_ends_as_an_unto
 @pytest.mark.parametrize("screen", ["closed", pytest.param("full", marks=pytest.mark.long)])
 def test_a_training_outlives_its_screen(tmp_path, screen):
     folder = clone(tmp_path / "clone")
-    full = Path("/dev/full").open("w") if screen == "full" else None  # noqa: SIM115
-    process = subprocess.Popen(
-        words(TRAIN, SMALL), cwd=folder, env=environment(PYTHONUNBUFFERED="1"),
-        stdout=full or subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    if process.stdout is not None:
+    variables = environment(PYTHONUNBUFFERED="1")
+    if screen == "full":
+        full = Path("/dev/full").open("w")  # noqa: SIM115
+        process = subprocess.Popen(
+            words(TRAIN, SMALL), cwd=folder, env=variables,
+            stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    else:
+        process = forked_commands.start(words(TRAIN, SMALL), folder, variables)
         assert process.stdout.readline()
         process.stdout.close()
     errors = process.stderr.read()

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import quicker
+from started_commands import Started
 
 # Where Mynah is loaded from, whatever PYTHONPATH says.
 SOURCE = Path(importlib.util.find_spec("mynah").origin).resolve().parents[1]
@@ -42,8 +43,9 @@ PROGRAMS = {
 }
 # The variables that a forked child can take over; with others a command starts from nothing.
 LATE = (
-    "AWS_", "CANARY", "COMP_", "HF_", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_", "MYNAH_",
-    "PYTEST_CURRENT_TEST", "PYTHONPATH", "RANK", "TORCHINDUCTOR_", "WORLD_SIZE", "no_proxy",
+    "AWS_", "CANARY", "COMP_", "HF_", "HYDRA_FULL_ERROR", "LOCAL_RANK", "LOCAL_WORLD_SIZE",
+    "MASTER_", "MYNAH_", "PATH", "PYTEST_CURRENT_TEST", "PYTHONPATH",
+    "PYTHONUNBUFFERED", "RANK", "SLURM_JOB_ID", "TORCHINDUCTOR_", "WORLD_SIZE", "no_proxy",
 )  # fmt: skip
 # The modules that read such variables while they are imported.
 READ_EARLY = ("huggingface_hub.constants", "datasets.config")
@@ -76,10 +78,7 @@ def run(
     Other programs start from nothing, as does a command whose environment a process has to have
     from its start.
     """
-    for name in ("mynah", "python"):
-        if words[: len(PROGRAMS[name])] == PROGRAMS[name]:
-            words = [name, *words[len(PROGRAMS[name]) :]]
-            break
+    words = _by_name(words)
     forked = _forker_for(words, environment)
     if forked is not None:
         with _one_at_a_time:
@@ -95,6 +94,39 @@ def run(
         timeout=timeout,
         check=False,
     )
+
+
+def start(
+    words: list[str], folder: Path, environment: dict[str, str], *, together: bool = False
+) -> Started | subprocess.Popen[str]:
+    """Start a command as :func:`run` does, to be read from and signalled while it runs.
+
+    Args:
+        words: The command line.
+        folder: Where it is typed.
+        environment: Its own.
+        together: Whether its errors stand among its output.
+    """
+    words = _by_name(words)
+    forked = _forker_for(words, environment)
+    if forked is not None:
+        return forked.start(words, folder, environment, together=together)
+    return subprocess.Popen(
+        [*PROGRAMS.get(words[0], words[:1]), *words[1:]],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if together else subprocess.PIPE,
+        text=True,
+    )
+
+
+def _by_name(words: list[str]) -> list[str]:
+    """The command line with ``mynah`` or ``python`` for how that is started."""
+    for name in ("mynah", "python"):
+        if words[: len(PROGRAMS[name])] == PROGRAMS[name]:
+            return [name, *words[len(PROGRAMS[name]) :]]
+    return words
 
 
 def run_ranks(
@@ -181,25 +213,48 @@ class _Forker:
             if folder.resolve() not in own and folder.is_dir()
         ]
         # What hides a module has to be found before that is loaded.
-        return not any(path.stem in sys.modules for folder in others for path in folder.iterdir())
+        there = [path.stem for folder in others for path in folder.iterdir()]
+        with _one_at_a_time:
+            return not (there and self._answered({"loaded": there}))
 
     def run(
         self, words: list[str], folder: Path, environments: list[Mapping[str, str]], timeout: int
     ) -> list[subprocess.CompletedProcess[str]]:
         """Run a command to its end in as many processes as there are environments."""
-        requests, answers = self._process.stdin, self._process.stdout
-        assert requests is not None and answers is not None
         request = {"folder": str(folder), "words": words, "logs": str(self._logs)}
         request |= {"environments": [dict(one) for one in environments], "timeout": timeout}
-        print(json.dumps(request), file=requests, flush=True)
         ended = []
-        for number, status in enumerate(json.loads(answers.readline())):
+        for number, status in enumerate(self._answered(request)):
             if status == -signal.SIGALRM:
                 raise subprocess.TimeoutExpired(words, timeout)
             logs = [self._logs / f"{name} {number}" for name in ("stdout", "stderr")]
             printed = [log.read_text(errors="replace") for log in logs]
             ended.append(subprocess.CompletedProcess(words, status, *printed))
         return ended
+
+    def start(
+        self, words: list[str], folder: Path, environment: Mapping[str, str], *, together: bool
+    ) -> Started:
+        """Start a command, and do not wait for its end."""
+        request = {"folder": str(folder), "words": words, "timeout": 500, "stays": True}
+        request["environments"] = [dict(environment)]
+
+        def asked(**request: object) -> Any:
+            with _one_at_a_time:
+                return self._answered(request)
+
+        return Started(
+            Path(tempfile.mkdtemp(dir=self._logs)),
+            lambda pipes: int(asked(**request, logs=str(pipes))[0]),
+            lambda process: asked(ended=process),
+            together=together,
+        )
+
+    def _answered(self, request: Mapping[str, object]) -> Any:
+        requests, answers = self._process.stdin, self._process.stdout
+        assert requests is not None and answers is not None
+        print(json.dumps(request), file=requests, flush=True)
+        return json.loads(answers.readline())
 
     def close(self) -> None:
         self._process.communicate()
@@ -242,18 +297,28 @@ def _serve(requests: IO[str]) -> None:
             with suppress(ImportError):  # an extra that is not installed
                 importlib.import_module(name)
     sys.modules["hydra.core.plugins"].Plugins.instance()
+    # The schema, and what Hydra's parsers learn of a first text: each command would take its time.
+    sys.modules["mynah.config.hydra.compose"].compose(["model=small"])
+    sys.modules["mynah.config.plugins.registry"].installed_plugins.cache_clear()
     quicker.begin()
     quicker.imported()
     gc.freeze()  # a child that collects garbage would copy what it shares
     for line in requests:
         request = json.loads(line)
-        children = []
-        for number in range(len(request["environments"])):
-            children.append(os.fork())
-            if children[-1] == 0:
-                os._exit(_run(request, number))
-        ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-        print(json.dumps(ended), flush=True)
+        if "loaded" in request:
+            answer: Any = any(name in sys.modules for name in request["loaded"])
+        elif "ended" in request:
+            child, status = os.waitpid(request["ended"], os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if child else None
+        else:
+            answer = []
+            for number in range(len(request["environments"])):
+                answer.append(os.fork())
+                if answer[-1] == 0:
+                    os._exit(_run(request, number))
+            if not request.get("stays"):
+                answer = [os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]) for one in answer]
+        print(json.dumps(answer), flush=True)
 
 
 def _take_over(environment: Mapping[str, str]) -> None:
@@ -296,6 +361,9 @@ def _run(request: dict[str, Any], number: int) -> int:
         log = os.open(logs / f"{name} {number}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(log, descriptor)
         os.close(log)
+    sys.stdout.reconfigure(  # type: ignore[union-attr]
+        write_through="PYTHONUNBUFFERED" in request["environments"][number]
+    )
     os.chdir(request["folder"])
     _take_over(request["environments"][number])
     program, *rest = request["words"]
@@ -306,7 +374,8 @@ def _run(request: dict[str, Any], number: int) -> int:
 
             sys.path[0] = request["folder"]
             sys.argv = ["mynah", *rest]
-            status = main(rest)
+            # One that gets signals is a process's own, as they are answered from its first line on.
+            status = main(None if request.get("stays") else rest)
         else:
             sys.argv = rest
             sys.path[0] = str(Path(rest[0]).resolve().parent)

@@ -132,7 +132,9 @@ def test_more_processes_than_gpus_end_with_one_message_and_no_traceback(tmp_path
             import torch
             from mynah import distributed
             from mynah.cli.shared.exit_status import exit_status
+            from mynah.ranks import watch
 
+            watch._FAREWELLS = 5  # a second: all have the message by then
             gpu = SimpleNamespace(name="NVIDIA H200", uuid="1111")
             torch.cuda.is_available = lambda: True
             torch.cuda.device_count = lambda: 1

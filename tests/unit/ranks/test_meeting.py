@@ -46,12 +46,12 @@ def test_a_second_process_of_one_rank_is_refused(port):
 
 
 def test_the_first_process_of_another_training_is_not_taken_for_ones_own(port, monkeypatch, capsys):
-    monkeypatch.setattr(meeting, "_SAID_SECONDS", 0.5)
+    monkeypatch.setattr(meeting, "_SAID_SECONDS", 0.3)
     server = TCPStore(
         "127.0.0.1", port, 2, True, timeout=timedelta(seconds=5), wait_for_workers=False
     )
     PrefixStore("mynah/0", server).set("welcome/1", "a token of another process")
-    with pytest.raises(UserError, match=r"Waited 2 s for rank 0 at 127\.0\.0\.1") as caught:
-        meet(ranks(1, port), 2)
+    with pytest.raises(UserError, match=r"Waited 1 s for rank 0 at 127\.0\.0\.1") as caught:
+        meet(ranks(1, port), 1)
     assert "training.ranks_timeout_seconds" in caught.value.fix
     assert "rank 1: waiting for rank 0" in capsys.readouterr().err

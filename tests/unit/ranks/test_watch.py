@@ -24,7 +24,7 @@ from torch.distributed import PrefixStore, TCPStore
 server = TCPStore("127.0.0.1", int(sys.argv[1]), 2, True, timedelta(seconds=5), False)
 def end(number, frame):
     PrefixStore("mynah/0", server).set("pulse/0", "done")
-    time.sleep(1.0)
+    time.sleep(0.5)
     sys.exit()
 signal.signal(signal.SIGTERM, end)
 print("there", flush=True)
@@ -58,7 +58,7 @@ def meeting(monkeypatch):
 @pytest.fixture
 def first_elsewhere(monkeypatch):
     """A first rank in a process of its own, and where the second of the two meets it."""
-    monkeypatch.setattr(watches, "_ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr(watches, "_ANSWER_SECONDS", 1.0)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -129,10 +129,10 @@ def test_a_first_process_that_is_stopped_ends_the_others(first_elsewhere, monkey
     monkeypatch.setattr(watches, "_SAID_SECONDS", 0.5)
     first, place = first_elsewhere
     ended: list[str] = []
-    second = Watch(place, 2.0, lambda error: ended.append(str(error)))
+    second = Watch(place, 1.2, lambda error: ended.append(str(error)))
     try:
         second.start(connection(place, 5.0))
-        time.sleep(3.0)
+        time.sleep(1.8)
         assert ended == []
         first.send_signal(signal.SIGSTOP)
         wait_for(lambda: ended)
@@ -154,6 +154,7 @@ def test_a_first_process_that_is_done_and_gone_ends_nobody(first_elsewhere, monk
     wait_for(lambda: second._seen[0])
     first.terminate()
     first.wait()
-    time.sleep(1.0)
+    wait_for(lambda: second._refused)
+    time.sleep(0.6)  # three times what it has to notice the end
     assert ended == []
     second.finish()
