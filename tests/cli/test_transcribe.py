@@ -301,9 +301,9 @@ def test_what_is_cut_is_named(typed, workspace, tmp_path, monkeypatch):
     guarded = json.loads(out)["guarded"]
     assert (status, guarded["texts_cut"], guarded["cut_short"]) == (0, 1, 1)
     said = " ".join(err.split())
-    assert "1 transcript has the most tokens that there may be and no end" in said
+    assert "1 transcript is cut off at the most tokens allowed" in said
     assert "model.generation_max_length" in said and said.count("call.wav") == 2
-    assert "1 recording ends before the header says, cut short, and is transcribed" in said
+    assert "1 recording is cut short (its file ends before its header says) and transcribed" in said
 
 
 def test_what_repeats_itself_is_guarded_and_counted(typed, workspace, tmp_path, monkeypatch):

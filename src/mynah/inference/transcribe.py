@@ -365,10 +365,11 @@ class _Doubtful:
         if self._cut:
             yield cut_notice(self._cut)
         if self._short:
-            are = "recording ends" if len(self._short) == 1 else "recordings end"
+            one = len(self._short) == 1
+            which = "recording is" if one else "recordings are"
+            file = "its file ends before its header" if one else "their files end before the header"
             yield (
-                f"{len(self._short)} {are} before the header says, cut short, and "
-                f"{'is' if len(self._short) == 1 else 'are'} transcribed up to there: "
+                f"{len(self._short)} {which} cut short ({file} says) and transcribed up to there: "
                 f"{_first(self._short)}"
             )
 

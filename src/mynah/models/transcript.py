@@ -90,11 +90,12 @@ def cut_notice(named: Sequence[str]) -> str:
     Args:
         named: What each is of, one at least.
     """
-    count = "1 transcript has" if len(named) == 1 else f"{len(named):,} transcripts have"
+    one = len(named) == 1
+    count = "1 transcript is" if one else f"{len(named):,} transcripts are"
     return (
-        f"{count} the most tokens that there may be and no end, so that text is missing: "
-        f"{', '.join(named[:_NAMED])}{' and more' if len(named) > _NAMED else ''}. A larger "
-        "model.generation_max_length lets them be longer, as far as the decoder holds."
+        f"{count} cut off at the most tokens allowed, and {'its' if one else 'their'} end is "
+        f"missing: {', '.join(named[:_NAMED])}{' and more' if len(named) > _NAMED else ''}. Raise "
+        "model.generation_max_length, as far as the decoder holds."
     )
 
 

@@ -221,8 +221,8 @@ def test_texts_that_were_cut_are_named_but_not_those_that_repeat_themselves(caps
     assert [one.is_cut for one in result] == [True, False, False, True, True, True]
     said = " ".join(capsys.readouterr().out.split())
     assert (
-        "validation: 4 transcripts have the most tokens that there may be and no end, so that text "
-        "is missing: utt-0, utt-3, utt-4 and more. A larger model.generation_max_length"
+        "validation: 4 transcripts are cut off at the most tokens allowed, and their end is "
+        "missing: utt-0, utt-3, utt-4 and more. Raise model.generation_max_length"
     ) in said
     evaluation = Evaluation.from_decoding(corpus, result, Config(), seconds=1.0)
     about = {"history": [], "about": {}, "created": datetime.now(UTC)}

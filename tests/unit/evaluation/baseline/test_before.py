@@ -116,7 +116,7 @@ def test_texts_that_were_cut_are_so_too_where_they_were_kept(measure, capsys, mo
         cut = [one.is_cut for one in before.splits["dev"].hypotheses]
         assert cut == [False, True, False, False]
         said = " ".join(capsys.readouterr().out.split())
-        assert "validation: 1 transcript has the most tokens" in said and "utt-1" in said
+        assert "validation: 1 transcript is cut off at the most tokens" in said and "utt-1" in said
     (file,) = measure.cache.glob("baselines/*.json")
     content = json.loads(file.read_text())
     del content["cut"]  # as in a file of before
