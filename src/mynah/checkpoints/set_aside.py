@@ -40,15 +40,12 @@ def set_aside(model_directory: Path, *, after: int) -> list[Path]:
         for path in named_checkpoints(model_directory)
         if (step_of(path) or 0) > after and is_intact(path)
     ]
-    try:
-        return _moved(later, model_directory)
-    except OSError as problem:
-        raise UserError(
-            f"Checkpoints of later steps than {after:,}, which the training resumes from, cannot "
-            f"be moved to {SET_ASIDE}: {problem.strerror or problem}.",
-            where=str(model_directory),
-            fix="move them elsewhere by hand, or resume from the newest one",
-        ) from problem
+    return _moved(
+        later,
+        model_directory,
+        f"Checkpoints of later steps than {after:,}, which the training resumes from,",
+        "move them elsewhere by hand, or resume from the newest one",
+    )
 
 
 def set_damaged_aside(model_directory: Path) -> list[Path]:
@@ -69,15 +66,12 @@ def set_damaged_aside(model_directory: Path) -> list[Path]:
         return []
     for path in damaged:
         _check_readable(path)
-    try:
-        return _moved(damaged, model_directory)
-    except OSError as problem:
-        raise UserError(
-            f"Not one checkpoint is intact, and they cannot be moved to {SET_ASIDE}: "
-            f"{problem.strerror or problem}.",
-            where=str(model_directory),
-            fix="move them elsewhere by hand; the training then begins again",
-        ) from problem
+    return _moved(
+        damaged,
+        model_directory,
+        "The checkpoints, of which not one is intact,",
+        "move them elsewhere by hand; the training then begins again",
+    )
 
 
 def _check_readable(checkpoint: Path) -> None:
@@ -102,19 +96,26 @@ def _check_readable(checkpoint: Path) -> None:
         ) from problem
 
 
-def _moved(paths: list[Path], model_directory: Path) -> list[Path]:
+def _moved(paths: list[Path], model_directory: Path, which: str, fix: str) -> list[Path]:
     """Where checkpoints lie once they are moved: all in one new folder.
 
     Raises:
-        OSError: They cannot be moved.
+        UserError: They, ``which`` in the message, cannot be moved.
     """
     if not paths:
         return []
-    folder = claim(model_directory, SET_ASIDE)
-    for path in reversed(paths):
-        path.rename(folder / path.name)
-    files.sync_directory(folder)
-    files.sync_directory(model_directory)
+    try:
+        folder = claim(model_directory, SET_ASIDE)
+        for path in reversed(paths):
+            path.rename(folder / path.name)
+        files.sync_directory(folder)
+        files.sync_directory(model_directory)
+    except OSError as problem:
+        raise UserError(
+            f"{which} cannot be moved to {SET_ASIDE}: {problem.strerror or problem}.",
+            where=str(model_directory),
+            fix=fix,
+        ) from problem
     return [folder / path.name for path in paths]
 
 
