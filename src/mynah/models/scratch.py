@@ -9,6 +9,11 @@ from mynah.errors import UserError
 if TYPE_CHECKING:
     from mynah.config.schema import EncoderConfig
 
+# The last matrix of each branch of a layer (feed-forward, attention, convolution), as
+# transformers' conformers over log-mel features call it.
+_BRANCH_ENDS = (".linear2", ".o_proj", ".pointwise_conv2", ".pointwise_lin2")
+_BRANCH_SHARE = 0.1
+
 
 def fastconformer_config(sizes: EncoderConfig) -> Any:
     """transformers' configuration of an encoder of these sizes.
@@ -69,12 +74,18 @@ def spread_weights(model: Any) -> None:
 
     transformers draws all with one deviation, 0.02, meant for widths near 1,000: a narrow
     encoder then starts with signals that fade from layer to layer, and learns late.
+
+    What a branch of an encoder layer adds begins at a tenth of that, so a layer passes on what
+    it is given until it has learned what to add, as with LayerScale (Touvron et al. 2021, arXiv
+    2103.17239). With branches at their full size it depends on the seed how long CTC takes until
+    it begins to write (docs/results.md has the losses).
     """
     import torch
 
-    for module in model.modules():
+    for name, module in model.named_modules():
         if isinstance(module, torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d):
             fan_in = module.weight[0].numel()
-            torch.nn.init.trunc_normal_(module.weight, std=fan_in**-0.5)
+            share = _BRANCH_SHARE if name.endswith(_BRANCH_ENDS) else 1.0
+            torch.nn.init.trunc_normal_(module.weight, std=share * fan_in**-0.5)
             if module.bias is not None:
                 torch.nn.init.zeros_(module.bias)

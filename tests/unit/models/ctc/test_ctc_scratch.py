@@ -102,3 +102,21 @@ def test_the_published_wav2vec2_folds_like_one_from_scratch():
     published, ours = Wav2Vec2Config(), build("wav2vec2", subsampling_factor=2).model.config
     assert tuple(ours.conv_kernel) == tuple(published.conv_kernel)
     assert tuple(ours.conv_stride) == tuple(published.conv_stride)
+
+
+@pytest.mark.parametrize("architecture", ["fastconformer", "lasr_ctc", "granite_speech5_ctc"])
+def test_a_layer_passes_on_what_it_is_given_before_it_has_learned(architecture):
+    """Four branches at a tenth, two of them halved, add 0.025 to a variance of 1."""
+    family = build(architecture, hidden_size=64, layers=6, heads=4, feed_forward_size=128)
+    layers = family.model.encoder.layers
+    seen = {}
+    # The first layer of Granite folds frames.
+    layers[1].register_forward_pre_hook(lambda _, given: seen.update(first=given[0]))
+    layers[-1].register_forward_hook(lambda _, __, put_out: seen.update(last=put_out))
+    noise = np.random.default_rng(3).standard_normal(32000).astype(np.float32)
+    features = family.features(noise)
+    with torch.no_grad():
+        family.model.eval()(**family.frontend.pad([features], len(features)))
+    first = torch.nn.functional.layer_norm(seen["first"], (64,))
+    alike = torch.nn.functional.cosine_similarity(first, seen["last"], dim=-1).mean()
+    assert alike > 0.9
