@@ -19,7 +19,7 @@ import statistics
 import numpy as np
 
 import mynah
-from mynah.evaluation.decode import decode
+from mynah.evaluation.decoding.decode import decode
 from mynah.inference.confidence.calibration import expected_calibration_error, fit
 from mynah.inference.confidence.fitting import scored_words
 from mynah.inference.load import BASE

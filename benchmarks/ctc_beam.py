@@ -112,7 +112,7 @@ def decoder(
     model: Path, corpus: Corpus, config: ModelConfig
 ) -> Callable[[], tuple[float, float, list[str]]]:
     """A way of decoding: seconds, processor seconds and texts of a model that is newly loaded."""
-    from mynah.evaluation.decode import decode
+    from mynah.evaluation.decoding.decode import decode
     from mynah.models import registry
 
     def run() -> tuple[float, float, list[str]]:

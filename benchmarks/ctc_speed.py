@@ -41,7 +41,7 @@ def main() -> None:
     from mynah.config.hydra.compose import compose
     from mynah.config.schema import ModelConfig
     from mynah.data.preparation.prepare import prepare
-    from mynah.evaluation.decode import decode
+    from mynah.evaluation.decoding.decode import decode
     from mynah.models import registry
 
     torch.set_num_threads(asked.threads)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from training_fakes import TinyCorpus, TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
-from mynah.evaluation.decode import decode
+from mynah.evaluation.decoding.decode import decode
 from mynah.stopping.polling import poll
 from mynah.training.guards import slurm
 from mynah.training.guards import time_limit as time_limits

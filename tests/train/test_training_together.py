@@ -18,7 +18,7 @@ torch.set_num_threads(1)
 import numpy as np
 from training_fakes import *
 from mynah import distributed
-from mynah.evaluation.decode import decode
+from mynah.evaluation.decoding.decode import decode
 from mynah.errors import UserError
 from mynah.cli.shared.exit_status import exit_status
 

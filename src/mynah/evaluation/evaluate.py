@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.errors import UserError
-from mynah.evaluation.decode import decode
+from mynah.evaluation.decoding.decode import decode
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.normalize import tears_words

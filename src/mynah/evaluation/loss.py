@@ -13,7 +13,12 @@ from mynah import console, distributed
 from mynah.config.plugins.metrics import LOSS
 from mynah.data.audio.files import AudioError
 from mynah.errors import UserError
-from mynah.evaluation.decode import encoded_in_batch, progress_of, rows_by_length, without_a_trace
+from mynah.evaluation.decoding.decode import (
+    encoded_in_batch,
+    progress_of,
+    rows_by_length,
+    without_a_trace,
+)
 from mynah.evaluation.metrics.choice import make
 from mynah.evaluation.score import Measure, without_interval
 from mynah.models.family import Example
@@ -60,7 +65,7 @@ def evaluation_loss(
     Args:
         family: The model.
         corpus: What it is measured on.
-        batch_seconds: See :func:`mynah.evaluation.decode.encoded_in_batch`.
+        batch_seconds: See :func:`mynah.evaluation.decoding.decode.encoded_in_batch`.
         batch_size: Utterances in a batch.
         text: What becomes of a transcript before training, and so here.
         progress: Whether to show progress.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mynah import console, distributed
-from mynah.evaluation.decode import examples
+from mynah.evaluation.decoding.decode import examples
 from mynah.evaluation.evaluate import Evaluation, evaluate_split
 from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.n_best.lists import check_n_best

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mynah.errors import UserError
-from mynah.evaluation.decode import rows_by_length, without_a_trace
+from mynah.evaluation.decoding.decode import rows_by_length, without_a_trace
 from mynah.inference import word_times
 from mynah.inference.transcription import Guarded, Segment, TimedWord
 from mynah.machine import is_out_of_memory, too_long

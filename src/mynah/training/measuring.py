@@ -12,7 +12,7 @@ from mynah.config.best_metric import best_metric, greater_is_better, keeps_best
 from mynah.config.plugins.metrics import METRICS
 from mynah.data.positions import Key
 from mynah.errors import UserError
-from mynah.evaluation.decode import encoded_in_batch
+from mynah.evaluation.decoding.decode import encoded_in_batch
 from mynah.machine import is_out_of_memory
 from mynah.runs.directory import log_directory
 from mynah.runs.evaluations import StepScore, note_evaluation

@@ -14,8 +14,8 @@ from mynah.data.annotations import found_in
 from mynah.data.preparation.prepare import prepare
 from mynah.data.text import TextPolicy
 from mynah.errors import ConfigErrors
-from mynah.evaluation.decode import Hypothesis
 from mynah.evaluation.evaluate import Evaluation
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.run_report import write_report
 from mynah.evaluation.score import score
 

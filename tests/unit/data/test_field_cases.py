@@ -11,7 +11,7 @@ import pytest
 from data_helpers import settings, write_tone
 
 from mynah.data.preparation.prepare import prepare
-from mynah.evaluation.decode import Hypothesis
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.score import score
 
 PERSIAN = ["می‌خواهم کتاب‌ها را ببینم", "نمی‌دانم چه می‌شود"]

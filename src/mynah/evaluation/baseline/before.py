@@ -15,7 +15,7 @@ from mynah.config.schema import Nature
 from mynah.config.settings import leaves
 from mynah.evaluation.baseline.kept import KeptHypotheses, KeptPlace
 from mynah.evaluation.baseline.sample import SAMPLED, fixed_sample
-from mynah.evaluation.decode import decode
+from mynah.evaluation.decoding.decode import decode
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.intervals.interval import FEWEST_UTTERANCES
 from mynah.evaluation.metrics.choice import Choice

@@ -11,7 +11,7 @@ from mynah.config.best_metric import asked_metrics
 from mynah.errors import UserError
 from mynah.evaluation.baseline.before import Before, MeasuredBase
 from mynah.evaluation.comparing.paired import Comparison, Difference, compare
-from mynah.evaluation.decode import decode
+from mynah.evaluation.decoding.decode import decode
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.choice import Choice
 from mynah.evaluation.normalize import ONE_NOTATION

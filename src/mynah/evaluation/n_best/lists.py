@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from mynah import distributed
 from mynah.config.naming.n_best import one_hypothesis
 from mynah.errors import UserError
-from mynah.evaluation.decode import encoded_in_batch, progress_of, rows_by_length, without_a_trace
+from mynah.evaluation.decoding.decode import (
+    encoded_in_batch,
+    progress_of,
+    rows_by_length,
+    without_a_trace,
+)
 from mynah.models.transcript import Clip, Transcript
 from mynah.stopping.polling import poll
 

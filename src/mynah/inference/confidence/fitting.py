@@ -10,7 +10,7 @@ import numpy as np
 
 from mynah import console, distributed
 from mynah.checkpoints.commit import add_file
-from mynah.evaluation.decode import without_a_trace
+from mynah.evaluation.decoding.decode import without_a_trace
 from mynah.evaluation.hypothesis import Hypothesis
 from mynah.evaluation.metrics.edits import align_words
 from mynah.evaluation.normalize import Normalizer, get_normalizer

@@ -11,7 +11,7 @@ from tiny_models import TEXTS, doubled, examples, gradients, tiny, train
 from transcripts import transcribed
 from transformers import WhisperForConditionalGeneration
 
-from mynah.evaluation.decode import rows_by_length
+from mynah.evaluation.decoding.decode import rows_by_length
 from mynah.models import registry
 from mynah.models.family import Example
 from mynah.models.seq2seq import generation as seq2seq_generation

@@ -13,7 +13,8 @@ from mynah import console, distributed
 from mynah.data.audio.files import AudioError
 from mynah.data.read_ahead import ReadAhead
 from mynah.errors import UserError, fault_of_machine
-from mynah.evaluation.hypothesis import DecodedRows, Hypothesis
+from mynah.evaluation.decoding.rows import DecodedRows
+from mynah.evaluation.hypothesis import Hypothesis
 from mynah.machine import is_out_of_memory, too_long
 from mynah.models.transcript import Clip, Transcript, Word
 from mynah.stopping.polling import poll

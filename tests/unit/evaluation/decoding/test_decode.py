@@ -17,7 +17,7 @@ from evaluation_fakes import FakeCorpus, FakeFamily
 
 from mynah.config.schema import Config
 from mynah.errors import UserError
-from mynah.evaluation.decode import decode, examples, rows_by_length, without_a_trace
+from mynah.evaluation.decoding.decode import decode, examples, rows_by_length, without_a_trace
 from mynah.evaluation.evaluate import Evaluation
 from mynah.evaluation.findings.findings import findings
 from mynah.evaluation.pages.rates import rates_section
