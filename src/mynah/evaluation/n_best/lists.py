@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mynah import distributed
+from mynah import console, distributed
 from mynah.config.naming.n_best import one_hypothesis
 from mynah.errors import UserError
 from mynah.evaluation.decoding.decode import (
@@ -14,6 +14,7 @@ from mynah.evaluation.decoding.decode import (
     rows_by_length,
     without_a_trace,
 )
+from mynah.machine import is_out_of_memory, too_long
 from mynah.models.transcript import Clip, Transcript
 from mynah.stopping.polling import poll
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mynah.config.schema import Config
     from mynah.data.corpus import Corpus
     from mynah.models.family import Family
+
+_NAMED_FAILURES = 3
 
 
 def check_n_best(config: Config, family: Family) -> None:
@@ -37,7 +40,8 @@ def check_n_best(config: Config, family: Family) -> None:
 def decode_n_best(
     family: Family, corpus: Corpus, config: Config, *, description: str
 ) -> list[list[Transcript]]:
-    """The hypotheses of each row, the likeliest first; none of a row that cannot be read.
+    """The hypotheses of each row, the likeliest first; none of a row that cannot be read, or whose
+    decoding fails, which is said.
 
     Args:
         family: One that gives several (:func:`check_n_best`).
@@ -50,6 +54,7 @@ def decode_n_best(
     batches = rows_by_length(corpus.durations, batch_seconds=max(seconds, 1.0))
     mine = batches[distributed.rank() :: distributed.world_size()]
     found: dict[int, list[Transcript]] = {}
+    failures: dict[int, str] = {}
     with (
         distributed.together(),
         without_a_trace(family.model),
@@ -57,10 +62,13 @@ def decode_n_best(
     ):
         for rows in mine:
             poll()
-            found |= _decoded(family, _clips(corpus, rows), size)
+            found |= _decoded(family, _clips(corpus, rows), size, failures)
             done(len(rows))
-    for others in distributed.gather(found) if distributed.world_size() > 1 else ():
-        found |= others
+    if distributed.world_size() > 1:
+        for others, failed in distributed.gather((found, failures)):
+            found |= others
+            failures |= failed
+    _report(corpus, failures)
     return [found.get(row, []) for row in range(len(corpus))]
 
 
@@ -76,19 +84,44 @@ def _clips(corpus: Corpus, rows: Sequence[int]) -> dict[int, Clip]:
     return clips
 
 
-def _decoded(family: Family, clips: dict[int, Clip], size: int) -> dict[int, list[Transcript]]:
-    """Of one batch; where it fails, of each clip alone, so that one costs only itself."""
+def _decoded(
+    family: Family, clips: dict[int, Clip], size: int, failures: dict[int, str]
+) -> dict[int, list[Transcript]]:
+    """Of one batch; where it fails, of each half of it, so that an utterance costs only itself.
+
+    Args:
+        failures: Gets why there are none of a row.
+    """
     if not clips:
         return {}
+    rows = list(clips)
     try:
-        found = family.n_best(list(clips.values()), size)
+        return dict(zip(rows, family.n_best(list(clips.values()), size), strict=True))
     except UserError:
         raise
-    except Exception:
-        if len(clips) == 1:
+    except Exception as error:
+        if len(rows) == 1:
+            failures[rows[0]] = _reason(family, clips[rows[0]], error)
             return {}
-        alone: dict[int, list[Transcript]] = {}
-        for row, clip in clips.items():
-            alone |= _decoded(family, {row: clip}, size)
-        return alone
-    return dict(zip(clips, found, strict=True))
+    middle = len(rows) // 2  # nothing of the attempt is held any more
+    found: dict[int, list[Transcript]] = {}
+    for half in (rows[:middle], rows[middle:]):
+        found |= _decoded(family, {row: clips[row] for row in half}, size, failures)
+    return found
+
+
+def _reason(family: Family, clip: Clip, error: Exception) -> str:
+    if is_out_of_memory(error):
+        return too_long(len(clip.audio) / family.sample_rate, error)
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
+
+
+def _report(corpus: Corpus, failures: dict[int, str]) -> None:
+    if not failures:
+        return
+    named = [f"{corpus.ids[row]} ({failures[row]})" for row in sorted(failures)[:_NAMED_FAILURES]]
+    more = len(failures) - len(named)
+    console.notice(
+        f"{len(failures)} of {len(corpus)} utterances of {corpus.name!r} have no n-best list:"
+        f" {'; '.join(named)}" + (f"; and {more} more" if more else "")
+    )
