@@ -99,5 +99,5 @@ def make_talkative(family, clips):
         model.joint.head.weight.normal_(std=0.7)
         model.joint.head.bias[family.blank] = 5.0
         if family.durations:
-            model.joint.head.bias[-2:] = 2.0  # longer than no frame at all
+            model.joint.head.bias[-2:] = 4.0  # longer than no frame at all
     return family
