@@ -61,6 +61,7 @@ def test_an_audio_llm_from_outside_is_trained_and_measured(folder, lora):
         ("ARCHITECTURE = 'lyre'", "is a str"),
     ],
 )
+@pytest.mark.long  # a broken family is fast
 def test_an_audio_llm_from_outside_that_is_broken_is_named_with_its_package(folder, source, said):
     installed = plugin_packages.install(folder / "site", "lyre", source, ENTRY, version="0.7")
     path = {"PYTHONPATH": f"{installed['PYTHONPATH']}:{folder / 'src'}"}

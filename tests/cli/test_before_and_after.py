@@ -142,6 +142,7 @@ def test_few_utterances_are_said_before_training(tuned):
     assert output.index("validation has 12 utterances") < output.index("step 2")
 
 
+@pytest.mark.long  # another training
 def test_the_next_run_reads_what_the_base_recognized_and_scores_it_its_own_way(folder, tuned):
     output, results, _ = trained(folder, "evaluation.normalizer=none training.max_steps=1")
     assert output.count("in an earlier run, kept") == 2  # the split and the guard

@@ -7,6 +7,7 @@ import re
 
 import plugin_packages
 import pytest
+from tiers import fast_where
 from workspaces import (
     REPOSITORY,
     SHORT,
@@ -66,13 +67,16 @@ def test_its_own_settings_are_checked_as_any_other(folder):
 
 @pytest.mark.parametrize(
     ("source", "said"),
-    [
-        ("import a_package_that_is_not_there", "a_package_that_is_not_there"),
-        ("Tern = 'tern'", "is not a class"),
-        (_EXAMPLE.replace("def loss(", "def no_loss("), "lacks loss"),
-        (_EXAMPLE.replace('name = "tern"', 'name = "gull"'), "its name is 'gull'"),
-        (_EXAMPLE.replace("TernModel(written)", "TernModel()"), "fails: TypeError"),
-    ],
+    fast_where(
+        lambda _, said: said in ("lacks loss", "fails: TypeError"),
+        [
+            ("import a_package_that_is_not_there", "a_package_that_is_not_there"),
+            ("Tern = 'tern'", "is not a class"),
+            (_EXAMPLE.replace("def loss(", "def no_loss("), "lacks loss"),
+            (_EXAMPLE.replace('name = "tern"', 'name = "gull"'), "its name is 'gull'"),
+            (_EXAMPLE.replace("TernModel(written)", "TernModel()"), "fails: TypeError"),
+        ],
+    ),
 )
 def test_a_family_from_outside_that_is_broken_is_named_with_its_package(folder, source, said):
     done = run(folder, TRAIN, **installed(folder, source))

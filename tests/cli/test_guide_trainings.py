@@ -9,8 +9,8 @@ from guide_commands import TRAININGS
 from tiers import fast_where
 from workspaces import SMALL, assert_trained, clone, run
 
-# Of these, one each with real weights, from scratch, by an experiment, of a large arrangement.
-FAST = ("default", "small", "test", "production", "my_experiment")
+# Of these, one each with real weights, from scratch, by an experiment.
+FAST = ("default", "small", "test", "my_experiment")
 
 
 @pytest.mark.parametrize("name", fast_where(lambda name: name in FAST, TRAININGS))

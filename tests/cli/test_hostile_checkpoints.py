@@ -315,12 +315,12 @@ def evaluated(checkpoint: Path, place: Path, *more: str):
 
 
 def _marked() -> list[object]:
-    """All cases; of each kind two are in the fast tests."""
+    """All cases; of each kind one is in the fast tests."""
     seen: Counter[str] = Counter()
     marked: list[object] = []
     for name, (kind, _, _) in CASES.items():
         seen[kind] += 1
-        marked.append(name if seen[kind] <= 2 else pytest.param(name, marks=pytest.mark.long))
+        marked.append(name if seen[kind] == 1 else pytest.param(name, marks=pytest.mark.long))
     return marked
 
 

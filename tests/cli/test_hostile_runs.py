@@ -85,8 +85,9 @@ def with_template(checkpoint, template):
 
 @pytest.mark.parametrize(
     "template",
-    ["loops in loops", pytest.param("a text that no memory holds", marks=pytest.mark.long)],
+    ["loops in loops", "a text that no memory holds"],
 )
+@pytest.mark.long  # that a template is refused in seconds is fast in test_chat_templates.py
 def test_an_evaluation_ends_in_seconds_on_a_template_without_an_end(template, interrupted):
     checkpoint = interrupted / "out/model/checkpoint-1"
     with_template(checkpoint, TEMPLATES[template])

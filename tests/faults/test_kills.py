@@ -24,7 +24,6 @@ def bench(tmp_path_factory) -> Bench:
 @pytest.mark.parametrize(
     ("phase", "number"),
     [
-        (PREPARATION, 1),
         pytest.param(PREPARATION, 6, marks=pytest.mark.long),
         pytest.param(TRAINING, 4, marks=pytest.mark.long),
         pytest.param(EVALUATION, 6, marks=pytest.mark.long),

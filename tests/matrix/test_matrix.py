@@ -42,8 +42,11 @@ def is_first_of_its_family(one):
     return one is next(other for other in ARCHITECTURES if other.family == one.family)
 
 
-def is_one_in_four(one):
-    return one.often and (is_first_of_its_family(one) or not ARCHITECTURES.index(one) % 4)
+def is_one_in(number):
+    """Of those that are often tried so many times fewer, and the first of each family."""
+    return lambda one: (
+        one.often and (is_first_of_its_family(one) or not ARCHITECTURES.index(one) % number)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def subject(request, checkpoints, sounds):
     return Subject(request.param, checkpoints, sounds)
 
 
-@lines("train", often=is_one_in_four)
+@lines("train", often=is_one_in(8))
 def test_three_steps_lower_the_loss(subject):
     family, before, after = subject.trained
     assert type(family.model).__name__ == subject.architecture.model
@@ -77,7 +80,7 @@ def test_three_steps_lower_the_loss(subject):
     assert np.isfinite(before) and after < before
 
 
-@lines("lora", often=is_one_in_four)
+@lines("lora", often=is_one_in(8))
 def test_lora_trains_what_the_table_says_and_merges(subject):
     family, before, after = subject.trained_lora
     assert after < before
@@ -93,7 +96,7 @@ def test_lora_trains_what_the_table_says_and_merges(subject):
     assert loss_of(family, subject.batch, model) == pytest.approx(after, rel=1e-5)
 
 
-@lines("save", often=is_one_in_four)
+@lines("save", often=is_one_in(8))
 def test_what_is_saved_comes_back_and_plain_libraries_load_it(subject, tmp_path):
     family = subject.talking
     family.save(tmp_path / "full")
@@ -116,7 +119,7 @@ def test_what_is_saved_comes_back_and_plain_libraries_load_it(subject, tmp_path)
     assert_equal(state(plain), state(family.model))
 
 
-@lines("transcripts")
+@lines("transcripts", often=is_one_in(4))
 def test_a_transcript_does_not_depend_on_its_batch(subject):
     family = subject.talking
     together = transcribed(family, subject.clips)
@@ -125,7 +128,7 @@ def test_a_transcript_does_not_depend_on_its_batch(subject):
     assert together[::-1] == transcribed(family, subject.clips[::-1])
 
 
-@lines("loss")
+@lines("loss", often=is_one_in(4))
 def test_the_loss_of_an_utterance_does_not_depend_on_its_batch(subject):
     family = subject.full
     model = copy.deepcopy(family.model).double().eval()
@@ -136,7 +139,7 @@ def test_the_loss_of_an_utterance_does_not_depend_on_its_batch(subject):
     assert together == pytest.approx(sum(losses), rel=1e-5)
 
 
-@lines("length")
+@lines("length", often=is_one_in(4))
 def test_the_length_is_that_of_what_the_model_puts_out(subject):
     family = subject.full
     family.model.eval()

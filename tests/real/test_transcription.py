@@ -83,6 +83,7 @@ def test_a_clip_has_the_text_that_is_measured(recognizer, untuned, utterances):
     assert found == transcribed(untuned, clips)
 
 
+@pytest.mark.long  # of stand-ins fast in test_long_form.py
 def test_a_recording_of_pauses_and_sentences_is_their_texts(recognizer, talk):
     """Longer than the window, with what a decoder would make words of."""
     hertz = talk[0][1]

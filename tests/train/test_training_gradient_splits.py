@@ -75,7 +75,9 @@ def test_two_ranks_train_what_one_does_in_every_family(tmp_path):
         assert splits.difference(shared[key_of(name, "weights")], alone) < EXACT, name
 
 
-@pytest.mark.parametrize("name", splits.FAMILIES)
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.long) for name in SLOW)]
+)
 def test_a_batch_that_counts_for_nothing_has_a_gradient_of_zeros(name, folder):
     family = splits.build(name, folder, torch.float64)
     clips = splits.Clips(splits.MIXED_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tiers import fast_where
 from training_fakes import TinyCorpus, TinyFamily, TinyPlan, tiny_config, tiny_train, weights
 
 
@@ -85,7 +86,9 @@ SPLITS = {
 }
 
 
-@pytest.mark.parametrize("normalization", ["token", "utterance"])
+@pytest.mark.parametrize(
+    "normalization", fast_where(lambda one: one == "token", ["token", "utterance"])
+)
 @pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
 def test_a_step_moves_by_the_gradient_of_the_mean_loss(tmp_path, split, normalization):
     batches, accumulation = split

@@ -116,6 +116,7 @@ def test_resumed_it_ends_bit_for_bit_like_an_untouched_one(tmp_path, evaluations
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.long  # of a full model fast above
 def test_the_average_of_adapters_resumes_bit_for_bit(tmp_path):
     standin = standins.write(tmp_path / "wav2vec2", "wav2vec2_ctc")
 

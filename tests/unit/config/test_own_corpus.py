@@ -42,6 +42,7 @@ def replayed(*typed):
     return compose(list(typed)).config.data.replay
 
 
+@pytest.mark.long  # composes eight times
 def test_a_tenth_of_what_the_default_model_learns_of_ones_own_corpus_is_general_speech():
     own = "data.dataset_name=./mine"
     assert replayed(own) == replayed("data=an4", "data.path=./an4") == 0.1

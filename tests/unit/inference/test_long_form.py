@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
+from tiers import fast_where
 from tone_reader import RATE, ToneReader, speech
 
 from mynah.checkpoints.clip_lengths import ClipLengths
@@ -131,7 +132,7 @@ def test_an_hour_of_zeros_is_an_empty_transcript():
 
 
 @pytest.mark.parametrize("clips", [None, ClipLengths(2.0, 4.0)])
-@pytest.mark.parametrize("block", [1000, RATE, 100 * RATE])
+@pytest.mark.parametrize("block", fast_where(lambda block: block == 1000, [1000, RATE, 100 * RATE]))
 def test_pieces_do_not_depend_on_the_blocks_in_which_a_file_is_read(block, clips):
     audio, _ = recording(300, 0.5)
     cutting = Cutting(5.0, clips=clips)

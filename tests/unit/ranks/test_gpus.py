@@ -123,6 +123,7 @@ def test_processes_on_the_same_gpu_are_refused_by_all_of_them(monkeypatch, ident
     assert found == dict.fromkeys(range(3), said)
 
 
+@pytest.mark.long  # what is said is fast above
 def test_more_processes_than_gpus_end_with_one_message_and_no_traceback(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -212,6 +212,7 @@ def corpus(folder, rows):
     (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.long  # each job is composed three times
 def test_a_corpus_that_is_missing_or_too_small_is_said_before_a_job_starts(
     tmp_path, monkeypatch, capsys
 ):

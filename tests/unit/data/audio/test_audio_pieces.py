@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from data_helpers import real_corpus, tone, write_tone
+from tiers import fast_where
 
 from mynah.data.audio import containers, files
 
@@ -27,7 +28,7 @@ def noisy(seconds, rate):
 
 
 @pytest.mark.parametrize(("name", "format", "subtype", "rate"), KINDS)
-@pytest.mark.parametrize("seconds", [3.0, 34.0])
+@pytest.mark.parametrize("seconds", fast_where(lambda one: one < 30, [3.0, 34.0]))
 def test_a_piece_is_that_of_the_full_file_to_the_sample(
     tmp_path, name, format, subtype, rate, seconds
 ):

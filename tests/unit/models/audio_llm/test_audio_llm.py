@@ -245,7 +245,7 @@ def test_plain_transformers_and_peft_load_what_was_saved_and_say_the_same(
         assert [plain.generate(kind, model, processor, made, 8)] == said
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOME)
 def test_prompt_and_audio_are_given_and_the_end_is_learned(kind, build, clips):
     family = build(kind)
     for context in ("", "Anna, Paris"):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tiers import fast_where
 from tiny_models import TEXTS, tiny, train
 from transcripts import transcribed
 from transformers import WhisperFeatureExtractor
@@ -221,14 +222,17 @@ def test_what_a_person_says_before_a_transcript_is_left_out(build):
 
 @pytest.mark.parametrize(
     ("settings", "learns"),
-    [
-        ({}, {"encoder", "projector", "decoder"}),
-        ({"encoder_tuning": "frozen"}, {"projector", "decoder"}),
-        ({"encoder_tuning": "frozen", "decoder_tuning": "frozen"}, {"projector"}),
-        ({"use_lora": True, "encoder_tuning": "lora"}, {"encoder", "decoder"}),
-        ({"use_lora": True, "projector_tuning": "full"}, {"projector", "decoder"}),
-        ({"decoder_tuning": "lora"}, {"decoder"}),
-    ],
+    fast_where(
+        lambda settings, _: len(settings) == 2,
+        [
+            ({}, {"encoder", "projector", "decoder"}),
+            ({"encoder_tuning": "frozen"}, {"projector", "decoder"}),
+            ({"encoder_tuning": "frozen", "decoder_tuning": "frozen"}, {"projector"}),
+            ({"use_lora": True, "encoder_tuning": "lora"}, {"encoder", "decoder"}),
+            ({"use_lora": True, "projector_tuning": "full"}, {"projector", "decoder"}),
+            ({"decoder_tuning": "lora"}, {"decoder"}),
+        ],
+    ),
 )
 def test_the_parts_that_are_named_learn_and_the_others_are_bit_identical(
     build, clips, settings, learns, tmp_path

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from tiers import fast_where
 from tiny_models import TEXTS, examples, gradients, tiny, train
 from transcripts import transcribed
 from transformers import AutoModelForCTC, AutoProcessor, AutoTokenizer
@@ -31,7 +32,7 @@ def build(folder, texts=RUSSIAN, **settings):
 
 
 @pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", fast_where(lambda kind: kind in KINDS[:2], KINDS))
 def test_it_writes_the_corpus_learns_and_is_what_plain_transformers_loads(
     kind, lora, checkpoints, clips, said, tmp_path
 ):

@@ -138,6 +138,7 @@ def test_a_list_that_is_of_no_use_is_refused(tmp_path, content, said):
     assert said in caught.value.what and str(path) in caught.value.where
 
 
+@pytest.mark.long  # a large list
 def test_a_hundred_thousand_words_are_searched_about_as_fast_as_one():
     generator = np.random.default_rng(0)
     many = {"".join(generator.choice(list("catsodgue"), 9)) for _ in range(100_000)}

@@ -29,18 +29,21 @@ LANGUAGE_MODELS = [
 
 @pytest.mark.parametrize(
     ("decoder", "settings"),
-    [
-        ("chat_lm", {"use_lora": True}),
-        ("base_lm", {}),
-        ("gpt2_lm", {"use_lora": True, "new_tokens": ["<laughter>"]}),
-        ("opt_lm", {"decoder_tuning": "frozen"}),
-        ("opt_lm", {"use_lora": True}),
-        ("qwen3_lm", {"decoder_tuning": "frozen", "new_tokens": ["<laughter>", "<noise>"]}),
-        ("gemma_lm", {"use_lora": True, "new_tokens": ["<laughter>"]}),
-        ("gemma_lm", {"new_tokens": ["<laughter>"]}),
-        ("qwen2_untied_lm", {"use_lora": True}),
-        ("phi_lm", {"decoder_tuning": "frozen"}),
-    ],
+    fast_where(
+        lambda decoder, _: decoder in ("chat_lm", "base_lm", "gpt2_lm", "qwen3_lm"),
+        [
+            ("chat_lm", {"use_lora": True}),
+            ("base_lm", {}),
+            ("gpt2_lm", {"use_lora": True, "new_tokens": ["<laughter>"]}),
+            ("opt_lm", {"decoder_tuning": "frozen"}),
+            ("opt_lm", {"use_lora": True}),
+            ("qwen3_lm", {"decoder_tuning": "frozen", "new_tokens": ["<laughter>", "<noise>"]}),
+            ("gemma_lm", {"use_lora": True, "new_tokens": ["<laughter>"]}),
+            ("gemma_lm", {"new_tokens": ["<laughter>"]}),
+            ("qwen2_untied_lm", {"use_lora": True}),
+            ("phi_lm", {"decoder_tuning": "frozen"}),
+        ],
+    ),
     ids=str,
 )
 def test_the_loss_is_that_of_the_plain_language_model(
@@ -89,7 +92,9 @@ def test_any_language_model_says_the_same_after_loading_and_in_any_batch(
     assert transcribed(registry.load_family(tmp_path), clips) == together
 
 
-@pytest.mark.parametrize("decoder", LANGUAGE_MODELS)
+@pytest.mark.parametrize(
+    "decoder", fast_where(lambda one: one in LANGUAGE_MODELS[::3], LANGUAGE_MODELS)
+)
 def test_words_and_their_end_are_targets_and_padding_is_none(decoder, checkpoints, clips):
     family = build(checkpoints, decoder=decoder, decoder_tuning="frozen")
     rows = examples(family, clips, ["nine", *TEXTS])
@@ -213,7 +218,9 @@ def test_what_ends_a_text_follows_from_the_template(checkpoints):
     assert all(ends[kind] is not None for kind in LANGUAGE_MODELS[:-1])
 
 
-@pytest.mark.parametrize("decoder", LANGUAGE_MODELS)
+@pytest.mark.parametrize(
+    "decoder", fast_where(lambda one: one in LANGUAGE_MODELS[::3], LANGUAGE_MODELS)
+)
 def test_a_token_is_decoded_from_what_is_kept_of_those_before(decoder, checkpoints):
     model = build(checkpoints, decoder=decoder).model
     lengths = []

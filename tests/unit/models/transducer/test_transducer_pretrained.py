@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from tiers import fast_where
 from tiny_models import TEXTS, doubled, examples, gradients, make_talkative, tiny, train
 from transcripts import transcribed
 from transformers import AutoModelForRNNT, AutoModelForTDT, AutoProcessor
@@ -43,7 +44,7 @@ def plain(kind, folder, **options):
     return auto.from_pretrained(folder, **options)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", fast_where(lambda kind: kind in KINDS[:2], KINDS))
 def test_transcripts_are_those_of_transformers(kind, talking, clips):
     folder = talking(kind)
     family = build(folder)
