@@ -222,18 +222,15 @@ def test_what_a_person_says_before_a_transcript_is_left_out(build):
 
 @pytest.mark.parametrize(
     ("settings", "learns"),
-    fast_where(
-        lambda settings, _: len(settings) == 2,
-        [
-            ({}, {"encoder", "projector", "decoder"}),
-            ({"encoder_tuning": "frozen"}, {"projector", "decoder"}),
-            ({"encoder_tuning": "frozen", "decoder_tuning": "frozen"}, {"projector"}),
-            ({"use_lora": True, "encoder_tuning": "lora"}, {"encoder", "decoder"}),
-            ({"use_lora": True, "projector_tuning": "full"}, {"projector", "decoder"}),
-            ({"decoder_tuning": "lora"}, {"decoder"}),
-        ],
-    ),
-)
+    fast_where(lambda settings, _: len(settings) == 2, [
+        ({}, {"encoder", "projector", "decoder"}),
+        ({"encoder_tuning": "frozen"}, {"projector", "decoder"}),
+        ({"encoder_tuning": "frozen", "decoder_tuning": "frozen"}, {"projector"}),
+        ({"use_lora": True, "encoder_tuning": "lora"}, {"encoder", "decoder"}),
+        ({"use_lora": True, "projector_tuning": "full"}, {"projector", "decoder"}),
+        ({"decoder_tuning": "lora"}, {"decoder"}),
+    ]),
+)  # fmt: skip
 def test_the_parts_that_are_named_learn_and_the_others_are_bit_identical(
     build, clips, settings, learns, tmp_path
 ):
