@@ -108,6 +108,7 @@ class Family(ABC):
         feature_seconds: Seconds a feature frame covers where features are spectral, as
             0.01; None where the model takes samples (SpecAugment then does not apply).
         log_mel: Whether a feature frame is mel bins on Slaney's scale alone, not stacked.
+        stacked: How many vectors of mel bins a feature frame is, one after the other.
         takes_context: Whether it makes something of the names and terms of a clip.
         gives_n_best: Whether :meth:`n_best` gives hypotheses.
         supports: The settings in :data:`OPTIONAL_SETTINGS` that apply to the family.
@@ -125,6 +126,7 @@ class Family(ABC):
     pretrained: bool
     feature_seconds: float | None
     log_mel: bool = False
+    stacked: int = 1
     takes_context: bool = False
     gives_n_best: bool = False
 

@@ -118,6 +118,7 @@ class Augmentation:
         epoch: int,
         utterance_id: str,
         warp: bool = True,
+        stacked: int = 1,
     ) -> NDArray[np.float32]:
         """What is on of SpecAugment and its like: float32 [frames, bins] to as many.
 
@@ -126,9 +127,14 @@ class Augmentation:
             epoch: Which pass over the data.
             utterance_id: The utterance's.
             warp: Move frequencies too: a frame has to be mel bins alone.
+            stacked: Vectors of mel bins in a frame, one after the other: a band that is blanked
+                out is blanked out in each.
         """
         if self._left_clean(epoch, utterance_id):
             return features
+        shape = features.shape
+        if stacked > 1:
+            features = features.reshape(shape[0] * stacked, shape[1] // stacked)
         for change in self._of_features:
             if change.warps and not warp:
                 continue
@@ -137,7 +143,7 @@ class Augmentation:
                 made = change.apply(features, generator)
             check_shape(change, features, made)
             features = made
-        return features
+        return features.reshape(shape)
 
     def describe(self, sampled: Sampled, *, epoch: int, utterance_id: str) -> dict[str, Any]:
         """What was sampled, for people: only what is on, a simulated room with its sizes."""

@@ -22,12 +22,14 @@ class AudioFrontend(ABC):
         sample_rate: The same.
         feature_seconds: Seconds a feature frame covers; None where features are samples.
         log_mel: Whether a feature frame is mel bins on Slaney's scale alone.
+        stacked: How many vectors of mel bins a feature frame is, one after the other.
         max_samples: Longest clip that is encoded at once, or None where the language model's
             context is the only limit.
     """
 
     feature_seconds: float | None = None
     log_mel: bool = False
+    stacked: int = 1
     max_samples: int | None = None
 
     def __init__(self, sample_rate: int) -> None:

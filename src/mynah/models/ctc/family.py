@@ -78,7 +78,7 @@ class CTC(FrameRecognizer):
         self.frontend = frontend_for(extractor, base)
         self.sample_rate = self.frontend.sample_rate
         self.feature_seconds = self.frontend.feature_seconds
-        self.log_mel = self.frontend.log_mel
+        self.log_mel, self.stacked = self.frontend.log_mel, self.frontend.stacked
         self.tokenizer = tokenizer
         self.processor = loading.make_processor(extractor, tokenizer)
         self.blank: int = base.config.pad_token_id

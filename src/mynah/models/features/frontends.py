@@ -38,6 +38,7 @@ class Frontend:
         feature_seconds: Seconds a feature frame covers; None where features are samples.
         slaney: Whether its mel bins are on Slaney's scale, from 0 to half the sample rate.
         log_mel: Whether a frame is such bins alone, not several frames or their deltas.
+        stacked: How many vectors of mel bins a frame is, one after the other.
         input_name: Name under which the encoder takes the features.
         masked: Whether the encoder is given which features are padding.
         quantum: Features to whose multiple :func:`group_by_length` pads a clip.
@@ -49,6 +50,7 @@ class Frontend:
     input_name = "input_features"
     slaney = True
     masked = True
+    stacked = 1
     max_features: int | None = None
     ctc_processor: str | None = None
 
@@ -196,6 +198,10 @@ class FilterbankFrontend(Frontend):
     slaney = False
     ctc_processor = "Wav2Vec2BertProcessor"
 
+    def __init__(self, extractor: Any, frames: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__(extractor, frames)
+        self.stacked = int(extractor.stride)
+
     def feature_length(self, samples: int) -> int:
         frame, hop = 400, 160  # written out in SeamlessM4TFeatureExtractor
         return max(0, 1 + (samples - frame) // hop) // int(self.extractor.stride)
@@ -221,6 +227,10 @@ class GraniteFrontend(Frontend):
     """Granite Speech 5's log-mel features with deltas, two frames stacked into one."""
 
     ctc_processor = "GraniteSpeech5Processor"
+
+    def __init__(self, extractor: Any, frames: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__(extractor, frames)
+        self.stacked = int(extractor.frame_stacking * extractor.delta_expansion)
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         features: np.ndarray = self.extractor.features(audio)

@@ -81,7 +81,7 @@ class Seq2Seq(WritingRecognizer):
         )
         self.sample_rate = self.frontend.sample_rate
         self.feature_seconds = self.frontend.feature_seconds
-        self.log_mel = self.frontend.log_mel
+        self.log_mel, self.stacked = self.frontend.log_mel, self.frontend.stacked
         self._use(usage)
 
     def _use(self, usage: Seq2SeqUsage) -> None:

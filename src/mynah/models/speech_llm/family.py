@@ -74,7 +74,7 @@ class SpeechLLMFamily(Family):
             self.frontend = frontend_for(extractor, encoder)
         self.sample_rate = self.frontend.sample_rate
         self.feature_seconds = self.frontend.feature_seconds
-        self.log_mel = self.frontend.log_mel
+        self.log_mel, self.stacked = self.frontend.log_mel, self.frontend.stacked
         self._stack: int = model.config.projector_stack
         self._bases = dict(model.config.bases)
         self._max_tokens: int = model.config.generation_max_length

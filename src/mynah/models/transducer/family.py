@@ -73,7 +73,7 @@ class Transducer(FrameRecognizer):
         self.frontend = frontend_for(processor.feature_extractor, base)
         self.sample_rate = self.frontend.sample_rate
         self.feature_seconds = self.frontend.feature_seconds
-        self.log_mel = self.frontend.log_mel
+        self.log_mel, self.stacked = self.frontend.log_mel, self.frontend.stacked
         self.processor = processor
         self.tokenizer = processor.tokenizer
         self.blank: int = config.blank_token_id

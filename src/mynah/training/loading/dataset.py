@@ -155,7 +155,13 @@ class TrainingRows(Dataset[LoadedRow[Key]], Generic[Key]):
         second = plain if self._twice else None
         seconds = len(altered) / self.corpus.sample_rate
         if family.feature_seconds is not None:
-            change = partial(augmentation.features, plain, epoch=epoch, warp=family.log_mel)
+            change = partial(
+                augmentation.features,
+                plain,
+                epoch=epoch,
+                warp=family.log_mel,
+                stacked=family.stacked,
+            )
             features = change(utterance_id=utterance.id)
             if second is not None:
                 second = change(utterance_id=f"{utterance.id}{_SECOND}")

@@ -175,6 +175,7 @@ class FunAsrFrontend(AudioFrontend):
         self.extractor: FunAsrNanoFeatureExtractor = processor.feature_extractor
         super().__init__(self.extractor.sampling_rate)
         self.feature_seconds = self.extractor.frame_shift * self.extractor.stride_lfr / 1000
+        self.stacked = self.extractor.num_frames_lfr
 
     def features(self, audio: np.ndarray) -> np.ndarray:
         return self.extractor.features(audio)

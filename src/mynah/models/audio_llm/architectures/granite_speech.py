@@ -110,6 +110,8 @@ class GraniteSpeechFeatureExtractor(GraniteFeatureExtractor):
 class GraniteSpeechFrontend(AudioFrontend):
     """Its stacked features, filled up with silence: the encoder has no mask of padding."""
 
+    stacked = 2
+
     def __init__(self, processor: GraniteSpeechProcessor, config: PreTrainedConfig) -> None:
         self.extractor: GraniteSpeechFeatureExtractor = cast(Any, processor).audio_processor
         super().__init__(self.extractor.sampling_rate)
