@@ -1,4 +1,4 @@
-"""Files that any room writes or names: complete or not at all, summed, and shown to a person.
+"""Files that any room writes, locks or names: complete or not at all, summed, shown to a person.
 
 Nothing of Mynah is imported here.
 """
@@ -11,11 +11,12 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 _ENDING = "writing"
+_SECONDS_BEFORE_SAYING = 2.0
 _MOST_BYTES_OF_JSON = 2**29
 _STAGED_NAME = re.compile(rf"\..+\.\d+-\d+\.{_ENDING}")
 
@@ -42,6 +43,36 @@ def staged(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # on a full disk it takes what room there is
             beside.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def alone(lock_file: Path, *, waiting: Callable[[], object] | None = None) -> Iterator[None]:
+    """Let other processes and threads do the same before or after, not meanwhile.
+
+    Nobody waits on a file system that has no locks.
+
+    Args:
+        lock_file: What is locked; made, with its folder, if it is not there.
+        waiting: Called once where another has had it for two seconds.
+    """
+    import filelock
+
+    lock = filelock.FileLock(lock_file, fallback_to_soft=False, thread_local=False)
+    try:
+        lock_file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=_SECONDS_BEFORE_SAYING if waiting else -1)
+        except filelock.Timeout:
+            assert waiting is not None  # without it there is no timeout
+            waiting()
+            lock.acquire()
+    except (OSError, NotImplementedError):  # a file system without locks
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -13,8 +13,6 @@ from __future__ import annotations
 import csv
 import io
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +20,7 @@ import numpy as np
 import soundfile
 
 from mynah.errors import UserError
-from mynah.files import write_bytes, write_text
+from mynah.files import alone, write_bytes, write_text
 
 METADATA = "metadata.csv"
 _LOCK = f".{METADATA}.lock"
@@ -95,7 +93,7 @@ class VoiceFolder:
         held = io.BytesIO()
         soundfile.write(held, np.clip(audio, -1.0, 1.0), rate, format="WAV", subtype="PCM_16")
         self.path.mkdir(parents=True, exist_ok=True)
-        with self._lock, self._alone():
+        with self._lock, alone(self.path / _LOCK):
             self._rows = _read(self.path)
             kept = Kept(replaces.file_name if replaces else self._free_name(), text, speaker)
             write_bytes(self.path / kept.file_name, held.getvalue())
@@ -103,22 +101,6 @@ class VoiceFolder:
             self._write([*rows, kept])
             self._rows = [*rows, kept]
         return kept
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Let other processes add theirs before or after."""
-        import filelock
-
-        lock = filelock.FileLock(self.path / _LOCK, fallback_to_soft=False)
-        try:
-            lock.acquire()
-        except (OSError, NotImplementedError):  # a file system without locks
-            yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _free_name(self) -> str:
         taken = {row.file_name for row in self._rows}

@@ -9,20 +9,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mynah import console
 from mynah.evaluation.hypothesis import Hypothesis
-from mynah.files import read_json, write_json
+from mynah.files import alone, read_json, write_json
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Corpus
 
 _FORMAT = 1  # raised when the same weights would be made to write other texts
-_SECONDS_BEFORE_SAYING = 2.0
 
 
 @dataclass(frozen=True)
@@ -94,27 +93,12 @@ class KeptPlace:
                 },
             )
 
-    @contextlib.contextmanager
-    def locked(self, corpus: Corpus) -> Iterator[None]:
+    def locked(self, corpus: Corpus) -> contextlib.AbstractContextManager[None]:
         """Let jobs that run side by side measure one after the other: the second one reads."""
-        import filelock
-
-        file = self.file(corpus).with_suffix(".lock")
-        lock = filelock.FileLock(file, fallback_to_soft=False, thread_local=False)
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire(timeout=_SECONDS_BEFORE_SAYING)
-            except filelock.Timeout:
-                console.say("Another job is measuring the same base: waiting for it")
-                lock.acquire()
-        except (OSError, NotImplementedError):  # a file system without locks
-            yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
+        return alone(
+            self.file(corpus).with_suffix(".lock"),
+            waiting=lambda: console.say("Another job is measuring the same base: waiting for it"),
+        )
 
 
 def _hypotheses(corpus: Corpus, texts: list[str], cut: Collection[str]) -> list[Hypothesis]:
