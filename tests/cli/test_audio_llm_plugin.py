@@ -57,11 +57,14 @@ def test_an_audio_llm_from_outside_is_trained_and_measured(folder, lora):
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("import a_package_that_is_not_there", "a_package_that_is_not_there"),
+        pytest.param(
+            "import a_package_that_is_not_there",
+            "a_package_that_is_not_there",
+            marks=pytest.mark.long,
+        ),
         ("ARCHITECTURE = 'lyre'", "is a str"),
     ],
 )
-@pytest.mark.long  # a broken family is fast
 def test_an_audio_llm_from_outside_that_is_broken_is_named_with_its_package(folder, source, said):
     installed = plugin_packages.install(folder / "site", "lyre", source, ENTRY, version="0.7")
     path = {"PYTHONPATH": f"{installed['PYTHONPATH']}:{folder / 'src'}"}

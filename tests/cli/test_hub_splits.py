@@ -31,7 +31,6 @@ def train(machine: Machine, name: str, *more: str):
     return done, [one for one in machine.hub.given() if one.endswith(".parquet")]
 
 
-@pytest.mark.long  # a hub is served
 def test_a_test_split_that_is_not_here_is_left_out_without_a_network(hub, tmp_path):
     machine = Machine(tmp_path, hub)
     done, fetched = train(machine, _FULL, "data.test_splits=[]")

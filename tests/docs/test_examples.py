@@ -40,7 +40,6 @@ def run(workplace, folder, line: str) -> str:
     return ended.output
 
 
-@pytest.mark.long  # a corpus is prepared
 def test_the_one_for_corpora_shows_its_rows(workplace, folder):
     printed = run(workplace, folder, "python examples/prepare.py calls/")
     assert re.search(r"^10 utterances, 0\.00\d h, 16000 Hz$", printed, re.MULTILINE)

@@ -64,7 +64,6 @@ def pages(site: Path) -> list[Path]:
     return sorted(site.rglob("index.html"))
 
 
-@pytest.mark.long  # the site is built
 def test_every_page_of_docs_is_on_the_site(site):
     written = {one.relative_to(DOCS).with_suffix("") for one in DOCS.rglob("*.md")}
     built = {one.parent.relative_to(site) for one in pages(site)}

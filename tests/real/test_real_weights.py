@@ -98,7 +98,7 @@ def test_what_it_writes_is_bounded_by_the_length_of_the_clip(cache, sentences):
     assert [len(one.tokens) for one in bare.transcribe(clips)] == [62, 92]
 
 
-@pytest.mark.long  # what it writes is bounded, which is fast above
+@pytest.mark.long  # of a stand-in fast in test_seq2seq_whisper.py
 def test_a_tail_of_silence_keeps_it_from_repeating_itself(cache, untuned, sentences):
     tail = whisper(audio_window="clip", audio_tail_seconds=5.0)
     native = [len(one.tokens) for one in untuned.transcribe(sentences)]

@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import filelock
 import pytest
 
 from mynah import files
@@ -120,3 +121,27 @@ def test_a_path_is_shown_from_where_a_person_is(tmp_path, monkeypatch):
     assert files.display_path(tmp_path / "link" / "sub" / "a") == "sub/a"
     assert files.display_path(inside, tmp_path) == "here/sub/a"
     assert files.display_path(tmp_path / "other") == str(tmp_path / "other")
+
+
+def test_who_has_waited_for_a_lock_says_so_once_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_SECONDS_BEFORE_SAYING", 0.05)
+    held = filelock.FileLock(tmp_path / "here" / "a.lock", thread_local=False)
+    (tmp_path / "here").mkdir()
+    held.acquire()
+    said = []
+
+    def release():
+        said.append("waiting")
+        held.release()
+
+    with files.alone(tmp_path / "here" / "a.lock", waiting=release):
+        assert said == ["waiting"]
+        with pytest.raises(filelock.Timeout):
+            filelock.FileLock(tmp_path / "here" / "a.lock").acquire(timeout=0)
+    held.acquire(timeout=0)
+
+
+def test_nobody_waits_where_there_are_no_locks(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with files.alone(tmp_path / "file" / "a.lock"):
+        assert (tmp_path / "file").read_text() == "not a folder"

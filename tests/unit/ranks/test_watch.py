@@ -123,7 +123,6 @@ def test_one_that_was_killed_on_this_machine_is_not_waited_for(meeting):
     assert "Rank 1 of this training ended: it was killed" in ended[0]
 
 
-@pytest.mark.long  # one that is killed is fast
 def test_a_first_process_that_is_stopped_ends_the_others(first_elsewhere, monkeypatch, capsys):
     """It holds what they share: nobody is answered any more, not even with an error."""
     monkeypatch.setattr(watches, "_PULSE_SECONDS", 0.1)

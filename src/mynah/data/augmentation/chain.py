@@ -16,6 +16,7 @@ from mynah.data.augmentation.change import Change, FeatureChange, Samples
 from mynah.data.augmentation.gain import within_full_scale
 from mynah.data.augmentation.registry import AnyChange, check_shape, open_changes
 from mynah.data.positions import pass_of
+from mynah.errors import UserError
 
 Sampled: TypeAlias = Mapping[str, Any]
 """What was sampled for one utterance in one epoch, by the augmentation's name."""
@@ -129,21 +130,27 @@ class Augmentation:
             warp: Move frequencies too: a frame has to be mel bins alone.
             stacked: Vectors of mel bins in a frame, one after the other: a band that is blanked
                 out is blanked out in each.
+
+        Raises:
+            UserError: A frame is not so many vectors.
         """
         if self._left_clean(epoch, utterance_id):
             return features
-        shape = features.shape
-        if stacked > 1:
-            features = features.reshape(shape[0] * stacked, shape[1] // stacked)
+        if features.shape[1] % stacked:
+            raise UserError(
+                f"A frame of {features.shape[1]} numbers is not {stacked} vectors of mel bins.",
+                where="Family.stacked",
+                fix="1 where a frame is one vector",
+            )
         for change in self._of_features:
             if change.warps and not warp:
                 continue
             generator = draws.generator(change.name, self._seed, epoch, utterance_id)
             with AUGMENTATIONS.blame(change.name):
-                made = change.apply(features, generator)
+                made = change.apply_to_stacked(features, generator, stacked)
             check_shape(change, features, made)
             features = made
-        return features.reshape(shape)
+        return features
 
     def describe(self, sampled: Sampled, *, epoch: int, utterance_id: str) -> dict[str, Any]:
         """What was sampled, for people: only what is on, a simulated room with its sizes."""

@@ -122,6 +122,18 @@ class FeatureChange(ABC):
     ) -> NDArray[np.float32]:
         """float32 [frames, bins] to as many; ``features`` itself where nothing is sampled."""
 
+    def apply_to_stacked(
+        self, features: NDArray[np.float32], generator: np.random.Generator, stacked: int
+    ) -> NDArray[np.float32]:
+        """As :meth:`apply`, for what tells the bins of a frame apart.
+
+        Args:
+            features: float32 [frames, bins].
+            generator: What is sampled comes from it.
+            stacked: Vectors of mel bins in a frame, one after the other.
+        """
+        return self.apply(features, generator)
+
     def describe(self, generator: np.random.Generator) -> dict[str, Any]:
         """What :meth:`apply` samples with this generator, by names for people."""
         return {}

@@ -203,7 +203,7 @@ def _read(
         try:
             found[row] = corpus.read_audio(row)
         except Exception as error:
-            _raise_what_is_no_row_s(error)
+            raise_what_is_no_row_s(error)
             unreadable[row] = error
     return found, unreadable
 
@@ -239,7 +239,7 @@ def _transcripts(
             raise RuntimeError(f"{len(clips)} utterances were given {len(transcripts)} hypotheses")
         return transcripts
     except Exception as error:
-        _raise_what_is_no_row_s(error)
+        raise_what_is_no_row_s(error)
         if len(clips) == 1:
             ((row, clip),) = clips.items()
             if is_out_of_memory(error):
@@ -284,8 +284,8 @@ def _words(
         ) from error
 
 
-def _raise_what_is_no_row_s(error: Exception) -> None:
-    """Raise what the user has to fix, and what a drive that fails raises."""
+def raise_what_is_no_row_s(error: Exception) -> None:
+    """Raise what is not a fault of one row: what the user has to fix, a drive that fails."""
     mistake = isinstance(error, UserError) and not isinstance(error, AudioError)
     if mistake or fault_of_machine(error) is not None:
         raise error

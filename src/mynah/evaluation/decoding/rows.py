@@ -53,7 +53,7 @@ class DecodedRows:
         if distributed.world_size() == 1:
             return
         failures = {
-            row: error if isinstance(error, UserError) else _Reported(_reason(error))
+            row: error if isinstance(error, UserError) else _Reported(reason_of(error))
             for row, error in self._failures.items()
         }
         own = (self._texts, self._times, self._cut, failures)
@@ -75,7 +75,7 @@ class DecodedRows:
         if not self._texts:
             self._raise(self._failures[min(self._failures)])
         named = [
-            f"{self._corpus.ids[row]} ({_reason(self._failures[row])})"
+            f"{self._corpus.ids[row]} ({reason_of(self._failures[row])})"
             for row in sorted(self._failures)[:_NAMED_FAILURES]
         ]
         more = len(self._failures) - len(named)
@@ -110,7 +110,7 @@ class DecodedRows:
                 text=self._texts.get(row, ""),
                 duration_seconds=float(durations[row]),
                 speaker=speakers[row] or None,
-                error=_reason(self._failures[row]) if row in self._failures else None,
+                error=reason_of(self._failures[row]) if row in self._failures else None,
                 language=languages[row],
                 columns=columns[row],
                 word_times=self._times.get(row),
@@ -136,7 +136,8 @@ def _columns_of(corpus: Corpus) -> list[dict[str, str]]:
     return found
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What a failure is called beside others, in a line."""
     if isinstance(error, UserError):
         return error.what
     if isinstance(error, _Reported):

@@ -11,9 +11,11 @@ from mynah.errors import UserError
 from mynah.evaluation.decoding.decode import (
     encoded_in_batch,
     progress_of,
+    raise_what_is_no_row_s,
     rows_by_length,
     without_a_trace,
 )
+from mynah.evaluation.decoding.rows import reason_of
 from mynah.machine import is_out_of_memory, too_long
 from mynah.models.transcript import Clip, Transcript
 from mynah.stopping.polling import poll
@@ -62,7 +64,7 @@ def decode_n_best(
     ):
         for rows in mine:
             poll()
-            found |= _decoded(family, _clips(corpus, rows), size, failures)
+            found |= _decoded(family, _clips(corpus, rows, failures), size, failures)
             done(len(rows))
     if distributed.world_size() > 1:
         for others, failed in distributed.gather((found, failures)):
@@ -72,13 +74,15 @@ def decode_n_best(
     return [found.get(row, []) for row in range(len(corpus))]
 
 
-def _clips(corpus: Corpus, rows: Sequence[int]) -> dict[int, Clip]:
-    """The clips of the rows that can be read; decoding them once has named the others."""
+def _clips(corpus: Corpus, rows: Sequence[int], failures: dict[int, str]) -> dict[int, Clip]:
+    """The clips of the rows that can be read; why the others cannot is added to ``failures``."""
     clips = {}
     for row in rows:
         try:
             audio = corpus.read_audio(row)
-        except Exception:
+        except Exception as error:
+            raise_what_is_no_row_s(error)
+            failures[row] = reason_of(error)
             continue
         clips[row] = Clip(audio, corpus.languages[row], corpus.contexts[row])
     return clips
@@ -96,13 +100,15 @@ def _decoded(
         return {}
     rows = list(clips)
     try:
-        return dict(zip(rows, family.n_best(list(clips.values()), size), strict=True))
+        lists = family.n_best(list(clips.values()), size)
     except UserError:
         raise
     except Exception as error:
         if len(rows) == 1:
             failures[rows[0]] = _reason(family, clips[rows[0]], error)
             return {}
+    else:
+        return dict(zip(rows, lists, strict=True))
     middle = len(rows) // 2  # nothing of the attempt is held any more
     found: dict[int, list[Transcript]] = {}
     for half in (rows[:middle], rows[middle:]):
@@ -113,7 +119,7 @@ def _decoded(
 def _reason(family: Family, clip: Clip, error: Exception) -> str:
     if is_out_of_memory(error):
         return too_long(len(clip.audio) / family.sample_rate, error)
-    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    return reason_of(error)
 
 
 def _report(corpus: Corpus, failures: dict[int, str]) -> None:

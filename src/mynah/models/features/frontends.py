@@ -226,6 +226,7 @@ class LasrFrontend(Frontend):
 class GraniteFrontend(Frontend):
     """Granite Speech 5's log-mel features with deltas, two frames stacked into one."""
 
+    slaney = False
     ctc_processor = "GraniteSpeech5Processor"
 
     def __init__(self, extractor: Any, frames: Callable[[torch.Tensor], torch.Tensor]) -> None:

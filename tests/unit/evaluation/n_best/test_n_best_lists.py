@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 from evaluation_fakes import FakeCorpus, FakeFamily
 
 from mynah.config.schema import Config
 from mynah.evaluation.n_best.lists import decode_n_best
 from mynah.models.transcript import Transcript
+
+
+def asked() -> Config:
+    config = Config()
+    settings = dataclasses.replace(config.evaluation, n_best=2)
+    training = dataclasses.replace(config.training, eval_batch_seconds=1000.0)
+    return dataclasses.replace(config, evaluation=settings, training=training)
 
 
 class Beam(FakeFamily):
@@ -26,14 +34,10 @@ class Beam(FakeFamily):
 
 
 def test_an_utterance_without_a_list_is_named_and_a_batch_that_fails_is_halved(capsys):
-    config = Config()
-    settings = dataclasses.replace(config.evaluation, n_best=2)
-    training = dataclasses.replace(config.training, eval_batch_seconds=1000.0)
-    config = dataclasses.replace(config, evaluation=settings, training=training)
     texts = ["zero", "one", "two", "three", "four", "five"]
     corpus = FakeCorpus(texts, durations=[1, 2, 3, 4, 5, 41])
     family = Beam(texts)
-    lists = decode_n_best(family, corpus, config, description="lists")
+    lists = decode_n_best(family, corpus, asked(), description="lists")
     assert [[one.text for one in row] for row in lists] == [
         [], ["one", ""], ["two", ""], ["three", ""], ["four", ""], []
     ]  # fmt: skip
@@ -44,3 +48,21 @@ def test_an_utterance_without_a_list_is_named_and_a_batch_that_fails_is_halved(c
         "2 of 6 utterances of 'validation' have no n-best list: utt-0 (RuntimeError: no path);"
         " utt-5 (41.0 s of audio are too long for the memory: cannot allocate 9 GiB)" in said
     )
+
+
+def test_a_recording_that_cannot_be_read_is_named_and_a_list_too_few_is_a_mistake(capsys):
+    corpus = FakeCorpus(["zero", "one", "two"], unreadable={1})
+
+    class Plain(Beam):
+        def n_best(self, clips, size):
+            return [[Transcript("a")] for _ in clips][: self.most]
+
+    family = Plain(corpus.texts)
+    family.most = 2
+    lists = decode_n_best(family, corpus, asked(), description="lists")
+    assert [len(row) for row in lists] == [1, 0, 1]
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 of 3 utterances of 'validation' have no n-best list: utt-1 (the file is cut" in said
+    family.most = 1
+    with pytest.raises(ValueError, match="shorter"):
+        decode_n_best(family, corpus, asked(), description="lists")

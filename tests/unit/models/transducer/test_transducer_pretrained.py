@@ -44,7 +44,7 @@ def plain(kind, folder, **options):
     return auto.from_pretrained(folder, **options)
 
 
-@pytest.mark.parametrize("kind", fast_where(lambda kind: kind in KINDS[:2], KINDS))
+@pytest.mark.parametrize("kind", fast_where(lambda kind: kind in KINDS[:3], KINDS))
 def test_transcripts_are_those_of_transformers(kind, talking, clips):
     folder = talking(kind)
     family = build(folder)
