@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     from mynah.config.schema import EncoderConfig
 
 # The last matrix of each branch of a layer (feed-forward, attention, convolution), as
-# transformers' conformers over log-mel features call it.
-_BRANCH_ENDS = (".linear2", ".o_proj", ".pointwise_conv2", ".pointwise_lin2")
+# transformers' encoders call it.
+_BRANCH_ENDS = (
+    ".linear2", ".output_dense", ".output.dense",
+    ".o_proj", ".out_proj", ".linear_out",
+    ".pointwise_conv2", ".pointwise_lin2",
+)  # fmt: skip
 _BRANCH_SHARE = 0.1
 
 
