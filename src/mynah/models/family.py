@@ -105,15 +105,13 @@ class Family(ABC):
         model: The module that is trained, a PreTrainedModel or a PeftModel around one.
         sample_rate: Hertz of the audio that :meth:`features` takes.
         pretrained: Whether any weights were loaded rather than initialized.
-        feature_seconds: Seconds a feature frame covers where features are spectral, as
-            0.01; None where the model takes samples (SpecAugment then does not apply).
+        feature_seconds: Seconds a feature frame covers, as 0.01; None where it takes samples.
         log_mel: Whether a feature frame is mel bins on Slaney's scale alone, not stacked.
         stacked: How many vectors of mel bins a feature frame is, one after the other.
         takes_context: Whether it makes something of the names and terms of a clip.
         gives_n_best: Whether :meth:`n_best` gives hypotheses.
         supports: The settings in :data:`OPTIONAL_SETTINGS` that apply to the family.
-        auto_classes: transformers' auto classes that its models are of: a model that brings its
-            own code along is found by the one that its ``auto_map`` names.
+        auto_classes: transformers' auto classes of its models, which an ``auto_map`` names.
         Options: The dataclass of ``model.options``; None where the family has none.
     """
 
