@@ -32,6 +32,7 @@ def test_a_checkpoint_is_measured_on_its_own_data_and_gives_the_same_rates(train
     assert not (second / "model").exists()
 
 
+@pytest.mark.long  # another is fast in test_measured_corpus.py
 def test_an_experiment_beside_a_checkpoint_says_what_it_is_measured_on(trainings, tmp_path):
     trained, _ = trainings["test"]
     folder = copy_of(trained, tmp_path)

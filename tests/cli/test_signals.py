@@ -135,6 +135,7 @@ def test_preparation_ends_at_once_and_its_children_with_it(tmp_path, cluster, nu
 
 
 @needs_proc
+@pytest.mark.long  # one process of it fast in test_synthetic.py
 def test_children_end_with_a_killed_preparation_and_the_next_one_ends_as_an_untouched_one(tmp_path):
     command = "mynah data prepare data.synthesis.train_sentences=260 data.num_proc=2"
     command += " data.synthesis.eval_sentences=10"

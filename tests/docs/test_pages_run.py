@@ -218,12 +218,19 @@ def assert_done(folder: Path, command: PageCommand, output: str) -> None:
     assert output.strip() and "Traceback" not in output
 
 
+# Settings of trainings of which test_guide_trainings.py has one as alike as it is fast.
+SEEN = {
+    "data.dataset_name=calls/",
+    "training.max_steps=180",
+    "model=whisper_small",
+    "training.learning_rate=1e-3",
+    "model=small",
+}
+
+
 def _marked(command: PageCommand) -> object:
     slow = {"-m", "--multirun"} & set(command.arguments)
-    # A training more of one kind: of the default model, another of it is fast, and of Whisper.
-    slow |= {"data.dataset_name=calls/", "training.max_steps=180", "model=whisper_small"} & set(
-        command.arguments
-    )
+    slow |= SEEN & set(command.arguments)
     is_long = command.page != "README.md" or slow
     identity = f"{command.page}: {command.text}"[:110]
     return pytest.param(command, id=identity, marks=[pytest.mark.long] if is_long else [])

@@ -78,7 +78,7 @@ def subject(request, checkpoints, sounds):
     return Subject(request.param, checkpoints, sounds)
 
 
-@lines("train", often=is_one_in(8))
+@lines("train", often=is_first_of_its_family)
 def test_three_steps_lower_the_loss(subject):
     family, before, after = subject.trained
     assert type(family.model).__name__ == subject.architecture.model
@@ -86,7 +86,7 @@ def test_three_steps_lower_the_loss(subject):
     assert np.isfinite(before) and after < before
 
 
-@lines("lora", often=is_one_in(8))
+@lines("lora", often=is_first_of_its_family)
 def test_lora_trains_what_the_table_says_and_merges(subject):
     family, before, after = subject.trained_lora
     assert after < before
@@ -102,7 +102,7 @@ def test_lora_trains_what_the_table_says_and_merges(subject):
     assert loss_of(family, subject.batch, model) == pytest.approx(after, rel=1e-5)
 
 
-@lines("save", often=is_one_in(8))
+@lines("save", often=is_first_of_its_family)
 def test_what_is_saved_comes_back_and_plain_libraries_load_it(subject, tmp_path):
     family = subject.talking
     family.save(tmp_path / "full")

@@ -21,7 +21,6 @@ torch.set_num_threads(1)
 EXACT = 1e-9  # of fp64; the figure to reach is 1e-5
 QUICK = [
     "ctc, FastConformer from scratch",
-    "ctc, wav2vec2 (layer norm), LoRA",
     "speech_llm, Whisper, all trained",
 ]
 SLOW = [name for name in splits.FAMILIES if name not in QUICK]
