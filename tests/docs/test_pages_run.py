@@ -218,7 +218,8 @@ def assert_done(folder: Path, command: PageCommand, output: str) -> None:
     assert output.strip() and "Traceback" not in output
 
 
-# Settings of trainings of which test_guide_trainings.py has one as alike as it is fast.
+# In the README's trainings that are long: the guide has the same (test_guide_trainings.py), or they
+# name another corpus or model alone.
 SEEN = {
     "data.dataset_name=calls/",
     "training.max_steps=180",
