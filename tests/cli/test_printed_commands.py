@@ -83,7 +83,8 @@ MISTAKES = [
 
 # For each kind of setting: what is not of its type, or not in its range.
 NO_VALUES = ("nosuch", "nan", "null", "[a,b]", "-7")
-_OF_OTHERS = {"data.augmentation.options", "evaluation.options"}  # names of plug-ins: no command
+# Names of plug-ins, and of a bucket of one's own: what to type nobody else knows.
+_OF_OTHERS = {"data.augmentation.options", "evaluation.options", "training.mirror"}
 
 
 @cache

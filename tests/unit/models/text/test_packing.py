@@ -24,12 +24,10 @@ from mynah.models.text.token_loss import IGNORED
 WAYS = (packing.MASK, packing.VARLEN)
 ROWS = [([1, 2], [3]), ([4], [5, 6])]  # of (what is given, what is learned)
 KINDS = (
-    "qwen3_asr", "voxtral", "glmasr", "qwen2_audio", "audioflamingo3", "moss_transcribe_diarize",
-    "qwen2_5_omni_thinker",
+    "qwen3_asr", "voxtral", "glmasr", "qwen2_audio", "audioflamingo3", "qwen2_5_omni_thinker",
 )  # fmt: skip
 # Whose encoders see the padding, or are given noise.
-BLIND = ("granite_speech", "granite_speech_plus", "phi4_multimodal", "fun_asr_nano",
-         "vibevoice_asr")  # fmt: skip
+BLIND = ("granite_speech", "granite_speech_plus", "phi4_multimodal", "fun_asr_nano")
 
 
 def of_transformers(family, batches, *, ids="input_ids", weights=None):
@@ -159,9 +157,8 @@ def test_an_audio_llm_learns_from_packed_rows_what_it_does_from_padded_ones(
     how, kind, checkpoints, clips
 ):
     torch.manual_seed(0)
-    rate = 24000 if kind == "vibevoice_asr" else 16000
     family = registry.build(
-        tiny(pretrained=str(checkpoints(kind))), texts=TEXTS, sample_rate=rate, offline=True
+        tiny(pretrained=str(checkpoints(kind))), texts=TEXTS, sample_rate=16000, offline=True
     )
     rows = [dataclasses.replace(row, language="en") for row in examples(family, clips)]
     expected = padded(family, rows)
@@ -170,9 +167,7 @@ def test_an_audio_llm_learns_from_packed_rows_what_it_does_from_padded_ones(
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", WAYS)
-@pytest.mark.parametrize(
-    "decoder", ["gpt2_lm", "opt_lm", "qwen3_lm", "gemma_lm", "qwen2_untied_lm", "phi_lm"]
-)
+@pytest.mark.parametrize("decoder", ["gpt2_lm", "opt_lm", "qwen3_lm", "qwen2_untied_lm", "phi_lm"])
 def test_any_language_model_learns_from_packed_rows_what_it_does_from_padded_ones(
     how, decoder, checkpoints, clips
 ):
@@ -248,6 +243,26 @@ def test_what_looks_at_a_row_in_another_way_is_refused_by_name(fields, said):
         config.layer_types = ["sliding_attention", "full_attention"]
     with pytest.raises(UserError, match=f"some/model .qwen3..*{said}"):
         packed_attention.check(config, packing.MASK, "some/model")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize(
+    ("kind", "rate", "said"),
+    [
+        ("gemma_lm", 16000, "sliding_attention"),
+        ("moss_transcribe_diarize", 16000, "cannot be given the positions"),
+        ("vibevoice_asr", 24000, "cannot be given the positions"),
+    ],
+)
+def test_models_that_cannot_pack_are_refused_by_name(how, kind, rate, said, checkpoints):
+    if kind.endswith("_lm"):
+        family = build(checkpoints, decoder=kind, use_lora=True)
+    else:
+        config = tiny(pretrained=str(checkpoints(kind)))
+        family = registry.build(config, texts=TEXTS, sample_rate=rate, offline=True)
+    with pytest.raises(UserError, match=said):
+        family.pack_sequences(how)
 
 
 def test_another_kernel_is_refused_by_name(checkpoints):
