@@ -42,17 +42,12 @@ def is_first_of_its_family(one):
     return one is next(other for other in ARCHITECTURES if other.family == one.family)
 
 
-def is_one_in(number):
-    """Of those that are often tried so many times fewer, and the first of each family."""
-    return lambda one: (
-        one.often and (is_first_of_its_family(one) or not ARCHITECTURES.index(one) % number)
-    )
-
-
 def is_sampled(one):
     """Of recognizers with CTC and of encoders before a language model some: their own tests try all
     kinds of these. Of the others all that are often tried."""
-    return is_one_in(4)(one) if one.family in ("ctc", "speech_llm") else one.often
+    if one.family not in ("ctc", "speech_llm") or is_first_of_its_family(one):
+        return one.often
+    return one.often and not ARCHITECTURES.index(one) % 4
 
 
 @pytest.fixture(scope="module")
